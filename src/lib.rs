@@ -1,0 +1,28 @@
+//! Checks, repairs, pseudonymises and packs the files that people import segments from.
+//!
+//! The modules follow the path of a record. Read them in this order:
+//!
+//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes.
+//! 2. [`schema`]: the schema files and a target's limits become checks on slots.
+//! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
+//! 4. [`decode`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
+//! 5. [`report`]: what happened to every record, as counts and lines.
+//! 6. [`engine`]: an ordered parallel map; [`store`]: where bytes come from and go to.
+//! 7. [`run`]: where all of it meets.
+//!
+//! Two rules hold everywhere, and `tests/it/tidy.rs` checks both:
+//!
+//! - Imports point down the table in `ARCHITECTURE.md`, never up it.
+//! - Only `store` and `run` touch files, clocks, signals or the environment. Everything else computes.
+
+pub mod decode;
+pub mod encode;
+pub mod engine;
+pub mod pipeline;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod store;
+pub mod transform;
+pub mod validate;
