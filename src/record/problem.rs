@@ -1,0 +1,155 @@
+//! What a record broke, in words safe to log: its field and a code, never its value.
+
+use super::NameId;
+
+/// Where in the record a problem lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The record as a whole.
+    Record,
+    /// A node of the schema, by its slot.
+    Node(u8),
+    /// A name inside an object or a map; the name knows its scope.
+    Named(NameId),
+}
+
+/// One thing that is wrong with one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub field: Field,
+    pub code: Code,
+    /// Which check found it: a number that the plan turns into the rule's name.
+    pub rule: u16,
+    pub detail: Detail,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$item_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The word that stands in accounts and messages.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// The codes of rejects.
+    Code {
+        JsonSyntax = "json_syntax",
+        CsvSyntax = "csv_syntax",
+        Utf8 = "utf8",
+        DuplicateKey = "duplicate_key",
+        TooDeep = "too_deep",
+        TooLongRecord = "too_long_record",
+        Type = "type",
+        Missing = "missing",
+        Empty = "empty",
+        Enum = "enum",
+        Pattern = "pattern",
+        Email = "email",
+        Phone = "phone",
+        Country = "country",
+        Locale = "locale",
+        Timezone = "timezone",
+        Date = "date",
+        Range = "range",
+        UnknownField = "unknown_field",
+        NameLength = "name_length",
+        NameChars = "name_chars",
+        ValueLength = "value_length",
+        ValueCount = "value_count",
+        AttributeCount = "attribute_count",
+        EndpointSize = "endpoint_size",
+        LineBreak = "line_break",
+        Column = "column",
+        Op = "op",
+        AlreadyToken = "already_token",
+    }
+}
+
+words! {
+    /// What more can be said without the value: a closed list.
+    Detail {
+        None = "",
+        FoundText = "found_text",
+        FoundNumber = "found_number",
+        FoundBoolean = "found_boolean",
+        FoundObject = "found_object",
+        FoundArray = "found_array",
+        FoundNull = "found_null",
+        NotANumber = "not_a_number",
+        TooFewCells = "too_few_cells",
+        TooManyCells = "too_many_cells",
+        UnnamedColumn = "unnamed_column",
+        QuoteNotClosed = "quote_not_closed",
+        TextAfterQuote = "text_after_quote",
+        LoneSurrogate = "lone_surrogate",
+        InvalidBytes = "invalid_bytes",
+        LooksLikeAField = "looks_like_a_field",
+        TooShort = "too_short",
+        TooLong = "too_long",
+        BeforePolicy = "before_policy",
+        AfterPolicy = "after_policy",
+    }
+}
+
+/// The most characters of a name from the data that a message or an account quotes.
+const NAME_CHARS_MAX: usize = 50;
+/// So many digits in a row may be somebody's number.
+const DIGIT_RUN_MAX: usize = 6;
+
+/// A name from the data as accounts and messages may show it: the name where it matches
+/// `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` with fewer than 7 digits in a row, else only its length.
+pub fn shown_name(name: &str) -> String {
+    if is_harmless(name) {
+        name.to_owned()
+    } else {
+        format!("(name of {} characters)", name.chars().count())
+    }
+}
+
+fn is_harmless(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let starts_well = bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    let goes_on_well =
+        bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' ' | b'.' | b'-'));
+    let longest_digit_run =
+        bytes.split(|b| !b.is_ascii_digit()).map(<[u8]>::len).max().unwrap_or(0);
+    starts_well
+        && goes_on_well
+        && bytes.len() <= NAME_CHARS_MAX
+        && longest_digit_run <= DIGIT_RUN_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, shown: &str) {
+        assert_eq!(shown_name(name), shown);
+    }
+
+    #[test]
+    fn names_that_may_be_somebody_are_not_shown() {
+        check("Plan", "Plan");
+        check("_x y.z-1", "_x y.z-1");
+        check("Order123456", "Order123456");
+        check("Order1234567", "(name of 12 characters)");
+        check("ana@example.com", "(name of 15 characters)");
+        check("Größe", "(name of 5 characters)");
+        check("1st", "(name of 3 characters)");
+        check("", "(name of 0 characters)");
+        check(&"a".repeat(50), &"a".repeat(50));
+        check(&"a".repeat(51), "(name of 51 characters)");
+    }
+}

@@ -1,0 +1,170 @@
+//! One field of one record, in eight bytes.
+
+use std::fmt;
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The field is not in the record, or is null, or an empty CSV cell.
+    Absent,
+    /// Text: the span is the value itself, never its escaped form.
+    Text,
+    /// A number: the span is its text as it came in.
+    Number,
+    /// A value of a type that the field can't have, or an object where one is due.
+    Other(Found),
+}
+
+/// The JSON type that was found where text or a number was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Boolean,
+    Object,
+    Array,
+    /// `null` as an item of a list. (Elsewhere a null is an absent field.)
+    Null,
+}
+
+/// A field's place: in the chunk, or in the arena for what the stages made.
+///
+/// A span is at most [`Slot::LEN_MAX`] bytes long; chunks and arenas are below 4 GiB.
+/// Layout: `start`, then two bits of kind, one for the arena, one for "plain", 28 of length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    start: u32,
+    tagged_len: u32,
+}
+
+const LEN_BITS: u32 = 28;
+const LEN_MASK: u32 = (1 << LEN_BITS) - 1;
+const PLAIN: u32 = 1 << 28;
+const ARENA: u32 = 1 << 29;
+const KIND_SHIFT: u32 = 30;
+const TEXT: u32 = 1 << KIND_SHIFT;
+const NUMBER: u32 = 2 << KIND_SHIFT;
+const OTHER: u32 = 3 << KIND_SHIFT;
+
+impl Slot {
+    /// The longest span, in bytes.
+    #[expect(clippy::as_conversions, reason = "a constant of 28 bits")]
+    pub const LEN_MAX: usize = LEN_MASK as usize;
+
+    pub const ABSENT: Slot = Slot { start: 0, tagged_len: 0 };
+
+    /// Text in the chunk. `plain`: known to hold nothing that JSON must escape.
+    pub fn text(start: usize, len: usize, plain: bool) -> Slot {
+        Slot::spanning(TEXT | if plain { PLAIN } else { 0 }, start, len)
+    }
+
+    /// Text in the arena.
+    pub fn new_text(start: usize, len: usize, plain: bool) -> Slot {
+        Slot::spanning(TEXT | ARENA | if plain { PLAIN } else { 0 }, start, len)
+    }
+
+    /// A number's text in the chunk.
+    pub fn number(start: usize, len: usize) -> Slot {
+        Slot::spanning(NUMBER | PLAIN, start, len)
+    }
+
+    /// A number's text in the arena.
+    pub fn new_number(start: usize, len: usize) -> Slot {
+        Slot::spanning(NUMBER | ARENA | PLAIN, start, len)
+    }
+
+    /// A value that is neither.
+    pub fn other(found: Found) -> Slot {
+        let code = match found {
+            Found::Boolean => 0,
+            Found::Object => 1,
+            Found::Array => 2,
+            Found::Null => 3,
+        };
+        Slot { start: 0, tagged_len: OTHER | code }
+    }
+
+    fn spanning(tag: u32, start: usize, len: usize) -> Slot {
+        let start = u32::try_from(start).expect("chunks and arenas are below 4 GiB");
+        let len = u32::try_from(len).expect("spans are below 4 GiB");
+        assert!(len <= LEN_MASK, "a span is at most {} bytes", Slot::LEN_MAX);
+        Slot { start, tagged_len: tag | len }
+    }
+
+    pub fn kind(self) -> Kind {
+        match self.tagged_len >> KIND_SHIFT {
+            0 => Kind::Absent,
+            1 => Kind::Text,
+            2 => Kind::Number,
+            _ => Kind::Other(match self.tagged_len & LEN_MASK {
+                0 => Found::Boolean,
+                1 => Found::Object,
+                2 => Found::Array,
+                _ => Found::Null,
+            }),
+        }
+    }
+
+    pub fn is_absent(self) -> bool {
+        self.tagged_len == 0
+    }
+
+    pub fn is_text(self) -> bool {
+        self.tagged_len >> KIND_SHIFT == 1
+    }
+
+    /// Whether the span lies in the arena.
+    pub fn in_arena(self) -> bool {
+        self.tagged_len & ARENA != 0
+    }
+
+    /// Whether the span is known to hold nothing that JSON must escape.
+    pub fn is_plain(self) -> bool {
+        self.tagged_len & PLAIN != 0
+    }
+
+    pub fn start(self) -> usize {
+        widen(self.start)
+    }
+
+    pub fn len(self) -> usize {
+        widen(self.tagged_len & LEN_MASK)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.tagged_len & LEN_MASK == 0
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "usize is at least 32 bits wide wherever this builds")]
+fn widen(value: u32) -> usize {
+    const { assert!(usize::BITS >= 32) };
+    value as usize
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}@{}+{}", self.kind(), self.start, self.tagged_len & LEN_MASK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_eight_bytes() {
+        assert_eq!(size_of::<Slot>(), 8);
+    }
+
+    #[test]
+    fn a_slot_gives_back_what_it_was_made_of() {
+        let slot = Slot::new_text(7, 9, true);
+        assert_eq!((slot.kind(), slot.start(), slot.len()), (Kind::Text, 7, 9));
+        assert!(slot.in_arena() && slot.is_plain());
+        assert!(!Slot::text(0, 0, false).is_absent());
+        for found in [Found::Boolean, Found::Object, Found::Array, Found::Null] {
+            assert_eq!(Slot::other(found).kind(), Kind::Other(found));
+        }
+        assert_eq!(Slot::number(1, 2).kind(), Kind::Number);
+        assert!(Slot::ABSENT.is_absent());
+    }
+}
