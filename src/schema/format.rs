@@ -1,0 +1,341 @@
+//! The formats of text that a schema file may name, each as one check over bytes.
+//!
+//! Every value of a field with a format comes through here, so nothing is allocated and each
+//! byte is looked at once or twice. What `merge` prints for a format says the same in JSON Schema;
+//! a property test holds the two together.
+//!
+//! A new format is a variant here, its line in each `match`, and its keywords in `merge`.
+
+use memchr::memchr;
+
+use super::country::is_assigned_country;
+use super::date::parse_date;
+use super::target::FormatLimits;
+use crate::record::Code;
+
+/// A form that a text may be bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `dot-atom@domain` in ASCII (RFC 5322 without quotes and comments): what senders take.
+    Email,
+    /// E.164: `+`, then 7 to 15 digits of which the first is not 0.
+    Phone,
+    /// An assigned code of ISO 3166-1 alpha-2.
+    Country,
+    /// An instant in ISO 8601: date, time and zone.
+    Date,
+}
+
+impl Format {
+    pub const ALL: &[Format] = &[Format::Email, Format::Phone, Format::Country, Format::Date];
+
+    /// The word after `format` in a schema file.
+    ///
+    /// Dates have a name of their own, since `date` and `date-time` of JSON Schema mean others.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Email => "email",
+            Format::Phone => "phone",
+            Format::Country => "country",
+            Format::Date => "date-time-zone",
+        }
+    }
+
+    /// The code of the problem where a value has not this form.
+    pub fn code(self) -> Code {
+        match self {
+            Format::Email => Code::Email,
+            Format::Phone => Code::Phone,
+            Format::Country => Code::Country,
+            Format::Date => Code::Date,
+        }
+    }
+
+    /// Whether a value, the bytes of a text as it would be written, has this form.
+    pub fn check(self, value: &[u8], limits: &FormatLimits) -> bool {
+        match self {
+            Format::Email => is_email(value, limits),
+            Format::Phone => is_phone(value),
+            Format::Country => is_assigned_country(value),
+            Format::Date => parse_date(value).is_some_and(|date| date.time.is_some()),
+        }
+    }
+}
+
+fn is_phone(value: &[u8]) -> bool {
+    let [b'+', b'1'..=b'9', rest @ ..] = value else { return false };
+    (6..=14).contains(&rest.len()) && rest.iter().all(u8::is_ascii_digit)
+}
+
+fn is_email(value: &[u8], limits: &FormatLimits) -> bool {
+    let parts = memchr(b'@', value).and_then(|at| value.split_at_checked(at));
+    let Some((local, [_at, domain @ ..])) = parts else { return false };
+    value.len() <= limits.email_total
+        && local.len() <= limits.email_local
+        && is_dot_atom(local)
+        && is_domain(domain)
+}
+
+/// Words of [`is_atext`] with single dots between them (RFC 5322, section 3.2.3).
+fn is_dot_atom(text: &[u8]) -> bool {
+    let mut after_dot = true;
+    for byte in text {
+        let is_dot = *byte == b'.';
+        if (is_dot && after_dot) || !(is_dot || is_atext(*byte)) {
+            return false;
+        }
+        after_dot = is_dot;
+    }
+    !after_dot
+}
+
+/// At least two labels (RFC 1123, section 2.1), the last of which is no number.
+fn is_domain(text: &[u8]) -> bool {
+    let Some(last_dot) = text.iter().rposition(|byte| *byte == b'.') else { return false };
+    let (labels, [_dot, last @ ..]) = text.split_at(last_dot) else { return false };
+    labels.split(|byte| *byte == b'.').all(is_label)
+        && is_label(last)
+        && !last.iter().all(u8::is_ascii_digit)
+}
+
+/// 1 to 63 letters, digits and hyphens, no hyphen at either end.
+fn is_label(text: &[u8]) -> bool {
+    const LEN_MAX: usize = 63;
+    text.len() <= LEN_MAX
+        && text.first().is_some_and(|byte| *byte != b'-')
+        && text.last() != Some(&b'-')
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+}
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Values of each form, and values that only look like it; made up, none is anybody's.
+    pub(in crate::schema) const CASES: &[(Format, &[&str], &[&str])] = &[
+        (Format::Phone, GOOD_PHONES, BAD_PHONES),
+        (Format::Email, GOOD_EMAILS, BAD_EMAILS),
+        (Format::Date, GOOD_DATES, BAD_DATES),
+        (Format::Country, &["US", "DE", "GB", "TL", "ZW"], &["", "us", "UK", "USA", "XK", "U"]),
+    ];
+
+    const GOOD_PHONES: &[&str] = &[
+        "+12065550100",
+        "+1206555",
+        "+120655501001234",
+        "+442079460000",
+        "+493012345678",
+        "+8613800000000",
+        "+5511955550100",
+        "+61255501234",
+        "+919876543210",
+        "+2348012345678",
+        "+999999999999999",
+        "+4790000000",
+    ];
+
+    const BAD_PHONES: &[&str] = &[
+        "",
+        "+",
+        "+1",
+        "12065550100",
+        "2065550100",
+        "+02065550100",
+        "+120655",
+        "+1206555010012345",
+        "++12065550100",
+        "+1 206 555 0100",
+        "+1-206-555-0100",
+        "+1(206)5550100",
+        "(206) 555-0100",
+        "+1206555010O",
+        " +12065550100",
+        "+12065550100 ",
+        "+12065550100\n",
+        "0012065550100",
+        "tel:+12065550100",
+        "+12065550100;ext=1",
+        "+١٢٣٤٥٦٧٨",
+        "＋12065550100",
+        "1.2065550100e10",
+    ];
+
+    const GOOD_EMAILS: &[&str] = &[
+        "ana@example.com",
+        "a@b.co",
+        "ana.maria@example.com",
+        "ana+news@example.com",
+        "o'neil@example.com",
+        "!#$%&'*+-/=?^_`{|}~@example.com",
+        "-@example.com",
+        "1@example.com",
+        "ANA@EXAMPLE.COM",
+        "a@sub.sub.example.com",
+        "a@1.com",
+        "a@1-2.com",
+        "a@a--b.com",
+        "a@xn--bcher-kva.example",
+        "a@example.xn--p1ai",
+        "a@example.c0m",
+        "a@example.4u",
+        "a@example.museum",
+        "a.b.c.d.e@example.co.uk",
+        "a_b@example.com",
+    ];
+
+    const BAD_EMAILS: &[&str] = &[
+        "",
+        "@",
+        "ana",
+        "ana@",
+        "@example.com",
+        "ana@example",
+        "ana@localhost",
+        "ana@@example.com",
+        "ana@b@example.com",
+        ".ana@example.com",
+        "ana.@example.com",
+        "ana..maria@example.com",
+        "\"ana maria\"@example.com",
+        "ana maria@example.com",
+        "ana(x)@example.com",
+        "ana,maria@example.com",
+        "ana@example..com",
+        "ana@.example.com",
+        "ana@example.com.",
+        "ana@-example.com",
+        "ana@example-.com",
+        "ana@example.-com",
+        "ana@example.com-",
+        "ana@exa_mple.com",
+        "ana@exam ple.com",
+        "ana@example.123",
+        "ana@127.0.0.1",
+        "ana@[127.0.0.1]",
+        "Ana <ana@example.com>",
+        "mailto:ana@example.com",
+        "ana@example.com ",
+        " ana@example.com",
+        "ana@example.com\n",
+        "ana@bücher.example",
+        "añа@example.com",
+        "ana@example.com;b@example.com",
+        "ana\0@example.com",
+    ];
+
+    const GOOD_DATES: &[&str] = &[
+        "2019-08-23T10:54:35.220Z",
+        "2019-08-23T10:54:35Z",
+        "2019-08-23T10:54Z",
+        "2019-08-23T00:00:00Z",
+        "2019-08-23T23:59:59.999999999Z",
+        "2019-08-23T10:54:35+02:00",
+        "2019-08-23T10:54:35-0930",
+        "2019-08-23T10:54:35+14",
+        "2019-08-23T10:54+05:45",
+        "2019-08-23T10:54:35.1-00:00",
+        "2020-02-29T10:54Z",
+        "2000-02-29T10:54Z",
+        "0000-02-29T10:54Z",
+        "9999-12-31T23:59:59Z",
+    ];
+
+    const BAD_DATES: &[&str] = &[
+        "",
+        "2019-08-23",
+        "2019-08-23T",
+        "2019-08-23T10Z",
+        "2019-08-23T10:54",
+        "2019-08-23T10:54:35",
+        "2019-08-23T10:54:35.220",
+        "2019-08-23T10:54:Z",
+        "2019-08-23T10:54:3Z",
+        "2019-08-23T10:54:35.Z",
+        "2019-08-23T10:54:35.0123456789Z",
+        "2019-08-23T10:54:35,220Z",
+        "2019-08-23T10:54.5Z",
+        "2019-08-23T24:00:00Z",
+        "2019-08-23T10:60:00Z",
+        "2016-12-31T23:59:60Z",
+        "2019-08-23 10:54:35Z",
+        "2019-08-23t10:54:35z",
+        "2019-08-23T10:54:35 Z",
+        "2019-08-23T10:54:35Z ",
+        "2019-08-23T10:54:35+2",
+        "2019-08-23T10:54:35+02:0",
+        "2019-08-23T10:54:35+02:",
+        "2019-08-23T10:54:35+24:00",
+        "2019-08-23T10:54:35+02:60",
+        "2019-08-23T10:54:35Z+02:00",
+        "2019-08-23T10:54:35−02:00",
+        "2019-02-29T10:54Z",
+        "1900-02-29T10:54Z",
+        "2019-04-31T10:54Z",
+        "2019-00-10T10:54Z",
+        "2019-13-10T10:54Z",
+        "2019-08-00T10:54Z",
+        "2019-08-32T10:54Z",
+        "19-08-23T10:54Z",
+        "02019-08-23T10:54Z",
+        "-2019-08-23T10:54Z",
+        "20190823T105435Z",
+        "2019-W34-5T10:54Z",
+        "2019-235T10:54Z",
+        "08/23/2019",
+        "1566557675",
+    ];
+
+    pub(in crate::schema) const LIMITS: FormatLimits =
+        FormatLimits { email_local: 64, email_total: 254 };
+
+    #[track_caller]
+    fn check(format: Format, value: &str, expected: bool) {
+        assert_eq!(format.check(value.as_bytes(), &LIMITS), expected, "{format:?} {value:?}");
+    }
+
+    #[test]
+    fn each_form_is_told_from_what_looks_like_it() {
+        assert_eq!(CASES.len(), Format::ALL.len());
+        for (format, good, bad) in CASES {
+            good.iter().for_each(|value| check(*format, value, true));
+            bad.iter().for_each(|value| check(*format, value, false));
+        }
+    }
+
+    #[test]
+    fn an_email_has_the_lengths_of_the_target() {
+        let local = |len: usize| format!("{}@example.com", "a".repeat(len));
+        check(Format::Email, &local(64), true);
+        check(Format::Email, &local(65), false);
+        let label = |len: usize| format!("a@{}.com", "b".repeat(len));
+        check(Format::Email, &label(63), true);
+        check(Format::Email, &label(64), false);
+        let labels = |len: usize| format!("a@{}{}.com", "b.".repeat(120), "c".repeat(len));
+        check(Format::Email, &labels(8), true);
+        check(Format::Email, &labels(9), false);
+        let small = FormatLimits { email_local: 3, email_total: 10 };
+        assert!(Format::Email.check(b"ana@ex.com", &small));
+        assert!(!Format::Email.check(b"anna@x.com", &small));
+        assert!(!Format::Email.check(b"ana@exa.com", &small));
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_form() {
+        for format in Format::ALL {
+            for value in [&b"\xff"[..], b"\xff\xfe+1", b"ana@ex\xffample.com", b"+1206555\xff100"] {
+                assert!(!format.check(value, &LIMITS), "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        for format in Format::ALL {
+            let same = Format::ALL.iter().filter(|other| other.name() == format.name());
+            assert_eq!(same.count(), 1);
+        }
+    }
+}
