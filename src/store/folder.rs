@@ -1,0 +1,272 @@
+//! Folders: where a path really leads, what lies in one, and making, syncing and removing them.
+//!
+//! Nothing here follows a link below the folder it is given.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    io,
+    path::{Component, Path, PathBuf},
+};
+
+/// Links that lead to links, before we call it a circle: the kernel's own limit.
+const LINKS_MAX: u32 = 40;
+
+/// What a file system keeps at its own root, and no user put there.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Where a path leads once all links are followed, absolute, also where its end doesn't exist yet.
+pub fn resolve(path: &Path) -> io::Result<PathBuf> {
+    resolve_within(&std::path::absolute(path)?, LINKS_MAX)
+}
+
+fn resolve_within(path: &Path, links_left: u32) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        resolved => return resolved,
+    }
+    let Some(parent) = path.parent() else { return Ok(path.to_owned()) };
+    if path.components().next_back() == Some(Component::ParentDir) {
+        let mut resolved = resolve_within(parent, links_left)?;
+        resolved.pop();
+        return Ok(resolved);
+    }
+    if let Ok(target) = fs::read_link(path) {
+        let left = links_left.checked_sub(1).ok_or(rustix::io::Errno::LOOP)?;
+        return resolve_within(&parent.join(target), left);
+    }
+    let name = path.file_name().unwrap_or_default();
+    Ok(resolve_within(parent, links_left)?.join(name))
+}
+
+/// The folders of this path that don't exist, outermost first.
+pub fn missing(path: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> =
+        path.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Makes a folder and those above it, and puts their names on the disk.
+pub fn make(path: &Path) -> io::Result<()> {
+    let new = missing(path);
+    fs::create_dir_all(path)?;
+    new.iter().filter_map(|folder| folder.parent()).try_for_each(sync)
+}
+
+/// Puts the names in a folder on the disk.
+pub fn sync(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some network file systems know no sync of a folder: their names are safe when set.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// Syncs a folder and all folders in it; its files are not touched.
+pub fn sync_all(path: &Path) -> io::Result<()> {
+    let mut waiting = vec![path.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for child in fs::read_dir(&folder)? {
+            let child = child?;
+            if child.file_type()?.is_dir() {
+                waiting.push(child.path());
+            }
+        }
+        sync(&folder)?;
+    }
+    Ok(())
+}
+
+/// Removes a file, a link or a folder with all that is in it. It may be gone already.
+pub fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes a folder if nothing is in it. It may be gone already.
+pub fn remove_if_empty(path: &Path) -> io::Result<()> {
+    match fs::remove_dir(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Ok(())
+        }
+        removed => removed,
+    }
+}
+
+/// What lies in a folder and the folders in it, folders themselves left out, relative to it and in
+/// the order of names. A folder that isn't there has nothing; one that is no folder is itself all
+/// that is there, with an empty path.
+pub fn files(root: &Path) -> Files {
+    Files { root: root.to_owned(), waiting: VecDeque::from([PathBuf::new()]) }
+}
+
+/// See [`files`].
+#[derive(Debug)]
+pub struct Files {
+    root: PathBuf,
+    waiting: VecDeque<PathBuf>,
+}
+
+impl Files {
+    /// True if this is a file; what is in a folder is put before all that waits.
+    fn look(&mut self, relative: &Path) -> io::Result<bool> {
+        // An empty path joined would ask for a folder.
+        let is_root = relative.as_os_str().is_empty();
+        let path = if is_root { self.root.clone() } else { self.root.join(relative) };
+        if !fs::symlink_metadata(&path)?.is_dir() {
+            return Ok(true);
+        }
+        if is_lost_and_found(&self.root, &path) {
+            return Ok(false);
+        }
+        for child in children(&path)?.iter().rev() {
+            self.waiting.push_front(relative.join(child.file_name().unwrap_or_default()));
+        }
+        Ok(false)
+    }
+}
+
+impl Iterator for Files {
+    type Item = io::Result<PathBuf>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(relative) = self.waiting.pop_front() {
+            match self.look(&relative) {
+                Ok(true) => return Some(Ok(relative)),
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+}
+
+/// What lies in a folder, in the order of names; nothing if it isn't there.
+pub fn children(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut children: Vec<PathBuf> =
+        entries.map(|child| Ok(child?.path())).collect::<io::Result<_>>()?;
+    children.sort_unstable();
+    Ok(children)
+}
+
+fn is_lost_and_found(root: &Path, path: &Path) -> bool {
+    path.parent() == Some(root)
+        && path.file_name().is_some_and(|name| name == LOST_AND_FOUND)
+        && is_mount(root).unwrap_or(false)
+}
+
+/// Whether something is mounted on this folder: it cannot be renamed then.
+pub fn is_mount(path: &Path) -> io::Result<bool> {
+    let Some(parent) = path.parent() else { return Ok(true) };
+    let device =
+        |path: &Path| Ok::<_, io::Error>(std::os::unix::fs::MetadataExt::dev(&fs::metadata(path)?));
+    Ok(device(path)? != device(parent)? || is_bound(path))
+}
+
+/// Whether this is another folder of the same file system, mounted again: how containers get
+/// their volumes. Where the kernel cannot say, it is taken for none.
+#[cfg(target_os = "linux")]
+fn is_bound(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, path, AtFlags::empty(), StatxFlags::TYPE)
+        .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_bound(_path: &Path) -> bool {
+    false
+}
+
+/// Whether names in this folder may be made and removed.
+pub fn is_writable(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn resolve_follows_links_to_what_is_there_and_what_is_not() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let base = fs::canonicalize(root.path()).expect("it is there");
+        fs::create_dir(base.join("real")).expect("a folder");
+        symlink("real", base.join("link")).expect("a link");
+        symlink("real/not yet", base.join("dangling")).expect("a link");
+        let cases = [
+            ("real", "real"),
+            ("link/", "real"),
+            ("link/a/b", "real/a/b"),
+            ("dangling/c", "real/not yet/c"),
+            ("nothing/../x", "x"),
+            ("link/../x/.", "x"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(resolve(&base.join(path)).expect(path), base.join(expected), "{path}");
+        }
+        symlink("circle", base.join("circle")).expect("a link");
+        resolve(&base.join("circle")).expect_err("a circle");
+    }
+
+    #[test]
+    fn files_are_found_in_order_and_links_are_not_followed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for file in ["b/2", "b/1", "a", "c/d/e"] {
+            let path = root.path().join(file);
+            make(path.parent().expect("below the root")).expect("a folder");
+            fs::write(path, "").expect("a file");
+        }
+        symlink("b", root.path().join("bb")).expect("a link");
+        let found: Vec<PathBuf> = files(root.path()).collect::<io::Result<_>>().expect("a walk");
+        assert_eq!(found, ["a", "b/1", "b/2", "bb", "c/d/e"].map(PathBuf::from));
+        let itself: Vec<PathBuf> =
+            files(&root.path().join("a")).collect::<io::Result<_>>().expect("a walk");
+        assert_eq!(itself, [PathBuf::new()]);
+        assert_eq!(files(&root.path().join("nowhere")).count(), 0);
+    }
+
+    #[test]
+    fn only_an_empty_folder_is_removed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (empty, full) = (root.path().join("a"), root.path().join("b"));
+        make(&empty).expect("a folder");
+        make(&full.join("c")).expect("a folder");
+        for folder in [&empty, &full, &root.path().join("nowhere")] {
+            remove_if_empty(folder).expect("no failure");
+        }
+        assert_eq!(children(root.path()).expect("it is there"), [full]);
+    }
+
+    #[test]
+    fn a_mount_is_told_from_a_folder() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        assert!(!is_mount(root.path()).expect("it is there"));
+        assert!(is_mount(Path::new("/proc")).expect("it is there"));
+        assert!(is_mount(Path::new("/")).expect("it is there"));
+    }
+}

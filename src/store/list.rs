@@ -1,0 +1,281 @@
+//! Finds the files that `from` names, in the one order in which they are read.
+//!
+//! - A file is listed once, however often it is reached. Files that a folder really holds come
+//!   before those behind links, so a file keeps its own name where it has one in the listing.
+//! - A folder is entered once, so links may lead in circles.
+//! - The order is by the bytes of the names, over all entries of `from`.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use crate::store::StoreError;
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// As reached from `from`: what was relative stays relative to the working directory.
+    pub name: String,
+    pub bytes: u64,
+    pub stamp: Stamp,
+}
+
+/// Tells one state of an input from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stamp {
+    /// When the file was last written, since 1970 in UTC.
+    Modified { secs: i64, nanos: u32 },
+    /// What an object store calls the state of an object.
+    ETag(String),
+}
+
+/// A file or folder that is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    pub name: String,
+    pub reason: Reason,
+}
+
+/// Why something is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Its name begins with `_` or `.`: what other programs leave beside their data.
+    Name,
+    Empty,
+    /// A device, a pipe or a link to itself.
+    NotAFile,
+}
+
+/// All that `from` reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In reading order. May be empty.
+    pub files: Vec<Listed>,
+    /// In the order of their names.
+    pub ignored: Vec<Ignored>,
+}
+
+/// Lists the files and folders of `from`, folders with all that is in them.
+///
+/// A folder that `from` itself names is entered whatever its name is.
+pub fn list<P: AsRef<Path>>(from: &[P]) -> Result<Listing, StoreError> {
+    let mut walk = Walk::default();
+    for entry in from {
+        walk.visit(entry.as_ref(), true)?;
+    }
+    while let Some(link) = walk.links.pop_first() {
+        walk.visit(&link, false)?;
+    }
+    let mut listing = walk.listing;
+    listing.files.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    listing.ignored.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    listing.ignored.dedup();
+    Ok(listing)
+}
+
+impl Stamp {
+    /// The stamp of a file on disk.
+    pub(super) fn of(metadata: &Metadata) -> Stamp {
+        let nanos = u32::try_from(metadata.mtime_nsec()).expect("a second has fewer than 2^32 ns");
+        Stamp::Modified { secs: metadata.mtime(), nanos }
+    }
+}
+
+/// What a path leads to.
+enum Found {
+    File(Metadata),
+    Folder,
+    /// A file or folder met before.
+    Again,
+    Nothing(Reason),
+}
+
+#[derive(Default)]
+struct Walk {
+    listing: Listing,
+    /// Files and folders met, without links in their paths.
+    seen: HashSet<PathBuf>,
+    /// Links met inside folders, to be visited when all real files are known.
+    links: BTreeSet<PathBuf>,
+}
+
+impl Walk {
+    fn visit(&mut self, path: &Path, named: bool) -> Result<(), StoreError> {
+        let name = text(path)?;
+        let found = self.look(path, named).map_err(|source| StoreError::sorted(name, source))?;
+        match found {
+            Found::Again => {}
+            Found::Folder => return self.enter(path, name),
+            Found::Nothing(reason) => {
+                self.listing.ignored.push(Ignored { name: name.to_owned(), reason });
+            }
+            Found::File(metadata) => self.listing.files.push(Listed {
+                name: name.to_owned(),
+                bytes: metadata.len(),
+                stamp: Stamp::of(&metadata),
+            }),
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, path: &Path, named: bool) -> io::Result<Found> {
+        if has_hidden_name(path) && !(named && path.is_dir()) {
+            return Ok(Found::Nothing(Reason::Name));
+        }
+        let metadata = match fs::metadata(path) {
+            Err(error) if leads_nowhere(&error) => return Ok(Found::Nothing(Reason::NotAFile)),
+            metadata => metadata?,
+        };
+        if !metadata.is_dir() && !metadata.is_file() {
+            return Ok(Found::Nothing(Reason::NotAFile));
+        }
+        if !self.seen.insert(fs::canonicalize(path)?) {
+            return Ok(Found::Again);
+        }
+        Ok(match (metadata.is_dir(), metadata.len()) {
+            (true, _) => Found::Folder,
+            (false, 0) => Found::Nothing(Reason::Empty),
+            (false, _) => Found::File(metadata),
+        })
+    }
+
+    fn enter(&mut self, folder: &Path, name: &str) -> Result<(), StoreError> {
+        let failed = |source| StoreError::sorted(name, source);
+        let mut children = Vec::new();
+        for child in fs::read_dir(folder).map_err(failed)? {
+            let child = child.map_err(failed)?;
+            if child.file_type().map_err(failed)?.is_symlink() {
+                self.links.insert(child.path());
+            } else {
+                children.push(child.path());
+            }
+        }
+        children.sort_unstable();
+        children.iter().try_for_each(|child| self.visit(child, false))
+    }
+}
+
+/// `.` and `..` are no names: [`Path::file_name`] has none for them, or skips them.
+fn has_hidden_name(path: &Path) -> bool {
+    let name = path.file_name().map(std::ffi::OsStr::as_encoded_bytes);
+    name.is_some_and(|name| name.starts_with(b"_") || name.starts_with(b"."))
+}
+
+/// A link that leads to itself.
+fn leads_nowhere(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP)
+}
+
+fn text(path: &Path) -> Result<&str, StoreError> {
+    path.to_str().ok_or_else(|| StoreError::NotUtf8 {
+        folder: escaped(path.parent().unwrap_or(Path::new(""))),
+        name: escaped(path.file_name().map_or(path, Path::new)),
+    })
+}
+
+/// The bytes of a name as printable ASCII: what a terminal can show without harm.
+fn escaped(path: &Path) -> String {
+    path.as_os_str().as_encoded_bytes().escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::fs::symlink};
+
+    use super::*;
+
+    /// A folder with these files, each holding one byte; a name that ends in `=` is empty.
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for file in files {
+            let path = root.path().join(file.trim_end_matches('='));
+            fs::create_dir_all(path.parent().expect("below the root")).expect("a folder");
+            fs::write(path, if file.ends_with('=') { "" } else { "x" }).expect("a file");
+        }
+        root
+    }
+
+    /// What a listing of these entries of the folder reads and ignores, by names below the folder.
+    fn listed(root: &Path, from: &[&str]) -> (Vec<String>, Vec<(String, Reason)>) {
+        let from: Vec<PathBuf> = from.iter().map(|entry| root.join(entry)).collect();
+        let listing = list(&from).expect("a listing");
+        let below = |name: &str| {
+            let root = format!("{}/", root.display());
+            name.strip_prefix(&root).expect("below the root").to_owned()
+        };
+        (
+            listing.files.iter().map(|file| below(&file.name)).collect(),
+            listing.ignored.iter().map(|file| (below(&file.name), file.reason)).collect(),
+        )
+    }
+
+    #[test]
+    fn order_is_by_bytes_over_all_entries() {
+        let root = folder(&["b/2.json", "a/z.json", "a.json", "a-.json", "b/10.json", "B.json"]);
+        let (files, ignored) = listed(root.path(), &["b", "a.json", "B.json", "a", "a-.json"]);
+        assert_eq!(files, ["B.json", "a-.json", "a.json", "a/z.json", "b/10.json", "b/2.json"]);
+        assert_eq!(ignored, []);
+    }
+
+    #[test]
+    fn hidden_and_empty_files_are_ignored_and_listed_as_ignored() {
+        let root = folder(&["in/_SUCCESS", "in/.a.crc", "in/_tmp/a", "in/e.json=", "in/a.json"]);
+        let (files, ignored) = listed(root.path(), &["in", "in/_SUCCESS"]);
+        assert_eq!(files, ["in/a.json"]);
+        let (name, empty) = (Reason::Name, Reason::Empty);
+        let expected =
+            [("in/.a.crc", name), ("in/_SUCCESS", name), ("in/_tmp", name), ("in/e.json", empty)];
+        assert_eq!(ignored, expected.map(|(name, reason)| (name.to_owned(), reason)));
+    }
+
+    #[test]
+    fn a_folder_that_is_named_is_entered_whatever_its_name_is() {
+        let root = folder(&["_in/a.json"]);
+        assert_eq!(listed(root.path(), &["_in"]).0, ["_in/a.json"]);
+        assert_eq!(listed(root.path(), &["_in/."]).0, ["_in/./a.json"]);
+    }
+
+    #[test]
+    fn a_file_reached_twice_is_read_once_under_its_own_name() {
+        let root = folder(&["in/b.json", "in/sub/c.json"]);
+        symlink("b.json", root.path().join("in/a.json")).expect("a link");
+        symlink("sub", root.path().join("in/also")).expect("a link");
+        let (files, _) = listed(root.path(), &["in", "in", "in/b.json", "in/../in"]);
+        assert_eq!(files, ["in/b.json", "in/sub/c.json"]);
+    }
+
+    #[test]
+    fn links_are_followed_and_loops_end() {
+        let root = folder(&["in/b.json", "far/c.json", "far/d/e.json"]);
+        symlink("../far", root.path().join("in/far")).expect("a link");
+        symlink("..", root.path().join("far/up")).expect("a link");
+        symlink("self", root.path().join("in/self")).expect("a link");
+        let (files, ignored) = listed(root.path(), &["in"]);
+        assert_eq!(files, ["in/b.json", "in/far/c.json", "in/far/d/e.json"]);
+        assert_eq!(ignored, [("in/self".to_owned(), Reason::NotAFile)]);
+    }
+
+    #[test]
+    fn a_missing_file_and_a_link_to_one_are_errors_that_name_it() {
+        let root = folder(&["in/a.json"]);
+        symlink("nowhere", root.path().join("in/b.json")).expect("a link");
+        for entry in ["out", "in", "in/a.json/"] {
+            let error = list(&[root.path().join(entry)]).expect_err("nothing there");
+            assert!(matches!(error, StoreError::NotFound { .. }), "{entry}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_shown_escaped() {
+        let root = folder(&["in/a.json"]);
+        let name = OsStr::from_bytes(b"\xff\x1b[1m.json");
+        fs::write(root.path().join("in").join(name), "x").expect("a file");
+        let error = list(&[root.path().join("in")]).expect_err("a bad name");
+        let said = error.to_string();
+        assert!(said.contains(r"`\xff\x1b[1m.json`") && said.contains("/in`"), "{said}");
+    }
+}
