@@ -1,0 +1,410 @@
+//! One JSON object becomes one row: RFC 8259 strictly, directed by the schema's layout.
+//!
+//! - Text without escapes is a span of the chunk; with escapes it goes to the arena, unescaped.
+//! - A null is an absent field. A value of another type than the field's is noted, not judged.
+//! - Names are compared after unescaping, and a name twice in one object breaks the record,
+//!   also inside what the schema does not know: "first wins" against "last wins" would let
+//!   one copy escape the policy.
+//! - Nesting is bounded, so recursion is too.
+//!
+//! Records of one producer have their names in one order. So what name came after a name the
+//! last time is compared first, quotes and colon included; only where it is another one is the
+//! name read, unescaped and looked for. Both ways decide the same.
+
+mod scratch;
+mod tokens;
+mod unescape;
+
+use std::ops::Range;
+
+pub(super) use scratch::Scratch;
+
+use super::layout::{Layout, LeadsTo, Member, Object, scope_of};
+use super::narrow;
+use crate::record::scan::first_special;
+use crate::record::{
+    Batch, Code, Detail, Entries, Entry, Field, Found, NameId, Names, Problem, Scope, Slot, Values,
+};
+
+/// The deepest nesting that is taken; the record itself is one.
+const DEPTH_MAX: usize = 64;
+
+/// Why a record can't be read on.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Syntax,
+    Depth,
+}
+
+type Read<T> = Result<T, Fault>;
+
+/// Reads the object in `span` of the chunk into a row of the batch.
+pub(super) fn decode(
+    layout: &Layout,
+    names: &mut Names,
+    scratch: &mut Scratch,
+    chunk: &[u8],
+    span: Range<usize>,
+    row: usize,
+    batch: &mut Batch,
+) {
+    let problems_before = batch.problems.len();
+    let text = chunk.get(..span.end).unwrap_or(&[]);
+    let (at, inside) = (span.start, Field::Record);
+    let mut reader = Reader { text, at, layout, names, scratch, row, batch, nodes_seen: 0, inside };
+    let outcome = reader.record();
+    if let Err(fault) = outcome {
+        // What was found before says nothing about a text that is no JSON.
+        batch.problems.truncate(problems_before);
+        let code = match fault {
+            Fault::Syntax => Code::JsonSyntax,
+            Fault::Depth => Code::TooDeep,
+        };
+        super::broken(batch, row, Field::Record, code, Detail::None);
+    }
+}
+
+struct Reader<'a> {
+    /// The chunk up to the record's end, so that places are places in the chunk.
+    text: &'a [u8],
+    at: usize,
+    layout: &'a Layout,
+    names: &'a mut Names,
+    scratch: &'a mut Scratch,
+    row: usize,
+    batch: &'a mut Batch,
+    /// A bit for each node whose name this record has had.
+    nodes_seen: u128,
+    /// The field that is being read, which faults deeper inside are told under.
+    inside: Field,
+}
+
+/// A string as it stands in the text, without its quotes.
+#[derive(Clone, Copy)]
+struct RawText {
+    start: usize,
+    len: usize,
+    has_escapes: bool,
+}
+
+impl Reader<'_> {
+    fn record(&mut self) -> Read<()> {
+        self.skip_space();
+        if self.peek() == Some(b'{') {
+            self.object(0, 1)?;
+        } else {
+            let found = self.other_value(1)?;
+            let problem =
+                Problem { field: Field::Record, code: Code::Type, rule: 0, detail: found };
+            self.batch.problem(self.row, problem);
+            if let Some(row) = self.batch.rows.get_mut(self.row) {
+                row.broken = true;
+            }
+        }
+        self.skip_space();
+        if self.at == self.text.len() { Ok(()) } else { Err(Fault::Syntax) }
+    }
+
+    /// Reads an object of the schema; `place` is its place in the layout.
+    fn object(&mut self, place: usize, depth: usize) -> Read<()> {
+        let layout = self.layout;
+        let object = layout.object(place);
+        let this = self.next_object();
+        let mut last = 0;
+        if self.begin(depth, b'}')? {
+            return Ok(());
+        }
+        loop {
+            let likely = self.scratch.likely_member(place, last);
+            let found = match object.members.get(likely) {
+                Some(member) if self.take_all(&member.token) => Some(likely),
+                _ => self.find_member(object, place, last, this, depth)?,
+            };
+            if let Some(found) = found
+                && let Some(member) = object.members.get(found)
+            {
+                self.skip_space();
+                self.member(member, depth)?;
+                last = found + 1;
+            }
+            if self.ends(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a name and finds its member. What the schema does not know is read whole, and none.
+    fn find_member(
+        &mut self,
+        object: &Object,
+        place: usize,
+        last: usize,
+        this: u64,
+        depth: usize,
+    ) -> Read<Option<usize>> {
+        let name = self.name()?;
+        let found = object.find(self.name_bytes(name));
+        match found {
+            Some(found) => self.scratch.note_member(place, last, found),
+            None => self.unknown_member(object.scope, name, this, depth)?,
+        }
+        Ok(found)
+    }
+
+    fn next_object(&mut self) -> u64 {
+        self.scratch.object += 1;
+        self.scratch.object
+    }
+
+    /// Reads the bracket that opens an object or list; tells whether it closes at once.
+    #[inline]
+    fn begin(&mut self, depth: usize, close: u8) -> Read<bool> {
+        if DEPTH_MAX < depth {
+            return Err(Fault::Depth);
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(self.take(close))
+    }
+
+    /// Reads what follows a member or an item; tells whether it is the end.
+    #[inline]
+    fn ends(&mut self, close: u8) -> Read<bool> {
+        self.skip_space();
+        if self.take(b',') {
+            self.skip_space();
+            return Ok(false);
+        }
+        self.expect(close)?;
+        Ok(true)
+    }
+
+    /// Reads a name and its colon, up to the value.
+    fn name(&mut self) -> Read<RawText> {
+        let name = self.string()?;
+        self.skip_space();
+        self.expect(b':')?;
+        self.skip_space();
+        Ok(name)
+    }
+
+    fn member(&mut self, member: &Member, depth: usize) -> Read<()> {
+        let bit = 1_u128 << member.node;
+        let node = u8::try_from(member.node).expect("a schema has at most 128 nodes");
+        self.inside = Field::Node(node);
+        if self.nodes_seen & bit != 0 {
+            self.repeated(self.inside);
+        }
+        self.nodes_seen |= bit;
+        match member.leads_to {
+            LeadsTo::Object(place) if self.peek() == Some(b'{') => self.object(place, depth + 1),
+            LeadsTo::Lists(map) if self.peek() == Some(b'{') => {
+                self.map(scope_of(member.node), map, depth + 1, Self::list_entry)
+            }
+            LeadsTo::Numbers(map) if self.peek() == Some(b'{') => {
+                self.map(scope_of(member.node), map, depth + 1, Self::number_entry)
+            }
+            LeadsTo::Text
+            | LeadsTo::Number
+            | LeadsTo::Object(_)
+            | LeadsTo::Lists(_)
+            | LeadsTo::Numbers(_) => {
+                let slot = self.scalar(depth + 1)?;
+                self.batch.set_slot(self.row, member.node, slot);
+                Ok(())
+            }
+            LeadsTo::ExportOnly => {
+                let is_there = !self.is_at_null();
+                if let Some(row) = self.batch.rows.get_mut(self.row) {
+                    row.export_only += u32::from(is_there);
+                }
+                self.value(depth + 1)
+            }
+        }
+    }
+
+    fn unknown_member(&mut self, scope: Scope, name: RawText, this: u64, depth: usize) -> Read<()> {
+        let id = self.intern(scope, name)?;
+        self.inside = Field::Named(id);
+        if self.scratch.is_repeated(id, this) {
+            self.repeated(self.inside);
+        } else if !self.is_at_null() {
+            self.batch.unknown_field(self.row, id);
+        }
+        self.value(depth + 1)
+    }
+
+    /// A null is an absent field, also where the schema knows none.
+    fn is_at_null(&self) -> bool {
+        self.peek() == Some(b'n')
+    }
+
+    /// A name twice in one object. The record is read on: a text that is no JSON is said first.
+    fn repeated(&mut self, field: Field) {
+        super::broken(self.batch, self.row, field, Code::DuplicateKey, Detail::None);
+    }
+
+    /// Reads a map; `entry` reads the value of each name and pushes it.
+    fn map(
+        &mut self,
+        scope: Scope,
+        map: usize,
+        depth: usize,
+        entry: impl Fn(&mut Self, NameId, usize) -> Read<()>,
+    ) -> Read<()> {
+        let this = self.next_object();
+        let start = self.batch.entries.len();
+        let mut is_over = self.begin(depth, b'}')?;
+        let mut last = None;
+        while !is_over {
+            let likely = self.scratch.likely_name(scope, last);
+            let id = match likely {
+                Some(id) if self.take_token(id) => id,
+                _ => self.map_name(scope, last)?,
+            };
+            last = Some(id);
+            self.inside = Field::Named(id);
+            if self.scratch.is_repeated(id, this) {
+                self.repeated(self.inside);
+            }
+            self.skip_space();
+            entry(self, id, depth + 1)?;
+            is_over = self.ends(b'}')?;
+        }
+        let len = self.batch.entries.len() - start;
+        self.batch.set_map(self.row, map, Entries { start: narrow(start), len: narrow(len) });
+        Ok(())
+    }
+
+    /// Reads the name of an entry, and notes it as likely.
+    fn map_name(&mut self, scope: Scope, last: Option<NameId>) -> Read<NameId> {
+        let name = self.name()?;
+        let id = self.intern(scope, name)?;
+        self.scratch.learn_tokens(self.names);
+        self.scratch.note_name(scope, last, id);
+        Ok(id)
+    }
+
+    fn list_entry(&mut self, name: NameId, depth: usize) -> Read<()> {
+        if self.peek() != Some(b'[') {
+            return self.number_entry(name, depth);
+        }
+        let start = self.batch.values.len();
+        let mut is_over = self.begin(depth, b']')?;
+        while !is_over {
+            let slot = self.scalar(depth + 1)?;
+            let slot = if slot.is_absent() { Slot::other(Found::Null) } else { slot };
+            self.batch.values.push(slot);
+            is_over = self.ends(b']')?;
+        }
+        self.push_entry(name, start, true);
+        Ok(())
+    }
+
+    /// An entry with one value that is no list. A null is no entry.
+    fn number_entry(&mut self, name: NameId, depth: usize) -> Read<()> {
+        let slot = self.scalar(depth)?;
+        if !slot.is_absent() {
+            let start = self.batch.values.len();
+            self.batch.values.push(slot);
+            self.push_entry(name, start, false);
+        }
+        Ok(())
+    }
+
+    fn push_entry(&mut self, name: NameId, start: usize, is_list: bool) {
+        let len = self.batch.values.len() - start;
+        let values = Values { start: narrow(start), len: narrow(len) };
+        self.batch.entries.push(Entry { name, values, is_list });
+    }
+
+    /// Reads a value that should be text or a number into a slot. `depth` is that of the value.
+    #[inline]
+    fn scalar(&mut self, depth: usize) -> Read<Slot> {
+        if let Some([b'"', rest @ ..]) = self.text.get(self.at..) {
+            // Most values are text without escapes.
+            let len = first_special(rest);
+            if rest.get(len) == Some(&b'"') {
+                let start = self.at + 1;
+                self.at = start + len + 1;
+                return Ok(Slot::text(start, len, true));
+            }
+        }
+        self.other_scalar(depth)
+    }
+
+    fn other_scalar(&mut self, depth: usize) -> Read<Slot> {
+        match self.peek() {
+            Some(b'"') => {
+                let raw = self.string()?;
+                Ok(self.text_slot(raw))
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.number()?;
+                Ok(Slot::number(start, self.at - start))
+            }
+            Some(b'n') => self.word(b"null").map(|()| Slot::ABSENT),
+            Some(b't' | b'f') => self.boolean().map(|()| Slot::other(Found::Boolean)),
+            Some(b'{') => self.value(depth).map(|()| Slot::other(Found::Object)),
+            Some(b'[') => self.value(depth).map(|()| Slot::other(Found::Array)),
+            _ => Err(Fault::Syntax),
+        }
+    }
+
+    /// The value of a record that is no object; tells what it is.
+    fn other_value(&mut self, depth: usize) -> Read<Detail> {
+        let found = match self.peek() {
+            Some(b'"') => Detail::FoundText,
+            Some(b'-' | b'0'..=b'9') => Detail::FoundNumber,
+            Some(b'n') => Detail::FoundNull,
+            Some(b't' | b'f') => Detail::FoundBoolean,
+            _ => Detail::FoundArray,
+        };
+        self.value(depth).map(|()| found)
+    }
+
+    /// Reads any value and leaves it. Names inside are looked at for repeats all the same.
+    fn value(&mut self, depth: usize) -> Read<()> {
+        match self.peek() {
+            Some(b'"') => {
+                let raw = self.string()?;
+                if raw.has_escapes {
+                    let mark = self.batch.arena.len();
+                    self.text_slot(raw);
+                    self.batch.arena.truncate(mark);
+                }
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'n') => self.word(b"null"),
+            Some(b't' | b'f') => self.boolean(),
+            Some(b'[') => {
+                let mut is_over = self.begin(depth, b']')?;
+                while !is_over {
+                    self.value(depth + 1)?;
+                    is_over = self.ends(b']')?;
+                }
+                Ok(())
+            }
+            Some(b'{') => self.unknown_object(depth),
+            _ => Err(Fault::Syntax),
+        }
+    }
+
+    /// Reads an object that the schema does not know.
+    fn unknown_object(&mut self, depth: usize) -> Read<()> {
+        let this = self.next_object();
+        let mut is_over = self.begin(depth, b'}')?;
+        while !is_over {
+            let name = self.name()?;
+            let id = self.intern(Scope::unknown(depth), name)?;
+            if self.scratch.is_repeated(id, this) {
+                self.repeated(self.inside);
+            }
+            self.value(depth + 1)?;
+            is_over = self.ends(b'}')?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The tokens of JSON (RFC 8259): words, numbers, strings, and what stands between them.
+
+use super::unescape::unescape;
+use super::{Fault, RawText, Read, Reader};
+use crate::decode::{broken, number_len};
+use crate::record::scan::{Wanted, first_special};
+use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
+
+impl Reader<'_> {
+    pub(super) fn boolean(&mut self) -> Read<()> {
+        let word: &[u8] = if self.peek() == Some(b't') { b"true" } else { b"false" };
+        self.word(word)
+    }
+
+    pub(super) fn word(&mut self, word: &[u8]) -> Read<()> {
+        if self.text.get(self.at..self.at + word.len()) == Some(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(Fault::Syntax)
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Read<()> {
+        let rest = self.text.get(self.at..).unwrap_or(&[]);
+        let len = number_len(rest).ok_or(Fault::Syntax)?;
+        self.at += len;
+        Ok(())
+    }
+
+    /// Reads a string; its escapes are looked at when it is unescaped.
+    #[inline]
+    pub(super) fn string(&mut self) -> Read<RawText> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or(&[]);
+            self.at += first_special(rest);
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                _ => return Err(Fault::Syntax),
+            }
+        }
+        let len = self.at - start;
+        self.at += 1;
+        Ok(RawText { start, len, has_escapes })
+    }
+
+    /// Steps over what follows a backslash.
+    pub(super) fn escape(&mut self) -> Read<()> {
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(b'u') => {
+                let digits = self.text.get(self.at + 1..self.at + 5).unwrap_or(&[]);
+                if digits.len() < 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return Err(Fault::Syntax);
+                }
+                self.at += 5;
+                Ok(())
+            }
+            _ => Err(Fault::Syntax),
+        }
+    }
+
+    pub(super) fn raw_bytes(&self, raw: RawText) -> &[u8] {
+        self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[])
+    }
+
+    pub(super) fn text_slot(&mut self, raw: RawText) -> Slot {
+        if !raw.has_escapes {
+            return Slot::text(raw.start, raw.len, true);
+        }
+        let start = self.batch.arena.len();
+        let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
+        if unescape(bytes, &mut self.batch.arena).is_err() {
+            self.lone_surrogate();
+        }
+        Slot::new_text(start, self.batch.arena.len() - start, false)
+    }
+
+    pub(super) fn lone_surrogate(&mut self) {
+        broken(self.batch, self.row, Field::Record, Code::Utf8, Detail::LoneSurrogate);
+    }
+
+    /// A name's text, unescaped.
+    #[inline]
+    pub(super) fn name_bytes(&mut self, raw: RawText) -> &[u8] {
+        if !raw.has_escapes {
+            return self.raw_bytes(raw);
+        }
+        let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
+        self.scratch.name.clear();
+        if unescape(bytes, &mut self.scratch.name).is_err() {
+            self.lone_surrogate();
+        }
+        &self.scratch.name
+    }
+
+    pub(super) fn intern(&mut self, scope: Scope, raw: RawText) -> Read<NameId> {
+        if raw.has_escapes {
+            self.name_bytes(raw);
+            let name = str::from_utf8(&self.scratch.name).map_err(|_invalid| Fault::Syntax)?;
+            return Ok(self.names.intern(scope, name));
+        }
+        let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
+        let name = str::from_utf8(bytes).map_err(|_invalid| Fault::Syntax)?;
+        Ok(self.names.intern(scope, name))
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        let is_here = self.peek() == Some(byte);
+        self.at += usize::from(is_here);
+        is_here
+    }
+
+    /// Steps over a text if it stands here.
+    #[inline]
+    pub(super) fn take_all(&mut self, wanted: &Wanted) -> bool {
+        let is_here = wanted.is_at(self.text, self.at);
+        self.at += if is_here { wanted.len() } else { 0 };
+        is_here
+    }
+
+    /// Steps over a name with its colon if it stands here.
+    #[inline]
+    pub(super) fn take_token(&mut self, name: NameId) -> bool {
+        let Some(Some(token)) = self.scratch.tokens.get(name.index()) else { return false };
+        let is_here = token.is_at(self.text, self.at);
+        self.at += if is_here { token.len() } else { 0 };
+        is_here
+    }
+
+    #[inline]
+    pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
+        if self.take(byte) { Ok(()) } else { Err(Fault::Syntax) }
+    }
+
+    #[inline]
+    pub(super) fn skip_space(&mut self) {
+        // Most producers write none.
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+                self.at += 1;
+            }
+        }
+    }
+}
