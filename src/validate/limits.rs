@@ -1,0 +1,181 @@
+//! The target's limits, on what would be written (after the policy).
+//!
+//! Lengths count code points; the size of a whole record is known only to the encoder, which
+//! uses [`LimitChecks::size_problem`].
+
+use super::{NameVerdict, NameVerdicts, RuleNames};
+use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
+use crate::schema::{NodeIx, Schema, Shape};
+
+/// The limits of a target, compiled to slots.
+#[derive(Debug)]
+pub struct LimitChecks {
+    maps: Vec<(usize, bool)>,
+    fields: Vec<FieldLimit>,
+    name_length: usize,
+    name_chars: String,
+    value_length: usize,
+    value_count: usize,
+    attribute_count: usize,
+    endpoint_size: usize,
+    value_length_rule: u16,
+    value_count_rule: u16,
+    attribute_count_rule: u16,
+    size_rule: u16,
+}
+
+#[derive(Debug)]
+struct FieldLimit {
+    node: NodeIx,
+    when: Option<(NodeIx, Vec<Box<[u8]>>)>,
+    max_bytes: usize,
+    rule: u16,
+}
+
+impl LimitChecks {
+    /// `judged`: for each node whether the policy keeps or transforms it.
+    pub fn new(schema: &Schema, judged: &[bool], rules: &mut RuleNames) -> LimitChecks {
+        let target = &schema.target;
+        let limits = &target.limits;
+        let fields = limits.fields.iter().filter_map(|limit| {
+            let node = schema.node(&limit.path)?;
+            let when = limit.when.as_ref().and_then(|(path, values)| {
+                let values = values.iter().map(|value| value.as_bytes().into()).collect();
+                Some((schema.node(path)?, values))
+            });
+            let rule = rules.add(target.rule("value_length"));
+            let limit = FieldLimit { node, when, max_bytes: limit.max_bytes, rule };
+            judged.get(node).copied().unwrap_or(false).then_some(limit)
+        });
+        let is_lists =
+            |node: &NodeIx| schema.nodes.get(*node).is_some_and(|node| node.shape == Shape::Lists);
+        LimitChecks {
+            fields: fields.collect(),
+            maps: schema.maps.iter().map(is_lists).enumerate().collect(),
+            name_length: limits.name_length,
+            name_chars: limits.name_chars.clone(),
+            value_length: limits.value_length,
+            value_count: limits.value_count,
+            attribute_count: limits.attribute_count,
+            endpoint_size: limits.endpoint_size,
+            value_length_rule: rules.add(target.rule("value_length")),
+            value_count_rule: rules.add(target.rule("value_count")),
+            attribute_count_rule: rules.add(target.rule("attribute_count")),
+            size_rule: rules.add(target.rule("endpoint_size")),
+        }
+    }
+
+    /// Holds records also to what a part takes: so many bytes, by this rule.
+    #[must_use]
+    pub fn within_part(self, bytes: usize, rule: u16) -> LimitChecks {
+        if self.endpoint_size <= bytes {
+            return self;
+        }
+        LimitChecks { endpoint_size: bytes, size_rule: rule, ..self }
+    }
+
+    /// What a name of a map breaks, if anything.
+    pub fn name_fault(&self, name: &str) -> Option<(Code, Detail)> {
+        let length = name.chars().count();
+        if length == 0 {
+            Some((Code::NameLength, Detail::TooShort))
+        } else if self.name_length < length {
+            Some((Code::NameLength, Detail::TooLong))
+        } else if name.chars().any(|c| self.name_chars.contains(c)) {
+            Some((Code::NameChars, Detail::None))
+        } else {
+            None
+        }
+    }
+
+    /// The most bytes of a record in compact JSON.
+    pub fn endpoint_size(&self) -> usize {
+        self.endpoint_size
+    }
+
+    pub fn size_problem(&self) -> Problem {
+        Problem {
+            field: Field::Record,
+            code: Code::EndpointSize,
+            rule: self.size_rule,
+            detail: Detail::None,
+        }
+    }
+
+    /// Judges the live rows of a batch.
+    pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
+        let mut problems = std::mem::take(&mut batch.problems);
+        let text = Text { chunk, arena: &batch.arena };
+        for row in batch.live_rows() {
+            let mut add = |field, code, rule, detail| {
+                let row = u32::try_from(row).expect("a batch has few rows");
+                problems.push((row, Problem { field, code, rule, detail }));
+            };
+            self.judge_fields(batch.row_slots(row), text, &mut add);
+            let mut count = 0;
+            for (map, is_lists) in &self.maps {
+                for entry in batch.map_entries(row, *map) {
+                    let NameVerdict { dropped, .. } = names.of(entry.name);
+                    if dropped || entry.is_removed() {
+                        continue;
+                    }
+                    count += 1;
+                    if *is_lists && entry.is_list {
+                        self.judge_entry(*entry, batch, text, &mut add);
+                    }
+                }
+            }
+            if self.attribute_count < count {
+                add(Field::Record, Code::AttributeCount, self.attribute_count_rule, Detail::None);
+            }
+        }
+        batch.problems = problems;
+    }
+
+    fn judge_fields(
+        &self,
+        slots: &[Slot],
+        text: Text<'_>,
+        add: &mut impl FnMut(Field, Code, u16, Detail),
+    ) {
+        for limit in &self.fields {
+            let slot = slots.get(limit.node).copied().unwrap_or(Slot::ABSENT);
+            if !slot.is_text() || slot.len() <= limit.max_bytes {
+                continue;
+            }
+            let applies = limit.when.as_ref().is_none_or(|(node, values)| {
+                let value = text.of(slots.get(*node).copied().unwrap_or(Slot::ABSENT));
+                values.iter().any(|known| **known == *value)
+            });
+            if applies {
+                let node = u8::try_from(limit.node).expect("a schema has at most 128 nodes");
+                add(Field::Node(node), Code::ValueLength, limit.rule, Detail::TooLong);
+            }
+        }
+    }
+
+    fn judge_entry(
+        &self,
+        entry: Entry,
+        batch: &Batch,
+        text: Text<'_>,
+        add: &mut impl FnMut(Field, Code, u16, Detail),
+    ) {
+        let values = batch.entry_values(entry);
+        if self.value_count < values.len() {
+            add(Field::Named(entry.name), Code::ValueCount, self.value_count_rule, Detail::None);
+        }
+        let is_long =
+            |value: &&Slot| self.value_length < value.len() && self.is_too_long(text.of(**value));
+        if values.iter().any(|value| is_long(&value)) {
+            let detail = Detail::TooLong;
+            add(Field::Named(entry.name), Code::ValueLength, self.value_length_rule, detail);
+        }
+    }
+
+    /// Counts code points: bytes that do not go on with a character.
+    fn is_too_long(&self, text: &[u8]) -> bool {
+        let is_start = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
+        self.value_length < text.iter().filter(is_start).count()
+    }
+}
