@@ -1,0 +1,486 @@
+#!/usr/bin/env python3
+"""Writes the vectors of each operation, without any code of segprep: `python3 schemas/vectors/make.py`.
+
+Whoever makes tokens elsewhere (a warehouse, Spark, another program) can hold their own code to
+the files. Each is a list of cases `{params, input, output | failed | already_token}`; a parameter
+that is not there has its default. All text is ASCII with JSON escapes, so that no mark is hidden.
+
+What counts as one character for `mask` is written out by hand: each input is a list of them.
+"""
+
+import base64
+import calendar
+import hashlib
+import hmac
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+COUNTING = bytes(range(32))
+OTHER = bytes(range(255, 222, -1))  # 33 bytes
+
+
+def hex_text(key):
+    return "hex:" + key.hex()
+
+
+def base64_text(key):
+    return "base64:" + base64.b64encode(key).decode()
+
+
+# --- keys ---------------------------------------------------------------------------------
+
+
+def hmac_sha256(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def hkdf(master, salt, info, length):
+    """RFC 5869 for up to 32 bytes: one block of output."""
+    extracted = hmac_sha256(salt or bytes(32), master)
+    return hmac_sha256(extracted, info + b"\x01")[:length]
+
+
+def check_value(master):
+    return hkdf(master, b"", b"segprep/v1/check", 8).hex()
+
+
+def join_key(master, scope, join):
+    salt = b"" if scope == "person" else scope.removeprefix("relationship:").encode()
+    return hkdf(master, salt, b"segprep/v1/hmac-sha256/" + join.encode(), 32)
+
+
+def key_vectors():
+    good = [
+        (hex_text(COUNTING), COUNTING),
+        (hex_text(COUNTING).replace("0a0b0c", "0A0b0C"), COUNTING),
+        (hex_text(COUNTING) + "\n", COUNTING),
+        (hex_text(COUNTING) + "\r\n", COUNTING),
+        (base64_text(COUNTING), COUNTING),
+        (base64_text(COUNTING) + "\n", COUNTING),
+        (hex_text(OTHER), OTHER),
+        (base64_text(OTHER), OTHER),
+        (base64_text(OTHER + b"!"), OTHER + b"!"),
+        (hex_text(bytes(range(200))), bytes(range(200))),
+        (hex_text(bytes(31) + b"\x01"), bytes(31) + b"\x01"),
+    ]
+    refused = [
+        ("", "unknown_form"),
+        (COUNTING.hex(), "unknown_form"),
+        (" " + hex_text(COUNTING), "unknown_form"),
+        ("HEX:" + COUNTING.hex(), "unknown_form"),
+        ("base32:" + base64.b32encode(COUNTING).decode(), "unknown_form"),
+        ("hex:", "too_short"),
+        (hex_text(COUNTING[:31]), "too_short"),
+        ("base64:", "too_short"),
+        (base64_text(COUNTING[:31]), "too_short"),
+        (hex_text(bytes(32)), "all_equal"),
+        (hex_text(b"\xab" * 40), "all_equal"),
+        (base64_text(bytes(32)), "all_equal"),
+        (hex_text(COUNTING) + "0", "not_hex"),
+        (hex_text(COUNTING) + "0g", "not_hex"),
+        (hex_text(COUNTING) + " ", "not_hex"),
+        (hex_text(COUNTING) + "\n\n", "not_hex"),
+        (hex_text(COUNTING) + "\r", "not_hex"),
+        ("hex: " + COUNTING.hex(), "not_hex"),
+        ("hex:" + COUNTING.hex(" "), "not_hex"),
+        ("hex:0x" + COUNTING.hex(), "not_hex"),
+        (base64_text(COUNTING) + " ", "not_base64"),
+        (base64_text(COUNTING).replace("AAEC", "AA EC"), "not_base64"),
+        (base64_text(COUNTING).replace("AAEC", "AA\nEC"), "not_base64"),
+        (base64_text(COUNTING).rstrip("="), "not_base64"),
+        (base64_text(OTHER).replace("/", "_"), "not_base64"),
+        # The last digit holds bits that no byte has.
+        (base64_text(COUNTING)[:-2] + "9=", "not_base64"),
+    ]
+    joins = [
+        ("person", "user"),
+        ("person", "User.UserId"),
+        ("person", "Attributes.Straße \U0001f600"),
+        ("person", ""),
+        ("relationship:acme", "user"),
+        ("relationship:" + "long label " * 10, "user"),
+        ("relationship:person", "user"),
+    ]
+    return {
+        "check_value": [{"input": text, "output": check_value(key)} for text, key in good]
+        + [{"input": text, "failed": why} for text, why in refused],
+        "join_key": [
+            {
+                "params": {"scope": scope, "join": join},
+                "input": hex_text(master),
+                "output": join_key(master, scope, join).hex(),
+            }
+            for master in (COUNTING, OTHER)
+            for scope, join in joins
+        ],
+    }
+
+
+# --- redact -------------------------------------------------------------------------------
+
+
+def redact_vectors():
+    values = ["Ada", "", " ", "[redacted]", 'a "b" \\', "\U0001f469\u200d\U0001f4bb", "x" * 200]
+    texts = [None, "", "***", 'say "no"', "back\\slash", "verdeckt – für alle", "\t"]
+    return [
+        {
+            "params": {} if text is None else {"text": text},
+            "input": value,
+            "output": value and ("[redacted]" if text is None else text),
+        }
+        for text in texts
+        for value in values
+    ]
+
+
+# --- mask ---------------------------------------------------------------------------------
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+CODER = "\U0001f469\U0001f3fd\u200d\U0001f4bb"
+GERMANY = "\U0001f1e9\U0001f1ea"
+FRANCE = "\U0001f1eb\U0001f1f7"
+SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+E_ACUTE = "e\u0301"
+ZALGO = "z\u0300\u0301\u0302\u0303\u0304"
+HEART = "\u2764\ufe0f"
+KEYCAP = "1\ufe0f\u20e3"
+HANGUL = "\u1112\u1161\u11ab"
+DEVANAGARI = "नि"
+CRLF = "\r\n"
+
+
+def mask(characters, keep_first=0, keep_last=0, char="*", skip=()):
+    counted = [at for at, character in enumerate(characters) if character not in skip]
+    shown = set()
+    if len(counted) > keep_first + keep_last:
+        shown |= set(counted[:keep_first]) | set(counted[len(counted) - keep_last :])
+    return "".join(
+        character if character in skip or at in shown else char
+        for at, character in enumerate(characters)
+    )
+
+
+MASKS = [
+    # (characters, parameters)
+    ("Ada", {}),
+    ("", {}),
+    ("", {"keep_first": 3}),
+    ("", {"char": "\""}),
+    ("a", {"keep_first": 1}),
+    ("ab", {"keep_first": 1}),
+    ("ab", {"keep_first": 1, "keep_last": 1}),
+    ("abc", {"keep_first": 1, "keep_last": 1}),
+    ("abcd", {"keep_first": 2, "keep_last": 2}),
+    ("abcde", {"keep_first": 2, "keep_last": 2}),
+    ("4111111111111111", {"keep_last": 4}),
+    ("4111111111111111", {"keep_first": 6, "keep_last": 4, "char": "x"}),
+    ("4111 1111 1111 1111", {"keep_last": 4, "skip": " "}),
+    ("ada.lovelace@example.com", {"keep_first": 1, "skip": "@."}),
+    ("ada.lovelace@example.com", {"keep_first": 1, "keep_last": 3, "skip": "@."}),
+    ("ada.lovelace@example.com", {"keep_first": 1, "keep_last": 3}),
+    ("+1 (202) 555-0191", {"keep_first": 1, "keep_last": 2, "skip": "+ ()-"}),
+    ("@@@@", {"skip": "@"}),
+    ("@@@@", {"keep_first": 9, "skip": "@"}),
+    ("@a@", {"keep_first": 1, "skip": "@"}),
+    ("@ab@", {"keep_first": 1, "skip": "@"}),
+    ("@ab@", {"keep_last": 1, "skip": "@"}),
+    ("secret", {"keep_first": 2**53, "keep_last": 2**53}),
+    ("a\"b\\c", {}),
+    ("\"secret\"", {"keep_first": 1, "keep_last": 1}),
+    ("\\secret\\", {"keep_first": 1}),
+    ("\\secret\\", {"keep_last": 1}),
+    ("se\"c\"ret", {"skip": "\""}),
+    ("se\\cret", {"skip": "\\"}),
+    ("secret", {"char": "\""}),
+    ("secret", {"keep_last": 1, "char": "\\"}),
+    ("secret", {"char": "•"}),
+    ("secret", {"keep_first": 1, "char": "\U0001f648"}),
+    ("se cret", {"keep_first": 1, "char": "•", "skip": " "}),
+    ("tab\tline\n", {"keep_last": 1}),
+    ("tab\tline\n", {"skip": "\t\n"}),
+    (["a", CRLF, "b"], {}),
+    (["a", CRLF, "b"], {"keep_last": 2}),
+    (["a", "\r", "b", "\n"], {"keep_first": 1}),
+    (["a", CRLF, "b"], {"skip": [CRLF]}),
+    ("žluťoučký", {"keep_first": 2}),
+    ("žluťoučký", {"keep_last": 2, "skip": "ť"}),
+    ("山田太郎", {"keep_first": 1}),
+    ("Ёлка", {"keep_first": 1, "keep_last": 1}),
+    ([E_ACUTE, "t", E_ACUTE], {}),
+    ([E_ACUTE, "t", E_ACUTE], {"keep_first": 1}),
+    ([E_ACUTE, "t", E_ACUTE], {"keep_last": 1}),
+    ([E_ACUTE, "t", "e"], {"keep_first": 1, "keep_last": 1, "char": "#"}),
+    ([E_ACUTE, "t", "e"], {"skip": "e"}),
+    ([E_ACUTE, "t", "e"], {"skip": [E_ACUTE]}),
+    ([ZALGO, "a", ZALGO], {"keep_first": 1}),
+    ([ZALGO, "a", ZALGO], {"skip": "a"}),
+    ([FAMILY], {}),
+    ([FAMILY], {"keep_first": 1}),
+    ([FAMILY, "!"], {"keep_first": 1}),
+    (["h", "i", " ", CODER, FAMILY], {"keep_last": 1}),
+    (["h", "i", " ", CODER, FAMILY], {"keep_last": 2, "skip": " "}),
+    ([GERMANY, FRANCE], {}),
+    ([GERMANY, FRANCE], {"keep_first": 1}),
+    ([GERMANY, FRANCE, GERMANY], {"keep_last": 1, "skip": [FRANCE]}),
+    ([GERMANY, "\U0001f1eb"], {"keep_first": 1}),
+    ([SCOTLAND, "a", "b"], {"keep_first": 1}),
+    ([HEART, KEYCAP, "\u2764"], {"keep_first": 1}),
+    ([HEART, KEYCAP, "\u2764"], {"skip": ["\u2764"]}),
+    ([HANGUL, HANGUL, "한"], {"keep_first": 1}),
+    ([DEVANAGARI, "न"], {"keep_first": 1}),
+    (["\u0301", "a", "b"], {"keep_first": 1}),
+    (["a", "\u200b", "b"], {"keep_first": 1}),
+    (["é", '"', "\\", "x"], {"keep_first": 2}),
+    (["é", '"', "\\", "x"], {"keep_last": 1}),
+    (["ü"] * 300, {"keep_first": 1, "keep_last": 1}),
+    ("x" * 300, {"keep_last": 1}),
+]
+
+
+def mask_vectors():
+    return [
+        {
+            "params": {
+                name: "".join(value) if name == "skip" else value
+                for name, value in params.items()
+            },
+            "input": "".join(characters),
+            "output": mask(list(characters), **params),
+        }
+        for characters, params in MASKS
+    ]
+
+
+# --- hmac ---------------------------------------------------------------------------------
+
+ALPHABETS = {"hex": "[0-9a-f]", "base64url": "[A-Za-z0-9_-]"}
+
+
+def encode(mac, encoding):
+    if encoding == "hex":
+        return mac.hex()
+    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def is_token(value, ids, shapes):
+    """Whether the value has the full shape of any token of the definition."""
+    return any(
+        re.fullmatch(
+            f"hmac:{re.escape(key_id)}:{ALPHABETS[shape['encoding']]}"
+            f"{{{len(encode(bytes(shape['bits'] // 8), shape['encoding']))}}}",
+            value,
+        )
+        for key_id in ids
+        for shape in shapes
+    )
+
+
+def token(params, value):
+    key = join_key(bytes.fromhex(params["key"][4:]), params["scope"], params["join"])
+    mac = hmac_sha256(key, value.encode())[: params["bits"] // 8]
+    return f"hmac:{params['key_id']}:{encode(mac, params['encoding'])}"
+
+
+def hmac_case(value, **given):
+    params = {
+        "key": hex_text(COUNTING),
+        "key_id": "k1",
+        "scope": "person",
+        "join": "user",
+        "bits": 256,
+        "encoding": "hex",
+        **given,
+    }
+    ids = params.setdefault("ids", [params["key_id"]])
+    own = {"bits": params["bits"], "encoding": params["encoding"]}
+    shapes = params.setdefault("shapes", [own])
+    case = {"params": params, "input": value}
+    if value == "":
+        return case | {"output": ""}
+    if is_token(value, ids, shapes):
+        return case | {"already_token": True}
+    return case | {"output": token(params, value)}
+
+
+def hmac_vectors():
+    values = [
+        "user-1", "user-2", "", " ", "a", "alice@example.com", "+12025550191", "Ünïcödé",
+        E_ACUTE, "é", FAMILY, 'a "b" \\ c', "tab\tline\n", "\0", "null",
+        *("x" * length for length in (54, 55, 56, 63, 64, 65, 119, 120, 128, 1000)),
+    ]  # fmt: skip
+    settings = [
+        {},
+        {"key": hex_text(OTHER), "key_id": "2026-11"},
+        {"join": "User.UserAttributes.Straße"},
+        {"scope": "relationship:acme"},
+    ]
+    shapes = [
+        {"bits": bits, "encoding": encoding}
+        for encoding in ALPHABETS
+        for bits in (64, 72, 80, 96, 128, 192, 248, 256)
+    ]
+    cases = [hmac_case(value) for value in values]
+    cases += [hmac_case(value, **setting) for setting in settings[1:] for value in values[:9]]
+    cases += [hmac_case("user-1", **shape) for shape in shapes]
+
+    full = "0123456789abcdef" * 4
+    two_keys = {"ids": ["k1", "k2"]}
+    two_shapes = {
+        "shapes": [{"bits": 128, "encoding": "hex"}, {"bits": 64, "encoding": "base64url"}]
+    }
+    cases += [
+        hmac_case("hmac:k1:" + full),
+        hmac_case("hmac:k2:" + full),
+        hmac_case("hmac:k2:" + full, **two_keys),
+        hmac_case("hmac:k3:" + full, **two_keys),
+        hmac_case("hmac:k1:alice@x.com"),
+        hmac_case("hmac:k1:"),
+        hmac_case("hmac:k1"),
+        hmac_case("hmac:"),
+        hmac_case("hmac"),
+        hmac_case("hmac::" + full),
+        hmac_case("hmac:k1:" + full[1:]),
+        hmac_case("hmac:k1:" + full + "0"),
+        hmac_case("hmac:k1:" + full.upper()),
+        hmac_case("hmac:k1:" + full[:-1] + "g"),
+        hmac_case("hmac:k1:" + full[:-1] + "\n"),
+        hmac_case("hmac:k1:" + full + "\n"),
+        hmac_case(" hmac:k1:" + full),
+        hmac_case("HMAC:k1:" + full),
+        hmac_case("hmac:K1:" + full),
+        hmac_case("hmac:k1::" + full[1:]),
+        hmac_case("hmac:k1:k1:" + full),
+        hmac_case(full),
+        hmac_case("hmac:k1:" + full[:32], **two_shapes),
+        hmac_case("hmac:k1:" + full, **two_shapes),
+        hmac_case("hmac:k1:AZaz09-_xyz", **two_shapes),
+        hmac_case("hmac:k1:AZaz09+/xyz", **two_shapes),
+        hmac_case("hmac:k1:AZaz09-_xyz=", **two_shapes),
+        hmac_case("hmac:k1:" + "é" * 32),
+    ]
+    return cases
+
+
+# --- date_trunc ---------------------------------------------------------------------------
+
+DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]{1,9})?)?"
+    r"(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?))?"
+)
+
+
+def parse_date(text):
+    """The date as it stands and the instant (None without a zone); None where it is no date."""
+    found = DATE.fullmatch(text)
+    if not found:
+        return None
+    year, month, day, hour, minute, second, zulu, sign, off_hour, off_minute = found.groups()
+    try:
+        stands = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    except ValueError:
+        return None
+    if hour is None:
+        return stands, None
+    off_hour, off_minute = int(off_hour or 0), int(off_minute or 0)
+    if off_hour > 23 or off_minute > 59:
+        return None
+    offset = timedelta(hours=off_hour, minutes=off_minute) * (-1 if sign == "-" else 1)
+    try:
+        return stands, stands.replace(tzinfo=timezone.utc) - offset
+    except OverflowError:
+        return stands, None
+
+
+def prefix(date, unit):
+    return {
+        "year": f"{date.year:04}",
+        "quarter": f"{date.year:04}-Q{(date.month + 2) // 3}",
+        "month": f"{date.year:04}-{date.month:02}",
+        "day": f"{date.year:04}-{date.month:02}-{date.day:02}",
+    }[unit]
+
+
+def begins(instant, unit):
+    month = {"year": 1, "quarter": (instant.month - 1) // 3 * 3 + 1}.get(unit, instant.month)
+    day = instant.day if unit == "day" else 1
+    return f"{instant.year:04}-{month:02}-{day:02}T00:00:00Z"
+
+
+def date_case(text, unit, form):
+    case = {"params": {"unit": unit, "form": form}, "input": text}
+    if text == "":
+        return case | {"output": ""}
+    date = parse_date(text)
+    if date is None or (form == "instant" and date[1] is None):
+        return case | {"failed": True}
+    stands, instant = date
+    return case | {"output": prefix(stands, unit) if form == "prefix" else begins(instant, unit)}
+
+
+def date_vectors():
+    dates = [
+        "1988-02-09", "2019-08-15T10:00:00Z", "2019-08-15T10:00:00.123456789+02:00",
+        "2020-02-29", "2019-01-01T00:30:00+01:00", "2019-12-31T23:30:00-01:00",
+        "2020-03-01T01:00+02:00", "2019-03-01T01:00+02:00", "2020-02-29T23:00-0100",
+        "2019-05-01T00:00+14", "2019-09-30T23:59:59.9-00:01", "2019-09-30T23:59:59.9Z",
+        "0001-01-01T00:00Z", "9999-12-31T23:59:59Z", "2000-02-29", "",
+    ]  # fmt: skip
+    dates += [f"1999-{month:02}-{calendar.monthrange(1999, month)[1]}" for month in range(1, 13)]
+    no_dates = [
+        "1988-02-30", "1900-02-29", "2019-02-29", "1999-04-31", "1999-00-10", "1999-13-10",
+        "1999-01-00", "1999-01-32", "1988-2-9", "88-02-09", "1988-02", "1988", "19880209",
+        "1988/02/09", "09.02.1988", "1988-02-09 ", " 1988-02-09", "1988-02-09\n", "1988-02-09T",
+        "1988-02-09Z", "1988-02-09T10", "1988-02-09T10:00", "1988-02-09T10:00:00",
+        "1988-02-09T1000Z", "1988-02-09 10:00Z", "1988-02-09t10:00z", "1988-02-09T24:00Z",
+        "1988-02-09T10:60Z", "1988-02-09T10:00:60Z", "1988-02-09T10:00.5Z",
+        "1988-02-09T10:00:00.Z", "1988-02-09T10:00:00.1234567890Z", "1988-02-09T10:00:00,5Z",
+        "1988-02-09T10:00+24:00", "1988-02-09T10:00+01:60", "1988-02-09T10:00+1",
+        "1988-02-09T10:00+010", "1988-02-09T10:00+01:0", "1988-02-09T10:00+01:",
+        "1988-02-09T10:00ZZ", "1988-02-09T10:00Z+01:00", "1988-02-09T10:00\u221201:00",
+        "١٩٨٨-٠٢-٠٩", "1988–02–09", "-1988-02-09", "+1988-02-09", "11988-02-09", "yesterday",
+        "0x88-02-09", "1988-02-0\U0001f600", "null", "1988-Q1", "1988-040", "1988-W06-2",
+    ]  # fmt: skip
+    units = ["year", "quarter", "month", "day"]
+    cases = [date_case(date, unit, form) for form in ("prefix", "instant") for date in dates for unit in units]
+    cases += [date_case(text, "day", form) for form in ("prefix", "instant") for text in no_dates]
+    # As they stand these are dates; in UTC they leave the four digits of a year.
+    cases += [date_case("9999-12-31T23:00-02:00", "year", form) for form in ("prefix", "instant")]
+    return cases
+
+
+# --- files --------------------------------------------------------------------------------
+
+
+def lines(cases, indent):
+    return ",\n".join(indent + json.dumps(case) for case in cases)
+
+
+def as_text(vectors):
+    """JSON with one case a line, so that a change is seen as one."""
+    if isinstance(vectors, list):
+        return f"[\n{lines(vectors, '  ')}\n]\n"
+    parts = (f'  "{name}": [\n{lines(cases, "    ")}\n  ]' for name, cases in vectors.items())
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def main():
+    vectors = {
+        "key": key_vectors(),
+        "redact": redact_vectors(),
+        "mask": mask_vectors(),
+        "hmac": hmac_vectors(),
+        "date_trunc": date_vectors(),
+    }
+    known = "hmac:k1:072d50e37f523ce2f2c3597a0a85568f163ab430b73952f673fec907122136b1"
+    assert vectors["hmac"][0]["output"] == known
+    for name, cases in vectors.items():
+        (HERE / f"{name}.json").write_text(as_text(cases), encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+//! Runs operations over the rows of a batch, field by field.
+//!
+//! Only operations that make a new value run here: what is kept stays as it is, and what is
+//! dropped is never written. Absent and empty values are left alone. A value that an operation
+//! can't apply to is removed, never written through.
+
+use super::{Op, Outcome};
+use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, Text};
+use crate::schema::NodeIx;
+
+/// An operation with what is said of the values that it can't apply to.
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    pub op: &'a Op,
+    /// The rule's number in the plan, for counting.
+    pub rule: usize,
+    /// The rule's number among rule names, for problems.
+    pub rule_name: u16,
+    /// Whether a value that it can't apply to rejects the record.
+    pub rejects: bool,
+}
+
+/// The operations of names, by the worker's numbers; none for names that are kept or dropped.
+pub trait NameOps {
+    fn op(&self, name: NameId) -> Option<Applied<'_>>;
+}
+
+/// Values that were removed since an operation could not apply: row and rule.
+pub type Failures = Vec<(u32, usize)>;
+
+/// Applies an operation to one field of all live rows.
+pub fn apply_to_node(
+    node: NodeIx,
+    applied: Applied<'_>,
+    chunk: &[u8],
+    batch: &mut Batch,
+    failures: &mut Failures,
+) {
+    let field = Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
+    for row in 0..batch.rows.len() {
+        let is_live = batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped);
+        let slot = batch.slot(row, node);
+        if is_live && slot.is_text() && !slot.is_empty() {
+            let made = new_value(applied, slot, chunk, row, field, batch, failures);
+            batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
+        }
+    }
+}
+
+/// Applies the operations of names to all values of one map of all live rows.
+pub fn apply_to_map(
+    map: usize,
+    names: &impl NameOps,
+    chunk: &[u8],
+    batch: &mut Batch,
+    failures: &mut Failures,
+) {
+    for row in 0..batch.rows.len() {
+        if batch.rows.get(row).is_none_or(|row| row.broken || row.dropped) {
+            continue;
+        }
+        for place in batch.map(row, map).range() {
+            let Some(entry) = batch.entries.get(place).copied() else { continue };
+            if let Some(applied) = names.op(entry.name)
+                && entry.is_list
+            {
+                apply_to_entry(place, applied, chunk, row, batch, failures);
+            }
+        }
+    }
+}
+
+/// Applies an operation to the values of one list, and closes the gaps of those removed. A list
+/// left without values goes too; one that came in empty stays.
+fn apply_to_entry(
+    place: usize,
+    applied: Applied<'_>,
+    chunk: &[u8],
+    row: usize,
+    batch: &mut Batch,
+    failures: &mut Failures,
+) {
+    let Some(mut entry) = batch.entries.get(place).copied() else { return };
+    let range = entry.values.range();
+    let mut kept = range.start;
+    for value in range.clone() {
+        let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
+        let made = if slot.is_text() && !slot.is_empty() {
+            let field = Field::Named(entry.name);
+            new_value(applied, slot, chunk, row, field, batch, failures)
+        } else {
+            Some(slot)
+        };
+        if let (Some(made), Some(home)) = (made, batch.values.get_mut(kept)) {
+            *home = made;
+            kept += 1;
+        }
+    }
+    let len = kept - range.start;
+    entry.values.len = u32::try_from(len).expect("no longer than before");
+    entry.is_list = range.is_empty() || 0 < len;
+    if let Some(home) = batch.entries.get_mut(place) {
+        *home = entry;
+    }
+}
+
+/// The value that the operation makes of a slot; none where it is removed.
+fn new_value(
+    applied: Applied<'_>,
+    slot: Slot,
+    chunk: &[u8],
+    row: usize,
+    field: Field,
+    batch: &mut Batch,
+    failures: &mut Failures,
+) -> Option<Slot> {
+    if let Op::Redact(redact) = applied.op
+        && let Some(slot) = redact.last_made(&batch.arena)
+    {
+        return Some(slot);
+    }
+    let mut arena = std::mem::take(&mut batch.arena);
+    let start = arena.len();
+    let outcome = if slot.in_arena() {
+        // The value lies in the arena that the new one is appended to.
+        let value = Text { chunk, arena: &arena }.of(slot).to_vec();
+        applied.op.apply(&value, &mut arena)
+    } else {
+        applied.op.apply(Text { chunk, arena: &[] }.of(slot), &mut arena)
+    };
+    let made = match outcome {
+        Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
+        Outcome::Failed => {
+            failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
+            None
+        }
+        Outcome::AlreadyToken => Some(slot),
+    };
+    batch.arena = arena;
+    let code = match outcome {
+        Outcome::AlreadyToken => Code::AlreadyToken,
+        Outcome::Failed if applied.rejects => Code::Op,
+        Outcome::Failed | Outcome::Made { .. } => return made,
+    };
+    batch.problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
+    made
+}

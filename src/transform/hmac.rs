@@ -1,0 +1,121 @@
+//! `hmac`: a value becomes a token that is the same wherever key and join are the same.
+//!
+//! `hmac:` + key id + `:` + the leftmost bits of HMAC-SHA256 (FIPS 198-1, truncated as in
+//! NIST SP 800-107) of the value under the join's key. The prefix keeps a token from being
+//! taken for a number or a formula, and lets tokens of an old and a new key stand together.
+
+use std::sync::Arc;
+
+use super::JoinKey;
+use super::Outcome;
+use super::TokenShape;
+use super::Tokens;
+use super::token::PREFIX;
+
+/// The `hmac` operation.
+#[derive(Debug)]
+pub struct Hmac {
+    /// `hmac:k1:`
+    prefix: String,
+    key: JoinKey,
+    shape: TokenShape,
+    known: Arc<Tokens>,
+}
+
+impl Hmac {
+    /// Makes tokens of that shape under the key of that id; `known` are the tokens of the
+    /// whole definition, which are not hashed again.
+    pub fn new(key_id: &str, key: JoinKey, shape: TokenShape, known: Arc<Tokens>) -> Hmac {
+        Hmac { prefix: format!("{PREFIX}{key_id}:"), key, shape, known }
+    }
+
+    /// Appends the token of the value to `out`, unless the value is a token already.
+    pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
+        if value.is_empty() {
+            return Outcome::PLAIN;
+        }
+        if self.known.is_token(value) {
+            return Outcome::AlreadyToken;
+        }
+        out.extend_from_slice(self.prefix.as_bytes());
+        self.shape.encode(&self.key.mac(value), out);
+        Outcome::PLAIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::transform::Encoding;
+    use crate::transform::MasterKey;
+    use crate::transform::Scope;
+    use crate::transform::vectors;
+    use crate::transform::vectors::text;
+
+    #[test]
+    fn holds_to_the_vectors() {
+        let file = include_str!("../../schemas/vectors/hmac.json");
+        vectors::check(file, |params, value, out| operation(params).apply(value, out));
+    }
+
+    fn operation(params: &Value) -> Hmac {
+        let master = MasterKey::parse(text(params, "key").unwrap()).unwrap();
+        let scope = Scope::parse(text(params, "scope").unwrap()).unwrap();
+        let key = master.derive(&scope, text(params, "join").unwrap());
+        let ids = params["ids"].as_array().unwrap();
+        let known = Tokens {
+            ids: ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+            shapes: params["shapes"].as_array().unwrap().iter().map(shape).collect(),
+        };
+        Hmac::new(text(params, "key_id").unwrap(), key, shape(params), Arc::new(known))
+    }
+
+    fn shape(params: &Value) -> TokenShape {
+        let encoding = match text(params, "encoding").unwrap() {
+            "hex" => Encoding::Hex,
+            _ => Encoding::Base64Url,
+        };
+        let bits = vectors::count(params, "bits").unwrap();
+        TokenShape::new(bits.try_into().unwrap(), encoding).unwrap()
+    }
+
+    fn hmac(shape: TokenShape) -> Hmac {
+        let key = MasterKey::demo().derive(&Scope::Person, "user");
+        let known = Tokens { ids: vec!["k1".to_owned()], shapes: vec![shape] };
+        Hmac::new("k1", key, shape, Arc::new(known))
+    }
+
+    #[test]
+    fn debug_is_the_same_for_every_key() {
+        let shape = TokenShape::new(256, Encoding::Hex).unwrap();
+        let tokens = Arc::new(Tokens { ids: vec!["k1".to_owned()], shapes: vec![shape] });
+        let shown = ["user", "address"].map(|join| {
+            let key = MasterKey::demo().derive(&Scope::Person, join);
+            format!("{:?}", Hmac::new("k1", key, shape, Arc::clone(&tokens)))
+        });
+        assert_eq!(shown[0], shown[1]);
+        assert!(shown[0].contains("hmac:k1:"), "{}", shown[0]);
+    }
+
+    proptest! {
+        /// Whatever goes in comes out as a token, and a token is not hashed again.
+        #[test]
+        fn makes_tokens(
+            value in any::<String>(),
+            bytes in 8_u32..=32,
+            encoding in prop_oneof![Just(Encoding::Hex), Just(Encoding::Base64Url)],
+        ) {
+            prop_assume!(!value.is_empty());
+            let hmac = hmac(TokenShape::new(bytes * 8, encoding).unwrap());
+            let mut token = Vec::new();
+            prop_assert_eq!(hmac.apply(value.as_bytes(), &mut token), Outcome::PLAIN);
+            prop_assert!(hmac.known.is_token(&token));
+            let mut again = Vec::new();
+            prop_assert_eq!(hmac.apply(&token, &mut again), Outcome::AlreadyToken);
+            prop_assert!(again.is_empty());
+        }
+    }
+}
