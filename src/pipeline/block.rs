@@ -1,0 +1,142 @@
+//! What comes of a run of records: output bytes, rejects and counts, with places relative to
+//! where the run began. The ordered side adds what came before.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::first_seen::FirstSeen;
+
+use crate::record::Slot;
+
+/// One record that is not written.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// 0-based among the block's records.
+    pub record: u64,
+    /// Line ends between the block's start and the record's.
+    pub line: u64,
+    /// In bytes of the chunk.
+    pub offset: usize,
+    /// Without the line end.
+    pub bytes: usize,
+    pub problems: Vec<RejectedFor>,
+}
+
+/// One problem in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectedFor {
+    /// The field's path; empty where no field is concerned.
+    pub field: String,
+    pub code: &'static str,
+    pub rule: String,
+    /// From the closed list of details; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'static str,
+}
+
+/// The outcome of consecutive records of one chunk.
+#[derive(Default)]
+pub struct Block {
+    /// The written records, each with its line end.
+    pub bytes: Vec<u8>,
+    /// Where each written record ends in `bytes`.
+    pub ends: Vec<usize>,
+    pub rejects: Vec<Reject>,
+    pub read: u64,
+    pub inactive: u64,
+    pub blank_lines: u64,
+    /// Fields that only exports carry.
+    pub export_only: u64,
+    /// By rule of the plan: values it was applied to, in written records.
+    pub values: Vec<u64>,
+    /// By rule: values removed since the operation could not apply, in written records.
+    pub op_failed: Vec<u64>,
+    /// Unknown fields by shown path.
+    pub unknown: FirstSeen,
+    /// Line ends in the bytes that the block comes from.
+    pub lines: u64,
+    /// By node of the schema: written records that have it. Added to `values` at the end.
+    slots: Vec<u64>,
+    /// About how much memory the rejects take.
+    reject_bytes: usize,
+}
+
+/// What a reject, one of its problems and a name take in memory, about, in bytes; for the bound on
+/// blocks.
+const REJECT_COST: usize = 256;
+const PROBLEM_COST: usize = 256;
+const NAME_COST: usize = 128;
+
+impl Block {
+    pub fn for_rules(rules: usize) -> Self {
+        Block { values: vec![0; rules], op_failed: vec![0; rules], ..Block::default() }
+    }
+
+    /// Empties the block, and keeps its memory.
+    pub fn clear(&mut self) {
+        let Block { bytes, ends, values, op_failed, slots, .. } = std::mem::take(self);
+        *self = Block { bytes, ends, values, op_failed, slots, ..Block::default() };
+        self.bytes.clear();
+        self.ends.clear();
+        self.values.fill(0);
+        self.op_failed.fill(0);
+    }
+
+    /// About how much memory the block takes, in bytes.
+    pub fn cost(&self) -> usize {
+        let ends = self.ends.len() * size_of::<usize>();
+        self.bytes.len() + ends + self.reject_bytes + self.unknown.len() * NAME_COST
+    }
+
+    pub(super) fn reject(&mut self, reject: Reject) {
+        self.reject_bytes += REJECT_COST + PROBLEM_COST * reject.problems.len();
+        self.rejects.push(reject);
+    }
+
+    pub fn written(&self) -> u64 {
+        u64::try_from(self.ends.len()).expect("fewer than 2^64 records")
+    }
+
+    pub fn rejected(&self) -> u64 {
+        u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
+    }
+
+    pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
+        let of_row = |(failed, _): &&(u32, usize)| usize::try_from(*failed).is_ok_and(|r| r == row);
+        for (_, rule) in failures.iter().filter(of_row) {
+            if let Some(count) = self.op_failed.get_mut(*rule) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Counts the fields that a written record has, in one sweep.
+    pub(super) fn count_slots(&mut self, row: &[Slot]) {
+        self.slots.resize(self.slots.len().max(row.len()), 0);
+        for (count, slot) in self.slots.iter_mut().zip(row) {
+            *count += u64::from(!slot.is_absent());
+        }
+    }
+
+    /// Adds the counted fields to the rules that govern them.
+    pub(super) fn add_slots_to_rules(&mut self, node_rules: &[Option<usize>]) {
+        let mut slots = std::mem::take(&mut self.slots);
+        for (rule, count) in node_rules.iter().zip(&mut slots) {
+            self.count_values(*rule, std::mem::take(count));
+        }
+        self.slots = slots;
+    }
+
+    pub(super) fn count_values(&mut self, rule: Option<usize>, values: u64) {
+        if let Some(count) = rule.and_then(|rule| self.values.get_mut(rule)) {
+            *count += values;
+        }
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Block({} written, {} rejected)", self.ends.len(), self.rejects.len())
+    }
+}

@@ -1,0 +1,67 @@
+//! Counts by names from the data, in order of first appearance, however many there are.
+
+use std::{fmt, hash::BuildHasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Counts by name, in order of first appearance.
+#[derive(Default)]
+pub struct FirstSeen {
+    names: Vec<(String, u64)>,
+    /// Places among `names`.
+    table: HashTable<usize>,
+    hasher: RandomState,
+    /// Counted without a name.
+    pub other: u64,
+}
+
+impl FirstSeen {
+    /// Counts a name once more.
+    pub(super) fn count(&mut self, name: String) {
+        let FirstSeen { names, table, hasher, .. } = self;
+        let is_same = |place: &usize| names.get(*place).is_some_and(|(known, _)| *known == name);
+        let hash = hasher.hash_one(&name);
+        if let Some(place) = table.find(hash, is_same) {
+            if let Some((_, count)) = names.get_mut(*place) {
+                *count += 1;
+            }
+            return;
+        }
+        let rehash = |place: &usize| names.get(*place).map_or(0, |(name, _)| hasher.hash_one(name));
+        table.insert_unique(hash, names.len(), rehash);
+        names.push((name, 1));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The names with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.names.iter().map(|(name, count)| (name.as_str(), *count))
+    }
+}
+
+impl fmt::Debug for FirstSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FirstSeen({} names, {} others)", self.names.len(), self.other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_the_order_in_which_they_came() {
+        let mut seen = FirstSeen::default();
+        for number in (0..1_000).chain(0..10).rev() {
+            seen.count(format!("name{number}"));
+        }
+        let counts: Vec<(&str, u64)> = seen.iter().take(11).collect();
+        assert_eq!(counts.first(), Some(&("name9", 2)));
+        assert_eq!(counts.last(), Some(&("name999", 1)));
+        assert_eq!(seen.len(), 1_000);
+    }
+}

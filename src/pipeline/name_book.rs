@@ -1,0 +1,109 @@
+//! What a plan says of each name that a worker has met: decided once, looked up by number.
+
+use std::{ops::Range, sync::Arc};
+
+use super::plan::{Plan, RuleIx};
+use super::stages::Stages;
+use crate::encode::{NameKeys, push_json_text};
+use crate::record::{NameId, Names, Scope, shown_name};
+use crate::transform::{Applied, NameOps, Op};
+use crate::validate::{NameVerdict, NameVerdicts};
+
+/// Runs beside a worker's [`Names`], one entry for each.
+#[derive(Debug, Default)]
+pub(super) struct NameBook {
+    verdicts: Vec<NameVerdict>,
+    policies: Vec<NamePolicy>,
+    keys: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct NamePolicy {
+    /// None for names outside the maps.
+    applied: Option<(RuleIx, Arc<Op>)>,
+    key: Range<usize>,
+}
+
+/// A name book with its plan, as the stages ask it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) book: &'a NameBook,
+    pub(super) plan: &'a Plan,
+    pub(super) stages: &'a Stages,
+}
+
+impl NameBook {
+    pub(super) fn clear(&mut self) {
+        *self = NameBook::default();
+    }
+
+    /// Decides for the names that are new since the last call.
+    pub(super) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
+        while self.verdicts.len() < names.len() {
+            let (scope, name) = names.nth(self.verdicts.len());
+            let map = scope.slot().and_then(|node| plan.schema.map_of(node));
+            match map {
+                Some(map) => self.learn_map_name(map, name, plan, stages),
+                None => self.learn_unknown(scope, name, plan, stages),
+            }
+        }
+    }
+
+    fn learn_map_name(&mut self, map: usize, name: &str, plan: &Plan, stages: &Stages) {
+        let (rule, op) = plan.op_of_name(map, name);
+        let dropped = matches!(*op, Op::Drop);
+        let fault = stages.limits.name_fault(name).filter(|_| !dropped);
+        self.verdicts.push(NameVerdict { dropped, fault, looks_like_a_field: false });
+        let start = self.keys.len();
+        if !dropped {
+            push_json_text(name.as_bytes(), &mut self.keys);
+            self.keys.push(b':');
+        }
+        self.policies.push(NamePolicy { applied: Some((rule, op)), key: start..self.keys.len() });
+    }
+
+    fn learn_unknown(&mut self, scope: Scope, name: &str, plan: &Plan, stages: &Stages) {
+        let looks_like_a_field =
+            !scope.is_unknown() && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
+        self.verdicts.push(NameVerdict { looks_like_a_field, ..NameVerdict::default() });
+        self.policies.push(NamePolicy { applied: None, key: 0..0 });
+    }
+
+    pub(super) fn verdicts(&self) -> NameVerdicts<'_> {
+        NameVerdicts(&self.verdicts)
+    }
+
+    pub(super) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
+        self.policies.get(name.index())?.applied.as_ref().map(|(rule, _)| *rule)
+    }
+}
+
+impl NameKeys for NameBook {
+    #[inline]
+    fn key(&self, name: NameId) -> Option<&[u8]> {
+        let key = self.keys.get(self.policies.get(name.index())?.key.clone())?;
+        (!key.is_empty()).then_some(key)
+    }
+}
+
+impl NameOps for Opened<'_> {
+    fn op(&self, name: NameId) -> Option<Applied<'_>> {
+        let (rule, op) = self.book.policies.get(name.index())?.applied.as_ref()?;
+        op.makes_new_values().then(|| self.stages.applied(self.plan, *rule, op))
+    }
+}
+
+/// The path of the object or map that a scope stands for; empty for the record itself.
+pub(super) fn scope_path(scope: Scope, plan: &Plan) -> &str {
+    let node = scope.slot().and_then(|node| plan.schema.nodes.get(node));
+    node.map_or("", |node| node.path.as_str())
+}
+
+/// A name from the data with its path, as accounts may show it.
+pub(super) fn shown_path(names: &Names, name: NameId, plan: &Plan) -> String {
+    let (scope, name) = names.get(name);
+    match scope_path(scope, plan) {
+        "" => shown_name(name),
+        path => format!("{path}.{}", shown_name(name)),
+    }
+}

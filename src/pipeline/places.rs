@@ -1,0 +1,267 @@
+//! Files and folders that a definition names: `${NAME}` and `{date}` in them, what this
+//! version does not take, and that what a run owns lies apart from everything else.
+//!
+//! No message shows the value of a variable: paths are quoted as they are written.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::definition::{Output, Surroundings};
+use super::section::shown;
+use super::source::{Faults, Origin, Spanned};
+
+/// A file or folder.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// With variables and the date put in; empty where the definition is faulty.
+    pub path: PathBuf,
+    /// As the definition has it.
+    pub written: String,
+    pub(super) at: Origin,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Place({})", self.written)
+    }
+}
+
+/// What a path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Input,
+    Output,
+    KeyFile,
+}
+
+/// Reads the path that stands under `key`.
+pub(super) fn read(
+    key: &str,
+    written: Spanned<&str>,
+    usage: Use,
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<Place> {
+    let path = expand(written, around, faults)?;
+    if let Some((what, help)) = unfit(&path, usage) {
+        faults.push(written.at, format!("`{key}`: {what}"), "", help);
+        return None;
+    }
+    Some(Place { path: PathBuf::from(path), written: written.value.to_owned(), at: written.at })
+}
+
+/// Why a path can't be used, and what to do.
+fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
+    if path.is_empty() {
+        return Some(("the path is empty", "name a file or a folder"));
+    }
+    if path.contains('\0') {
+        return Some(("the path holds a NUL", "leave it out"));
+    }
+    if path.starts_with("s3://") {
+        return Some(("`s3://` is not in this version", "name a file or a folder of this machine"));
+    }
+    let is_glob = path.contains(['*', '?', '[', ']']);
+    match usage {
+        Use::Input if path == "-" => {
+            Some(("standard input is not in this version", "name files or folders"))
+        }
+        Use::Input if is_glob => {
+            Some(("a glob is not in this version", "name the folder: all files in it are read"))
+        }
+        Use::Input | Use::Output | Use::KeyFile => None,
+    }
+}
+
+/// Puts in variables and the date.
+fn expand(
+    written: Spanned<&str>,
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<String> {
+    let mut path = String::new();
+    let mut rest = written.value;
+    while let Some((before, opened)) = rest.split_once('{') {
+        let Some((name, after)) = opened.split_once('}') else {
+            faults.push(written.at, "`{` is not closed", "", PLACEHOLDER_HELP);
+            return None;
+        };
+        if let Some(before) = before.strip_suffix('$') {
+            path.push_str(before);
+            path.push_str(&variable(name, written.at, around, faults)?);
+        } else if name == "date" {
+            path.push_str(before);
+            path.push_str(around.date);
+        } else {
+            let at = faults.source().part(written.at, &format!("{{{name}}}"));
+            faults.push(
+                at,
+                format!("`{{{}}}` stands for nothing", shown(name)),
+                "",
+                PLACEHOLDER_HELP,
+            );
+            return None;
+        }
+        rest = after;
+    }
+    path.push_str(rest);
+    Some(path)
+}
+
+const PLACEHOLDER_HELP: &str = "`{date}` is the run's date, and `${NAME}` reads the environment";
+
+fn variable(
+    name: &str,
+    at: Origin,
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<String> {
+    let at = faults.source().part(at, &format!("${{{name}}}"));
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !is_name {
+        let what = format!("`${{{}}}` names no variable", shown(name));
+        faults.push(at, what, "", "a name has letters, digits and `_`");
+        return None;
+    }
+    let value = (around.env)(name).filter(|value| !value.is_empty());
+    if value.is_none() {
+        let what = format!("the variable `{name}` is not set");
+        faults.push(
+            at,
+            what,
+            "",
+            format!("set it, such as `{name}=… segprep run …`, or write the path out"),
+        );
+    }
+    value
+}
+
+/// Reports folders that a run owns and that lie in one another, in an input, or around one:
+/// a run replaces what it owns as a whole.
+pub(super) fn check_apart(
+    inputs: &[Place],
+    account: &Place,
+    outputs: &[Output],
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) {
+    let outputs = outputs.iter().map(|output| Named { role: "the output", place: &output.to });
+    let mut owned = vec![Named { role: "the account", place: account }];
+    owned.extend(outputs);
+    owned.sort_by_key(|named| named.place.at);
+    for (number, later) in owned.iter().enumerate() {
+        for earlier in owned.iter().take(number) {
+            match overlap(later.place, earlier.place, around) {
+                Some(Overlap::Holds) => push_overlap(earlier, Overlap::LiesIn, later, faults),
+                Some(how) => push_overlap(later, how, earlier, faults),
+                None => {}
+            }
+        }
+        for place in inputs {
+            if let Some(how) = overlap(later.place, place, around) {
+                push_overlap(later, how, &Named { role: "the input", place }, faults);
+            }
+        }
+    }
+}
+
+/// A place and what it is for.
+struct Named<'p> {
+    role: &'static str,
+    place: &'p Place,
+}
+
+#[derive(Clone, Copy)]
+enum Overlap {
+    Same,
+    LiesIn,
+    Holds,
+}
+
+fn push_overlap(this: &Named<'_>, how: Overlap, other: &Named<'_>, faults: &mut Faults<'_>) {
+    let how = match how {
+        Overlap::Same => "is the same as",
+        Overlap::LiesIn => "lies in",
+        Overlap::Holds => "holds",
+    };
+    let written = shown(&other.place.written);
+    let line = faults.place_in_words(other.place.at);
+    let what = format!("{} {how} {} `{written}` ({line})", this.role, other.role);
+    let help = "each output and the account need a folder of their own, apart from the inputs";
+    faults.push(this.place.at, what, "", help);
+}
+
+fn overlap(this: &Place, other: &Place, around: &Surroundings<'_>) -> Option<Overlap> {
+    if this.path.as_os_str().is_empty() || other.path.as_os_str().is_empty() {
+        return None;
+    }
+    let real = |place: &Place| lexical(&(around.real_path)(&place.path));
+    overlap_of(&lexical(&this.path), &lexical(&other.path))
+        .or_else(|| overlap_of(&real(this), &real(other)))
+}
+
+fn overlap_of(this: &Path, other: &Path) -> Option<Overlap> {
+    if this == other {
+        Some(Overlap::Same)
+    } else if this.starts_with(other) {
+        Some(Overlap::LiesIn)
+    } else if other.starts_with(this) {
+        Some(Overlap::Holds)
+    } else {
+        None
+    }
+}
+
+/// The path without `.` and, where that can be told from the text, without `..`.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => match plain.components().next_back() {
+                Some(Component::Normal(_)) => {
+                    plain.pop();
+                }
+                Some(Component::RootDir | Component::Prefix(_)) => {}
+                Some(Component::CurDir | Component::ParentDir) | None => plain.push(component),
+            },
+            Component::Normal(_) | Component::RootDir | Component::Prefix(_) => {
+                plain.push(component);
+            }
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, plain: &str) {
+        assert_eq!(lexical(Path::new(path)), Path::new(plain), "{path}");
+    }
+
+    #[test]
+    fn dots_go_where_the_text_tells() {
+        check("a/./b/", "a/b");
+        check("./a", "a");
+        check(".", "");
+        check("a/b/../c", "a/c");
+        check("a/..", "");
+        check("../a", "../a");
+        check("../../a/../b", "../../b");
+        check("/../a", "/a");
+        check("/a//b", "/a/b");
+    }
+
+    #[test]
+    fn a_place_is_in_another_by_whole_names() {
+        let in_other = |this, other| {
+            matches!(overlap_of(Path::new(this), Path::new(other)), Some(Overlap::LiesIn))
+        };
+        assert!(in_other("out/a/b", "out/a"));
+        assert!(in_other("out", ""));
+        assert!(!in_other("out/ab", "out/a"));
+        assert!(!in_other("out", "out"));
+    }
+}

@@ -1,0 +1,371 @@
+//! What a definition means, checked and compiled: everything that a chunk needs to go through
+//! the stages, decided once.
+//!
+//! A plan holds key material (inside the operations), so its `Debug` shows names only.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+
+use super::definition::{Definition, HmacSpec, OpSpec};
+use super::rules::Rules;
+use crate::schema::{NodeIx, Schema, Shape};
+use crate::transform::{DateForm, DateTrunc, Hmac, Mask, MasterKey, Op, Redact, Tokens};
+
+/// A rule's place in [`Plan::rules`].
+pub type RuleIx = usize;
+
+/// A checked definition.
+pub struct Plan {
+    /// As the definition names itself.
+    pub name: String,
+    pub purpose: Purpose,
+    pub schema: Arc<Schema>,
+    pub input: InputPlan,
+    /// All rules, those of the definition first in its order, then the defaults that the schema sets.
+    pub rules: Vec<Rule>,
+    /// The rule of each node; objects and maps have none of their own.
+    pub node_rules: Vec<Option<RuleIx>>,
+    /// How names find their rule, for each map of the schema.
+    pub map_rules: Vec<MapRules>,
+    pub outputs: Vec<OutputPlan>,
+    pub account: AccountPlan,
+    pub run: RunPlan,
+    /// What summary and manifest warn of.
+    pub warnings: Vec<String>,
+    /// What is done with each node.
+    node_ops: Vec<Op>,
+    /// What a rule does to the names of a map, for each map and each rule; none where the rule
+    /// governs none of them, or makes other tokens for each name.
+    map_ops: Vec<Vec<Option<Arc<Op>>>>,
+    maker: OpMaker,
+}
+
+/// What the written records are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Addresses stay deliverable.
+    Messaging,
+    /// Addresses do not survive in the clear.
+    Analytics,
+}
+
+/// One rule and what it does.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// As the definition has it: `User.UserId`, `Attributes.*`, `*`; for a default, the field's path.
+    pub path: String,
+    pub op: OpSpec,
+    pub on_error: OnError,
+    /// Where the definition has it, in words; none for a default of the schema.
+    pub origin: Option<String>,
+}
+
+impl Rule {
+    /// What the schema does with a technical field that no rule names.
+    pub(super) fn by_default(path: &str) -> Rule {
+        Rule { path: path.to_owned(), op: OpSpec::Keep, on_error: OnError::Remove, origin: None }
+    }
+
+    /// Whether the definition has it; else it is a default of the schema.
+    pub fn is_written(&self) -> bool {
+        self.origin.is_some()
+    }
+}
+
+/// What becomes of a value that an operation can't apply to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// The value is removed and counted.
+    Remove,
+    /// The record is rejected with the code `op`.
+    Reject,
+}
+
+/// The rules for the names of one map, the most specific first.
+#[derive(Debug, Default)]
+pub struct MapRules {
+    /// Whole names.
+    pub exact: Vec<(String, RuleIx)>,
+    /// Beginnings of names, the longest first; the empty beginning takes the rest.
+    pub prefixes: Vec<(String, RuleIx)>,
+}
+
+impl MapRules {
+    /// The rule for a name. Every name has one: a definition that leaves any uncovered is refused.
+    pub fn rule_of(&self, name: &str) -> RuleIx {
+        self.find(name).expect("a definition that covers not every name is refused")
+    }
+
+    /// The rule for a name, in a definition that may not be complete.
+    pub(super) fn find(&self, name: &str) -> Option<RuleIx> {
+        let exact = self.exact.iter().find(|(whole, _)| whole == name);
+        let begins = |(start, _): &&(String, RuleIx)| name.starts_with(start.as_str());
+        exact.or_else(|| self.prefixes.iter().find(begins)).map(|(_, rule)| *rule)
+    }
+}
+
+/// How input is read.
+#[derive(Clone, Debug)]
+pub struct InputPlan {
+    pub from: Vec<PathBuf>,
+    /// Set where the definition does; else told by content.
+    pub format: Option<InputFormat>,
+    pub unknown: Unknown,
+    /// Whether `unknown = "drop"` is written out, which lets a CSV header hold unknown names.
+    pub unknown_is_written: bool,
+    /// The kinds of record taken, as places in the schema's list.
+    pub kinds: Vec<usize>,
+    /// Whether records with `EndpointStatus: INACTIVE` are kept.
+    pub keep_inactive: bool,
+    /// The longest record, in bytes without its line end.
+    pub max_record: usize,
+    /// Whether inputs get a SHA-256 in the account.
+    pub digest: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFormat {
+    Json,
+    Csv,
+}
+
+/// What becomes of a field that the schema does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    Drop,
+    Reject,
+}
+
+/// One output.
+#[derive(Clone, Debug)]
+pub struct OutputPlan {
+    pub to: PathBuf,
+    pub format: OutputFormat,
+    /// The most bytes of a part.
+    pub max_bytes: u64,
+    pub digest: DigestKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    PinpointJson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestKind {
+    Sha256,
+    Crc64Nvme,
+}
+
+/// Where the account goes, and how much may be rejected.
+#[derive(Clone, Debug)]
+pub struct AccountPlan {
+    pub to: PathBuf,
+    /// Rejected / read strictly above it publishes nothing.
+    pub max_reject_ratio: f64,
+    pub max_rejects: Option<u64>,
+    pub keep_rejected: bool,
+}
+
+/// With what means a run works; none of it changes an output byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunPlan {
+    pub threads: Option<usize>,
+    pub chunk_bytes: Option<usize>,
+}
+
+/// Why a checked definition has no plan.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("the key `{0}` makes the tokens of this definition, and was not given")]
+    NoKey(String),
+}
+
+impl Plan {
+    /// Compiles a checked definition. `keys` are the keys that its sources gave, by their ids;
+    /// only the current one is kept, and only if a rule makes tokens.
+    ///
+    /// # Errors
+    ///
+    /// Where a rule makes tokens and the current key is not among the keys.
+    pub fn new(
+        definition: &Definition,
+        rules: Rules,
+        schema: Arc<Schema>,
+        keys: BTreeMap<String, MasterKey>,
+    ) -> Result<Plan, PlanError> {
+        let Rules { rules, node_rules, map_rules, kinds, warnings } = rules;
+        let maker = OpMaker::new(definition, &rules, keys)?;
+        let ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
+            let rule = rule.and_then(|rule| rules.get(rule));
+            rule.map_or(Op::Keep, |rule| maker.make(&rule.op, &node.path, node.shape))
+        });
+        Ok(Plan {
+            name: definition.name.clone(),
+            purpose: definition.purpose(),
+            input: input_plan(definition, kinds),
+            outputs: output_plans(definition, &schema),
+            account: account_plan(definition),
+            run: definition.run,
+            node_ops: ops.collect(),
+            map_ops: map_rules
+                .iter()
+                .zip(map_shapes(&schema))
+                .map(|(of_map, shape)| maker.make_for_map(of_map, &rules, shape))
+                .collect(),
+            warnings,
+            schema,
+            rules,
+            node_rules,
+            map_rules,
+            maker,
+        })
+    }
+
+    /// The rule of a name in a map, given the map's place.
+    pub fn rule_of_name(&self, map: usize, name: &str) -> RuleIx {
+        self.map_rules.get(map).expect("a place among the schema's maps").rule_of(name)
+    }
+
+    /// What is done with a node; objects and maps are kept as far as their members are.
+    pub fn op_of(&self, node: NodeIx) -> &Op {
+        self.node_ops.get(node).expect("a place among the schema's nodes")
+    }
+
+    /// What is done with the values under a name of a map, given the map's place, and the rule
+    /// that says so. Tokens of a rule without `join` differ from name to name, and their key is
+    /// derived here: ask once for each name, and keep the answer.
+    pub fn op_of_name(&self, map: usize, name: &str) -> (RuleIx, Arc<Op>) {
+        let number = self.rule_of_name(map, name);
+        let made = self.map_ops.get(map).and_then(|ops| ops.get(number));
+        let op = made.and_then(Clone::clone).unwrap_or_else(|| {
+            let node = self.schema.maps.get(map).and_then(|node| self.schema.nodes.get(*node));
+            let node = node.expect("a place among the schema's maps");
+            let rule = self.rules.get(number).expect("rules are numbered by their places");
+            Arc::new(self.maker.make(&rule.op, &format!("{}.{name}", node.path), node.shape))
+        });
+        (number, op)
+    }
+}
+
+fn input_plan(definition: &Definition, kinds: Vec<usize>) -> InputPlan {
+    let input = &definition.input;
+    InputPlan {
+        from: input.from.iter().map(|place| place.path.clone()).collect(),
+        format: input.format,
+        unknown: input.unknown.unwrap_or(Unknown::Drop),
+        unknown_is_written: input.unknown.is_some(),
+        kinds,
+        keep_inactive: input.keep_inactive,
+        max_record: usize::try_from(input.max_record).expect("it is at most 64 MiB"),
+        digest: input.digest,
+    }
+}
+
+fn output_plans(definition: &Definition, schema: &Schema) -> Vec<OutputPlan> {
+    let plan = |output: &super::Output| OutputPlan {
+        to: output.to.path.clone(),
+        format: output.format,
+        max_bytes: output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value),
+        digest: output.digest,
+    };
+    definition.outputs.iter().map(plan).collect()
+}
+
+fn account_plan(definition: &Definition) -> AccountPlan {
+    let account = &definition.account;
+    AccountPlan {
+        to: account.to.path.clone(),
+        max_reject_ratio: account.max_reject_ratio,
+        max_rejects: account.max_rejects,
+        keep_rejected: account.keep_rejected,
+    }
+}
+
+fn map_shapes(schema: &Schema) -> impl Iterator<Item = Shape> {
+    schema.maps.iter().filter_map(|node| schema.nodes.get(*node)).map(|node| node.shape)
+}
+
+/// Makes operations out of what the definition says of them.
+struct OpMaker {
+    /// The current key with its id, where a rule makes tokens.
+    key: Option<(String, MasterKey)>,
+    tokens: Arc<Tokens>,
+}
+
+impl OpMaker {
+    fn new(
+        definition: &Definition,
+        rules: &[Rule],
+        mut keys: BTreeMap<String, MasterKey>,
+    ) -> Result<OpMaker, PlanError> {
+        let mut shapes = Vec::new();
+        for spec in rules.iter().filter_map(|rule| rule.op.as_hmac()) {
+            if !shapes.contains(&spec.shape) {
+                shapes.push(spec.shape);
+            }
+        }
+        let current = definition.keys.current.clone().unwrap_or_default();
+        let key = match keys.remove(&current) {
+            Some(key) => Some((current, key)),
+            None if shapes.is_empty() => None,
+            None => return Err(PlanError::NoKey(current)),
+        };
+        let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();
+        Ok(OpMaker { key, tokens: Arc::new(Tokens { ids, shapes }) })
+    }
+
+    /// `path` is that of the field, which is the join where the definition names none.
+    fn make(&self, op: &OpSpec, path: &str, shape: Shape) -> Op {
+        match op {
+            OpSpec::Keep => Op::Keep,
+            OpSpec::Drop => Op::Drop,
+            OpSpec::Redact { text } => Op::Redact(Redact::new(text.as_str())),
+            OpSpec::Mask { keep_first, keep_last, hidden, skip } => {
+                Op::Mask(Mask::new(*keep_first, *keep_last, *hidden, skip))
+            }
+            OpSpec::Hmac(spec) => Op::Hmac(self.make_hmac(spec, path)),
+            OpSpec::DateTrunc(unit) => {
+                Op::DateTrunc(DateTrunc { unit: *unit, form: date_form(shape) })
+            }
+        }
+    }
+
+    fn make_hmac(&self, spec: &HmacSpec, path: &str) -> Hmac {
+        let (id, master) = self.key.as_ref().expect("without a key, a plan with tokens is refused");
+        let key = master.derive(&spec.scope, spec.join.as_deref().unwrap_or(path));
+        Hmac::new(id, key, spec.shape, Arc::clone(&self.tokens))
+    }
+
+    /// The operations of a map's rules that are the same for every name.
+    fn make_for_map(
+        &self,
+        of_map: &MapRules,
+        rules: &[Rule],
+        shape: Shape,
+    ) -> Vec<Option<Arc<Op>>> {
+        let is_of_map = |number: RuleIx| {
+            of_map.exact.iter().chain(&of_map.prefixes).any(|(_, rule)| *rule == number)
+        };
+        let op = |(number, rule): (RuleIx, &Rule)| {
+            let by_name = rule.op.as_hmac().is_some_and(|spec| spec.join.is_none());
+            (is_of_map(number) && !by_name).then(|| Arc::new(self.make(&rule.op, "", shape)))
+        };
+        rules.iter().enumerate().map(op).collect()
+    }
+}
+
+/// In attributes a date is text; a date field holds an instant.
+fn date_form(shape: Shape) -> DateForm {
+    match shape {
+        Shape::Lists => DateForm::Prefix,
+        Shape::Text | Shape::Number | Shape::Numbers | Shape::Object | Shape::ExportOnly => {
+            DateForm::Instant
+        }
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({}, {} rules)", self.name, self.rules.len())
+    }
+}

@@ -1,0 +1,309 @@
+//! One chunk through all stages: decode, drop, validate, transform, limits, encode.
+//!
+//! A chunk is taken in batches, so that a batch stays in the processor's cache and a worker's
+//! memory does not depend on the chunk. A block is bounded too: where a chunk's output grows
+//! beyond it, the caller goes on from the place that is returned.
+
+use std::fmt;
+
+use super::block::{Block, Reject, RejectedFor};
+use super::name_book::{NameBook, Opened, shown_path};
+use super::plan::Plan;
+use super::stages::{INACTIVE, Stages};
+use crate::decode::{BatchLimits, Decoded, Decoder, Format};
+use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
+use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
+
+/// Records in a batch, at most.
+const BATCH_ROWS: usize = 512;
+/// Input bytes in a batch; a single record may pass it.
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// Problems of names that are told of one record: far more than a record may have names. What is
+/// beyond them tells nobody more, and would make the account many times as long as the input.
+const NAMES_TOLD_MAX: usize = 1_000;
+/// Unknown fields of one record that are counted by themselves; the account names no more.
+const UNKNOWN_NAMED_MAX: usize = 250;
+/// Names that a worker keeps between batches; beyond it, it forgets all.
+const NAMES_MAX: usize = 10_000;
+const NAMES_BYTES_MAX: usize = 1 << 20;
+
+/// One thread's memory, reused from chunk to chunk. Nothing in it reaches an output.
+pub struct Worker {
+    decoder: Decoder,
+    batch: Batch,
+    book: NameBook,
+    failures: Failures,
+}
+
+impl Worker {
+    pub fn new(plan: &Plan, stages: &Stages) -> Worker {
+        let layout = stages.layout();
+        Worker {
+            batch: Batch::new(layout.width, layout.maps),
+            decoder: Decoder::new(layout, plan.input.max_record),
+            book: NameBook::default(),
+            failures: Failures::new(),
+        }
+    }
+
+    fn begin_batch(&mut self) {
+        self.batch.clear();
+        self.failures.clear();
+        let names = &self.decoder.names;
+        if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
+            self.decoder.forget_names();
+            self.book.clear();
+        }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Worker")
+    }
+}
+
+/// Takes records of `chunk`, from byte `from` on, through all stages into `block`, until the
+/// chunk ends or the block costs `block_bytes`. Gives the place of the first record not taken.
+pub fn process(
+    plan: &Plan,
+    stages: &Stages,
+    worker: &mut Worker,
+    chunk: &[u8],
+    from: usize,
+    format: &Format,
+    block_bytes: usize,
+    block: &mut Block,
+) -> usize {
+    let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
+    let limits = BatchLimits { rows: BATCH_ROWS, bytes: BATCH_BYTES };
+    let mut lines = LineCount { at: from, lines: 0 };
+    let mut at = from;
+    while at < chunk.len() && block.cost() < block_bytes {
+        worker.begin_batch();
+        let decoded =
+            worker.decoder.decode(chunk, at, valid_utf8, format, limits, &mut worker.batch);
+        run_stages(plan, stages, worker, chunk);
+        at = Finish { plan, stages, worker, chunk, block_bytes }.rows(decoded, &mut lines, block);
+    }
+    lines.count_to(chunk, at);
+    block.lines = lines.lines;
+    block.add_slots_to_rules(&plan.node_rules);
+    at
+}
+
+/// The stages between decoding and encoding.
+fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
+    let Worker { decoder, batch, book, failures } = worker;
+    book.learn(&decoder.names, plan, stages);
+    drop_inactive(stages, chunk, batch);
+    stages.values.judge(chunk, batch, book.verdicts());
+    for (node, rule) in &stages.altered_nodes {
+        let applied = stages.applied(plan, *rule, plan.op_of(*node));
+        apply_to_node(*node, applied, chunk, batch, failures);
+    }
+    for map in &stages.altered_maps {
+        apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
+    }
+    let is_written = |node, slot: crate::record::Slot| {
+        !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)
+    };
+    stages.values.judge_kinds_after(batch, is_written);
+    stages.limits.judge(chunk, batch, book.verdicts());
+}
+
+/// Records that an import would make active again are left out.
+fn drop_inactive(stages: &Stages, chunk: &[u8], batch: &mut Batch) {
+    let Some(node) = stages.inactive else { return };
+    for row in 0..batch.rows.len() {
+        let slot = batch.slot(row, node);
+        let text = Text { chunk, arena: &batch.arena }.of(slot);
+        let is_inactive = slot.kind() == Kind::Text && text == INACTIVE;
+        if let Some(row) = batch.rows.get_mut(row) {
+            row.dropped = is_inactive && !row.broken;
+        }
+    }
+}
+
+/// The end of a batch: each row is written, rejected or counted as dropped.
+struct Finish<'a> {
+    plan: &'a Plan,
+    stages: &'a Stages,
+    worker: &'a mut Worker,
+    chunk: &'a [u8],
+    block_bytes: usize,
+}
+
+impl Finish<'_> {
+    /// Finishes rows until the block is full; gives the place of the first record not taken.
+    fn rows(mut self, decoded: Decoded, lines: &mut LineCount, block: &mut Block) -> usize {
+        self.sort_problems();
+        let mut problems = std::mem::take(&mut self.worker.batch.problems);
+        let mut unseen: &[(u32, Problem)] = &problems;
+        let unknown = std::mem::take(&mut self.worker.batch.unknown);
+        let mut unknown_unseen: &[(u32, NameId)] = &unknown;
+        let mut next = decoded.next;
+        for row in 0..self.worker.batch.rows.len() {
+            let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
+            if self.block_bytes <= block.cost() {
+                // The next block begins with this record, after the blank lines before it.
+                next = place.start;
+                block.blank_lines += place.blank_before;
+                break;
+            }
+            let own = take_row(&mut unseen, row);
+            self.count_left_out(place, take_row(&mut unknown_unseen, row), block);
+            block.read += 1;
+            block.blank_lines += place.blank_before;
+            if place.dropped {
+                block.inactive += 1;
+            } else if let Some(reject) = self.write_or_reject(row, own, block) {
+                lines.count_to(self.chunk, place.start);
+                block.reject(Reject {
+                    record: block.read - 1,
+                    line: lines.lines,
+                    offset: place.start,
+                    bytes: place.len,
+                    problems: reject,
+                });
+            }
+        }
+        if next == decoded.next {
+            block.blank_lines += decoded.blank_after;
+        }
+        problems.clear();
+        self.worker.batch.problems = problems;
+        self.worker.batch.unknown = unknown;
+        next
+    }
+
+    /// Writes the row, or tells why not.
+    fn write_or_reject(
+        &self,
+        row: usize,
+        problems: &[(u32, Problem)],
+        block: &mut Block,
+    ) -> Option<Vec<RejectedFor>> {
+        let Worker { batch, book, .. } = &*self.worker;
+        let is_broken = batch.rows.get(row).is_some_and(|row| row.broken);
+        if is_broken {
+            let once = problems.chunk_by(|one, next| one == next).filter_map(|same| same.first());
+            let mut words = self.told(once);
+            words.dedup();
+            return Some(words);
+        }
+        let start = block.bytes.len();
+        let text = Text { chunk: self.chunk, arena: &batch.arena };
+        // Of a record with problems too: the size is one that the reader wants to know of as well.
+        let most = self.stages.limits.endpoint_size();
+        self.stages.encoder.encode(batch, row, text, book, most, &mut block.bytes);
+        let is_too_long = most < block.bytes.len() - start;
+        if problems.is_empty() && !is_too_long {
+            block.bytes.push(b'\n');
+            block.ends.push(block.bytes.len());
+            self.count(row, block);
+            return None;
+        }
+        block.bytes.truncate(start);
+        let mut words = self.told(problems.iter());
+        if is_too_long {
+            words.push(self.in_words(&self.stages.limits.size_problem()));
+        }
+        Some(words)
+    }
+
+    /// The problems of a record in words, those of names up to [`NAMES_TOLD_MAX`].
+    fn told<'p>(&self, problems: impl Iterator<Item = &'p (u32, Problem)>) -> Vec<RejectedFor> {
+        let mut names = 0;
+        let is_told = |problem: &&Problem| {
+            let is_of_name = matches!(problem.field, Field::Named(_));
+            names += usize::from(is_of_name);
+            !is_of_name || names <= NAMES_TOLD_MAX
+        };
+        let problems = problems.map(|(_, problem)| problem);
+        problems.filter(is_told).map(|problem| self.in_words(problem)).collect()
+    }
+
+    fn count(&self, row: usize, block: &mut Block) {
+        let Worker { batch, book, failures, .. } = &*self.worker;
+        block.count_slots(batch.row_slots(row));
+        for map in 0..batch.maps_width {
+            for entry in batch.map_entries(row, map) {
+                block.count_values(book.rule_of(entry.name), u64::from(entry.values.len));
+            }
+        }
+        block.count_failures(failures, row);
+    }
+
+    /// Counts the fields of a record that are left out, whatever becomes of the rest of it.
+    fn count_left_out(&self, place: Row, left_out: &[(u32, NameId)], block: &mut Block) {
+        if place.broken {
+            return;
+        }
+        block.export_only += u64::from(place.export_only);
+        let Worker { book, decoder, .. } = &*self.worker;
+        let is_unknown = |name: &NameId| !book.verdicts().of(*name).looks_like_a_field;
+        let mut unknown = left_out.iter().map(|(_, name)| *name).filter(is_unknown);
+        for name in unknown.by_ref().take(UNKNOWN_NAMED_MAX) {
+            block.unknown.count(shown_path(&decoder.names, name, self.plan));
+        }
+        block.unknown.other += u64::try_from(unknown.count()).expect("fewer than 2^64 names");
+    }
+
+    /// Problems stand in the order of their records, and in a record in schema order.
+    fn sort_problems(&mut self) {
+        let Worker { batch, decoder, .. } = &mut *self.worker;
+        batch.problems.sort_by_key(|(row, problem)| {
+            let place = match problem.field {
+                Field::Node(node) => usize::from(node),
+                Field::Named(name) => decoder.names.get(name).0.slot().unwrap_or(usize::MAX - 1),
+                Field::Record => usize::MAX,
+            };
+            (*row, place)
+        });
+    }
+
+    fn in_words(&self, problem: &Problem) -> RejectedFor {
+        let field = match problem.field {
+            Field::Record => String::new(),
+            Field::Node(node) => {
+                let node = self.plan.schema.nodes.get(usize::from(node));
+                node.map_or_else(String::new, |node| node.path.clone())
+            }
+            Field::Named(name) => shown_path(&self.worker.decoder.names, name, self.plan),
+        };
+        RejectedFor {
+            field,
+            code: problem.code.as_str(),
+            rule: self.rule_text(problem.rule, problem.code),
+            detail: problem.detail.as_str(),
+        }
+    }
+
+    fn rule_text(&self, rule: u16, code: Code) -> String {
+        self.stages.rule_text(rule, code)
+    }
+}
+
+/// Takes what is said of a row from the front of a list in the order of the rows.
+fn take_row<'a, T>(list: &mut &'a [(u32, T)], row: usize) -> &'a [(u32, T)] {
+    let is_of_row = |(of, _): &&(u32, T)| usize::try_from(*of).is_ok_and(|of| of == row);
+    let (own, later) = list.split_at(list.iter().take_while(is_of_row).count());
+    *list = later;
+    own
+}
+
+/// Line ends before a place, counted on from place to place.
+struct LineCount {
+    at: usize,
+    lines: u64,
+}
+
+impl LineCount {
+    fn count_to(&mut self, chunk: &[u8], to: usize) {
+        let passed = chunk.get(self.at..to).unwrap_or(&[]);
+        let count = memchr::memchr_iter(b'\n', passed).count();
+        self.lines += u64::try_from(count).expect("fewer than 2^64 lines");
+        self.at = to;
+    }
+}

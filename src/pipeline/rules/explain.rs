@@ -1,0 +1,91 @@
+//! What a definition does to every field, for people: needs no key and reads no data.
+
+use std::collections::BTreeMap;
+
+use super::Rules;
+use super::cover::{Governed, governed};
+use crate::pipeline::definition::{HmacSpec, OpSpec};
+use crate::schema::{Class, Schema};
+
+/// What becomes of every field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// In the schema's order; of a map first whole names, then longer beginnings, then the rest.
+    pub fields: Vec<FieldLine>,
+    /// In the order of their names.
+    pub joins: Vec<JoinGroup>,
+}
+
+impl Explanation {
+    /// The fields that identify or describe a person and leave as they came.
+    pub fn in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
+        self.fields.iter().filter(|field| field.in_the_clear)
+    }
+}
+
+/// One field, or names of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldLine {
+    /// `User.UserId`, `Attributes.Plan`, `Attributes.*`.
+    pub path: String,
+    pub class: Class,
+    /// The path of the rule.
+    pub rule: String,
+    /// `mask (keeps first 1)`.
+    pub op: String,
+    /// Where the rule comes from.
+    pub why: String,
+    /// Whether it says something of a person and is kept.
+    pub in_the_clear: bool,
+}
+
+/// Fields whose tokens can be joined with each other, and with whatever else is made with the
+/// same key, join and scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinGroup {
+    /// The join; for names that each have their own, their path with `*`.
+    pub join: String,
+    /// `256 bits, hex`.
+    pub settings: String,
+    pub fields: Vec<String>,
+    /// Every name has a join of its own, so none can be joined with another.
+    pub apart: bool,
+}
+
+pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
+    let mut fields = Vec::new();
+    let mut joins: BTreeMap<String, JoinGroup> = BTreeMap::new();
+    for field in governed(&rules.node_rules, &rules.map_rules, schema) {
+        let Some(rule) = field.rule.and_then(|rule| rules.rules.get(rule)) else { continue };
+        if let Some(spec) = rule.op.as_hmac() {
+            let join = spec.join.clone().unwrap_or_else(|| field.path.clone());
+            joins
+                .entry(join.clone())
+                .or_insert_with(|| group(join, spec, &field))
+                .fields
+                .push(field.path.clone());
+        }
+        fields.push(FieldLine {
+            class: field.node.class,
+            rule: rule.path.clone(),
+            op: rule.op.to_string(),
+            why: why(rule.origin.as_deref(), field.node.class),
+            in_the_clear: rule.op == OpSpec::Keep && field.node.class != Class::Technical,
+            path: field.path,
+        });
+    }
+    Explanation { fields, joins: joins.into_values().collect() }
+}
+
+fn group(join: String, spec: &HmacSpec, field: &Governed<'_>) -> JoinGroup {
+    let settings = HmacSpec { join: None, ..spec.clone() }.to_string();
+    JoinGroup { join, settings, fields: Vec::new(), apart: spec.join.is_none() && field.is_wild }
+}
+
+fn why(origin: Option<&str>, class: Class) -> String {
+    match (origin, class) {
+        (Some(origin), _) => format!("rule of the definition, {origin}"),
+        (None, Class::Technical) => "default: technical fields are kept".to_owned(),
+        (None, Class::Identifier | Class::Personal) => "default of the schema".to_owned(),
+    }
+}

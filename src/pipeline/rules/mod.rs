@@ -1,0 +1,117 @@
+//! The rules of a definition against the schema: which rule governs which field, and whether
+//! that can be meant.
+//!
+//! The most specific rule wins: an exact path, then the longest `prefix.*`, then `*`. A field
+//! that identifies or describes a person and that no rule covers is a fault: the user decides.
+
+mod check;
+mod cover;
+mod explain;
+mod pattern;
+
+pub use explain::{Explanation, FieldLine, JoinGroup};
+
+use super::definition::Definition;
+use super::diagnostic::Diagnostic;
+use super::nearest::advice;
+use super::plan::{MapRules, Rule, RuleIx};
+use super::section::quoted;
+use super::source::{Fault, Faults};
+use crate::schema::Schema;
+use cover::Cover;
+
+/// The rules of a definition, checked: all that a plan has but for its keys.
+#[derive(Debug)]
+pub struct Rules {
+    /// Those of the definition first, in its order, then the defaults of the schema.
+    pub rules: Vec<Rule>,
+    /// The rule of each node; objects, maps and what only exports carry have none of their own.
+    pub node_rules: Vec<Option<RuleIx>>,
+    /// How names find their rule, for each map of the schema.
+    pub map_rules: Vec<MapRules>,
+    /// The kinds of record taken, as places in the schema's list.
+    pub kinds: Vec<usize>,
+    /// What summary and manifest warn of.
+    pub warnings: Vec<String>,
+}
+
+impl Rules {
+    /// What becomes of every field, for people.
+    pub fn explain(&self, schema: &Schema) -> Explanation {
+        explain::explain(self, schema)
+    }
+}
+
+/// Checks the rules of a definition.
+///
+/// # Errors
+///
+/// Everything about the definition that the schema can't agree with, in the order of the text.
+pub fn resolve(definition: &Definition, schema: &Schema) -> Result<Rules, Vec<Diagnostic>> {
+    let (rules, faults) = read(definition, schema);
+    rules.ok_or_else(|| faults.into_iter().map(|(_, fault)| fault).collect())
+}
+
+/// As `resolve`, for a definition that may be faulty itself; there are rules where neither it
+/// nor this found a fault.
+pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, Vec<Fault>) {
+    let mut faults = Faults::new(&definition.source);
+    let cover = Cover::of(&definition.rules, schema, &mut faults);
+    check::coverage(&cover, definition, schema, &mut faults);
+    check::operations(&cover, definition, schema, &mut faults);
+    check::address(&cover, definition, schema, &mut faults);
+    check::joins(&cover, definition, schema, &mut faults);
+    check::keys(definition, &mut faults);
+    check::part_sizes(definition, schema, &mut faults);
+    let kinds = kinds(definition, schema, &mut faults);
+    let faults = faults.in_order();
+    let rules = if faults.is_empty() { build(cover, definition, schema, kinds) } else { None };
+    (rules, faults)
+}
+
+fn kinds(definition: &Definition, schema: &Schema, faults: &mut Faults<'_>) -> Vec<usize> {
+    let numbered = || schema.kinds.iter().enumerate();
+    let Some(names) = &definition.input.kinds else {
+        return numbered().filter(|(_, kind)| kind.by_default).map(|(place, _)| place).collect();
+    };
+    let mut kinds = Vec::new();
+    for name in names {
+        let place = numbered().find(|(_, kind)| kind.name == name.value).map(|(place, _)| place);
+        if place.is_none() {
+            let known: Vec<&str> = schema.kinds.iter().map(|kind| kind.name.as_str()).collect();
+            let what = format!("no kind of record is {}", quoted(&name.value));
+            faults.push(name.at, what, "", advice(&name.value, &known));
+        }
+        kinds.extend(place);
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// None where a rule is faulty in itself.
+fn build(
+    cover: Cover,
+    definition: &Definition,
+    schema: &Schema,
+    kinds: Vec<usize>,
+) -> Option<Rules> {
+    let warnings = check::warnings(&cover, definition, schema);
+    let written = definition.rules.iter().map(|rule| {
+        Some(Rule {
+            path: rule.path.value.clone(),
+            op: rule.op.clone()?,
+            on_error: rule.on_error,
+            origin: Some(definition.source.place_in_words(rule.at)),
+        })
+    });
+    let mut rules: Vec<Rule> = written.collect::<Option<_>>()?;
+    let Cover { mut node_rules, map_rules, .. } = cover;
+    for (node, rule) in schema.nodes.iter().zip(&mut node_rules) {
+        if rule.is_none() && cover::is_leaf(node.shape) {
+            *rule = Some(rules.len());
+            rules.push(Rule::by_default(&node.path));
+        }
+    }
+    Some(Rules { rules, node_rules, map_rules, kinds, warnings })
+}
