@@ -1,0 +1,80 @@
+//! Why a run ended without its result, named by what the reader can do about it.
+//!
+//! Each says what and where; `hint` says what next. None holds a value of a record.
+
+use std::fmt;
+
+use super::publish::PublishError;
+
+/// A run could not do its work.
+#[derive(Debug)]
+pub struct RunError {
+    pub kind: ErrorKind,
+    /// What and where, lower case, no full stop.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// The classes of failure; each has one exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A defect of this program.
+    Internal,
+    /// An input is no segment file.
+    BadInput,
+    /// An input is missing, or there is none.
+    NoInput,
+    /// The output place is taken.
+    Taken,
+    /// Reading or writing failed.
+    Io,
+    /// Access denied, or a key missing or wrong.
+    Access,
+    /// The definition is wrong.
+    Definition,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl RunError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        RunError { kind, message: message.into(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// A failure of publishing, with what to do about it.
+pub(super) fn of_publishing(error: &PublishError) -> RunError {
+    let (kind, hint) = match error {
+        PublishError::Taken { .. } => {
+            (ErrorKind::Taken, "wait until it has ended, or write elsewhere")
+        }
+        PublishError::Published { .. } => {
+            (ErrorKind::Taken, "write elsewhere, or replace it whole with `--overwrite`")
+        }
+        PublishError::Foreign { .. } => (ErrorKind::Taken, "move them away, or write elsewhere"),
+        PublishError::Overlap { .. } => {
+            (ErrorKind::Definition, "give each output and the account a folder of its own")
+        }
+        PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
+        PublishError::Full { .. } => (ErrorKind::Io, "make room, and run again"),
+        PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+    };
+    RunError::new(kind, super::with_source(error)).hint(hint)
+}

@@ -1,0 +1,45 @@
+//! Tells runs that would write the same from others.
+
+use sha2::{Digest, Sha256};
+
+use super::prepare::Prepared;
+use crate::store::{Listed, Stamp};
+
+/// The digest of all that decides what a run writes: definition, schemas, keys, inputs, version.
+/// Threads and chunk sizes do not.
+pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed]) -> String {
+    let mut digest = Parts(Sha256::new());
+    digest.add(env!("CARGO_PKG_VERSION"));
+    digest.add(&prepared.definition_sha256);
+    for (name, sha256) in &prepared.plan.schema.files {
+        digest.add(name);
+        digest.add(sha256);
+    }
+    for key in &prepared.keys {
+        digest.add(&key.id);
+        digest.add(&key.check);
+    }
+    for path in prepared.plan.outputs.iter().map(|output| &output.to) {
+        digest.add(&super::path_text(path));
+    }
+    for input in listed {
+        digest.add(&input.name);
+        digest.add(&input.bytes.to_string());
+        digest.add(&match &input.stamp {
+            Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
+            Stamp::ETag(tag) => tag.clone(),
+        });
+    }
+    super::hex(&digest.0.finalize())
+}
+
+/// A digest of texts, each with its length, so that no two lists of texts give the same bytes.
+struct Parts(Sha256);
+
+impl Parts {
+    fn add(&mut self, text: &str) {
+        self.0.update(text.len().to_string());
+        self.0.update(":");
+        self.0.update(text);
+    }
+}

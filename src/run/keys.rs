@@ -1,0 +1,135 @@
+//! Reads keys from where a definition says they are. No message holds a key.
+
+use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Path};
+
+use zeroize::Zeroizing;
+
+use super::error::{ErrorKind, RunError};
+use crate::pipeline::{Definition, KeyKind, KeySource, Origin, is_variable};
+use crate::report::KeyNote;
+use crate::transform::{MasterKey, new_key_text};
+
+/// The keys of a definition.
+pub(super) struct KeyRing {
+    pub(super) keys: BTreeMap<String, MasterKey>,
+    /// Their check values, in the definition's order.
+    pub(super) notes: Vec<KeyNote>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A key's id and check value, for people to compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCheck {
+    pub id: String,
+    pub check: String,
+}
+
+/// Reads all keys of a definition and compares their check values.
+pub(super) fn read_keys(definition: &Definition) -> Result<KeyRing, RunError> {
+    let mut ring = KeyRing { keys: BTreeMap::new(), notes: Vec::new(), warnings: Vec::new() };
+    for source in &definition.keys.sources {
+        let key = read_key(source, &mut ring.warnings)?;
+        let check = key.check_value();
+        if source.check.as_ref().is_some_and(|wanted| *wanted != check) {
+            let message =
+                format!("the key `{}` is not the one whose check value is given", source.id);
+            return Err(RunError::new(ErrorKind::Access, message)
+                .hint(format!("its check value is {check}: give the right key, or mend `check`")));
+        }
+        let demo = source.kind == KeyKind::Demo;
+        ring.notes.push(KeyNote { id: source.id.clone(), check, demo });
+        ring.keys.insert(source.id.clone(), key);
+    }
+    Ok(ring)
+}
+
+/// The check values of a definition's keys.
+pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError> {
+    let ring = read_keys(definition)?;
+    Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
+}
+
+/// The check value of the key at `from`: `env:NAME`, `file:PATH` or `demo:`.
+///
+/// # Errors
+///
+/// Where that is no such place, or no key is there. `from` is not quoted: it may be a key.
+pub fn check_key(from: &str) -> Result<String, RunError> {
+    let kind = match from.split_once(':') {
+        Some(("env", name)) if is_variable(name) => KeyKind::Env(name.to_owned()),
+        Some(("file", path)) if !path.is_empty() => KeyKind::File(path.into()),
+        Some(("demo", "")) => KeyKind::Demo,
+        Some(_) | None => {
+            let message = "`--from` does not say where a key is (it is not shown here)";
+            return Err(RunError::new(ErrorKind::Access, message)
+                .hint("write `env:NAME` or `file:PATH`, and never the key itself"));
+        }
+    };
+    let source =
+        KeySource { id: super::shown_path(from), kind, check: None, at: Origin::default() };
+    Ok(read_key(&source, &mut Vec::new())?.check_value())
+}
+
+/// A fresh key of 32 random bytes, as text for a key source.
+pub fn new_key() -> Result<Zeroizing<String>, RunError> {
+    let mut random = Zeroizing::new([0; 32]);
+    getrandom::fill(random.as_mut()).map_err(|error| {
+        RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
+    })?;
+    Ok(new_key_text(*random))
+}
+
+fn read_key(source: &KeySource, warnings: &mut Vec<String>) -> Result<MasterKey, RunError> {
+    let id = &source.id;
+    let text = match &source.kind {
+        KeyKind::Demo => return Ok(MasterKey::demo()),
+        KeyKind::Env(name) => read_variable(id, name)?,
+        KeyKind::File(path) => {
+            warnings.extend(readable_by_others(id, path));
+            read_file(id, path)?
+        }
+    };
+    MasterKey::parse(&text).map_err(|error| {
+        RunError::new(ErrorKind::Access, format!("the key `{id}` can't be used: {error}"))
+            .hint("`segprep key new` prints a key of the right form")
+    })
+}
+
+fn read_variable(id: &str, name: &str) -> Result<Zeroizing<String>, RunError> {
+    env::var(name).map(Zeroizing::new).map_err(|error| {
+        let what = match error {
+            env::VarError::NotPresent => "is not set",
+            env::VarError::NotUnicode(_) => "is not UTF-8",
+        };
+        RunError::new(ErrorKind::Access, format!("the key `{id}`: the variable `{name}` {what}"))
+            .hint(format!("set `{name}` to a key; `segprep key new` prints one"))
+    })
+}
+
+/// Longer than any key is.
+const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+
+fn read_file(id: &str, path: &Path) -> Result<Zeroizing<String>, RunError> {
+    let shown = super::shown_path(&path.to_string_lossy());
+    let denied = |what: String| {
+        RunError::new(ErrorKind::Access, format!("the key `{id}`: `{shown}` {what}"))
+            .hint("`segprep key new > FILE` makes one; `chmod 600 FILE` keeps it from others")
+    };
+    let metadata = fs::metadata(path).map_err(|error| denied(format!("can't be read: {error}")))?;
+    if KEY_FILE_BYTES_MAX < metadata.len() {
+        return Err(denied("is too long to be a key".to_owned()));
+    }
+    let bytes = fs::read(path).map_err(|error| denied(format!("can't be read: {error}")))?;
+    String::from_utf8(bytes)
+        .map(Zeroizing::new)
+        .map_err(|_text_that_may_be_a_key| denied("is not UTF-8".to_owned()))
+}
+
+fn readable_by_others(id: &str, path: &Path) -> Option<String> {
+    const GROUP_AND_OTHERS: u32 = 0o077;
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    (mode & GROUP_AND_OTHERS != 0).then(|| {
+        let shown = super::shown_path(&path.to_string_lossy());
+        format!("others can read the key `{id}` in `{shown}`: `chmod 600` keeps it from them")
+    })
+}

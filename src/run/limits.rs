@@ -1,0 +1,113 @@
+//! Every bound on a run's memory, and the arithmetic of its sum.
+//!
+//! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
+//! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
+//! beyond it is taken in several blocks); a worker by the batch that it holds. Nothing grows with
+//! an input's size or with the number of inputs but the list of their names.
+//!
+//! `tests/it/memory.rs` holds the sum to what hostile inputs really take.
+
+use std::{fmt, num::NonZeroUsize};
+
+use crate::pipeline::BATCH_BYTES;
+
+/// Bytes of input in a chunk, where the definition does not say otherwise.
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
+/// Memory of a block at which the rest of its chunk waits for the next.
+pub(super) const BLOCK_BYTES: usize = 4 << 20;
+/// What is read on while a record has no end yet.
+pub(super) const READ_ON_BYTES: usize = 64 << 10;
+/// What the last record of a block adds to it beside its text: its problems and its unknown names,
+/// as many of both as are told.
+const TOLD_BYTES: usize = 512 << 10;
+/// The columns that a CSV file's header names: each chunk in flight may be of another file.
+const COLUMNS_BYTES: usize = 4 << 20;
+/// A batch's slots, entries, names and new values, as a multiple of the input that it holds. The
+/// worst that is known are 24: an attribute of 15 bytes with a name that no other record has and
+/// one character under `hmac`, which becomes a slot, an entry, a token, and the name's places in
+/// all that is kept by name.
+const BATCH_GROWTH: usize = 25;
+/// The program itself, its tables, write buffers and the threads' stacks as far as they are used.
+const BASE_BYTES: usize = 24 << 20;
+
+/// How large a run may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub threads: usize,
+    pub chunk_bytes: usize,
+    pub max_record: usize,
+}
+
+impl Limits {
+    /// Chunks that exist at once, from being read to being written. Enough that no thread waits
+    /// while the ordered side reads or writes.
+    pub fn in_flight(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.threads * 2 + 1).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// The largest chunk: whole records up to `chunk_bytes`, or one longer record, with what was
+    /// read on after it.
+    pub fn chunk_max(&self) -> usize {
+        self.chunk_bytes.max(self.max_record + 2) + READ_ON_BYTES
+    }
+
+    /// The largest block: one that is almost full takes one record more, which is written until it
+    /// is known to be too long.
+    pub fn block_max(&self) -> usize {
+        BLOCK_BYTES + self.max_record + TOLD_BYTES
+    }
+
+    /// The largest memory of one thread's batch.
+    pub fn worker_max(&self) -> usize {
+        BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
+    }
+
+    /// The bound on the whole, in bytes.
+    pub fn memory_max(&self) -> usize {
+        let in_flight = self.in_flight().get();
+        in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
+            + self.threads * self.worker_max()
+            + BASE_BYTES
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {} + {} base",
+            Mib(self.memory_max()),
+            self.in_flight(),
+            Mib(self.chunk_max()),
+            Mib(self.block_max()),
+            Mib(COLUMNS_BYTES),
+            self.threads,
+            Mib(self.worker_max()),
+            Mib(BASE_BYTES),
+        )
+    }
+}
+
+/// Bytes in MiB, rounded up.
+struct Mib(usize);
+
+impl fmt::Display for Mib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} MiB", self.0.div_ceil(1 << 20))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_is_shown_with_its_parts() {
+        let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 };
+        assert_eq!(
+            limits.to_string(),
+            "127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
+             + 24 MiB base"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! A run's manifest, out of what the ordered side counted.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use jiff::Timestamp;
+
+use super::assemble::Assembler;
+use super::prepare::Prepared;
+use crate::pipeline::{AccountPlan, OutputFormat, OutputPlan, Plan, Purpose};
+use crate::report::{
+    Digests, FieldCount, InputCounts, Manifest, OutputNote, PartNote, RecordCounts, RejectCounts,
+    Status, Tally, Timing,
+};
+use crate::store::Listing;
+
+/// What a manifest needs beside the counts.
+pub(super) struct Facts<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) fingerprint: String,
+    pub(super) began: (Instant, Timestamp),
+    pub(super) listing: &'a Listing,
+}
+
+/// What only exports carry is counted together: it is not named.
+const EXPORT_ONLY: &str = "(export only)";
+
+pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
+    let plan = &facts.prepared.plan;
+    let total = &assembled.total;
+    let status = status(&plan.account, total);
+    Manifest {
+        segprep_manifest: 1,
+        status,
+        name: plan.name.clone(),
+        purpose: purpose(plan).to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fingerprint: facts.fingerprint.clone(),
+        definition: Digests { sha256: facts.prepared.definition_sha256.clone() },
+        schemas: plan.schema.files.iter().cloned().collect(),
+        started: time_text(facts.began.1),
+        finished: time_text(Timestamp::now()),
+        records: RecordCounts {
+            read: total.read,
+            written: total.written,
+            rejected: total.rejected,
+            dropped: BTreeMap::from([("inactive".to_owned(), total.inactive)]),
+        },
+        inputs: InputCounts {
+            files: count(facts.listing.files.len()),
+            bytes: assembled.bytes,
+            ignored: count(facts.listing.ignored.len()),
+            skipped: 0,
+        },
+        outputs: outputs(plan, assembled, status),
+        keys: facts.prepared.keys.clone(),
+        fields: fields(plan, total),
+        unknown_fields: unknown_fields(assembled),
+        repairs: BTreeMap::new(),
+        rejects: RejectCounts {
+            by_code: assembled.by_code.clone(),
+            by_field: assembled.by_field.sorted(),
+        },
+        warnings: warnings(facts.prepared, total),
+        timing: timing(facts, assembled),
+    }
+}
+
+/// The manifest as it is written.
+pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(manifest).expect("a manifest is plain data");
+    text.push(b'\n');
+    text
+}
+
+/// Over budget: rejected / read strictly above the ratio, more rejects than allowed, or some
+/// rejected and none to write.
+fn status(account: &AccountPlan, total: &Tally) -> Status {
+    // A quotient is rounded as the ratio itself is when it is read, so equal means equal.
+    let ratio = as_float(total.rejected) / as_float(total.read.max(1));
+    let is_over_ratio = account.max_reject_ratio < ratio;
+    let is_over_count = account.max_rejects.is_some_and(|most| most < total.rejected);
+    let none_left = 0 < total.rejected && total.written == 0;
+    if is_over_ratio || is_over_count || none_left { Status::OverBudget } else { Status::Published }
+}
+
+fn purpose(plan: &Plan) -> &'static str {
+    match plan.purpose {
+        Purpose::Messaging => "messaging",
+        Purpose::Analytics => "analytics",
+    }
+}
+
+/// An over-budget run has no parts.
+fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
+    let parts = assembled.outputs.iter().map(|output| match status {
+        Status::Published => output.parts.clone(),
+        Status::OverBudget => Vec::new(),
+    });
+    plan.outputs.iter().zip(parts).map(|(output, files)| note(plan, output, files)).collect()
+}
+
+fn note(plan: &Plan, output: &OutputPlan, files: Vec<PartNote>) -> OutputNote {
+    let format = match output.format {
+        OutputFormat::PinpointJson => "pinpoint-json",
+    };
+    OutputNote {
+        to: super::path_text(&output.to),
+        format: format.to_owned(),
+        target: plan.schema.target.name.clone(),
+        import_ready: plan.purpose == Purpose::Messaging,
+        files,
+    }
+}
+
+/// The rules of the definition, and defaults that met a value.
+fn fields(plan: &Plan, total: &Tally) -> Vec<FieldCount> {
+    let of = |counts: &[u64], rule: usize| counts.get(rule).copied().unwrap_or(0);
+    let rules = plan.rules.iter().enumerate();
+    rules
+        .map(|(number, rule)| {
+            let (values, op_failed) = (of(&total.values, number), of(&total.op_failed, number));
+            let (path, op) = (rule.path.clone(), rule.op.name().to_owned());
+            (rule.is_written(), FieldCount { path, op, values, op_failed })
+        })
+        .filter(|(is_written, field)| *is_written || 0 < field.values)
+        .map(|(_, field)| field)
+        .collect()
+}
+
+fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    let mut unknown = assembled.unknown.sorted();
+    if 0 < assembled.total.export_only {
+        unknown.insert(EXPORT_ONLY.to_owned(), assembled.total.export_only);
+    }
+    unknown
+}
+
+/// Those of the definition, and a rule that matched nothing: a typo may be behind it.
+fn warnings(prepared: &Prepared, total: &Tally) -> Vec<String> {
+    let mut warnings = prepared.warnings.clone();
+    let seen = |number: usize| {
+        [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
+    };
+    for (number, rule) in prepared.plan.rules.iter().enumerate() {
+        if rule.is_written() && !seen(number) && 0 < total.written {
+            warnings.push(format!("the rule for `{}` matched no value", rule.path));
+        }
+    }
+    warnings
+}
+
+fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Timing {
+    let seconds = facts.began.0.elapsed().as_secs_f64();
+    let per_second = |amount: f64| if 0.0 < seconds { amount / seconds } else { 0.0 };
+    Timing {
+        seconds,
+        threads: facts.prepared.limits.threads,
+        records_per_second: per_second(as_float(assembled.total.read)),
+        mb_per_second: per_second(as_float(assembled.bytes) / 1e6),
+    }
+}
+
+/// UTC, to the millisecond.
+fn time_text(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).expect("fewer than 2^64")
+}

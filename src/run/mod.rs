@@ -1,0 +1,332 @@
+//! Where all of it meets: files, keys, the clock, the pool of threads and the engine.
+//!
+//! A run reads the definition, takes its place, lets chunks go through the stages on every
+//! core, and publishes what came of them. Each step is a file here.
+
+mod assemble;
+mod cancel;
+mod error;
+mod fingerprint;
+mod keys;
+mod limits;
+mod manifest;
+mod output;
+mod prepare;
+mod progress;
+pub mod publish;
+mod sniff;
+mod source;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Instant,
+};
+
+use rayon::ThreadPool;
+
+pub use cancel::Cancel;
+pub use error::{ErrorKind, RunError};
+pub use keys::{KeyCheck, check_key, new_key};
+pub use limits::Limits;
+pub use prepare::{Checked, check, check_keys};
+pub use progress::{Progress, ProgressView};
+
+use crate::engine::map_ordered;
+use crate::pipeline::{Block, Diagnostic, Plan, Stages, Worker, process};
+use crate::report::{Manifest, Status};
+use crate::store::{Ignored, Listed, list};
+use assemble::{Assembler, BlockPlace};
+use limits::BLOCK_BYTES;
+use manifest::Facts;
+use publish::{Begun, PlaceRequest, Publication, PublishError};
+use source::{Buffer, Source, Spare, Unit, Work};
+
+/// What a run is asked to do.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The definition file.
+    pub definition: PathBuf,
+    /// `PATH=VALUE`s that are put into the definition, in their order.
+    pub sets: Vec<String>,
+    /// The date that `{date}` stands for, `2026-11-23`; the present UTC date where it is none.
+    pub date: Option<String>,
+    /// Over what the definition says; else as many as there are cores.
+    pub threads: Option<usize>,
+    pub chunk_bytes: Option<usize>,
+    /// Whether another published run may be replaced.
+    pub overwrite: bool,
+    /// Whether to read and judge everything, and write nothing.
+    pub dry_run: bool,
+}
+
+/// How a run ended that ended by its own rules.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The place holds the results of this very run already.
+    AlreadyPublished { manifest: PathBuf },
+    /// The manifest's status tells whether it is published. In a dry run nothing is.
+    Finished { manifest: Box<Manifest>, account: PathBuf, dry_run: bool },
+}
+
+/// Why a run did not end by its own rules.
+#[derive(Debug)]
+pub enum Failure {
+    /// The definition is wrong, here.
+    Diagnostics(Vec<Diagnostic>),
+    Run(RunError),
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Failure::Run(error)
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        Failure::Run(error::of_publishing(&error))
+    }
+}
+
+impl From<PublishError> for RunError {
+    fn from(error: PublishError) -> Self {
+        error::of_publishing(&error)
+    }
+}
+
+/// Does what a definition says.
+///
+/// # Errors
+///
+/// A wrong definition with all its faults; else what went wrong first. Nothing is published then.
+pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
+    let began = (Instant::now(), jiff::Timestamp::now());
+    let prepared = prepare::prepare(options)?;
+    let plan = &prepared.plan;
+    let listing = list(&plan.input.from).map_err(|error| source::store_error(&error))?;
+    if listing.files.is_empty() {
+        return Err(nothing_to_read(plan, &listing.ignored).into());
+    }
+    progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
+    let fingerprint = fingerprint::fingerprint(&prepared, &listing.files);
+    let place = match take_place(plan, &fingerprint, options)? {
+        Taken::Nowhere => None,
+        Taken::Place(place) => Some(*place),
+        Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
+    };
+    let stages = Stages::new(plan);
+    let job = Job { plan, stages: &stages, limits: prepared.limits, progress, cancel };
+    let mut assembler = Assembler::new(plan, &listing.files, place.as_ref(), progress)?;
+    job.run(&listing.files, &mut assembler)?;
+    assembler.finish(&listing.ignored)?;
+    if !assembler.total.balances() {
+        let message = "the counts of records do not add up; nothing was published";
+        return Err(RunError::new(ErrorKind::Internal, message).into());
+    }
+    cancel.check()?;
+    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing };
+    let manifest = manifest::manifest(&facts, &assembler);
+    drop(assembler);
+    if let Some(place) = place {
+        let text = manifest::text(&manifest);
+        match manifest.status {
+            Status::Published => place.publish(&text)?,
+            Status::OverBudget => place.refuse(&text)?,
+        }
+    }
+    let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
+    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run })
+}
+
+/// Where a run writes.
+enum Taken {
+    /// It is a dry run.
+    Nowhere,
+    Place(Box<Publication>),
+    /// This very run is published there already; here is its manifest.
+    IsPublished(PathBuf),
+}
+
+fn take_place(plan: &Plan, fingerprint: &str, options: &RunOptions) -> Result<Taken, PublishError> {
+    if options.dry_run {
+        return Ok(Taken::Nowhere);
+    }
+    let outputs: Vec<PathBuf> = plan.outputs.iter().map(|output| output.to.clone()).collect();
+    let request = PlaceRequest {
+        account: &plan.account.to,
+        outputs: &outputs,
+        fingerprint,
+        overwrite: options.overwrite,
+    };
+    Ok(match Publication::begin(&request)? {
+        Begun::AlreadyPublished { manifest } => Taken::IsPublished(manifest),
+        Begun::Ready(place) => Taken::Place(Box::new(place)),
+    })
+}
+
+fn nothing_to_read(plan: &Plan, ignored: &[Ignored]) -> RunError {
+    let from: Vec<String> = plan
+        .input
+        .from
+        .iter()
+        .map(|path| format!("`{}`", shown_path(&path.to_string_lossy())))
+        .collect();
+    let ignored = match ignored.len() {
+        0 => String::new(),
+        1 => " (1 file is ignored)".to_owned(),
+        count => format!(" ({count} files are ignored)"),
+    };
+    RunError::new(ErrorKind::NoInput, format!("there is nothing to read in {}{ignored}", from.join(", ")))
+        .hint("names that begin with `_` or `.` and empty files are ignored; check `from` under `[input]`")
+}
+
+/// The part of a run that is the same for every chunk.
+struct Job<'a> {
+    plan: &'a Plan,
+    stages: &'a Stages,
+    limits: Limits,
+    progress: &'a Progress,
+    cancel: &'a Cancel,
+}
+
+/// What is used again from chunk to chunk. There is never more of it than chunks in flight.
+struct Idle<'a> {
+    workers: Mutex<Vec<Worker>>,
+    blocks: Mutex<Vec<Block>>,
+    buffers: &'a Spare,
+}
+
+fn take<T>(idle: &Mutex<Vec<T>>) -> Option<T> {
+    idle.lock().ok().and_then(|mut idle| idle.pop())
+}
+
+fn give<T>(idle: &Mutex<Vec<T>>, used: T) {
+    if let Ok(mut idle) = idle.lock() {
+        idle.push(used);
+    }
+}
+
+/// A unit that went through the stages.
+struct Done {
+    unit: Unit,
+    block: Option<Block>,
+    /// Where the chunk's next record is, if the block was full before the chunk's end.
+    next: usize,
+}
+
+impl Job<'_> {
+    fn run(&self, listed: &[Listed], assembler: &mut Assembler<'_>) -> Result<(), RunError> {
+        let pool = self.pool()?;
+        let spare = Spare::default();
+        let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
+        let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, listed, &spare);
+        let in_flight: NonZeroUsize = self.limits.in_flight();
+        map_ordered(
+            &pool,
+            in_flight,
+            inputs,
+            |unit| self.process(unit, &idle),
+            |done| self.assemble(done, assembler, &idle),
+        )
+    }
+
+    fn pool(&self) -> Result<ThreadPool, RunError> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.limits.threads)
+            .thread_name(|number| format!("segprep-{number}"))
+            .build()
+            .map_err(|error| {
+                RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
+                    .hint("ask for fewer with `--threads`")
+            })
+    }
+
+    fn process(&self, unit: Unit, idle: &Idle<'_>) -> Done {
+        let Work::Chunk { .. } = &unit.work else { return Done { unit, block: None, next: 0 } };
+        let (block, next) = self.block(&unit, 0, idle);
+        Done { unit, block, next }
+    }
+
+    /// The block of a chunk's records from `from` on.
+    fn block(&self, unit: &Unit, from: usize, idle: &Idle<'_>) -> (Option<Block>, usize) {
+        let Work::Chunk { buffer, format, .. } = &unit.work else { return (None, 0) };
+        let mut worker = take(&idle.workers).unwrap_or_else(|| Worker::new(self.plan, self.stages));
+        let mut block =
+            take(&idle.blocks).unwrap_or_else(|| Block::for_rules(self.plan.rules.len()));
+        let (plan, stages, chunk) = (self.plan, self.stages, buffer.bytes());
+        let next = process(plan, stages, &mut worker, chunk, from, format, BLOCK_BYTES, &mut block);
+        give(&idle.workers, worker);
+        (Some(block), next)
+    }
+
+    fn assemble(
+        &self,
+        done: Done,
+        assembler: &mut Assembler<'_>,
+        idle: &Idle<'_>,
+    ) -> Result<(), RunError> {
+        let Done { mut unit, mut block, mut next } = done;
+        if let Some(begin) = unit.begin.take() {
+            assembler.begin(begin);
+        }
+        let input = unit.input;
+        while let (Some(mut full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work)
+        {
+            let place = BlockPlace { input, offset: *offset, chunk: buffer.bytes() };
+            assembler.block(&full, &place)?;
+            full.clear();
+            give(&idle.blocks, full);
+            if next < buffer.bytes().len() {
+                (block, next) = self.block(&unit, next, idle);
+            }
+        }
+        if let Work::Slice { buffer, offset, code, detail, is_last } = &unit.work {
+            let place = BlockPlace { input, offset: *offset, chunk: &[] };
+            assembler.slice(buffer.bytes(), &place, (*code, *detail), *is_last)?;
+        }
+        if let Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } = unit.work {
+            self.recycle(buffer, idle.buffers);
+        }
+        match unit.end {
+            Some(end) => Ok(assembler.end(input, end)?),
+            None => Ok(()),
+        }
+    }
+
+    fn recycle(&self, buffer: Buffer, spare: &Spare) {
+        let bytes = u64::try_from(buffer.bytes().len()).unwrap_or(0);
+        self.progress.advance(bytes, 0, 0);
+        spare.give(buffer);
+    }
+}
+
+/// Bytes in lower hex.
+fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// A path for a message: control characters escaped, since others chose it.
+fn shown_path(path: &str) -> String {
+    path.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+/// An error with the errors behind it.
+fn with_source(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// A path as text for accounts and messages.
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,176 @@
+//! Before the first byte is read: the definition, the plan, the keys, the limits.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use sha2::{Digest, Sha256};
+
+use super::error::{ErrorKind, RunError};
+use super::keys::{self, KeyCheck};
+use super::limits::{CHUNK_BYTES, Limits};
+use super::{Failure, RunOptions};
+use crate::pipeline::{self, Definition, Explanation, Plan, Rules, Surroundings};
+use crate::report::KeyNote;
+use crate::schema::Schema;
+
+/// All that a run knows before it reads.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    pub(super) definition_sha256: String,
+    pub(super) keys: Vec<KeyNote>,
+    pub(super) warnings: Vec<String>,
+    pub(super) limits: Limits,
+}
+
+/// What a definition does, told without data and without keys.
+#[derive(Debug)]
+pub struct Checked {
+    pub name: String,
+    /// `messaging` or `analytics`.
+    pub purpose: &'static str,
+    pub explanation: Explanation,
+    pub warnings: Vec<String>,
+    /// The bound on memory, with its arithmetic.
+    pub limits: Limits,
+    /// The ids of the keys, and where each is to be found.
+    pub keys: Vec<(String, String)>,
+    pub inputs: Vec<PathBuf>,
+    pub outputs: Vec<PathBuf>,
+    pub account: PathBuf,
+}
+
+/// The only target of this version.
+const TARGET: &str = "pinpoint";
+/// The most threads that a run may ask for; as under `[run]`.
+const THREADS_MAX: usize = 1024;
+/// Far above any definition; somebody gave the wrong file.
+const DEFINITION_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads and checks a definition, without keys and without data.
+///
+/// # Errors
+///
+/// A wrong definition with all its faults.
+pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
+    let Read { definition, rules, schema, .. } = read(options)?;
+    let purpose = match definition.purpose() {
+        pipeline::Purpose::Messaging => "messaging",
+        pipeline::Purpose::Analytics => "analytics",
+    };
+    Ok(Checked {
+        name: definition.name.clone(),
+        purpose,
+        explanation: rules.explain(&schema),
+        warnings: rules.warnings.clone(),
+        limits: limits(options, &definition)?,
+        keys: definition
+            .keys
+            .sources
+            .iter()
+            .map(|source| (source.id.clone(), place_of(&source.kind)))
+            .collect(),
+        inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
+        outputs: definition.outputs.iter().map(|output| output.to.path.clone()).collect(),
+        account: definition.account.to.path.clone(),
+    })
+}
+
+/// The check values of the keys that a definition names.
+pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
+    Ok(keys::checks(&read(options)?.definition)?)
+}
+
+fn place_of(kind: &pipeline::KeyKind) -> String {
+    match kind {
+        pipeline::KeyKind::Env(name) => format!("the variable {name}"),
+        pipeline::KeyKind::File(path) => {
+            format!("the file {}", super::shown_path(&path.to_string_lossy()))
+        }
+        pipeline::KeyKind::Demo => "the published demo key".to_owned(),
+    }
+}
+
+pub(super) fn prepare(options: &RunOptions) -> Result<Prepared, Failure> {
+    let Read { definition, rules, schema } = read(options)?;
+    let limits = limits(options, &definition)?;
+    let ring = keys::read_keys(&definition)?;
+    let definition_sha256 = super::hex(&Sha256::digest(definition.canonical()));
+    let plan = Plan::new(&definition, rules, schema, ring.keys)
+        .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(ring.warnings);
+    Ok(Prepared { plan, definition_sha256, keys: ring.notes, warnings, limits })
+}
+
+/// A definition that is in order, and what it was held to.
+struct Read {
+    definition: Definition,
+    rules: Rules,
+    schema: Arc<Schema>,
+}
+
+fn read(options: &RunOptions) -> Result<Read, Failure> {
+    let text = definition_text(&options.definition)?;
+    let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
+    let date = date(options.date.as_deref())?;
+    let around =
+        Surroundings { env: &|name| env::var(name).ok(), date: &date, real_path: &real_path };
+    let file = super::path_text(&options.definition);
+    let (definition, rules) = pipeline::check(&file, &text, &options.sets, &around, &schema)
+        .map_err(Failure::Diagnostics)?;
+    Ok(Read { definition, rules, schema: Arc::new(schema) })
+}
+
+fn definition_text(path: &Path) -> Result<String, RunError> {
+    let shown = super::shown_path(&path.to_string_lossy());
+    let wrong = |what: String| {
+        RunError::new(ErrorKind::Definition, format!("the definition `{shown}` {what}"))
+            .hint("name a definition file; those under `pipelines/` are made to start from")
+    };
+    let length = fs::metadata(path).map(|metadata| metadata.len());
+    if length.is_ok_and(|length| DEFINITION_BYTES_MAX < length) {
+        return Err(wrong("is too long to be one".to_owned()));
+    }
+    let bytes = fs::read(path).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        wrong(format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+    })
+}
+
+/// The date that `{date}` stands for.
+fn date(given: Option<&str>) -> Result<String, RunError> {
+    let Some(given) = given else {
+        return Ok(Timestamp::now().to_zoned(TimeZone::UTC).date().to_string());
+    };
+    match given.parse::<Date>() {
+        Ok(date) if date.to_string() == given => Ok(date.to_string()),
+        Ok(_) | Err(_) => Err(RunError::new(ErrorKind::Definition, "`--date` is no date")
+            .hint("write it as 2026-11-23")),
+    }
+}
+
+/// The path as the system would find it: absolute, with the links of what exists of it resolved.
+fn real_path(path: &Path) -> PathBuf {
+    crate::store::folder::resolve(path).unwrap_or_else(|_unreadable| path.to_owned())
+}
+
+fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunError> {
+    let cores = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = options.threads.or(definition.run.threads).unwrap_or_else(cores);
+    if THREADS_MAX < threads {
+        let message = format!("`--threads` is over {THREADS_MAX}");
+        return Err(RunError::new(ErrorKind::Definition, message)
+            .hint("more threads than cores make nothing faster"));
+    }
+    let chunk_bytes = options.chunk_bytes.or(definition.run.chunk_bytes).unwrap_or(CHUNK_BYTES);
+    let max_record = usize::try_from(definition.input.max_record).map_err(|_too_large| {
+        RunError::new(ErrorKind::Definition, "`max_record` is over what this machine can address")
+    })?;
+    Ok(Limits { threads, chunk_bytes, max_record })
+}
