@@ -1,0 +1,254 @@
+//! What the command line can say. Nothing here reads, writes or decides.
+
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use clap_complete::Shell;
+use jiff::civil::Date;
+
+use super::schemas;
+
+/// What `[run]` of a definition takes too.
+const THREADS: RangeInclusive<i64> = 1..=1024;
+const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
+
+/// Check, repair and pseudonymise segment files, with an account of every record.
+///
+/// segprep reads the JSON and CSV files that Amazon Pinpoint segments are imported from,
+/// checks every record against the endpoint and user schemas, hashes, masks or drops
+/// personal fields as a definition says, and writes files that are ready for import.
+#[derive(Debug, Parser)]
+#[command(
+    name = "segprep",
+    version,
+    max_term_width = 100,
+    after_help = "Start with `segprep check FILE`: it shows what would happen to each field, and writes nothing."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Leave out progress and summary: show errors alone.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Change a setting of the definition, as in `account.max_reject_ratio=0.1`; may be repeated.
+    #[arg(long = "set", global = true, value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<String>,
+    /// Give progress, summary and errors as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Do what a definition says, and publish the result.
+    Run(RunArguments),
+    /// Show what a run would do to each field and why, without reading an input.
+    Check {
+        /// The definition.
+        file: PathBuf,
+    },
+    /// Make keys, and tell them apart.
+    #[command(subcommand)]
+    Key(Key),
+    /// Print a schema that records or accounts are held to.
+    Schema(Schema),
+    /// Print the completions for a shell.
+    Completions { shell: Shell },
+    /// Print the manual, for `man -l -`.
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// The definition.
+    pub(crate) file: PathBuf,
+    /// Threads that compute; as many as there are cores where not set.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    pub(crate) threads: Option<u16>,
+    /// Bytes that are worked on at once by one thread, about 1 MiB where not set.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    pub(crate) chunk_bytes: Option<u32>,
+    /// The day that `{date}` in paths stands for; today in UTC where not set.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Do all the work, but write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace an earlier result of segprep in the same place.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Print a fresh key, for a secret store.
+    New,
+    /// Print the check value of keys: it tells which key it is, and nothing about it.
+    Check(KeyCheck),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct KeyCheck {
+    /// The definition whose keys are meant.
+    pub(crate) file: Option<PathBuf>,
+    /// One key, by where it is: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Schema {
+    /// Which one; a list of them where not given.
+    #[arg(value_parser = schemas::NAMES)]
+    pub(crate) name: Option<String>,
+    /// Of `endpoint`: with the limits of that target merged in.
+    #[arg(long, value_parser = schemas::TARGETS)]
+    pub(crate) target: Option<String>,
+}
+
+impl Arguments {
+    /// Understands a command line; the first argument is the program's name.
+    ///
+    /// # Errors
+    ///
+    /// What clap has to say: also help and the version, where they are asked for.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments = Arguments::try_parse_from(arguments)?;
+        match arguments.fault() {
+            None => Ok(arguments),
+            Some(fault) => Err(Arguments::command().error(ErrorKind::ValueValidation, fault)),
+        }
+    }
+
+    /// What clap does not see. No setting is quoted: it may be a key in the wrong place.
+    fn fault(&self) -> Option<String> {
+        if let Some(at) = self.common.sets.iter().position(|set| !set.contains('=')) {
+            return Some(format!(
+                "the value of `--set` number {} is not of the form PATH=VALUE",
+                at + 1
+            ));
+        }
+        match &self.command {
+            Command::Run(RunArguments { date: Some(date), .. }) if !is_date(date) => {
+                Some("the value of `--date` is no day of the form YYYY-MM-DD".to_owned())
+            }
+            Command::Schema(schema)
+                if schema.target.is_some()
+                    && schema.name.as_deref() != Some(schemas::MERGEABLE) =>
+            {
+                Some(format!("`--target` goes with `schema {}` alone", schemas::MERGEABLE))
+            }
+            Command::Run(_)
+            | Command::Check { .. }
+            | Command::Key(_)
+            | Command::Schema(_)
+            | Command::Completions { .. }
+            | Command::Man => None,
+        }
+    }
+}
+
+/// Whether it is a day, written in the one form that `{date}` has.
+fn is_date(text: &str) -> bool {
+    text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Arguments, clap::Error> {
+        let words = ["segprep"].into_iter().chain(line.split_whitespace());
+        Arguments::read(words.map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn good_lines_are_understood() {
+        for line in [
+            "run a.toml",
+            "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
+            "--json --color never check a.toml --set name=\"b\" --set input.from=[] -q",
+            "key new",
+            "key check a.toml",
+            "key check --from env:K",
+            "schema",
+            "schema endpoint --target pinpoint",
+            "completions fish",
+            "man",
+        ] {
+            assert!(read(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_refused() {
+        for line in [
+            "",
+            "run",
+            "preview a.toml",
+            "run a.toml b.toml",
+            "run a.toml --threads 0",
+            "run a.toml --threads 1025",
+            "run a.toml --chunk-bytes 0",
+            "run a.toml --chunk-bytes 1073741825",
+            "run a.toml --date 2026-02-30",
+            "run a.toml --date 20260301",
+            "run a.toml --color blue",
+            "check a.toml --overwrite",
+            "key",
+            "key check",
+            "key check a.toml --from env:K",
+            "schema --target pinpoint",
+            "schema user --target pinpoint",
+            "schema endpoint --target nowhere",
+            "schema nothing",
+            "completions",
+        ] {
+            assert!(read(line).is_err_and(|error| error.use_stderr()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_setting_without_a_value_is_not_quoted() {
+        let error = read("run a.toml --set a=1 --set hex:0123").expect_err("it has no `=`");
+        let message = error.to_string();
+        assert!(message.contains("number 2") && !message.contains("0123"), "{message}");
+    }
+
+    #[test]
+    fn no_help_tells_of_what_is_not_there() {
+        let absent = ["preview", "scan", "init", "generate", "report", "retry", "verify", "forget"];
+        let mut commands = vec![Arguments::command()];
+        while let Some(mut command) = commands.pop() {
+            let help = command.render_long_help().to_string().to_lowercase();
+            let told =
+                help.split(|c: char| !c.is_alphanumeric()).find(|word| absent.contains(word));
+            assert_eq!(told, None, "in the help of {}", command.get_name());
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The exit codes: one table, which scripts rely on and the README repeats.
+
+use std::process::ExitCode;
+
+use segprep::report::Status;
+use segprep::run::{ErrorKind, Failure, Outcome};
+
+/// How the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) code: u8,
+    /// The word for it in JSON lines.
+    pub(crate) kind: &'static str,
+    /// What it means, in the README and the manual.
+    pub(crate) meaning: &'static str,
+}
+
+const fn row(code: u8, kind: &'static str, meaning: &'static str) -> Exit {
+    Exit { code, kind, meaning }
+}
+
+pub(crate) const DONE: Exit =
+    row(0, "done", "done: published (rejects, if any, within the budget), or already published");
+pub(crate) const INTERNAL: Exit = row(1, "internal", "an internal failure: a defect of segprep");
+pub(crate) const OVER_BUDGET: Exit =
+    row(3, "over_budget", "the reject budget was exceeded: nothing published");
+pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
+const BAD_INPUT: Exit = row(65, "bad_input", "input that is no segment file");
+const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none");
+const TAKEN: Exit = row(73, "taken", "the output place is taken");
+pub(crate) const IO: Exit = row(74, "io", "reading or writing failed");
+const ACCESS: Exit = row(77, "access", "access denied, key missing or wrong");
+const DEFINITION: Exit = row(78, "definition", "the definition is wrong");
+const INTERRUPTED: Exit = row(130, "interrupted", "interrupted: nothing half-written remains");
+const TERMINATED: Exit = row(143, "terminated", "terminated: nothing half-written remains");
+
+/// All of them, by code.
+pub(crate) const TABLE: [Exit; 12] = [
+    DONE,
+    INTERNAL,
+    OVER_BUDGET,
+    USAGE,
+    BAD_INPUT,
+    NO_INPUT,
+    TAKEN,
+    IO,
+    ACCESS,
+    DEFINITION,
+    INTERRUPTED,
+    TERMINATED,
+];
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Exit {
+        match kind {
+            ErrorKind::Internal => INTERNAL,
+            ErrorKind::BadInput => BAD_INPUT,
+            ErrorKind::NoInput => NO_INPUT,
+            ErrorKind::Taken => TAKEN,
+            ErrorKind::Io => IO,
+            ErrorKind::Access => ACCESS,
+            ErrorKind::Definition => DEFINITION,
+            ErrorKind::Interrupted => INTERRUPTED,
+            ErrorKind::Terminated => TERMINATED,
+        }
+    }
+}
+
+impl From<&Failure> for Exit {
+    fn from(failure: &Failure) -> Exit {
+        match failure {
+            Failure::Diagnostics(_) => DEFINITION,
+            Failure::Run(error) => error.kind.into(),
+        }
+    }
+}
+
+impl From<&Outcome> for Exit {
+    fn from(outcome: &Outcome) -> Exit {
+        match outcome {
+            Outcome::AlreadyPublished { .. } => DONE,
+            Outcome::Finished { manifest, .. } => match manifest.status {
+                Status::Published => DONE,
+                Status::OverBudget => OVER_BUDGET,
+            },
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        exit.code.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_has_each_code_and_word_once() {
+        assert!(TABLE.is_sorted_by(|one, next| one.code < next.code));
+        let mut kinds = TABLE.map(|exit| exit.kind);
+        kinds.sort_unstable();
+        assert!(kinds.is_sorted_by(|one, next| one < next));
+    }
+}

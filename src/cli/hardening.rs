@@ -1,0 +1,25 @@
+//! What keeps keys and records out of core dumps and crash messages, and the process alive to tell
+//! of an error; done before anything else.
+
+use std::{panic, sync::Arc};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use signal_hook::{consts::SIGXFSZ, flag};
+
+use super::render::{Format, Screen};
+
+/// Turns core dumps off, shuts other processes out of this one's memory, and lets a panic say
+/// only where it happened: its own message might quote a value. A file that grows over the limit
+/// that is set for files is an error like a full disk, and not the end of the process.
+pub(crate) fn harden(format: Format) {
+    // Where the system refuses, the program is as safe as any other, and can still work.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
+    flag::register(SIGXFSZ, Arc::default()).ok();
+    panic::set_hook(Box::new(move |panicked| {
+        let place =
+            panicked.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        Screen::plain(format).defect(&place);
+    }));
+}

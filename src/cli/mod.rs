@@ -1,0 +1,113 @@
+//! The command line: arguments in, words out. It sees only what the library shows to all.
+//!
+//! [`arguments`] is what can be asked for, [`exit`] how it can end, [`render`] what is said;
+//! this file joins them.
+
+mod advice;
+mod arguments;
+mod exit;
+mod explain;
+mod hardening;
+mod key;
+mod manual;
+mod progress;
+mod quantities;
+mod render;
+#[cfg(test)]
+mod sample;
+mod schemas;
+mod sheet;
+mod signals;
+mod summary;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use segprep::run::{Cancel, ErrorKind, Failure, Progress, RunError, RunOptions};
+
+use arguments::{Arguments, Command, Common, Key, RunArguments, Schema};
+use exit::Exit;
+use render::{Format, Screen};
+
+pub(crate) use exit::INTERNAL;
+
+/// Before anything else: no core dumps, no values in crash messages.
+pub(crate) fn harden(arguments: &[OsString]) {
+    hardening::harden(Format::asked_for(arguments));
+}
+
+/// Does what the command line says.
+pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
+    let format = Format::asked_for(&arguments);
+    match Arguments::read(arguments) {
+        Ok(arguments) => {
+            let screen = Screen::new(&arguments.common);
+            perform(screen, arguments).unwrap_or_else(|failure| screen.failure(&failure))
+        }
+        Err(error) => Screen::plain(format).usage(&error),
+    }
+}
+
+fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
+        Command::Check { file } => check(screen, &definition_options(file, common))?,
+        Command::Key(Key::New) => key::make(screen)?,
+        Command::Key(Key::Check(which)) => match (which.file, which.from) {
+            (Some(file), _) => key::check_definition(screen, &definition_options(file, common))?,
+            (None, from) => key::check_one(screen, &from.unwrap_or_default())?,
+        },
+        Command::Schema(which) => schema(screen, &which)?,
+        Command::Completions { shell } => render::print(&completions(shell))?,
+        Command::Man => render::print(&String::from_utf8_lossy(&manual::manual()))?,
+    }
+    Ok(exit::DONE)
+}
+
+fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = signals::pass_on_to(&cancel).map_err(|error| {
+        Failure::Run(RunError::new(ErrorKind::Io, format!("could not listen for signals: {error}")))
+    })?;
+    let outcome = progress::shown_during(screen, &progress, &stopping, || {
+        segprep::run::run(options, &progress, &cancel)
+    })?;
+    screen.outcome(&outcome)
+}
+
+fn check(screen: Screen, options: &RunOptions) -> Result<(), Failure> {
+    let checked = segprep::run::check(options)?;
+    screen.checked(&checked, &options.definition)
+}
+
+fn definition_options(definition: PathBuf, common: Common) -> RunOptions {
+    RunOptions { definition, sets: common.sets, ..RunOptions::default() }
+}
+
+fn run_options(run: RunArguments, common: Common) -> RunOptions {
+    RunOptions {
+        definition: run.file,
+        sets: common.sets,
+        date: run.date,
+        threads: run.threads.map(usize::from),
+        chunk_bytes: run.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        overwrite: run.overwrite,
+        dry_run: run.dry_run,
+    }
+}
+
+fn schema(screen: Screen, which: &Schema) -> Result<(), Failure> {
+    match (&which.name, &which.target) {
+        (_, Some(target)) => render::print(&schemas::for_target(target)?),
+        (Some(name), None) => render::print(schemas::text(name)),
+        (None, None) => schemas::list(screen),
+    }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "segprep", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

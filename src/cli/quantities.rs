@@ -1,0 +1,142 @@
+//! Numbers as people read them: `1,204,332`, `412 MB`, `0.3%`, `3 min 12 s`.
+
+use std::time::Duration;
+
+/// A count, in groups of three digits.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if 0 < at && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1 file`, `2,000 files`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", count(number))
+}
+
+/// Bytes in decimal units; below ten of a unit with one decimal: `812 bytes`, `1.0 GB`.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| *unit <= number) else {
+        return counted(number, "byte");
+    };
+    let tenths = number / (unit / 10);
+    if tenths < 100 {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {name}", tenths / 10)
+    }
+}
+
+/// A share with one decimal. Only nothing is `0.0%` and only all is `100.0%`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if part == 0 || whole == 0 {
+        return "0.0%".to_owned();
+    }
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    match (part * 1000 + whole / 2) / whole {
+        0 => "<0.1%".to_owned(),
+        1000.. if part < whole => ">99.9%".to_owned(),
+        permille => format!("{}.{}%", permille / 10, permille % 10),
+    }
+}
+
+/// `12 ms`, `12.4 s`, `3 min 12 s`, `1 h 04 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64().min(59.9)),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600.. => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// The nearest whole number; 0 for what is none.
+pub(crate) fn whole(number: f64) -> u64 {
+    // Text is the one way from float to integer that can't cut or wrap in silence.
+    format!("{number:.0}").parse().unwrap_or(0)
+}
+
+/// So many in that time, for one second; none where the time is too short to tell.
+pub(crate) fn per_second(number: u64, time: Duration) -> Option<u64> {
+    let per_second = u128::from(number) * 1000 / Some(time.as_millis()).filter(|ms| 0 < *ms)?;
+    u64::try_from(per_second).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_204_332, "1,204,332")];
+        for (number, expected) in cases {
+            assert_eq!(count(number), expected);
+        }
+        assert_eq!(
+            (counted(1, "file"), counted(0, "file")),
+            ("1 file".to_owned(), "0 files".to_owned())
+        );
+    }
+
+    #[test]
+    fn bytes_take_the_unit_that_fits() {
+        let cases = [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (9_990_000, "9.9 MB"),
+            (10_000_000, "10 MB"),
+            (999_999_999, "999 MB"),
+            (1_000_000_000, "1.0 GB"),
+            (u64::MAX, "18446744 TB"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(bytes(number), expected);
+        }
+    }
+
+    #[test]
+    fn few_is_not_none_and_most_is_not_all() {
+        let cases = [
+            (0, 0, "0.0%"),
+            (0, 5, "0.0%"),
+            (5, 5, "100.0%"),
+            (1, 100_000, "<0.1%"),
+            (99_999, 100_000, ">99.9%"),
+            (1, 3, "33.3%"),
+            (u64::MAX, u64::MAX, "100.0%"),
+        ];
+        for (part, whole, expected) in cases {
+            assert_eq!(percent(part, whole), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_short() {
+        let cases = [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (12_440, "12.4 s"),
+            (59_990, "59.9 s"),
+            (192_000, "3 min 12 s"),
+            (3_840_000, "1 h 04 min"),
+        ];
+        for (millis, expected) in cases {
+            assert_eq!(duration(Duration::from_millis(millis)), expected);
+        }
+        assert_eq!(per_second(500, Duration::from_millis(250)), Some(2000));
+        assert_eq!(per_second(500, Duration::ZERO), None);
+        assert_eq!((whole(166.6), whole(f64::NAN), whole(-1.0)), (167, 0, 0));
+    }
+}

@@ -1,0 +1,424 @@
+//! Events, results and errors as text or as JSON lines; the only place that prints.
+//!
+//! Results go to standard output, all else to standard error. Who closes standard output has
+//! read enough, which is no failure. What can't be said on standard error is not said.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    time::Duration,
+};
+
+use segprep::pipeline::Diagnostic;
+use segprep::report::{Manifest, Status};
+use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError};
+use serde::Serialize;
+
+use super::arguments::{Color, Common};
+use super::exit::{self, Exit};
+use super::explain::{self, Explained};
+use super::quantities::{count, percent};
+use super::sheet::{BAD, GOOD, shown, styled};
+use super::summary::{self, Finished};
+
+const WIDTH_DEFAULT: usize = 80;
+const WIDTHS: std::ops::RangeInclusive<usize> = 60..=110;
+
+/// How things are said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+impl Format {
+    /// What the command line asks for, as far as that can be told before it is understood.
+    pub(crate) fn asked_for(arguments: &[OsString]) -> Format {
+        if arguments.iter().any(|argument| argument == "--json") {
+            Format::Json
+        } else {
+            Format::Text
+        }
+    }
+}
+
+/// How progress is shown.
+pub(crate) enum Show {
+    Bar,
+    Lines,
+    Nothing,
+}
+
+/// Where the program speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    format: Format,
+    quiet: bool,
+}
+
+/// One JSON line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event<'a> {
+    Progress {
+        bytes_read: u64,
+        bytes_total: u64,
+        records_read: u64,
+        records_rejected: u64,
+        seconds: f64,
+    },
+    Note {
+        message: &'a str,
+    },
+    Summary(Summary<'a>),
+    Check(Explained<'a>),
+    Key {
+        key: &'a str,
+    },
+    KeyCheck {
+        id: Option<&'a str>,
+        check: &'a str,
+    },
+    Schema {
+        name: &'a str,
+        about: &'a str,
+    },
+    Error(Fault<'a>),
+}
+
+/// How a run ended; `manifest` is the whole of it, where this run made one.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary<'a> {
+    /// `published`, `over_budget` or `already_published`.
+    status: &'a str,
+    dry_run: bool,
+    /// Where the manifest stands; none after a dry run.
+    manifest_path: Option<String>,
+    manifest: Option<&'a Manifest>,
+}
+
+/// An error; `line` and `column` count from 1 and stand with faults of a definition.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Fault<'a> {
+    /// The exit code.
+    code: u8,
+    kind: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    file: Option<&'a str>,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+impl Event<'_> {
+    pub(crate) fn progress(view: ProgressView, elapsed: Duration) -> Event<'static> {
+        let ProgressView { bytes_total, bytes_read, records_read, records_rejected } = view;
+        Event::Progress {
+            bytes_read,
+            bytes_total,
+            records_read,
+            records_rejected,
+            seconds: elapsed.as_secs_f64(),
+        }
+    }
+
+    /// The line, with its end.
+    fn line(&self) -> String {
+        let json = serde_json::to_string(self).expect("events are made of text and numbers");
+        json + "\n"
+    }
+}
+
+impl Screen {
+    /// As the command line asks; sets the colours for the whole program.
+    pub(crate) fn new(common: &Common) -> Self {
+        let choice = match common.color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        let format = if common.json { Format::Json } else { Format::Text };
+        Screen { format, quiet: common.quiet }
+    }
+
+    /// Before the command line is understood.
+    pub(crate) fn plain(format: Format) -> Self {
+        Screen { format, quiet: false }
+    }
+
+    pub(crate) fn progress(self) -> Show {
+        match self {
+            Screen { quiet: true, .. } => Show::Nothing,
+            Screen { format: Format::Text, .. } if io::stderr().is_terminal() => Show::Bar,
+            Screen { .. } => Show::Lines,
+        }
+    }
+
+    /// What a command was asked for, in either form.
+    pub(crate) fn result(
+        self,
+        event: &Event<'_>,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let line = match self.format {
+            Format::Text => text(),
+            Format::Json => event.line(),
+        };
+        print(&line)
+    }
+
+    /// A word beside the result.
+    pub(crate) fn note(self, event: &Event<'_>, text: impl FnOnce() -> String) {
+        if !self.quiet {
+            self.say(|| format!("segprep: {}\n", text()), event);
+        }
+    }
+
+    /// How a run ended.
+    pub(crate) fn outcome(self, outcome: &Outcome) -> Result<Exit, Failure> {
+        let exit = Exit::from(outcome);
+        if !self.quiet {
+            self.result(&Event::Summary(event_of(outcome)), || text_of(outcome, width()))?;
+        }
+        if let Outcome::Finished { manifest, account, dry_run } = outcome
+            && manifest.status == Status::OverBudget
+        {
+            let Exit { code, kind, .. } = exit;
+            let hint = format!("look at {}", summary::file_below(account, "rejects.ndjson"));
+            let hint = (!dry_run).then_some(hint.as_str());
+            let message = over_budget(manifest);
+            self.fault(&Fault { code, kind, message: &message, hint, ..Fault::default() });
+        }
+        Ok(exit)
+    }
+
+    /// What a definition would do.
+    pub(crate) fn checked(self, checked: &Checked, file: &Path) -> Result<(), Failure> {
+        if self.quiet {
+            return Ok(());
+        }
+        let file = file.display().to_string();
+        self.result(&Event::Check(Explained::of(checked)), || {
+            explain::explanation(checked, &file, width())
+        })
+    }
+
+    /// Why there is no result.
+    pub(crate) fn failure(self, failure: &Failure) -> Exit {
+        let exit = Exit::from(failure);
+        match failure {
+            Failure::Diagnostics(diagnostics) => {
+                for (index, diagnostic) in diagnostics.iter().enumerate() {
+                    let gap = if index == 0 { "" } else { "\n" };
+                    let event = Event::Error(fault_of(diagnostic, exit));
+                    self.say(|| format!("{gap}{}\n", diagnostic.render(true)), &event);
+                }
+            }
+            Failure::Run(error) => self.fault(&Fault {
+                code: exit.code,
+                kind: exit.kind,
+                message: &error.message,
+                hint: hint_of(error),
+                ..Fault::default()
+            }),
+        }
+        exit
+    }
+
+    /// The command line could not be understood, or asks for help or the version.
+    pub(crate) fn usage(self, error: &clap::Error) -> Exit {
+        if !error.use_stderr() {
+            let page = print(&error.render().ansi().to_string());
+            return page.map_or_else(|failure| self.failure(&failure), |()| exit::DONE);
+        }
+        let Exit { code, kind, .. } = exit::USAGE;
+        let message = first_paragraph(&error.render().to_string());
+        let fault = Fault { code, kind, message: &message, ..Fault::default() };
+        self.say(|| error.render().ansi().to_string(), &Event::Error(fault));
+        exit::USAGE
+    }
+
+    /// A panic at a place in the source.
+    pub(crate) fn defect(self, place: &str) {
+        let Exit { code, kind, .. } = exit::INTERNAL;
+        let message = format!("internal failure at {place}");
+        self.fault(&Fault {
+            code,
+            kind,
+            message: &message,
+            hint: Some(DEFECT),
+            ..Fault::default()
+        });
+    }
+
+    fn fault(self, fault: &Fault<'_>) {
+        self.say(|| fault_text(fault), &Event::Error(Fault { ..*fault }));
+    }
+
+    fn say(self, text: impl FnOnce() -> String, event: &Event<'_>) {
+        let line = match self.format {
+            Format::Text => text(),
+            Format::Json => event.line(),
+        };
+        // There is no other place to complain.
+        anstream::stderr().lock().write_all(line.as_bytes()).ok();
+    }
+}
+
+/// What a command was asked for, as it stands.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
+        _ => Ok(()),
+    }
+}
+
+const DEFECT: &str = "this is a defect of segprep; tell its maintainers, with this line";
+
+fn hint_of(error: &RunError) -> Option<&str> {
+    let by_default = (error.kind == ErrorKind::Internal).then_some(DEFECT);
+    error.hint.as_deref().or(by_default)
+}
+
+/// What clap says of an error, without its `error: ` and the usage that follows.
+fn first_paragraph(text: &str) -> String {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let words: Vec<&str> = lines.collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+/// `error: …`, and what to do next on a line of its own.
+fn fault_text(fault: &Fault<'_>) -> String {
+    let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
+    let hint = fault.hint.map(|hint| line(GOOD, "hint", shown(hint))).unwrap_or_default();
+    line(BAD, "error", shown(fault.message)) + &hint
+}
+
+fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> Fault<'_> {
+    Fault {
+        code: exit.code,
+        kind: exit.kind,
+        message: &diagnostic.message,
+        hint: Some(diagnostic.help.as_str()).filter(|help| !help.is_empty()),
+        file: Some(&diagnostic.file),
+        line: Some(diagnostic.line),
+        column: Some(diagnostic.column),
+    }
+}
+
+fn over_budget(manifest: &Manifest) -> String {
+    let records = &manifest.records;
+    let share = percent(records.rejected, records.read);
+    let (rejected, read) = (count(records.rejected), count(records.read));
+    format!("{rejected} of {read} records were rejected ({share}), more than the budget allows")
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::Run(RunError::new(
+        ErrorKind::Io,
+        format!("could not write to standard output: {error}"),
+    ))
+}
+
+fn event_of(outcome: &Outcome) -> Summary<'_> {
+    match outcome {
+        Outcome::AlreadyPublished { manifest } => Summary {
+            status: "already_published",
+            dry_run: false,
+            manifest_path: Some(manifest.display().to_string()),
+            manifest: None,
+        },
+        Outcome::Finished { manifest, account, dry_run } => Summary {
+            status: match manifest.status {
+                Status::Published => "published",
+                Status::OverBudget => "over_budget",
+            },
+            dry_run: *dry_run,
+            manifest_path: (!dry_run).then(|| account.join("manifest.json").display().to_string()),
+            manifest: Some(manifest),
+        },
+    }
+}
+
+fn text_of(outcome: &Outcome, width: usize) -> String {
+    match outcome {
+        Outcome::AlreadyPublished { manifest } => {
+            let place = shown(manifest.display());
+            format!(
+                "{}: {place} has the same run; nothing to do\n",
+                styled(GOOD, "already published")
+            )
+        }
+        Outcome::Finished { manifest, account, dry_run } => {
+            summary::summary(Finished { manifest, account, dry_run: *dry_run }, width)
+        }
+    }
+}
+
+/// The columns to fill: the terminal's, within what can be read well.
+fn width() -> usize {
+    let columns =
+        rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { WIDTH_DEFAULT } else { columns.clamp(*WIDTHS.start(), *WIDTHS.end()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::sample;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn an_error_says_what_and_what_next() {
+        let fault =
+            Fault { message: "no `\u{1b}[2Ja`", hint: Some("write `b`"), ..Fault::default() };
+        assert_eq!(plain(&fault_text(&fault)), "error: no `\\u{1b}[2Ja`\nhint: write `b`\n");
+        let fault = Fault { message: "no `a`", ..Fault::default() };
+        assert_eq!(plain(&fault_text(&fault)), "error: no `a`\n");
+    }
+
+    #[test]
+    fn an_error_line_has_its_code_and_place() {
+        let exit = Exit::from(ErrorKind::NoInput);
+        let fault = Fault {
+            code: exit.code,
+            kind: exit.kind,
+            message: "m",
+            line: Some(3),
+            ..Fault::default()
+        };
+        let expected = "{\"event\":\"error\",\"code\":66,\"kind\":\"no_input\",\"message\":\"m\",\
+                        \"hint\":null,\"file\":null,\"line\":3,\"column\":null}\n";
+        assert_eq!(Event::Error(fault).line(), expected);
+    }
+
+    #[test]
+    fn clap_is_quoted_in_one_line() {
+        let text = "error: these are missing:\n  <FILE>\n\nUsage: segprep run <FILE>\n";
+        assert_eq!(first_paragraph(text), "these are missing: <FILE>");
+    }
+
+    #[test]
+    fn a_dry_run_names_no_manifest() {
+        for (dry_run, path) in [(true, None), (false, Some("out/account/manifest.json"))] {
+            let manifest = Box::new(sample::manifest());
+            let outcome = Outcome::Finished { manifest, account: "out/account/".into(), dry_run };
+            let summary = event_of(&outcome);
+            assert_eq!((summary.status, summary.manifest_path.as_deref()), ("published", path));
+        }
+    }
+
+    #[test]
+    fn what_is_published_already_is_told_in_one_line() {
+        let outcome = Outcome::AlreadyPublished { manifest: "a/manifest.json".into() };
+        let expected = "already published: a/manifest.json has the same run; nothing to do\n";
+        assert_eq!(plain(&text_of(&outcome, 80)), expected);
+        assert_eq!(Exit::from(&outcome), exit::DONE);
+    }
+}

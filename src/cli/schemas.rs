@@ -1,0 +1,95 @@
+//! The schemas that records, targets and accounts are held to, as other programs can use them.
+
+use segprep::run::{ErrorKind, Failure, RunError};
+use segprep::schema::{Files, merged};
+
+use super::render::{Event, Screen};
+
+/// Each by its name, with what it is for.
+const ALL: [(&str, &str); 5] = [
+    ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
+    ("user", "the user inside a record (JSON Schema)"),
+    ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
+    ("manifest", "manifest.json in the account of a run (JSON Schema)"),
+    ("rejects", "a line of rejects.ndjson in the account of a run (JSON Schema)"),
+];
+
+/// What `segprep schema` takes.
+pub(crate) const NAMES: [&str; 5] = [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0];
+pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
+/// The one that a target's limits can be merged into.
+pub(crate) const MERGEABLE: &str = "endpoint";
+
+const MANIFEST: &str = include_str!("../../schemas/manifest.schema.json");
+const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
+
+/// Prints the names there are, each with what it is for.
+pub(crate) fn list(screen: Screen) -> Result<(), Failure> {
+    ALL.iter().try_for_each(|(name, about)| {
+        screen.result(&Event::Schema { name, about }, || format!("{name:10} {about}\n"))
+    })
+}
+
+/// The file of that name, or nothing.
+pub(crate) fn text(name: &str) -> &'static str {
+    match name {
+        "manifest" => MANIFEST,
+        "rejects" => REJECTS,
+        other => Files::shipped_text(other).unwrap_or_default(),
+    }
+}
+
+/// The endpoint schema with the limits of a target in it.
+pub(crate) fn for_target(target: &str) -> Result<String, Failure> {
+    let failure = |what: String| Failure::Run(RunError::new(ErrorKind::Internal, what));
+    let files = Files::shipped(target)
+        .ok_or_else(|| failure(format!("no target `{target}` is shipped")))?;
+    let schema = merged(&files).map_err(|error| failure(error.to_string()))?;
+    Ok(format!("{schema:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::cli::sample;
+
+    #[test]
+    fn every_schema_is_there() {
+        for (name, what) in ALL {
+            let text = text(name);
+            let is_json = serde_json::from_str::<Value>(text).is_ok();
+            assert_eq!(is_json, what.contains("JSON Schema"), "{name}");
+            assert!(!text.is_empty() && text.ends_with('\n'), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_merge_is_a_schema() {
+        for target in TARGETS {
+            let merged: Value = serde_json::from_str(&for_target(target).expect("it compiles"))
+                .expect("it is JSON");
+            assert!(merged.get("$schema").is_some());
+        }
+        assert!(for_target("nowhere").is_err());
+    }
+
+    #[test]
+    fn a_manifest_has_what_its_schema_requires() {
+        let schema: Value = serde_json::from_str(MANIFEST).expect("it is JSON");
+        let manifest = serde_json::to_value(sample::manifest()).expect("it is data");
+        let names: Vec<&str> =
+            manifest.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(schema.get("required"), Some(&names.into()));
+    }
+
+    #[test]
+    fn the_codes_of_rejects_are_those_of_the_program() {
+        let schema: Value = serde_json::from_str(REJECTS).expect("it is JSON");
+        let codes = schema.pointer("/properties/problems/items/properties/code/enum").cloned();
+        let known: Vec<&str> =
+            segprep::record::Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes, Some(known.into()));
+    }
+}

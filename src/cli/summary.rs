@@ -1,0 +1,392 @@
+//! What a run did, on one screen: how many records went where, what was wrong with the rest
+//! and what would mend it, what was done to fields, and what to do next.
+//!
+//! All of it comes from the manifest, which holds names and numbers and no values.
+
+use std::{
+    collections::BTreeMap,
+    path::{MAIN_SEPARATOR, Path},
+    time::Duration,
+};
+
+use segprep::report::{FieldCount, Manifest, OutputNote, Status};
+
+use super::advice::advice;
+use super::quantities::{bytes, count, counted, duration, percent, whole};
+use super::sheet::{BAD, CAREFUL, GOOD, Sheet, shown};
+
+/// So many parts, codes, names or warnings are shown; of more, the number. The manifest has all.
+const SHOWN_MAX: usize = 6;
+
+/// A run that came to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished<'a> {
+    pub(crate) manifest: &'a Manifest,
+    /// The account folder.
+    pub(crate) account: &'a Path,
+    pub(crate) dry_run: bool,
+}
+
+/// The summary for a terminal of so many columns.
+pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
+    let manifest = run.manifest;
+    let mut sheet = Sheet::new(width);
+    headline(&mut sheet, run);
+    sheet.gap();
+    sheet.section("records", records(run));
+    sheet.section("inputs", [inputs(manifest)]);
+    for output in written_outputs(manifest) {
+        sheet.section("output", parts(output));
+    }
+    sheet.styled_section(BAD, "rejects", rejects(run));
+    sheet.section("fields", fields(&manifest.fields));
+    sheet.section("repairs", repairs(manifest));
+    sheet.section("unknown", unknown(manifest));
+    sheet.styled_section(CAREFUL, "warning", warnings(manifest));
+    sheet.section("time", [time(manifest)]);
+    sheet.gap();
+    sheet.heading(GOOD, "next", &format!(": {}", next(run)));
+    sheet.finish()
+}
+
+fn headline(sheet: &mut Sheet, run: Finished<'_>) {
+    let (style, word, meaning) = match (run.dry_run, run.manifest.status) {
+        (false, Status::Published) => (GOOD, "published", ""),
+        (false, Status::OverBudget) => (BAD, "over budget", ": nothing was published"),
+        (true, Status::Published) => (GOOD, "dry run", ": nothing was written"),
+        (true, Status::OverBudget) => (BAD, "dry run", ": over budget, and nothing was written"),
+    };
+    let (name, purpose) = (shown(&run.manifest.name), shown(&run.manifest.purpose));
+    sheet.heading(style, word, &format!(" `{name}` for {purpose}{meaning}"));
+}
+
+/// Read, then written, rejected and dropped with their share of what was read.
+fn records(run: Finished<'_>) -> Vec<String> {
+    let records = &run.manifest.records;
+    let dropped = records.dropped.values().sum();
+    let reasons =
+        if dropped == 0 { String::new() } else { format!("  {}", name_counts(&records.dropped)) };
+    let width = count(records.read).len();
+    let share = |number: u64, what: &str| {
+        format!("{:>width$} {what:8} {:>6}", count(number), percent(number, records.read))
+    };
+    let is_written = !run.dry_run && run.manifest.status == Status::Published;
+    vec![
+        format!("{:>width$} read", count(records.read)),
+        share(records.written, if is_written { "written" } else { "passed" }),
+        share(records.rejected, "rejected"),
+        share(dropped, "dropped") + &reasons,
+    ]
+}
+
+fn inputs(manifest: &Manifest) -> String {
+    let inputs = &manifest.inputs;
+    let also = |number: u64, what: &str| {
+        if number == 0 { String::new() } else { format!(", {} {what}", count(number)) }
+    };
+    let (ignored, skipped) =
+        (also(inputs.ignored, "ignored"), also(inputs.skipped, "skipped as broken"));
+    format!("{}, {}{ignored}{skipped}", counted(inputs.files, "file"), bytes(inputs.bytes))
+}
+
+/// The outputs that have parts: over budget there are none to speak of.
+fn written_outputs(manifest: &Manifest) -> impl Iterator<Item = &OutputNote> {
+    manifest.outputs.iter().filter(|output| !output.files.is_empty())
+}
+
+fn parts(output: &OutputNote) -> Vec<String> {
+    let size = output.files.iter().map(|part| part.bytes).sum();
+    let number = u64::try_from(output.files.len()).unwrap_or(u64::MAX);
+    let (to, format) = (shown(&output.to), shown(&output.format));
+    let mut lines = vec![format!("{to}  {}, {}, {format}", counted(number, "file"), bytes(size))];
+    lines.extend(output.files.iter().take(SHOWN_MAX).map(|part| {
+        format!("{}  {}, {}", shown(&part.path), counted(part.records, "record"), bytes(part.bytes))
+    }));
+    lines.extend(more(output.files.len(), "files"));
+    lines
+}
+
+/// Each code with what would mend it, the most frequent first; then where they lie.
+fn rejects(run: Finished<'_>) -> Vec<String> {
+    let rejects = &run.manifest.rejects;
+    let codes = most_first(&rejects.by_code);
+    let width = codes.first().map_or(0, |(_, number)| count(*number).len());
+    let mut lines: Vec<String> = codes
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|(code, number)| {
+            let advice = advice(code).map(|text| format!(": {text}")).unwrap_or_default();
+            format!("{:>width$}  {}{advice}", count(*number), shown(code))
+        })
+        .collect();
+    lines.extend(more(codes.len(), "codes"));
+    if let Some((field, number)) =
+        most_first(&rejects.by_field).into_iter().find(|(field, _)| !field.is_empty())
+        && 1 < number
+    {
+        lines.push(format!("most in `{}` ({})", shown(field), count(number)));
+    }
+    if !run.dry_run && !codes.is_empty() {
+        lines.push(format!("each with its place in {}", in_account(run, "rejects.ndjson")));
+    }
+    lines
+}
+
+/// How many values each operation was applied to, what is left in the clear last.
+fn fields(fields: &[FieldCount]) -> Vec<String> {
+    let mut by_op: Vec<(&str, u64)> = Vec::new();
+    for field in fields {
+        match by_op.iter_mut().find(|(op, _)| *op == field.op) {
+            Some((_, sum)) => *sum += field.values,
+            None => by_op.push((&field.op, field.values)),
+        }
+    }
+    by_op.retain(|(_, values)| 0 < *values);
+    by_op.sort_by_key(|(op, _)| *op == "keep");
+    let mut words = by_op.iter().map(|(op, values)| (shown(op), *values));
+    let mut lines = Vec::new();
+    if let Some((op, values)) = words.next() {
+        let first = format!("{op} {}", counted(values, "value"));
+        lines.push(
+            words.fold(first, |line, (op, values)| format!("{line}, {op} {}", count(values))),
+        );
+    }
+    lines.extend(fields.iter().filter(|field| 0 < field.op_failed).map(op_failed));
+    lines
+}
+
+fn op_failed(field: &FieldCount) -> String {
+    let (op, path) = (shown(&field.op), shown(&field.path));
+    format!("{op} could not apply to {} of `{path}`: removed", counted(field.op_failed, "value"))
+}
+
+fn repairs(manifest: &Manifest) -> Option<String> {
+    let kinds: BTreeMap<String, u64> = manifest
+        .repairs
+        .iter()
+        .map(|(kind, fields)| (kind.clone(), fields.values().sum()))
+        .collect();
+    (!kinds.is_empty()).then(|| name_counts(&kinds))
+}
+
+/// Fields that no rule could name, and so were dropped.
+fn unknown(manifest: &Manifest) -> Option<String> {
+    const EXPORT_ONLY: &str = "(export only)";
+    let mut names = manifest.unknown_fields.clone();
+    let mut words = Vec::new();
+    let export_only = names.remove(EXPORT_ONLY);
+    if !names.is_empty() {
+        words.push(name_counts(&names));
+    }
+    words.extend(export_only.map(|number| format!("{} that only exports carry", count(number))));
+    (!words.is_empty()).then(|| format!("fields dropped: {}", words.join("; ")))
+}
+
+fn warnings(manifest: &Manifest) -> Vec<String> {
+    let mut lines: Vec<String> = manifest.warnings.iter().take(SHOWN_MAX).map(shown).collect();
+    lines.extend(more(manifest.warnings.len(), "warnings"));
+    lines
+}
+
+fn time(manifest: &Manifest) -> String {
+    let timing = &manifest.timing;
+    let took = Duration::try_from_secs_f64(timing.seconds).unwrap_or_default();
+    let threads = counted(u64::try_from(timing.threads).unwrap_or(u64::MAX), "thread");
+    let (records, size) = (whole(timing.records_per_second), whole(timing.mb_per_second * 1e6));
+    format!("{} on {threads}, {} records/s, {}/s", duration(took), count(records), bytes(size))
+}
+
+fn next(run: Finished<'_>) -> String {
+    let manifest = in_account(run, "manifest.json");
+    match (run.dry_run, run.manifest.status) {
+        (true, Status::Published) => "run it without `--dry-run` to publish".to_owned(),
+        (true, Status::OverBudget) => {
+            "mend the records, or raise the budget under `[account]`".to_owned()
+        }
+        (false, Status::Published) => {
+            format!("{}; the account is {manifest}", use_of(run.manifest))
+        }
+        (false, Status::OverBudget) => {
+            "mend the records, or raise the budget under `[account]`, and run again".to_owned()
+        }
+    }
+}
+
+/// What the written files are good for.
+fn use_of(manifest: &Manifest) -> String {
+    let places = |ready| {
+        let outputs = written_outputs(manifest).filter(|output| output.import_ready == ready);
+        outputs.map(|output| shown(&output.to)).collect::<Vec<_>>().join(" and ")
+    };
+    match (places(true), places(false)) {
+        (ready, other) if ready.is_empty() && other.is_empty() => "nothing to import".to_owned(),
+        (ready, other) if ready.is_empty() => format!("analyse {other} (not for import)"),
+        (ready, _) => format!("import from {ready}"),
+    }
+}
+
+fn in_account(run: Finished<'_>, file: &str) -> String {
+    file_below(run.account, file)
+}
+
+/// A file in a folder or below an S3 prefix.
+pub(crate) fn file_below(folder: &Path, file: &str) -> String {
+    let folder = shown(folder.display());
+    let slash = if folder.ends_with(['/', MAIN_SEPARATOR]) { "" } else { "/" };
+    format!("{folder}{slash}{file}")
+}
+
+/// `inactive 2,152, suppressed 4`, the most frequent first.
+fn name_counts(counts: &BTreeMap<String, u64>) -> String {
+    let sorted = most_first(counts);
+    let mut words: Vec<String> = sorted
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|(name, number)| format!("{} {}", shown(name), count(*number)))
+        .collect();
+    words.extend(more(sorted.len(), "names"));
+    words.join(", ")
+}
+
+fn most_first(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut sorted: Vec<(&str, u64)> =
+        counts.iter().map(|(name, number)| (name.as_str(), *number)).collect();
+    sorted.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    sorted
+}
+
+/// What stands for those beyond [`SHOWN_MAX`].
+fn more(number: usize, what: &str) -> Option<String> {
+    let left = number.checked_sub(SHOWN_MAX).filter(|left| 0 < *left)?;
+    Some(format!("and {left} more {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use segprep::report::{InputCounts, RecordCounts, RejectCounts, Timing};
+
+    use super::*;
+    use crate::cli::sample::{manifest, output};
+
+    #[track_caller]
+    fn check(manifest: &Manifest, dry_run: bool, expected: &str) {
+        let account = Path::new("out/newsletter/account/");
+        let text = summary(Finished { manifest, account, dry_run }, 80);
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
+    }
+
+    #[test]
+    fn a_published_run() {
+        let expected = "\
+published `newsletter` for messaging
+
+  records    1,204,332 read
+             1,198,870 written   99.5%
+                 3,310 rejected   0.3%
+                 2,152 dropped    0.2%  inactive 2,152
+  inputs     5 files, 1.4 GB, 2 ignored
+  output     out/newsletter/import/  2 files, 1.3 GB, pinpoint-json
+             job-000/part-00000.json  903,110 records, 999 MB
+             job-000/part-00001.json  295,760 records, 327 MB
+  rejects    2,011  email: check the address: one `@`, and a domain with a dot
+             1,299  phone: write numbers in E.164, such as +12065550100
+                40  unknown_field: no field of the schema, though it may look
+                    like one; rename it or take it out
+             most in `Address` (3,310)
+             each with its place in out/newsletter/account/rejects.ndjson
+  fields     hmac 1,100,000 values, date_trunc 7,310, drop 44,000, keep
+             1,198,900
+             date_trunc could not apply to 3 values of
+             `User.UserAttributes.Birthday`: removed
+  repairs    phone 14
+  unknown    fields dropped: FavouriteColour 12, Nickname 3; 1,400 that only
+             exports carry
+  warning    key `demo` is published: tokens made with it protect nobody
+  time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
+
+next: import from out/newsletter/import/; the account is
+  out/newsletter/account/manifest.json
+";
+        check(&manifest(), false, expected);
+    }
+
+    #[test]
+    fn a_run_over_budget() {
+        let over = Manifest {
+            status: Status::OverBudget,
+            outputs: Vec::new(),
+            fields: Vec::new(),
+            unknown_fields: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            warnings: Vec::new(),
+            ..manifest()
+        };
+        let expected = "\
+over budget `newsletter` for messaging: nothing was published
+
+  records    1,204,332 read
+             1,198,870 passed    99.5%
+                 3,310 rejected   0.3%
+                 2,152 dropped    0.2%  inactive 2,152
+  inputs     5 files, 1.4 GB, 2 ignored
+  rejects    2,011  email: check the address: one `@`, and a domain with a dot
+             1,299  phone: write numbers in E.164, such as +12065550100
+                40  unknown_field: no field of the schema, though it may look
+                    like one; rename it or take it out
+             most in `Address` (3,310)
+             each with its place in out/newsletter/account/rejects.ndjson
+  time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
+
+next: mend the records, or raise the budget under `[account]`, and run again
+";
+        check(&over, false, expected);
+    }
+
+    #[test]
+    fn a_dry_run_with_nothing_to_tell() {
+        let plain = Manifest {
+            records: RecordCounts { read: 2, written: 2, ..RecordCounts::default() },
+            inputs: InputCounts { files: 1, bytes: 180, ..InputCounts::default() },
+            outputs: Vec::new(),
+            fields: Vec::new(),
+            unknown_fields: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            rejects: RejectCounts::default(),
+            warnings: Vec::new(),
+            timing: Timing {
+                seconds: 0.012,
+                threads: 1,
+                records_per_second: 166.0,
+                mb_per_second: 0.01,
+            },
+            ..manifest()
+        };
+        let expected = "\
+dry run `newsletter` for messaging: nothing was written
+
+  records    2 read
+             2 passed   100.0%
+             0 rejected   0.0%
+             0 dropped    0.0%
+  inputs     1 file, 180 bytes
+  time       12 ms on 1 thread, 166 records/s, 10 kB/s
+
+next: run it without `--dry-run` to publish
+";
+        check(&plain, true, expected);
+    }
+
+    #[test]
+    fn names_are_shown_safely_and_long_lists_are_cut() {
+        let many = (0..9).map(|number| (format!("Name{number}"), 10 - number)).collect();
+        let mut odd = Manifest { unknown_fields: many, ..manifest() };
+        odd.outputs =
+            vec![OutputNote { to: "out\u{1b}[2J".to_owned(), import_ready: false, ..output() }];
+        let text =
+            summary(Finished { manifest: &odd, account: Path::new("a"), dry_run: false }, 200);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        assert!(text.contains("out\\u{1b}[2J  2 files") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("Name5 5, and 3 more names"), "{text}");
+        assert!(text.contains("next: analyse out\\u{1b}[2J (not for import)"), "{text}");
+    }
+}
