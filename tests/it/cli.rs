@@ -1,0 +1,98 @@
+//! The command line as users see it. Each case under `tests/cmd/`, and the README, is run from
+//! top to bottom in a folder of its own, which holds the samples, the pipelines and the files
+//! of `tests/cmd/files/`; what is shown must be what stands there.
+//!
+//! `TRYCMD=overwrite cargo test --test it cli` writes what is shown now into the cases, with
+//! `[..]` for what differs from run to run. Look at the changes before they are committed.
+//! A `...` before a summary stands for the progress that a run tells of after ten seconds.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use crate::program::files_below;
+
+/// What differs from run to run, or with every change of a comment in a schema.
+const VARYING: [(&str, &str); 5] = [
+    ("(?m)^  time       .*$", "  time       [..]"),
+    ("(?m)^hex:[0-9a-f]{64}$", "hex:[..]"),
+    (r#""(fingerprint|sha256|started|finished)":"[^"]*""#, r#""$1":"[..]""#),
+    (r#""([a-z.]+)":"[0-9a-f]{64}""#, r#""$1":"[..]""#),
+    (r#""timing":\{[^}]*\}"#, r#""timing":{[..]}"#),
+];
+
+/// What every case finds in its folder.
+const FOUND: [&str; 3] = ["samples", "pipelines", "tests/cmd/files"];
+
+#[test]
+fn the_program_shows_what_the_cases_say() {
+    let stage = Stage::new();
+    let mut cases: Vec<PathBuf> = files_below(Path::new("tests/cmd"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "trycmd"))
+        .collect();
+    assert!(20 <= cases.len(), "only {} cases were found", cases.len());
+    cases.push(PathBuf::from("README.md"));
+    for case in &cases {
+        stage.put(case);
+    }
+    let run = trycmd::TestCases::new();
+    run.register_bin("segprep", Path::new(env!("CARGO_BIN_EXE_segprep")))
+        .env("COLUMNS", "100")
+        .env("NO_COLOR", "1")
+        .case(stage.folder.path().join("*.trycmd"))
+        .case(stage.folder.path().join("*.md"));
+    run.run();
+    if std::env::var_os("TRYCMD").is_some_and(|mode| mode == "overwrite") {
+        for case in &cases {
+            stage.take_back(case);
+        }
+    }
+}
+
+/// A folder with the cases as trycmd wants them: each with what it finds, and a sandbox.
+struct Stage {
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for found in FOUND {
+            let is_top = found == "tests/cmd/files";
+            let below = Path::new("found").join(if is_top { "" } else { found });
+            copy(Path::new(found), &folder.path().join(below));
+        }
+        Stage { folder }
+    }
+
+    fn put(&self, case: &Path) {
+        let at = self.place_of(case);
+        fs::copy(case, &at).expect("the case");
+        symlink(self.folder.path().join("found"), at.with_extension("in")).expect("a link");
+        fs::create_dir(at.with_extension("out")).expect("a folder");
+    }
+
+    fn take_back(&self, case: &Path) {
+        let text = fs::read_to_string(self.place_of(case)).expect("the case");
+        let steady = VARYING.iter().fold(text, |text, (pattern, shown)| {
+            let varying = regex::Regex::new(pattern).expect("a pattern");
+            varying.replace_all(&text, *shown).into_owned()
+        });
+        fs::write(case, steady).expect("the case");
+    }
+
+    fn place_of(&self, case: &Path) -> PathBuf {
+        self.folder.path().join(case.file_name().expect("a case is a file"))
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let copy = to.join(file.strip_prefix(from).expect("it lies below"));
+        fs::create_dir_all(copy.parent().expect("it lies in a folder")).expect("a folder");
+        fs::copy(&file, &copy).expect("a file");
+    }
+}

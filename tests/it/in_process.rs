@@ -1,0 +1,119 @@
+//! A chunk through all stages without files: what a record becomes, or why it is refused.
+
+use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
+
+use proptest::{
+    strategy::Strategy,
+    test_runner::{Config, TestCaseResult, TestRunner},
+};
+use segprep::{
+    decode::Format,
+    pipeline::{self, Block, Plan, RejectedFor, Stages, Surroundings, Worker},
+    schema::Schema,
+    transform::MasterKey,
+};
+
+/// Takes every kind of record, and keeps every field.
+const KEEPS_EVERYTHING: &str = r#"
+segprep = 1
+name = "keeps-everything"
+purpose = "messaging"
+
+[input]
+from = ["input/"]
+unknown = "drop"
+inactive = "keep"
+kinds = ["endpoint", "update", "user"]
+
+[fields]
+"*" = "keep"
+
+[account]
+to = "account/"
+
+[[output]]
+to = "import/"
+format = "pinpoint-json"
+"#;
+
+/// All stages under one plan, with one worker that goes from chunk to chunk.
+pub(crate) struct InProcess {
+    pub(crate) plan: Plan,
+    pub(crate) stages: Stages,
+    worker: RefCell<Worker>,
+}
+
+impl InProcess {
+    /// Keeps every field; `sets` are as those of `--set`.
+    pub(crate) fn keeping_everything(schema: Schema, sets: &[&str]) -> InProcess {
+        InProcess::of("keeps-everything.toml", KEEPS_EVERYTHING, schema, sets)
+    }
+
+    /// What a definition says, with its `--set`s. Its key, if it needs one, is the demo key.
+    pub(crate) fn of(file: &str, text: &str, schema: Schema, sets: &[&str]) -> InProcess {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let around =
+            Surroundings { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
+        let (definition, rules) = pipeline::check(file, text, &sets, &around, &schema)
+            .unwrap_or_else(|faults| panic!("{faults:?}"));
+        let keys = BTreeMap::from([("demo".to_owned(), MasterKey::demo())]);
+        let plan = Plan::new(&definition, rules, Arc::new(schema), keys).expect("a plan");
+        let stages = Stages::new(&plan);
+        let worker = RefCell::new(Worker::new(&plan, &stages));
+        InProcess { plan, stages, worker }
+    }
+
+    /// The records of `chunk` from byte `from` on.
+    pub(crate) fn block(&self, chunk: &[u8], from: usize, format: &Format) -> Block {
+        let (block, next) = self.next_block(chunk, from, format, usize::MAX);
+        assert_eq!(next, chunk.len(), "the chunk is taken whole");
+        block
+    }
+
+    /// The same until the block is about so large, and where it left off.
+    pub(crate) fn next_block(
+        &self,
+        chunk: &[u8],
+        from: usize,
+        format: &Format,
+        block_bytes: usize,
+    ) -> (Block, usize) {
+        let mut block = Block::for_rules(self.plan.rules.len());
+        let (plan, stages) = (&self.plan, &self.stages);
+        let mut worker = self.worker.borrow_mut();
+        let next = pipeline::process(
+            plan,
+            stages,
+            &mut worker,
+            chunk,
+            from,
+            format,
+            block_bytes,
+            &mut block,
+        );
+        (block, next)
+    }
+
+    /// What is wrong with a line of JSON; nothing where it is written.
+    pub(crate) fn problems(&self, line: &[u8]) -> Vec<RejectedFor> {
+        let mut block = self.block(line, 0, &Format::JsonLines);
+        assert_eq!(block.read, 1, "a line is a record");
+        assert_eq!(block.written() + block.rejected(), 1, "and has one outcome");
+        let problems = block.rejects.pop().map(|reject| reject.problems).unwrap_or_default();
+        assert_eq!(block.written() == 1, problems.is_empty(), "a reject says why");
+        problems
+    }
+}
+
+/// How many cases a property is tried with where `PROPTEST_CASES` does not say.
+const CASES: u32 = 3_000;
+
+/// Tries a property with cases of a strategy; fails with the smallest case that breaks it.
+pub(crate) fn hold<S: Strategy>(cases: &S, property: impl Fn(S::Value) -> TestCaseResult) {
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let config = if is_set { config } else { Config { cases: CASES, ..config } };
+    if let Err(error) = TestRunner::new(config).run(cases, property) {
+        panic!("{error}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The one integration binary: each subject is a module here.
+//!
+//! Cases are files under `tests/` and `samples/`; a module reads them and holds the program to
+//! them. They run in the repository's root.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has said what it has to say"
+)]
+
+mod canary;
+mod cli;
+mod csv_decoder;
+mod definitions;
+mod differential;
+mod faults;
+mod hostile;
+mod in_memory;
+mod in_process;
+mod json_decoder;
+mod kills;
+mod leaks;
+mod memory;
+mod odd_files;
+mod places;
+mod program;
+mod properties;
+mod records;
+mod reference;
+mod running;
+mod samples;
+mod schemas;
+mod tidy;
+mod whole_runs;

@@ -1,0 +1,82 @@
+//! Runs the program as users do, and reads what it leaves.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// A command of the program, in the repository's root, with no key in its environment.
+pub(crate) fn segprep() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("SEGPREP_KEY_K1");
+    command
+}
+
+/// The exit code; a signal is none.
+pub(crate) fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// `--set PATH='TEXT'`, quoted so that any path is taken as it stands.
+pub(crate) fn set(command: &mut Command, path: &str, value: &Path) {
+    command.arg("--set").arg(format!("{path}={}", toml_text(&value.to_string_lossy())));
+}
+
+pub(crate) fn toml_text(text: &str) -> String {
+    serde_json::to_string(text).expect("text is JSON")
+}
+
+/// A place that a run writes to.
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub(crate) fn to(&self) -> PathBuf {
+        self.folder.path().join("import")
+    }
+
+    pub(crate) fn account(&self) -> PathBuf {
+        self.folder.path().join("account")
+    }
+
+    /// Points a run's only output and its account here.
+    pub(crate) fn take(&self, command: &mut Command) {
+        set(command, "output.0.to", &self.to());
+        set(command, "account.to", &self.account());
+    }
+
+    pub(crate) fn manifest(&self) -> Value {
+        let text = fs::read(self.account().join("manifest.json")).expect("a manifest");
+        serde_json::from_slice(&text).expect("a manifest is JSON")
+    }
+
+    /// All parts, one after the other in their order.
+    pub(crate) fn parts(&self) -> Vec<u8> {
+        files_below(&self.to()).iter().flat_map(|file| fs::read(file).expect("a part")).collect()
+    }
+
+    pub(crate) fn rejects(&self) -> String {
+        fs::read_to_string(self.account().join("rejects.ndjson")).expect("rejects")
+    }
+}
+
+/// All files below a folder, in the order of their names.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
+    walk.filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect()
+}

@@ -1,0 +1,352 @@
+//! What holds for any input: the same bytes for any cut and any number of threads, a place for
+//! every reject, a count for every record.
+//!
+//! `PROPTEST_CASES` says how often each is tried; the properties of whole runs, which write
+//! files, are tried a tenth as often.
+
+use std::collections::BTreeMap;
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+    test_runner::{Config, TestRunner},
+};
+use segprep::run::Failure;
+use serde_json::Value;
+
+use crate::in_memory::InMemory;
+use crate::odd_files::{self, OddFile};
+use crate::program::Place;
+use crate::reference;
+use crate::whole_runs::{Inputs, Means, json_lines};
+
+/// Keeps every field; no share of rejects is too much.
+const KEEP: &str = "tests/hostile/definition.toml";
+const NEWSLETTER: &str = "pipelines/newsletter.toml";
+const ANALYTICS: &str = "pipelines/analytics.toml";
+const CASES: u32 = 256;
+
+/// Tries a property with cases of a strategy, a `share`-th as often as is usual.
+fn hold<T: std::fmt::Debug>(share: u32, cases: impl Strategy<Value = T>, property: impl Fn(&T)) {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases_count = (wanted.unwrap_or(CASES) / share).max(1);
+    let config = Config { cases: cases_count, failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&cases, |case| {
+        property(&case);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// What a whole run is tried with.
+#[derive(Debug)]
+struct Case {
+    files: Vec<OddFile>,
+    definition: &'static str,
+    sets: Vec<&'static str>,
+    max_record: usize,
+    means: Means,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let sets = (
+        select(&["input.unknown=\"drop\"", "input.unknown=\"reject\""]),
+        select(&["input.inactive=\"keep\"", "input.inactive=\"drop\""]),
+        select(&[
+            "input.kinds=[\"endpoint\",\"update\"]",
+            "input.kinds=[\"user\",\"update\",\"endpoint\"]",
+        ]),
+        select(&["input.digest=true", "output.0.digest=\"crc64nvme\""]),
+    )
+        .prop_map(|(a, b, c, d)| vec![a, b, c, d]);
+    let chunk_bytes = select(&[Some(1), Some(2), Some(3), Some(7), Some(64), Some(4096), None]);
+    let means = (select(&[1, 2, 5]), chunk_bytes)
+        .prop_map(|(threads, chunk_bytes)| Means { threads, chunk_bytes });
+    (
+        vec(odd_files::file(), 1..4),
+        select(&[KEEP, KEEP, NEWSLETTER, ANALYTICS]),
+        sets,
+        select(&[1 << 20, 1 << 20, 200, 60]),
+        means,
+    )
+        .prop_map(|(files, definition, sets, max_record, means)| Case {
+            files,
+            definition,
+            sets,
+            max_record,
+            means,
+        })
+}
+
+impl Case {
+    fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::new(self.definition, &self.sets);
+        inputs.sets.push("account.max_reject_ratio=1.0".to_owned());
+        inputs.sets.push("account.keep_rejected=true".to_owned());
+        inputs.sets.push(format!("input.max_record=\"{} B\"", self.max_record));
+        for (number, file) in self.files.iter().enumerate() {
+            inputs.write(&format!("{number}.{}", file.end()), &file.text);
+        }
+        inputs
+    }
+}
+
+#[test]
+fn threads_and_chunks_change_no_byte() {
+    hold(8, case(), |case| {
+        let inputs = case.inputs();
+        let (_, usual) = inputs.run(Means { threads: 1, chunk_bytes: None });
+        let (_, other) = inputs.run(case.means);
+        assert_same(usual.as_ref(), other.as_ref());
+        if let Ok(left) = &usual {
+            check_account(case, left);
+        }
+    });
+}
+
+/// Tells which files differ, for maps of files are long.
+fn assert_same<E: PartialEq + std::fmt::Debug>(
+    one: Result<&BTreeMap<String, Vec<u8>>, E>,
+    other: Result<&BTreeMap<String, Vec<u8>>, E>,
+) {
+    let (one, other) = match (one, other) {
+        (Ok(one), Ok(other)) => (one, other),
+        (one, other) => {
+            assert_eq!(one.map(BTreeMap::len), other.map(BTreeMap::len));
+            return;
+        }
+    };
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (path, text) in one {
+        let [text, other] = [text, &other[path]].map(|text| String::from_utf8_lossy(text));
+        assert_eq!(text, other, "{path}");
+    }
+}
+
+/// Every record is somewhere, in each input and in all.
+fn check_account(case: &Case, left: &BTreeMap<String, Vec<u8>>) {
+    let inputs = json_lines(&left["account/inputs.ndjson"]);
+    let mut sums = [0; 4];
+    for (number, (file, line)) in case.files.iter().zip(&inputs).enumerate() {
+        let name = format!("{number}.{}", file.end());
+        assert!(line["name"].as_str().is_some_and(|listed| listed.ends_with(&name)));
+        let is_csv = line["format"] == "csv";
+        let (header, lines) = expected_lines(&file.text, is_csv, case.max_record);
+        let records: Vec<&reference::Line> = lines.iter().filter(|line| !line.is_blank).collect();
+        let counts = ["records", "written", "rejected", "dropped"].map(|name| count(line, name));
+        assert_eq!(counts[0], counts[1] + counts[2] + counts[3], "{line}");
+        assert_eq!(counts[0], records.len(), "{line}");
+        assert_eq!(count(line, "blank_lines"), lines.len() - records.len(), "{line}");
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        let originals = rejected(left, line, &file.text, &records);
+        let kept = left.get(&format!("account/rejected-records/{number:05}-{name}"));
+        assert_eq!(kept.is_some(), !originals.is_empty());
+        let expected = [header, &originals].concat();
+        assert!(kept.is_none_or(|kept| *kept == expected), "originals are kept as they were");
+    }
+    let manifest: Value =
+        serde_json::from_slice(&left["account/manifest.json"]).expect("a manifest is JSON");
+    let records = &manifest["records"];
+    let dropped = records["dropped"].as_object().expect("counts by reason");
+    let dropped = dropped.keys().map(|reason| count(&records["dropped"], reason)).sum();
+    let all = ["read", "written", "rejected"].map(|name| count(records, name));
+    assert_eq!([all[0], all[1], all[2], dropped], sums);
+    let parts = left.iter().filter(|(path, _)| path.starts_with("import/"));
+    let lines: usize = parts.map(|(_, part)| memchr::memchr_iter(b'\n', part).count()).sum();
+    let is_published = manifest["status"] == "published";
+    assert_eq!(lines, if is_published { sums[1] } else { 0 });
+}
+
+/// The rejects of an input are where they are said to be. Gives the originals, line ends and all.
+fn rejected(
+    left: &BTreeMap<String, Vec<u8>>,
+    input: &Value,
+    text: &[u8],
+    records: &[&reference::Line],
+) -> Vec<u8> {
+    let mut originals = Vec::new();
+    let rejects = json_lines(&left["account/rejects.ndjson"]);
+    let rejects: Vec<&Value> =
+        rejects.iter().filter(|reject| reject["source"] == input["name"]).collect();
+    assert_eq!(count(input, "rejected"), rejects.len());
+    for reject in rejects {
+        let [record, line, offset, bytes] =
+            ["record", "line", "offset", "bytes"].map(|name| count(reject, name));
+        let expected = records[record - 1];
+        let place = [expected.number, expected.offset, expected.bytes];
+        assert_eq!([line, offset, bytes], place, "{reject}");
+        originals.extend(&text[offset..offset + expected.whole]);
+    }
+    originals
+}
+
+fn count(value: &Value, name: &str) -> usize {
+    value[name].as_u64().and_then(|count| count.try_into().ok()).expect("a count")
+}
+
+/// The header with its line end, and the lines after it.
+fn expected_lines(text: &[u8], is_csv: bool, max_record: usize) -> (&[u8], Vec<reference::Line>) {
+    let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    if !is_csv {
+        return (&[], reference::lines(text, mark, false, max_record));
+    }
+    let header = reference::lines(text, mark, true, max_record)[0].whole;
+    (&text[mark..mark + header], reference::lines(text, mark + header, true, max_record))
+}
+
+/// The files that all of this is tried with are wrong in nearly every way that there is.
+#[test]
+fn odd_files_are_odd() {
+    const CODES: [&str; 17] = [
+        "json_syntax",
+        "csv_syntax",
+        "utf8",
+        "duplicate_key",
+        "type",
+        "missing",
+        "empty",
+        "enum",
+        "email",
+        "country",
+        "date",
+        "range",
+        "unknown_field",
+        "name_length",
+        "name_chars",
+        "value_length",
+        "quote_not_closed",
+    ];
+    let keep = InMemory::new(KEEP, &[]);
+    let seen = std::cell::RefCell::new(String::new());
+    hold(1, odd_files::file(), |file| {
+        let Some(outcome) = keep.take(&file.text, file.is_csv, usize::MAX) else { return };
+        seen.borrow_mut().push_str(&outcome.rejects.concat());
+    });
+    let seen = seen.into_inner();
+    let missed: Vec<&str> =
+        CODES.into_iter().filter(|code| !seen.contains(&format!("{code:?}"))).collect();
+    assert!(missed.is_empty(), "no file has {missed:?}");
+}
+
+/// The first block is as full as it may be, and the rest of the text goes on from there.
+#[test]
+fn blocks_change_no_byte() {
+    let policies = [KEEP, NEWSLETTER, ANALYTICS].map(|definition| InMemory::new(definition, &[]));
+    hold(1, (odd_files::file(), 1..4000_usize, 0..3_usize), |(file, block, policy)| {
+        let policy = &policies[*policy];
+        let whole = policy.take(&file.text, file.is_csv, usize::MAX);
+        assert_eq!(policy.take(&file.text, file.is_csv, *block), whole);
+    });
+}
+
+#[test]
+fn what_was_written_is_written_again_as_it_is() {
+    let sets = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
+    let keep = InMemory::new(KEEP, &sets);
+    hold(1, odd_files::file(), |file| {
+        let Some(first) = keep.take(&file.text, file.is_csv, usize::MAX) else { return };
+        let again = keep.take(&first.written, false, usize::MAX).expect("JSON has no header");
+        assert_eq!(again.rejects, Vec::<String>::new());
+        assert_eq!(
+            String::from_utf8_lossy(&again.written),
+            String::from_utf8_lossy(&first.written)
+        );
+    });
+}
+
+/// Parts end where the caps say, and their bytes are those of one part.
+#[test]
+fn parts_keep_under_their_cap() {
+    let cases = (vec(odd_files::ndjson(), 1..4), select(&[200, 500, 2000_usize]), case());
+    hold(16, cases, |(files, cap, case)| {
+        let mut inputs = Inputs::new(KEEP, &["account.max_reject_ratio=1.0"]);
+        for (number, file) in files.iter().enumerate() {
+            inputs.write(&format!("{number}.json"), &file.text);
+        }
+        let (whole, left) = inputs.run(Means { threads: 1, chunk_bytes: None });
+        inputs.sets.push(format!("output.0.max_bytes=\"{cap} B\""));
+        let (cut, cut_left) = inputs.run(case.means);
+        let (Ok(_), Ok(cut_left)) = (left, cut_left) else { return };
+        let fits = |line: &&[u8]| line.len() <= *cap;
+        let expected = whole.parts();
+        let expected: Vec<&[u8]> =
+            expected.split_inclusive(|byte| *byte == b'\n').filter(fits).collect();
+        assert_eq!(cut.parts(), expected.concat());
+        let over = json_lines(&cut_left["account/rejects.ndjson"]);
+        let over = over.iter().filter(|reject| is_over_cap(reject)).count();
+        let lines = whole.parts().split_inclusive(|byte| *byte == b'\n').count();
+        assert_eq!(over, lines - expected.len());
+        let parts: Vec<&Vec<u8>> = cut_left
+            .iter()
+            .filter(|(path, _)| path.starts_with("import/"))
+            .map(|(_, part)| part)
+            .collect();
+        for pair in parts.windows(2) {
+            let next = pair[1].iter().position(|byte| *byte == b'\n').expect("a record") + 1;
+            assert!(*cap < pair[0].len() + next, "a part ends only where the next does not fit");
+        }
+        assert!(parts.iter().all(|part| part.len() <= *cap && part.ends_with(b"\n")));
+    });
+}
+
+/// Whether nothing else is wrong with a record than that no part can take it.
+fn is_over_cap(reject: &Value) -> bool {
+    let problems = reject["problems"].as_array().expect("a list");
+    problems.len() == 1 && problems[0]["rule"] == "output.max_bytes"
+}
+
+/// Every beginning of each sample: it ends by its own rules, and no record is lost.
+#[test]
+fn a_file_that_breaks_off_is_no_harm() {
+    for pipeline in [NEWSLETTER, ANALYTICS, "pipelines/sms.toml"] {
+        let policy = InMemory::new(pipeline, &[]);
+        for (is_csv, text) in sample_inputs(pipeline) {
+            for end in 0..=text.len() {
+                // Taking it checks the balance.
+                policy.take(&text[..end], is_csv, usize::MAX);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_over_a_file_that_breaks_off_ends_by_its_rules() {
+    let samples: Vec<(bool, Vec<u8>)> =
+        [NEWSLETTER, ANALYTICS, "pipelines/sms.toml"].into_iter().flat_map(sample_inputs).collect();
+    hold(2, (any::<Index>(), any::<Index>(), case()), |(sample, end, case)| {
+        let (_, text) = sample.get(&samples);
+        let inputs = Inputs::new(case.definition, &["input.unknown=\"drop\""]);
+        inputs.write("sample", &text[..end.index(text.len() + 1)]);
+        match inputs.outcome(case.means, &Place::new(), true) {
+            Ok(_) => {}
+            Err(Failure::Run(error)) => {
+                use segprep::run::ErrorKind::{BadInput, NoInput};
+                assert!(matches!(error.kind, BadInput | NoInput), "{error}");
+            }
+            Err(Failure::Diagnostics(faults)) => panic!("{faults:?}"),
+        }
+    });
+}
+
+/// The inputs of a pipeline's sample, each with whether it is CSV.
+fn sample_inputs(pipeline: &str) -> Vec<(bool, Vec<u8>)> {
+    let name = pipeline.trim_start_matches("pipelines/").trim_end_matches(".toml");
+    let folder = format!("samples/{name}/input");
+    let files = crate::program::files_below(folder.as_ref());
+    let inputs: Vec<(bool, Vec<u8>)> = files
+        .iter()
+        .filter_map(|file| match file.extension()?.to_str()? {
+            "csv" => Some((true, std::fs::read(file).expect("an input"))),
+            "json" => Some((false, std::fs::read(file).expect("an input"))),
+            _ => None,
+        })
+        .filter(|(_, text)| !text.is_empty())
+        .collect();
+    assert!(3 <= inputs.len(), "{folder}");
+    inputs
+}

@@ -1,0 +1,106 @@
+//! Runs in this process, with files in folders that go away, and all that they leave.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use segprep::run::{Cancel, Failure, Outcome, Progress, RunOptions, run};
+use serde_json::Value;
+
+use crate::program::{Place, files_below, toml_text};
+
+/// Inputs in a folder, and a definition to run over them.
+pub(crate) struct Inputs {
+    folder: tempfile::TempDir,
+    pub(crate) definition: &'static str,
+    pub(crate) sets: Vec<String>,
+}
+
+/// With what means a run works.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means {
+    pub(crate) threads: usize,
+    pub(crate) chunk_bytes: Option<usize>,
+}
+
+/// What a run left: its files by their paths, the manifest in them without what tells of the
+/// time; or the error that it ended with.
+pub(crate) type Left = Result<BTreeMap<String, Vec<u8>>, String>;
+
+impl Inputs {
+    pub(crate) fn new(definition: &'static str, sets: &[&str]) -> Inputs {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("input")).expect("a folder");
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        Inputs { folder, definition, sets }
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &[u8]) {
+        fs::write(self.folder.path().join("input").join(name), text).expect("an input");
+    }
+
+    /// Runs the definition over the inputs, into a place of its own.
+    pub(crate) fn run(&self, means: Means) -> (Place, Left) {
+        let place = Place::new();
+        let outcome = self.outcome(means, &place, false);
+        let left = match outcome {
+            Ok(_) => Ok(all_files(&place)),
+            Err(Failure::Run(error)) => Err(format!("{:?}: {error} {:?}", error.kind, error.hint)),
+            Err(Failure::Diagnostics(faults)) => panic!("the definition is wrong: {faults:?}"),
+        };
+        (place, left)
+    }
+
+    pub(crate) fn outcome(
+        &self,
+        means: Means,
+        place: &Place,
+        dry_run: bool,
+    ) -> Result<Outcome, Failure> {
+        let mut sets = self.sets.clone();
+        let mut set = |path: &str, at: &Path| {
+            sets.push(format!("{path}={}", toml_text(&at.to_string_lossy())));
+        };
+        set("output.0.to", &place.to());
+        set("account.to", &place.account());
+        let input = self.folder.path().join("input");
+        sets.push(format!("input.from=[{}]", toml_text(&input.to_string_lossy())));
+        let options = RunOptions {
+            definition: self.definition.into(),
+            sets,
+            threads: Some(means.threads),
+            chunk_bytes: means.chunk_bytes,
+            dry_run,
+            ..RunOptions::default()
+        };
+        run(&options, &Progress::default(), &Cancel::new())
+    }
+}
+
+fn all_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
+    let root = place.folder.path();
+    let text = |file: std::path::PathBuf| {
+        let text = fs::read(&file).expect("a file");
+        let path = file.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
+        let text = if path == "account/manifest.json" { without_time(&text) } else { text };
+        (path, text)
+    };
+    files_below(root).into_iter().map(text).collect()
+}
+
+/// A manifest without when and where the run was.
+fn without_time(manifest: &[u8]) -> Vec<u8> {
+    let mut manifest: Value = serde_json::from_slice(manifest).expect("a manifest is JSON");
+    let fields = manifest.as_object_mut().expect("an object");
+    for field in ["timing", "fingerprint", "started", "finished", "definition"] {
+        fields.shift_remove(field).expect("it stands in every manifest");
+    }
+    for output in fields["outputs"].as_array_mut().expect("a list") {
+        output.as_object_mut().expect("an object").shift_remove("to");
+    }
+    serde_json::to_vec_pretty(&manifest).expect("a value is JSON")
+}
+
+/// The lines of a file of the account.
+pub(crate) fn json_lines(text: &[u8]) -> Vec<Value> {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).expect("a line is JSON")).collect()
+}
