@@ -1,0 +1,156 @@
+//! The job of `main_job/definition.toml` as a program of its own, written by plain means.
+//!
+//! What one writes in an afternoon with serde and the usual crates: one record at a time, read
+//! into structs that own their texts, checked, changed, written. One thread. Nothing is made
+//! slow on purpose, and where a rule could be had cheaper it was: names of unknown fields,
+//! time zones and locales are not judged, characters are counted instead of grapheme clusters,
+//! nothing is synced and nothing published.
+//!
+//! For valid endpoints its output equals segprep's parts, byte for byte, and for others it names
+//! the same field and code.
+
+mod check;
+mod country;
+mod endpoint;
+mod hex;
+mod policy;
+mod read_csv;
+mod read_json;
+
+use std::{
+    error::Error,
+    fmt::{self, Display},
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use check::Problem;
+use endpoint::Endpoint;
+use policy::Policy;
+
+/// Where records come from and go to.
+#[derive(clap::Args)]
+pub(crate) struct Paths {
+    /// NDJSON, or CSV where the name ends so
+    #[arg(long = "in", value_name = "PATH")]
+    input: PathBuf,
+    #[arg(long = "out", value_name = "PATH")]
+    output: PathBuf,
+    #[arg(long, value_name = "PATH")]
+    rejects: PathBuf,
+}
+
+/// What happened to the records.
+#[derive(Default)]
+pub(crate) struct Summary {
+    read: u64,
+    written: u64,
+    rejected: u64,
+    dropped: u64,
+    /// SHA-256 of the output, in lower hex.
+    digest: String,
+}
+
+/// Reads the input to its end; the key comes from `SEGPREP_KEY_K1`.
+pub(crate) fn run(paths: &Paths) -> Result<Summary, Box<dyn Error>> {
+    let mut job = Job::new(paths)?;
+    if paths.input.extension().is_some_and(|extension| extension == "csv") {
+        read_csv::read(&paths.input, &mut job)?;
+    } else {
+        read_json::read(&paths.input, &mut job)?;
+    }
+    Ok(job.finish()?)
+}
+
+/// Bytes read or written at once.
+const BUFFER_BYTES: usize = 1 << 18;
+
+struct Job {
+    policy: Policy,
+    output: BufWriter<File>,
+    rejects: BufWriter<File>,
+    digest: Sha256,
+    /// The record being written, kept for its room.
+    line: Vec<u8>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Reject<'a> {
+    /// Counted from 1, where the record begins.
+    line: u64,
+    problems: &'a [Problem],
+}
+
+impl Job {
+    fn new(paths: &Paths) -> Result<Job, Box<dyn Error>> {
+        Ok(Job {
+            policy: Policy::from_env()?,
+            output: create(&paths.output)?,
+            rejects: create(&paths.rejects)?,
+            digest: Sha256::new(),
+            line: Vec::new(),
+            summary: Summary::default(),
+        })
+    }
+
+    /// Takes one record, or why it could not be read, through all steps.
+    fn take(&mut self, line: u64, read: Result<Endpoint, Problem>) -> io::Result<()> {
+        self.summary.read += 1;
+        match read {
+            Ok(endpoint) if endpoint.is_inactive() => {
+                self.summary.dropped += 1;
+                Ok(())
+            }
+            Ok(endpoint) => self.take_endpoint(line, endpoint),
+            Err(problem) => self.reject(line, &[problem]),
+        }
+    }
+
+    fn take_endpoint(&mut self, line: u64, mut endpoint: Endpoint) -> io::Result<()> {
+        let mut problems = check::values(&endpoint);
+        if problems.is_empty() {
+            self.policy.apply(&mut endpoint);
+            self.line.clear();
+            serde_json::to_writer(&mut self.line, &endpoint)?;
+            problems = check::limits(&endpoint, self.line.len());
+        }
+        if problems.is_empty() { self.write() } else { self.reject(line, &problems) }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        self.digest.update(&self.line);
+        self.summary.written += 1;
+        self.output.write_all(&self.line)
+    }
+
+    fn reject(&mut self, line: u64, problems: &[Problem]) -> io::Result<()> {
+        self.summary.rejected += 1;
+        serde_json::to_writer(&mut self.rejects, &Reject { line, problems })?;
+        self.rejects.write_all(b"\n")
+    }
+
+    fn finish(mut self) -> io::Result<Summary> {
+        self.output.flush()?;
+        self.rejects.flush()?;
+        hex::push(&self.digest.finalize(), &mut self.summary.digest);
+        Ok(self.summary)
+    }
+}
+
+fn create(path: &Path) -> io::Result<BufWriter<File>> {
+    Ok(BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?))
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { read, written, rejected, dropped, digest } = self;
+        writeln!(f, "{read} read, {written} written, {rejected} rejected, {dropped} dropped")?;
+        write!(f, "sha256 {digest}")
+    }
+}
