@@ -19,7 +19,7 @@ use super::arguments::{Color, Common};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::quantities::{count, percent};
-use super::sheet::{BAD, GOOD, shown, styled};
+use super::sheet::{BAD, GOOD, shown, styled, without_keys};
 use super::summary::{self, Finished};
 
 const WIDTH_DEFAULT: usize = 80;
@@ -219,7 +219,7 @@ impl Screen {
             Failure::Run(error) => self.fault(&Fault {
                 code: exit.code,
                 kind: exit.kind,
-                message: &error.message,
+                message: &without_keys(&error.message),
                 hint: hint_of(error),
                 ..Fault::default()
             }),
@@ -234,9 +234,9 @@ impl Screen {
             return page.map_or_else(|failure| self.failure(&failure), |()| exit::DONE);
         }
         let Exit { code, kind, .. } = exit::USAGE;
-        let message = first_paragraph(&error.render().to_string());
+        let message = without_keys(&first_paragraph(&error.render().to_string()));
         let fault = Fault { code, kind, message: &message, ..Fault::default() };
-        self.say(|| error.render().ansi().to_string(), &Event::Error(fault));
+        self.say(|| without_keys(&error.render().ansi().to_string()), &Event::Error(fault));
         exit::USAGE
     }
 

@@ -127,6 +127,25 @@ pub(crate) fn shown(name: impl Display) -> String {
     safe
 }
 
+/// As many characters after `hex:` or `base64:` may be a key; fewer are an example of one.
+const KEY_CHARS_MIN: usize = 16;
+
+/// A text without what may be a key in it: somebody may have given one where it does not belong.
+pub(crate) fn without_keys(text: &str) -> String {
+    let mut safe = text.to_owned();
+    for kind in ["hex:", "base64:"] {
+        let parts: Vec<&str> = safe.split(kind).collect();
+        let hidden = parts.iter().enumerate().map(|(number, part)| {
+            let is_of_key = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+            let rest = part.trim_start_matches(is_of_key);
+            let is_key = number != 0 && KEY_CHARS_MIN <= part.len() - rest.len();
+            if is_key { format!("(a key, not shown){rest}") } else { (*part).to_owned() }
+        });
+        safe = hidden.collect::<Vec<_>>().join(kind);
+    }
+    safe
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -135,6 +154,15 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_was_given_in_a_wrong_place_is_not_shown() {
+        let given = format!("argument 'hex:{}' found", "00ff".repeat(16));
+        assert_eq!(without_keys(&given), "argument 'hex:(a key, not shown)' found");
+        let given = format!("`base64:{}=`", "Ab+/".repeat(11));
+        assert_eq!(without_keys(&given), "`base64:(a key, not shown)`");
+        assert_eq!(without_keys("write `hex:` and 64 digits"), "write `hex:` and 64 digits");
+    }
 
     #[test]
     fn names_cannot_command_the_terminal() {
