@@ -41,6 +41,19 @@ pub(super) struct MapColumns {
     pub(super) names: Vec<(String, Vec<usize>)>,
 }
 
+/// What a column's values are: those of a field, or of a name of a map.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lead<'a> {
+    Field(NodeIx),
+    Name { map: usize, name: &'a str },
+}
+
+impl fmt::Debug for Lead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lead")
+    }
+}
+
 impl fmt::Debug for Columns {
     /// Without a header, the names are somebody's data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +81,7 @@ struct ColumnFault {
 const LEAVE_OUT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
 
 /// The most columns of a header, as many as a spreadsheet has; also what bounds its memory.
-const COLUMNS_MAX: usize = 16_384;
+pub const COLUMNS_MAX: usize = 16_384;
 
 /// What a header is read with.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +126,20 @@ impl Columns {
         if faults.is_empty() { Ok(columns) } else { Err(together(&faults)) }
     }
 
+    /// What the columns lead to, in the order of their first columns, and how many each has.
+    pub fn leads(&self) -> Vec<(Lead<'_>, usize)> {
+        let fields = self.fields.iter().map(|field| (field.column, Lead::Field(field.node), 1));
+        let names = self.maps.iter().flat_map(|map| {
+            map.names.iter().map(|(name, columns)| {
+                let first = columns.first().copied().unwrap_or(usize::MAX);
+                (first, Lead::Name { map: map.map, name }, columns.len())
+            })
+        });
+        let mut leads: Vec<_> = fields.chain(names).collect();
+        leads.sort_by_key(|(first, ..)| *first);
+        leads.into_iter().map(|(_, lead, count)| (lead, count)).collect()
+    }
+
     /// Finds the place of a column's values; tells whether its name may repeat. `first`: the first
     /// column of that name.
     fn place(
@@ -126,8 +153,9 @@ impl Columns {
             self.unnamed.push(column);
             return Ok(true);
         }
-        if let Some((map, node, below)) = map_and_name(rules.schema, name) {
-            let is_lists = rules.schema.nodes.get(node).is_some_and(|n| n.shape == Shape::Lists);
+        if let Some((map, below, shape)) = rules.schema.map_and_name(name) {
+            let is_lists = shape == Shape::Lists;
+            let node = *rules.schema.maps.get(map).expect("a place among the schema's maps");
             self.map_column((map, node), is_lists, below, first, column);
             return Ok(is_lists);
         }
@@ -208,7 +236,7 @@ fn unknown_name(column: usize, name: &str, rules: &HeaderRules<'_>) -> ColumnFau
 }
 
 fn repeated(name: &str, first: usize, again: usize, rules: &HeaderRules<'_>) -> ColumnFault {
-    let is_known = rules.schema.node(name).is_some() || map_and_name(rules.schema, name).is_some();
+    let is_known = rules.schema.node(name).is_some() || rules.schema.map_and_name(name).is_some();
     let shown = if is_known { format!("`{}` ", shown_name(name)) } else { String::new() };
     let hint = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
     ColumnFault {
@@ -234,15 +262,6 @@ fn together(faults: &[ColumnFault]) -> HeaderFault {
     // What goes on with "or" comes last.
     hints.sort_by_key(|hint| *hint == LEAVE_OUT);
     HeaderFault { message: messages.join("; "), hint: hints.join("; ") }
-}
-
-/// The map that a dotted name stands in, its node, and the name below it as it stands.
-fn map_and_name<'a>(schema: &Schema, name: &'a str) -> Option<(usize, NodeIx, &'a str)> {
-    schema.maps.iter().enumerate().find_map(|(map, node)| {
-        let path = &schema.nodes.get(*node)?.path;
-        let below = name.strip_prefix(path.as_str())?.strip_prefix('.')?;
-        Some((map, *node, below))
-    })
 }
 
 fn too_many(columns: usize) -> HeaderFault {

@@ -11,7 +11,7 @@ mod json;
 mod layout;
 mod lookalike;
 
-pub use csv_header::{Columns, HeaderFault};
+pub use csv_header::{COLUMNS_MAX, Columns, HeaderFault, Lead};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 

@@ -13,6 +13,8 @@
 //!
 //! This module knows nothing about records, files or stores.
 
+mod later;
+
 use std::{
     collections::VecDeque,
     num::NonZeroUsize,
@@ -21,6 +23,7 @@ use std::{
     thread,
 };
 
+pub use later::{Later, later};
 use rayon::{ThreadPool, Yield};
 
 /// Applies `work` to each input in parallel and gives the outputs to `emit` in input order.

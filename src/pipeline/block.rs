@@ -1,12 +1,12 @@
 //! What comes of a run of records: output bytes, rejects and counts, with places relative to
 //! where the run began. The ordered side adds what came before.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
 use super::first_seen::FirstSeen;
-
+use crate::encode::{CsvCounts, Table};
 use crate::record::Slot;
 
 /// One record that is not written.
@@ -38,10 +38,15 @@ pub struct RejectedFor {
 /// The outcome of consecutive records of one chunk.
 #[derive(Default)]
 pub struct Block {
-    /// The written records, each with its line end.
-    pub bytes: Vec<u8>,
-    /// Where each written record ends in `bytes`.
-    pub ends: Vec<usize>,
+    /// The written records as JSON, each with its line end; nothing where no output is JSON.
+    pub json: Lines,
+    /// The same for each output of CSV, in their order.
+    pub csv: Vec<Lines>,
+    /// What was counted while CSV was written, for each such output.
+    pub csv_counts: Vec<CsvCounts>,
+    /// The written records by columns, where an output is Parquet.
+    pub table: Option<Arc<Table>>,
+    pub(super) written: u64,
     pub rejects: Vec<Reject>,
     pub read: u64,
     pub inactive: u64,
@@ -68,6 +73,30 @@ const REJECT_COST: usize = 256;
 const PROBLEM_COST: usize = 256;
 const NAME_COST: usize = 128;
 
+/// Records as lines.
+#[derive(Default)]
+pub struct Lines {
+    pub bytes: Vec<u8>,
+    /// Where each record ends in `bytes`, behind its line end.
+    pub ends: Vec<usize>,
+}
+
+impl Lines {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Ends the record that was appended.
+    pub(super) fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
+    }
+}
+
 impl Block {
     pub fn for_rules(rules: usize) -> Self {
         Block { values: vec![0; rules], op_failed: vec![0; rules], ..Block::default() }
@@ -75,18 +104,20 @@ impl Block {
 
     /// Empties the block, and keeps its memory.
     pub fn clear(&mut self) {
-        let Block { bytes, ends, values, op_failed, slots, .. } = std::mem::take(self);
-        *self = Block { bytes, ends, values, op_failed, slots, ..Block::default() };
-        self.bytes.clear();
-        self.ends.clear();
+        let Block { json, csv, values, op_failed, slots, .. } = std::mem::take(self);
+        *self = Block { json, csv, values, op_failed, slots, ..Block::default() };
+        self.json.clear();
+        self.csv.iter_mut().for_each(Lines::clear);
         self.values.fill(0);
         self.op_failed.fill(0);
     }
 
     /// About how much memory the block takes, in bytes.
     pub fn cost(&self) -> usize {
-        let ends = self.ends.len() * size_of::<usize>();
-        self.bytes.len() + ends + self.reject_bytes + self.unknown.len() * NAME_COST
+        let lines: usize = self.csv.iter().map(Lines::cost).sum();
+        let table = self.table.as_ref().map_or(0, |table| table.cost());
+        let others = self.reject_bytes + self.unknown.len() * NAME_COST;
+        self.json.cost() + lines + table + others
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {
@@ -95,7 +126,7 @@ impl Block {
     }
 
     pub fn written(&self) -> u64 {
-        u64::try_from(self.ends.len()).expect("fewer than 2^64 records")
+        self.written
     }
 
     pub fn rejected(&self) -> u64 {
@@ -135,8 +166,14 @@ impl Block {
     }
 }
 
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lines({})", self.ends.len())
+    }
+}
+
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Block({} written, {} rejected)", self.ends.len(), self.rejects.len())
+        write!(f, "Block({} written, {} rejected)", self.written, self.rejects.len())
     }
 }

@@ -26,9 +26,9 @@ mod stages;
 mod tests;
 mod tree;
 
-pub use block::{Block, Reject, RejectedFor};
+pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
-    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec, Output,
+    Account, Column, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec, Output,
     Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::plan::{Plan, RuleIx};
 use super::stages::Stages;
-use crate::encode::{NameKeys, push_json_text};
+use crate::encode::{CellsOfNames, NameCells, NameKeys, push_json_text};
 use crate::record::{NameId, Names, Scope, shown_name};
 use crate::transform::{Applied, NameOps, Op};
 use crate::validate::{NameVerdict, NameVerdicts};
@@ -15,6 +15,8 @@ pub(super) struct NameBook {
     verdicts: Vec<NameVerdict>,
     policies: Vec<NamePolicy>,
     keys: Vec<u8>,
+    /// The cells in each output of CSV, one list for each name.
+    cells: Vec<Box<[NameCells]>>,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,13 @@ struct NamePolicy {
     /// None for names outside the maps.
     applied: Option<(RuleIx, Arc<Op>)>,
     key: Range<usize>,
+}
+
+/// A name book for one output of CSV, by its place among those.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForCsv<'a> {
+    pub(super) book: &'a NameBook,
+    pub(super) csv: usize,
 }
 
 /// A name book with its plan, as the stages ask it.
@@ -60,6 +69,10 @@ impl NameBook {
             self.keys.push(b':');
         }
         self.policies.push(NamePolicy { applied: Some((rule, op)), key: start..self.keys.len() });
+        let cells = stages.csv.iter().map(|csv| {
+            if dropped { NameCells::Dropped } else { csv.cells_of(map, name) }
+        });
+        self.cells.push(cells.collect());
     }
 
     fn learn_unknown(&mut self, scope: Scope, name: &str, plan: &Plan, stages: &Stages) {
@@ -67,6 +80,7 @@ impl NameBook {
             !scope.is_unknown() && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
         self.verdicts.push(NameVerdict { looks_like_a_field, ..NameVerdict::default() });
         self.policies.push(NamePolicy { applied: None, key: 0..0 });
+        self.cells.push(Box::default());
     }
 
     pub(super) fn verdicts(&self) -> NameVerdicts<'_> {
@@ -83,6 +97,14 @@ impl NameKeys for NameBook {
     fn key(&self, name: NameId) -> Option<&[u8]> {
         let key = self.keys.get(self.policies.get(name.index())?.key.clone())?;
         (!key.is_empty()).then_some(key)
+    }
+}
+
+impl CellsOfNames for ForCsv<'_> {
+    #[inline]
+    fn cells(&self, name: NameId) -> NameCells {
+        let cells = self.book.cells.get(name.index()).and_then(|cells| cells.get(self.csv));
+        cells.copied().unwrap_or(NameCells::Dropped)
     }
 }
 

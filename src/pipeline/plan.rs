@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use super::definition::{Definition, HmacSpec, OpSpec};
 use super::rules::Rules;
+use crate::encode::CsvColumn;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{DateForm, DateTrunc, Hmac, Mask, MasterKey, Op, Redact, Tokens};
 
@@ -143,11 +144,36 @@ pub struct OutputPlan {
     /// The most bytes of a part.
     pub max_bytes: u64,
     pub digest: DigestKind,
+    /// Of CSV; none for those of the inputs' headers.
+    pub columns: Option<Vec<CsvColumn>>,
+    /// Whether attributes in CSV that a spreadsheet would take for formulas get a `'` in front.
+    pub quotes_formulas: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
     PinpointJson,
+    PinpointCsv,
+    Parquet,
+}
+
+impl OutputFormat {
+    pub const ALL: [OutputFormat; 3] =
+        [OutputFormat::PinpointJson, OutputFormat::PinpointCsv, OutputFormat::Parquet];
+
+    /// As the definition names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutputFormat::PinpointJson => "pinpoint-json",
+            OutputFormat::PinpointCsv => "pinpoint-csv",
+            OutputFormat::Parquet => "parquet",
+        }
+    }
+
+    /// Whether a target's import job takes it: its parts then lie in job folders.
+    pub fn is_import(self) -> bool {
+        self != OutputFormat::Parquet
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,12 +287,18 @@ fn input_plan(definition: &Definition, kinds: Vec<usize>) -> InputPlan {
     }
 }
 
+fn column(column: &super::Column) -> CsvColumn {
+    CsvColumn { name: column.name.value.clone(), repeat: column.repeat }
+}
+
 fn output_plans(definition: &Definition, schema: &Schema) -> Vec<OutputPlan> {
     let plan = |output: &super::Output| OutputPlan {
         to: output.to.path.clone(),
         format: output.format,
         max_bytes: output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value),
         digest: output.digest,
+        columns: output.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
+        quotes_formulas: output.quotes_formulas,
     };
     definition.outputs.iter().map(plan).collect()
 }

@@ -4,14 +4,15 @@
 //! memory does not depend on the chunk. A block is bounded too: where a chunk's output grows
 //! beyond it, the caller goes on from the place that is returned.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use super::block::{Block, Reject, RejectedFor};
-use super::name_book::{NameBook, Opened, shown_path};
+use super::block::{Block, Lines, Reject, RejectedFor};
+use super::name_book::{ForCsv, NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
-use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
+use crate::encode::CsvCounts;
+use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Slot, Text};
 use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
@@ -33,6 +34,10 @@ pub struct Worker {
     batch: Batch,
     book: NameBook,
     failures: Failures,
+    /// The cells of one line of CSV.
+    cells: Vec<Slot>,
+    /// Rows that are written, each with its bytes as JSON, where they go to a table.
+    to_table: Vec<(usize, u32)>,
 }
 
 impl Worker {
@@ -43,6 +48,8 @@ impl Worker {
             decoder: Decoder::new(layout, plan.input.max_record),
             book: NameBook::default(),
             failures: Failures::new(),
+            cells: Vec::new(),
+            to_table: Vec::new(),
         }
     }
 
@@ -94,7 +101,7 @@ pub fn process(
 
 /// The stages between decoding and encoding.
 fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures } = worker;
+    let Worker { decoder, batch, book, failures, .. } = worker;
     book.learn(&decoder.names, plan, stages);
     drop_inactive(stages, chunk, batch);
     stages.values.judge(chunk, batch, book.verdicts());
@@ -105,11 +112,14 @@ fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
     for map in &stages.altered_maps {
         apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
     }
-    let is_written = |node, slot: crate::record::Slot| {
+    let is_written = |node, slot: Slot| {
         !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)
     };
     stages.values.judge_kinds_after(batch, is_written);
     stages.limits.judge(chunk, batch, book.verdicts());
+    for (csv, encoder) in stages.csv.iter().enumerate() {
+        encoder.judge(chunk, batch, &ForCsv { book, csv });
+    }
 }
 
 /// Records that an import would make active again are left out.
@@ -168,6 +178,7 @@ impl Finish<'_> {
                 });
             }
         }
+        self.fill_table(block);
         if next == decoded.next {
             block.blank_lines += decoded.blank_after;
         }
@@ -179,7 +190,7 @@ impl Finish<'_> {
 
     /// Writes the row, or tells why not.
     fn write_or_reject(
-        &self,
+        &mut self,
         row: usize,
         problems: &[(u32, Problem)],
         block: &mut Block,
@@ -192,24 +203,71 @@ impl Finish<'_> {
             words.dedup();
             return Some(words);
         }
-        let start = block.bytes.len();
+        let start = block.json.bytes.len();
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         // Of a record with problems too: the size is one that the reader wants to know of as well.
         let most = self.stages.limits.endpoint_size();
-        self.stages.encoder.encode(batch, row, text, book, most, &mut block.bytes);
-        let is_too_long = most < block.bytes.len() - start;
-        if problems.is_empty() && !is_too_long {
-            block.bytes.push(b'\n');
-            block.ends.push(block.bytes.len());
-            self.count(row, block);
-            return None;
-        }
-        block.bytes.truncate(start);
+        self.stages.encoder.encode(batch, row, text, book, most, &mut block.json.bytes);
+        let size = block.json.bytes.len() - start;
         let mut words = self.told(problems.iter());
-        if is_too_long {
+        if most < size {
             words.push(self.in_words(&self.stages.limits.size_problem()));
+        } else if problems.is_empty() && !self.write_csv(row, block) {
+            words.push(self.in_words(&self.stages.part_problem()));
         }
-        Some(words)
+        if self.stages.writes_json && words.is_empty() {
+            block.json.bytes.push(b'\n');
+            block.json.end();
+        } else {
+            block.json.bytes.truncate(start);
+        }
+        if !words.is_empty() {
+            return Some(words);
+        }
+        if self.stages.tables.is_some() {
+            let size = u32::try_from(size).expect("a record is below 64 MiB");
+            self.worker.to_table.push((row, size));
+        }
+        self.count(row, block);
+        None
+    }
+
+    /// Writes a row as a line of every output of CSV, or of none where one's parts can't take it.
+    fn write_csv(&mut self, row: usize, block: &mut Block) -> bool {
+        let Worker { batch, book, cells, .. } = &mut *self.worker;
+        let text = Text { chunk: self.chunk, arena: &batch.arena };
+        let encoders = &self.stages.csv;
+        if encoders.is_empty() {
+            return true;
+        }
+        block.csv.resize_with(encoders.len(), Lines::default);
+        block.csv_counts.resize_with(encoders.len(), CsvCounts::default);
+        let starts: Vec<usize> = block.csv.iter().map(|lines| lines.bytes.len()).collect();
+        let mut counts = Vec::with_capacity(encoders.len());
+        for ((csv, encoder), lines) in encoders.iter().enumerate().zip(&mut block.csv) {
+            let names = ForCsv { book, csv };
+            counts.push(encoder.encode(batch, row, text, &names, cells, &mut lines.bytes));
+        }
+        let added = || block.csv.iter().zip(&starts).map(|(lines, start)| lines.bytes.len() - start);
+        let fits = added().enumerate().all(|(csv, bytes)| self.stages.fits_part(csv, bytes));
+        for (lines, start) in block.csv.iter_mut().zip(starts) {
+            if fits { lines.end() } else { lines.bytes.truncate(start) }
+        }
+        for (sum, count) in block.csv_counts.iter_mut().zip(counts).filter(|_| fits) {
+            sum.add(count);
+        }
+        fits
+    }
+
+    /// Lays the written rows out by columns.
+    fn fill_table(&mut self, block: &mut Block) {
+        let Some(encoder) = &self.stages.tables else { return };
+        let Worker { batch, book, decoder, to_table, .. } = &mut *self.worker;
+        let text = Text { chunk: self.chunk, arena: &batch.arena };
+        let table = block.table.get_or_insert_with(|| Arc::new(encoder.table()));
+        let table = Arc::get_mut(table).expect("a block that is being filled has its table alone");
+        encoder.append(batch, to_table, text, book, &decoder.names, table);
+        to_table.clear();
     }
 
     /// The problems of a record in words, those of names up to [`NAMES_TOLD_MAX`].
@@ -226,6 +284,7 @@ impl Finish<'_> {
 
     fn count(&self, row: usize, block: &mut Block) {
         let Worker { batch, book, failures, .. } = &*self.worker;
+        block.written += 1;
         block.count_slots(batch.row_slots(row));
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {

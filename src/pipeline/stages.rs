@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::definition::OpSpec;
-use super::plan::{OnError, Plan, RuleIx, Unknown};
+use super::plan::{OnError, OutputFormat, OutputPlan, Plan, RuleIx, Unknown};
 use crate::decode::{Layout, Lookalikes};
-use crate::encode::JsonEncoder;
-use crate::record::Code;
+use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
+use crate::record::{Code, Problem};
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{Applied, Op};
 use crate::validate::{LimitChecks, RuleNames, ValueChecks};
@@ -19,6 +19,18 @@ pub struct Stages {
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
+    /// Whether an output is JSON; else it only tells how large a record is.
+    pub(super) writes_json: bool,
+    /// One for each output of CSV, in their order.
+    pub(super) csv: Vec<CsvEncoder>,
+    /// Where an output is Parquet.
+    pub tables: Option<TableEncoder>,
+    /// The most bytes of a part of each output of CSV.
+    csv_parts: Vec<usize>,
+    part_rule: u16,
+    /// For each node whether it is written, or anything inside it.
+    written: Vec<bool>,
+    csv_rules: CsvRules,
     /// Fields whose values an operation makes anew, with their rule.
     pub(super) altered_nodes: Vec<(NodeIx, RuleIx)>,
     /// Maps in which some name's values are made anew.
@@ -45,6 +57,12 @@ impl Stages {
         let part_rule = rules.add("output.max_bytes".to_owned());
         let limits = LimitChecks::new(schema, &written, &mut rules)
             .within_part(record_room(plan), part_rule);
+        let csv_rules = CsvRules {
+            line_break: rules.add("pinpoint-csv#line_break".to_owned()),
+            column: rules.add("output.columns".to_owned()),
+            value_length: rules.add(schema.target.rule("value_length")),
+        };
+        let has = |format| plan.outputs.iter().any(|output| output.format == format);
         let rule_names =
             plan.rules.iter().map(|rule| rules.add(format!("fields.{}", rule.path))).collect();
         Stages {
@@ -53,12 +71,42 @@ impl Stages {
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),
+            writes_json: has(OutputFormat::PinpointJson),
+            csv: csv_encoders(plan, &written, &[], csv_rules),
+            tables: has(OutputFormat::Parquet).then(|| TableEncoder::new(schema, &written)),
+            csv_parts: csv_parts(plan),
+            part_rule,
             altered_nodes: altered_nodes(plan),
             altered_maps: altered_maps(plan),
             inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
             rules,
             rule_names,
+            written,
+            csv_rules,
         }
+    }
+
+    /// Gives the outputs of CSV that name no columns these.
+    pub fn set_columns(&mut self, plan: &Plan, columns: &[CsvColumn]) {
+        self.csv = csv_encoders(plan, &self.written, columns, self.csv_rules);
+    }
+
+    /// The header of the output of that place in the plan; none but for CSV.
+    pub fn header(&self, plan: &Plan, output: usize) -> Option<&[u8]> {
+        let csv = csv_place(plan, output)?;
+        self.csv.get(csv).map(CsvEncoder::header)
+    }
+
+    /// Whether a line of so many bytes fits in a part of an output of CSV, by its place among
+    /// those: parts are not cut inside records, and none is over its cap.
+    pub(super) fn fits_part(&self, csv: usize, line: usize) -> bool {
+        let header = self.csv.get(csv).map_or(0, |csv| csv.header().len());
+        self.csv_parts.get(csv).is_some_and(|most| line.saturating_add(header) <= *most)
+    }
+
+    /// A record that fits in no part.
+    pub(super) fn part_problem(&self) -> Problem {
+        Problem { rule: self.part_rule, ..self.limits.size_problem() }
     }
 
     pub(super) fn layout(&self) -> Arc<Layout> {
@@ -92,11 +140,41 @@ pub fn decode_rule(code: Code) -> &'static str {
     }
 }
 
-/// The bytes of a record, without its line end, that fits in a part of every output: parts are
-/// not cut inside records, and none is over its cap.
+/// The place of an output among those of CSV.
+pub(super) fn csv_place(plan: &Plan, output: usize) -> Option<usize> {
+    let is_csv = |output: &OutputPlan| output.format == OutputFormat::PinpointCsv;
+    plan.outputs.get(output).filter(|output| is_csv(output))?;
+    Some(plan.outputs.iter().take(output).filter(|output| is_csv(output)).count())
+}
+
+fn csv_outputs(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
+    plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointCsv)
+}
+
+fn csv_encoders(
+    plan: &Plan,
+    written: &[bool],
+    columns: &[CsvColumn],
+    rules: CsvRules,
+) -> Vec<CsvEncoder> {
+    let encoder = |output: &OutputPlan| {
+        let columns = output.columns.as_deref().unwrap_or(columns);
+        CsvEncoder::new(&plan.schema, written, columns, output.quotes_formulas, rules)
+    };
+    csv_outputs(plan).map(encoder).collect()
+}
+
+fn csv_parts(plan: &Plan) -> Vec<usize> {
+    let most = |output: &OutputPlan| output.max_bytes.min(plan.schema.target.job.bytes);
+    csv_outputs(plan).map(|output| usize::try_from(most(output)).unwrap_or(usize::MAX)).collect()
+}
+
+/// The bytes of a record as JSON, without its line end, that fits in a part of every such output:
+/// parts are not cut inside records, and none is over its cap.
 fn record_room(plan: &Plan) -> usize {
     let job = plan.schema.target.job.bytes;
-    let part = plan.outputs.iter().map(|output| output.max_bytes).fold(job, u64::min);
+    let json = plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointJson);
+    let part = json.map(|output| output.max_bytes).fold(job, u64::min);
     usize::try_from(part).unwrap_or(usize::MAX).saturating_sub(1)
 }
 

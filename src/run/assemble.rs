@@ -8,11 +8,15 @@ use std::{
 
 use serde::Serialize;
 
-use super::output::OutputWriter;
+use super::output::{LinesWriter, OutputWriter};
+use super::parquet::{Metadata, ParquetWriter, RejectsWriter};
 use super::progress::Progress;
 use super::publish::{Publication, PublishError, StagedFile};
 use super::source::{Begin, End};
-use crate::pipeline::{Block, Plan, RejectedFor, decode_rule};
+use crate::encode::CsvCounts;
+use crate::pipeline::{
+    Block, OutputFormat, OutputPlan, Plan, RejectedFor, Stages, decode_rule,
+};
 use crate::record::{Code, Detail};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
@@ -26,6 +30,10 @@ pub(super) struct Assembler<'a> {
     progress: &'a Progress,
     pub(super) outputs: Vec<OutputWriter>,
     rejects: Option<BufWriter<StagedFile>>,
+    /// Where an output is Parquet.
+    rejects_by_columns: Option<RejectsWriter>,
+    /// What was counted of each output of CSV.
+    pub(super) csv: Vec<CsvCounts>,
     inputs: Option<BufWriter<StagedFile>>,
     pub(super) total: Tally,
     pub(super) bytes: u64,
@@ -96,8 +104,11 @@ pub(super) struct BlockPlace<'a> {
 }
 
 impl<'a> Assembler<'a> {
+    /// `definition_sha256`: what Parquet tells of where it comes from.
     pub(super) fn new(
         plan: &'a Plan,
+        stages: &Stages,
+        definition_sha256: &str,
         listed: &'a [Listed],
         place: Option<&'a Publication>,
         progress: &'a Progress,
@@ -105,15 +116,17 @@ impl<'a> Assembler<'a> {
         let file = |name| -> Result<_, PublishError> {
             place.map(|place| place.account_file(name, false).map(BufWriter::new)).transpose()
         };
-        let outputs = plan.outputs.iter().enumerate();
+        let metadata = Metadata::new(plan, definition_sha256);
+        let by_columns = place.filter(|_| stages.tables.is_some());
+        let by_columns = by_columns.map(|place| RejectsWriter::new(place, &metadata));
         Ok(Assembler {
             plan,
             listed,
             place,
             progress,
-            outputs: outputs
-                .map(|(number, output)| OutputWriter::new(number, output, &plan.schema.target.job))
-                .collect(),
+            outputs: writers(plan, stages, &metadata)?,
+            rejects_by_columns: by_columns.transpose()?,
+            csv: Vec::new(),
             rejects: file("rejects.ndjson")?,
             inputs: file("inputs.ndjson")?,
             total: Tally::for_rules(plan.rules.len()),
@@ -144,6 +157,10 @@ impl<'a> Assembler<'a> {
     ) -> Result<(), PublishError> {
         for output in &mut self.outputs {
             output.write(block, self.place)?;
+        }
+        self.csv.resize_with(self.csv.len().max(block.csv_counts.len()), CsvCounts::default);
+        for (sum, counts) in self.csv.iter_mut().zip(&block.csv_counts) {
+            sum.add(*counts);
         }
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
@@ -221,6 +238,9 @@ impl<'a> Assembler<'a> {
         }
         let source = self.listed.get(input).map_or("", |listed| listed.name.as_str());
         let reject = RejectLine { source, record, line, offset, bytes, problems };
+        if let Some(rejects) = &mut self.rejects_by_columns {
+            rejects.push(&reject)?;
+        }
         write_line(self.rejects.as_mut(), &reject)
     }
 
@@ -272,17 +292,44 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// All inputs have ended: completes every file that is written in order.
+    /// All inputs have ended: completes the outputs. Called in the pool, which may have to encode.
+    pub(super) fn finish_outputs(&mut self) -> Result<(), PublishError> {
+        if let Some(rejects) = self.rejects_by_columns.take() {
+            rejects.finish()?;
+        }
+        self.outputs.iter_mut().try_for_each(|output| output.finish(self.place))
+    }
+
+    /// Completes the files of the account.
     pub(super) fn finish(&mut self, ignored: &[Ignored]) -> Result<(), PublishError> {
         for ignored in ignored {
             write_line(self.inputs.as_mut(), &ignored_line(ignored))?;
         }
-        for output in &mut self.outputs {
-            output.finish()?;
-        }
         finish(self.rejects.take())?;
         finish(self.inputs.take())
     }
+}
+
+/// A writer for each output.
+fn writers(
+    plan: &Plan,
+    stages: &Stages,
+    metadata: &Metadata,
+) -> Result<Vec<OutputWriter>, PublishError> {
+    let job = &plan.schema.target.job;
+    let mut csv = 0..;
+    let writer = |(number, output): (usize, &OutputPlan)| match &stages.tables {
+        Some(encoder) if output.format == OutputFormat::Parquet => {
+            let writer = ParquetWriter::new(number, output, plan, encoder, metadata)?;
+            Ok(OutputWriter::Parquet(writer))
+        }
+        _ => {
+            let header = stages.header(plan, number);
+            let csv = header.and_then(|header| Some((csv.next()?, header)));
+            Ok(OutputWriter::Lines(LinesWriter::new(number, output, csv, job)))
+        }
+    };
+    plan.outputs.iter().enumerate().map(writer).collect()
 }
 
 impl Slices {

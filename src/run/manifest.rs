@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::assemble::Assembler;
 use super::prepare::Prepared;
-use crate::pipeline::{AccountPlan, OutputFormat, OutputPlan, Plan, Purpose};
+use crate::pipeline::{AccountPlan, OutputPlan, Plan, Purpose};
 use crate::report::{
     Digests, FieldCount, InputCounts, Manifest, OutputNote, PartNote, RecordCounts, RejectCounts,
     Status, Tally, Timing,
@@ -93,21 +93,18 @@ fn purpose(plan: &Plan) -> &'static str {
 /// An over-budget run has no parts.
 fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
     let parts = assembled.outputs.iter().map(|output| match status {
-        Status::Published => output.parts.clone(),
+        Status::Published => output.parts().to_vec(),
         Status::OverBudget => Vec::new(),
     });
     plan.outputs.iter().zip(parts).map(|(output, files)| note(plan, output, files)).collect()
 }
 
 fn note(plan: &Plan, output: &OutputPlan, files: Vec<PartNote>) -> OutputNote {
-    let format = match output.format {
-        OutputFormat::PinpointJson => "pinpoint-json",
-    };
     OutputNote {
         to: super::path_text(&output.to),
-        format: format.to_owned(),
+        format: output.format.name().to_owned(),
         target: plan.schema.target.name.clone(),
-        import_ready: plan.purpose == Purpose::Messaging,
+        import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
         files,
     }
 }

@@ -7,10 +7,13 @@ mod assemble;
 mod cancel;
 mod error;
 mod fingerprint;
+mod headers;
 mod keys;
 mod limits;
 mod manifest;
 mod output;
+mod parquet;
+mod part;
 mod prepare;
 mod progress;
 pub mod publish;
@@ -116,9 +119,17 @@ pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result
         Taken::Place(place) => Some(*place),
         Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
     };
-    let stages = Stages::new(plan);
+    let mut stages = Stages::new(plan);
+    headers::give_columns(plan, &mut stages, prepared.limits, cancel, &listing.files)?;
     let job = Job { plan, stages: &stages, limits: prepared.limits, progress, cancel };
-    let mut assembler = Assembler::new(plan, &listing.files, place.as_ref(), progress)?;
+    let mut assembler = Assembler::new(
+        plan,
+        &stages,
+        &prepared.definition_sha256,
+        &listing.files,
+        place.as_ref(),
+        progress,
+    )?;
     job.run(&listing.files, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     if !assembler.total.balances() {
@@ -229,7 +240,8 @@ impl Job<'_> {
             inputs,
             |unit| self.process(unit, &idle),
             |done| self.assemble(done, assembler, &idle),
-        )
+        )?;
+        Ok(pool.install(|| assembler.finish_outputs())?)
     }
 
     fn pool(&self) -> Result<ThreadPool, RunError> {

@@ -5,47 +5,82 @@
 
 use std::io::Write;
 
-use crc_fast::{CrcAlgorithm, Digest as Crc};
-use sha2::{Digest as _, Sha256};
-
-use super::publish::{Publication, PublishError, StagedFile};
-use crate::pipeline::{Block, DigestKind, OutputPlan};
+use super::parquet::ParquetWriter;
+use super::part::Part;
+use super::publish::{Publication, PublishError};
+use crate::pipeline::{Block, DigestKind, Lines, OutputFormat, OutputPlan};
 use crate::report::PartNote;
 use crate::schema::JobLimits;
 
 /// One output while it is written.
-pub(super) struct OutputWriter {
+#[expect(clippy::large_enum_variant, reason = "there are a few in a run")]
+pub(super) enum OutputWriter {
+    Lines(LinesWriter),
+    Parquet(ParquetWriter),
+}
+
+impl OutputWriter {
+    /// Writes a block's records. `place`: none in a dry run.
+    pub(super) fn write(
+        &mut self,
+        block: &Block,
+        place: Option<&Publication>,
+    ) -> Result<(), PublishError> {
+        match self {
+            OutputWriter::Lines(writer) => writer.write(block, place),
+            OutputWriter::Parquet(writer) => writer.write(block, place),
+        }
+    }
+
+    /// Ends the open part.
+    pub(super) fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
+        match self {
+            OutputWriter::Lines(writer) => writer.finish(),
+            OutputWriter::Parquet(writer) => writer.finish(place),
+        }
+    }
+
+    /// Parts that are done.
+    pub(super) fn parts(&self) -> &[PartNote] {
+        match self {
+            OutputWriter::Lines(writer) => &writer.parts,
+            OutputWriter::Parquet(writer) => &writer.parts,
+        }
+    }
+}
+
+/// An output of lines, JSON or CSV, while it is written.
+pub(super) struct LinesWriter {
     number: usize,
+    /// The output's place among those of CSV; none for JSON.
+    csv: Option<usize>,
+    /// What every part begins with.
+    header: Vec<u8>,
+    extension: &'static str,
     part_max: u64,
     job: JobLimits,
     digest: DigestKind,
-    /// Parts that are done.
-    pub(super) parts: Vec<PartNote>,
-    open: Option<OpenPart>,
+    parts: Vec<PartNote>,
+    open: Option<(Part, u64)>,
     job_number: u32,
     job_bytes: u64,
     job_files: u64,
 }
 
-struct OpenPart {
-    path: String,
-    /// None in a dry run.
-    file: Option<StagedFile>,
-    bytes: u64,
-    records: u64,
-    digest: PartDigest,
-}
-
-enum PartDigest {
-    Sha256(Sha256),
-    Crc64Nvme(Crc),
-}
-
-impl OutputWriter {
-    /// `number`: the output's place in the definition.
-    pub(super) fn new(number: usize, plan: &OutputPlan, job: &JobLimits) -> Self {
-        OutputWriter {
+impl LinesWriter {
+    /// `number`: the output's place in the definition; `csv`: its place among those of CSV, with
+    /// the header that every part begins with.
+    pub(super) fn new(
+        number: usize,
+        plan: &OutputPlan,
+        csv: Option<(usize, &[u8])>,
+        job: &JobLimits,
+    ) -> Self {
+        LinesWriter {
             number,
+            csv: csv.map(|(csv, _)| csv),
+            header: csv.map(|(_, header)| header.to_vec()).unwrap_or_default(),
+            extension: if plan.format == OutputFormat::PinpointCsv { "csv" } else { "json" },
             part_max: plan.max_bytes.min(job.bytes),
             job: *job,
             digest: plan.digest,
@@ -57,20 +92,27 @@ impl OutputWriter {
         }
     }
 
-    /// Writes a block's records. `place`: none in a dry run.
-    pub(super) fn write(
+    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
+        let lines = match self.csv {
+            None => Some(&block.json),
+            Some(csv) => block.csv.get(csv),
+        };
+        lines.map_or(Ok(()), |lines| self.write_lines(lines, place))
+    }
+
+    fn write_lines(
         &mut self,
-        block: &Block,
+        lines: &Lines,
         place: Option<&Publication>,
     ) -> Result<(), PublishError> {
         let mut from = Cut { records: 0, bytes: 0 };
-        while from.records < block.ends.len() {
-            let to = self.fitting(block, from);
+        while from.records < lines.ends.len() {
+            let to = self.fitting(lines, from);
             if from.records < to.records {
-                self.write_run(block, from, to, place)?;
+                self.write_run(lines, from, to, place)?;
                 from = to;
             }
-            if let Some(next_end) = block.ends.get(from.records) {
+            if let Some(next_end) = lines.ends.get(from.records) {
                 self.make_room(count(next_end - from.bytes))?;
             }
         }
@@ -78,11 +120,14 @@ impl OutputWriter {
     }
 
     /// How many of the block's records the open part, or a new one, still takes.
-    fn fitting(&self, block: &Block, from: Cut) -> Cut {
-        let used = self.open.as_ref().map_or(0, |part| part.bytes);
-        let room = (self.part_max - used).min(self.job.bytes - self.job_bytes);
+    fn fitting(&self, lines: &Lines, from: Cut) -> Cut {
+        // A part that is still to be begun has its header.
+        let used = self.open.as_ref().map_or(count(self.header.len()), |(part, _)| part.bytes);
+        let new = if self.open.is_none() { used } else { 0 };
+        let job_room = self.job.bytes.saturating_sub(self.job_bytes + new);
+        let room = self.part_max.saturating_sub(used).min(job_room);
         let room_end = u64::try_from(from.bytes).unwrap_or(u64::MAX).saturating_add(room);
-        let rest = block.ends.get(from.records..).unwrap_or(&[]);
+        let rest = lines.ends.get(from.records..).unwrap_or(&[]);
         let count =
             rest.partition_point(|end| u64::try_from(*end).is_ok_and(|end| end <= room_end));
         let records = from.records + count;
@@ -92,42 +137,37 @@ impl OutputWriter {
 
     fn write_run(
         &mut self,
-        block: &Block,
+        lines: &Lines,
         from: Cut,
         to: Cut,
         place: Option<&Publication>,
     ) -> Result<(), PublishError> {
-        let mut part = match self.open.take() {
-            Some(part) => part,
-            None => self.new_part(place)?,
+        let (mut part, records) = match self.open.take() {
+            Some(open) => open,
+            None => (self.new_part(place)?, 0),
         };
-        let bytes = block.bytes.get(from.bytes..to.bytes).unwrap_or(&[]);
-        part.digest.update(bytes);
-        if let Some(file) = &mut part.file {
-            file.write_all(bytes).map_err(PublishError::of_write)?;
-        }
-        part.bytes += count(bytes.len());
-        part.records += count(to.records - from.records);
+        let bytes = lines.bytes.get(from.bytes..to.bytes).unwrap_or(&[]);
+        part.write_all(bytes).map_err(PublishError::of_write)?;
         self.job_bytes += count(bytes.len());
-        self.open = Some(part);
+        self.open = Some((part, records + count(to.records - from.records)));
         Ok(())
     }
 
-    fn new_part(&mut self, place: Option<&Publication>) -> Result<OpenPart, PublishError> {
-        let path = format!("job-{:03}/part-{:05}.json", self.job_number, self.job_files);
+    fn new_part(&mut self, place: Option<&Publication>) -> Result<Part, PublishError> {
+        let (job, file, extension) = (self.job_number, self.job_files, self.extension);
+        let path = format!("job-{job:03}/part-{file:05}.{extension}");
         self.job_files += 1;
-        let file = place.map(|place| place.part(self.number, &path)).transpose()?;
-        let digest = match self.digest {
-            DigestKind::Sha256 => PartDigest::Sha256(Sha256::new()),
-            DigestKind::Crc64Nvme => PartDigest::Crc64Nvme(Crc::new(CrcAlgorithm::Crc64Nvme)),
-        };
-        Ok(OpenPart { path, file, bytes: 0, records: 0, digest })
+        let mut part = Part::new(self.number, path, self.digest, place)?;
+        part.write_all(&self.header).map_err(PublishError::of_write)?;
+        self.job_bytes += count(self.header.len());
+        Ok(part)
     }
 
     /// Ends the open part before a record of `next` bytes that it can't take, and the job folder
     /// too where that can't take it either.
     fn make_room(&mut self, next: u64) -> Result<(), PublishError> {
         self.finish()?;
+        let next = next + count(self.header.len());
         if self.job.bytes < self.job_bytes + next || self.job.files <= self.job_files {
             self.job_number += 1;
             self.job_bytes = 0;
@@ -137,26 +177,10 @@ impl OutputWriter {
     }
 
     /// Ends the open part.
-    pub(super) fn finish(&mut self) -> Result<(), PublishError> {
-        let Some(part) = self.open.take() else { return Ok(()) };
-        if let Some(file) = part.file {
-            file.finish()?;
+    fn finish(&mut self) -> Result<(), PublishError> {
+        if let Some((part, records)) = self.open.take() {
+            self.parts.push(part.finish(records)?);
         }
-        let mut note = PartNote {
-            path: part.path,
-            bytes: part.bytes,
-            records: part.records,
-            sha256: None,
-            crc64nvme: None,
-        };
-        match part.digest {
-            PartDigest::Sha256(digest) => note.sha256 = Some(super::hex(&digest.finalize())),
-            PartDigest::Crc64Nvme(digest) => {
-                note.crc64nvme =
-                    Some(data_encoding::BASE64.encode(&digest.finalize().to_be_bytes()));
-            }
-        }
-        self.parts.push(note);
         Ok(())
     }
 }
@@ -166,15 +190,6 @@ impl OutputWriter {
 struct Cut {
     records: usize,
     bytes: usize,
-}
-
-impl PartDigest {
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            PartDigest::Sha256(digest) => digest.update(bytes),
-            PartDigest::Crc64Nvme(digest) => digest.update(bytes),
-        }
-    }
 }
 
 fn count(number: usize) -> u64 {
@@ -189,21 +204,30 @@ mod tests {
     use crate::pipeline::OutputFormat;
 
     /// The parts for records of these lengths, which come in blocks of so many records.
-    fn parts(lengths: &[usize], block: usize, part_max: u64, job: &JobLimits) -> Vec<PartNote> {
+    fn parts(
+        lengths: &[usize],
+        header: &[u8],
+        block: usize,
+        part_max: u64,
+        job: &JobLimits,
+    ) -> Vec<PartNote> {
         let plan = OutputPlan {
             to: "to".into(),
             format: OutputFormat::PinpointJson,
             max_bytes: part_max,
             digest: DigestKind::Crc64Nvme,
+            columns: None,
+            quotes_formulas: false,
         };
-        let mut writer = OutputWriter::new(0, &plan, job);
+        let csv = Some((0, header)).filter(|_| !header.is_empty());
+        let mut writer = LinesWriter::new(0, &plan, csv, job);
         for lengths in lengths.chunks(block) {
-            let mut block = Block::default();
+            let mut lines = Lines::default();
             for length in lengths {
-                block.bytes.resize(block.bytes.len() + length, b'x');
-                block.ends.push(block.bytes.len());
+                lines.bytes.resize(lines.bytes.len() + length, b'x');
+                lines.ends.push(lines.bytes.len());
             }
-            writer.write(&block, None).expect("nothing is written");
+            writer.write_lines(&lines, None).expect("nothing is written");
         }
         writer.finish().expect("nothing is written");
         writer.parts
@@ -219,16 +243,17 @@ mod tests {
         #[test]
         fn parts_and_job_folders_are_as_full_as_they_may_be(
             lengths in vec(1_usize..=1000, 0..120),
+            header in vec(97_u8..98, 0..200),
             block in 1_usize..50,
-            part_max in 1000_u64..6000,
-            job_bytes in 1000_u64..6000,
+            part_max in 1200_u64..6000,
+            job_bytes in 1200_u64..6000,
             job_files in 1_u64..4,
         ) {
             let job = JobLimits { bytes: job_bytes, files: job_files };
-            let parts_found = parts(&lengths, block, part_max, &job);
+            let parts_found = parts(&lengths, &header, block, part_max, &job);
             prop_assert_eq!(
                 format!("{parts_found:?}"),
-                format!("{:?}", parts(&lengths, usize::MAX, part_max, &job))
+                format!("{:?}", parts(&lengths, &header, usize::MAX, part_max, &job))
             );
             let mut rest = lengths.as_slice();
             let (mut in_job, mut files, mut earlier) = (0, 0, None);
@@ -236,12 +261,13 @@ mod tests {
                 let (own, later) = rest.split_at(usize::try_from(part.records).unwrap());
                 rest = later;
                 let next = count(own[0]);
-                prop_assert_eq!(part.bytes, count(own.iter().sum()));
+                let header = count(header.len());
+                prop_assert_eq!(part.bytes, header + count(own.iter().sum()));
                 if let Some(earlier) = earlier {
-                    let fits_job = in_job + next <= job_bytes;
+                    let fits_job = in_job + header + next <= job_bytes;
                     prop_assert_eq!(job_of(earlier) == job_of(part), fits_job && files < job_files);
                     let fits_part = earlier.bytes + next <= part_max;
-                    prop_assert!(!(fits_part && fits_job));
+                    prop_assert!(!(fits_part && in_job + next <= job_bytes));
                     if job_of(earlier) != job_of(part) {
                         (in_job, files) = (0, 0);
                     }

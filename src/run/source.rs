@@ -174,6 +174,16 @@ impl<'a> Source<'a> {
         Ok(Some(unit))
     }
 
+    /// Opens the next input only to see its columns; none where it is not CSV.
+    pub(super) fn next_columns(&mut self) -> Result<Option<Option<Arc<Columns>>>, RunError> {
+        self.cancel.check()?;
+        let Some(reading) = self.open_next()? else { return Ok(None) };
+        Ok(Some(match reading.format {
+            Format::Csv(columns) => Some(columns),
+            Format::JsonLines => None,
+        }))
+    }
+
     fn name(&self, input: usize) -> &str {
         self.listed.get(input).map_or("", |listed| listed.name.as_str())
     }

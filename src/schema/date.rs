@@ -53,6 +53,28 @@ pub fn parse_date(value: &[u8]) -> Option<DateParts> {
     Some(DateParts { year, month, day, time })
 }
 
+impl DateParts {
+    /// Milliseconds from 1970-01-01T00:00Z to the instant, and to the beginning of the day where
+    /// there is no time; what is below a millisecond is cut off.
+    pub fn unix_millis(&self) -> i64 {
+        let days = days_before(self.year, self.month) + i64::from(self.day) - 1;
+        let Some(time) = &self.time else { return days * 86_400_000 };
+        let minutes = i64::from(time.hour) * 60 + i64::from(time.minute)
+            - i64::from(time.offset_minutes);
+        let seconds = (days * 1440 + minutes) * 60 + i64::from(time.second);
+        seconds * 1000 + i64::from(time.nanosecond / 1_000_000)
+    }
+}
+
+/// Days from 1970-01-01 to the beginning of the month.
+fn days_before(year: u16, month: u8) -> i64 {
+    // Years that begin in March end with the leap day; see https://howardhinnant.github.io/date_algorithms.html
+    let (year, month) = (i64::from(year), i64::from(month));
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (153 * month + 2) / 5 - 719_468
+}
+
 fn parse_time(text: &[u8]) -> Option<TimeParts> {
     let (clock, rest) = text.split_first_chunk::<5>()?;
     let [h1, h2, b':', m1, m2] = *clock else { return None };
@@ -173,6 +195,33 @@ mod tests {
         check("1988-02-09T10:54-00:00", day, Some((10, 54, 0, 0, 0)));
         check("0000-02-29", (0, 2, 29), None);
         check("9999-12-31T00:00-23:59", (9999, 12, 31), Some((0, 0, 0, 0, -1439)));
+    }
+
+    #[test]
+    fn an_instant_is_counted_from_1970() {
+        #[track_caller]
+        fn check(text: &str, millis: i64) {
+            assert_eq!(parse_date(text.as_bytes()).expect(text).unix_millis(), millis, "{text}");
+        }
+        check("1970-01-01", 0);
+        check("1970-01-01T00:00Z", 0);
+        check("1969-12-31T23:59:59.999Z", -1);
+        check("1969-12-31T23:59:59.9999Z", -1);
+        check("2000-03-01T00:00+01:00", 951_865_200_000);
+        check("2019-08-23T10:54:35.2209Z", 1_566_557_675_220);
+        check("0000-01-01", -62_167_219_200_000);
+        check("9999-12-31T23:59:59Z", 253_402_300_799_000);
+    }
+
+    #[test]
+    fn days_are_counted_one_by_one() {
+        let mut days = parse_date(b"0000-01-01").expect("a date").unix_millis() / 86_400_000;
+        for year in 0..=9999_u16 {
+            for month in 1..=12_u8 {
+                assert_eq!(days_before(year, month), days, "{year}-{month}");
+                days += i64::from(days_in_month(year, month));
+            }
+        }
     }
 
     #[test]

@@ -130,6 +130,14 @@ pub struct RecordKind {
     pub rule: String,
 }
 
+impl Node {
+    /// Whether its value is an instant in time.
+    pub fn is_instant(&self) -> bool {
+        let is_date = |check: &Check| matches!(check.test, Test::Format(Format::Date));
+        self.shape == Shape::Text && self.checks.iter().any(is_date)
+    }
+}
+
 impl Schema {
     /// The schema that stands in this program, for the target of that name (`pinpoint`).
     ///
@@ -152,6 +160,16 @@ impl Schema {
     /// The node of that path (`User.UserId`).
     pub fn node(&self, path: &str) -> Option<NodeIx> {
         self.nodes.iter().position(|node| node.path == path)
+    }
+
+    /// The map that a dotted name stands in, by its place among the maps; the name below it as it
+    /// stands, dots included; and what stands under such names.
+    pub fn map_and_name<'a>(&self, dotted: &'a str) -> Option<(usize, &'a str, Shape)> {
+        self.maps.iter().enumerate().find_map(|(map, node)| {
+            let node = self.nodes.get(*node)?;
+            let below = dotted.strip_prefix(node.path.as_str())?.strip_prefix('.')?;
+            Some((map, below, node.shape))
+        })
     }
 
     /// The place of a map among the maps.

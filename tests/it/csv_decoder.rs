@@ -24,7 +24,7 @@ fn csv_is_read_as_the_csv_crate_reads_it() {
         let format = Format::Csv(Arc::new(columns.expect("a header of known fields")));
         let block = program.block(&text, header.next, &format);
         prop_assert_eq!(block.rejects.len(), 0, "{:?}: {}", block.rejects, shown);
-        let found: Vec<Value> = str::from_utf8(&block.bytes)
+        let found: Vec<Value> = str::from_utf8(&block.json.bytes)
             .expect("output is UTF-8")
             .lines()
             .map(|line| serde_json::from_str(line).expect("output is JSON"))

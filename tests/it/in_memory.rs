@@ -77,7 +77,7 @@ impl Outcome {
                 reject.problems,
             ));
         }
-        self.written.extend(&block.bytes);
+        self.written.extend(&block.json.bytes);
         let counts = [block.read, block.written(), block.inactive, block.blank_lines, block.lines];
         for (sum, count) in self.counts.iter_mut().zip(counts) {
             *sum += count;

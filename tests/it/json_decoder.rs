@@ -39,7 +39,7 @@ fn lines_of_json_are_read_as_serde_json_reads_them() {
         if let Reading::Sound(value) = reading
             && codes.is_empty()
         {
-            let found: Value = serde_json::from_slice(&block.bytes).expect("output is JSON");
+            let found: Value = serde_json::from_slice(&block.json.bytes).expect("output is JSON");
             prop_assert_eq!(found, as_written(&schema, None, &value), "{}", shown);
             written.set(written.get() + 1);
         } else {

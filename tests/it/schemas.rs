@@ -266,7 +266,7 @@ fn check_outcome(what: &str, files: &Files<'_>, record: &str, expected: Outcome<
     match expected {
         Ok(written) => {
             assert_eq!(codes, [""; 0], "{what}");
-            let found = str::from_utf8(&block.bytes).expect("output is UTF-8").trim_end();
+            let found = str::from_utf8(&block.json.bytes).expect("output is UTF-8").trim_end();
             assert_eq!(found, written, "{what}");
         }
         Err(code) => assert_eq!(codes, [code], "{what}"),

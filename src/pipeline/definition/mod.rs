@@ -17,7 +17,7 @@ use std::{
 pub use fields::{FieldRule, HmacSpec, OpSpec};
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
-pub use output::{Account, Output};
+pub use output::{Account, Column, Output};
 
 use super::diagnostic::Diagnostic;
 use super::places;

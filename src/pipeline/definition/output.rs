@@ -1,10 +1,11 @@
 //! `[account]`, `[[output]]` and `[run]`: where everything goes, and with what means.
 
 use super::Surroundings;
+use crate::decode::COLUMNS_MAX;
 use crate::pipeline::places::{self, Place};
 use crate::pipeline::plan::{DigestKind, OutputFormat, RunPlan};
-use crate::pipeline::section::{Section, choose};
-use crate::pipeline::source::{Faults, Spanned};
+use crate::pipeline::section::{Section, choose, text};
+use crate::pipeline::source::{Faults, Origin, Spanned};
 use crate::pipeline::tree::{Item, Value};
 
 /// The share of rejected records above which nothing is published, where the definition says nothing.
@@ -27,9 +28,23 @@ pub struct Account {
 pub struct Output {
     pub to: Place,
     pub format: OutputFormat,
+    /// Where the format stands; the output itself where it is missing.
+    pub(in crate::pipeline) format_at: Origin,
     /// None for what the target's import job takes.
     pub max_bytes: Option<Spanned<u64>>,
     pub digest: DigestKind,
+    /// Of CSV; none for those of the inputs' headers.
+    pub columns: Option<Vec<Column>>,
+    /// Whether attributes in CSV that a spreadsheet would take for formulas get a `'` in front.
+    pub quotes_formulas: bool,
+}
+
+/// One item of `columns`, with where it stands.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: Spanned<String>,
+    /// How many columns bear the name.
+    pub repeat: usize,
 }
 
 pub(super) fn read_account(
@@ -85,10 +100,11 @@ fn read_output(item: &Item, around: &Surroundings<'_>, faults: &mut Faults<'_>) 
         return None;
     };
     let mut section = Section::new("`[[output]]`", table, item.at);
-    section.refuse_later(&["columns"], faults);
+    let format_at = section.take("format").map_or(section.at(), |item| item.at);
     let output = Output {
         to: read_to(&mut section, around, faults),
         format: read_format(&mut section, faults),
+        format_at,
         max_bytes: section.size("max_bytes", 1..=u64::MAX, faults),
         digest: section
             .choice(
@@ -98,16 +114,64 @@ fn read_output(item: &Item, around: &Surroundings<'_>, faults: &mut Faults<'_>) 
                 faults,
             )
             .unwrap_or(DigestKind::Sha256),
+        columns: read_columns(&mut section, faults),
+        quotes_formulas: section
+            .choice("formula", &[("keep", false), ("quote", true)], &[], faults)
+            .unwrap_or(false),
     };
+    refuse_csv_keys(&mut section, output.format, faults);
     section.finish(faults);
     Some(output)
 }
 
+/// What only a CSV output has.
+fn refuse_csv_keys(section: &mut Section<'_>, format: OutputFormat, faults: &mut Faults<'_>) {
+    for key in ["columns", "formula"] {
+        if let Some(entry) = section.entry(key).filter(|_| format != OutputFormat::PinpointCsv) {
+            let what = format!("`{key}` is for `format = \"pinpoint-csv\"`");
+            faults.push(entry.key_at, what, "", "leave it out, or change the format");
+        }
+    }
+}
+
+fn read_columns(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Vec<Column>> {
+    let item = section.take("columns")?;
+    let help = "it takes a list such as `[\"Address\", { name = \"Attributes.Plan\", repeat = 3 }]`";
+    let Some(items) = item.value.as_list() else {
+        faults.push(item.at, format!("`columns` is {}", item.value.kind()), "", help);
+        return None;
+    };
+    if items.is_empty() {
+        faults.push(item.at, "`columns` is empty", "", "name at least one, or leave it out");
+    }
+    let columns: Vec<Column> =
+        items.iter().filter_map(|item| read_column(item, faults)).collect();
+    if COLUMNS_MAX < columns.iter().map(|column| column.repeat).sum() {
+        let what = format!("`columns` are over {COLUMNS_MAX}");
+        faults.push(item.at, what, "", "no header has so many: name fewer, or repeat them less");
+    }
+    Some(columns)
+}
+
+fn read_column(item: &Item, faults: &mut Faults<'_>) -> Option<Column> {
+    let owned = |name: Spanned<&str>| Spanned { value: name.value.to_owned(), at: name.at };
+    let Value::Table(table) = &item.value else {
+        return text("columns", item, faults).map(|name| Column { name: owned(name), repeat: 1 });
+    };
+    let mut section = Section::new("a column", table, item.at);
+    let help = "write `{ name = \"Attributes.Plan\", repeat = 3 }`";
+    let name = section.required_text("name", help, faults);
+    let most = u64::try_from(COLUMNS_MAX).unwrap_or(u64::MAX);
+    let repeat = section.whole("repeat", 1..=most, faults).unwrap_or(1);
+    section.finish(faults);
+    let repeat = usize::try_from(repeat).expect("the range above fits");
+    name.map(|name| Column { name: owned(name), repeat })
+}
+
 fn read_format(section: &mut Section<'_>, faults: &mut Faults<'_>) -> OutputFormat {
-    let formats = [("pinpoint-json", OutputFormat::PinpointJson)];
-    let later = ["pinpoint-csv", "parquet", "profiles-csv"];
+    let formats = OutputFormat::ALL.map(|format| (format.name(), format));
     let word = section.required_text("format", "write `format = \"pinpoint-json\"`", faults);
-    word.and_then(|word| choose("format", word, &formats, &later, faults))
+    word.and_then(|word| choose("format", word, &formats, &["profiles-csv"], faults))
         .unwrap_or(OutputFormat::PinpointJson)
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cover::{Cover, Governed};
+use crate::encode::PARQUET_PART_MIN;
 use crate::pipeline::definition::{Definition, FieldRule, HmacSpec, KeyKind, OpSpec};
 use crate::pipeline::nearest::listed;
-use crate::pipeline::plan::{Purpose, RuleIx};
+use crate::pipeline::plan::{OutputFormat, Purpose, RuleIx};
 use crate::pipeline::section::shown;
 use crate::pipeline::size;
 use crate::pipeline::source::{Faults, Origin};
@@ -267,13 +268,18 @@ pub(super) fn keys(definition: &Definition, faults: &mut Faults<'_>) {
     }
 }
 
-/// No part is larger than an import job takes.
+/// No part is larger than an import job takes, and one of Parquet has room for its own footer.
 pub(super) fn part_sizes(definition: &Definition, schema: &Schema, faults: &mut Faults<'_>) {
     let most = schema.target.job.bytes;
-    for size in definition.outputs.iter().filter_map(|output| output.max_bytes.as_ref()) {
-        if size.value > most {
+    for output in &definition.outputs {
+        let Some(size) = &output.max_bytes else { continue };
+        if output.format.is_import() && most < size.value {
             let help = format!("an import job takes at most {}", size::in_words(most));
             faults.push(size.at, "`max_bytes` is over what the target takes", "", help);
+        }
+        if output.format == OutputFormat::Parquet && size.value < PARQUET_PART_MIN {
+            let help = format!("a part takes at least {}", size::in_words(PARQUET_PART_MIN));
+            faults.push(size.at, "`max_bytes` is too little for Parquet", "", help);
         }
     }
 }

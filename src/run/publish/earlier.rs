@@ -21,7 +21,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// let overwrite them was over its budget.
 pub(super) const EARLIER: &str = "manifest.earlier.json";
 /// What an account holds beside its manifests.
-pub(super) const FILES: [&str; 2] = ["rejects.ndjson", "inputs.ndjson"];
+pub(super) const FILES: [&str; 3] = ["rejects.ndjson", "rejects.parquet", "inputs.ndjson"];
 pub(super) const REJECTED: &str = "rejected-records";
 
 const VERSION: u64 = 1;

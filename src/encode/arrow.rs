@@ -1,0 +1,358 @@
+//! Pieces of tables become Arrow arrays, one for each column of Parquet.
+//!
+//! The columns are those of the schema, whatever the policy: what it drops is null throughout,
+//! and so files of different definitions can be read as one. Nothing is read for such a column.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow_array::{
+    Array, ArrayRef, Float64Array, ListArray, MapArray, StringArray, StructArray,
+    TimestampMillisecondArray, UInt64Array, new_null_array,
+};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
+
+use super::table::{Column, Lists, NO_TEXT, Numbers, Piece, TableEncoder, Texts};
+use crate::schema::{NodeIx, Schema, Shape};
+
+/// One column of a file, or an object of several.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) field: FieldRef,
+    source: Source,
+}
+
+/// Where an array's values come from.
+#[derive(Debug)]
+enum Source {
+    /// The policy drops it.
+    Nowhere,
+    /// A column of the tables, by its place.
+    Column(usize),
+    Members(Vec<Root>),
+}
+
+/// The columns of a schema's records.
+pub(super) fn roots(schema: &Schema, encoder: &TableEncoder) -> Vec<Root> {
+    members(schema, encoder, None)
+}
+
+fn members(schema: &Schema, encoder: &TableEncoder, parent: Option<NodeIx>) -> Vec<Root> {
+    let nodes = schema.nodes.iter().enumerate().filter(|(_, node)| node.parent == parent);
+    let mut roots = Vec::new();
+    for (node, description) in nodes {
+        let column = encoder.nodes().position(|written| written == node);
+        let leaf = column.map_or(Source::Nowhere, Source::Column);
+        let (data_type, source) = match description.shape {
+            Shape::ExportOnly => continue,
+            Shape::Text if description.is_instant() => (instant(), leaf),
+            Shape::Text => (DataType::Utf8, leaf),
+            Shape::Number => (DataType::Float64, leaf),
+            Shape::Lists => (map_of(list_of_texts()), leaf),
+            Shape::Numbers => (map_of(DataType::Float64), leaf),
+            Shape::Object => {
+                let members = members(schema, encoder, Some(node));
+                let fields = members.iter().map(|member| Arc::clone(&member.field)).collect();
+                (DataType::Struct(fields), Source::Members(members))
+            }
+        };
+        let field = Arc::new(Field::new(&description.name, data_type, true));
+        roots.push(Root { field, source });
+    }
+    roots
+}
+
+fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some(UTC.into()))
+}
+
+const UTC: &str = "UTC";
+
+/// The names inside are those that the Parquet format asks for.
+fn list_of_texts() -> DataType {
+    DataType::List(Arc::new(Field::new("element", DataType::Utf8, false)))
+}
+
+fn map_of(value: DataType) -> DataType {
+    DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry(value)), false)), false)
+}
+
+fn entry(value: DataType) -> Fields {
+    let key = Field::new("key", DataType::Utf8, false);
+    Fields::from(vec![key, Field::new("value", value, false)])
+}
+
+/// The rows of some pieces, in their order.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a>(pub(super) &'a [Piece]);
+
+impl Root {
+    /// The values of all rows.
+    pub(super) fn array(&self, rows: Rows<'_>) -> Result<ArrayRef, ArrowError> {
+        match &self.source {
+            Source::Nowhere => Ok(new_null_array(self.field.data_type(), rows.count())),
+            Source::Column(column) => rows.column(*column, &self.field),
+            Source::Members(members) => {
+                let arrays: Vec<ArrayRef> =
+                    members.iter().map(|member| member.array(rows)).collect::<Result<_, _>>()?;
+                let fields = members.iter().map(|member| Arc::clone(&member.field)).collect();
+                let nulls = any_valid(&arrays, rows.count());
+                Ok(Arc::new(StructArray::try_new(fields, arrays, Some(nulls))?))
+            }
+        }
+    }
+}
+
+/// An object is there where one of its members is.
+fn any_valid(members: &[ArrayRef], rows: usize) -> NullBuffer {
+    let mut valid = vec![false; rows];
+    for member in members.iter().filter(|member| member.null_count() < rows) {
+        for (row, valid) in valid.iter_mut().enumerate() {
+            *valid |= member.is_valid(row);
+        }
+    }
+    NullBuffer::from(valid)
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn count(self) -> usize {
+        self.0.iter().map(|piece| piece.rows.len()).sum()
+    }
+
+    /// The parts of one column.
+    fn parts(self, column: usize) -> impl Iterator<Item = (&'a Column, Range<usize>)> {
+        let part = move |piece: &'a Piece| {
+            Some((piece.table.columns.get(column)?, piece.rows.clone()))
+        };
+        self.0.iter().filter_map(part)
+    }
+
+    fn column(self, column: usize, field: &Field) -> Result<ArrayRef, ArrowError> {
+        let mut gathered = Gathered::default();
+        for (part, rows) in self.parts(column) {
+            gathered.add(part, rows);
+        }
+        gathered.finish(field)
+    }
+}
+
+/// One column of all pieces, on its way into an array.
+#[derive(Default)]
+struct Gathered {
+    texts: GatheredTexts,
+    numbers: Vec<Option<f64>>,
+    dates: Vec<Option<i64>>,
+    /// Of maps: entries of each row, and their names.
+    entries: Vec<u32>,
+    names: GatheredTexts,
+    /// Of maps of lists: values of each entry. The values are the texts.
+    counts: Vec<u32>,
+    /// Of maps of numbers.
+    values: Vec<f64>,
+}
+
+impl Gathered {
+    fn add(&mut self, part: &Column, rows: Range<usize>) {
+        match part {
+            Column::Text(texts) => self.texts.add(texts, rows),
+            Column::Number(numbers) => self.numbers.extend(numbers.get(rows).unwrap_or(&[])),
+            Column::Date(dates) => self.dates.extend(dates.get(rows).unwrap_or(&[])),
+            Column::Lists(Lists { entries, names, counts, values }) => {
+                let of_entries = below(entries, &rows);
+                self.entries.extend(entries.get(rows).unwrap_or(&[]));
+                self.texts.add(values, below(counts, &of_entries));
+                self.names.add(names, of_entries.clone());
+                self.counts.extend(counts.get(of_entries).unwrap_or(&[]));
+            }
+            Column::Numbers(Numbers { entries, names, values }) => {
+                let of_entries = below(entries, &rows);
+                self.entries.extend(entries.get(rows).unwrap_or(&[]));
+                self.names.add(names, of_entries.clone());
+                self.values.extend(values.get(of_entries).unwrap_or(&[]));
+            }
+        }
+    }
+
+    fn finish(self, field: &Field) -> Result<ArrayRef, ArrowError> {
+        Ok(match field.data_type() {
+            DataType::Float64 => Arc::new(Float64Array::from(self.numbers)),
+            DataType::Timestamp(..) => {
+                Arc::new(TimestampMillisecondArray::from(self.dates).with_timezone(UTC))
+            }
+            DataType::Map(entries, _) if is_lists(entries) => {
+                let values = texts_in_lists(&self.counts, self.texts)?;
+                map(entries, &self.entries, self.names, Arc::new(values))?
+            }
+            DataType::Map(entries, _) => {
+                let values = Arc::new(Float64Array::from(self.values));
+                map(entries, &self.entries, self.names, values)?
+            }
+            _ => Arc::new(self.texts.finish()?),
+        })
+    }
+}
+
+/// The range of what lies below a range: each of `counts` is how many lie below one.
+fn below(counts: &[u32], range: &Range<usize>) -> Range<usize> {
+    let sum = |counts: Option<&[u32]>| {
+        counts.unwrap_or(&[]).iter().map(|count| widen(*count)).sum::<usize>()
+    };
+    let start = sum(counts.get(..range.start));
+    start..start + sum(counts.get(range.clone()))
+}
+
+/// Texts of all pieces.
+#[derive(Default)]
+struct GatheredTexts {
+    lengths: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl GatheredTexts {
+    fn add(&mut self, texts: &Texts, range: Range<usize>) {
+        let sum = |lengths: &[u32]| {
+            lengths.iter().filter(|l| **l != NO_TEXT).map(|l| widen(*l)).sum::<usize>()
+        };
+        let start = sum(texts.lengths.get(..range.start).unwrap_or(&[]));
+        let lengths = texts.lengths.get(range).unwrap_or(&[]);
+        let bytes = texts.bytes.get(start..start + sum(lengths)).unwrap_or(&[]);
+        self.lengths.extend_from_slice(lengths);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn finish(self) -> Result<StringArray, ArrowError> {
+        let is_null = self.lengths.contains(&NO_TEXT);
+        let nulls = is_null.then(|| self.lengths.iter().map(|l| *l != NO_TEXT).collect());
+        let lengths = self.lengths.iter().map(|l| if *l == NO_TEXT { 0 } else { *l });
+        StringArray::try_new(offsets(lengths)?, Buffer::from_vec(self.bytes), nulls)
+    }
+}
+
+/// Where each begins that follows the one before.
+fn offsets(lengths: impl Iterator<Item = u32>) -> Result<OffsetBuffer<i32>, ArrowError> {
+    let mut end = 0_i32;
+    let mut offsets = vec![end];
+    for length in lengths {
+        let next = i32::try_from(length).ok().and_then(|length| end.checked_add(length));
+        end = next.ok_or(ArrowError::OffsetOverflowError(widen(length)))?;
+        offsets.push(end);
+    }
+    Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
+}
+
+fn is_lists(entries: &Field) -> bool {
+    let DataType::Struct(fields) = entries.data_type() else { return false };
+    fields.iter().any(|field| matches!(field.data_type(), DataType::List(_)))
+}
+
+fn texts_in_lists(counts: &[u32], texts: GatheredTexts) -> Result<ListArray, ArrowError> {
+    let DataType::List(element) = list_of_texts() else { unreachable!("it is a list") };
+    ListArray::try_new(element, offsets(counts.iter().copied())?, Arc::new(texts.finish()?), None)
+}
+
+/// A record without names has no map.
+fn map(
+    field: &FieldRef,
+    entries: &[u32],
+    names: GatheredTexts,
+    values: ArrayRef,
+) -> Result<ArrayRef, ArrowError> {
+    let DataType::Struct(fields) = field.data_type() else { unreachable!("entries are structs") };
+    let pairs = StructArray::try_new(fields.clone(), vec![Arc::new(names.finish()?), values], None)?;
+    let nulls: NullBuffer = entries.iter().map(|count| *count != 0).collect();
+    let offsets = offsets(entries.iter().copied())?;
+    Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, pairs, Some(nulls), false)?))
+}
+
+#[expect(clippy::as_conversions, reason = "usize is at least 32 bits wide")]
+fn widen(number: u32) -> usize {
+    number as usize
+}
+
+/// One reject, as its Parquet file has it.
+#[derive(Clone, Debug, Default)]
+pub struct RejectRow<'a> {
+    pub source: &'a str,
+    pub record: u64,
+    pub line: u64,
+    pub offset: u64,
+    pub bytes: u64,
+}
+
+/// Rejects by columns.
+#[derive(Debug, Default)]
+pub struct Rejects {
+    source: Vec<String>,
+    places: [Vec<u64>; 4],
+    /// Problems of each reject.
+    problems: Vec<u32>,
+    /// Field, code, rule and detail of each problem; the last may be none.
+    words: [Vec<Option<String>>; 4],
+    cost: usize,
+}
+
+const PLACES: [&str; 4] = ["record", "line", "offset", "bytes"];
+const WORDS: [&str; 4] = ["field", "code", "rule", "detail"];
+
+impl Rejects {
+    /// Adds a reject with the field, code, rule and detail of each problem.
+    pub fn push<'a>(
+        &mut self,
+        row: &RejectRow<'_>,
+        problems: impl Iterator<Item = [&'a str; 4]>,
+    ) {
+        self.source.push(row.source.to_owned());
+        let places = [row.record, row.line, row.offset, row.bytes];
+        for (column, place) in self.places.iter_mut().zip(places) {
+            column.push(place);
+        }
+        let mut count = 0;
+        for words in problems {
+            count += 1;
+            for (column, word) in self.words.iter_mut().zip(words) {
+                self.cost += size_of::<Option<String>>() + word.len();
+                column.push((!word.is_empty()).then(|| word.to_owned()));
+            }
+        }
+        self.problems.push(count);
+        self.cost += row.source.len() + 80;
+    }
+
+    pub fn rows(&self) -> usize {
+        self.source.len()
+    }
+
+    /// About how much memory they take, in bytes.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    pub(super) fn fields() -> Fields {
+        let source = Field::new("source", DataType::Utf8, false);
+        let places = PLACES.map(|name| Field::new(name, DataType::UInt64, false));
+        let problems = Field::new("problems", DataType::List(Arc::new(problem())), false);
+        [source].into_iter().chain(places).chain([problems]).collect()
+    }
+
+    /// The columns, in the order of the fields.
+    pub(super) fn arrays(self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let source: ArrayRef = Arc::new(StringArray::from(self.source));
+        let places = self.places.map(|column| Arc::new(UInt64Array::from(column)) as ArrayRef);
+        let words = self.words.map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
+        let DataType::Struct(fields) = problem().data_type().clone() else {
+            unreachable!("a problem is a struct")
+        };
+        let problems = ListArray::try_new(
+            Arc::new(problem()),
+            offsets(self.problems.into_iter())?,
+            Arc::new(StructArray::try_new(fields, words.into(), None)?),
+            None,
+        )?;
+        Ok([source].into_iter().chain(places).chain([Arc::new(problems) as ArrayRef]).collect())
+    }
+}
+
+fn problem() -> Field {
+    let words = WORDS.map(|name| Field::new(name, DataType::Utf8, true));
+    Field::new("element", DataType::Struct(words.into_iter().collect()), false)
+}

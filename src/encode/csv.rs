@@ -1,0 +1,347 @@
+//! One row becomes one line of CSV: RFC 4180 with the fewest quotes, LF, and a header in each part.
+//!
+//! What CSV can't hold is either refused (a tab or a line break, a field or a repeat without a
+//! column) or written as an empty cell and counted (`""` and `[]`). What is written and read again
+//! is the same record but for those.
+
+use std::collections::HashMap;
+
+use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text};
+use crate::schema::{NodeIx, Schema, Shape};
+
+/// A column as a definition or the headers of the input name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvColumn {
+    /// A field's path, or a map's path, `.`, and a name: `Attributes.Plan`.
+    pub name: String,
+    /// How many columns bear the name, at least 1; over 1 only for names of lists.
+    pub repeat: usize,
+}
+
+/// Writes records as lines of CSV.
+#[derive(Debug)]
+pub struct CsvEncoder {
+    header: Vec<u8>,
+    /// Of each cell of a line, whether it is a value of an attribute.
+    cells: Vec<bool>,
+    /// Fields with their cells.
+    fields: Vec<(NodeIx, usize)>,
+    /// Fields that the policy writes and that have no column.
+    without_column: Vec<NodeIx>,
+    /// By map and name.
+    names: HashMap<(usize, String), Cells>,
+    rules: CsvRules,
+    /// Whether an attribute that a spreadsheet would take for a formula gets a `'` in front.
+    quotes_formulas: bool,
+    /// Code points of an attribute's value.
+    value_length: usize,
+}
+
+/// The cells of one name of a map, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    first: usize,
+    count: usize,
+}
+
+/// Where the values of a name go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameCells {
+    /// The policy drops them.
+    Dropped,
+    /// There is no column for them.
+    Missing,
+    At(Cells),
+}
+
+/// How names of maps find their cells.
+pub trait CellsOfNames {
+    fn cells(&self, name: NameId) -> NameCells;
+}
+
+/// The numbers of the rules that problems point to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CsvRules {
+    pub line_break: u16,
+    pub column: u16,
+    pub value_length: u16,
+}
+
+/// What was counted while lines were written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CsvCounts {
+    /// `""` and `[]`, which became empty cells.
+    pub emptied: u64,
+    /// Texts that a spreadsheet would take for a formula.
+    pub formula: u64,
+}
+
+impl CsvCounts {
+    pub fn add(&mut self, other: CsvCounts) {
+        self.emptied += other.emptied;
+        self.formula += other.formula;
+    }
+}
+
+impl CsvEncoder {
+    /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
+    /// Columns that lead nowhere stay empty.
+    pub fn new(
+        schema: &Schema,
+        written: &[bool],
+        columns: &[CsvColumn],
+        quotes_formulas: bool,
+        rules: CsvRules,
+    ) -> CsvEncoder {
+        let mut encoder = CsvEncoder {
+            header: Vec::new(),
+            cells: Vec::new(),
+            fields: Vec::new(),
+            without_column: Vec::new(),
+            names: HashMap::new(),
+            rules,
+            quotes_formulas,
+            value_length: schema.target.limits.value_length,
+        };
+        for column in columns {
+            encoder.add(schema, column);
+        }
+        encoder.header.pop();
+        encoder.header.push(b'\n');
+        let has_column = |node: NodeIx| encoder.fields.iter().any(|(field, _)| *field == node);
+        let nodes = schema.nodes.iter().enumerate().zip(written);
+        let left = nodes.filter(|((node, description), is_written)| {
+            matches!(description.shape, Shape::Text | Shape::Number)
+                && **is_written
+                && !has_column(*node)
+        });
+        encoder.without_column = left.map(|((node, _), _)| node).collect();
+        encoder
+    }
+
+    fn add(&mut self, schema: &Schema, column: &CsvColumn) {
+        let first = self.cells.len();
+        let mut is_attribute = false;
+        if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
+            is_attribute = shape == Shape::Lists;
+            self.names
+                .insert((map, name.to_owned()), Cells { first, count: column.repeat });
+        } else if let Some(node) = schema.node(&column.name) {
+            self.fields.push((node, first));
+        }
+        for _ in 0..column.repeat {
+            push_cell(column.name.as_bytes(), &mut self.header);
+            self.header.push(b',');
+            self.cells.push(is_attribute);
+        }
+    }
+
+    /// The first line of each part, with its line end.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// Where the values of a name of a map go that the policy writes.
+    pub fn cells_of(&self, map: usize, name: &str) -> NameCells {
+        let known = self.names.get(&(map, name.to_owned()));
+        known.map_or(NameCells::Missing, |cells| NameCells::At(*cells))
+    }
+
+    /// Judges the live rows of a batch as they would be written.
+    pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: &impl CellsOfNames) {
+        let mut problems = std::mem::take(&mut batch.problems);
+        let text = Text { chunk, arena: &batch.arena };
+        for row in batch.live_rows() {
+            let mut add = |field, code, rule, detail| {
+                let row = u32::try_from(row).expect("a batch has few rows");
+                problems.push((row, Problem { field, code, rule, detail }));
+            };
+            self.judge_fields(batch.row_slots(row), text, &mut add);
+            for map in 0..batch.maps_width {
+                for entry in batch.map_entries(row, map) {
+                    if !entry.is_removed() {
+                        self.judge_entry(*entry, batch, text, names, &mut add);
+                    }
+                }
+            }
+        }
+        batch.problems = problems;
+    }
+
+    fn judge_fields(
+        &self,
+        slots: &[Slot],
+        text: Text<'_>,
+        add: &mut impl FnMut(Field, Code, u16, Detail),
+    ) {
+        let slot = |node: NodeIx| slots.get(node).copied().unwrap_or(Slot::ABSENT);
+        let field = |node| Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
+        for node in self.without_column.iter().filter(|node| !slot(**node).is_absent()) {
+            add(field(*node), Code::Column, self.rules.column, Detail::None);
+        }
+        for (node, _) in &self.fields {
+            if has_line_break(text.of(slot(*node))) {
+                add(field(*node), Code::LineBreak, self.rules.line_break, Detail::None);
+            }
+        }
+    }
+
+    fn judge_entry(
+        &self,
+        entry: Entry,
+        batch: &Batch,
+        text: Text<'_>,
+        names: &impl CellsOfNames,
+        add: &mut impl FnMut(Field, Code, u16, Detail),
+    ) {
+        let values = batch.entry_values(entry);
+        let field = Field::Named(entry.name);
+        match names.cells(entry.name) {
+            NameCells::Dropped => return,
+            NameCells::At(cells) if values.len() <= cells.count => {}
+            NameCells::At(_) | NameCells::Missing => {
+                add(field, Code::Column, self.rules.column, Detail::None);
+            }
+        }
+        if values.iter().any(|value| has_line_break(text.of(*value))) {
+            add(field, Code::LineBreak, self.rules.line_break, Detail::None);
+        }
+        // The `'` in front of a formula is one character more than the target's limits were held to.
+        let is_too_long = |value: &Slot| {
+            let bytes = text.of(*value);
+            is_formula(*value, bytes) && code_points(bytes) == self.value_length
+        };
+        if self.quotes_formulas && entry.is_list && values.iter().any(is_too_long) {
+            add(field, Code::ValueLength, self.rules.value_length, Detail::TooLong);
+        }
+    }
+
+    /// Appends a row that was judged to be fine as one line. `cells` is memory to be used again.
+    pub fn encode(
+        &self,
+        batch: &Batch,
+        row: usize,
+        text: Text<'_>,
+        names: &impl CellsOfNames,
+        cells: &mut Vec<Slot>,
+        out: &mut Vec<u8>,
+    ) -> CsvCounts {
+        let mut counts = CsvCounts::default();
+        cells.clear();
+        cells.resize(self.cells.len(), Slot::ABSENT);
+        let slots = batch.row_slots(row);
+        for (node, cell) in &self.fields {
+            if let (Some(place), Some(slot)) = (cells.get_mut(*cell), slots.get(*node)) {
+                *place = *slot;
+            }
+        }
+        for map in 0..batch.maps_width {
+            for entry in batch.map_entries(row, map) {
+                let NameCells::At(at) = names.cells(entry.name) else { continue };
+                let values = batch.entry_values(*entry);
+                counts.emptied += u64::from(entry.is_list && values.is_empty());
+                for (place, value) in cells.iter_mut().skip(at.first).take(at.count).zip(values) {
+                    *place = *value;
+                }
+            }
+        }
+        for (slot, is_attribute) in cells.iter().zip(&self.cells) {
+            if !slot.is_absent() {
+                self.push(*slot, *is_attribute, text, &mut counts, out);
+            }
+            out.push(b',');
+        }
+        out.pop();
+        out.push(b'\n');
+        counts
+    }
+
+    fn push(
+        &self,
+        slot: Slot,
+        is_attribute: bool,
+        text: Text<'_>,
+        counts: &mut CsvCounts,
+        out: &mut Vec<u8>,
+    ) {
+        let bytes = text.of(slot);
+        counts.emptied += u64::from(bytes.is_empty());
+        if !is_formula(slot, bytes) {
+            return push_cell(bytes, out);
+        }
+        counts.formula += 1;
+        if self.quotes_formulas && is_attribute {
+            let mut quoted = Vec::with_capacity(bytes.len() + 1);
+            quoted.push(b'\'');
+            quoted.extend_from_slice(bytes);
+            return push_cell(&quoted, out);
+        }
+        push_cell(bytes, out);
+    }
+}
+
+/// What a spreadsheet takes for a formula. A number is none, whatever it begins with.
+fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
+    slot.is_text() && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'))
+}
+
+fn has_line_break(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+fn code_points(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
+}
+
+/// Appends a cell, in quotes where it needs them: blank text too, since a line with nothing else
+/// would be a blank one.
+fn push_cell(bytes: &[u8], out: &mut Vec<u8>) {
+    let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    let is_blank = || !bytes.is_empty() && bytes.iter().all(|byte| *byte == b' ');
+    if !bytes.iter().any(is_special) && !is_blank() {
+        return out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+    for part in bytes.split_inclusive(|byte| *byte == b'"') {
+        out.extend_from_slice(part);
+        if part.ends_with(b"\"") {
+            out.push(b'"');
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, cell: &str) {
+        let mut out = Vec::new();
+        push_cell(text.as_bytes(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), cell);
+    }
+
+    #[test]
+    fn only_what_needs_quotes_has_them() {
+        check("", "");
+        check("Köln", "Köln");
+        check("a;b", "a;b");
+        check(" a ", " a ");
+        check(" ", "\" \"");
+        check("a,b", "\"a,b\"");
+        check("\"a\"", "\"\"\"a\"\"\"");
+        check("a\nb", "\"a\nb\"");
+    }
+
+    #[test]
+    fn a_formula_is_text_that_begins_like_one() {
+        for start in ["=", "+", "-", "@"] {
+            let text = format!("{start}1");
+            assert!(is_formula(Slot::text(0, 2, true), text.as_bytes()), "{text}");
+        }
+        assert!(!is_formula(Slot::number(0, 2), b"-1"));
+        assert!(!is_formula(Slot::text(0, 0, true), b""));
+        assert!(!is_formula(Slot::text(0, 2, true), b"a="));
+    }
+}

@@ -1,0 +1,294 @@
+//! Row groups of Parquet: gathered by the records' own sizes, encoded column by column on every
+//! core, and put one after the other into files.
+//!
+//! The same rows give the same bytes: each column of a row group is handed over in one piece, so
+//! that pages depend on the rows alone, and what is compressed is compressed by one thread.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use arrow_array::ArrayRef;
+use arrow_schema::{ArrowError, FieldRef, SchemaRef};
+use parquet::{
+    arrow::{
+        ArrowSchemaConverter,
+        arrow_writer::{
+            ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+        },
+    },
+    basic::{Compression, ZstdLevel},
+    errors::ParquetError as Fault,
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
+        writer::SerializedFileWriter,
+    },
+    schema::types::{ColumnPath, SchemaDescriptor, TypePtr},
+};
+use rayon::prelude::*;
+
+use super::arrow::{Rejects, Root, Rows, roots};
+use super::table::{Piece, TableEncoder};
+use crate::schema::{Class, Schema};
+
+/// The most records of a row group.
+pub const ROW_GROUP_ROWS: usize = 65_536;
+/// The most bytes of a row group's records in compact JSON, but for a record that has more alone.
+pub const ROW_GROUP_BYTES: u64 = 32 << 20;
+/// The least cap of a part: under it, a part would hold little but its own footer.
+pub const PARQUET_PART_MIN: u64 = 1_000_000;
+/// A row group is never larger than so many times the compact JSON of its records: at worst a
+/// number of one digit becomes a double, and each text has a length of four bytes.
+const GROWTH: u64 = 4;
+/// The footer's bytes for one column of one row group, at most: its statistics are cut.
+const COLUMN_FOOTER: u64 = 512;
+const STATISTICS_BYTES: usize = 32;
+
+/// Why Parquet could not be written: never for a value.
+#[derive(Debug, thiserror::Error)]
+pub enum ParquetError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the columns could not be laid out")]
+    Arrow(#[from] ArrowError),
+    #[error("Parquet could not be encoded")]
+    Parquet(#[source] Fault),
+    #[error("a row group is over the cap of a part, {cap} bytes")]
+    TooLarge { cap: u64 },
+}
+
+impl From<Fault> for ParquetError {
+    /// What the file below failed with is that failure.
+    fn from(fault: Fault) -> ParquetError {
+        match fault {
+            Fault::External(source) => match source.downcast::<io::Error>() {
+                Ok(error) => ParquetError::Io(*error),
+                Err(source) => ParquetError::Parquet(Fault::External(source)),
+            },
+            fault => ParquetError::Parquet(fault),
+        }
+    }
+}
+
+/// What is the same for all files of one output.
+pub struct ParquetFormat {
+    roots: Vec<Root>,
+    root_schema: TypePtr,
+    properties: WriterPropertiesPtr,
+    factory: ArrowRowGroupWriterFactory,
+    /// The bytes of a footer without row groups, at most.
+    footer: u64,
+}
+
+/// Columns that are encoded, of some rows.
+pub struct RowGroup {
+    columns: Vec<ArrowColumnChunk>,
+    pub rows: u64,
+}
+
+/// A file that row groups are put into.
+pub struct ParquetFile<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+    /// What the footer takes beside what is written, at most.
+    footer: u64,
+}
+
+impl ParquetFormat {
+    /// The files of records. `is_distinct` tells of a path whether its values differ from record
+    /// to record: such a column gets no dictionary. `metadata` goes into each file's footer.
+    pub fn of_records(
+        schema: &Schema,
+        encoder: &TableEncoder,
+        is_distinct: impl Fn(&str) -> bool,
+        metadata: Vec<(String, String)>,
+    ) -> Result<ParquetFormat, ParquetError> {
+        let distinct = schema.nodes.iter().filter(|node| {
+            node.class == Class::Identifier || is_distinct(&node.path)
+        });
+        let paths = distinct.map(|node| node.path.clone()).collect::<Vec<_>>();
+        ParquetFormat::new(roots(schema, encoder), &paths, metadata)
+    }
+
+    fn new(
+        roots: Vec<Root>,
+        distinct: &[String],
+        metadata: Vec<(String, String)>,
+    ) -> Result<ParquetFormat, ParquetError> {
+        let fields: Vec<FieldRef> = roots.iter().map(|root| Arc::clone(&root.field)).collect();
+        let file = template(fields, distinct, metadata)?;
+        Ok(ParquetFormat { roots, ..file })
+    }
+
+    /// The file of rejects.
+    pub fn of_rejects(metadata: Vec<(String, String)>) -> Result<ParquetFormat, ParquetError> {
+        template(Rejects::fields().iter().cloned().collect(), &[], metadata)
+    }
+
+    /// The most bytes of records in compact JSON that a row group takes where a part takes
+    /// `part_max` bytes.
+    pub fn row_group_bytes(&self, part_max: u64) -> u64 {
+        let room = part_max.saturating_sub(self.footer + self.column_footers());
+        (room / GROWTH).min(ROW_GROUP_BYTES)
+    }
+
+    fn column_footers(&self) -> u64 {
+        let leaves = SchemaDescriptor::new(Arc::clone(&self.root_schema)).num_columns();
+        COLUMN_FOOTER * u64::try_from(leaves).unwrap_or(u64::MAX)
+    }
+
+    /// Encodes the rows of some pieces, on all threads of the pool that this is called in.
+    pub fn encode(&self, pieces: &[Piece]) -> Result<RowGroup, ParquetError> {
+        let rows = Rows(pieces);
+        let arrays = self.roots.par_iter().map(|root| Ok((&root.field, root.array(rows)?)));
+        let arrays = arrays.collect::<Result<Vec<_>, ParquetError>>()?;
+        self.encode_arrays(arrays, rows.count())
+    }
+
+    /// Encodes rejects.
+    pub fn encode_rejects(&self, rejects: Rejects) -> Result<RowGroup, ParquetError> {
+        let rows = rejects.rows();
+        let fields = Rejects::fields();
+        let arrays = fields.iter().zip(rejects.arrays()?).collect();
+        self.encode_arrays(arrays, rows)
+    }
+
+    fn encode_arrays(
+        &self,
+        arrays: Vec<(&FieldRef, ArrayRef)>,
+        rows: usize,
+    ) -> Result<RowGroup, ParquetError> {
+        let leaves: Vec<_> = arrays
+            .into_par_iter()
+            .map(|(field, array)| compute_leaves(field, &array))
+            .collect::<Result<Vec<_>, Fault>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let writers: Vec<ArrowColumnWriter> = self.factory.create_column_writers(0)?;
+        let columns = writers
+            .into_par_iter()
+            .zip(leaves)
+            .with_max_len(1)
+            .map(|(mut writer, leaf)| {
+                writer.write(&leaf)?;
+                writer.close()
+            })
+            .collect::<Result<Vec<_>, Fault>>()?;
+        let rows = u64::try_from(rows).expect("fewer than 2^64");
+        Ok(RowGroup { columns, rows })
+    }
+
+    /// Begins a file.
+    pub fn begin<W: Write + Send>(&self, sink: W) -> Result<ParquetFile<W>, ParquetError> {
+        let (schema, properties) = (Arc::clone(&self.root_schema), Arc::clone(&self.properties));
+        let writer = SerializedFileWriter::new(sink, schema, properties)?;
+        Ok(ParquetFile { writer, footer: self.footer })
+    }
+}
+
+/// A format without roots.
+fn template(
+    fields: Vec<FieldRef>,
+    distinct: &[String],
+    metadata: Vec<(String, String)>,
+) -> Result<ParquetFormat, ParquetError> {
+    let schema: SchemaRef = Arc::new(arrow_schema::Schema::new(fields));
+    let converted = ArrowSchemaConverter::new().convert(&schema)?;
+    let root_schema = converted.root_schema_ptr();
+    let told: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 32).sum();
+    // A column's name and type, and those of the objects around it.
+    let footer = told + 1024 + converted.num_columns() * 256;
+    let properties = Arc::new(properties(&converted, distinct, metadata));
+    let file = SerializedFileWriter::new(
+        io::sink(),
+        Arc::clone(&root_schema),
+        Arc::clone(&properties),
+    )?;
+    let factory = ArrowRowGroupWriterFactory::new(&file, schema);
+    let footer = u64::try_from(footer).unwrap_or(u64::MAX);
+    Ok(ParquetFormat { roots: Vec::new(), root_schema, properties, factory, footer })
+}
+
+fn properties(
+    schema: &SchemaDescriptor,
+    distinct: &[String],
+    metadata: Vec<(String, String)>,
+) -> WriterProperties {
+    let metadata = metadata.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("segprep ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_truncate_length(Some(STATISTICS_BYTES))
+        .set_offset_index_disabled(true)
+        .set_key_value_metadata(Some(metadata));
+    for column in schema.columns() {
+        let path = column.path();
+        if distinct.contains(&path.string()) {
+            let path: ColumnPath = path.clone();
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
+    }
+    properties.build()
+}
+
+impl RowGroup {
+    /// The bytes of its pages.
+    fn bytes(&self) -> u64 {
+        self.columns.iter().map(|column| column.close().bytes_written).sum()
+    }
+
+    /// What it adds to a file at most, its share of the footer included.
+    fn cost(&self) -> u64 {
+        let columns = u64::try_from(self.columns.len()).unwrap_or(u64::MAX);
+        self.bytes() + columns * COLUMN_FOOTER
+    }
+}
+
+impl<W: Write + Send> ParquetFile<W> {
+    /// Whether the file would stay within `most` bytes with this row group.
+    pub fn takes(&self, group: &RowGroup, most: u64) -> bool {
+        self.written() + self.footer + group.cost() <= most
+    }
+
+    fn written(&self) -> u64 {
+        u64::try_from(self.writer.bytes_written()).unwrap_or(u64::MAX)
+    }
+
+    pub fn append(&mut self, group: RowGroup) -> Result<(), ParquetError> {
+        self.footer += group.cost() - group.bytes();
+        let mut writer = self.writer.next_row_group()?;
+        for column in group.columns {
+            column.append_to_row_group(&mut writer)?;
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    /// Writes the footer; gives what the file was written to.
+    pub fn finish(self) -> Result<W, ParquetError> {
+        Ok(self.writer.into_inner()?)
+    }
+}
+
+impl std::fmt::Debug for ParquetFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ParquetFormat({} columns)", self.roots.len())
+    }
+}
+
+impl std::fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RowGroup({} rows)", self.rows)
+    }
+}
+
+impl<W: Write + Send> std::fmt::Debug for ParquetFile<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ParquetFile")
+    }
+}

@@ -1,0 +1,104 @@
+//! The columns of CSV outputs that name none: the union of the inputs' headers after the policy,
+//! in order of first appearance, each as often as any header has it.
+//!
+//! Only headers are read for it, before anything else.
+
+use std::collections::HashMap;
+
+use super::cancel::Cancel;
+use super::error::{ErrorKind, RunError};
+use super::limits::Limits;
+use super::source::{Source, Spare};
+use crate::decode::Lead;
+use crate::encode::CsvColumn;
+use crate::pipeline::{OutputFormat, OutputPlan, Plan, Stages};
+use crate::store::Listed;
+use crate::transform::Op;
+
+/// Gives outputs of CSV the columns that they are to have, where the definition names none.
+pub(super) fn give_columns(
+    plan: &Plan,
+    stages: &mut Stages,
+    limits: Limits,
+    cancel: &Cancel,
+    listed: &[Listed],
+) -> Result<(), RunError> {
+    let is_open =
+        |output: &OutputPlan| output.format == OutputFormat::PinpointCsv && output.columns.is_none();
+    if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
+        let spare = Spare::default();
+        let mut inputs = Source::new(plan, stages, limits, cancel, listed, &spare);
+        let mut union = Union::default();
+        for input in listed {
+            match inputs.next_columns()? {
+                Some(Some(columns)) => union.add(plan, &columns.leads()),
+                Some(None) => return Err(no_header(output, &input.name)),
+                None => break,
+            }
+        }
+        stages.set_columns(plan, &union.columns);
+    }
+    check_headers(plan, stages)
+}
+
+/// The columns found so far.
+#[derive(Default)]
+struct Union {
+    columns: Vec<CsvColumn>,
+    places: HashMap<String, usize>,
+}
+
+impl Union {
+    fn add(&mut self, plan: &Plan, leads: &[(Lead<'_>, usize)]) {
+        for (lead, repeat) in leads {
+            let Some(name) = written_name(plan, *lead) else { continue };
+            let place = *self.places.entry(name.clone()).or_insert(self.columns.len());
+            match self.columns.get_mut(place) {
+                Some(column) => column.repeat = column.repeat.max(*repeat),
+                None => self.columns.push(CsvColumn { name, repeat: *repeat }),
+            }
+        }
+    }
+}
+
+/// The name of a column that the policy writes, and that a line of a header can hold.
+fn written_name(plan: &Plan, lead: Lead<'_>) -> Option<String> {
+    let path = |node: usize| plan.schema.nodes.get(node).map(|node| node.path.as_str());
+    match lead {
+        Lead::Field(node) if matches!(plan.op_of(node), Op::Drop) => None,
+        Lead::Field(node) => path(node).map(str::to_owned),
+        Lead::Name { map, name } => {
+            let is_dropped = matches!(*plan.op_of_name(map, name).1, Op::Drop);
+            let is_line = !name.contains(['\t', '\n', '\r']);
+            let path = path(*plan.schema.maps.get(map)?)?;
+            (!is_dropped && is_line).then(|| format!("{path}.{name}"))
+        }
+    }
+}
+
+fn no_header(output: &OutputPlan, input: &str) -> RunError {
+    let message = format!(
+        "`{}` is JSON, and the CSV output `{}` names no columns",
+        super::shown_path(input),
+        super::shown_path(&output.to.to_string_lossy()),
+    );
+    RunError::new(ErrorKind::Definition, message)
+        .hint("name them: `columns = [\"Address\", …]` under this `[[output]]`")
+}
+
+/// A header has to leave room for records.
+fn check_headers(plan: &Plan, stages: &Stages) -> Result<(), RunError> {
+    for (number, output) in plan.outputs.iter().enumerate() {
+        let header = stages.header(plan, number).map_or(0, <[u8]>::len);
+        if u64::try_from(header).is_ok_and(|header| output.max_bytes <= header) {
+            let message = format!(
+                "the header of `{}` has {header} bytes, and no part may have more than {}",
+                super::shown_path(&output.to.to_string_lossy()),
+                output.max_bytes,
+            );
+            return Err(RunError::new(ErrorKind::Definition, message)
+                .hint("raise `max_bytes`, or name fewer columns"));
+        }
+    }
+    Ok(())
+}
