@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use segprep::pipeline::{Explanation, FieldLine, JoinGroup};
-use segprep::run::Checked;
+use segprep::run::{Checked, CheckedOutput};
 use segprep::schema::Class;
 use serde::Serialize;
 
@@ -15,13 +15,20 @@ pub(crate) struct Explained<'a> {
     name: &'a str,
     purpose: &'a str,
     inputs: &'a [PathBuf],
-    outputs: &'a [PathBuf],
+    outputs: Vec<Output<'a>>,
     account: &'a Path,
     keys: Vec<Key<'a>>,
     fields: Vec<Field<'a>>,
     joins: Vec<Join<'a>>,
     memory_bytes: usize,
     warnings: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    to: &'a Path,
+    format: &'a str,
+    notes: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +71,11 @@ impl<'a> Explained<'a> {
             name: &checked.name,
             purpose: checked.purpose,
             inputs: &checked.inputs,
-            outputs: &checked.outputs,
+            outputs: checked
+                .outputs
+                .iter()
+                .map(|CheckedOutput { to, format, notes }| Output { to, format, notes })
+                .collect(),
             account: &checked.account,
             keys: keys.collect(),
             fields: fields.collect(),
@@ -95,7 +106,8 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
         checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))),
     );
     sheet.section("from", paths(&checked.inputs));
-    sheet.section("to", paths(checked.outputs.iter().chain([&checked.account])));
+    let account = format!("{}  account", shown(checked.account.display()));
+    sheet.section("to", checked.outputs.iter().map(output).chain([account]));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
     sheet.styled_section(CAREFUL, "warning", checked.warnings.iter().map(shown));
     sheet.gap();
@@ -105,6 +117,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
 
 fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
     paths.into_iter().map(|path| shown(path.display())).collect()
+}
+
+fn output(output: &CheckedOutput) -> String {
+    let CheckedOutput { to, format, notes } = output;
+    format!("{}  {format}: {}", shown(to.display()), notes.join(", "))
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -198,10 +215,14 @@ mod tests {
             purpose: "messaging",
             explanation: Explanation { fields, joins: vec![join] },
             warnings: vec!["tokens protect nobody".to_owned()],
-            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 },
+            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, parquet: 0 },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
             inputs: vec!["in/".into()],
-            outputs: vec!["out/".into()],
+            outputs: vec![CheckedOutput {
+                to: "out/".into(),
+                format: "pinpoint-json",
+                notes: vec!["parts of at most 5 bytes".to_owned()],
+            }],
             account: "account/".into(),
         }
     }
@@ -220,8 +241,8 @@ sound `newsletter` for messaging
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
   from       in/
-  to         out/
-             account/
+  to         out/  pinpoint-json: parts of at most 5 bytes
+             account/  account
   memory     at most 127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
              columns) + 2 threads × 25 MiB + 24 MiB base
   warning    tokens protect nobody

@@ -26,6 +26,8 @@ pub(crate) fn output() -> OutputNote {
         format: "pinpoint-json".to_owned(),
         target: "pinpoint".to_owned(),
         import_ready: true,
+        emptied: None,
+        formula: None,
         files: vec![part(0, 999_999_412, 903_110), part(1, 327_000_000, 295_760)],
     }
 }

@@ -191,6 +191,11 @@ impl Texts {
         }
     }
 
+    fn shrink(&mut self) {
+        self.lengths.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+    }
+
     fn cost(&self) -> usize {
         self.lengths.len() * size_of::<u32>() + self.bytes.len()
     }
@@ -231,6 +236,29 @@ impl Table {
     /// The bytes of each record in compact JSON.
     pub fn sizes(&self) -> &[u32] {
         &self.sizes
+    }
+
+    /// Gives back the memory that growing took too much: tables wait until a row group is full.
+    pub fn shrink(&mut self) {
+        self.sizes.shrink_to_fit();
+        for column in &mut self.columns {
+            match column {
+                Column::Text(texts) => texts.shrink(),
+                Column::Number(numbers) => numbers.shrink_to_fit(),
+                Column::Date(dates) => dates.shrink_to_fit(),
+                Column::Lists(Lists { entries, names, counts, values }) => {
+                    entries.shrink_to_fit();
+                    names.shrink();
+                    counts.shrink_to_fit();
+                    values.shrink();
+                }
+                Column::Numbers(Numbers { entries, names, values }) => {
+                    entries.shrink_to_fit();
+                    names.shrink();
+                    values.shrink_to_fit();
+                }
+            }
+        }
     }
 
     /// About how much memory the table takes, in bytes.

@@ -46,6 +46,8 @@ pub struct Block {
     pub csv_counts: Vec<CsvCounts>,
     /// The written records by columns, where an output is Parquet.
     pub table: Option<Arc<Table>>,
+    /// About how much memory that takes; told when a batch is added.
+    pub(super) table_bytes: usize,
     pub(super) written: u64,
     pub rejects: Vec<Reject>,
     pub read: u64,
@@ -115,9 +117,8 @@ impl Block {
     /// About how much memory the block takes, in bytes.
     pub fn cost(&self) -> usize {
         let lines: usize = self.csv.iter().map(Lines::cost).sum();
-        let table = self.table.as_ref().map_or(0, |table| table.cost());
         let others = self.reject_bytes + self.unknown.len() * NAME_COST;
-        self.json.cost() + lines + table + others
+        self.json.cost() + lines + self.table_bytes + others
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {

@@ -96,6 +96,9 @@ pub fn process(
     lines.count_to(chunk, at);
     block.lines = lines.lines;
     block.add_slots_to_rules(&plan.node_rules);
+    if let Some(table) = block.table.as_mut().and_then(Arc::get_mut) {
+        table.shrink();
+    }
     at
 }
 
@@ -268,6 +271,7 @@ impl Finish<'_> {
         let table = Arc::get_mut(table).expect("a block that is being filled has its table alone");
         encoder.append(batch, to_table, text, book, &decoder.names, table);
         to_table.clear();
+        block.table_bytes = table.cost();
     }
 
     /// The problems of a record in words, those of names up to [`NAMES_TOLD_MAX`].

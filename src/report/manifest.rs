@@ -77,6 +77,12 @@ pub struct OutputNote {
     pub format: String,
     pub target: String,
     pub import_ready: bool,
+    /// Of CSV: `""` and `[]` that became empty cells, since CSV can't hold them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub emptied: Option<u64>,
+    /// Of CSV: texts that a spreadsheet would take for a formula.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub formula: Option<u64>,
     pub files: Vec<PartNote>,
 }
 

@@ -9,6 +9,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
+use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
 
 /// Bytes of input in a chunk, where the definition does not say otherwise.
@@ -27,6 +28,13 @@ const COLUMNS_BYTES: usize = 4 << 20;
 /// one character under `hmac`, which becomes a slot, an entry, a token, and the name's places in
 /// all that is kept by name.
 const BATCH_GROWTH: usize = 25;
+/// The row groups of one output of Parquet as a multiple of their records' compact JSON: one that
+/// gathers, and one that is encoded, whose columns exist as they were laid out, as arrays and as
+/// pages. A table takes at most 2.2 times the JSON (`"a":[""],` has 9 bytes, and becomes a name, a
+/// count and a value, each with a length of 4), an array as much, and pages less.
+const ROW_GROUP_GROWTH: usize = 8;
+/// A block's table while it is filled: its columns grow by doubling.
+const TABLE_BYTES: usize = BLOCK_BYTES;
 /// The program itself, its tables, write buffers and the threads' stacks as far as they are used.
 const BASE_BYTES: usize = 24 << 20;
 
@@ -36,6 +44,8 @@ pub struct Limits {
     pub threads: usize,
     pub chunk_bytes: usize,
     pub max_record: usize,
+    /// Outputs of Parquet.
+    pub parquet: usize,
 }
 
 impl Limits {
@@ -54,7 +64,14 @@ impl Limits {
     /// The largest block: one that is almost full takes one record more, which is written until it
     /// is known to be too long.
     pub fn block_max(&self) -> usize {
-        BLOCK_BYTES + self.max_record + TOLD_BYTES
+        let table = if 0 < self.parquet { TABLE_BYTES } else { 0 };
+        BLOCK_BYTES + self.max_record + TOLD_BYTES + table
+    }
+
+    /// The largest memory of one output of Parquet.
+    pub fn row_groups_max(&self) -> usize {
+        let bytes = usize::try_from(ROW_GROUP_BYTES).expect("it is a few MiB");
+        ROW_GROUP_GROWTH * bytes.max(self.max_record)
     }
 
     /// The largest memory of one thread's batch.
@@ -67,15 +84,20 @@ impl Limits {
         let in_flight = self.in_flight().get();
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
             + self.threads * self.worker_max()
+            + self.parquet * self.row_groups_max()
             + BASE_BYTES
     }
 }
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row_groups = match self.parquet {
+            0 => String::new(),
+            outputs => format!(" + {outputs} Parquet × {}", Mib(self.row_groups_max())),
+        };
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {} + {} base",
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {}{} + {} base",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -83,6 +105,7 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             Mib(self.worker_max()),
+            row_groups,
             Mib(BASE_BYTES),
         )
     }
@@ -103,11 +126,17 @@ mod tests {
 
     #[test]
     fn the_sum_is_shown_with_its_parts() {
-        let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 };
+        let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, parquet: 0 };
         assert_eq!(
             limits.to_string(),
             "127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
              + 24 MiB base"
+        );
+        let limits = Limits { parquet: 1, ..limits };
+        assert_eq!(
+            limits.to_string(),
+            "403 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
+             + 1 Parquet × 256 MiB + 24 MiB base"
         );
     }
 }

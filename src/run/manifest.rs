@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::assemble::Assembler;
 use super::prepare::Prepared;
-use crate::pipeline::{AccountPlan, OutputPlan, Plan, Purpose};
+use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose};
 use crate::report::{
-    Digests, FieldCount, InputCounts, Manifest, OutputNote, PartNote, RecordCounts, RejectCounts,
-    Status, Tally, Timing,
+    Digests, FieldCount, InputCounts, Manifest, OutputNote, RecordCounts, RejectCounts, Status,
+    Tally, Timing,
 };
 use crate::store::Listing;
 
@@ -92,21 +92,26 @@ fn purpose(plan: &Plan) -> &'static str {
 
 /// An over-budget run has no parts.
 fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
-    let parts = assembled.outputs.iter().map(|output| match status {
-        Status::Published => output.parts().to_vec(),
-        Status::OverBudget => Vec::new(),
-    });
-    plan.outputs.iter().zip(parts).map(|(output, files)| note(plan, output, files)).collect()
-}
-
-fn note(plan: &Plan, output: &OutputPlan, files: Vec<PartNote>) -> OutputNote {
-    OutputNote {
-        to: super::path_text(&output.to),
-        format: output.format.name().to_owned(),
-        target: plan.schema.target.name.clone(),
-        import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
-        files,
+    let mut csv = assembled.csv.iter().copied();
+    let mut notes = Vec::new();
+    for (output, writer) in plan.outputs.iter().zip(&assembled.outputs) {
+        let is_csv = output.format == OutputFormat::PinpointCsv;
+        let counts = is_csv.then(|| csv.next().unwrap_or_default());
+        let files = match status {
+            Status::Published => writer.parts().to_vec(),
+            Status::OverBudget => Vec::new(),
+        };
+        notes.push(OutputNote {
+            to: super::path_text(&output.to),
+            format: output.format.name().to_owned(),
+            target: plan.schema.target.name.clone(),
+            import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
+            emptied: counts.map(|counts| counts.emptied),
+            formula: counts.map(|counts| counts.formula),
+            files,
+        });
     }
+    notes
 }
 
 /// The rules of the definition, and defaults that met a value.

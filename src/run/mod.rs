@@ -33,7 +33,7 @@ pub use cancel::Cancel;
 pub use error::{ErrorKind, RunError};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
-pub use prepare::{Checked, check, check_keys};
+pub use prepare::{Checked, CheckedOutput, check, check_keys};
 pub use progress::{Progress, ProgressView};
 
 use crate::engine::map_ordered;

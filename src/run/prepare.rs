@@ -14,7 +14,8 @@ use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
 use super::{Failure, RunOptions};
-use crate::pipeline::{self, Definition, Explanation, Plan, Rules, Surroundings};
+use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::pipeline::{self, Definition, Explanation, OutputFormat, Plan, Rules, Surroundings};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 
@@ -41,8 +42,18 @@ pub struct Checked {
     /// The ids of the keys, and where each is to be found.
     pub keys: Vec<(String, String)>,
     pub inputs: Vec<PathBuf>,
-    pub outputs: Vec<PathBuf>,
+    pub outputs: Vec<CheckedOutput>,
     pub account: PathBuf,
+}
+
+/// Where an output goes, and as what.
+#[derive(Debug)]
+pub struct CheckedOutput {
+    pub to: PathBuf,
+    /// `pinpoint-json`, `pinpoint-csv` or `parquet`.
+    pub format: &'static str,
+    /// What else is to be known of it.
+    pub notes: Vec<String>,
 }
 
 /// The only target of this version.
@@ -76,9 +87,34 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             .map(|source| (source.id.clone(), place_of(&source.kind)))
             .collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
-        outputs: definition.outputs.iter().map(|output| output.to.path.clone()).collect(),
+        outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
         account: definition.account.to.path.clone(),
     })
+}
+
+fn checked_output(output: &pipeline::Output, schema: &Schema) -> CheckedOutput {
+    let most = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
+    let mut notes = vec![format!("parts of at most {most} bytes")];
+    match output.format {
+        OutputFormat::PinpointJson => {}
+        OutputFormat::PinpointCsv => {
+            notes.push(match &output.columns {
+                None => "columns out of the inputs' headers".to_owned(),
+                Some(columns) => {
+                    let cells: usize = columns.iter().map(|column| column.repeat).sum();
+                    format!("{} names in {cells} columns", columns.len())
+                }
+            });
+            if output.quotes_formulas {
+                notes.push("a `'` before formulas in attributes".to_owned());
+            }
+        }
+        OutputFormat::Parquet => notes.push(format!(
+            "row groups of {ROW_GROUP_ROWS} records, or {} MiB of their JSON",
+            ROW_GROUP_BYTES >> 20
+        )),
+    }
+    CheckedOutput { to: output.to.path.clone(), format: output.format.name(), notes }
 }
 
 /// The check values of the keys that a definition names.
@@ -172,5 +208,7 @@ fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunEr
     let max_record = usize::try_from(definition.input.max_record).map_err(|_too_large| {
         RunError::new(ErrorKind::Definition, "`max_record` is over what this machine can address")
     })?;
-    Ok(Limits { threads, chunk_bytes, max_record })
+    let is_parquet = |output: &&pipeline::Output| output.format == OutputFormat::Parquet;
+    let parquet = definition.outputs.iter().filter(is_parquet).count();
+    Ok(Limits { threads, chunk_bytes, max_record, parquet })
 }

@@ -1,0 +1,392 @@
+//! The same records in every format, in and out: all pairs are equal as records.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use segprep::{decode::Format, encode::CsvColumn, schema::Schema};
+use serde_json::{Value, json};
+
+use crate::in_memory::InMemory;
+use crate::in_process::InProcess;
+use crate::program::{code, files_below, segprep, stderr, toml_text};
+use crate::python::python;
+use crate::records;
+
+/// A run of one input into outputs of every format, side by side.
+struct Everything {
+    folder: tempfile::TempDir,
+}
+
+const DEFINITION: &str = r#"
+segprep = 1
+name = "everything"
+purpose = "messaging"
+
+[input]
+from = ["IN"]
+unknown = "drop"
+inactive = "keep"
+kinds = ["endpoint", "update", "user"]
+
+[fields]
+"*" = "keep"
+
+[account]
+to = "TO/account"
+max_reject_ratio = 0.9
+
+[[output]]
+to = "TO/json"
+format = "pinpoint-json"
+
+[[output]]
+to = "TO/parquet"
+format = "parquet"
+PARQUET
+
+[[output]]
+to = "TO/csv"
+format = "pinpoint-csv"
+CSV
+"#;
+
+impl Everything {
+    /// `parquet` and `csv` are further settings of those outputs.
+    fn new(name: &str, input: &str, [parquet, csv]: [&str; 2], arguments: &[&str]) -> Everything {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().to_string_lossy().into_owned();
+        fs::create_dir(folder.path().join("in")).expect("a folder");
+        fs::write(folder.path().join("in").join(name), input).expect("an input");
+        let definition = DEFINITION
+            .replace("IN", &format!("{place}/in"))
+            .replace("TO", &place)
+            .replace("PARQUET", parquet)
+            .replace("CSV", csv);
+        let file = folder.path().join("definition.toml");
+        fs::write(&file, definition).expect("a definition");
+        let run = segprep().arg("run").arg(&file).args(arguments).output().expect("it runs");
+        assert_eq!(code(&run), 0, "{}", stderr(&run));
+        Everything { folder }
+    }
+
+    fn to(&self, output: &str) -> PathBuf {
+        self.folder.path().join(output)
+    }
+
+    /// The parts of an output by their paths in it.
+    fn parts(&self, output: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let to = self.to(output);
+        let part = |file: PathBuf| {
+            let path = file.strip_prefix(&to).expect("it lies there").to_owned();
+            (path, fs::read(&file).expect("a part"))
+        };
+        files_below(&to).into_iter().map(part).collect()
+    }
+
+    fn json(&self) -> Vec<Value> {
+        let parts = self.parts("json");
+        let lines = parts.values().flat_map(|part| part.split_inclusive(|byte| *byte == b'\n'));
+        lines.map(|line| serde_json::from_slice(line).expect("a record")).collect()
+    }
+
+    fn manifest(&self) -> Value {
+        let text = fs::read(self.to("account/manifest.json")).expect("a manifest");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    /// Lets DuckDB, Polars and pyarrow hold Parquet to the JSON.
+    fn compare(&self) {
+        let rejects = ["account/rejects.ndjson", "account/rejects.parquet"];
+        let compared = python()
+            .arg("tests/parquet/compare.py")
+            .args([self.to("json"), self.to("parquet")])
+            .args(rejects.map(|file| self.to(file)))
+            .output()
+            .expect("Python runs");
+        assert!(compared.status.success(), "{}", stderr(&compared));
+    }
+}
+
+/// Records with something of everything, all of which CSV can hold.
+fn samples(count: usize) -> Vec<Value> {
+    let record = |number: usize| {
+        let plan = ["pro", "free"][number % 2];
+        let mut record = json!({
+            "Id": format!("id-{number:06}"),
+            "ChannelType": "EMAIL",
+            "Address": format!("a{number}@example.com"),
+            "Attributes": {"Plan": [plan]},
+            "Metrics": {"Visits": number, "Rate": f64::from(u32::try_from(number).expect("small")) / 7.0},
+            "User": {"UserId": format!("user-{}", number / 3)},
+        });
+        if number.is_multiple_of(2) {
+            record["OptOut"] = json!("NONE");
+            record["EffectiveDate"] = json!("2019-08-23T10:54:35.2209+02:00");
+            record["Location"] = json!({"Country": "DE", "City": "Köln, \"Süd\"", "Latitude": -50.5});
+        }
+        if number.is_multiple_of(5) {
+            record["Attributes"]["Interests"] = json!(["a,b", "=1+1", "\"", " ", "ü"]);
+            record["User"]["UserAttributes"] = json!({"First, Name": ["Zoë"], "x.y": ["'"]});
+            record["Demographic"] = json!({"Make": "Apple", "AppVersion": "1.0"});
+            record["EffectiveDate"] = json!("0001-01-01T00:00:00Z");
+        }
+        record
+    };
+    let mut records: Vec<Value> = (0..count).map(record).collect();
+    records.push(json!({"User": {"UserId": "alone"}}));
+    records.push(json!({"Id": "update", "Attributes": {"Plan": ["x"]}}));
+    records
+}
+
+fn ndjson(records: &[Value]) -> String {
+    records.iter().fold(String::new(), |mut text, record| {
+        writeln!(text, "{record}").expect("memory");
+        text
+    })
+}
+
+/// The columns of some records and how often each repeats.
+fn columns(records: &[Value]) -> Vec<(String, usize)> {
+    let mut columns: Vec<(String, usize)> = Vec::new();
+    for (path, values) in records.iter().flat_map(|record| flat("", record)) {
+        match columns.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, repeat)) => *repeat = (*repeat).max(values.len()),
+            None => columns.push((path, values.len().max(1))),
+        }
+    }
+    columns
+}
+
+/// The fields of a record by their dotted paths, with the texts of their values.
+fn flat(path: &str, value: &Value) -> Vec<(String, Vec<String>)> {
+    match value {
+        Value::Object(members) => {
+            let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            members.iter().flat_map(|(name, member)| flat(&below(name), member)).collect()
+        }
+        Value::Array(items) => vec![(path.to_owned(), items.iter().map(text).collect())],
+        _ => vec![(path.to_owned(), vec![text(value)])],
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The records as the `csv` crate writes them.
+fn csv_text(records: &[Value]) -> String {
+    let columns = columns(records);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = columns.iter().flat_map(|(name, repeat)| vec![name.clone(); *repeat]);
+    writer.write_record(header).expect("memory");
+    for record in records {
+        let fields: BTreeMap<String, Vec<String>> = flat("", record).into_iter().collect();
+        let cells = columns.iter().flat_map(|(name, repeat)| {
+            let mut values = fields.get(name).cloned().unwrap_or_default();
+            values.resize(*repeat, String::new());
+            values
+        });
+        writer.write_record(cells).expect("memory");
+    }
+    String::from_utf8(writer.into_inner().expect("memory")).expect("UTF-8")
+}
+
+/// The setting that names these columns.
+fn columns_setting(records: &[Value]) -> String {
+    let column = |(name, repeat): (String, usize)| match repeat {
+        1 => toml_text(&name),
+        _ => format!("{{ name = {}, repeat = {repeat} }}", toml_text(&name)),
+    };
+    let columns: Vec<String> = columns(records).into_iter().map(column).collect();
+    format!("columns = [{}]", columns.join(", "))
+}
+
+#[test]
+fn all_pairs_of_formats_hold_the_same_records() {
+    let records = samples(300);
+    let (from_json, from_csv) = (ndjson(&records), csv_text(&records));
+    let named = columns_setting(&records);
+    let runs = [
+        Everything::new("a.json", &from_json, ["", &named], &[]),
+        Everything::new("a.csv", &from_csv, ["", &named], &[]),
+        // Its columns are those of the header.
+        Everything::new("a.csv", &from_csv, ["", ""], &[]),
+    ];
+    for run in &runs {
+        assert_eq!(run.json(), records);
+        run.compare();
+        assert_eq!(run.parts("csv"), runs[0].parts("csv"));
+        let csv = run.parts("csv").into_values().next().expect("a part");
+        let again = String::from_utf8(csv).expect("UTF-8");
+        assert_eq!(Everything::new("again.csv", &again, ["", ""], &[]).json(), records);
+        let outputs = &run.manifest()["outputs"];
+        assert_eq!((&outputs[2]["emptied"], &outputs[2]["formula"]), (&json!(0), &json!(60)));
+        let ready = [0, 1, 2].map(|output| outputs[output]["import_ready"] == json!(true));
+        assert_eq!(ready, [true, false, true]);
+    }
+}
+
+/// No thread, chunk or machine is seen in a byte, and no part is over its cap.
+#[test]
+fn parts_of_parquet_depend_on_records_alone() {
+    let records = samples(20_000);
+    let input = ndjson(&records);
+    let cap = ["max_bytes = \"1 MB\"", "columns = [\"Id\"]"];
+    // CSV has no columns for most fields, which is not what is looked at here.
+    let definition = |folder: &Path| {
+        let place = folder.to_string_lossy().into_owned();
+        let text = DEFINITION.replace("IN", &format!("{place}/in")).replace("TO", &place);
+        let end = text.rfind("[[output]]").expect("the output of CSV");
+        text[..end].replace("PARQUET", cap[0])
+    };
+    let mut first: Option<BTreeMap<PathBuf, Vec<u8>>> = None;
+    for arguments in [["1", "1 MiB"], ["2", "1 MiB"], ["7", "1 MiB"], ["2", "10 kB"]] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("in")).expect("a folder");
+        fs::write(folder.path().join("in/a.json"), &input).expect("an input");
+        let file = folder.path().join("definition.toml");
+        fs::write(&file, definition(folder.path())).expect("a definition");
+        let [threads, chunk] = arguments;
+        let run = segprep()
+            .arg("run")
+            .arg(&file)
+            .args(["--threads", threads, "--set", &format!("run.chunk_bytes=\"{chunk}\"")])
+            .output()
+            .expect("it runs");
+        assert_eq!(code(&run), 0, "{}", stderr(&run));
+        let run = Everything { folder };
+        let parts = run.parts("parquet");
+        let sizes: Vec<usize> = parts.values().map(Vec::len).collect();
+        assert!(1 < parts.len() && sizes.iter().all(|size| *size <= 1_000_000), "{sizes:?}");
+        match &first {
+            None => {
+                run.compare();
+                first = Some(parts);
+            }
+            Some(first) => assert!(*first == parts, "the parts differ with {arguments:?}"),
+        }
+    }
+}
+
+const KEEPS_EVERYTHING: &str = r#"
+segprep = 1
+name = "keeps-everything"
+purpose = "messaging"
+
+[input]
+from = ["input/"]
+unknown = "drop"
+inactive = "keep"
+kinds = ["endpoint", "update", "user"]
+
+[fields]
+"*" = "keep"
+
+[account]
+to = "account/"
+
+[[output]]
+to = "json/"
+format = "pinpoint-json"
+
+[[output]]
+to = "csv/"
+format = "pinpoint-csv"
+"#;
+
+/// What CSV can't hold, taken out; and how many there were.
+fn without_empty(record: &mut Value) -> u64 {
+    let mut emptied = 0;
+    let Some(members) = record.as_object_mut() else { return 0 };
+    members.retain(|_, member| {
+        match member {
+            Value::Object(_) => emptied += without_empty(member),
+            Value::Array(items) if items.is_empty() => emptied += 1,
+            Value::Array(items) => {
+                let before = items.len();
+                items.retain(|item| item != "");
+                emptied += u64::try_from(before - items.len()).expect("few");
+            }
+            Value::String(text) => emptied += u64::from(text.is_empty()),
+            _ => {}
+        }
+        let is_empty = |member: &Value| match member {
+            Value::Object(members) => members.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            _ => member == "",
+        };
+        !is_empty(member)
+    });
+    emptied
+}
+
+#[test]
+fn what_is_written_and_read_again_is_the_same() {
+    let schema = || Schema::shipped("pinpoint").expect("it is shipped");
+    let keeps = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
+    let reader = InMemory::new("tests/hostile/definition.toml", &keeps);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let config = Config { cases: cases.unwrap_or(100), failure_persistence: None, ..Config::default() };
+    let strategy = vec(records::records(&schema()), 1..30);
+    let outcome = TestRunner::new(config).run(&strategy, |records| {
+        let mut stages = InProcess::of("keeps.toml", KEEPS_EVERYTHING, schema(), &[]);
+        let can_be_named = |name: &str| name.trim() == name;
+        let column = |(name, repeat): (String, usize)| CsvColumn { name, repeat };
+        let columns: Vec<CsvColumn> = columns(&records)
+            .into_iter()
+            .filter(|(name, _)| can_be_named(name))
+            .map(column)
+            .collect();
+        stages.stages.set_columns(&stages.plan, &columns);
+        let block = stages.block(ndjson(&records).as_bytes(), 0, &Format::JsonLines);
+        for reject in &block.rejects {
+            let codes: Vec<&str> = reject.problems.iter().map(|problem| problem.code).collect();
+            prop_assert!(codes.iter().all(|code| ["line_break", "column"].contains(code)), "{codes:?}");
+        }
+        let again = reader.take(&block.json.bytes, false, usize::MAX).expect("records");
+        prop_assert!(again.written == block.json.bytes, "JSON differs");
+
+        let mut csv = stages.stages.header(&stages.plan, 1).expect("a header").to_vec();
+        csv.extend_from_slice(&block.csv[0].bytes);
+        let again = reader.take(&csv, true, usize::MAX).expect("a header");
+        let mut wanted = values(&block.json.bytes);
+        let emptied: u64 = wanted.iter_mut().map(without_empty).sum();
+        prop_assert_eq!(again.rejects, Vec::<String>::new());
+        prop_assert_eq!(values(&again.written), wanted);
+        prop_assert_eq!(block.csv_counts.first().map_or(0, |counts| counts.emptied), emptied);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn values(lines: &[u8]) -> Vec<Value> {
+    let lines = lines.split_inclusive(|byte| *byte == b'\n');
+    lines.map(|line| serde_json::from_slice(line).expect("a record")).collect()
+}
+
+#[test]
+fn every_part_of_csv_begins_with_the_header() {
+    let records = samples(200);
+    let setting = columns_setting(&records) + "\nmax_bytes = 2000";
+    let run = Everything::new("a.json", &ndjson(&records), ["", &setting], &[]);
+    let parts = run.parts("csv");
+    assert!(5 < parts.len());
+    let header = |part: &[u8]| part.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
+    let first = parts.values().next().and_then(|part| header(part));
+    for (path, part) in &parts {
+        assert!(part.len() <= 2000, "{}", path.display());
+        assert_eq!(header(part), first, "{}", path.display());
+        assert_eq!(path.extension().and_then(|end| end.to_str()), Some("csv"));
+    }
+}
