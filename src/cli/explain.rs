@@ -7,6 +7,7 @@ use segprep::run::{Checked, CheckedOutput};
 use segprep::schema::Class;
 use serde::Serialize;
 
+use super::quantities::bytes;
 use super::sheet::{CAREFUL, GOOD, Sheet, shown};
 
 /// The same for programs.
@@ -28,6 +29,7 @@ pub(crate) struct Explained<'a> {
 struct Output<'a> {
     to: &'a Path,
     format: &'a str,
+    max_bytes: u64,
     notes: &'a [String],
 }
 
@@ -74,7 +76,12 @@ impl<'a> Explained<'a> {
             outputs: checked
                 .outputs
                 .iter()
-                .map(|CheckedOutput { to, format, notes }| Output { to, format, notes })
+                .map(|CheckedOutput { to, format, max_bytes, notes }| Output {
+                    to,
+                    format,
+                    max_bytes: *max_bytes,
+                    notes,
+                })
                 .collect(),
             account: &checked.account,
             keys: keys.collect(),
@@ -120,8 +127,9 @@ fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
 }
 
 fn output(output: &CheckedOutput) -> String {
-    let CheckedOutput { to, format, notes } = output;
-    format!("{}  {format}: {}", shown(to.display()), notes.join(", "))
+    let CheckedOutput { to, format, max_bytes, notes } = output;
+    let notes: String = notes.iter().map(|note| format!(", {note}")).collect();
+    format!("{}  {format}, parts up to {}{notes}", shown(to.display()), bytes(*max_bytes))
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -221,7 +229,8 @@ mod tests {
             outputs: vec![CheckedOutput {
                 to: "out/".into(),
                 format: "pinpoint-json",
-                notes: vec!["parts of at most 5 bytes".to_owned()],
+                max_bytes: 1_000_000_000,
+                notes: vec!["a note".to_owned()],
             }],
             account: "account/".into(),
         }
@@ -241,7 +250,7 @@ sound `newsletter` for messaging
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
   from       in/
-  to         out/  pinpoint-json: parts of at most 5 bytes
+  to         out/  pinpoint-json, parts up to 1 GB, a note
              account/  account
   memory     at most 127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
              columns) + 2 threads × 25 MiB + 24 MiB base

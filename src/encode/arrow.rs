@@ -121,14 +121,14 @@ impl<'a> Rows<'a> {
 
     /// The parts of one column.
     fn parts(self, column: usize) -> impl Iterator<Item = (&'a Column, Range<usize>)> {
-        let part = move |piece: &'a Piece| {
-            Some((piece.table.columns.get(column)?, piece.rows.clone()))
-        };
+        let part =
+            move |piece: &'a Piece| Some((piece.table.columns.get(column)?, piece.rows.clone()));
         self.0.iter().filter_map(part)
     }
 
     fn column(self, column: usize, field: &Field) -> Result<ArrayRef, ArrowError> {
         let mut gathered = Gathered::default();
+        gathered.reserve(self, column);
         for (part, rows) in self.parts(column) {
             gathered.add(part, rows);
         }
@@ -152,6 +152,31 @@ struct Gathered {
 }
 
 impl Gathered {
+    /// Makes room for a column's texts, so that they are copied once.
+    fn reserve(&mut self, rows: Rows<'_>, column: usize) {
+        let (mut texts, mut names) = ([0, 0], [0, 0]);
+        let add = |sum: &mut [usize; 2], texts: &Texts| {
+            for (sum, more) in sum.iter_mut().zip([texts.lengths.len(), texts.bytes.len()]) {
+                *sum += more;
+            }
+        };
+        for (part, _) in rows.parts(column) {
+            match part {
+                Column::Text(part) => add(&mut texts, part),
+                Column::Lists(part) => {
+                    add(&mut texts, &part.values);
+                    add(&mut names, &part.names);
+                }
+                Column::Numbers(part) => add(&mut names, &part.names),
+                Column::Number(_) | Column::Date(_) => {}
+            }
+        }
+        for (gathered, [count, bytes]) in [(&mut self.texts, texts), (&mut self.names, names)] {
+            gathered.lengths.reserve_exact(count);
+            gathered.bytes.reserve_exact(bytes);
+        }
+    }
+
     fn add(&mut self, part: &Column, rows: Range<usize>) {
         match part {
             Column::Text(texts) => self.texts.add(texts, rows),
@@ -258,7 +283,8 @@ fn map(
     values: ArrayRef,
 ) -> Result<ArrayRef, ArrowError> {
     let DataType::Struct(fields) = field.data_type() else { unreachable!("entries are structs") };
-    let pairs = StructArray::try_new(fields.clone(), vec![Arc::new(names.finish()?), values], None)?;
+    let pairs =
+        StructArray::try_new(fields.clone(), vec![Arc::new(names.finish()?), values], None)?;
     let nulls: NullBuffer = entries.iter().map(|count| *count != 0).collect();
     let offsets = offsets(entries.iter().copied())?;
     Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, pairs, Some(nulls), false)?))
@@ -296,11 +322,7 @@ const WORDS: [&str; 4] = ["field", "code", "rule", "detail"];
 
 impl Rejects {
     /// Adds a reject with the field, code, rule and detail of each problem.
-    pub fn push<'a>(
-        &mut self,
-        row: &RejectRow<'_>,
-        problems: impl Iterator<Item = [&'a str; 4]>,
-    ) {
+    pub fn push<'a>(&mut self, row: &RejectRow<'_>, problems: impl Iterator<Item = [&'a str; 4]>) {
         self.source.push(row.source.to_owned());
         let places = [row.record, row.line, row.offset, row.bytes];
         for (column, place) in self.places.iter_mut().zip(places) {

@@ -124,8 +124,7 @@ impl CsvEncoder {
         let mut is_attribute = false;
         if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
             is_attribute = shape == Shape::Lists;
-            self.names
-                .insert((map, name.to_owned()), Cells { first, count: column.repeat });
+            self.names.insert((map, name.to_owned()), Cells { first, count: column.repeat });
         } else if let Some(node) = schema.node(&column.name) {
             self.fields.push((node, first));
         }

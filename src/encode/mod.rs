@@ -9,11 +9,11 @@ mod json;
 mod parquet;
 mod table;
 
+pub use arrow::{RejectRow, Rejects};
 pub use csv::{Cells, CellsOfNames, CsvColumn, CsvCounts, CsvEncoder, CsvRules, NameCells};
 pub use json::{JsonEncoder, NameKeys, push_json_text};
 pub use parquet::{
-    PARQUET_PART_MIN, ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_BYTES,
-    ROW_GROUP_ROWS, RowGroup,
+    PARQUET_PART_MIN, ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_BYTES, ROW_GROUP_ROWS,
+    RowGroup,
 };
-pub use arrow::{RejectRow, Rejects};
 pub use table::{Piece, Table, TableEncoder};

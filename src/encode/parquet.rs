@@ -104,9 +104,10 @@ impl ParquetFormat {
         is_distinct: impl Fn(&str) -> bool,
         metadata: Vec<(String, String)>,
     ) -> Result<ParquetFormat, ParquetError> {
-        let distinct = schema.nodes.iter().filter(|node| {
-            node.class == Class::Identifier || is_distinct(&node.path)
-        });
+        let distinct = schema
+            .nodes
+            .iter()
+            .filter(|node| node.class == Class::Identifier || is_distinct(&node.path));
         let paths = distinct.map(|node| node.path.clone()).collect::<Vec<_>>();
         ParquetFormat::new(roots(schema, encoder), &paths, metadata)
     }
@@ -201,11 +202,8 @@ fn template(
     // A column's name and type, and those of the objects around it.
     let footer = told + 1024 + converted.num_columns() * 256;
     let properties = Arc::new(properties(&converted, distinct, metadata));
-    let file = SerializedFileWriter::new(
-        io::sink(),
-        Arc::clone(&root_schema),
-        Arc::clone(&properties),
-    )?;
+    let file =
+        SerializedFileWriter::new(io::sink(), Arc::clone(&root_schema), Arc::clone(&properties))?;
     let factory = ArrowRowGroupWriterFactory::new(&file, schema);
     let footer = u64::try_from(footer).unwrap_or(u64::MAX);
     Ok(ParquetFormat { roots: Vec::new(), root_schema, properties, factory, footer })
@@ -223,6 +221,8 @@ fn properties(
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(STATISTICS_BYTES))
         .set_offset_index_disabled(true)
+        // Without an index nobody finds a page in a column: their size alone cuts them.
+        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
         .set_key_value_metadata(Some(metadata));
     for column in schema.columns() {
         let path = column.path();

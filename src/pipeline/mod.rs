@@ -28,8 +28,8 @@ mod tree;
 
 pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
-    Account, Column, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec, Output,
-    Surroundings, is_variable,
+    Account, Column, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec,
+    Output, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;

@@ -69,9 +69,10 @@ impl NameBook {
             self.keys.push(b':');
         }
         self.policies.push(NamePolicy { applied: Some((rule, op)), key: start..self.keys.len() });
-        let cells = stages.csv.iter().map(|csv| {
-            if dropped { NameCells::Dropped } else { csv.cells_of(map, name) }
-        });
+        let cells = stages
+            .csv
+            .iter()
+            .map(|csv| if dropped { NameCells::Dropped } else { csv.cells_of(map, name) });
         self.cells.push(cells.collect());
     }
 

@@ -115,9 +115,7 @@ fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
     for map in &stages.altered_maps {
         apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
     }
-    let is_written = |node, slot: Slot| {
-        !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)
-    };
+    let is_written = |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
     stages.values.judge_kinds_after(batch, is_written);
     stages.limits.judge(chunk, batch, book.verdicts());
     for (csv, encoder) in stages.csv.iter().enumerate() {
@@ -251,7 +249,8 @@ impl Finish<'_> {
             let names = ForCsv { book, csv };
             counts.push(encoder.encode(batch, row, text, &names, cells, &mut lines.bytes));
         }
-        let added = || block.csv.iter().zip(&starts).map(|(lines, start)| lines.bytes.len() - start);
+        let added =
+            || block.csv.iter().zip(&starts).map(|(lines, start)| lines.bytes.len() - start);
         let fits = added().enumerate().all(|(csv, bytes)| self.stages.fits_part(csv, bytes));
         for (lines, start) in block.csv.iter_mut().zip(starts) {
             if fits { lines.end() } else { lines.bytes.truncate(start) }

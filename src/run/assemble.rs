@@ -14,9 +14,7 @@ use super::progress::Progress;
 use super::publish::{Publication, PublishError, StagedFile};
 use super::source::{Begin, End};
 use crate::encode::CsvCounts;
-use crate::pipeline::{
-    Block, OutputFormat, OutputPlan, Plan, RejectedFor, Stages, decode_rule,
-};
+use crate::pipeline::{Block, OutputFormat, OutputPlan, Plan, RejectedFor, Stages, decode_rule};
 use crate::record::{Code, Detail};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};

@@ -23,8 +23,9 @@ pub(super) fn give_columns(
     cancel: &Cancel,
     listed: &[Listed],
 ) -> Result<(), RunError> {
-    let is_open =
-        |output: &OutputPlan| output.format == OutputFormat::PinpointCsv && output.columns.is_none();
+    let is_open = |output: &OutputPlan| {
+        output.format == OutputFormat::PinpointCsv && output.columns.is_none()
+    };
     if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
         let spare = Spare::default();
         let mut inputs = Source::new(plan, stages, limits, cancel, listed, &spare);

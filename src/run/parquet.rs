@@ -53,7 +53,8 @@ impl ParquetWriter {
         let is_token = |path: &str| {
             let node = plan.schema.node(path);
             let rule = node.and_then(|node| *plan.node_rules.get(node)?);
-            rule.and_then(|rule| plan.rules.get(rule)).is_some_and(|rule| rule.op.as_hmac().is_some())
+            rule.and_then(|rule| plan.rules.get(rule))
+                .is_some_and(|rule| rule.op.as_hmac().is_some())
         };
         let format =
             ParquetFormat::of_records(&plan.schema, encoder, is_token, metadata.pairs.clone())
@@ -217,9 +218,7 @@ impl RejectsWriter {
     fn write(&mut self) -> Result<(), PublishError> {
         let rejects = std::mem::take(&mut self.gathered);
         let group = self.format.encode_rejects(rejects);
-        group
-            .and_then(|group| self.file.append(group))
-            .map_err(|error| failed(error, REJECTS))
+        group.and_then(|group| self.file.append(group)).map_err(|error| failed(error, REJECTS))
     }
 
     pub(super) fn finish(mut self) -> Result<(), PublishError> {

@@ -44,13 +44,8 @@ impl Part {
         if let Some(file) = self.file {
             file.finish()?;
         }
-        let mut note = PartNote {
-            path: self.path,
-            bytes: self.bytes,
-            records,
-            sha256: None,
-            crc64nvme: None,
-        };
+        let mut note =
+            PartNote { path: self.path, bytes: self.bytes, records, sha256: None, crc64nvme: None };
         match self.digest {
             PartDigest::Sha256(digest) => note.sha256 = Some(super::hex(&digest.finalize())),
             PartDigest::Crc64Nvme(digest) => {

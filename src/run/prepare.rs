@@ -52,6 +52,8 @@ pub struct CheckedOutput {
     pub to: PathBuf,
     /// `pinpoint-json`, `pinpoint-csv` or `parquet`.
     pub format: &'static str,
+    /// The most bytes of a part.
+    pub max_bytes: u64,
     /// What else is to be known of it.
     pub notes: Vec<String>,
 }
@@ -93,8 +95,8 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
 }
 
 fn checked_output(output: &pipeline::Output, schema: &Schema) -> CheckedOutput {
-    let most = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
-    let mut notes = vec![format!("parts of at most {most} bytes")];
+    let max_bytes = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
+    let mut notes = Vec::new();
     match output.format {
         OutputFormat::PinpointJson => {}
         OutputFormat::PinpointCsv => {
@@ -114,7 +116,7 @@ fn checked_output(output: &pipeline::Output, schema: &Schema) -> CheckedOutput {
             ROW_GROUP_BYTES >> 20
         )),
     }
-    CheckedOutput { to: output.to.path.clone(), format: output.format.name(), notes }
+    CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
 }
 
 /// The check values of the keys that a definition names.

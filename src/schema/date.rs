@@ -59,8 +59,8 @@ impl DateParts {
     pub fn unix_millis(&self) -> i64 {
         let days = days_before(self.year, self.month) + i64::from(self.day) - 1;
         let Some(time) = &self.time else { return days * 86_400_000 };
-        let minutes = i64::from(time.hour) * 60 + i64::from(time.minute)
-            - i64::from(time.offset_minutes);
+        let minutes =
+            i64::from(time.hour) * 60 + i64::from(time.minute) - i64::from(time.offset_minutes);
         let seconds = (days * 1440 + minutes) * 60 + i64::from(time.second);
         seconds * 1000 + i64::from(time.nanosecond / 1_000_000)
     }

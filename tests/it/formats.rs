@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -32,7 +33,7 @@ name = "everything"
 purpose = "messaging"
 
 [input]
-from = ["IN"]
+from = ["in"]
 unknown = "drop"
 inactive = "keep"
 kinds = ["endpoint", "update", "user"]
@@ -41,40 +42,38 @@ kinds = ["endpoint", "update", "user"]
 "*" = "keep"
 
 [account]
-to = "TO/account"
+to = "account"
 max_reject_ratio = 0.9
 
 [[output]]
-to = "TO/json"
+to = "json"
 format = "pinpoint-json"
 
 [[output]]
-to = "TO/parquet"
+to = "parquet"
 format = "parquet"
 PARQUET
 
 [[output]]
-to = "TO/csv"
+to = "csv"
 format = "pinpoint-csv"
 CSV
 "#;
 
 impl Everything {
     /// `parquet` and `csv` are further settings of those outputs.
-    fn new(name: &str, input: &str, [parquet, csv]: [&str; 2], arguments: &[&str]) -> Everything {
+    fn new(name: &str, input: &str, [parquet, csv]: [&str; 2]) -> Everything {
+        let definition = DEFINITION.replace("PARQUET", parquet).replace("CSV", csv);
+        Everything::of(name, input, &definition, &[])
+    }
+
+    /// The run's paths are relative, so that the definition is the same in every folder.
+    fn of(name: &str, input: &str, definition: &str, arguments: &[&str]) -> Everything {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = folder.path().to_string_lossy().into_owned();
         fs::create_dir(folder.path().join("in")).expect("a folder");
         fs::write(folder.path().join("in").join(name), input).expect("an input");
-        let definition = DEFINITION
-            .replace("IN", &format!("{place}/in"))
-            .replace("TO", &place)
-            .replace("PARQUET", parquet)
-            .replace("CSV", csv);
-        let file = folder.path().join("definition.toml");
-        fs::write(&file, definition).expect("a definition");
-        let run = segprep().arg("run").arg(&file).args(arguments).output().expect("it runs");
-        assert_eq!(code(&run), 0, "{}", stderr(&run));
+        fs::write(folder.path().join("definition.toml"), definition).expect("a definition");
+        run_in(folder.path(), "definition.toml", arguments);
         Everything { folder }
     }
 
@@ -103,17 +102,25 @@ impl Everything {
         serde_json::from_slice(&text).expect("JSON")
     }
 
-    /// Lets DuckDB, Polars and pyarrow hold Parquet to the JSON.
     fn compare(&self) {
-        let rejects = ["account/rejects.ndjson", "account/rejects.parquet"];
-        let compared = python()
-            .arg("tests/parquet/compare.py")
-            .args([self.to("json"), self.to("parquet")])
-            .args(rejects.map(|file| self.to(file)))
-            .output()
-            .expect("Python runs");
-        assert!(compared.status.success(), "{}", stderr(&compared));
+        compare(&self.to("json"), &self.to("parquet"), &self.to("account"));
     }
+}
+
+fn run_in(folder: &Path, definition: &str, arguments: &[&str]) {
+    let mut command = segprep();
+    let run = command.current_dir(folder).args(["run", definition]).args(arguments).output();
+    let run = run.expect("the program runs");
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+}
+
+/// Lets DuckDB, Polars and pyarrow hold Parquet to the JSON of the same run.
+fn compare(json: &Path, parquet: &Path, account: &Path) {
+    let rejects = ["rejects.ndjson", "rejects.parquet"].map(|file| account.join(file));
+    let mut command = python();
+    command.arg("tests/parquet/compare.py").args([json, parquet]).args(rejects);
+    let compared = command.output().expect("Python runs");
+    assert!(compared.status.success(), "{}", stderr(&compared));
 }
 
 /// Records with something of everything, all of which CSV can hold.
@@ -131,7 +138,8 @@ fn samples(count: usize) -> Vec<Value> {
         if number.is_multiple_of(2) {
             record["OptOut"] = json!("NONE");
             record["EffectiveDate"] = json!("2019-08-23T10:54:35.2209+02:00");
-            record["Location"] = json!({"Country": "DE", "City": "Köln, \"Süd\"", "Latitude": -50.5});
+            record["Location"] =
+                json!({"Country": "DE", "City": "Köln, \"Süd\"", "Latitude": -50.5});
         }
         if number.is_multiple_of(5) {
             record["Attributes"]["Interests"] = json!(["a,b", "=1+1", "\"", " ", "ü"]);
@@ -170,7 +178,9 @@ fn columns(records: &[Value]) -> Vec<(String, usize)> {
 fn flat(path: &str, value: &Value) -> Vec<(String, Vec<String>)> {
     match value {
         Value::Object(members) => {
-            let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let below = |name: &str| {
+                if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+            };
             members.iter().flat_map(|(name, member)| flat(&below(name), member)).collect()
         }
         Value::Array(items) => vec![(path.to_owned(), items.iter().map(text).collect())],
@@ -216,10 +226,10 @@ fn all_pairs_of_formats_hold_the_same_records() {
     let (from_json, from_csv) = (ndjson(&records), csv_text(&records));
     let named = columns_setting(&records);
     let runs = [
-        Everything::new("a.json", &from_json, ["", &named], &[]),
-        Everything::new("a.csv", &from_csv, ["", &named], &[]),
+        Everything::new("a.json", &from_json, ["", &named]),
+        Everything::new("a.csv", &from_csv, ["", &named]),
         // Its columns are those of the header.
-        Everything::new("a.csv", &from_csv, ["", ""], &[]),
+        Everything::new("a.csv", &from_csv, ["", ""]),
     ];
     for run in &runs {
         assert_eq!(run.json(), records);
@@ -227,7 +237,7 @@ fn all_pairs_of_formats_hold_the_same_records() {
         assert_eq!(run.parts("csv"), runs[0].parts("csv"));
         let csv = run.parts("csv").into_values().next().expect("a part");
         let again = String::from_utf8(csv).expect("UTF-8");
-        assert_eq!(Everything::new("again.csv", &again, ["", ""], &[]).json(), records);
+        assert_eq!(Everything::new("again.csv", &again, ["", ""]).json(), records);
         let outputs = &run.manifest()["outputs"];
         assert_eq!((&outputs[2]["emptied"], &outputs[2]["formula"]), (&json!(0), &json!(60)));
         let ready = [0, 1, 2].map(|output| outputs[output]["import_ready"] == json!(true));
@@ -235,35 +245,22 @@ fn all_pairs_of_formats_hold_the_same_records() {
     }
 }
 
-/// No thread, chunk or machine is seen in a byte, and no part is over its cap.
+/// What a run's means may be, all of which give the same bytes.
+const MEANS: [[&str; 4]; 4] = [
+    ["--threads", "1", "--chunk-bytes", "1000000"],
+    ["--threads", "2", "--chunk-bytes", "1000000"],
+    ["--threads", "7", "--chunk-bytes", "1000000"],
+    ["--threads", "2", "--chunk-bytes", "10000"],
+];
+
 #[test]
-fn parts_of_parquet_depend_on_records_alone() {
-    let records = samples(20_000);
-    let input = ndjson(&records);
-    let cap = ["max_bytes = \"1 MB\"", "columns = [\"Id\"]"];
-    // CSV has no columns for most fields, which is not what is looked at here.
-    let definition = |folder: &Path| {
-        let place = folder.to_string_lossy().into_owned();
-        let text = DEFINITION.replace("IN", &format!("{place}/in")).replace("TO", &place);
-        let end = text.rfind("[[output]]").expect("the output of CSV");
-        text[..end].replace("PARQUET", cap[0])
-    };
+fn parts_of_parquet_depend_on_records_alone_and_keep_their_cap() {
+    let input = ndjson(&samples(20_000));
+    let end = DEFINITION.rfind("[[output]]").expect("the output of CSV");
+    let definition = DEFINITION[..end].replace("PARQUET", "max_bytes = \"1 MB\"");
     let mut first: Option<BTreeMap<PathBuf, Vec<u8>>> = None;
-    for arguments in [["1", "1 MiB"], ["2", "1 MiB"], ["7", "1 MiB"], ["2", "10 kB"]] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(folder.path().join("in")).expect("a folder");
-        fs::write(folder.path().join("in/a.json"), &input).expect("an input");
-        let file = folder.path().join("definition.toml");
-        fs::write(&file, definition(folder.path())).expect("a definition");
-        let [threads, chunk] = arguments;
-        let run = segprep()
-            .arg("run")
-            .arg(&file)
-            .args(["--threads", threads, "--set", &format!("run.chunk_bytes=\"{chunk}\"")])
-            .output()
-            .expect("it runs");
-        assert_eq!(code(&run), 0, "{}", stderr(&run));
-        let run = Everything { folder };
+    for means in MEANS {
+        let run = Everything::of("a.json", &input, &definition, &means);
         let parts = run.parts("parquet");
         let sizes: Vec<usize> = parts.values().map(Vec::len).collect();
         assert!(1 < parts.len() && sizes.iter().all(|size| *size <= 1_000_000), "{sizes:?}");
@@ -272,7 +269,31 @@ fn parts_of_parquet_depend_on_records_alone() {
                 run.compare();
                 first = Some(parts);
             }
-            Some(first) => assert!(*first == parts, "the parts differ with {arguments:?}"),
+            Some(first) => assert!(*first == parts, "the parts differ with {means:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_pipeline_for_analysts_writes_the_same_parquet_everywhere() {
+    let mut first: Option<Vec<u8>> = None;
+    for means in MEANS {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for found in ["samples", "pipelines"] {
+            let to = Path::new(env!("CARGO_MANIFEST_DIR")).join(found);
+            symlink(to, folder.path().join(found)).expect("a link");
+        }
+        run_in(folder.path(), "pipelines/analytics.toml", &means);
+        let out = folder.path().join("out/analytics");
+        let parts = files_below(&out.join("parquet"));
+        let [part] = parts.as_slice() else { panic!("one part, and not {}", parts.len()) };
+        let part = fs::read(part).expect("a part");
+        match &first {
+            None => {
+                compare(&out.join("import"), &out.join("parquet"), &out.join("account"));
+                first = Some(part);
+            }
+            Some(first) => assert!(*first == part, "the part differs with {means:?}"),
         }
     }
 }
@@ -335,7 +356,8 @@ fn what_is_written_and_read_again_is_the_same() {
     let keeps = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
     let reader = InMemory::new("tests/hostile/definition.toml", &keeps);
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let config = Config { cases: cases.unwrap_or(100), failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: cases.unwrap_or(100), failure_persistence: None, ..Config::default() };
     let strategy = vec(records::records(&schema()), 1..30);
     let outcome = TestRunner::new(config).run(&strategy, |records| {
         let mut stages = InProcess::of("keeps.toml", KEEPS_EVERYTHING, schema(), &[]);
@@ -350,7 +372,10 @@ fn what_is_written_and_read_again_is_the_same() {
         let block = stages.block(ndjson(&records).as_bytes(), 0, &Format::JsonLines);
         for reject in &block.rejects {
             let codes: Vec<&str> = reject.problems.iter().map(|problem| problem.code).collect();
-            prop_assert!(codes.iter().all(|code| ["line_break", "column"].contains(code)), "{codes:?}");
+            prop_assert!(
+                codes.iter().all(|code| ["line_break", "column"].contains(code)),
+                "{codes:?}"
+            );
         }
         let again = reader.take(&block.json.bytes, false, usize::MAX).expect("records");
         prop_assert!(again.written == block.json.bytes, "JSON differs");
@@ -379,7 +404,7 @@ fn values(lines: &[u8]) -> Vec<Value> {
 fn every_part_of_csv_begins_with_the_header() {
     let records = samples(200);
     let setting = columns_setting(&records) + "\nmax_bytes = 2000";
-    let run = Everything::new("a.json", &ndjson(&records), ["", &setting], &[]);
+    let run = Everything::new("a.json", &ndjson(&records), ["", &setting]);
     let parts = run.parts("csv");
     assert!(5 < parts.len());
     let header = |part: &[u8]| part.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);

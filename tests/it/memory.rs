@@ -37,6 +37,8 @@ const HMAC: &[&str] = &[
     "fields.\"User.UserAttributes.*\"={ op = \"hmac\" }",
 ];
 
+const PARQUET: &[&str] = &["output.0.format=parquet"];
+
 const CASES: &[Case] = &[
     Case {
         about: "nothing special",
@@ -197,6 +199,36 @@ const CASES: &[Case] = &[
         settings: &["input.unknown=drop"],
         exit: 0,
     },
+    Case {
+        about: "by columns: as many short numbers as a record may have",
+        write: |to| put(to, &many("\"Metrics\":{", |number| format!("\"{number:x}\":1"))),
+        settings: PARQUET,
+        exit: 0,
+    },
+    Case {
+        about: "by columns: as many empty texts as a record may have",
+        write: |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[\"\"]"))),
+        settings: PARQUET,
+        exit: 0,
+    },
+    Case {
+        about: "by columns: as many empty lists as a record may have,",
+        write: |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[]"))),
+        settings: PARQUET,
+        exit: 0,
+    },
+    Case {
+        about: "by columns: records of few bytes",
+        write: |to| put(to, &"{\"Id\":\"a\"}\n".repeat(1_000_000)),
+        settings: PARQUET,
+        exit: 0,
+    },
+    Case {
+        about: "by columns: rejects",
+        write: |to| put(to, &"{\"Id\":7}\n".repeat(500_000)),
+        settings: PARQUET,
+        exit: 3,
+    },
 ];
 
 #[test]
@@ -297,6 +329,16 @@ fn records(to: &Path, before: &str, item: fn(usize, usize) -> String, after: &st
         writeln!(text, "{after}}}").expect("room");
     }
     put(to, &text);
+}
+
+/// Some ten thousand endpoints, each with as many names of a map as there may be.
+fn many(before: &str, item: fn(usize) -> String) -> String {
+    let items: Vec<String> = (0..250).map(item).collect();
+    let record = format!(
+        "{{\"ChannelType\":\"EMAIL\",\"Address\":\"a@b.cc\",{before}{}}}}}\n",
+        items.join(",")
+    );
+    record.repeat(40_000_000 * 2 / record.len())
 }
 
 /// CSV with so many columns of a map, each of its own name, and so many rows.

@@ -57,6 +57,17 @@ impl Place {
         set(command, "account.to", &self.account());
     }
 
+    /// The settings for outputs beside the first, with their folders here.
+    pub(crate) fn further_outputs(&self, definition: &str) -> Vec<String> {
+        let text = fs::read_to_string(definition).expect("a definition");
+        let outputs = text.lines().filter(|line| line.starts_with("[[output]]")).count();
+        let to = |number: usize| {
+            let to = self.folder.path().join(format!("output-{number}"));
+            format!("output.{number}.to={}", toml_text(&to.to_string_lossy()))
+        };
+        (1..outputs).map(to).collect()
+    }
+
     pub(crate) fn manifest(&self) -> Value {
         let text = fs::read(self.account().join("manifest.json")).expect("a manifest");
         serde_json::from_slice(&text).expect("a manifest is JSON")

@@ -52,6 +52,9 @@ fn check(name: &str, threads: &str) {
     let mut command = segprep();
     command.args(["run", &format!("pipelines/{name}.toml"), "--quiet", "--threads", threads]);
     place.take(&mut command);
+    for setting in place.further_outputs(&format!("pipelines/{name}.toml")) {
+        command.args(["--set", &setting]);
+    }
     let output = command.output().expect("the program runs");
     assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
 

@@ -55,6 +55,9 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
         command.args(["--set", set]);
     }
     place.take(&mut command);
+    for setting in place.further_outputs(&format!("pipelines/{pipeline}.toml")) {
+        command.args(["--set", &setting]);
+    }
     let output = command.output().expect("the program runs");
     assert_eq!(code(&output), exit, "{pipeline} {sets:?}: {}", stderr(&output));
 

@@ -63,6 +63,10 @@ impl Inputs {
         set("account.to", &place.account());
         let input = self.folder.path().join("input");
         sets.push(format!("input.from=[{}]", toml_text(&input.to_string_lossy())));
+        for (number, to) in (1..).zip(place.further_outputs(self.definition)) {
+            // The footer of Parquet tells the definition's digest, and so of the place.
+            sets.extend([to, format!("output.{number}.format=\"pinpoint-json\"")]);
+        }
         let options = RunOptions {
             definition: self.definition.into(),
             sets,

@@ -136,7 +136,8 @@ fn refuse_csv_keys(section: &mut Section<'_>, format: OutputFormat, faults: &mut
 
 fn read_columns(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Vec<Column>> {
     let item = section.take("columns")?;
-    let help = "it takes a list such as `[\"Address\", { name = \"Attributes.Plan\", repeat = 3 }]`";
+    let help =
+        "it takes a list such as `[\"Address\", { name = \"Attributes.Plan\", repeat = 3 }]`";
     let Some(items) = item.value.as_list() else {
         faults.push(item.at, format!("`columns` is {}", item.value.kind()), "", help);
         return None;
@@ -144,8 +145,7 @@ fn read_columns(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Ve
     if items.is_empty() {
         faults.push(item.at, "`columns` is empty", "", "name at least one, or leave it out");
     }
-    let columns: Vec<Column> =
-        items.iter().filter_map(|item| read_column(item, faults)).collect();
+    let columns: Vec<Column> = items.iter().filter_map(|item| read_column(item, faults)).collect();
     if COLUMNS_MAX < columns.iter().map(|column| column.repeat).sum() {
         let what = format!("`columns` are over {COLUMNS_MAX}");
         faults.push(item.at, what, "", "no header has so many: name fewer, or repeat them less");

@@ -194,6 +194,7 @@ mod tests {
             ("manifest.json", true),
             ("manifest.earlier.json", true),
             ("rejects.ndjson", true),
+            ("rejects.parquet", true),
             ("inputs.ndjson", true),
             ("rejected-records/00000-a.ndjson", true),
             ("rejected-records/a.ndjson", false),
