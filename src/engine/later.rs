@@ -1,4 +1,8 @@
 //! One piece of work that is begun now and asked for later.
+//!
+//! A thread that waits does other work meanwhile, and whatever waits inside of work may be such
+//! other work. So only what no work stands on may wait here: the thread that coordinates, which
+//! entered the pool before there was any. Else it could wait for what lies below it on its stack.
 
 use std::{
     panic::{self, AssertUnwindSafe},

@@ -42,8 +42,6 @@ pub struct Block {
     pub json: Lines,
     /// The same for each output of CSV, in their order.
     pub csv: Vec<Lines>,
-    /// What was counted while CSV was written, for each such output.
-    pub csv_counts: Vec<CsvCounts>,
     /// The written records by columns, where an output is Parquet.
     pub table: Option<Arc<Table>>,
     /// About how much memory that takes; told when a batch is added.
@@ -81,17 +79,30 @@ pub struct Lines {
     pub bytes: Vec<u8>,
     /// Where each record ends in `bytes`, behind its line end.
     pub ends: Vec<usize>,
+    /// Of CSV.
+    pub counts: CsvCounts,
+    /// The counts without those of a record that has not ended.
+    counts_at_end: CsvCounts,
 }
 
 impl Lines {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.counts = CsvCounts::default();
+        self.counts_at_end = self.counts;
     }
 
     /// Ends the record that was appended.
     pub(super) fn end(&mut self) {
         self.ends.push(self.bytes.len());
+        self.counts_at_end = self.counts;
+    }
+
+    /// Takes back what was appended after the last record.
+    pub(super) fn undo(&mut self) {
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        self.counts = self.counts_at_end;
     }
 
     fn cost(&self) -> usize {

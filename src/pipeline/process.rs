@@ -11,7 +11,6 @@ use super::name_book::{ForCsv, NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
-use crate::encode::CsvCounts;
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Slot, Text};
 use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
 
@@ -238,25 +237,16 @@ impl Finish<'_> {
         let Worker { batch, book, cells, .. } = &mut *self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         let encoders = &self.stages.csv;
-        if encoders.is_empty() {
-            return true;
-        }
         block.csv.resize_with(encoders.len(), Lines::default);
-        block.csv_counts.resize_with(encoders.len(), CsvCounts::default);
-        let starts: Vec<usize> = block.csv.iter().map(|lines| lines.bytes.len()).collect();
-        let mut counts = Vec::with_capacity(encoders.len());
+        let mut fits = true;
         for ((csv, encoder), lines) in encoders.iter().enumerate().zip(&mut block.csv) {
-            let names = ForCsv { book, csv };
-            counts.push(encoder.encode(batch, row, text, &names, cells, &mut lines.bytes));
+            let (start, names) = (lines.bytes.len(), ForCsv { book, csv });
+            let counts = encoder.encode(batch, row, text, &names, cells, &mut lines.bytes);
+            lines.counts.add(counts);
+            fits &= self.stages.fits_part(csv, lines.bytes.len() - start);
         }
-        let added =
-            || block.csv.iter().zip(&starts).map(|(lines, start)| lines.bytes.len() - start);
-        let fits = added().enumerate().all(|(csv, bytes)| self.stages.fits_part(csv, bytes));
-        for (lines, start) in block.csv.iter_mut().zip(starts) {
-            if fits { lines.end() } else { lines.bytes.truncate(start) }
-        }
-        for (sum, count) in block.csv_counts.iter_mut().zip(counts).filter(|_| fits) {
-            sum.add(count);
+        for lines in &mut block.csv {
+            if fits { lines.end() } else { lines.undo() }
         }
         fits
     }

@@ -124,7 +124,7 @@ impl<'a> Assembler<'a> {
             progress,
             outputs: writers(plan, stages, &metadata)?,
             rejects_by_columns: by_columns.transpose()?,
-            csv: Vec::new(),
+            csv: vec![CsvCounts::default(); plan.outputs.len()],
             rejects: file("rejects.ndjson")?,
             inputs: file("inputs.ndjson")?,
             total: Tally::for_rules(plan.rules.len()),
@@ -156,9 +156,8 @@ impl<'a> Assembler<'a> {
         for output in &mut self.outputs {
             output.write(block, self.place)?;
         }
-        self.csv.resize_with(self.csv.len().max(block.csv_counts.len()), CsvCounts::default);
-        for (sum, counts) in self.csv.iter_mut().zip(&block.csv_counts) {
-            sum.add(*counts);
+        for (sum, lines) in self.csv.iter_mut().zip(&block.csv) {
+            sum.add(lines.counts);
         }
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;

@@ -234,14 +234,18 @@ impl Job<'_> {
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
         let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, listed, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
-        map_ordered(
-            &pool,
-            in_flight,
-            inputs,
-            |unit| self.process(unit, &idle),
-            |done| self.assemble(done, assembler, &idle),
-        )?;
-        Ok(pool.install(|| assembler.finish_outputs())?)
+        // Whoever waits for a row group must stand below it on its thread's stack: so all that is
+        // done in order is done by one thread, which entered the pool before any work did.
+        pool.install(|| {
+            map_ordered(
+                &pool,
+                in_flight,
+                inputs,
+                |unit| self.process(unit, &idle),
+                |done| self.assemble(done, assembler, &idle),
+            )?;
+            Ok(assembler.finish_outputs()?)
+        })
     }
 
     fn pool(&self) -> Result<ThreadPool, RunError> {
