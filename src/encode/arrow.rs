@@ -73,8 +73,11 @@ fn list_of_texts() -> DataType {
     DataType::List(Arc::new(Field::new("element", DataType::Utf8, false)))
 }
 
+/// The group that holds the entries of a map.
+pub(super) const KEY_VALUE: &str = "key_value";
+
 fn map_of(value: DataType) -> DataType {
-    DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry(value)), false)), false)
+    DataType::Map(Arc::new(Field::new(KEY_VALUE, DataType::Struct(entry(value)), false)), false)
 }
 
 fn entry(value: DataType) -> Fields {

@@ -18,7 +18,7 @@ use parquet::{
             ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
         },
     },
-    basic::{Compression, ZstdLevel},
+    basic::{Compression, Type, ZstdLevel},
     errors::ParquetError as Fault,
     file::{
         metadata::KeyValue,
@@ -29,7 +29,7 @@ use parquet::{
 };
 use rayon::prelude::*;
 
-use super::arrow::{Rejects, Root, Rows, roots};
+use super::arrow::{KEY_VALUE, Rejects, Root, Rows, roots};
 use super::table::{Piece, TableEncoder};
 use crate::schema::{Class, Schema};
 
@@ -225,12 +225,17 @@ fn properties(
         .set_data_page_row_count_limit(ROW_GROUP_ROWS)
         .set_key_value_metadata(Some(metadata));
     for column in schema.columns() {
-        let path = column.path();
-        if distinct.contains(&path.string()) {
-            let path: ColumnPath = path.clone();
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_statistics_enabled(path, EnabledStatistics::None);
+        let path: ColumnPath = column.path().clone();
+        let is_text = column.physical_type() == Type::BYTE_ARRAY;
+        let is_distinct = distinct.contains(&path.string());
+        // Numbers and dates are as short as a place in a dictionary, and rarely repeat.
+        if is_distinct || !is_text {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
+        // The least and the greatest of values of different names say nothing.
+        let is_of_map = path.parts().iter().any(|part| part == KEY_VALUE);
+        if is_distinct || is_of_map {
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
     }
     properties.build()
