@@ -250,7 +250,7 @@ sound `newsletter` for messaging
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
   from       in/
-  to         out/  pinpoint-json, parts up to 1 GB, a note
+  to         out/  pinpoint-json, parts up to 1.0 GB, a note
              account/  account
   memory     at most 127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
              columns) + 2 threads × 25 MiB + 24 MiB base

@@ -284,7 +284,7 @@ fn faults_of_keys_and_places() {
         ),
         (with("to = \"out/import/\"", "to = \"\""), "24:6", "empty", "folder"),
         (
-            with("format = \"pinpoint-json\"", "format = \"parquet\""),
+            with("format = \"pinpoint-json\"", "format = \"profiles-csv\""),
             "25:10",
             "not in this version",
             "pinpoint-json",
