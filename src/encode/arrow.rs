@@ -201,6 +201,7 @@ impl Gathered {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other type is made here but text")]
     fn finish(self, field: &Field) -> Result<ArrayRef, ArrowError> {
         Ok(match field.data_type() {
             DataType::Float64 => Arc::new(Float64Array::from(self.numbers)),
@@ -362,8 +363,8 @@ impl Rejects {
     /// The columns, in the order of the fields.
     pub(super) fn arrays(self) -> Result<Vec<ArrayRef>, ArrowError> {
         let source: ArrayRef = Arc::new(StringArray::from(self.source));
-        let places = self.places.map(|column| Arc::new(UInt64Array::from(column)) as ArrayRef);
-        let words = self.words.map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
+        let places = self.places.map(|column| -> ArrayRef { Arc::new(UInt64Array::from(column)) });
+        let words = self.words.map(|column| -> ArrayRef { Arc::new(StringArray::from(column)) });
         let DataType::Struct(fields) = problem().data_type().clone() else {
             unreachable!("a problem is a struct")
         };
@@ -373,7 +374,8 @@ impl Rejects {
             Arc::new(StructArray::try_new(fields, words.into(), None)?),
             None,
         )?;
-        Ok([source].into_iter().chain(places).chain([Arc::new(problems) as ArrayRef]).collect())
+        let problems: ArrayRef = Arc::new(problems);
+        Ok([source].into_iter().chain(places).chain([problems]).collect())
     }
 }
 

@@ -61,6 +61,7 @@ pub enum ParquetError {
 
 impl From<Fault> for ParquetError {
     /// What the file below failed with is that failure.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are parquet's and may grow")]
     fn from(fault: Fault) -> ParquetError {
         match fault {
             Fault::External(source) => match source.downcast::<io::Error>() {

@@ -141,10 +141,14 @@ impl TableEncoder {
                 }
                 (Column::Date(dates), _) => dates.extend(slots.map(|slot| date(slot, text))),
                 (Column::Lists(lists), Kind::Lists { map }) => {
-                    rows.iter().for_each(|(row, _)| lists.push(from, *row, *map, keys));
+                    for (row, _) in rows {
+                        lists.push(from, *row, *map, keys);
+                    }
                 }
                 (Column::Numbers(numbers), Kind::Numbers { map }) => {
-                    rows.iter().for_each(|(row, _)| numbers.push(from, *row, *map, keys));
+                    for (row, _) in rows {
+                        numbers.push(from, *row, *map, keys);
+                    }
                 }
                 (Column::Lists(_) | Column::Numbers(_), _) => {}
             }

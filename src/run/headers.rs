@@ -9,7 +9,7 @@ use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
 use super::source::{Source, Spare};
-use crate::decode::Lead;
+use crate::decode::{Format, Lead};
 use crate::encode::CsvColumn;
 use crate::pipeline::{OutputFormat, OutputPlan, Plan, Stages};
 use crate::store::Listed;
@@ -31,9 +31,9 @@ pub(super) fn give_columns(
         let mut inputs = Source::new(plan, stages, limits, cancel, listed, &spare);
         let mut union = Union::default();
         for input in listed {
-            match inputs.next_columns()? {
-                Some(Some(columns)) => union.add(plan, &columns.leads()),
-                Some(None) => return Err(no_header(output, &input.name)),
+            match inputs.next_format()? {
+                Some(Format::Csv(columns)) => union.add(plan, &columns.leads()),
+                Some(Format::JsonLines) => return Err(no_header(output, &input.name)),
                 None => break,
             }
         }

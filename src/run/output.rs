@@ -13,7 +13,6 @@ use crate::report::PartNote;
 use crate::schema::JobLimits;
 
 /// One output while it is written.
-#[expect(clippy::large_enum_variant, reason = "there are a few in a run")]
 pub(super) enum OutputWriter {
     Lines(LinesWriter),
     Parquet(ParquetWriter),

@@ -173,7 +173,9 @@ fn part_path(number: usize) -> String {
 fn failed(error: ParquetError, path: &str) -> PublishError {
     match error {
         ParquetError::Io(error) => PublishError::of_write(error),
-        error => {
+        error @ (ParquetError::Arrow(_)
+        | ParquetError::Parquet(_)
+        | ParquetError::TooLarge { .. }) => {
             let path = PathBuf::from(path);
             PublishError::Io { path, what: "encode", source: io::Error::other(error) }
         }

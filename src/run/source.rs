@@ -174,14 +174,10 @@ impl<'a> Source<'a> {
         Ok(Some(unit))
     }
 
-    /// Opens the next input only to see its columns; none where it is not CSV.
-    pub(super) fn next_columns(&mut self) -> Result<Option<Option<Arc<Columns>>>, RunError> {
+    /// Opens the next input only to see its format, with its header if it has one.
+    pub(super) fn next_format(&mut self) -> Result<Option<Format>, RunError> {
         self.cancel.check()?;
-        let Some(reading) = self.open_next()? else { return Ok(None) };
-        Ok(Some(match reading.format {
-            Format::Csv(columns) => Some(columns),
-            Format::JsonLines => None,
-        }))
+        Ok(self.open_next()?.map(|reading| reading.format))
     }
 
     fn name(&self, input: usize) -> &str {
