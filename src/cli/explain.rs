@@ -128,8 +128,9 @@ fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
 
 fn output(output: &CheckedOutput) -> String {
     let CheckedOutput { to, format, max_bytes, notes } = output;
-    let notes: String = notes.iter().map(|note| format!(", {note}")).collect();
-    format!("{}  {format}, parts up to {}{notes}", shown(to.display()), bytes(*max_bytes))
+    let mut told = vec![(*format).to_owned(), format!("parts up to {}", bytes(*max_bytes))];
+    told.extend(notes.iter().cloned());
+    format!("{}  {}", shown(to.display()), told.join(", "))
 }
 
 fn class_name(class: Class) -> &'static str {
