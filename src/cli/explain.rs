@@ -38,6 +38,8 @@ struct Field<'a> {
     op: &'a str,
     why: &'a str,
     in_the_clear: bool,
+    lossy: bool,
+    changes_with_key: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,8 +55,17 @@ impl<'a> Explained<'a> {
         let explanation = &checked.explanation;
         let keys = checked.keys.iter().map(|(id, from)| Key { id, from });
         let fields = explanation.fields.iter().map(|field| {
-            let FieldLine { path, class, rule, op, why, in_the_clear } = field;
-            Field { path, class: class_name(*class), rule, op, why, in_the_clear: *in_the_clear }
+            let FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key } = field;
+            Field {
+                path,
+                class: class_name(*class),
+                rule,
+                op,
+                why,
+                in_the_clear: *in_the_clear,
+                lossy: *is_lossy,
+                changes_with_key: *needs_key,
+            }
         });
         let joins = explanation.joins.iter().map(|group| {
             let JoinGroup { join, settings, fields, apart } = group;
@@ -88,12 +99,10 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     for class in [Class::Identifier, Class::Personal, Class::Technical] {
         sheet.section(class_name(class), fields(plan, class));
     }
-    sheet.styled_section(CAREFUL, "clear", in_the_clear(plan));
+    sheet.styled_section(CAREFUL, "clear", listed(plan.in_the_clear(), "written as they come in"));
+    sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
-    sheet.section(
-        "keys",
-        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))),
-    );
+    sheet.section("keys", keys(checked));
     sheet.section("from", paths(&checked.inputs));
     sheet.section("to", paths(checked.outputs.iter().chain([&checked.account])));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
@@ -146,9 +155,19 @@ fn why(field: &FieldLine) -> String {
     if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
 }
 
-fn in_the_clear(plan: &Explanation) -> Option<String> {
-    let paths: Vec<String> = plan.in_the_clear().map(|field| shown(&field.path)).collect();
-    (!paths.is_empty()).then(|| format!("{} (written as they come in)", paths.join(", ")))
+/// Fields in one line, with what is true of all of them.
+fn listed<'a>(fields: impl Iterator<Item = &'a FieldLine>, what: &str) -> Option<String> {
+    let paths: Vec<String> = fields.map(|field| shown(&field.path)).collect();
+    (!paths.is_empty()).then(|| format!("{} ({what})", paths.join(", ")))
+}
+
+/// Where each key is, and what a change of the current one would change.
+fn keys(checked: &Checked) -> Vec<String> {
+    let mut lines: Vec<String> =
+        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))).collect();
+    let changed = listed(checked.explanation.changed_by_a_key(), "with another `current` key");
+    lines.extend(changed.map(|fields| format!("what changes: {fields}")));
+    lines
 }
 
 fn joins(groups: &[JoinGroup]) -> Vec<String> {
@@ -174,7 +193,9 @@ mod tests {
     fn field(path: &str, class: Class, rule: &str, op: &str, why: &str) -> FieldLine {
         let (path, rule) = (path.to_owned(), rule.to_owned());
         let in_the_clear = op == "keep" && class != Class::Technical;
-        FieldLine { path, class, rule, op: op.to_owned(), why: why.to_owned(), in_the_clear }
+        let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
+        let (op, why) = (op.to_owned(), why.to_owned());
+        FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key }
     }
 
     fn checked() -> Checked {
@@ -184,6 +205,7 @@ mod tests {
             field("Address", Class::Identifier, "Address", "keep", line),
             field("User.UserId", Class::Identifier, "User.UserId", "hmac (join \"user\")", line),
             field("Location.City", Class::Personal, "Location.*", "drop", line),
+            field("Location.Region", Class::Personal, "Location.Region", "mask (all of it)", line),
             field("OptOut", Class::Technical, "OptOut", "keep", default),
             field("EffectiveDate", Class::Technical, "EffectiveDate", "keep", default),
         ];
@@ -213,12 +235,15 @@ sound `newsletter` for messaging
 
   identifier Address      keep, line 7
              User.UserId  hmac (join \"user\"), line 7
-  personal   Location.City  drop, line 7: `Location.*`
+  personal   Location.City    drop, line 7: `Location.*`
+             Location.Region  mask (all of it), line 7
   technical  kept by default: OptOut, EffectiveDate
   clear      Address (written as they come in)
+  lossy      Location.Region (less is written than came in)
   joins      `user`  User.UserId (256 bits, hex)
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
+             what changes: User.UserId (with another `current` key)
   from       in/
   to         out/
              account/

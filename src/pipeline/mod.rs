@@ -13,6 +13,7 @@ mod diagnostic;
 mod first_seen;
 mod name_book;
 mod nearest;
+mod op_maker;
 mod places;
 mod plan;
 mod process;
@@ -28,8 +29,8 @@ mod tree;
 
 pub use block::{Block, Reject, RejectedFor};
 pub use definition::{
-    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec, Output,
-    Surroundings, is_variable,
+    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, MapSpec, OpSpec,
+    Output, ShiftSpec, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
-use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
+use crate::transform::{Failures, Op, Shifts, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
 const BATCH_ROWS: usize = 512;
@@ -33,6 +33,7 @@ pub struct Worker {
     batch: Batch,
     book: NameBook,
     failures: Failures,
+    shifts: Shifts,
 }
 
 impl Worker {
@@ -43,6 +44,7 @@ impl Worker {
             decoder: Decoder::new(layout, plan.input.max_record),
             book: NameBook::default(),
             failures: Failures::new(),
+            shifts: Shifts::default(),
         }
     }
 
@@ -94,16 +96,17 @@ pub fn process(
 
 /// The stages between decoding and encoding.
 fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures } = worker;
+    let Worker { decoder, batch, book, failures, shifts } = worker;
     book.learn(&decoder.names, plan, stages);
     drop_inactive(stages, chunk, batch);
     stages.values.judge(chunk, batch, book.verdicts());
+    shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
         let applied = stages.applied(plan, *rule, plan.op_of(*node));
-        apply_to_node(*node, applied, chunk, batch, failures);
+        apply_to_node(*node, applied, shifts, chunk, batch, failures);
     }
     for map in &stages.altered_maps {
-        apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
+        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, failures);
     }
     let is_written = |node, slot: crate::record::Slot| {
         !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)

@@ -2,10 +2,10 @@
 //!
 //! Only operations that make a new value run here: what is kept stays as it is, and what is
 //! dropped is never written. Absent and empty values are left alone. A value that an operation
-//! can't apply to is removed, never written through.
+//! can't apply to is removed, never written through. What was a number stays one.
 
-use super::{Op, Outcome};
-use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, Text};
+use super::{Op, Outcome, Shifts};
+use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
 use crate::schema::NodeIx;
 
 /// An operation with what is said of the values that it can't apply to.
@@ -32,6 +32,7 @@ pub type Failures = Vec<(u32, usize)>;
 pub fn apply_to_node(
     node: NodeIx,
     applied: Applied<'_>,
+    shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
     failures: &mut Failures,
@@ -40,10 +41,19 @@ pub fn apply_to_node(
     for row in 0..batch.rows.len() {
         let is_live = batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped);
         let slot = batch.slot(row, node);
-        if is_live && slot.is_text() && !slot.is_empty() {
-            let made = new_value(applied, slot, chunk, row, field, batch, failures);
+        if is_live && applied.takes(slot) {
+            let made = new_value(applied, shifts, slot, chunk, row, field, batch, failures);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
+    }
+}
+
+impl Applied<'_> {
+    /// Whether the operation is for what a slot holds. Values of other types are problems by now.
+    #[inline]
+    fn takes(&self, slot: Slot) -> bool {
+        let is_of_type = slot.is_text() || (slot.kind() == Kind::Number && self.op.takes_numbers());
+        is_of_type && !slot.is_empty()
     }
 }
 
@@ -51,6 +61,7 @@ pub fn apply_to_node(
 pub fn apply_to_map(
     map: usize,
     names: &impl NameOps,
+    shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
     failures: &mut Failures,
@@ -62,19 +73,20 @@ pub fn apply_to_map(
         for place in batch.map(row, map).range() {
             let Some(entry) = batch.entries.get(place).copied() else { continue };
             if let Some(applied) = names.op(entry.name)
-                && entry.is_list
+                && (entry.is_list || applied.op.takes_numbers())
             {
-                apply_to_entry(place, applied, chunk, row, batch, failures);
+                apply_to_entry(place, applied, shifts, chunk, row, batch, failures);
             }
         }
     }
 }
 
-/// Applies an operation to the values of one list, and closes the gaps of those removed. A list
+/// Applies an operation to the values of one entry, and closes the gaps of those removed. A list
 /// left without values goes too; one that came in empty stays.
 fn apply_to_entry(
     place: usize,
     applied: Applied<'_>,
+    shifts: &Shifts,
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
@@ -85,9 +97,9 @@ fn apply_to_entry(
     let mut kept = range.start;
     for value in range.clone() {
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
-        let made = if slot.is_text() && !slot.is_empty() {
+        let made = if applied.takes(slot) {
             let field = Field::Named(entry.name);
-            new_value(applied, slot, chunk, row, field, batch, failures)
+            new_value(applied, shifts, slot, chunk, row, field, batch, failures)
         } else {
             Some(slot)
         };
@@ -98,7 +110,7 @@ fn apply_to_entry(
     }
     let len = kept - range.start;
     entry.values.len = u32::try_from(len).expect("no longer than before");
-    entry.is_list = range.is_empty() || 0 < len;
+    entry.is_list = entry.is_list && (range.is_empty() || 0 < len);
     if let Some(home) = batch.entries.get_mut(place) {
         *home = entry;
     }
@@ -107,6 +119,7 @@ fn apply_to_entry(
 /// The value that the operation makes of a slot; none where it is removed.
 fn new_value(
     applied: Applied<'_>,
+    shifts: &Shifts,
     slot: Slot,
     chunk: &[u8],
     row: usize,
@@ -124,23 +137,27 @@ fn new_value(
     let outcome = if slot.in_arena() {
         // The value lies in the arena that the new one is appended to.
         let value = Text { chunk, arena: &arena }.of(slot).to_vec();
-        applied.op.apply(&value, &mut arena)
+        applied.op.apply(&value, row, shifts, &mut arena)
     } else {
-        applied.op.apply(Text { chunk, arena: &[] }.of(slot), &mut arena)
+        applied.op.apply(Text { chunk, arena: &[] }.of(slot), row, shifts, &mut arena)
     };
     let made = match outcome {
+        Outcome::Made { .. } if !slot.is_text() => {
+            Some(Slot::new_number(start, arena.len() - start))
+        }
         Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
         Outcome::Failed => {
             failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
             None
         }
-        Outcome::AlreadyToken => Some(slot),
+        Outcome::AlreadyToken | Outcome::Kept => Some(slot),
+        Outcome::Dropped => None,
     };
     batch.arena = arena;
     let code = match outcome {
         Outcome::AlreadyToken => Code::AlreadyToken,
         Outcome::Failed if applied.rejects => Code::Op,
-        Outcome::Failed | Outcome::Made { .. } => return made,
+        Outcome::Failed | Outcome::Made { .. } | Outcome::Kept | Outcome::Dropped => return made,
     };
     batch.problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
     made

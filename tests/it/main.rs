@@ -33,4 +33,5 @@ mod running;
 mod samples;
 mod schemas;
 mod tidy;
+mod vectors;
 mod whole_runs;

@@ -6,7 +6,9 @@
 mod fields;
 mod input;
 mod keys;
+mod operation;
 mod output;
+mod parameters;
 
 use std::{
     fmt,
@@ -14,9 +16,10 @@ use std::{
     sync::Arc,
 };
 
-pub use fields::{FieldRule, HmacSpec, OpSpec};
+pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
+pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Output};
 
 use super::diagnostic::Diagnostic;

@@ -7,6 +7,8 @@
 mod check;
 mod cover;
 mod explain;
+mod fit;
+mod joins;
 mod pattern;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -58,9 +60,12 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     let mut faults = Faults::new(&definition.source);
     let cover = Cover::of(&definition.rules, schema, &mut faults);
     check::coverage(&cover, definition, schema, &mut faults);
-    check::operations(&cover, definition, schema, &mut faults);
+    fit::operations(&cover, definition, schema, &mut faults);
+    fit::maps(&cover, definition, schema, &mut faults);
+    fit::shifts(definition, schema, &mut faults);
     check::address(&cover, definition, schema, &mut faults);
-    check::joins(&cover, definition, schema, &mut faults);
+    joins::joins(&cover, definition, schema, &mut faults);
+    joins::shifts(definition, &mut faults);
     check::keys(definition, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
