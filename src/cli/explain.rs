@@ -14,6 +14,7 @@ use super::sheet::{CAREFUL, GOOD, Sheet, shown};
 pub(crate) struct Explained<'a> {
     name: &'a str,
     purpose: &'a str,
+    lists: &'a [String],
     inputs: &'a [PathBuf],
     outputs: &'a [PathBuf],
     account: &'a Path,
@@ -74,6 +75,7 @@ impl<'a> Explained<'a> {
         Explained {
             name: &checked.name,
             purpose: checked.purpose,
+            lists: &checked.lists,
             inputs: &checked.inputs,
             outputs: &checked.outputs,
             account: &checked.account,
@@ -103,6 +105,7 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
     sheet.section("keys", keys(checked));
+    sheet.section("lists", checked.lists.iter().map(shown));
     sheet.section("from", paths(&checked.inputs));
     sheet.section("to", paths(checked.outputs.iter().chain([&checked.account])));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
@@ -220,8 +223,9 @@ mod tests {
             purpose: "messaging",
             explanation: Explanation { fields, joins: vec![join] },
             warnings: vec!["tokens protect nobody".to_owned()],
-            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 },
+            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, list_bytes: 0 },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
+            lists: vec!["drops records whose Address is in a.csv".to_owned()],
             inputs: vec!["in/".into()],
             outputs: vec!["out/".into()],
             account: "account/".into(),
@@ -244,6 +248,7 @@ sound `newsletter` for messaging
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
              what changes: User.UserId (with another `current` key)
+  lists      drops records whose Address is in a.csv
   from       in/
   to         out/
              account/

@@ -11,6 +11,7 @@ mod json;
 mod layout;
 mod lookalike;
 
+pub use csv::{cell_texts, push_cell_text};
 pub use csv_header::{Columns, HeaderFault};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;

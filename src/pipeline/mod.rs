@@ -23,14 +23,16 @@ mod set;
 mod size;
 mod source;
 mod stages;
+mod suppress;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trial;
 
 pub use block::{Block, Reject, RejectedFor};
 pub use definition::{
-    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, MapSpec, OpSpec,
-    Output, ShiftSpec, Surroundings, is_variable,
+    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, ListAction,
+    ListForm, MapSpec, OpSpec, Output, ShiftSpec, Suppression, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;
@@ -42,6 +44,8 @@ pub use process::{BATCH_BYTES, Worker, process};
 pub use rules::{Explanation, FieldLine, JoinGroup, Rules, resolve};
 pub use source::{Origin, Spanned};
 pub use stages::{Stages, decode_rule};
+pub use suppress::{Entries, EntryDigest, SuppressPlan};
+pub use trial::{Trial, try_out};
 
 use crate::schema::Schema;
 

@@ -5,9 +5,10 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
-use super::definition::{Definition, OpSpec};
+use super::definition::{Definition, HmacSpec, OpSpec};
 use super::op_maker::OpMaker;
 use super::rules::Rules;
+use super::suppress::SuppressPlan;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 
@@ -29,6 +30,8 @@ pub struct Plan {
     pub map_rules: Vec<MapRules>,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
+    /// Lists of people; their entries are read by whoever runs the plan.
+    pub suppress: Vec<SuppressPlan>,
     pub run: RunPlan,
     /// What summary and manifest warn of.
     pub warnings: Vec<String>,
@@ -196,7 +199,8 @@ impl Plan {
         schema: Arc<Schema>,
         keys: BTreeMap<String, MasterKey>,
     ) -> Result<Plan, PlanError> {
-        let Rules { rules, node_rules, map_rules, kinds, warnings } = rules;
+        let Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings } = rules;
+        let suppress = suppress_plans(definition, &list_tokens, &schema, &keys)?;
         let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
             let rule = rule.and_then(|rule| rules.get(rule));
@@ -208,6 +212,7 @@ impl Plan {
             input: input_plan(definition, kinds),
             outputs: output_plans(definition, &schema),
             account: account_plan(definition),
+            suppress,
             run: definition.run,
             node_ops: ops.collect(),
             map_ops: map_rules
@@ -277,6 +282,22 @@ fn output_plans(definition: &Definition, schema: &Schema) -> Vec<OutputPlan> {
         digest: output.digest,
     };
     definition.outputs.iter().map(plan).collect()
+}
+
+fn suppress_plans(
+    definition: &Definition,
+    tokens: &[HmacSpec],
+    schema: &Schema,
+    keys: &BTreeMap<String, MasterKey>,
+) -> Result<Vec<SuppressPlan>, PlanError> {
+    let ids: Vec<String> = definition.keys.sources.iter().map(|key| key.id.clone()).collect();
+    let lists = definition.suppress.iter().zip(tokens);
+    lists
+        .map(|(list, tokens)| {
+            let node = schema.node(&list.field.value).expect("the field was checked");
+            SuppressPlan::new(list, node, tokens, keys, &ids)
+        })
+        .collect()
 }
 
 fn account_plan(definition: &Definition) -> AccountPlan {

@@ -7,9 +7,11 @@
 use std::fmt;
 
 use super::block::{Block, Reject, RejectedFor};
+use super::definition::ListAction;
 use super::name_book::{NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
+use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
 use crate::transform::{Failures, Op, Shifts, apply_to_map, apply_to_node};
@@ -34,6 +36,7 @@ pub struct Worker {
     book: NameBook,
     failures: Failures,
     shifts: Shifts,
+    hits: Hits,
 }
 
 impl Worker {
@@ -45,6 +48,7 @@ impl Worker {
             book: NameBook::default(),
             failures: Failures::new(),
             shifts: Shifts::default(),
+            hits: Hits::default(),
         }
     }
 
@@ -96,9 +100,10 @@ pub fn process(
 
 /// The stages between decoding and encoding.
 fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures, shifts } = worker;
+    let Worker { decoder, batch, book, failures, shifts, hits } = worker;
     book.learn(&decoder.names, plan, stages);
     drop_inactive(stages, chunk, batch);
+    hits.find(&plan.suppress, stages.opt_out, chunk, batch);
     stages.values.judge(chunk, batch, book.verdicts());
     shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
@@ -145,6 +150,8 @@ impl Finish<'_> {
         let mut unseen: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
         let mut unknown_unseen: &[(u32, NameId)] = &unknown;
+        let hits = std::mem::take(&mut self.worker.hits.rows);
+        let mut hits_unseen: &[(u32, usize)] = &hits;
         let mut next = decoded.next;
         for row in 0..self.worker.batch.rows.len() {
             let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
@@ -158,7 +165,10 @@ impl Finish<'_> {
             self.count_left_out(place, take_row(&mut unknown_unseen, row), block);
             block.read += 1;
             block.blank_lines += place.blank_before;
-            if place.dropped {
+            let is_suppressed = self.count_hits(take_row(&mut hits_unseen, row), block);
+            if is_suppressed {
+                block.suppressed += 1;
+            } else if place.dropped {
                 block.inactive += 1;
             } else if let Some(reject) = self.write_or_reject(row, own, block) {
                 lines.count_to(self.chunk, place.start);
@@ -177,7 +187,19 @@ impl Finish<'_> {
         problems.clear();
         self.worker.batch.problems = problems;
         self.worker.batch.unknown = unknown;
+        self.worker.hits.rows = hits;
         next
+    }
+
+    /// Counts the lists that have a record; whether one of them drops it.
+    fn count_hits(&self, hits: &[(u32, usize)], block: &mut Block) -> bool {
+        let mut is_dropped = false;
+        for (_, list) in hits {
+            block.count_match(*list);
+            let list = self.plan.suppress.get(*list);
+            is_dropped |= list.is_some_and(|list| list.action == ListAction::Drop);
+        }
+        is_dropped
     }
 
     /// Writes the row, or tells why not.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::definition::OpSpec;
 use super::plan::{OnError, Plan, RuleIx, Unknown};
+use super::suppress::OPT_OUT;
 use crate::decode::{Layout, Lookalikes};
 use crate::encode::JsonEncoder;
 use crate::record::Code;
@@ -25,6 +26,8 @@ pub struct Stages {
     pub(super) altered_maps: Vec<usize>,
     /// Where records say that they are inactive, if such records are dropped.
     pub(super) inactive: Option<NodeIx>,
+    /// Where records say that somebody is opted out.
+    pub(super) opt_out: Option<NodeIx>,
     rules: RuleNames,
     /// The rule name of each rule of the plan.
     rule_names: Vec<u16>,
@@ -56,6 +59,7 @@ impl Stages {
             altered_nodes: altered_nodes(plan),
             altered_maps: altered_maps(plan),
             inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
+            opt_out: schema.node(OPT_OUT),
             rules,
             rule_names,
         }

@@ -45,6 +45,11 @@ fn takes(node: &Node) -> Takes {
     }
 }
 
+/// Whether a field holds one text, such as an identifier.
+pub(super) fn holds_one_text(node: &Node) -> bool {
+    takes(node) == Takes::Text
+}
+
 impl Takes {
     fn fits(self, op: &OpSpec) -> bool {
         match op {
@@ -168,10 +173,10 @@ pub(super) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Faul
     for spec in definition.rules.iter().filter_map(|rule| rule.op.as_ref()?.as_shift()) {
         let by = spec.by.value.as_str();
         let node = schema.node(by).and_then(|node| schema.nodes.get(node));
-        if node.is_some_and(|node| takes(node) == Takes::Text) {
+        if node.is_some_and(holds_one_text) {
             continue;
         }
-        let texts = schema.nodes.iter().filter(|node| takes(node) == Takes::Text);
+        let texts = schema.nodes.iter().filter(|node| holds_one_text(node));
         let guess = nearest(by, texts.map(|node| node.path.as_str()));
         let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
         let help = format!(

@@ -10,10 +10,11 @@ mod explain;
 mod fit;
 mod joins;
 mod pattern;
+mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
 
-use super::definition::Definition;
+use super::definition::{Definition, HmacSpec};
 use super::diagnostic::Diagnostic;
 use super::nearest::advice;
 use super::plan::{MapRules, Rule, RuleIx};
@@ -33,6 +34,8 @@ pub struct Rules {
     pub map_rules: Vec<MapRules>,
     /// The kinds of record taken, as places in the schema's list.
     pub kinds: Vec<usize>,
+    /// How the tokens of each list were made, for lists of tokens.
+    pub(super) list_tokens: Vec<HmacSpec>,
     /// What summary and manifest warn of.
     pub warnings: Vec<String>,
 }
@@ -67,6 +70,7 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     joins::joins(&cover, definition, schema, &mut faults);
     joins::shifts(definition, &mut faults);
     check::keys(definition, &mut faults);
+    suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
@@ -102,6 +106,7 @@ fn build(
     kinds: Vec<usize>,
 ) -> Option<Rules> {
     let warnings = check::warnings(&cover, definition, schema);
+    let list_tokens = suppress::tokens(&cover, definition, schema);
     let written = definition.rules.iter().map(|rule| {
         Some(Rule {
             path: rule.path.value.clone(),
@@ -118,5 +123,5 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, warnings })
+    Some(Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings })
 }
