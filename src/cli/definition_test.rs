@@ -55,19 +55,17 @@ impl<'a> TestEvent<'a> {
 pub(crate) fn page(tested: &Tested) -> String {
     let (style, word) = if tested.holds() { (GOOD, "holds") } else { (BAD, "differs") };
     let number = u64::try_from(tested.cases.len()).unwrap_or(u64::MAX);
-    let mut text = format!(
+    let mut lines = vec![format!(
         "{} {}, {}\n",
         styled(style, word),
         shown(tested.file.display()),
         counted(number, "case")
-    );
+    )];
     for case in tested.cases.iter().filter(|case| !case.differences.is_empty()) {
-        text += &format!("  {}\n", shown(&case.name));
-        for difference in &case.differences {
-            text += &lines_of(difference);
-        }
+        lines.push(format!("  {}\n", shown(&case.name)));
+        lines.extend(case.differences.iter().map(lines_of));
     }
-    text
+    lines.concat()
 }
 
 fn lines_of(difference: &Difference) -> String {

@@ -146,21 +146,21 @@ fn test(file: &Path, sets: &[String]) -> Result<Tested, Failure> {
 }
 
 fn read_test(file: &Path) -> Result<TestFile, RunError> {
-    let text = fs::read_to_string(file).map_err(|error| {
+    let written = fs::read_to_string(file).map_err(|error| {
         let is_missing = error.kind() == std::io::ErrorKind::NotFound;
         let kind = if is_missing { ErrorKind::NoInput } else { ErrorKind::Io };
         RunError::new(kind, format!("the test `{}` can't be read: {error}", shown(file)))
             .hint("name a test of a definition, such as `pipelines/newsletter.test.toml`")
     })?;
-    let test: TestFile = toml::from_str(&text)
-        .map_err(|error| wrong(file, format!("is wrong: {}", error.to_string().trim_end())))?;
+    let test: TestFile = toml::from_str(&written)
+        .map_err(|error| wrong(file, &format!("is wrong: {}", error.to_string().trim_end())))?;
     if test.case.is_empty() {
-        return Err(wrong(file, "has no `[[case]]`".to_owned()));
+        return Err(wrong(file, "has no `[[case]]`"));
     }
     Ok(test)
 }
 
-fn wrong(file: &Path, what: String) -> RunError {
+fn wrong(file: &Path, what: &str) -> RunError {
     RunError::new(ErrorKind::Definition, format!("the test `{}` {what}", shown(file)))
         .hint("a case has `name` and `input`, and `output`, `rejects` or `dropped`")
 }
@@ -177,7 +177,7 @@ fn definition_of(file: &Path, test: &TestFile) -> Result<PathBuf, RunError> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     match name.as_deref().and_then(|name| name.strip_suffix(ENDING)) {
         Some(name) => Ok(folder.join(format!("{name}.toml"))),
-        None => Err(wrong(file, format!("is not called NAME{ENDING}, and names no `definition`"))),
+        None => Err(wrong(file, &format!("is not called NAME{ENDING}, and names no `definition`"))),
     }
 }
 
@@ -191,9 +191,9 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
     for (list, written) in plan.suppress.iter_mut().zip(&definition.suppress) {
         let mut digests = Vec::new();
         for place in &written.from {
-            let text = test.lists.get(&place.written).map_or("", String::as_str);
-            let found = super::lists::entries_of_text(list, text);
-            digests.extend(found.map_err(|what| wrong(file, format!("has a list that {what}")))?);
+            let entries = test.lists.get(&place.written).map_or("", String::as_str);
+            let found = super::lists::entries_of_text(list, entries);
+            digests.extend(found.map_err(|what| wrong(file, &format!("has a list that {what}")))?);
         }
         list.entries = Entries::new(digests);
     }

@@ -22,10 +22,14 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
     for path in prepared.plan.outputs.iter().map(|output| &output.to) {
         digest.add(&super::path_text(path));
     }
-    listed.iter().for_each(|input| digest.add_file(input));
+    for input in listed {
+        digest.add_file(input);
+    }
     for list in lists {
         digest.add("list");
-        list.iter().for_each(|file| digest.add_file(file));
+        for file in list {
+            digest.add_file(file);
+        }
     }
     super::hex(&digest.0.finalize())
 }

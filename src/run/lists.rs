@@ -141,7 +141,7 @@ impl List<'_> {
                 pieces.par_iter().map(|piece| entries(self.plan, piece, column)).collect()
             });
             for found in found {
-                let found = found.map_err(|fault| reading.bad(fault.in_words()))?;
+                let found = found.map_err(|fault| reading.bad(&fault.in_words()))?;
                 self.unusable += found.unusable;
                 self.digests.extend(found.digests);
             }
@@ -216,7 +216,7 @@ impl<'f> Reading<'f> {
 
     /// Finds the column of that name in the header, and takes the header away.
     fn find_column(&mut self, name: &str) -> Result<Column, RunError> {
-        let (column, start) = column_of(&self.held, name).map_err(|what| self.bad(what))?;
+        let (column, start) = column_of(&self.held, name).map_err(|what| self.bad(&what))?;
         self.drop_first(start);
         Ok(column)
     }
@@ -230,11 +230,11 @@ impl<'f> Reading<'f> {
         match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
             Cut::At(whole) => Ok(Some(whole)),
             // Much more is held than a row may have.
-            Cut::More | Cut::Faulty(..) => Err(self.bad(Fault::Frame.in_words())),
+            Cut::More | Cut::Faulty(..) => Err(self.bad(&Fault::Frame.in_words())),
         }
     }
 
-    fn bad(&self, what: String) -> RunError {
+    fn bad(&self, what: &str) -> RunError {
         let message = format!("`{}`: {what}", super::shown_path(&self.file.name));
         RunError::new(ErrorKind::BadInput, message)
             .hint("a list is UTF-8: an entry a line, or CSV with a header and `column`")
@@ -299,7 +299,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
 
 /// The entries of whole records.
 fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<Found, Fault> {
-    simdutf8::basic::from_utf8(piece).map_err(|_| Fault::Utf8)?;
+    simdutf8::basic::from_utf8(piece).map_err(|_place| Fault::Utf8)?;
     let mut found = Found::default();
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;

@@ -83,9 +83,10 @@ pub struct ShiftKey {
 impl ShiftKey {
     /// By how many days the dates of a person move: not 0.
     fn days_of(&self, person: &[u8]) -> i32 {
-        let [a, b, c, d, e, f, g, h, ..] = self.key.mac(person);
+        let mac = self.key.mac(person);
+        let first = mac.first_chunk::<8>().expect("it has 32 bytes");
         let days = u64::from(self.days);
-        let place = u64::from_be_bytes([a, b, c, d, e, f, g, h]) % (2 * days);
+        let place = u64::from_be_bytes(*first) % (2 * days);
         let (place, days) = (i32::try_from(place), i32::try_from(days));
         let (place, days) = (place.expect("at most 73,000"), days.expect("at most 36,500"));
         if place < days { place - days } else { place - days + 1 }
@@ -115,7 +116,7 @@ impl Shifts {
     }
 
     /// By how much the dates of a row move; none where it is not known whose it is.
-    pub(super) fn days(&self, shift: &DateShift, row: usize) -> Option<i32> {
+    pub(super) fn days(&self, shift: DateShift, row: usize) -> Option<i32> {
         self.days.get(shift.shift)?.get(row).copied().filter(|days| *days != 0)
     }
 }

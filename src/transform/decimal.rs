@@ -75,7 +75,8 @@ impl Decimal {
     }
 
     /// The nearest multiple of a step; between two of them the even one.
-    pub fn round_to(&self, step: &Step) -> Decimal {
+    #[must_use]
+    pub fn round_to(&self, step: Step) -> Decimal {
         let (quotient, rest) = self.divide(step);
         let is_odd = quotient.last().is_some_and(|digit| digit % 2 == 1);
         let goes_up = rest == Ordering::Greater || (rest == Ordering::Equal && is_odd);
@@ -85,7 +86,7 @@ impl Decimal {
 
     /// How many whole steps lie in the size of the number, and how what is left compares with half
     /// a step.
-    fn divide(&self, step: &Step) -> (Vec<u8>, Ordering) {
+    fn divide(&self, step: Step) -> (Vec<u8>, Ordering) {
         let shift = self.exponent.saturating_sub(step.exponent);
         let whole_digits = usize::try_from(self.len().saturating_add(shift.min(0))).unwrap_or(0);
         let (whole, fraction) = self.digits.split_at(whole_digits.min(self.digits.len()));
@@ -193,6 +194,9 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(len)
 }
 
+/// Beyond it, an exponent makes no difference.
+const FAR: i64 = 1 << 40;
+
 /// Reads nothing, or `e` and an integer, of which the size is held within what matters.
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
@@ -205,7 +209,6 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !rest.is_empty() {
         return None;
     }
-    const FAR: i64 = 1 << 40;
     let size = digits.iter().fold(0_i64, |sum, digit| {
         sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(FAR)
     });
@@ -319,7 +322,7 @@ mod tests {
     #[track_caller]
     fn check_rounded(text: &str, step: &str, expected: &str) {
         let step = Step::new(&number(step)).expect("a step");
-        assert_eq!(number(text).round_to(&step).text(), expected, "{text}");
+        assert_eq!(number(text).round_to(step).text(), expected, "{text}");
     }
 
     #[test]
@@ -339,7 +342,7 @@ mod tests {
             ("1e308", "1e308"),
             ("9.99e-99999999999999999999", "0"),
         ] {
-            let written = number(text).round_to(&Step::of_decimals(15)).text();
+            let written = number(text).round_to(Step::of_decimals(15)).text();
             assert_eq!(written, expected, "{text}");
         }
     }
@@ -403,9 +406,9 @@ mod tests {
             let up = step < rest * 2 || (step == rest * 2 && whole % 2 == 1);
             let expected = (whole + i64::from(up)) * step * value.signum();
             let step = Step::new(&number(&thousandths(step))).expect("a step");
-            let rounded = number(&thousandths(value)).round_to(&step);
+            let rounded = number(&thousandths(value)).round_to(step);
             prop_assert_eq!(rounded.text(), number(&thousandths(expected)).text());
-            prop_assert_eq!(rounded.round_to(&step), rounded);
+            prop_assert_eq!(rounded.round_to(step), rounded);
         }
 
         #[test]
@@ -419,7 +422,7 @@ mod tests {
             let json = serde_json::from_str::<serde_json::Number>(&text).is_ok();
             if let Some(number) = Decimal::parse(text.as_bytes()) {
                 prop_assert!(json);
-                let rounded = number.round_to(&Step::of_decimals(2));
+                let rounded = number.round_to(Step::of_decimals(2));
                 prop_assert!(serde_json::from_str::<f64>(&rounded.text()).is_ok());
                 prop_assert!(rounded.text().len() < 400);
             }

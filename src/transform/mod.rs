@@ -95,7 +95,9 @@ impl Op {
             Op::Mask(mask) => mask.apply(value, out),
             Op::Hmac(hmac) => hmac.apply(value, out),
             Op::DateTrunc(date_trunc) => date_trunc.apply(value, out),
-            Op::DateShift(date_shift) => date_shift.apply(value, shifts.days(date_shift, row), out),
+            Op::DateShift(date_shift) => {
+                date_shift.apply(value, shifts.days(*date_shift, row), out)
+            }
             Op::Round(round) | Op::Geo(round) => round.apply(value, out),
             Op::Bucket(bucket) => bucket.apply(value, out),
             Op::Map(map) => map.apply(value, out),

@@ -21,7 +21,7 @@ impl Round {
             return Outcome::PLAIN;
         }
         let Some(number) = Decimal::parse(value) else { return Outcome::Failed };
-        number.round_to(&self.step).write(out);
+        number.round_to(self.step).write(out);
         Outcome::PLAIN
     }
 }

@@ -45,11 +45,17 @@ fn the_tests_see_every_rule() {
             let said = String::from_utf8_lossy(&output.stdout);
             assert_eq!(code(&output), 4, "{name}: `{path}` = {broken}\n{said}{}", stderr(&output));
         }
-        for list in 0..definition.get("suppress").and_then(toml::Value::as_array).map_or(0, Vec::len) {
+        for list in
+            0..definition.get("suppress").and_then(toml::Value::as_array).map_or(0, Vec::len)
+        {
             let mut command = segprep();
             command.args(["test", &format!("pipelines/{name}.test.toml"), "--set"]);
             command.arg(format!("suppress.{list}.field=RequestId"));
-            assert_eq!(code(&command.output().expect("the program runs")), 4, "{name}: list {list}");
+            assert_eq!(
+                code(&command.output().expect("the program runs")),
+                4,
+                "{name}: list {list}"
+            );
         }
     }
 }
@@ -78,7 +84,9 @@ fn what_differs_is_shown_field_by_field() {
     let output = segprep().arg("test").arg(&file).output().expect("the program runs");
     assert_eq!(code(&output), 4, "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout);
-    for words in ["output line 1, `Id`", "wanted \"b\"", "made   \"a\"", "record 2: email", "made   nothing"] {
+    for words in
+        ["output line 1, `Id`", "wanted \"b\"", "made   \"a\"", "record 2: email", "made   nothing"]
+    {
         assert!(said.contains(words), "{words} in {said}");
     }
     assert!(!said.contains("Plan"), "{said}");

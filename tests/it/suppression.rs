@@ -30,7 +30,10 @@ impl Case {
         let mut command = segprep();
         command.args(["run", DEFINITION, "--set"]);
         command.arg(format!("input.from=[{}]", text("input"))).arg("--set");
-        command.arg(format!("suppress=[{{ from = [{}], field = \"Address\", {settings} }}]", text("list")));
+        command.arg(format!(
+            "suppress=[{{ from = [{}], field = \"Address\", {settings} }}]",
+            text("list")
+        ));
         self.place.take(&mut command);
         command
     }
@@ -70,7 +73,8 @@ fn records() -> String {
 fn lists_are_read_in_every_form() {
     let hex = |value: &str| HEXLOWER.encode(&Sha256::digest(value));
     let plain = b"ADA@example.com\r\n\n  bo@EXAMPLE.com \nAda@example.com\n".as_slice();
-    let csv = b"\xef\xbb\xbfid;\"e-mail\"\n1;\"ada@example.com\"\n2;\n;\n3;bo@example.com".as_slice();
+    let csv =
+        b"\xef\xbb\xbfid;\"e-mail\"\n1;\"ada@example.com\"\n2;\n;\n3;bo@example.com".as_slice();
     let sha256 = format!("{}\n{}\n", hex("ada@example.com"), hex("bo@example.com").to_uppercase());
     for (list, settings) in [
         (plain, "normalize = \"email.v1\""),
@@ -146,6 +150,7 @@ fn another_list_is_another_run() {
     assert_eq!(case.counts(settings).0, [3, 2, 1]);
     let again = case.run(settings).output().expect("the program runs");
     assert!(String::from_utf8_lossy(&again.stdout).contains("already published"));
-    fs::write(case.place.folder.path().join("list"), "ada@example.com\nbo@example.com\n").expect("a list");
+    fs::write(case.place.folder.path().join("list"), "ada@example.com\nbo@example.com\n")
+        .expect("a list");
     case.fails(settings, 73, "overwrite");
 }
