@@ -153,11 +153,18 @@ fn read_test(file: &Path) -> Result<TestFile, RunError> {
             .hint("name a test of a definition, such as `pipelines/newsletter.test.toml`")
     })?;
     let test: TestFile = toml::from_str(&written)
-        .map_err(|error| wrong(file, &format!("is wrong: {}", error.to_string().trim_end())))?;
+        .map_err(|error| wrong(file, &format!("is wrong{}", fault_of(&written, &error))))?;
     if test.case.is_empty() {
         return Err(wrong(file, "has no `[[case]]`"));
     }
     Ok(test)
+}
+
+/// ` in line 3: …`
+fn fault_of(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!(" in line {}", before.matches('\n').count() + 1));
+    format!("{}: {}", line.unwrap_or_default(), error.message())
 }
 
 fn wrong(file: &Path, what: &str) -> RunError {

@@ -35,12 +35,12 @@ impl Leaks {
     /// A list of people who are left out, of which some entries are none.
     fn list(&mut self) -> String {
         let file = self.place.folder.path().join("lists/out.csv");
-        let mut text = "number,mail\n".to_owned();
-        for number in 0..50 {
+        let rows = (0..50).map(|number| {
             let at = if number % 10 == 0 { "" } else { "@example.com" };
-            text += &format!("{},{}{at}\n", self.canaries.number(), self.canaries.text());
-        }
-        fs::write(&file, text).expect("a list");
+            format!("{},{}{at}\n", self.canaries.number(), self.canaries.text())
+        });
+        let rows: String = rows.collect();
+        fs::write(&file, format!("number,mail\n{rows}")).expect("a list");
         format!(
             "suppress=[{{ from = [{}], field = \"Address\", column = \"mail\", normalize = \"email.v1\" }}]",
             toml_text(&file.to_string_lossy())
