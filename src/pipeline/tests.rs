@@ -612,6 +612,15 @@ fn the_explanation_says_what_is_lossy_and_what_a_key_changes() {
     assert_eq!(op_of("Attributes.Age"), "bucket (to <18, 18+)");
 }
 
+#[test]
+fn a_map_of_what_is_refused_before_is_warned_of() {
+    let rule = "\"Metrics.*\" = \"keep\"\n\"ChannelType\" = { op = \"map\", table = { FCM = \"GCM\", APNS_SANDBOX = \"APNS\" }, other = \"keep\" }\n\"Attributes.Plan\" = { op = \"map\", table = { pro = \"paid\" } }";
+    let (_, rules) = taken(&with("\"Metrics.*\" = \"keep\"", rule));
+    let expected =
+        "`ChannelType` is never `FCM` when it is mapped: it is judged before, and refused";
+    assert_eq!(rules.warnings, [expected]);
+}
+
 /// Records through all stages, by a definition whose rule for metrics is this one.
 #[track_caller]
 fn made(rules: &str, records: &str) -> Trial {

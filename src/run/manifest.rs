@@ -46,10 +46,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             read: total.read,
             written: total.written,
             rejected: total.rejected,
-            dropped: BTreeMap::from([
-                ("inactive".to_owned(), total.inactive),
-                ("suppressed".to_owned(), total.suppressed),
-            ]),
+            dropped: dropped(plan, total),
         },
         inputs: InputCounts {
             files: count(facts.listing.files.len()),
@@ -117,6 +114,13 @@ fn note(plan: &Plan, output: &OutputPlan, files: Vec<PartNote>) -> OutputNote {
         import_ready: plan.purpose == Purpose::Messaging,
         files,
     }
+}
+
+/// By reason; lists are one where the definition has any.
+fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
+    let suppressed = (!plan.suppress.is_empty()).then_some(("suppressed", total.suppressed));
+    let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
+    reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
 /// The lists, with what they had to do with the records.

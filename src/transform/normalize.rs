@@ -71,7 +71,9 @@ fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// Whether a label may be Punycode already, which has to be sound.
 fn has_punycode(value: &[u8]) -> bool {
-    value.windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
+    // Two hyphens in a row are rare, and quickly looked for.
+    value.windows(2).any(|two| two == b"--")
+        && value.windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
 
 fn is_email(text: &[u8]) -> bool {
@@ -85,13 +87,19 @@ fn is_email(text: &[u8]) -> bool {
 
 /// RFC 5322, section 3.2.3, with the letters of RFC 6531.
 fn is_atom(text: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(text) else { return false };
-    let is_atext = |char: char| {
-        let is_mark = "!#$%&'*+-/=?^_`{|}~".contains(char);
-        let is_ascii = char.is_ascii_alphanumeric() || is_mark;
-        is_ascii || !(char.is_ascii() || char.is_whitespace() || char.is_control())
+    if text.iter().all(|byte| is_atext(*byte)) {
+        return !text.is_empty();
+    }
+    let is_letter = |char: char| match u8::try_from(char) {
+        Ok(byte) if byte.is_ascii() => is_atext(byte),
+        Ok(_) | Err(_) => !(char.is_whitespace() || char.is_control()),
     };
-    !text.is_empty() && text.chars().all(is_atext)
+    str::from_utf8(text).is_ok_and(|text| text.chars().all(is_letter))
+}
+
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
 }
 
 /// Two labels or more of letters, digits and `-`, of which the last is no number.

@@ -204,13 +204,13 @@ fn decimal(key: &str, item: &Item, faults: &mut Faults<'_>) -> Option<Decimal> {
 }
 
 pub(super) fn read_map(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<OpSpec> {
-    let help = "write `{ op = \"map\", table = { FCM = \"GCM\" } }`";
+    let help = "write `{ op = \"map\", table = { pro = \"paid\" } }`";
     section.require("table", "table", help, faults);
     let (other, other_at) = read_other(section, faults);
     let item = section.take("table")?;
     let Some(table) = item.value.as_table() else {
         let what = format!("`table` is {}", item.value.kind());
-        faults.push(item.at, what, "", "it takes a table, such as `{ FCM = \"GCM\" }`");
+        faults.push(item.at, what, "", "it takes a table, such as `{ pro = \"paid\" }`");
         return None;
     };
     if table.entries.is_empty() {

@@ -131,6 +131,29 @@ pub(super) fn maps(
     }
 }
 
+/// Values in the table of a `map` that its field never has when it is mapped: what came in is
+/// judged before.
+pub(super) fn unmapped(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
+    let governed = cover.governed(schema);
+    let mut warnings = Vec::new();
+    for (number, rule) in definition.rules.iter().enumerate() {
+        let Some(OpSpec::Map(spec)) = &rule.op else { continue };
+        let mut of_rule = governed.iter().filter(|field| field.rule == Some(number));
+        let Some(field) = of_rule.next() else { continue };
+        let refused = |from: &&(String, Spanned<String>)| {
+            !from.0.is_empty() && refusing(field.node, &from.0, schema).is_some()
+        };
+        warnings.extend(spec.table.iter().filter(refused).map(|(from, _)| {
+            format!(
+                "`{}` is never {} when it is mapped: it is judged before, and refused",
+                shown(&field.path),
+                quoted(from)
+            )
+        }));
+    }
+    warnings
+}
+
 /// The texts that a `map` puts in the place of others, each once.
 fn given_by(spec: &MapSpec) -> Vec<Spanned<String>> {
     let mut given: Vec<Spanned<String>> = spec.table.iter().map(|(_, to)| to.clone()).collect();

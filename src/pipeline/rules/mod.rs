@@ -105,7 +105,8 @@ fn build(
     schema: &Schema,
     kinds: Vec<usize>,
 ) -> Option<Rules> {
-    let warnings = check::warnings(&cover, definition, schema);
+    let mut warnings = check::warnings(&cover, definition, schema);
+    warnings.extend(fit::unmapped(&cover, definition, schema));
     let list_tokens = suppress::tokens(&cover, definition, schema);
     let written = definition.rules.iter().map(|rule| {
         Some(Rule {
