@@ -81,20 +81,23 @@ fn is_email(text: &[u8]) -> bool {
     let (local, [_at, domain @ ..]) = text.split_at(at) else { return false };
     text.len() <= EMAIL_BYTES_MAX
         && local.len() <= LOCAL_BYTES_MAX
-        && local.split(|byte| *byte == b'.').all(is_atom)
+        && is_local(local)
         && is_domain(domain)
 }
 
-/// RFC 5322, section 3.2.3, with the letters of RFC 6531.
-fn is_atom(text: &[u8]) -> bool {
-    if text.iter().all(|byte| is_atext(*byte)) {
-        return !text.is_empty();
+/// Words with single dots between them (RFC 5322, section 3.2.3), with the letters of RFC 6531.
+fn is_local(text: &[u8]) -> bool {
+    let mut previous = b'.';
+    for byte in text {
+        let is_dot = *byte == b'.';
+        if (is_dot && previous == b'.') || !(is_dot || is_atext(*byte) || !byte.is_ascii()) {
+            return false;
+        }
+        previous = *byte;
     }
-    let is_letter = |char: char| match u8::try_from(char) {
-        Ok(byte) if byte.is_ascii() => is_atext(byte),
-        Ok(_) | Err(_) => !(char.is_whitespace() || char.is_control()),
-    };
-    str::from_utf8(text).is_ok_and(|text| text.chars().all(is_letter))
+    let is_letter = |char: char| !(char.is_whitespace() || char.is_control());
+    let are_letters = || str::from_utf8(text).is_ok_and(|text| text.chars().all(is_letter));
+    previous != b'.' && (text.is_ascii() || are_letters())
 }
 
 fn is_atext(byte: u8) -> bool {
@@ -105,19 +108,24 @@ fn is_atext(byte: u8) -> bool {
 /// Two labels or more of letters, digits and `-`, of which the last is no number.
 fn is_domain(text: &[u8]) -> bool {
     const LABEL_BYTES_MAX: usize = 63;
-    let is_label = |label: &[u8]| {
-        (1..=LABEL_BYTES_MAX).contains(&label.len())
-            && !label.starts_with(b"-")
-            && !label.ends_with(b"-")
-            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    };
-    let mut labels = text.split(|byte| *byte == b'.').rev();
-    let last = labels.next().unwrap_or(&[]);
-    let mut others = labels.peekable();
-    is_label(last)
-        && !last.iter().all(u8::is_ascii_digit)
-        && others.peek().is_some()
-        && others.all(is_label)
+    let (mut labels, mut len, mut is_number, mut previous) = (1, 0, true, b'.');
+    for byte in text {
+        match byte {
+            b'.' if previous == b'.' || previous == b'-' => return false,
+            b'.' => (labels, len, is_number) = (labels + 1, 0, true),
+            b'-' if previous == b'.' => return false,
+            b'-' => (len, is_number) = (len + 1, false),
+            _ if byte.is_ascii_alphanumeric() => {
+                (len, is_number) = (len + 1, is_number && byte.is_ascii_digit());
+            }
+            _ => return false,
+        }
+        if LABEL_BYTES_MAX < len {
+            return false;
+        }
+        previous = *byte;
+    }
+    1 < labels && previous.is_ascii_alphanumeric() && !is_number
 }
 
 fn phone(value: &[u8], out: &mut Vec<u8>) -> Option<()> {

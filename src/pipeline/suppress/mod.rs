@@ -180,7 +180,10 @@ impl Hits {
         self.rows.clear();
         for (number, list) in lists.iter().enumerate() {
             self.ask(list, chunk, batch);
-            // All places were found before, so that the reads of memory do not wait for each other.
+            // Step by step for all rows, so that the reads of memory do not wait for each other.
+            for (_, digest, place) in &mut self.asked {
+                *place = list.entries.place(*digest);
+            }
             let asked = self.asked.drain(..);
             let found = asked.filter(|(_, digest, place)| list.entries.has(place.clone(), *digest));
             self.rows.extend(found.map(|(row, ..)| (row, number)));
@@ -200,7 +203,7 @@ impl Hits {
             if slot.is_text() && !slot.is_empty() {
                 let row = u32::try_from(row).expect("a batch has few rows");
                 list.digests_of_value(text.of(slot), scratch, &mut |digest| {
-                    asked.push((row, digest, list.entries.place(digest)));
+                    asked.push((row, digest, 0..0));
                 });
             }
         }
