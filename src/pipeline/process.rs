@@ -14,7 +14,7 @@ use super::stages::{INACTIVE, Stages};
 use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
-use crate::transform::{Failures, Op, Shifts, apply_to_map, apply_to_node};
+use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
 const BATCH_ROWS: usize = 512;
@@ -34,7 +34,7 @@ pub struct Worker {
     decoder: Decoder,
     batch: Batch,
     book: NameBook,
-    failures: Failures,
+    traces: Traces,
     shifts: Shifts,
     hits: Hits,
 }
@@ -46,7 +46,7 @@ impl Worker {
             batch: Batch::new(layout.width, layout.maps),
             decoder: Decoder::new(layout, plan.input.max_record),
             book: NameBook::default(),
-            failures: Failures::new(),
+            traces: Traces::default(),
             shifts: Shifts::default(),
             hits: Hits::default(),
         }
@@ -54,7 +54,7 @@ impl Worker {
 
     fn begin_batch(&mut self) {
         self.batch.clear();
-        self.failures.clear();
+        self.traces.clear();
         let names = &self.decoder.names;
         if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
             self.decoder.forget_names();
@@ -100,7 +100,7 @@ pub fn process(
 
 /// The stages between decoding and encoding.
 fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures, shifts, hits } = worker;
+    let Worker { decoder, batch, book, traces, shifts, hits } = worker;
     book.learn(&decoder.names, plan, stages);
     drop_inactive(stages, chunk, batch);
     hits.find(&plan.suppress, stages.opt_out, chunk, batch);
@@ -108,10 +108,10 @@ fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
     shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
         let applied = stages.applied(plan, *rule, plan.op_of(*node));
-        apply_to_node(*node, applied, shifts, chunk, batch, failures);
+        apply_to_node(*node, applied, shifts, chunk, batch, traces);
     }
     for map in &stages.altered_maps {
-        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, failures);
+        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
     }
     let is_written = |node, slot: crate::record::Slot| {
         !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)
@@ -250,14 +250,14 @@ impl Finish<'_> {
     }
 
     fn count(&self, row: usize, block: &mut Block) {
-        let Worker { batch, book, failures, .. } = &*self.worker;
+        let Worker { batch, book, traces, .. } = &*self.worker;
         block.count_slots(batch.row_slots(row));
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
                 block.count_values(book.rule_of(entry.name), u64::from(entry.values.len));
             }
         }
-        block.count_failures(failures, row);
+        block.count_failures(&traces.failures, row);
     }
 
     /// Counts the fields of a record that are left out, whatever becomes of the rest of it.

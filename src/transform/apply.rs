@@ -4,7 +4,8 @@
 //! dropped is never written. Absent and empty values are left alone. A value that an operation
 //! can't apply to is removed, never written through. What was a number stays one.
 
-use super::{Op, Outcome, Shifts};
+use super::map::{Fate, Span};
+use super::{Map, Op, Outcome, Shifts};
 use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
 use crate::schema::NodeIx;
 
@@ -25,8 +26,33 @@ pub trait NameOps {
     fn op(&self, name: NameId) -> Option<Applied<'_>>;
 }
 
-/// Values that were removed since an operation could not apply: row and rule.
-pub type Failures = Vec<(u32, usize)>;
+/// What operations leave behind beside the values of a batch.
+#[derive(Debug, Default)]
+pub struct Traces {
+    /// Values that were removed since an operation could not apply: row and rule.
+    pub failures: Vec<(u32, usize)>,
+    /// Where in the arena the texts of a rule's `map` begin.
+    texts: Vec<(usize, usize)>,
+}
+
+impl Traces {
+    /// Forgets a batch.
+    pub fn clear(&mut self) {
+        self.failures.clear();
+        self.texts.clear();
+    }
+
+    /// Where the texts of a rule's `map` begin, which are put into the arena once.
+    fn place_texts(&mut self, rule: usize, map: &Map, arena: &mut Vec<u8>) -> usize {
+        let placed = self.texts.iter().find(|(of, _)| *of == rule).map(|(_, start)| *start);
+        placed.unwrap_or_else(|| {
+            let start = arena.len();
+            arena.extend_from_slice(map.texts());
+            self.texts.push((rule, start));
+            start
+        })
+    }
+}
 
 /// Applies an operation to one field of all live rows.
 pub fn apply_to_node(
@@ -35,14 +61,14 @@ pub fn apply_to_node(
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
     let field = Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
     for row in 0..batch.rows.len() {
         let is_live = batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped);
         let slot = batch.slot(row, node);
         if is_live && applied.takes(slot) {
-            let made = new_value(applied, shifts, slot, chunk, row, field, batch, failures);
+            let made = new_value(applied, shifts, slot, chunk, row, field, batch, traces);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
     }
@@ -64,7 +90,7 @@ pub fn apply_to_map(
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
     for row in 0..batch.rows.len() {
         if batch.rows.get(row).is_none_or(|row| row.broken || row.dropped) {
@@ -75,7 +101,7 @@ pub fn apply_to_map(
             if let Some(applied) = names.op(entry.name)
                 && (entry.is_list || applied.op.takes_numbers())
             {
-                apply_to_entry(place, applied, shifts, chunk, row, batch, failures);
+                apply_to_entry(place, applied, shifts, chunk, row, batch, traces);
             }
         }
     }
@@ -90,7 +116,7 @@ fn apply_to_entry(
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
     let Some(mut entry) = batch.entries.get(place).copied() else { return };
     let range = entry.values.range();
@@ -99,7 +125,7 @@ fn apply_to_entry(
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
         let made = if applied.takes(slot) {
             let field = Field::Named(entry.name);
-            new_value(applied, shifts, slot, chunk, row, field, batch, failures)
+            new_value(applied, shifts, slot, chunk, row, field, batch, traces)
         } else {
             Some(slot)
         };
@@ -125,12 +151,15 @@ fn new_value(
     row: usize,
     field: Field,
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) -> Option<Slot> {
     if let Op::Redact(redact) = applied.op
         && let Some(slot) = redact.last_made(&batch.arena)
     {
         return Some(slot);
+    }
+    if let Op::Map(map) = applied.op {
+        return mapped_value(map, applied.rule, slot, chunk, batch, traces);
     }
     let mut arena = std::mem::take(&mut batch.arena);
     let start = arena.len();
@@ -147,7 +176,7 @@ fn new_value(
         }
         Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
         Outcome::Failed => {
-            failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
+            traces.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
             None
         }
         Outcome::AlreadyToken | Outcome::Kept => Some(slot),
@@ -161,4 +190,24 @@ fn new_value(
     };
     batch.problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
     made
+}
+
+/// The value that a `map` makes of a slot: texts are shared, so that many short values can't
+/// become as many long ones in memory.
+fn mapped_value(
+    map: &Map,
+    rule: usize,
+    slot: Slot,
+    chunk: &[u8],
+    batch: &mut Batch,
+    traces: &mut Traces,
+) -> Option<Slot> {
+    match map.fate(Text { chunk, arena: &batch.arena }.of(slot)) {
+        Fate::Text(Span { start, len, is_plain }) => {
+            let texts = traces.place_texts(rule, map, &mut batch.arena);
+            Some(Slot::new_text(texts + start, len, is_plain))
+        }
+        Fate::Keep => Some(slot),
+        Fate::Drop => None,
+    }
 }

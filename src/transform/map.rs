@@ -10,8 +10,10 @@ use super::Outcome;
 /// The `map` operation.
 #[derive(Debug)]
 pub struct Map {
-    table: BTreeMap<Vec<u8>, Text>,
-    other: OtherText,
+    /// All texts that values become, one after the other: a batch holds them once.
+    texts: Vec<u8>,
+    table: BTreeMap<Vec<u8>, Span>,
+    other: Fate,
 }
 
 /// What becomes of a value that is not in the table.
@@ -23,41 +25,51 @@ pub enum Other {
     Text(String),
 }
 
-#[derive(Debug)]
-struct Text {
-    bytes: Vec<u8>,
-    is_plain: bool,
+/// Where a text stands among the texts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) len: usize,
+    pub(super) is_plain: bool,
 }
 
-#[derive(Debug)]
-enum OtherText {
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
     Drop,
     Keep,
-    Text(Text),
-}
-
-impl Text {
-    fn new(text: &str) -> Text {
-        Text { bytes: text.as_bytes().to_vec(), is_plain: super::is_plain(text.as_bytes()) }
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Outcome {
-        out.extend_from_slice(&self.bytes);
-        Outcome::Made { plain: self.is_plain }
-    }
+    Text(Span),
 }
 
 impl Map {
     pub fn new<'t>(table: impl IntoIterator<Item = (&'t str, &'t str)>, other: &Other) -> Map {
-        let entries = table.into_iter();
-        Map {
-            table: entries.map(|(from, to)| (from.as_bytes().to_vec(), Text::new(to))).collect(),
-            other: match other {
-                Other::Drop => OtherText::Drop,
-                Other::Keep => OtherText::Keep,
-                Other::Text(text) => OtherText::Text(Text::new(text)),
-            },
+        let mut map = Map { texts: Vec::new(), table: BTreeMap::new(), other: Fate::Drop };
+        for (from, to) in table {
+            let span = map.add(to);
+            map.table.insert(from.as_bytes().to_vec(), span);
         }
+        map.other = match other {
+            Other::Drop => Fate::Drop,
+            Other::Keep => Fate::Keep,
+            Other::Text(text) => Fate::Text(map.add(text)),
+        };
+        map
+    }
+
+    fn add(&mut self, text: &str) -> Span {
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text.as_bytes());
+        Span { start, len: text.len(), is_plain: super::is_plain(text.as_bytes()) }
+    }
+
+    /// All texts that values become.
+    pub(super) fn texts(&self) -> &[u8] {
+        &self.texts
+    }
+
+    /// What becomes of a value that is not empty.
+    pub(super) fn fate(&self, value: &[u8]) -> Fate {
+        self.table.get(value).map_or(self.other, |span| Fate::Text(*span))
     }
 
     /// Appends what the value becomes, if it becomes another.
@@ -65,10 +77,13 @@ impl Map {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        match (self.table.get(value), &self.other) {
-            (Some(text), _) | (None, OtherText::Text(text)) => text.write(out),
-            (None, OtherText::Keep) => Outcome::Kept,
-            (None, OtherText::Drop) => Outcome::Dropped,
+        match self.fate(value) {
+            Fate::Text(Span { start, len, is_plain }) => {
+                out.extend_from_slice(self.texts.get(start..start + len).unwrap_or(&[]));
+                Outcome::Made { plain: is_plain }
+            }
+            Fate::Keep => Outcome::Kept,
+            Fate::Drop => Outcome::Dropped,
         }
     }
 }

@@ -26,7 +26,7 @@ mod token;
 #[cfg(test)]
 mod vectors;
 
-pub use apply::{Applied, Failures, NameOps, apply_to_map, apply_to_node};
+pub use apply::{Applied, NameOps, Traces, apply_to_map, apply_to_node};
 pub use bucket::Bucket;
 pub use date_shift::{DAYS_MAX as SHIFT_DAYS_MAX, DateShift, ShiftKey, Shifts};
 pub use date_trunc::{DateForm, DateTrunc, Unit};
