@@ -41,6 +41,7 @@ pub struct Decoder {
     max_record: usize,
     pub names: Names,
     json: json::Scratch,
+    learned: json::Learned,
     csv: csv::Scratch,
 }
 
@@ -68,6 +69,7 @@ impl Decoder {
             max_record,
             names: Names::default(),
             json: json::Scratch::default(),
+            learned: json::Learned::default(),
             csv: csv::Scratch::default(),
         }
     }
@@ -76,6 +78,7 @@ impl Decoder {
     pub fn forget_names(&mut self) {
         self.names.clear();
         self.json.forget_names();
+        self.learned = json::Learned::default();
     }
 
     /// Decodes records of `chunk` from `from` on into `batch`, until it is full or the chunk ends.
@@ -145,6 +148,7 @@ impl Decoder {
                     &self.layout,
                     &mut self.names,
                     &mut self.json,
+                    &mut self.learned,
                     chunk,
                     span,
                     row,

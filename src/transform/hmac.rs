@@ -11,6 +11,7 @@ use super::Outcome;
 use super::TokenShape;
 use super::Tokens;
 use super::token::PREFIX;
+use crate::lanes::sha256::LANES;
 
 /// The `hmac` operation.
 #[derive(Debug)]
@@ -34,12 +35,27 @@ impl Hmac {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        if self.known.is_token(value) {
+        if self.is_token(value) {
             return Outcome::AlreadyToken;
         }
-        out.extend_from_slice(self.prefix.as_bytes());
-        self.shape.encode(&self.key.mac(value), out);
+        self.push_token(&self.key.mac(value), out);
         Outcome::PLAIN
+    }
+
+    /// Whether the value is a token already.
+    pub(super) fn is_token(&self, value: &[u8]) -> bool {
+        self.known.is_token(value)
+    }
+
+    /// The MACs of values that are neither empty nor tokens, up to [`LANES`] of them.
+    pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
+        self.key.macs(values)
+    }
+
+    /// Appends the token of a MAC.
+    pub(super) fn push_token(&self, mac: &[u8; 32], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.prefix.as_bytes());
+        self.shape.encode(mac, out);
     }
 }
 
