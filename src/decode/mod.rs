@@ -42,6 +42,7 @@ pub struct Decoder {
     max_record: usize,
     pub names: Names,
     json: json::Scratch,
+    learned: json::Learned,
     csv: csv::Scratch,
 }
 
@@ -69,6 +70,7 @@ impl Decoder {
             max_record,
             names: Names::default(),
             json: json::Scratch::default(),
+            learned: json::Learned::default(),
             csv: csv::Scratch::default(),
         }
     }
@@ -77,6 +79,7 @@ impl Decoder {
     pub fn forget_names(&mut self) {
         self.names.clear();
         self.json.forget_names();
+        self.learned = json::Learned::default();
     }
 
     /// Decodes records of `chunk` from `from` on into `batch`, until it is full or the chunk ends.
@@ -146,6 +149,7 @@ impl Decoder {
                     &self.layout,
                     &mut self.names,
                     &mut self.json,
+                    &mut self.learned,
                     chunk,
                     span,
                     row,

@@ -2,4 +2,4 @@
 
 mod json;
 
-pub use json::{JsonEncoder, NameKeys, push_json_text};
+pub use json::{JsonEncoder, NameKeys, push_name_key};

@@ -43,9 +43,11 @@ pub struct Limits {
 
 impl Limits {
     /// Chunks that exist at once, from being read to being written. Enough that no thread waits
-    /// while the ordered side reads or writes.
+    /// while the ordered side reads or writes; one thread alone takes each chunk to its end, while
+    /// it is still in the processor's cache.
     pub fn in_flight(&self) -> NonZeroUsize {
-        NonZeroUsize::new(self.threads * 2 + 1).unwrap_or(NonZeroUsize::MIN)
+        let count = if self.threads == 1 { 1 } else { self.threads * 2 + 1 };
+        NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// The largest chunk: whole records up to `chunk_bytes`, or one longer record, with what was

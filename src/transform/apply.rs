@@ -5,7 +5,8 @@
 //! can't apply to is removed, never written through. What was a number stays one.
 
 use super::map::{Fate, Span};
-use super::{Map, Op, Outcome, Shifts};
+use super::{Hmac, Map, Op, Outcome, Shifts};
+use crate::lanes::sha256::LANES;
 use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
 use crate::schema::NodeIx;
 
@@ -63,11 +64,15 @@ pub fn apply_to_node(
     batch: &mut Batch,
     traces: &mut Traces,
 ) {
-    let field = Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
+    if let Op::Hmac(hmac) = applied.op
+        && hmac.hashes_values_as_they_are()
+    {
+        return tokens_of_node(node, hmac, applied.rule_name, chunk, batch);
+    }
+    let field = field_of(node);
     for row in 0..batch.rows.len() {
-        let is_live = batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped);
         let slot = batch.slot(row, node);
-        if is_live && applied.takes(slot) {
+        if is_live(batch, row) && applied.takes(slot) {
             let made = new_value(applied, shifts, slot, chunk, row, field, batch, traces);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
@@ -81,6 +86,59 @@ impl Applied<'_> {
         let is_of_type = slot.is_text() || (slot.kind() == Kind::Number && self.op.takes_numbers());
         is_of_type && !slot.is_empty()
     }
+}
+
+/// Makes tokens of one field of all live rows, many side by side.
+fn tokens_of_node(node: NodeIx, hmac: &Hmac, rule: u16, chunk: &[u8], batch: &mut Batch) {
+    let mut next = 0;
+    while next < batch.rows.len() {
+        let mut rows = [0; LANES];
+        let mut values: [&[u8]; LANES] = [&[]; LANES];
+        let mut arena = std::mem::take(&mut batch.arena);
+        let text = Text { chunk, arena: &arena };
+        let mut count = 0;
+        while let (Some(row), Some(value)) = (rows.get_mut(count), values.get_mut(count)) {
+            let Some(slot) = next_text(batch, node, &mut next) else { break };
+            (*row, *value) = (next - 1, text.of(slot));
+            match hmac.left_alone(value) {
+                None => count += 1,
+                Some(Outcome::AlreadyToken) => {
+                    let (field, code, detail) = (field_of(node), Code::AlreadyToken, Detail::None);
+                    batch.problem(*row, Problem { field, code, rule, detail });
+                }
+                Some(Outcome::Kept | Outcome::Dropped | Outcome::Failed | Outcome::Made { .. }) => {
+                }
+            }
+        }
+        let macs = hmac.macs(values.get(..count).unwrap_or(&[]));
+        for (row, mac) in rows.iter().zip(&macs).take(count) {
+            let start = arena.len();
+            hmac.push_token(mac, &mut arena);
+            batch.set_slot(*row, node, Slot::new_text(start, arena.len() - start, true));
+        }
+        batch.arena = arena;
+    }
+}
+
+/// The text of a field in the next live row that has any; `row` is then the one after.
+fn next_text(batch: &Batch, node: NodeIx, row: &mut usize) -> Option<Slot> {
+    while *row < batch.rows.len() {
+        let slot = batch.slot(*row, node);
+        let is_live = is_live(batch, *row);
+        *row += 1;
+        if is_live && slot.is_text() && !slot.is_empty() {
+            return Some(slot);
+        }
+    }
+    None
+}
+
+fn field_of(node: NodeIx) -> Field {
+    Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"))
+}
+
+fn is_live(batch: &Batch, row: usize) -> bool {
+    batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped)
 }
 
 /// Applies the operations of names to all values of one map of all live rows.

@@ -14,6 +14,7 @@ use super::Outcome;
 use super::TokenShape;
 use super::Tokens;
 use super::token::PREFIX;
+use crate::lanes::sha256::LANES;
 
 /// The `hmac` operation.
 #[derive(Debug)]
@@ -70,14 +71,10 @@ impl Hmac {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        if self.known.is_token(value) {
-            match self.already {
-                Already::Reject => return Outcome::AlreadyToken,
-                Already::Keep => return Outcome::Kept,
-                Already::Hash => {}
-            }
+        if let Some(outcome) = self.left_alone(value) {
+            return outcome;
         }
-        if self.normalize == Normalize::None {
+        if self.hashes_values_as_they_are() {
             self.write_token(value, out);
             return Outcome::PLAIN;
         }
@@ -89,10 +86,34 @@ impl Hmac {
         Outcome::PLAIN
     }
 
+    /// What becomes of a value that is a token already; none where it is to be hashed.
+    pub(super) fn left_alone(&self, value: &[u8]) -> Option<Outcome> {
+        match self.already {
+            Already::Reject if self.known.is_token(value) => Some(Outcome::AlreadyToken),
+            Already::Keep if self.known.is_token(value) => Some(Outcome::Kept),
+            Already::Reject | Already::Keep | Already::Hash => None,
+        }
+    }
+
+    /// Whether values have no other normal form.
+    pub(super) fn hashes_values_as_they_are(&self) -> bool {
+        self.normalize == Normalize::None
+    }
+
     /// Appends the token of a value in its normal form, whatever the value is.
     pub fn write_token(&self, normal: &[u8], out: &mut Vec<u8>) {
+        self.push_token(&self.key.mac(normal), out);
+    }
+
+    /// The MACs of values in their normal form, up to [`LANES`] of them.
+    pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
+        self.key.macs(values)
+    }
+
+    /// Appends the token of a MAC.
+    pub(super) fn push_token(&self, mac: &[u8; 32], out: &mut Vec<u8>) {
         out.extend_from_slice(self.prefix.as_bytes());
-        self.shape.encode(&self.key.mac(normal), out);
+        self.shape.encode(mac, out);
     }
 }
 
