@@ -2,7 +2,8 @@
 //!
 //! The modules follow the path of a record. Read them in this order:
 //!
-//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes.
+//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes; [`lanes`] below it
+//!    finds, copies and hashes many bytes at once.
 //! 2. [`schema`]: the schema files and a target's limits become checks on slots.
 //! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
 //! 4. [`decode`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
@@ -18,6 +19,7 @@
 pub mod decode;
 pub mod encode;
 pub mod engine;
+pub mod lanes;
 pub mod pipeline;
 pub mod record;
 pub mod report;

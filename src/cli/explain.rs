@@ -15,6 +15,7 @@ use super::sheet::{CAREFUL, GOOD, Sheet, shown};
 pub(crate) struct Explained<'a> {
     name: &'a str,
     purpose: &'a str,
+    lists: &'a [String],
     inputs: &'a [PathBuf],
     outputs: Vec<Output<'a>>,
     account: &'a Path,
@@ -47,6 +48,8 @@ struct Field<'a> {
     op: &'a str,
     why: &'a str,
     in_the_clear: bool,
+    lossy: bool,
+    changes_with_key: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,8 +65,17 @@ impl<'a> Explained<'a> {
         let explanation = &checked.explanation;
         let keys = checked.keys.iter().map(|(id, from)| Key { id, from });
         let fields = explanation.fields.iter().map(|field| {
-            let FieldLine { path, class, rule, op, why, in_the_clear } = field;
-            Field { path, class: class_name(*class), rule, op, why, in_the_clear: *in_the_clear }
+            let FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key } = field;
+            Field {
+                path,
+                class: class_name(*class),
+                rule,
+                op,
+                why,
+                in_the_clear: *in_the_clear,
+                lossy: *is_lossy,
+                changes_with_key: *needs_key,
+            }
         });
         let joins = explanation.joins.iter().map(|group| {
             let JoinGroup { join, settings, fields, apart } = group;
@@ -72,6 +84,7 @@ impl<'a> Explained<'a> {
         Explained {
             name: &checked.name,
             purpose: checked.purpose,
+            lists: &checked.lists,
             inputs: &checked.inputs,
             outputs: checked
                 .outputs
@@ -106,12 +119,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     for class in [Class::Identifier, Class::Personal, Class::Technical] {
         sheet.section(class_name(class), fields(plan, class));
     }
-    sheet.styled_section(CAREFUL, "clear", in_the_clear(plan));
+    sheet.styled_section(CAREFUL, "clear", listed(plan.in_the_clear(), "written as they come in"));
+    sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
-    sheet.section(
-        "keys",
-        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))),
-    );
+    sheet.section("keys", keys(checked));
+    sheet.section("lists", checked.lists.iter().map(shown));
     sheet.section("from", paths(&checked.inputs));
     let account = format!("{}  account", shown(checked.account.display()));
     sheet.section("to", checked.outputs.iter().map(output).chain([account]));
@@ -172,9 +184,19 @@ fn why(field: &FieldLine) -> String {
     if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
 }
 
-fn in_the_clear(plan: &Explanation) -> Option<String> {
-    let paths: Vec<String> = plan.in_the_clear().map(|field| shown(&field.path)).collect();
-    (!paths.is_empty()).then(|| format!("{} (written as they come in)", paths.join(", ")))
+/// Fields in one line, with what is true of all of them.
+fn listed<'a>(fields: impl Iterator<Item = &'a FieldLine>, what: &str) -> Option<String> {
+    let paths: Vec<String> = fields.map(|field| shown(&field.path)).collect();
+    (!paths.is_empty()).then(|| format!("{} ({what})", paths.join(", ")))
+}
+
+/// Where each key is, and what a change of the current one would change.
+fn keys(checked: &Checked) -> Vec<String> {
+    let mut lines: Vec<String> =
+        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))).collect();
+    let changed = listed(checked.explanation.changed_by_a_key(), "with another `current` key");
+    lines.extend(changed.map(|fields| format!("what changes: {fields}")));
+    lines
 }
 
 fn joins(groups: &[JoinGroup]) -> Vec<String> {
@@ -200,7 +222,9 @@ mod tests {
     fn field(path: &str, class: Class, rule: &str, op: &str, why: &str) -> FieldLine {
         let (path, rule) = (path.to_owned(), rule.to_owned());
         let in_the_clear = op == "keep" && class != Class::Technical;
-        FieldLine { path, class, rule, op: op.to_owned(), why: why.to_owned(), in_the_clear }
+        let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
+        let (op, why) = (op.to_owned(), why.to_owned());
+        FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key }
     }
 
     fn checked() -> Checked {
@@ -210,6 +234,7 @@ mod tests {
             field("Address", Class::Identifier, "Address", "keep", line),
             field("User.UserId", Class::Identifier, "User.UserId", "hmac (join \"user\")", line),
             field("Location.City", Class::Personal, "Location.*", "drop", line),
+            field("Location.Region", Class::Personal, "Location.Region", "mask (all of it)", line),
             field("OptOut", Class::Technical, "OptOut", "keep", default),
             field("EffectiveDate", Class::Technical, "EffectiveDate", "keep", default),
         ];
@@ -224,8 +249,15 @@ mod tests {
             purpose: "messaging",
             explanation: Explanation { fields, joins: vec![join] },
             warnings: vec!["tokens protect nobody".to_owned()],
-            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, parquet: 0 },
+            limits: Limits {
+                threads: 2,
+                chunk_bytes: 1 << 20,
+                max_record: 1 << 20,
+                parquet: 0,
+                list_bytes: 0,
+            },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
+            lists: vec!["drops records whose Address is in a.csv".to_owned()],
             inputs: vec!["in/".into()],
             outputs: vec![CheckedOutput {
                 to: "out/".into(),
@@ -244,12 +276,16 @@ sound `newsletter` for messaging
 
   identifier Address      keep, line 7
              User.UserId  hmac (join \"user\"), line 7
-  personal   Location.City  drop, line 7: `Location.*`
+  personal   Location.City    drop, line 7: `Location.*`
+             Location.Region  mask (all of it), line 7
   technical  kept by default: OptOut, EffectiveDate
   clear      Address (written as they come in)
+  lossy      Location.Region (less is written than came in)
   joins      `user`  User.UserId (256 bits, hex)
              the same value has the same token under one join and key
   keys       `k1` from the variable K1
+             what changes: User.UserId (with another `current` key)
+  lists      drops records whose Address is in a.csv
   from       in/
   to         out/  pinpoint-json, parts up to 1.0 GB, a note
              account/  account

@@ -35,6 +35,7 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
     sheet.gap();
     sheet.section("records", records(run));
     sheet.section("inputs", [inputs(manifest)]);
+    sheet.section("lists", lists(manifest));
     for output in written_outputs(manifest) {
         sheet.section("output", parts(output));
     }
@@ -64,8 +65,9 @@ fn headline(sheet: &mut Sheet, run: Finished<'_>) {
 fn records(run: Finished<'_>) -> Vec<String> {
     let records = &run.manifest.records;
     let dropped = records.dropped.values().sum();
-    let reasons =
-        if dropped == 0 { String::new() } else { format!("  {}", name_counts(&records.dropped)) };
+    let mut reasons = records.dropped.clone();
+    reasons.retain(|_, number| 0 < *number);
+    let reasons = if dropped == 0 { String::new() } else { format!("  {}", name_counts(&reasons)) };
     let width = count(records.read).len();
     let share = |number: u64, what: &str| {
         format!("{:>width$} {what:8} {:>6}", count(number), percent(number, records.read))
@@ -87,6 +89,27 @@ fn inputs(manifest: &Manifest) -> String {
     let (ignored, skipped) =
         (also(inputs.ignored, "ignored"), also(inputs.skipped, "skipped as broken"));
     format!("{}, {}{ignored}{skipped}", counted(inputs.files, "file"), bytes(inputs.bytes))
+}
+
+/// What each list holds, and whom it found.
+fn lists(manifest: &Manifest) -> Vec<String> {
+    let lists = manifest.suppress.iter();
+    lists
+        .map(|list| {
+            let from: Vec<String> = list.from.iter().map(shown).collect();
+            let entries = if list.entries == 1 { "entry" } else { "entries" };
+            let found = match list.action.as_str() {
+                "drop" => "dropped",
+                _ => "opted out",
+            };
+            format!(
+                "{}  {} {entries}, {} {found}",
+                from.join(", "),
+                count(list.entries),
+                counted(list.matches, "record")
+            )
+        })
+        .collect()
 }
 
 /// The outputs that have parts: over budget there are none to speak of.

@@ -11,6 +11,7 @@ mod json;
 mod layout;
 mod lookalike;
 
+pub use csv::{cell_texts, push_cell_text};
 pub use csv_header::{COLUMNS_MAX, Columns, HeaderFault, Lead};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
@@ -41,6 +42,7 @@ pub struct Decoder {
     max_record: usize,
     pub names: Names,
     json: json::Scratch,
+    learned: json::Learned,
     csv: csv::Scratch,
 }
 
@@ -68,6 +70,7 @@ impl Decoder {
             max_record,
             names: Names::default(),
             json: json::Scratch::default(),
+            learned: json::Learned::default(),
             csv: csv::Scratch::default(),
         }
     }
@@ -76,6 +79,7 @@ impl Decoder {
     pub fn forget_names(&mut self) {
         self.names.clear();
         self.json.forget_names();
+        self.learned = json::Learned::default();
     }
 
     /// Decodes records of `chunk` from `from` on into `batch`, until it is full or the chunk ends.
@@ -145,6 +149,7 @@ impl Decoder {
                     &self.layout,
                     &mut self.names,
                     &mut self.json,
+                    &mut self.learned,
                     chunk,
                     span,
                     row,

@@ -5,16 +5,17 @@
 
 use std::ops::Range;
 
-use crate::record::scan::{append, first_special, is_special};
-use crate::record::{Batch, Entry, Kind, NameId, Slot, Text};
+use crate::lanes::copy::{Literals, Span, append, append_framed};
+use crate::lanes::scan::{first_special, is_special};
+use crate::record::{Batch, Kind, NameId, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
 /// Writes records as compact JSON objects.
 #[derive(Debug)]
 pub struct JsonEncoder {
     steps: Vec<Step>,
-    /// The text of all keys, `"Address":` and so on.
-    keys: Vec<u8>,
+    /// The text of all keys with what opens the value: `"Address":"` and so on.
+    keys: Literals,
 }
 
 #[derive(Debug)]
@@ -27,17 +28,21 @@ enum Step {
 
 /// How names of maps are written: none for those that the policy drops.
 pub trait NameKeys {
-    /// `"Plan":`, escaped as JSON asks.
-    fn key(&self, name: NameId) -> Option<&[u8]>;
+    /// `"Plan":["`, escaped as JSON asks.
+    fn key(&self, name: NameId) -> Option<Span<'_>>;
+}
+
+/// Appends the key of a name in a map, as [`NameKeys`] gives it.
+pub fn push_name_key(name: &str, out: &mut Vec<u8>) {
+    push_json_text(name.as_bytes(), out);
+    out.extend_from_slice(b":[\"");
 }
 
 impl JsonEncoder {
     /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
     pub fn new(schema: &Schema, written: &[bool]) -> JsonEncoder {
-        let mut encoder = JsonEncoder { steps: Vec::new(), keys: Vec::new() };
+        let mut encoder = JsonEncoder { steps: Vec::new(), keys: Literals::default() };
         encoder.steps = encoder.members_of(None, schema, written);
-        // So that the last keys can be copied as blocks too.
-        encoder.keys.resize(encoder.keys.len() + 32, b' ');
         encoder
     }
 
@@ -52,7 +57,11 @@ impl JsonEncoder {
             if description.parent != parent || !written.get(node).copied().unwrap_or(false) {
                 continue;
             }
-            let key = self.key(&description.name);
+            let opening: &[u8] = match description.shape {
+                Shape::Text | Shape::Number => b"\"",
+                Shape::Lists | Shape::Numbers | Shape::Object | Shape::ExportOnly => b"{",
+            };
+            let key = self.key(&description.name, opening);
             let map = || schema.map_of(node).expect("a schema lists its maps");
             steps.push(match description.shape {
                 Shape::Text | Shape::Number => Step::Field { node, key },
@@ -67,11 +76,12 @@ impl JsonEncoder {
         steps
     }
 
-    fn key(&mut self, name: &str) -> Range<usize> {
-        let start = self.keys.len();
-        push_json_text(name.as_bytes(), &mut self.keys);
-        self.keys.push(b':');
-        start..self.keys.len()
+    fn key(&mut self, name: &str, opening: &[u8]) -> Range<usize> {
+        let mut key = Vec::new();
+        push_json_text(name.as_bytes(), &mut key);
+        key.push(b':');
+        key.extend_from_slice(opening);
+        self.keys.add(&key)
     }
 
     /// Appends a row as one object, without a line end.
@@ -88,7 +98,8 @@ impl JsonEncoder {
         out: &mut Vec<u8>,
     ) {
         let enough = out.len() + most;
-        let object = Object::begin(out);
+        out.push(b'{');
+        let object = Object { start: out.len() };
         self.members(&self.steps, Row { batch, number: row, text, enough }, names, out);
         object.end(out);
     }
@@ -101,42 +112,24 @@ impl JsonEncoder {
                 Step::Field { node, key } => {
                     let slot = slots.get(*node).copied().unwrap_or(Slot::ABSENT);
                     if !slot.is_absent() {
-                        append(out, &self.keys, key.start, key.len());
-                        push_value(slot, text, enough, out);
-                        out.push(b',');
+                        push_value(self.keys.span(key), slot, text, enough, out);
                     }
                 }
                 Step::Object { key, members } => {
-                    let undo_to = out.len();
-                    append(out, &self.keys, key.start, key.len());
-                    let object = Object::begin(out);
+                    let object = Object::begin(self.keys.span(key), out);
                     self.members(members, from, names, out);
-                    object.end_member(out, undo_to);
+                    object.end_member(out, key.len());
                 }
                 Step::Lists { map, key } => {
-                    self.map(
-                        key,
-                        batch.map_entries(row, *map),
-                        names,
-                        enough,
-                        out,
-                        |entry, out| {
-                            push_list(batch.entry_values(entry), text, enough, out);
-                        },
-                    );
+                    self.map(key, from, *map, names, out, |name, values, out| {
+                        push_list(name, values, text, enough, out);
+                    });
                 }
                 Step::Numbers { map, key } => {
-                    self.map(
-                        key,
-                        batch.map_entries(row, *map),
-                        names,
-                        enough,
-                        out,
-                        |entry, out| {
-                            let value = batch.entry_values(entry).first().copied();
-                            push_value(value.unwrap_or(Slot::ABSENT), text, enough, out);
-                        },
-                    );
+                    self.map(key, from, *map, names, out, |name, values, out| {
+                        let value = values.first().copied().unwrap_or(Slot::ABSENT);
+                        push_value(name.without(1), value, text, enough, out);
+                    });
                 }
             }
         }
@@ -145,30 +138,27 @@ impl JsonEncoder {
     fn map(
         &self,
         key: &Range<usize>,
-        entries: &[Entry],
+        from: Row<'_>,
+        map: usize,
         names: &impl NameKeys,
-        enough: usize,
         out: &mut Vec<u8>,
-        value: impl Fn(Entry, &mut Vec<u8>),
+        value: impl Fn(Span<'_>, &[Slot], &mut Vec<u8>),
     ) {
+        let entries = from.batch.map_entries(from.number, map);
         if entries.is_empty() {
             return;
         }
-        let undo_to = out.len();
-        append(out, &self.keys, key.start, key.len());
-        let object = Object::begin(out);
+        let object = Object::begin(self.keys.span(key), out);
         for entry in entries {
-            if enough < out.len() {
+            if from.enough < out.len() {
                 break;
             }
             let Some(name) = names.key(entry.name) else { continue };
             if !entry.is_removed() {
-                out.extend_from_slice(name);
-                value(*entry, out);
-                out.push(b',');
+                value(name, from.batch.entry_values(*entry), out);
             }
         }
-        object.end_member(out, undo_to);
+        object.end_member(out, key.len());
     }
 }
 
@@ -188,8 +178,9 @@ struct Object {
 }
 
 impl Object {
-    fn begin(out: &mut Vec<u8>) -> Object {
-        out.push(b'{');
+    /// `key`: with the opening brace.
+    fn begin(key: Span<'_>, out: &mut Vec<u8>) -> Object {
+        append(out, key);
         Object { start: out.len() }
     }
 
@@ -201,9 +192,9 @@ impl Object {
     }
 
     /// Ends a member object; an empty one is taken back with its key.
-    fn end_member(self, out: &mut Vec<u8>, undo_to: usize) {
+    fn end_member(self, out: &mut Vec<u8>, key_len: usize) {
         if self.start == out.len() {
-            out.truncate(undo_to);
+            out.truncate(self.start - key_len);
         } else {
             self.end(out);
             out.push(b',');
@@ -211,36 +202,48 @@ impl Object {
     }
 }
 
-fn push_list(values: &[Slot], text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, value) in values.iter().enumerate() {
+/// Appends a list and a comma. `key`: up to the first item's quote.
+fn push_list(key: Span<'_>, values: &[Slot], text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
+    const OPEN: Span<'static> = Span { source: &[b'"'; 32], start: 0, len: 1 };
+    let Some((first, others)) = values.split_first() else {
+        append(out, key.without(1));
+        return out.extend_from_slice(b"],");
+    };
+    push_value(key, *first, text, enough, out);
+    for value in others {
         if enough < out.len() {
             break;
         }
-        if index != 0 {
-            out.push(b',');
-        }
-        push_value(*value, text, enough, out);
+        push_value(OPEN, *value, text, enough, out);
     }
-    out.push(b']');
+    out.pop();
+    out.extend_from_slice(b"],");
 }
 
+/// Appends a key, a value and a comma. `key`: up to the quote that text begins with.
 #[inline]
-fn push_value(slot: Slot, text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
+fn push_value(key: Span<'_>, slot: Slot, text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
     match slot.kind() {
         // Text that is too long anyway needs no escapes, which would make it six times as long.
         Kind::Text if slot.is_plain() || enough < out.len() + slot.len() => {
-            out.push(b'"');
-            text.append(slot, out);
-            out.push(b'"');
+            append_framed(out, key, text.span(slot), *b"\",");
         }
-        Kind::Text => push_json_text(text.of(slot), out),
-        Kind::Number | Kind::Absent | Kind::Other(_) => text.append(slot, out),
+        Kind::Text => {
+            append(out, key.without(1));
+            push_json_text(text.of(slot), out);
+            out.push(b',');
+        }
+        Kind::Number => append_framed(out, key.without(1), text.span(slot), *b","),
+        // Only in a record that is rejected: it stands for nothing.
+        Kind::Absent | Kind::Other(_) => {
+            append(out, key.without(1));
+            out.push(b',');
+        }
     }
 }
 
 /// Appends text as a JSON string with the shortest escapes: only `"`, `\` and what is below 0x20.
-pub fn push_json_text(text: &[u8], out: &mut Vec<u8>) {
+fn push_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
     loop {

@@ -11,7 +11,7 @@ mod table;
 
 pub use arrow::{RejectRow, Rejects};
 pub use csv::{Cells, CellsOfNames, CsvColumn, CsvCounts, CsvEncoder, CsvRules, NameCells};
-pub use json::{JsonEncoder, NameKeys, push_json_text};
+pub use json::{JsonEncoder, NameKeys, push_name_key};
 pub use parquet::{
     PARQUET_PART_MIN, ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_BYTES, ROW_GROUP_ROWS,
     RowGroup,

@@ -191,7 +191,7 @@ impl Texts {
             self.lengths.push(NO_TEXT);
         } else {
             self.lengths.push(length(slot.len()));
-            text.append(slot, &mut self.bytes);
+            self.bytes.extend_from_slice(text.of(slot));
         }
     }
 

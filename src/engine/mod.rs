@@ -43,19 +43,18 @@ where
     E: Send,
 {
     let work = &work;
-    pool.scope(move |scope| {
+    pool.scope_fifo(move |scope| {
         let (mut inputs, mut emit) = (inputs, emit);
         let mut pending = VecDeque::with_capacity(in_flight_max.get());
         loop {
             if pending.len() == in_flight_max.get() {
                 emit_oldest(&mut pending, &mut emit)?;
             }
-            emit_ready(&mut pending, &mut emit)?;
             let Some(input) = inputs.next().transpose()? else {
                 break;
             };
             let (sender, receiver) = mpsc::sync_channel(1);
-            scope.spawn(move |_| {
+            scope.spawn_fifo(move |_| {
                 let outcome = panic::catch_unwind(AssertUnwindSafe(|| work(input)));
                 // The receiver is gone only when the run has already failed.
                 sender.send(outcome).ok();
@@ -70,19 +69,6 @@ where
 }
 
 type Pending<O> = VecDeque<mpsc::Receiver<thread::Result<O>>>;
-
-/// Emits what is done already, so that finished outputs do not pile up while inputs are read.
-fn emit_ready<O, E>(
-    pending: &mut Pending<O>,
-    emit: &mut impl FnMut(O) -> Result<(), E>,
-) -> Result<(), E> {
-    while let Some(oldest) = pending.front() {
-        let Ok(outcome) = oldest.try_recv() else { break };
-        pending.pop_front();
-        emit(unwound(outcome))?;
-    }
-    Ok(())
-}
 
 /// Emits the oldest output, working on others until it is done.
 fn emit_oldest<O, E>(

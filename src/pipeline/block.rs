@@ -50,6 +50,10 @@ pub struct Block {
     pub rejects: Vec<Reject>,
     pub read: u64,
     pub inactive: u64,
+    /// Records that a list leaves out.
+    pub suppressed: u64,
+    /// By list of the plan: records that it has. May be shorter than there are lists.
+    pub matches: Vec<u64>,
     pub blank_lines: u64,
     /// Fields that only exports carry.
     pub export_only: u64,
@@ -143,6 +147,13 @@ impl Block {
 
     pub fn rejected(&self) -> u64 {
         u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
+    }
+
+    pub(super) fn count_match(&mut self, list: usize) {
+        self.matches.resize(self.matches.len().max(list + 1), 0);
+        if let Some(count) = self.matches.get_mut(list) {
+            *count += 1;
+        }
     }
 
     pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {

@@ -4,7 +4,8 @@ use std::{ops::Range, sync::Arc};
 
 use super::plan::{Plan, RuleIx};
 use super::stages::Stages;
-use crate::encode::{CellsOfNames, NameCells, NameKeys, push_json_text};
+use crate::encode::{CellsOfNames, NameCells, NameKeys, push_name_key};
+use crate::lanes::copy::{Literals, Span};
 use crate::record::{NameId, Names, Scope, shown_name};
 use crate::transform::{Applied, NameOps, Op};
 use crate::validate::{NameVerdict, NameVerdicts};
@@ -14,7 +15,7 @@ use crate::validate::{NameVerdict, NameVerdicts};
 pub(super) struct NameBook {
     verdicts: Vec<NameVerdict>,
     policies: Vec<NamePolicy>,
-    keys: Vec<u8>,
+    keys: Literals,
     /// The cells in each output of CSV, one list for each name.
     cells: Vec<Box<[NameCells]>>,
 }
@@ -63,12 +64,11 @@ impl NameBook {
         let dropped = matches!(*op, Op::Drop);
         let fault = stages.limits.name_fault(name).filter(|_| !dropped);
         self.verdicts.push(NameVerdict { dropped, fault, looks_like_a_field: false });
-        let start = self.keys.len();
+        let mut key = Vec::new();
         if !dropped {
-            push_json_text(name.as_bytes(), &mut self.keys);
-            self.keys.push(b':');
+            push_name_key(name, &mut key);
         }
-        self.policies.push(NamePolicy { applied: Some((rule, op)), key: start..self.keys.len() });
+        self.policies.push(NamePolicy { applied: Some((rule, op)), key: self.keys.add(&key) });
         let cells = stages
             .csv
             .iter()
@@ -95,9 +95,9 @@ impl NameBook {
 
 impl NameKeys for NameBook {
     #[inline]
-    fn key(&self, name: NameId) -> Option<&[u8]> {
-        let key = self.keys.get(self.policies.get(name.index())?.key.clone())?;
-        (!key.is_empty()).then_some(key)
+    fn key(&self, name: NameId) -> Option<Span<'_>> {
+        let key = &self.policies.get(name.index())?.key;
+        (!key.is_empty()).then(|| self.keys.span(key))
     }
 }
 

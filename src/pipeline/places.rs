@@ -138,7 +138,7 @@ fn variable(
 /// Reports folders that a run owns and that lie in one another, in an input, or around one:
 /// a run replaces what it owns as a whole.
 pub(super) fn check_apart(
-    inputs: &[Place],
+    inputs: &[&Place],
     account: &Place,
     outputs: &[Output],
     around: &Surroundings<'_>,

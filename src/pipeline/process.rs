@@ -7,12 +7,14 @@
 use std::{fmt, sync::Arc};
 
 use super::block::{Block, Lines, Reject, RejectedFor};
+use super::definition::ListAction;
 use super::name_book::{ForCsv, NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
+use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Slot, Text};
-use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
+use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
 const BATCH_ROWS: usize = 512;
@@ -32,7 +34,9 @@ pub struct Worker {
     decoder: Decoder,
     batch: Batch,
     book: NameBook,
-    failures: Failures,
+    traces: Traces,
+    shifts: Shifts,
+    hits: Hits,
     /// The cells of one line of CSV.
     cells: Vec<Slot>,
     /// Rows that are written, each with its bytes as JSON, where they go to a table.
@@ -46,7 +50,9 @@ impl Worker {
             batch: Batch::new(layout.width, layout.maps),
             decoder: Decoder::new(layout, plan.input.max_record),
             book: NameBook::default(),
-            failures: Failures::new(),
+            traces: Traces::default(),
+            shifts: Shifts::default(),
+            hits: Hits::default(),
             cells: Vec::new(),
             to_table: Vec::new(),
         }
@@ -54,7 +60,7 @@ impl Worker {
 
     fn begin_batch(&mut self) {
         self.batch.clear();
-        self.failures.clear();
+        self.traces.clear();
         let names = &self.decoder.names;
         if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
             self.decoder.forget_names();
@@ -103,16 +109,18 @@ pub fn process(
 
 /// The stages between decoding and encoding.
 fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures, .. } = worker;
+    let Worker { decoder, batch, book, traces, shifts, hits, .. } = worker;
     book.learn(&decoder.names, plan, stages);
     drop_inactive(stages, chunk, batch);
+    hits.find(&plan.suppress, stages.opt_out, chunk, batch);
     stages.values.judge(chunk, batch, book.verdicts());
+    shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
         let applied = stages.applied(plan, *rule, plan.op_of(*node));
-        apply_to_node(*node, applied, chunk, batch, failures);
+        apply_to_node(*node, applied, shifts, chunk, batch, traces);
     }
     for map in &stages.altered_maps {
-        apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
+        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
     }
     let is_written = |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
     stages.values.judge_kinds_after(batch, is_written);
@@ -152,6 +160,8 @@ impl Finish<'_> {
         let mut unseen: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
         let mut unknown_unseen: &[(u32, NameId)] = &unknown;
+        let hits = std::mem::take(&mut self.worker.hits.rows);
+        let mut hits_unseen: &[(u32, usize)] = &hits;
         let mut next = decoded.next;
         for row in 0..self.worker.batch.rows.len() {
             let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
@@ -165,7 +175,10 @@ impl Finish<'_> {
             self.count_left_out(place, take_row(&mut unknown_unseen, row), block);
             block.read += 1;
             block.blank_lines += place.blank_before;
-            if place.dropped {
+            let is_suppressed = self.count_hits(take_row(&mut hits_unseen, row), block);
+            if is_suppressed {
+                block.suppressed += 1;
+            } else if place.dropped {
                 block.inactive += 1;
             } else if let Some(reject) = self.write_or_reject(row, own, block) {
                 lines.count_to(self.chunk, place.start);
@@ -185,7 +198,19 @@ impl Finish<'_> {
         problems.clear();
         self.worker.batch.problems = problems;
         self.worker.batch.unknown = unknown;
+        self.worker.hits.rows = hits;
         next
+    }
+
+    /// Counts the lists that have a record; whether one of them drops it.
+    fn count_hits(&self, hits: &[(u32, usize)], block: &mut Block) -> bool {
+        let mut is_dropped = false;
+        for (_, list) in hits {
+            block.count_match(*list);
+            let list = self.plan.suppress.get(*list);
+            is_dropped |= list.is_some_and(|list| list.action == ListAction::Drop);
+        }
+        is_dropped
     }
 
     /// Writes the row, or tells why not.
@@ -276,7 +301,7 @@ impl Finish<'_> {
     }
 
     fn count(&self, row: usize, block: &mut Block) {
-        let Worker { batch, book, failures, .. } = &*self.worker;
+        let Worker { batch, book, traces, .. } = &*self.worker;
         block.written += 1;
         block.count_slots(batch.row_slots(row));
         for map in 0..batch.maps_width {
@@ -284,7 +309,7 @@ impl Finish<'_> {
                 block.count_values(book.rule_of(entry.name), u64::from(entry.values.len));
             }
         }
-        block.count_failures(failures, row);
+        block.count_failures(&traces.failures, row);
     }
 
     /// Counts the fields of a record that are left out, whatever becomes of the rest of it.

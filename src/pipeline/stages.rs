@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::definition::OpSpec;
 use super::plan::{OnError, OutputFormat, OutputPlan, Plan, RuleIx, Unknown};
+use super::suppress::OPT_OUT;
 use crate::decode::{Layout, Lookalikes};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
 use crate::record::{Code, Problem};
@@ -37,6 +38,8 @@ pub struct Stages {
     pub(super) altered_maps: Vec<usize>,
     /// Where records say that they are inactive, if such records are dropped.
     pub(super) inactive: Option<NodeIx>,
+    /// Where records say that somebody is opted out.
+    pub(super) opt_out: Option<NodeIx>,
     rules: RuleNames,
     /// The rule name of each rule of the plan.
     rule_names: Vec<u16>,
@@ -79,6 +82,7 @@ impl Stages {
             altered_nodes: altered_nodes(plan),
             altered_maps: altered_maps(plan),
             inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
+            opt_out: schema.node(OPT_OUT),
             rules,
             rule_names,
             written,
@@ -86,9 +90,24 @@ impl Stages {
         }
     }
 
+    /// Stages that write JSON, whatever the outputs are. Outputs of CSV judge where they name
+    /// their columns; else there is no header to tell them.
+    pub(super) fn for_trial(plan: &Plan) -> Stages {
+        let mut stages = Stages { writes_json: true, tables: None, ..Stages::new(plan) };
+        if csv_outputs(plan).any(|output| output.columns.is_none()) {
+            stages.csv.clear();
+        }
+        stages
+    }
+
     /// Gives the outputs of CSV that name no columns these.
     pub fn set_columns(&mut self, plan: &Plan, columns: &[CsvColumn]) {
         self.csv = csv_encoders(plan, &self.written, columns, self.csv_rules);
+    }
+
+    /// The field by which people are opted out.
+    pub fn opt_out(&self) -> Option<NodeIx> {
+        self.opt_out
     }
 
     /// The header of the output of that place in the plan; none but for CSV.

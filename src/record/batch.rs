@@ -2,7 +2,8 @@
 
 use std::{fmt, ops::Range};
 
-use super::scan::append;
+use crate::lanes::copy::Span;
+
 use super::{Found, Kind, NameId, Problem, Slot};
 
 /// The values of one entry: a range of [`Batch::values`].
@@ -114,6 +115,18 @@ impl Batch {
         self.rows.len() - 1
     }
 
+    /// Makes a row as it was begun, but for its place.
+    pub fn empty_row(&mut self, row: usize) {
+        if let Some(row) = self.rows.get_mut(row) {
+            let Row { start, len, blank_before, .. } = *row;
+            *row = Row { start, len, blank_before, ..Row::default() };
+        }
+        let slots = row * self.width..(row + 1) * self.width;
+        self.slots.get_mut(slots).unwrap_or(&mut []).fill(Slot::ABSENT);
+        let maps = row * self.maps_width..(row + 1) * self.maps_width;
+        self.maps.get_mut(maps).unwrap_or(&mut []).fill(Entries::default());
+    }
+
     #[inline]
     pub fn slot(&self, row: usize, node: usize) -> Slot {
         self.slots.get(row * self.width + node).copied().unwrap_or(Slot::ABSENT)
@@ -186,15 +199,11 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Appends what a slot of text or a number spans.
+    /// Where the bytes of a slot of text or a number stand.
     #[inline]
-    pub fn append(self, slot: Slot, out: &mut Vec<u8>) {
+    pub fn span(self, slot: Slot) -> Span<'a> {
         let source = if slot.in_arena() { self.arena } else { self.chunk };
-        match slot.kind() {
-            Kind::Text | Kind::Number => append(out, source, slot.start(), slot.len()),
-            Kind::Absent
-            | Kind::Other(Found::Boolean | Found::Object | Found::Array | Found::Null) => {}
-        }
+        Span { source, start: slot.start(), len: slot.len() }
     }
 
     /// What a slot of text or a number spans; nothing for the rest.

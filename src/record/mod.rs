@@ -10,7 +10,6 @@
 mod batch;
 mod names;
 mod problem;
-pub mod scan;
 mod slot;
 
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};

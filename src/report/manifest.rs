@@ -29,6 +29,9 @@ pub struct Manifest {
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
     pub keys: Vec<KeyNote>,
+    /// The lists of `[[suppress]]`, in the definition's order.
+    #[serde(default)]
+    pub suppress: Vec<ListNote>,
     pub fields: Vec<FieldCount>,
     /// Fields that the schema doesn't know, by name, and how often they were dropped. What only
     /// exports carry is counted together under `(export only)`.
@@ -59,7 +62,7 @@ pub struct RecordCounts {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
-    /// Records that the policy leaves out, by reason (`inactive`).
+    /// Records that the policy leaves out, by reason: `inactive`, `suppressed`.
     pub dropped: BTreeMap<String, u64>,
 }
 
@@ -104,6 +107,22 @@ pub struct KeyNote {
     pub id: String,
     pub check: String,
     pub demo: bool,
+}
+
+/// One list of people. Holds no entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListNote {
+    pub from: Vec<String>,
+    /// The field that is looked up.
+    pub field: String,
+    /// `drop` or `opt-out`.
+    pub action: String,
+    /// Different entries.
+    pub entries: u64,
+    /// Lines or cells that have not the form of an entry.
+    pub unusable: u64,
+    /// Records that the list has.
+    pub matches: u64,
 }
 
 /// What one rule did to the records that were written.

@@ -279,7 +279,7 @@ impl<'a> Assembler<'a> {
                 records: Some(tally.read),
                 written: Some(tally.written),
                 rejected: Some(tally.rejected),
-                dropped: Some(tally.inactive),
+                dropped: Some(tally.dropped()),
                 blank_lines: Some(tally.blank_lines),
                 sha256: end.sha256,
                 ignored: None,
@@ -355,10 +355,12 @@ fn tally_of(block: &Block) -> Tally {
         written: block.written(),
         rejected: block.rejected(),
         inactive: block.inactive,
+        suppressed: block.suppressed,
         blank_lines: block.blank_lines,
         export_only: block.export_only,
         values: block.values.clone(),
         op_failed: block.op_failed.clone(),
+        matches: block.matches.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::source::{Source, Spare};
 use crate::decode::{Format, Lead};
 use crate::encode::CsvColumn;
-use crate::pipeline::{OutputFormat, OutputPlan, Plan, Stages};
+use crate::pipeline::{ListAction, OutputFormat, OutputPlan, Plan, Stages};
 use crate::store::Listed;
 use crate::transform::Op;
 
@@ -36,6 +36,11 @@ pub(super) fn give_columns(
                 Some(Format::JsonLines) => return Err(no_header(output, &input.name)),
                 None => break,
             }
+        }
+        // A list sets it, whether or not an input has it.
+        let opt_out = stages.opt_out().map(|node| (Lead::Field(node), 1));
+        if plan.suppress.iter().any(|list| list.action == ListAction::OptOut) {
+            union.add(plan, opt_out.as_slice());
         }
         stages.set_columns(plan, &union.columns);
     }

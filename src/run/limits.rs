@@ -2,8 +2,9 @@
 //!
 //! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
 //! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
-//! beyond it is taken in several blocks); a worker by the batch that it holds. Nothing grows with
-//! an input's size or with the number of inputs but the list of their names.
+//! beyond it is taken in several blocks); a worker by the batch that it holds; lists of people by
+//! their `max_entries`. Nothing grows with an input's size or with the number of inputs but the
+//! list of their names.
 //!
 //! `tests/it/memory.rs` holds the sum to what hostile inputs really take.
 
@@ -46,13 +47,17 @@ pub struct Limits {
     pub max_record: usize,
     /// Outputs of Parquet.
     pub parquet: usize,
+    /// What the entries of lists take.
+    pub list_bytes: usize,
 }
 
 impl Limits {
     /// Chunks that exist at once, from being read to being written. Enough that no thread waits
-    /// while the ordered side reads or writes.
+    /// while the ordered side reads or writes; one thread alone takes each chunk to its end, while
+    /// it is still in the processor's cache.
     pub fn in_flight(&self) -> NonZeroUsize {
-        NonZeroUsize::new(self.threads * 2 + 1).unwrap_or(NonZeroUsize::MIN)
+        let count = if self.threads == 1 { 1 } else { self.threads * 2 + 1 };
+        NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// The largest chunk: whole records up to `chunk_bytes`, or one longer record, with what was
@@ -85,19 +90,16 @@ impl Limits {
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
             + self.threads * self.worker_max()
             + self.parquet * self.row_groups_max()
+            + self.list_bytes
             + BASE_BYTES
     }
 }
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row_groups = match self.parquet {
-            0 => String::new(),
-            outputs => format!(" + {outputs} Parquet × {}", Mib(self.row_groups_max())),
-        };
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {}{} + {} base",
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {}",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -105,9 +107,15 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             Mib(self.worker_max()),
-            row_groups,
-            Mib(BASE_BYTES),
-        )
+        )?;
+        match self.parquet {
+            0 => {}
+            outputs => write!(f, " + {outputs} Parquet × {}", Mib(self.row_groups_max()))?,
+        }
+        if 0 < self.list_bytes {
+            write!(f, " + {} lists", Mib(self.list_bytes))?;
+        }
+        write!(f, " + {} base", Mib(BASE_BYTES))
     }
 }
 
@@ -126,13 +134,22 @@ mod tests {
 
     #[test]
     fn the_sum_is_shown_with_its_parts() {
-        let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, parquet: 0 };
+        let plain = Limits {
+            threads: 2,
+            chunk_bytes: 1 << 20,
+            max_record: 1 << 20,
+            parquet: 0,
+            list_bytes: 0,
+        };
+        let lists = Limits { list_bytes: 3 << 20, ..plain };
+        assert!(lists.to_string().ends_with("+ 2 threads × 25 MiB + 3 MiB lists + 24 MiB base"));
+        assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
         assert_eq!(
-            limits.to_string(),
+            plain.to_string(),
             "127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
              + 24 MiB base"
         );
-        let limits = Limits { parquet: 1, ..limits };
+        let limits = Limits { parquet: 1, ..plain };
         assert_eq!(
             limits.to_string(),
             "403 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × 25 MiB \

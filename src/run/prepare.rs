@@ -13,9 +13,13 @@ use sha2::{Digest, Sha256};
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
+use super::lists;
 use super::{Failure, RunOptions};
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
-use crate::pipeline::{self, Definition, Explanation, OutputFormat, Plan, Rules, Surroundings};
+use crate::pipeline::{
+    self, Definition, Explanation, ListAction, ListForm, OutputFormat, Plan, Rules, Suppression,
+    Surroundings,
+};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 
@@ -41,6 +45,8 @@ pub struct Checked {
     pub limits: Limits,
     /// The ids of the keys, and where each is to be found.
     pub keys: Vec<(String, String)>,
+    /// What is done with the people of each list, in words.
+    pub lists: Vec<String>,
     pub inputs: Vec<PathBuf>,
     pub outputs: Vec<CheckedOutput>,
     pub account: PathBuf,
@@ -88,6 +94,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             .iter()
             .map(|source| (source.id.clone(), place_of(&source.kind)))
             .collect(),
+        lists: definition.suppress.iter().map(list_in_words).collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
         outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
         account: definition.account.to.path.clone(),
@@ -124,6 +131,29 @@ pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
     Ok(keys::checks(&read(options)?.definition)?)
 }
 
+/// `drops records whose Address is in lists/optout.csv (column "email", email.v1)`.
+fn list_in_words(list: &Suppression) -> String {
+    let what = match list.action.value {
+        ListAction::Drop => "drops records whose",
+        ListAction::OptOut => "sets OptOut to ALL where",
+    };
+    let from: Vec<&str> = list.from.iter().map(|place| place.written.as_str()).collect();
+    let form = match list.form.value {
+        ListForm::Plain => "values",
+        ListForm::Sha256 => "SHA-256",
+        ListForm::Token => "tokens",
+    };
+    let column = list.column.as_ref().map(|name| format!(" of column {name:?}"));
+    let normalize = list.normalize.map(|form| format!(", {}", form.name())).unwrap_or_default();
+    format!(
+        "{what} {} is in {} ({form}{}{normalize}, up to {} entries)",
+        list.field.value,
+        from.join(", "),
+        column.unwrap_or_default(),
+        list.max_entries
+    )
+}
+
 fn place_of(kind: &pipeline::KeyKind) -> String {
     match kind {
         pipeline::KeyKind::Env(name) => format!("the variable {name}"),
@@ -147,13 +177,13 @@ pub(super) fn prepare(options: &RunOptions) -> Result<Prepared, Failure> {
 }
 
 /// A definition that is in order, and what it was held to.
-struct Read {
-    definition: Definition,
-    rules: Rules,
-    schema: Arc<Schema>,
+pub(super) struct Read {
+    pub(super) definition: Definition,
+    pub(super) rules: Rules,
+    pub(super) schema: Arc<Schema>,
 }
 
-fn read(options: &RunOptions) -> Result<Read, Failure> {
+pub(super) fn read(options: &RunOptions) -> Result<Read, Failure> {
     let text = definition_text(&options.definition)?;
     let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
     let date = date(options.date.as_deref())?;
@@ -212,5 +242,6 @@ fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunEr
     })?;
     let is_parquet = |output: &&pipeline::Output| output.format == OutputFormat::Parquet;
     let parquet = definition.outputs.iter().filter(is_parquet).count();
-    Ok(Limits { threads, chunk_bytes, max_record, parquet })
+    let list_bytes = lists::memory_max(&definition.suppress);
+    Ok(Limits { threads, chunk_bytes, max_record, parquet, list_bytes })
 }

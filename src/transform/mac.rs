@@ -9,6 +9,8 @@ use std::{fmt, slice};
 use sha2::{Digest, Sha256, block_api::compress256};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::lanes::sha256::{Block, LANES, State, Words, compress, pays};
+
 /// Bytes in a block of SHA-256.
 const BLOCK: usize = 64;
 /// What padding takes at least: a mark and the message's length.
@@ -48,6 +50,79 @@ impl JoinKey {
     pub(super) fn mac(&self, value: &[u8]) -> [u8; 32] {
         finish(self.outer, &finish(self.inner, value))
     }
+
+    /// HMAC-SHA256 of each value, up to [`LANES`] of them; zeros beyond.
+    pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
+        let mut macs = [[0; 32]; LANES];
+        let side_by_side = pays() && 1 < values.len();
+        if side_by_side {
+            self.short_macs(values, &mut macs);
+        }
+        for (mac, value) in macs.iter_mut().zip(values) {
+            if !(side_by_side && is_short(value)) {
+                *mac = self.mac(value);
+            }
+        }
+        macs
+    }
+
+    /// The MACs of the short values, side by side.
+    fn short_macs(&self, values: &[&[u8]], macs: &mut [[u8; 32]; LANES]) {
+        let mut block: Block = [Words([0; LANES]); 16];
+        let short = values.iter().enumerate().filter(|(_, value)| is_short(value));
+        for (lane, value) in short.take(LANES) {
+            let padded = last_block(value);
+            for (words, bytes) in block.iter_mut().zip(padded.as_chunks::<4>().0) {
+                if let Some(word) = words.0.get_mut(lane) {
+                    *word = u32::from_be_bytes(*bytes);
+                }
+            }
+        }
+        let mut digests = in_each_lane(&self.inner);
+        compress(&mut digests, &mut block);
+        let mut block = digest_block(&digests);
+        let mut results = in_each_lane(&self.outer);
+        compress(&mut results, &mut block);
+        for (lane, mac) in macs.iter_mut().enumerate() {
+            for (bytes, words) in mac.as_chunks_mut::<4>().0.iter_mut().zip(&results) {
+                *bytes = words.0.get(lane).copied().unwrap_or(0).to_be_bytes();
+            }
+        }
+    }
+}
+
+/// Whether a value fits one block with its padding.
+fn is_short(value: &[u8]) -> bool {
+    value.len() + PADDING_MIN <= BLOCK
+}
+
+fn in_each_lane(state: &[u32; 8]) -> State {
+    state.map(|word| Words([word; LANES]))
+}
+
+/// The last block of a message that is one block of key and a short value.
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "callers give values that fit a block with padding")]
+fn last_block(value: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let bits = u64::try_from(BLOCK + value.len()).expect("shorter than two blocks") * 8;
+    block[..value.len()].copy_from_slice(value);
+    block[value.len()] = 0x80;
+    block[BLOCK - 8..].copy_from_slice(&bits.to_be_bytes());
+    block
+}
+
+/// The last block of a message that is one block of key and a digest.
+fn digest_block(digests: &State) -> Block {
+    const MARK: u32 = 0x8000_0000;
+    const BITS: u32 = 8 * (64 + 32);
+    let mut block = [Words([0; LANES]); 16];
+    for (word, digest) in block.iter_mut().zip(digests) {
+        *word = *digest;
+    }
+    block[8] = Words([MARK; LANES]);
+    block[15] = Words([BITS; LANES]);
+    block
 }
 
 fn state_after(key: &[u8; BLOCK], pad: u8) -> [u32; 8] {
@@ -110,6 +185,23 @@ mod tests {
             expected.update(&value);
             let expected: [u8; 32] = expected.finalize().into_bytes().into();
             prop_assert_eq!(JoinKey::new(&key).mac(&value), expected);
+        }
+
+        #[test]
+        fn many_at_once_are_as_one_after_the_other(
+            values in proptest::collection::vec(
+                proptest::collection::vec(any::<u8>(), 0..70), 0..=LANES
+            ),
+        ) {
+            let key = JoinKey::new(b"made for this test");
+            let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            let short: Vec<&[u8]> = values.iter().map(|v| &v[..v.len().min(55)]).collect();
+            for values in [values, short] {
+                let macs = key.macs(&values);
+                for (mac, value) in macs.iter().zip(&values) {
+                    prop_assert_eq!(*mac, key.mac(value));
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only the whole shape is a token. A value such as `hmac:k1:alice@x.com` is none, and must
 //! be hashed: else whoever writes the input decides what passes in the clear.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::BASE64URL_NOPAD;
 
 /// What every token begins with.
 pub(super) const PREFIX: &str = "hmac:";
@@ -57,7 +57,7 @@ impl TokenShape {
         out.resize(begin + self.encoded_len(), 0);
         let (_, encoded) = out.split_at_mut(begin);
         match self.encoding {
-            Encoding::Hex => HEXLOWER.encode_mut(leftmost, encoded),
+            Encoding::Hex => push_hex(leftmost, encoded),
             Encoding::Base64Url => BASE64URL_NOPAD.encode_mut(leftmost, encoded),
         }
     }
@@ -76,6 +76,15 @@ impl TokenShape {
             Encoding::Hex => self.bytes * 2,
             Encoding::Base64Url => (self.bytes * 4).div_ceil(3),
         }
+    }
+}
+
+/// Writes each byte as two lower-case digits. A plain loop, of which the compiler makes vector
+/// instructions; a general encoder took a fiftieth of a whole run.
+fn push_hex(bytes: &[u8], digits: &mut [u8]) {
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
 }
 

@@ -5,6 +5,7 @@ use std::{cell::Cell, fmt};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use segprep::decode::Format;
+use segprep::pipeline::Block;
 use segprep::schema::{NodeIx, Schema, Shape};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -49,6 +50,50 @@ fn lines_of_json_are_read_as_serde_json_reads_them() {
     });
     let (written, refused) = (written.get(), refused.get());
     assert!(refused <= 4 * written && written <= 4 * refused, "{written} hold, {refused} do not");
+}
+
+/// A worker reads records by comparison with those before. A few records, each many times over with
+/// other faults, come out as they do where nothing before was alike.
+#[test]
+fn records_like_those_before_are_read_as_by_themselves() {
+    let schema = pinpoint();
+    let warm = InProcess::keeping_everything(pinpoint(), &[]);
+    let cold = InProcess::keeping_everything(pinpoint(), &[]);
+    let (spaces, written) = (Cell::new(0_usize), Cell::new(0_u64));
+    let edited = vec((any::<Index>(), edits()), 1..24);
+    hold(&(vec(records(&schema), 1..4), any::<bool>(), edited), |(records, is_odd, edited)| {
+        let noise = if is_odd { vec![7, 200, 3, 90, 255, 1] } else { vec![u8::MAX] };
+        let lines = records.iter().map(|record| {
+            let mut line = Vec::new();
+            write_oddly(record, &mut noise.iter().copied().cycle(), &mut line);
+            line
+        });
+        let lines: Vec<Vec<u8>> = lines.collect();
+        for (which, edits) in edited {
+            let mut line = which.get(&lines).clone();
+            for edit in edits {
+                break_at(edit, &mut line);
+            }
+            line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+            // No record before began with so many spaces, so this one is like none.
+            spaces.set((spaces.get() + 1) % 997);
+            let mut apart = vec![b' '; spaces.get()];
+            apart.extend_from_slice(&line);
+            let found = warm.block(&line, 0, &Format::JsonLines);
+            let expected = cold.block(&apart, 0, &Format::JsonLines);
+            let shown = String::from_utf8_lossy(&line);
+            prop_assert_eq!(&found.json.bytes, &expected.json.bytes, "{}", shown);
+            let problems = |block: &Block| -> Vec<_> {
+                block.rejects.iter().map(|reject| reject.problems.clone()).collect()
+            };
+            prop_assert_eq!(problems(&found), problems(&expected), "{}", shown);
+            prop_assert_eq!(found.export_only, expected.export_only);
+            prop_assert!(found.unknown.iter().eq(expected.unknown.iter()), "{}", shown);
+            written.set(written.get() + found.written());
+        }
+        Ok(())
+    });
+    assert!(1000 < written.get(), "{} were written", written.get());
 }
 
 /// What a strict reader makes of a line.

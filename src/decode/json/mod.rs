@@ -11,19 +11,25 @@
 //! last time is compared first, quotes and colon included; only where it is another one is the
 //! name read, unescaped and looked for. Both ways decide the same.
 
+mod learned;
+mod left_out;
+mod replay;
 mod scratch;
 mod tokens;
 mod unescape;
 
 use std::ops::Range;
 
+pub(super) use learned::Learned;
 pub(super) use scratch::Scratch;
+
+use learned::{Event, Step, Target, Then, Watch};
 
 use super::layout::{Layout, LeadsTo, Member, Object, scope_of};
 use super::narrow;
-use crate::record::scan::first_special;
 use crate::record::{
-    Batch, Code, Detail, Entries, Entry, Field, Found, NameId, Names, Problem, Scope, Slot, Values,
+    Batch, Code, Detail, Entries, Entry, Field, Found, Kind, NameId, Names, Problem, Scope, Slot,
+    Values,
 };
 
 /// The deepest nesting that is taken; the record itself is one.
@@ -43,19 +49,42 @@ pub(super) fn decode(
     layout: &Layout,
     names: &mut Names,
     scratch: &mut Scratch,
+    learned: &mut Learned,
     chunk: &[u8],
     span: Range<usize>,
     row: usize,
     batch: &mut Batch,
 ) {
-    let problems_before = batch.problems.len();
     let text = chunk.get(..span.end).unwrap_or(&[]);
-    let (at, inside) = (span.start, Field::Record);
-    let mut reader = Reader { text, at, layout, names, scratch, row, batch, nodes_seen: 0, inside };
-    let outcome = reader.record();
+    let before = Lengths::of(batch);
+    let (at, inside, watch) = (span.start, Field::Record, ());
+    if learned.is_trusted() {
+        let mut reader =
+            Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch };
+        let was_found = reader.replay(learned).is_some();
+        learned.note(was_found);
+        if was_found {
+            return;
+        }
+        before.take_back(row, batch);
+    }
+    let outcome = if learned.wants_more() {
+        let mut watch = std::mem::take(&mut scratch.trace);
+        watch.clear();
+        let mut reader =
+            Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch };
+        let outcome = reader.record();
+        scratch.trace = reader.watch;
+        if outcome.is_ok() {
+            learned.learn(&scratch.trace, chunk, span);
+        }
+        outcome
+    } else {
+        Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch }.record()
+    };
     if let Err(fault) = outcome {
         // What was found before says nothing about a text that is no JSON.
-        batch.problems.truncate(problems_before);
+        batch.problems.truncate(before.problems);
         let code = match fault {
             Fault::Syntax => Code::JsonSyntax,
             Fault::Depth => Code::TooDeep,
@@ -64,7 +93,37 @@ pub(super) fn decode(
     }
 }
 
-struct Reader<'a> {
+/// How much a batch held before a record.
+struct Lengths {
+    entries: usize,
+    values: usize,
+    arena: usize,
+    problems: usize,
+}
+
+impl Lengths {
+    fn of(batch: &Batch) -> Lengths {
+        Lengths {
+            entries: batch.entries.len(),
+            values: batch.values.len(),
+            arena: batch.arena.len(),
+            problems: batch.problems.len(),
+        }
+    }
+
+    /// Takes back what a record left in the batch, but for its row, which is emptied.
+    fn take_back(&self, row: usize, batch: &mut Batch) {
+        batch.entries.truncate(self.entries);
+        batch.values.truncate(self.values);
+        batch.arena.truncate(self.arena);
+        batch.problems.truncate(self.problems);
+        batch.empty_row(row);
+    }
+}
+
+struct Reader<'a, W> {
+    /// The whole chunk: what is looked at in blocks may reach behind the record's end.
+    chunk: &'a [u8],
     /// The chunk up to the record's end, so that places are places in the chunk.
     text: &'a [u8],
     at: usize,
@@ -73,10 +132,9 @@ struct Reader<'a> {
     scratch: &'a mut Scratch,
     row: usize,
     batch: &'a mut Batch,
-    /// A bit for each node whose name this record has had.
-    nodes_seen: u128,
     /// The field that is being read, which faults deeper inside are told under.
     inside: Field,
+    watch: W,
 }
 
 /// A string as it stands in the text, without its quotes.
@@ -87,12 +145,13 @@ struct RawText {
     has_escapes: bool,
 }
 
-impl Reader<'_> {
+impl<W: Watch> Reader<'_, W> {
     fn record(&mut self) -> Read<()> {
         self.skip_space();
         if self.peek() == Some(b'{') {
             self.object(0, 1)?;
         } else {
+            self.watch.event(Event::Unlike);
             let found = self.other_value(1)?;
             let problem =
                 Problem { field: Field::Record, code: Code::Type, rule: 0, detail: found };
@@ -110,22 +169,28 @@ impl Reader<'_> {
         let layout = self.layout;
         let object = layout.object(place);
         let this = self.next_object();
-        let mut last = 0;
+        let (mut last, mut seen) = (0, 0_u64);
         if self.begin(depth, b'}')? {
             return Ok(());
         }
         loop {
-            let likely = self.scratch.likely_member(place, last);
+            let likely = self.scratch.likely_member(object, last);
             let found = match object.members.get(likely) {
                 Some(member) if self.take_all(&member.token) => Some(likely),
-                _ => self.find_member(object, place, last, this, depth)?,
+                _ => self.find_member(object, last, this, depth)?,
             };
             if let Some(found) = found
                 && let Some(member) = object.members.get(found)
             {
+                self.inside = member.field;
+                if seen & member.bit != 0 {
+                    self.repeated(self.inside);
+                }
+                seen |= member.bit;
+                last = found + 1;
+                self.watch.event(Event::Member(member.node));
                 self.skip_space();
                 self.member(member, depth)?;
-                last = found + 1;
             }
             if self.ends(b'}')? {
                 return Ok(());
@@ -137,7 +202,6 @@ impl Reader<'_> {
     fn find_member(
         &mut self,
         object: &Object,
-        place: usize,
         last: usize,
         this: u64,
         depth: usize,
@@ -145,7 +209,7 @@ impl Reader<'_> {
         let name = self.name()?;
         let found = object.find(self.name_bytes(name));
         match found {
-            Some(found) => self.scratch.note_member(place, last, found),
+            Some(found) => self.scratch.note_member(object, last, found),
             None => self.unknown_member(object.scope, name, this, depth)?,
         }
         Ok(found)
@@ -163,20 +227,24 @@ impl Reader<'_> {
             return Err(Fault::Depth);
         }
         self.at += 1;
-        self.skip_space();
-        Ok(self.take(close))
+        let closes = self.next_byte() == Some(close);
+        self.at += usize::from(closes);
+        Ok(closes)
     }
 
     /// Reads what follows a member or an item; tells whether it is the end.
     #[inline]
     fn ends(&mut self, close: u8) -> Read<bool> {
-        self.skip_space();
-        if self.take(b',') {
+        let next = self.next_byte();
+        self.at += 1;
+        if next == Some(b',') {
             self.skip_space();
-            return Ok(false);
+            Ok(false)
+        } else if next == Some(close) {
+            Ok(true)
+        } else {
+            Err(Fault::Syntax)
         }
-        self.expect(close)?;
-        Ok(true)
     }
 
     /// Reads a name and its colon, up to the value.
@@ -188,14 +256,9 @@ impl Reader<'_> {
         Ok(name)
     }
 
+    /// Reads the value of a member.
+    #[inline]
     fn member(&mut self, member: &Member, depth: usize) -> Read<()> {
-        let bit = 1_u128 << member.node;
-        let node = u8::try_from(member.node).expect("a schema has at most 128 nodes");
-        self.inside = Field::Node(node);
-        if self.nodes_seen & bit != 0 {
-            self.repeated(self.inside);
-        }
-        self.nodes_seen |= bit;
         match member.leads_to {
             LeadsTo::Object(place) if self.peek() == Some(b'{') => self.object(place, depth + 1),
             LeadsTo::Lists(map) if self.peek() == Some(b'{') => {
@@ -209,29 +272,14 @@ impl Reader<'_> {
             | LeadsTo::Object(_)
             | LeadsTo::Lists(_)
             | LeadsTo::Numbers(_) => {
+                let start = self.at;
                 let slot = self.scalar(depth + 1)?;
+                self.watch_value(Target::Slot(member.node), start, slot);
                 self.batch.set_slot(self.row, member.node, slot);
                 Ok(())
             }
-            LeadsTo::ExportOnly => {
-                let is_there = !self.is_at_null();
-                if let Some(row) = self.batch.rows.get_mut(self.row) {
-                    row.export_only += u32::from(is_there);
-                }
-                self.value(depth + 1)
-            }
+            LeadsTo::ExportOnly => self.export_only(member.node, depth + 1),
         }
-    }
-
-    fn unknown_member(&mut self, scope: Scope, name: RawText, this: u64, depth: usize) -> Read<()> {
-        let id = self.intern(scope, name)?;
-        self.inside = Field::Named(id);
-        if self.scratch.is_repeated(id, this) {
-            self.repeated(self.inside);
-        } else if !self.is_at_null() {
-            self.batch.unknown_field(self.row, id);
-        }
-        self.value(depth + 1)
     }
 
     /// A null is an absent field, also where the schema knows none.
@@ -241,6 +289,7 @@ impl Reader<'_> {
 
     /// A name twice in one object. The record is read on: a text that is no JSON is said first.
     fn repeated(&mut self, field: Field) {
+        self.watch.event(Event::Unlike);
         super::broken(self.batch, self.row, field, Code::DuplicateKey, Detail::None);
     }
 
@@ -254,6 +303,7 @@ impl Reader<'_> {
     ) -> Read<()> {
         let this = self.next_object();
         let start = self.batch.entries.len();
+        self.watch.event(Event::Step(Step::BeginMap));
         let mut is_over = self.begin(depth, b'}')?;
         let mut last = None;
         while !is_over {
@@ -267,10 +317,12 @@ impl Reader<'_> {
             if self.scratch.is_repeated(id, this) {
                 self.repeated(self.inside);
             }
+            self.watch.event(Event::Step(Step::Name(id)));
             self.skip_space();
             entry(self, id, depth + 1)?;
             is_over = self.ends(b'}')?;
         }
+        self.watch.event(Event::Step(Step::EndMap(map)));
         let len = self.batch.entries.len() - start;
         self.batch.set_map(self.row, map, Entries { start: narrow(start), len: narrow(len) });
         Ok(())
@@ -290,26 +342,50 @@ impl Reader<'_> {
             return self.number_entry(name, depth);
         }
         let start = self.batch.values.len();
+        self.watch.event(Event::Step(Step::BeginList));
         let mut is_over = self.begin(depth, b']')?;
         while !is_over {
+            let at = self.at;
             let slot = self.scalar(depth + 1)?;
             let slot = if slot.is_absent() { Slot::other(Found::Null) } else { slot };
+            self.watch_value(Target::Item(name), at, slot);
             self.batch.values.push(slot);
             is_over = self.ends(b']')?;
         }
+        self.watch.event(Event::Step(Step::EndList(name)));
         self.push_entry(name, start, true);
         Ok(())
     }
 
     /// An entry with one value that is no list. A null is no entry.
     fn number_entry(&mut self, name: NameId, depth: usize) -> Read<()> {
+        let at = self.at;
         let slot = self.scalar(depth)?;
+        self.watch_value(Target::Entry(name), at, slot);
         if !slot.is_absent() {
             let start = self.batch.values.len();
             self.batch.values.push(slot);
             self.push_entry(name, start, false);
         }
         Ok(())
+    }
+
+    /// Tells of a value that was read from `start` up to here. (A null is told by nothing: it
+    /// stands in the text between two values.)
+    #[inline]
+    fn watch_value(&mut self, target: Target, start: usize, slot: Slot) {
+        let end = self.at;
+        match slot.kind() {
+            Kind::Text => {
+                let then = Then::Text(target);
+                self.watch.event(Event::Value { start: start + 1, end: end - 1, then });
+            }
+            Kind::Number => {
+                self.watch.event(Event::Value { start, end, then: Then::Number(target) });
+            }
+            Kind::Absent => {}
+            Kind::Other(_) => self.watch.event(Event::Unlike),
+        }
     }
 
     fn push_entry(&mut self, name: NameId, start: usize, is_list: bool) {
@@ -319,14 +395,16 @@ impl Reader<'_> {
     }
 
     /// Reads a value that should be text or a number into a slot. `depth` is that of the value.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a tenth of decoding: three callers, one short path")]
     fn scalar(&mut self, depth: usize) -> Read<Slot> {
-        if let Some([b'"', rest @ ..]) = self.text.get(self.at..) {
+        if self.peek() == Some(b'"') {
             // Most values are text without escapes.
-            let len = first_special(rest);
-            if rest.get(len) == Some(&b'"') {
-                let start = self.at + 1;
-                self.at = start + len + 1;
+            let start = self.at + 1;
+            let len = self.plain_len(start);
+            let end = start + len;
+            if self.text.get(end) == Some(&b'"') {
+                self.at = end + 1;
                 return Ok(Slot::text(start, len, true));
             }
         }
@@ -350,61 +428,5 @@ impl Reader<'_> {
             Some(b'[') => self.value(depth).map(|()| Slot::other(Found::Array)),
             _ => Err(Fault::Syntax),
         }
-    }
-
-    /// The value of a record that is no object; tells what it is.
-    fn other_value(&mut self, depth: usize) -> Read<Detail> {
-        let found = match self.peek() {
-            Some(b'"') => Detail::FoundText,
-            Some(b'-' | b'0'..=b'9') => Detail::FoundNumber,
-            Some(b'n') => Detail::FoundNull,
-            Some(b't' | b'f') => Detail::FoundBoolean,
-            _ => Detail::FoundArray,
-        };
-        self.value(depth).map(|()| found)
-    }
-
-    /// Reads any value and leaves it. Names inside are looked at for repeats all the same.
-    fn value(&mut self, depth: usize) -> Read<()> {
-        match self.peek() {
-            Some(b'"') => {
-                let raw = self.string()?;
-                if raw.has_escapes {
-                    let mark = self.batch.arena.len();
-                    self.text_slot(raw);
-                    self.batch.arena.truncate(mark);
-                }
-                Ok(())
-            }
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'n') => self.word(b"null"),
-            Some(b't' | b'f') => self.boolean(),
-            Some(b'[') => {
-                let mut is_over = self.begin(depth, b']')?;
-                while !is_over {
-                    self.value(depth + 1)?;
-                    is_over = self.ends(b']')?;
-                }
-                Ok(())
-            }
-            Some(b'{') => self.unknown_object(depth),
-            _ => Err(Fault::Syntax),
-        }
-    }
-
-    /// Reads an object that the schema does not know.
-    fn unknown_object(&mut self, depth: usize) -> Read<()> {
-        let this = self.next_object();
-        let mut is_over = self.begin(depth, b'}')?;
-        while !is_over {
-            let name = self.name()?;
-            let id = self.intern(Scope::unknown(depth), name)?;
-            if self.scratch.is_repeated(id, this) {
-                self.repeated(self.inside);
-            }
-            self.value(depth + 1)?;
-            is_over = self.ends(b'}')?;
-        }
-        Ok(())
     }
 }

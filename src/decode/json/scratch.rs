@@ -1,7 +1,9 @@
 //! What one worker's decoder keeps from record to record: the order of names it saw last, and
 //! where each name was last seen.
 
-use crate::record::scan::{Wanted, first_special};
+use super::learned::Event;
+use crate::decode::layout::Object;
+use crate::lanes::scan::{Wanted, first_special};
 use crate::record::{NameId, Names, Scope};
 
 /// Names whose tokens are kept: far more than the records of one producer have.
@@ -16,14 +18,16 @@ pub(in crate::decode) struct Scratch {
     pub(super) object: u64,
     /// An unescaped name.
     pub(super) name: Vec<u8>,
-    /// What member came after each member the last time, for each object of the layout.
-    members: Vec<Vec<usize>>,
+    /// What member came after each member the last time, in the order of the layout.
+    members: Vec<usize>,
     /// What name came after each name of the maps the last time.
     names: Vec<Option<NameId>>,
     /// The name that a map began with the last time, by scope.
     first_names: Vec<(Scope, NameId)>,
     /// Each name as most producers write it, with quotes and colon; none that needs escapes.
     pub(super) tokens: Vec<Option<Wanted>>,
+    /// What the decoder did with the record that is learned from.
+    pub(super) trace: Vec<Event>,
 }
 
 impl Scratch {
@@ -46,19 +50,16 @@ impl Scratch {
     /// The member that is likely to come after `last`; both are places among the members, and
     /// a `last` of 0 is the object's beginning.
     #[inline]
-    pub(super) fn likely_member(&self, object: usize, last: usize) -> usize {
-        self.members.get(object).and_then(|after| after.get(last)).copied().unwrap_or(0)
+    pub(super) fn likely_member(&self, object: &Object, last: usize) -> usize {
+        self.members.get(object.members_before + last).copied().unwrap_or(0)
     }
 
-    pub(super) fn note_member(&mut self, object: usize, last: usize, next: usize) {
-        if self.members.len() <= object {
-            self.members.resize(object + 1, Vec::new());
+    pub(super) fn note_member(&mut self, object: &Object, last: usize, next: usize) {
+        let at = object.members_before + last;
+        if self.members.len() <= at {
+            self.members.resize(at + 1, 0);
         }
-        let Some(after) = self.members.get_mut(object) else { return };
-        if after.len() <= last {
-            after.resize(last + 1, 0);
-        }
-        if let Some(place) = after.get_mut(last) {
+        if let Some(place) = self.members.get_mut(at) {
             *place = next;
         }
     }

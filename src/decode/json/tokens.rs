@@ -1,12 +1,13 @@
 //! The tokens of JSON (RFC 8259): words, numbers, strings, and what stands between them.
 
+use super::learned::Watch;
 use super::unescape::unescape;
 use super::{Fault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
-use crate::record::scan::{Wanted, first_special};
+use crate::lanes::scan::{Wanted, first_special};
 use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
 
-impl Reader<'_> {
+impl<W: Watch> Reader<'_, W> {
     pub(super) fn boolean(&mut self) -> Read<()> {
         let word: &[u8] = if self.peek() == Some(b't') { b"true" } else { b"false" };
         self.word(word)
@@ -35,8 +36,7 @@ impl Reader<'_> {
         let start = self.at;
         let mut has_escapes = false;
         loop {
-            let rest = self.text.get(self.at..).unwrap_or(&[]);
-            self.at += first_special(rest);
+            self.at += self.plain_len(self.at);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -50,6 +50,12 @@ impl Reader<'_> {
         let len = self.at - start;
         self.at += 1;
         Ok(RawText { start, len, has_escapes })
+    }
+
+    /// How many bytes from a place on are text without escapes. May reach behind the record's end.
+    #[inline]
+    pub(super) fn plain_len(&self, from: usize) -> usize {
+        first_special(self.chunk.get(from..).unwrap_or(&[]))
     }
 
     /// Steps over what follows a backslash.
@@ -131,8 +137,9 @@ impl Reader<'_> {
     /// Steps over a text if it stands here.
     #[inline]
     pub(super) fn take_all(&mut self, wanted: &Wanted) -> bool {
-        let is_here = wanted.is_at(self.text, self.at);
-        self.at += if is_here { wanted.len() } else { 0 };
+        let end = self.at + wanted.len();
+        let is_here = wanted.is_at(self.chunk, self.at) && end <= self.text.len();
+        self.at = if is_here { end } else { self.at };
         is_here
     }
 
@@ -140,8 +147,9 @@ impl Reader<'_> {
     #[inline]
     pub(super) fn take_token(&mut self, name: NameId) -> bool {
         let Some(Some(token)) = self.scratch.tokens.get(name.index()) else { return false };
-        let is_here = token.is_at(self.text, self.at);
-        self.at += if is_here { token.len() } else { 0 };
+        let end = self.at + token.len();
+        let is_here = token.is_at(self.chunk, self.at) && end <= self.text.len();
+        self.at = if is_here { end } else { self.at };
         is_here
     }
 
@@ -150,13 +158,25 @@ impl Reader<'_> {
         if self.take(byte) { Ok(()) } else { Err(Fault::Syntax) }
     }
 
+    /// The next byte that is no white space; it is not stepped over.
+    #[inline]
+    pub(super) fn next_byte(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.peek()
+    }
+
     #[inline]
     pub(super) fn skip_space(&mut self) {
         // Most producers write none.
         if self.peek().is_some_and(|byte| byte <= b' ') {
-            while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-                self.at += 1;
-            }
+            self.step_over_space();
+        }
+    }
+
+    #[inline(never)]
+    fn step_over_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
         }
     }
 }

@@ -6,7 +6,10 @@
 mod fields;
 mod input;
 mod keys;
+mod operation;
 mod output;
+mod parameters;
+mod suppress;
 
 use std::{
     fmt,
@@ -14,13 +17,15 @@ use std::{
     sync::Arc,
 };
 
-pub use fields::{FieldRule, HmacSpec, OpSpec};
+pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
+pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Column, Output};
+pub use suppress::{ListAction, ListForm, Suppression};
 
 use super::diagnostic::Diagnostic;
-use super::places;
+use super::places::{self, Place};
 use super::plan::{Purpose, RunPlan};
 use super::section::{Section, choose, quoted};
 use super::set;
@@ -62,6 +67,8 @@ pub struct Definition {
     pub rules: Vec<FieldRule>,
     /// Where `[fields]` begins, or the text if there is none.
     pub(in crate::pipeline) fields_at: Origin,
+    /// Lists of people who are left out, or opted out.
+    pub suppress: Vec<Suppression>,
     pub keys: Keys,
     pub account: Account,
     pub outputs: Vec<Output>,
@@ -166,7 +173,7 @@ fn too_large(source: &Source) -> Option<&'static str> {
 }
 
 /// Tables of later versions.
-const LATER: [&str; 4] = ["repair", "validate", "suppress", "aws"];
+const LATER: [&str; 3] = ["repair", "validate", "aws"];
 
 fn read_root(
     root: &Table,
@@ -181,14 +188,29 @@ fn read_root(
     let purpose = read_purpose(&mut section, faults);
     let input = input::read(&mut section, around, faults);
     let (rules, fields_at) = fields::read(&mut section, faults);
+    let suppress = suppress::read(&mut section, around, faults);
     let keys = keys::read(&mut section, around, faults);
     let account = output::read_account(&mut section, around, faults);
     let outputs = output::read_outputs(&mut section, around, faults);
     let run = output::read_run(&mut section, faults);
     section.finish(faults);
-    places::check_apart(&input.from, &account.to, &outputs, around, faults);
+    let lists = suppress.iter().flat_map(|list| &list.from);
+    let read: Vec<&Place> = input.from.iter().chain(lists).collect();
+    places::check_apart(&read, &account.to, &outputs, around, faults);
     let source = Arc::clone(source);
-    Definition { name, purpose, input, rules, fields_at, keys, account, outputs, run, source }
+    Definition {
+        name,
+        purpose,
+        input,
+        rules,
+        fields_at,
+        suppress,
+        keys,
+        account,
+        outputs,
+        run,
+        source,
+    }
 }
 
 fn read_version(section: &mut Section<'_>, faults: &mut Faults<'_>) {

@@ -1,0 +1,172 @@
+//! Copying short spans in blocks of a fixed size.
+//!
+//! Most values are short, and a copy of a length known beforehand takes two instructions, where
+//! one of any length takes a call. So whole blocks are copied where the source has them, and
+//! what was too much lies behind the buffer's end.
+
+use std::{ops::Range, ptr};
+
+/// Bytes in a block.
+const BLOCK: usize = 32;
+
+/// A part of a longer text.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    pub source: &'a [u8],
+    pub start: usize,
+    pub len: usize,
+}
+
+impl<'a> Span<'a> {
+    /// The span without its last bytes.
+    #[inline]
+    #[must_use]
+    pub fn without(self, last: usize) -> Span<'a> {
+        Span { len: self.len.saturating_sub(last), ..self }
+    }
+
+    /// The span's bytes; none where the source ends before.
+    fn bytes(self) -> &'a [u8] {
+        self.source.get(self.start..self.start + self.len).unwrap_or(&[])
+    }
+
+    /// The first bytes of the source from the span on, if they hold it all.
+    #[inline]
+    fn block<const N: usize>(self) -> Option<&'a [u8; N]> {
+        let block = self.source.get(self.start..)?.first_chunk();
+        block.filter(|_| self.len <= N)
+    }
+}
+
+/// Short texts that are copied again and again. Behind the last is room for a block.
+#[derive(Debug, Default)]
+pub struct Literals {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Literals {
+    /// Adds a text; gives its place.
+    pub fn add(&mut self, text: &[u8]) -> Range<usize> {
+        let start = self.len;
+        self.bytes.truncate(start);
+        self.bytes.extend_from_slice(text);
+        self.len = self.bytes.len();
+        self.bytes.resize(self.len + BLOCK, 0);
+        start..self.len
+    }
+
+    #[inline]
+    pub fn span(&self, place: &Range<usize>) -> Span<'_> {
+        Span { source: &self.bytes, start: place.start, len: place.len() }
+    }
+}
+
+/// Appends a span; nothing where it ends behind its source.
+#[inline]
+pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
+    const NOTHING: Span<'static> = Span { source: &[0; BLOCK], start: 0, len: 0 };
+    append_framed(out, span, NOTHING, []);
+}
+
+/// Appends two spans and a few bytes; of a span that ends behind its source, nothing.
+#[inline]
+pub fn append_framed<const N: usize>(
+    out: &mut Vec<u8>,
+    head: Span<'_>,
+    value: Span<'_>,
+    tail: [u8; N],
+) {
+    if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
+        append_blocks::<BLOCK, N>(out, (head_block, head.len), (value_block, value.len), tail);
+    } else {
+        append_longer(out, head, value, tail);
+    }
+}
+
+#[inline(never)]
+fn append_longer<const N: usize>(
+    out: &mut Vec<u8>,
+    head: Span<'_>,
+    value: Span<'_>,
+    tail: [u8; N],
+) {
+    if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
+        append_blocks::<{ 3 * BLOCK }, N>(
+            out,
+            (head_block, head.len),
+            (value_block, value.len),
+            tail,
+        );
+    } else {
+        append_plain(out, head, value, &tail);
+    }
+}
+
+fn append_plain(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>, tail: &[u8]) {
+    for bytes in [head.bytes(), value.bytes(), tail] {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Appends the first bytes of two blocks, and a few bytes.
+#[inline]
+#[expect(unsafe_code, reason = "copies blocks to room that is there")]
+fn append_blocks<const VALUE: usize, const N: usize>(
+    out: &mut Vec<u8>,
+    (head, head_len): (&[u8; BLOCK], usize),
+    (value, value_len): (&[u8; VALUE], usize),
+    tail: [u8; N],
+) {
+    assert!(head_len <= BLOCK && value_len <= VALUE, "a block holds what is taken of it");
+    out.reserve(BLOCK + VALUE + N);
+    let start = out.len();
+    // SAFETY: there is room for both blocks and the tail. Each is copied to where what is kept of
+    // the one before it ends, which is inside that block. So nothing is written outside the room,
+    // and no byte below the new length is left unwritten. `out` is borrowed for writing, so no
+    // source overlaps it.
+    unsafe {
+        let to = out.as_mut_ptr().add(start);
+        ptr::copy_nonoverlapping(head.as_ptr(), to, BLOCK);
+        let to = to.add(head_len);
+        ptr::copy_nonoverlapping(value.as_ptr(), to, VALUE);
+        let to = to.add(value_len);
+        ptr::copy_nonoverlapping(tail.as_ptr(), to, N);
+        out.set_len(start + head_len + value_len + N);
+    }
+}
+
+impl std::fmt::Debug for Span<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Span({}+{})", self.start, self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn span(source: &[u8], (start, len): (usize, usize)) -> Span<'_> {
+        Span { source, start, len }
+    }
+
+    proptest! {
+        #[test]
+        fn appends_what_plain_copies_append(
+            source in proptest::collection::vec(any::<u8>(), 0..200),
+            head in (0_usize..210, 0_usize..100),
+            value in (0_usize..210, 0_usize..100),
+        ) {
+            let (head, value) = (span(&source, head), span(&source, value));
+            let mut out = b"before".to_vec();
+            append_framed(&mut out, head, value, *b"\",");
+            append(&mut out, value);
+            let mut expected = b"before".to_vec();
+            append_plain(&mut expected, head, value, b"\",");
+            expected.extend_from_slice(value.bytes());
+            prop_assert_eq!(out, expected);
+        }
+    }
+}

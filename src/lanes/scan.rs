@@ -1,0 +1,171 @@
+//! Finding bytes, and comparing with bytes that are likely: in blocks of a fixed size.
+
+/// The place of the first byte that JSON text can't hold as it is (`"`, `\` or below 0x20),
+/// or the length.
+#[inline]
+pub fn first_special(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let marks = special_marks(block);
+        if marks != 0 {
+            return at + first_mark(marks);
+        }
+        at += block.len();
+    }
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+/// Whether JSON must escape the byte inside a string.
+#[inline]
+pub fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// A bit for each byte of the block that is special.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[expect(unsafe_code, reason = "the intrinsics of SSE2, which every x86-64 has")]
+fn special_marks(block: &[u8; 16]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8,
+    };
+    // SAFETY: the load reads the 16 bytes that the reference is to, at any alignment; the rest
+    // works on registers.
+    let marks = unsafe {
+        let bytes = _mm_loadu_si128(block.as_ptr().cast());
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
+        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1f)));
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls))
+    };
+    marks.cast_unsigned()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn special_marks(block: &[u8; 16]) -> u32 {
+    special_marks_plain(block)
+}
+
+/// The same without vector instructions.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn special_marks_plain(block: &[u8; 16]) -> u32 {
+    let marks = block.iter().enumerate().filter(|(_, byte)| is_special(**byte));
+    marks.map(|(place, _)| 1 << place).sum()
+}
+
+#[inline]
+#[expect(clippy::as_conversions, reason = "at most 32")]
+fn first_mark(marks: u32) -> usize {
+    marks.trailing_zeros() as usize
+}
+
+/// A short text that is looked for again and again, mostly where it is.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    bytes: Box<[u8]>,
+    /// Its first bytes as words, and masks of the bits that count.
+    words: [u64; WORDS],
+    masks: [u64; WORDS],
+}
+
+/// Words that are compared at once, whatever the length.
+const WORDS: usize = BLOCK / 8;
+
+impl Wanted {
+    pub fn new(bytes: &[u8]) -> Wanted {
+        let (mut block, mut mask) = ([0; BLOCK], [0; BLOCK]);
+        for ((to, mask), from) in block.iter_mut().zip(&mut mask).zip(bytes) {
+            (*to, *mask) = (*from, 0xff);
+        }
+        Wanted { bytes: bytes.into(), words: words_of(&block), masks: words_of(&mask) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether it is this text.
+    pub fn is(&self, text: &[u8]) -> bool {
+        *self.bytes == *text
+    }
+
+    /// Whether `text` holds it at `at`.
+    #[inline]
+    pub fn is_at(&self, text: &[u8], at: usize) -> bool {
+        let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) else {
+            // Near the text's end.
+            return text.get(at..at + self.len()) == Some(&*self.bytes);
+        };
+        let here = words_of(block);
+        let mut differing = 0;
+        for ((here, word), mask) in here.iter().zip(&self.words).zip(&self.masks) {
+            differing |= (here ^ word) & mask;
+        }
+        differing == 0 && self.rest_is_at(text, at)
+    }
+
+    /// Whether what is longer than a block goes on as wanted.
+    #[inline]
+    fn rest_is_at(&self, text: &[u8], at: usize) -> bool {
+        match self.bytes.get(BLOCK..) {
+            None | Some([]) => true,
+            Some(rest) => text.get(at + BLOCK..at + self.len()) == Some(rest),
+        }
+    }
+}
+
+#[inline]
+fn words_of(block: &[u8; BLOCK]) -> [u64; WORDS] {
+    let mut words = [0; WORDS];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// Bytes in a block that is compared whole.
+const BLOCK: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn marks_are_the_plain_ones(block in any::<[u8; 16]>()) {
+            prop_assert_eq!(special_marks(&block), special_marks_plain(&block));
+        }
+
+        #[test]
+        fn agrees_with_looking_at_each_byte(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let plain = bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len());
+            prop_assert_eq!(first_special(&bytes), plain);
+        }
+
+        #[test]
+        fn finds_what_is_wanted_where_it_is(
+            text in "a{0,40}|[ab]{0,40}",
+            wanted in "[ab]{0,3}|[ab]{0,40}",
+            at in 0_usize..45,
+        ) {
+            let plain = text.as_bytes().get(at..).is_some_and(|t| t.starts_with(wanted.as_bytes()));
+            prop_assert_eq!(Wanted::new(wanted.as_bytes()).is_at(text.as_bytes(), at), plain);
+        }
+
+        #[test]
+        fn agrees_on_mostly_plain_text(text in "[ -~é]{0,40}[\"\\\\\u{1f}]?[ -~]{0,9}") {
+            let bytes = text.as_bytes();
+            let plain = bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len());
+            prop_assert_eq!(first_special(bytes), plain);
+        }
+    }
+}
