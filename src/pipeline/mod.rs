@@ -32,7 +32,8 @@ mod trial;
 pub use block::{Block, Reject, RejectedFor};
 pub use definition::{
     Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, ListAction,
-    ListForm, MapSpec, OpSpec, Output, ShiftSpec, Suppression, Surroundings, is_variable,
+    ListForm, MapSpec, OpSpec, Output, PhoneRegionSetting, Repair, ShiftSpec, Suppression,
+    Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;

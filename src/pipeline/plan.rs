@@ -9,6 +9,7 @@ use super::definition::{Definition, HmacSpec, OpSpec};
 use super::op_maker::OpMaker;
 use super::rules::Rules;
 use super::suppress::SuppressPlan;
+use crate::repair::Settings;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 
@@ -28,6 +29,7 @@ pub struct Plan {
     pub node_rules: Vec<Option<RuleIx>>,
     /// How names find their rule, for each map of the schema.
     pub map_rules: Vec<MapRules>,
+    pub repairs: Settings,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
     /// Lists of people; their entries are read by whoever runs the plan.
@@ -199,7 +201,7 @@ impl Plan {
         schema: Arc<Schema>,
         keys: BTreeMap<String, MasterKey>,
     ) -> Result<Plan, PlanError> {
-        let Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings } = rules;
+        let Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings } = rules;
         let suppress = suppress_plans(definition, &list_tokens, &schema, &keys)?;
         let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
@@ -210,6 +212,7 @@ impl Plan {
             name: definition.name.clone(),
             purpose: definition.purpose(),
             input: input_plan(definition, kinds),
+            repairs,
             outputs: output_plans(definition, &schema),
             account: account_plan(definition),
             suppress,

@@ -298,7 +298,6 @@ fn faults_of_keys_and_places() {
             "over what the target takes",
             "1 GB",
         ),
-        (format!("{BASE}[repair]\ntrim = true\n"), "26:2", "not in this version", "leave it out"),
         (
             format!("{BASE}[[suppress]]\nfrom = [\"x\"]\n"),
             "26:1",

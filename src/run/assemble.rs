@@ -14,6 +14,7 @@ use super::publish::{Publication, PublishError, StagedFile};
 use super::source::{Begin, End};
 use crate::pipeline::{Block, Plan, RejectedFor, decode_rule};
 use crate::record::{Code, Detail};
+use crate::repair::{Kind, Kinds};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
 
@@ -32,6 +33,10 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
+    /// Rejects that repairs would mend, by those repairs.
+    pub(super) by_repair: BTreeMap<Kinds, u64>,
+    /// By repair, the values that it changed.
+    pub(super) repairs: BTreeMap<Kind, NameCounts>,
     current: InputState,
 }
 
@@ -121,6 +126,8 @@ impl<'a> Assembler<'a> {
             unknown: NameCounts::default(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
+            by_repair: BTreeMap::new(),
+            repairs: BTreeMap::new(),
             current: InputState::default(),
         })
     }
@@ -164,6 +171,13 @@ impl<'a> Assembler<'a> {
             self.unknown.add(name, times);
         }
         self.unknown.add_other(block.unknown.other);
+        for (kind, fields) in &block.repairs {
+            let counts = self.repairs.entry(*kind).or_default();
+            fields.iter().for_each(|(field, times)| counts.add(field, times));
+        }
+        for (kinds, times) in &block.mendable {
+            *self.by_repair.entry(*kinds).or_default() += times;
+        }
         Ok(())
     }
 
@@ -202,6 +216,7 @@ impl<'a> Assembler<'a> {
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
             detail: detail.as_str(),
+            repair: "",
         };
         let record = self.current.tally.read;
         let place = [record, slices.line + 1, slices.offset, slices.length()];

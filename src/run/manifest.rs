@@ -59,10 +59,11 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
-        repairs: BTreeMap::new(),
+        repairs: repairs(assembled),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
             by_field: assembled.by_field.sorted(),
+            by_repair: by_repair(assembled),
         },
         warnings: warnings(facts, total),
         timing: timing(facts, assembled),
@@ -159,6 +160,15 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
         unknown.insert(EXPORT_ONLY.to_owned(), assembled.total.export_only);
     }
     unknown
+}
+
+fn repairs(assembled: &Assembler<'_>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let repairs = assembled.repairs.iter();
+    repairs.map(|(kind, fields)| (kind.name().to_owned(), fields.sorted())).collect()
+}
+
+fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
 }
 
 /// Those of the definition, and a rule that matched nothing: a typo may be behind it.

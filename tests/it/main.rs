@@ -32,6 +32,7 @@ mod python;
 mod recompute;
 mod records;
 mod reference;
+mod repairs;
 mod running;
 mod samples;
 mod schemas;

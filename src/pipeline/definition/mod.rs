@@ -9,6 +9,7 @@ mod keys;
 mod operation;
 mod output;
 mod parameters;
+mod repair;
 mod suppress;
 
 use std::{
@@ -22,6 +23,7 @@ pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Output};
+pub use repair::{PhoneRegionSetting, Repair};
 pub use suppress::{ListAction, ListForm, Suppression};
 
 use super::diagnostic::Diagnostic;
@@ -63,6 +65,7 @@ pub struct Definition {
     /// None where it is faulty, which [`Definition::parse`] never gives out.
     pub(in crate::pipeline) purpose: Option<Purpose>,
     pub input: Input,
+    pub repair: Repair,
     /// In the order of the text.
     pub rules: Vec<FieldRule>,
     /// Where `[fields]` begins, or the text if there is none.
@@ -173,7 +176,7 @@ fn too_large(source: &Source) -> Option<&'static str> {
 }
 
 /// Tables of later versions.
-const LATER: [&str; 3] = ["repair", "validate", "aws"];
+const LATER: [&str; 1] = ["aws"];
 
 fn read_root(
     root: &Table,
@@ -187,6 +190,7 @@ fn read_root(
     let name = read_name(&mut section, faults);
     let purpose = read_purpose(&mut section, faults);
     let input = input::read(&mut section, around, faults);
+    let repair = repair::read(&mut section, faults);
     let (rules, fields_at) = fields::read(&mut section, faults);
     let suppress = suppress::read(&mut section, around, faults);
     let keys = keys::read(&mut section, around, faults);
@@ -202,6 +206,7 @@ fn read_root(
         name,
         purpose,
         input,
+        repair,
         rules,
         fields_at,
         suppress,

@@ -10,6 +10,7 @@ mod explain;
 mod fit;
 mod joins;
 mod pattern;
+mod repairs;
 mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -20,6 +21,7 @@ use super::nearest::advice;
 use super::plan::{MapRules, Rule, RuleIx};
 use super::section::quoted;
 use super::source::{Fault, Faults};
+use crate::repair::Settings;
 use crate::schema::Schema;
 use cover::Cover;
 
@@ -34,6 +36,8 @@ pub struct Rules {
     pub map_rules: Vec<MapRules>,
     /// The kinds of record taken, as places in the schema's list.
     pub kinds: Vec<usize>,
+    /// What is mended before values are judged.
+    pub repairs: Settings,
     /// How the tokens of each list were made, for lists of tokens.
     pub(super) list_tokens: Vec<HmacSpec>,
     /// What summary and manifest warn of.
@@ -72,9 +76,11 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     check::keys(definition, &mut faults);
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
+    let repairs = repairs::settings(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
-    let rules = if faults.is_empty() { build(cover, definition, schema, kinds) } else { None };
+    let rules =
+        if faults.is_empty() { build(cover, definition, schema, kinds, repairs) } else { None };
     (rules, faults)
 }
 
@@ -104,6 +110,7 @@ fn build(
     definition: &Definition,
     schema: &Schema,
     kinds: Vec<usize>,
+    repairs: Settings,
 ) -> Option<Rules> {
     let mut warnings = check::warnings(&cover, definition, schema);
     warnings.extend(fit::unmapped(&cover, definition, schema));
@@ -124,5 +131,5 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings })
+    Some(Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings })
 }
