@@ -52,18 +52,20 @@ impl Lookalikes {
     /// The known field nearest to a name that does not even look like one, if it is near.
     pub fn nearest(&self, name: &str) -> Option<&str> {
         let wanted = folded(name);
+        let chars = wanted.chars().count();
         let (changes, path) = self
             .known
             .iter()
+            .filter(|(known, _)| known.chars().count().abs_diff(chars) <= NEAR_CHANGES_MAX)
             .map(|(known, path)| (strsim::damerau_levenshtein(&wanted, known), path))
             .min_by_key(|(changes, _)| *changes)?;
-        let is_near = changes <= NEAR_CHANGES_MAX && changes * 3 <= wanted.chars().count();
+        let is_near = changes <= NEAR_CHANGES_MAX && changes * 3 <= chars;
         is_near.then_some(path.as_str())
     }
 }
 
 /// The name without what may differ.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ' | '.'))
         .flat_map(char::to_lowercase)

@@ -28,14 +28,14 @@ mod tree;
 
 pub use block::{Block, Reject, RejectedFor};
 pub use definition::{
-    Account, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec, Output,
-    Surroundings, is_variable,
+    Account, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec,
+    Output, Pair, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;
 pub use plan::{
     AccountPlan, DigestKind, InputFormat, InputPlan, MapRules, OnError, OutputFormat, OutputPlan,
-    Plan, PlanError, Purpose, Rule, RuleIx, RunPlan, Unknown,
+    Plan, PlanError, Purpose, Rule, RuleIx, RunPlan, TextEncoding, Unknown,
 };
 pub use process::{BATCH_BYTES, Worker, process};
 pub use rules::{Explanation, FieldLine, JoinGroup, Rules, resolve};

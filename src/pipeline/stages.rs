@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::definition::OpSpec;
 use super::plan::{OnError, Plan, RuleIx, Unknown};
-use crate::decode::{Layout, Lookalikes};
+use crate::decode::{ColumnRules, Layout, Lookalikes};
 use crate::encode::JsonEncoder;
 use crate::record::Code;
 use crate::schema::{NodeIx, Schema, Shape};
@@ -16,6 +16,8 @@ use crate::validate::{LimitChecks, RuleNames, ValueChecks};
 pub struct Stages {
     pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
+    /// What headers of CSV files are read with.
+    pub columns: ColumnRules,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
@@ -50,6 +52,7 @@ impl Stages {
         Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
+            columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),

@@ -28,6 +28,8 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed]) -> String {
         digest.add(&match &input.stamp {
             Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
             Stamp::ETag(tag) => tag.clone(),
+            // What a stream holds can't be known before, so no run over one is like another.
+            Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
         });
     }
     super::hex(&digest.0.finalize())

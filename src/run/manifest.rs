@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::assemble::Assembler;
 use super::prepare::Prepared;
-use crate::pipeline::{AccountPlan, OutputFormat, OutputPlan, Plan, Purpose};
+use crate::pipeline::{AccountPlan, OutputFormat, OutputPlan, Plan, Purpose, Stages};
 use crate::report::{
     Digests, FieldCount, InputCounts, Manifest, OutputNote, PartNote, RecordCounts, RejectCounts,
     Status, Tally, Timing,
@@ -19,6 +19,7 @@ pub(super) struct Facts<'a> {
     pub(super) fingerprint: String,
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
+    pub(super) stages: &'a Stages,
 }
 
 /// What only exports carry is counted together: it is not named.
@@ -49,7 +50,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             files: count(facts.listing.files.len()),
             bytes: assembled.bytes,
             ignored: count(facts.listing.ignored.len()),
-            skipped: 0,
+            skipped: count(assembled.broken.len()),
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
@@ -60,7 +61,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             by_code: assembled.by_code.clone(),
             by_field: assembled.by_field.sorted(),
         },
-        warnings: warnings(facts.prepared, total),
+        warnings: warnings(facts, assembled),
         timing: timing(facts, assembled),
     }
 }
@@ -135,15 +136,27 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     unknown
 }
 
-/// Those of the definition, and a rule that matched nothing: a typo may be behind it.
-fn warnings(prepared: &Prepared, total: &Tally) -> Vec<String> {
+/// Those of the definition; inputs that were passed over; what matched nothing and names that are
+/// near a field's: a typo may be behind each.
+fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
+    let Facts { prepared, listing, stages, .. } = facts;
+    let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
+    warnings.extend(assembled.broken.iter().cloned());
+    for pattern in &listing.unmatched {
+        warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
+    }
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
     };
     for (number, rule) in prepared.plan.rules.iter().enumerate() {
         if rule.is_written() && !seen(number) && 0 < total.written {
             warnings.push(format!("the rule for `{}` matched no value", rule.path));
+        }
+    }
+    for name in assembled.unknown.sorted().keys() {
+        if let Some(near) = stages.lookalikes.nearest(name) {
+            warnings.push(format!("the unknown field `{name}` is near `{near}`: was it meant?"));
         }
     }
     warnings

@@ -5,6 +5,7 @@
 //! that identifies or describes a person and that no rule covers is a fault: the user decides.
 
 mod check;
+mod columns;
 mod cover;
 mod explain;
 mod pattern;
@@ -63,6 +64,7 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     check::joins(&cover, definition, schema, &mut faults);
     check::keys(definition, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
+    columns::check(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
     let rules = if faults.is_empty() { build(cover, definition, schema, kinds) } else { None };
