@@ -119,8 +119,8 @@ mod tests {
         let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 };
         assert_eq!(
             limits.to_string(),
-            "127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
-             + 24 MiB base"
+            "171 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
+             (25 MiB batch + 22 MiB read ahead) + 24 MiB base"
         );
     }
 }
