@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::{ColumnRules, is_column};
 use crate::record::shown_name;
+use crate::schema::Test;
 
 /// Why a header can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +152,15 @@ impl ColumnRules {
         })
     }
 
+    /// Whether a field has that name as a value: a row of data may begin with `EMAIL`.
+    fn is_value(&self, name: &str) -> bool {
+        let checks = self.schema.nodes.iter().flat_map(|node| &node.checks);
+        checks.into_iter().any(|check| match &check.test {
+            Test::Enum(words) => words.iter().any(|word| word == name),
+            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => false,
+        })
+    }
+
     /// `[input.rename]` and `[input.constants]` that would mend the header, as far as can be guessed.
     fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
         let mut has: Vec<&str> = names.iter().map(|name| self.renamed(name)).collect();
@@ -171,10 +181,11 @@ impl ColumnRules {
             let line = format!("{} = {}", toml_text(name), toml_text(&meaning.field));
             if is_taken {
                 writeln!(text, "# {line}   # another column is that already").ok();
+                any = true;
                 continue;
             }
             writeln!(text, "{line}").ok();
-            any = true;
+            any |= !self.is_value(name);
             let is_missing = |field: &String| !taken.contains(field);
             constants.extend(meaning.constants.into_iter().filter(|(field, _)| is_missing(field)));
             taken.push(meaning.field);
@@ -184,10 +195,16 @@ impl ColumnRules {
             text.push_str("\n[input.constants]\n");
         }
         for (field, value) in &constants {
-            writeln!(text, "{} = {}", toml_text(field), toml_text(value)).ok();
+            writeln!(text, "{} = {}", toml_key(field), toml_text(value)).ok();
         }
         any.then_some(text)
     }
+}
+
+/// A name as a key of TOML: without quotes where it needs none.
+fn toml_key(name: &str) -> String {
+    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_bare { name.to_owned() } else { toml_text(name) }
 }
 
 /// A text in the quotes of TOML, which are those of JSON but for one character.

@@ -178,7 +178,13 @@ impl Reading {
         }
         let (cut, seen) = self.whole_records(self.format.framing(), limits)?;
         let whole = match cut {
-            Cut::At(whole) => whole,
+            Cut::At(whole) => {
+                if self.at_end && whole == self.held.len() {
+                    // If it is an array, an item of it is open, and that is the fault.
+                    self.array = Array::Closed;
+                }
+                whole
+            }
             Cut::Last(whole) => {
                 self.array = Array::Closed;
                 whole
@@ -303,7 +309,8 @@ impl Reading {
 
     pub(super) fn is_over(&self) -> bool {
         let is_read = self.at_end && self.held.is_empty();
-        (is_read && self.array != Array::NotClosed) || self.is_given_up
+        let is_whole = self.format.framing() != Framing::Items || self.array == Array::Closed;
+        (is_read && is_whole) || self.is_given_up
     }
 
     /// The bytes of the stored input that were read since this was asked.
@@ -474,7 +481,7 @@ mod tests {
 
     #[test]
     fn objects_end_with_their_brace() {
-        let objects = |text: &str, expected: &[_]| check(&Format::JsonObjects, text, 12, expected);
+        let objects = |text: &str, expected: &[_]| check(&Format::JsonObjects, text, 10, expected);
         objects(" {\n \"a\": 1\n}\n{}{}", &[("{\n \"a\": 1\n}", LONG), ("{}", None), ("{}", None)]);
         objects(
             "{},\n{} x {}",

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn half_a_pair_is_no_text() {
-        let mut raw = utf16("ab", u16::to_le_bytes);
+        let mut raw = utf16("\u{feff}ab", u16::to_le_bytes);
         raw.extend([0x3d, 0xd8]);
         raw.extend(utf16("c\n", u16::to_le_bytes));
         check(&raw, TextEncoding::Utf16, b"ab\xed\xa0\x80c\n");
