@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
+#[expect(dead_code, reason = "another benchmark makes files of so many records")]
 #[path = "generate/mod.rs"]
 mod generate;
 #[path = "main_job/measure.rs"]

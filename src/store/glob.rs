@@ -24,6 +24,11 @@ pub(super) fn is_glob(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
+/// The folder that a pattern begins with: the longest that is no pattern itself.
+pub(super) fn folder_of(pattern: &Path) -> &Path {
+    pattern.ancestors().find(|ancestor| !is_glob(ancestor)).unwrap_or(Path::new(""))
+}
+
 /// All that a pattern matches. A folder that is not there matches nothing.
 pub(super) fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::store::StoreError;
-use crate::store::glob::{Excluded, expand, is_glob};
+use crate::store::glob::{Excluded, expand, folder_of, is_glob};
 
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,13 +140,25 @@ impl Walk {
             self.listing.unmatched.push(name.to_owned());
         }
         for path in found {
-            if path.is_symlink() {
+            if let Some(folder) = self.excluded_above(&path, folder_of(pattern)) {
+                let (name, reason) = (text(folder)?.to_owned(), Reason::Excluded);
+                self.listing.ignored.push(Ignored { name, reason });
+            } else if path.is_symlink() {
                 self.links.insert(path);
             } else {
                 self.visit(&path, false)?;
             }
         }
         Ok(())
+    }
+
+    /// The excluded folder in which a path lies that a pattern has led to.
+    fn excluded_above<'p>(&mut self, path: &'p Path, from: &Path) -> Option<&'p Path> {
+        let above = path.ancestors().skip(1).take_while(|folder| *folder != from);
+        let above: Vec<&Path> = above.collect();
+        let is_excluded =
+            |folder: &&Path| folder.to_str().is_some_and(|f| self.excluded.matches(f));
+        above.into_iter().rev().find(is_excluded)
     }
 
     fn visit(&mut self, path: &Path, named: bool) -> Result<(), StoreError> {

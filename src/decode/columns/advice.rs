@@ -44,11 +44,12 @@ pub(super) enum Doubt {
 struct Meaning {
     field: String,
     constants: BTreeMap<String, String>,
-    /// Whether it differs in nothing but case, `_`, `-`, spaces and dots.
-    looks_like: bool,
 }
 
 const LEAVE_OUT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
+const REPEATS: &str = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
+const ONE_OF_THEM: &str = "take one of them away";
+const PASTE: &str = "paste what is right of this into the definition";
 const CHECK: &str = "check that the first line is a header";
 /// A message has an end; so many columns are told of one by one.
 const SHOWN_MAX: usize = 50;
@@ -83,45 +84,29 @@ impl ColumnRules {
         }
     }
 
-    fn hints(&self, names: &[String], faults: &[ColumnFault], can_paste: bool) -> Vec<String> {
-        let mut hints: Vec<String> = Vec::new();
-        let mut add = |hint: String| {
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
+    fn hints(&self, names: &[String], faults: &[ColumnFault], can_paste: bool) -> Vec<&str> {
+        let unknown = |fault: &&ColumnFault| matches!(fault.doubt, Doubt::IsNoField);
+        let may_leave_out = |fault: &ColumnFault| {
+            let name = names.get(fault.column).map_or("", String::as_str);
+            self.lookalikes.of("", name).is_none()
         };
-        let mut may_leave_out = false;
-        for fault in faults.iter().take(SHOWN_MAX) {
-            match fault.doubt {
-                Doubt::IsNoField => {
-                    let name = names.get(fault.column).map_or("", String::as_str);
-                    let meaning = self.meaning(name);
-                    may_leave_out |= meaning.as_ref().is_none_or(|meaning| !meaning.looks_like);
-                }
-                Doubt::Repeats { .. } => {
-                    add("only names of `Attributes.` and `User.UserAttributes.` may repeat"
-                        .to_owned())
-                }
-                Doubt::IsConstant { .. } => add("take one of them away".to_owned()),
-            }
-        }
-        let any_unknown = faults.iter().any(|fault| matches!(fault.doubt, Doubt::IsNoField));
-        if can_paste {
-            add("paste what is right of this into the definition".to_owned());
-        } else if any_unknown {
-            add(CHECK.to_owned());
-        }
-        if may_leave_out {
-            add(LEAVE_OUT.to_owned());
-        }
-        hints
+        let any = |wanted: fn(Doubt) -> bool| faults.iter().any(|fault| wanted(fault.doubt));
+        let hints = [
+            (REPEATS, any(|doubt| matches!(doubt, Doubt::Repeats { .. }))),
+            (ONE_OF_THEM, any(|doubt| matches!(doubt, Doubt::IsConstant { .. }))),
+            (PASTE, can_paste),
+            (CHECK, !can_paste && any(|doubt| matches!(doubt, Doubt::IsNoField))),
+            (LEAVE_OUT, faults.iter().filter(unknown).any(may_leave_out)),
+        ];
+        hints.into_iter().filter(|(_, is_told)| *is_told).map(|(hint, _)| hint).collect()
     }
 
     /// The name in backticks where it may be quoted, else its length.
     fn shown(&self, name: &str) -> String {
-        match self.quotable(name) {
-            true => format!("`{name}`"),
-            false => format!("(name of {} characters)", name.chars().count()),
+        if self.quotable(name) {
+            format!("`{name}`")
+        } else {
+            format!("(name of {} characters)", name.chars().count())
         }
     }
 
@@ -132,23 +117,15 @@ impl ColumnRules {
     }
 
     fn meaning(&self, name: &str) -> Option<Meaning> {
-        let known = |field: &str, looks_like| Meaning {
-            field: field.to_owned(),
-            constants: BTreeMap::new(),
-            looks_like,
-        };
+        let known = |field: &str| Meaning { field: field.to_owned(), constants: BTreeMap::new() };
         if let Some(like) = self.lookalikes.of("", name) {
-            return Some(known(&like, true));
+            return Some(known(&like));
         }
         let alias = self.aliases.of(name);
-        let near = || self.lookalikes.nearest(name).map(|field| known(field, false));
+        let near = || self.lookalikes.nearest(name).map(known);
         let alias = alias.or_else(|| if near().is_none() { self.aliases.near(name) } else { None });
         alias.map_or_else(near, |alias| {
-            Some(Meaning {
-                field: alias.field.clone(),
-                constants: alias.constants.clone(),
-                looks_like: false,
-            })
+            Some(Meaning { field: alias.field.clone(), constants: alias.constants.clone() })
         })
     }
 

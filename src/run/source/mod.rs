@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
             Some(reading) => reading,
             None => match self.begin_next()? {
                 Begun::Reading(reading) => *reading,
-                Begun::Broken(unit) => return Ok(Some(unit)),
+                Begun::Broken(unit) => return Ok(Some(*unit)),
                 Begun::NoMore => return Ok(None),
             },
         };
@@ -231,7 +231,7 @@ impl<'a> Source<'a> {
                 let end = End { bytes: 0, sha256: None, broken: None };
                 let end = broken.end.get_or_insert(end);
                 end.broken = Some(Broken { bad, offset: 0 });
-                Ok(Begun::Broken(broken))
+                Ok(Begun::Broken(Box::new(broken)))
             }
             Stop::Bad(bad) => Err(bad.into_error(name, 0)),
         }
@@ -254,7 +254,7 @@ impl<'a> Source<'a> {
 enum Begun {
     Reading(Box<Reading>),
     /// It is passed over.
-    Broken(Unit),
+    Broken(Box<Unit>),
     NoMore,
 }
 

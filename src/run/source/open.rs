@@ -71,7 +71,10 @@ pub(super) fn open(listed: &Listed, input: &InputPlan, cancel: &Cancel) -> Resul
     let reader = Box::new(Cursor::new(start).chain(reader));
     let inflated = Inflated::new(compression, reader, input.max_expansion);
     let is_plain = inflated.is_err() && input.encoding.is_none();
-    let reader = inflated.map_or_else(|plain| plain, |inflated| Box::new(inflated) as Box<_>);
+    let reader: Box<dyn Read + Send> = match inflated {
+        Ok(inflated) => Box::new(inflated),
+        Err(plain) => plain,
+    };
     let reader = match input.encoding {
         Some(encoding) => Box::new(Decoded::new(reader, encoding)),
         None => reader,

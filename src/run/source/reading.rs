@@ -216,10 +216,10 @@ impl Reading {
             let (code, detail) = (Code::JsonSyntax, Detail::ArrayNotClosed);
             return Ok(Some(Work::Slice { buffer, offset, code, detail, is_last: true }));
         }
-        let space = space(self.seen(seen));
+        let blank = space(self.seen(seen));
         let is_after = self.array == Array::Closed;
-        if 0 < space && (space == seen || SPACE_MAX <= space || is_after) {
-            return Ok(Some(self.give_space(space, spare)));
+        if 0 < blank && (blank == seen || SPACE_MAX <= blank || is_after) {
+            return Ok(Some(self.give_space(blank, spare)));
         }
         if !is_after {
             return Ok(None);
@@ -240,9 +240,9 @@ impl Reading {
     /// A faulty record begins, whose end is behind what was looked at.
     fn begin_slices(&mut self, code: Code, detail: Detail, seen: usize, spare: &Spare) -> Work {
         let by_brackets = self.format.framing().is_by_brackets();
-        let space = if by_brackets { space(self.seen(seen)) } else { 0 };
-        if 0 < space {
-            return self.give_space(space, spare);
+        let blank = if by_brackets { space(self.seen(seen)) } else { 0 };
+        if 0 < blank {
+            return self.give_space(blank, spare);
         }
         let until = match self.format.framing() {
             Framing::Lines | Framing::Csv { .. } => Until::LineEnd,

@@ -62,8 +62,8 @@ pub(super) struct Inflated {
 }
 
 enum Archive {
-    Gzip(Gzip),
-    Zstd(Zstd),
+    Gzip(Box<Gzip>),
+    Zstd(Box<Zstd>),
 }
 
 impl Inflated {
@@ -76,8 +76,8 @@ impl Inflated {
     ) -> Result<Inflated, Box<dyn Read + Send>> {
         let archive = match compression {
             Compression::None => return Err(reader),
-            Compression::Gzip => Archive::Gzip(Gzip::new(Packed::new(reader))),
-            Compression::Zstd => Archive::Zstd(Zstd::new(Packed::new(reader))),
+            Compression::Gzip => Archive::Gzip(Box::new(Gzip::new(Packed::new(reader)))),
+            Compression::Zstd => Archive::Zstd(Box::new(Zstd::new(Packed::new(reader)))),
         };
         Ok(Inflated { archive, made: 0, max_expansion })
     }
