@@ -284,9 +284,9 @@ fn no_input_is_quoted_in_a_failure() {
     let cases: Vec<(i32, Vec<u8>)> = vec![
         (3, format!("{{\"OptOut\":\"{text}\"}}\n").into_bytes()),
         (3, format!("{{\"Id\":\"{text}\n").into_bytes()),
-        (65, format!("[{{\"Id\":\"{text}\"}}]").into_bytes()),
-        (65, format!("{{\n\"Id\":\"{text}\"\n}}").into_bytes()),
-        (65, format!("{{\"Id\":\"{text}\"}}{{\"Id\":\"{other}\"}}").into_bytes()),
+        (3, format!("[{{\"OptOut\":\"{text}\"}}] {other}").into_bytes()),
+        (3, format!("{{\n\"Id\":\"{text}\"\n").into_bytes()),
+        (3, format!("{{\"Id\":1}}{text}{{\"OptOut\":\"{other}\"}}").into_bytes()),
         (65, format!("{text}@example.com,EMAIL\n{other}@example.com,EMAIL\n").into_bytes()),
         (65, format!("Address,{text},{text}\n").into_bytes()),
         (65, format!("Address,\"{text}\n{other}").into_bytes()),

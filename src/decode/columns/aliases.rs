@@ -74,6 +74,7 @@ impl Aliases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::is_column;
     use crate::schema::Schema;
 
     #[track_caller]
@@ -101,9 +102,9 @@ mod tests {
         let Aliases { aliases, places } = Aliases::shipped();
         let mut leads_to: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
-            assert!(super::super::is_column(&schema, &alias.field), "{}", alias.field);
+            assert!(is_column(&schema, &alias.field), "{}", alias.field);
             for field in alias.constants.keys() {
-                assert!(super::super::is_column(&schema, field), "{field}");
+                assert!(is_column(&schema, field), "{field}");
             }
             for name in &alias.names {
                 let earlier = leads_to.insert(folded(name), &alias.field);

@@ -129,11 +129,9 @@ pub(super) struct Source<'a> {
     limits: Limits,
     cancel: &'a Cancel,
     listed: &'a [Listed],
-    /// Inputs that are opened already, the next one first: archives among them are inflated side
-    /// by side.
-    opened: VecDeque<Result<Opened, Stop>>,
-    /// The input after those that are opened.
-    next_to_open: usize,
+    /// The inputs from `next_input` on, as far as they were looked at: archives among them are
+    /// open, and are inflated side by side.
+    ahead: VecDeque<Option<Opened>>,
     /// The input after the one that is being read.
     next_input: usize,
     current: Option<Reading>,
@@ -155,8 +153,7 @@ impl<'a> Source<'a> {
             limits,
             cancel,
             listed,
-            opened: VecDeque::new(),
-            next_to_open: 0,
+            ahead: VecDeque::new(),
             next_input: 0,
             current: None,
             spare,
@@ -204,10 +201,12 @@ impl<'a> Source<'a> {
 
     /// Begins to read the next input.
     fn begin_next(&mut self) -> Result<Begun, RunError> {
-        self.open_ahead();
         let input = self.next_input;
-        let Some(opened) = self.opened.pop_front() else { return Ok(Begun::NoMore) };
+        let Some(listed) = self.listed.get(input) else { return Ok(Begun::NoMore) };
         self.next_input += 1;
+        let ahead = self.ahead.pop_front().flatten();
+        let opened = ahead.map_or_else(|| open(listed, &self.plan.input, self.cancel), Ok);
+        self.look_ahead();
         let name = self.name(input);
         let mut broken = Unit::of_broken(input);
         let stop = match opened {
@@ -237,15 +236,17 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Opens inputs ahead, one for each thread. A stream is opened when it is its turn: it may
-    /// have nothing to give yet.
-    fn open_ahead(&mut self) {
-        while self.opened.len() < self.limits.threads.max(1)
-            && let Some(listed) = self.listed.get(self.next_to_open)
-            && (listed.stamp != Stamp::Stream || self.opened.is_empty())
+    /// Looks at as many inputs ahead as there are threads, and opens the archives among them. What
+    /// is wrong with one is told when it is its turn. A stream is left alone: it may have nothing
+    /// to give yet.
+    fn look_ahead(&mut self) {
+        while self.ahead.len() + 1 < self.limits.threads
+            && let Some(listed) = self.listed.get(self.next_input + self.ahead.len())
         {
-            self.opened.push_back(open(listed, &self.plan.input, self.cancel));
-            self.next_to_open += 1;
+            let is_stream = listed.stamp == Stamp::Stream;
+            let opened =
+                if is_stream { None } else { open(listed, &self.plan.input, self.cancel).ok() };
+            self.ahead.push_back(opened.filter(|opened| opened.is_made_ahead));
         }
     }
 }

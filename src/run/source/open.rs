@@ -23,6 +23,8 @@ use crate::store::{Listed, Stamp, open as open_stored};
 pub(super) struct Opened {
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) compression: Compression,
+    /// Whether its text is inflated or decoded before it is asked for.
+    pub(super) is_made_ahead: bool,
     /// Bytes of text that there should be, if that is known.
     pub(super) expected: Option<u64>,
     pub(super) stored: Arc<Stored>,
@@ -82,6 +84,7 @@ pub(super) fn open(listed: &Listed, input: &InputPlan, cancel: &Cancel) -> Resul
     Ok(Opened {
         reader: if is_plain { reader } else { Box::new(Ahead::new(reader)) },
         compression,
+        is_made_ahead: !is_plain,
         expected: (is_plain && !is_stream).then_some(listed.bytes),
         stored,
     })

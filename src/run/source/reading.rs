@@ -69,7 +69,7 @@ enum Until {
 
 impl Reading {
     pub(super) fn new(input: usize, name: &str, opened: Opened, held: Buffer) -> Reading {
-        let Opened { reader, expected, stored, compression } = opened;
+        let Opened { reader, expected, stored, compression, .. } = opened;
         Reading {
             input,
             name: name.to_owned(),
@@ -371,6 +371,7 @@ mod tests {
         let opened = Opened {
             reader: Box::new(reader),
             compression: Compression::None,
+            is_made_ahead: false,
             expected: None,
             stored: Arc::default(),
         };
