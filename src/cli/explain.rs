@@ -270,8 +270,9 @@ sound `newsletter` for messaging
   from       in/
   to         out/
              account/
-  memory     at most 127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
-             columns) + 2 threads × 25 MiB + 24 MiB base
+  memory     at most 171 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
+             columns) + 2 threads × (25 MiB batch + 22 MiB read ahead) + 24 MiB
+             base
   warning    tokens protect nobody
 
 next: segprep run --dry-run a.toml

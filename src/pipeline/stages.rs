@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::definition::OpSpec;
 use super::plan::{OnError, Plan, RuleIx, Unknown};
 use super::suppress::OPT_OUT;
-use crate::decode::{Layout, Lookalikes};
+use crate::decode::{ColumnRules, Layout, Lookalikes};
 use crate::encode::JsonEncoder;
 use crate::record::Code;
 use crate::repair::Repairs;
@@ -19,6 +19,8 @@ pub struct Stages {
     pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
     pub(super) repairs: Repairs,
+    /// What headers of CSV files are read with.
+    pub columns: ColumnRules,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
@@ -57,6 +59,7 @@ impl Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
             repairs: Repairs::new(schema, &plan.repairs, &written),
+            columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::block::{Block, RejectedFor};
-use super::plan::{InputFormat, Plan, Unknown};
+use super::plan::{InputFormat, Plan};
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::frame::csv_record;
+use crate::decode::frame::{Framing, record_at};
 use crate::decode::{Columns, Format};
 
 /// What became of some records.
@@ -57,10 +57,9 @@ fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize
     if is_json {
         return Ok((Format::JsonLines, 0));
     }
-    let header = csv_record(text, 0, DELIMITER, plan.input.max_record);
-    let drops = plan.input.unknown_is_written && plan.input.unknown == Unknown::Drop;
-    let record = header.bytes(text);
-    let columns = Columns::read(record, DELIMITER, &plan.schema, &stages.lookalikes, drops);
+    let delimiter = plan.input.delimiter.unwrap_or(DELIMITER);
+    let header = record_at(text, 0, Framing::Csv { delimiter }, plan.input.max_record);
+    let columns = Columns::read(header.bytes(text), delimiter, &stages.columns);
     let columns = columns.map_err(|fault| format!("{}; {}", fault.message, fault.hint))?;
     Ok((Format::Csv(Arc::new(columns)), header.next))
 }

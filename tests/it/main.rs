@@ -20,6 +20,7 @@ mod faults;
 mod hostile;
 mod in_memory;
 mod in_process;
+mod inputs;
 mod json_decoder;
 mod kills;
 mod leaks;

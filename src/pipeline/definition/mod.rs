@@ -3,6 +3,7 @@
 //! Whatever the text says wrong is a [`Diagnostic`] at its place, and all of them are found in
 //! one pass. What needs the schema is checked later, in `rules`.
 
+mod columns;
 mod fields;
 mod input;
 mod keys;
@@ -18,6 +19,7 @@ use std::{
     sync::Arc,
 };
 
+pub use columns::{ColumnsSpec, Pair};
 pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};

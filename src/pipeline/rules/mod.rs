@@ -5,6 +5,7 @@
 //! that identifies or describes a person and that no rule covers is a fault: the user decides.
 
 mod check;
+mod columns;
 mod cover;
 mod explain;
 mod fit;
@@ -77,6 +78,7 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
     let repairs = repairs::settings(definition, schema, &mut faults);
+    columns::check(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
     let rules =
