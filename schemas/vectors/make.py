@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes the vectors of each operation, without any code of segprep: `python3 schemas/vectors/make.py`.
+(A folder as an argument takes them instead; a test compares them.)
 
 Whoever makes tokens elsewhere (a warehouse, Spark, another program) can hold their own code to
-the files. Each is a list of cases `{params, input, output | failed | already_token}`; a parameter
-that is not there has its default. All text is ASCII with JSON escapes, so that no mark is hidden.
+the files. Each is a list of cases `{params, input, output | failed | already_token | kept | dropped}`;
+a parameter that is not there has its default. All text is ASCII with JSON escapes, so that no mark is hidden.
 
-What counts as one character for `mask` is written out by hand: each input is a list of them.
+What counts as one character for `mask` is written out by hand: each input is a list of them. The
+Punycode of domains is checked only for what needs no table but Python's own.
 """
 
 import base64
@@ -14,7 +16,11 @@ import hashlib
 import hmac
 import json
 import re
-from datetime import datetime, timedelta, timezone
+import sys
+import unicodedata
+from datetime import date, datetime, timedelta, timezone
+from decimal import Context, Decimal
+from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -51,6 +57,10 @@ def check_value(master):
 def join_key(master, scope, join):
     salt = b"" if scope == "person" else scope.removeprefix("relationship:").encode()
     return hkdf(master, salt, b"segprep/v1/hmac-sha256/" + join.encode(), 32)
+
+
+def shift_key(master, join):
+    return hkdf(master, b"", b"segprep/v1/date-shift/" + join.encode(), 32)
 
 
 def key_vectors():
@@ -110,12 +120,22 @@ def key_vectors():
         + [{"input": text, "failed": why} for text, why in refused],
         "join_key": [
             {
-                "params": {"scope": scope, "join": join},
+                "params": {"for": "hmac", "scope": scope, "join": join},
                 "input": hex_text(master),
                 "output": join_key(master, scope, join).hex(),
             }
             for master in (COUNTING, OTHER)
             for scope, join in joins
+        ]
+        + [
+            {
+                "params": {"for": "date_shift", "join": join},
+                "input": hex_text(master),
+                "output": shift_key(master, join).hex(),
+            }
+            for master in (COUNTING, OTHER)
+            for scope, join in joins
+            if scope == "person"
         ],
     }
 
@@ -301,9 +321,10 @@ def hmac_case(value, **given):
     case = {"params": params, "input": value}
     if value == "":
         return case | {"output": ""}
-    if is_token(value, ids, shapes):
-        return case | {"already_token": True}
-    return case | {"output": token(params, value)}
+    if is_token(value, ids, shapes) and params.get("already") != "hash":
+        return case | {"kept" if params.get("already") == "keep" else "already_token": True}
+    normal = normalize(params.get("normalize", "none"), value)
+    return case | ({"failed": True} if normal is None else {"output": token(params, normal)})
 
 
 def hmac_vectors():
@@ -362,6 +383,108 @@ def hmac_vectors():
         hmac_case("hmac:k1:AZaz09-_xyz=", **two_shapes),
         hmac_case("hmac:k1:" + "é" * 32),
     ]
+    for already in ("reject", "keep", "hash"):
+        cases += [
+            hmac_case("hmac:k1:" + full, already=already),
+            hmac_case("hmac:k2:" + full, already=already),
+            hmac_case("hmac:k2:" + full, already=already, **two_keys),
+            hmac_case("user-1", already=already),
+            hmac_case("", already=already),
+            hmac_case("hmac:k1:" + full, already=already, normalize="email.v1"),
+        ]
+    cases += [
+        hmac_case(value, normalize=form, join="address")
+        for form in ("email.v1", "phone.v1")
+        for value in ("ada@example.com", " ADA@Example.COM ", "+12025550191", "+1 (202) 555-0191", "Ada", "")
+    ]
+    cases += [
+        hmac_case("ada@example.com", normalize="email.v1", bits=128, encoding="base64url"),
+        hmac_case("ada@example.com", normalize="none", scope="relationship:acme", bits=96),
+    ]
+    return cases
+
+
+# --- normal forms -------------------------------------------------------------------------
+
+ATOM = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\"(),:;<>@\[\\\].]+")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def to_punycode(label):
+    """UTS 46, non-transitional, for labels whose mapping is lower case, NFKC and full stops."""
+    keeps = {"\u00df", "\u03c2"}  # deviations, which non-transitional processing keeps
+    mapped = "".join(char if char in keeps else unicodedata.normalize("NFKC", char).casefold() for char in label)
+    mapped = unicodedata.normalize("NFC", mapped)
+    return mapped if mapped.isascii() else "xn--" + mapped.encode("punycode").decode()
+
+
+def email_v1(value):
+    text = unicodedata.normalize("NFC", value.strip().lower())
+    local, at, domain = text.partition("@")
+    labels = [to_punycode(label) for label in re.split("[.\u3002\uff0e\uff61]", domain)]
+    made = local + at + ".".join(labels)
+    sound = (
+        at
+        and all(ATOM.fullmatch(atom) for atom in local.split("."))
+        and all(LABEL.fullmatch(label) for label in labels)
+        and len(labels) > 1
+        and not labels[-1].isdigit()
+        and len(local.encode()) <= 64
+        and len(made.encode()) <= 254
+    )
+    return made if sound else None
+
+
+def phone_v1(value):
+    text = value.strip()
+    if not text.startswith("+") or "(0)" in text or not re.fullmatch(r"[0-9]", text[-1:]):
+        return None
+    bare = re.sub(r"\(([^()]*)\)", r"\1", text[1:])
+    digits = re.sub(r"[ ./-]", "", bare)
+    return "+" + digits if re.fullmatch(r"[1-9][0-9]{6,14}", digits) else None
+
+
+def normalize(form, value):
+    return {"none": str, "email.v1": email_v1, "phone.v1": phone_v1}[form](value)
+
+
+EMAILS = [
+    "ada@example.com", "Ada@Example.COM", "  ada@example.com\t", "\u00a0ada@example.com\u3000",
+    "ada+list@example.com", "a.d.a@mail.example.com", "o'hara@example.com", "a_b-c@example.co.uk",
+    "ADA@B\u00dcCHER.EXAMPLE", "ada@bu\u0308cher.example", "ada@fa\u00df.example", "ada@FA\u1e9e.example",
+    "jos\u00e9@example.com", "jose\u0301@example.com", "JOS\u00c9@example.com", "\u7528\u6237@\u4f8b\u5b50.example",
+    "ada@\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", "ada@example\u3002com", "ada@xn--bcher-kva.example",
+    "ada@XN--BCHER-KVA.example", "ada@1example.com", "ada@a-b.example", "ada@" + "a" * 63 + ".example",
+    "a" * 64 + "@example.com", "x@y.z",
+    # No addresses.
+    "", " ", "ada", "@", "ada@", "@example.com", "ada@@example.com", "ada@example", "ada@example.",
+    "ada@.example.com", "ada@exa mple.com", "a da@example.com", "ada@-example.com", "ada@example-.com",
+    "ada@exam_ple.com", ".ada@example.com", "ada.@example.com", "a..da@example.com", "\"ada\"@example.com",
+    "ada@[192.0.2.1]", "ada@192.0.2.1", "ada\uff20example.com", "Ada <ada@example.com>", "mailto:ada@example.com",
+    "ada@example.com,bob@example.com", "a" * 65 + "@example.com", "ada@" + "a" * 64 + ".example",
+    "ada@" + "a." * 130 + "example", "ada@example.com\u0000", "a\u00a0da@example.com", "ada@example..com",
+]  # fmt: skip
+
+PHONES = [
+    "+12025550191", "+1 202 555 0191", "+1 (202) 555-0191", "+1.202.555.0191", "+1-202-555-0191", "+1 202/555-0191",
+    " +12025550191 ", "\u00a0+12025550191", "+442079460018", "+44 20 7946 0018", "+390612345678", "+39 (06) 1234 5678",
+    "+4930123456", "+1234567", "+123456789012345",
+    # No numbers, or none for certain.
+    "", "+", "2025550191", "(202) 555-0191", "12025550191", "0012025550191", "01112025550191", "+02025550191",
+    "+44 (0)20 7946 0018", "+123456", "+1234567890123456", "+1 202 555 0191 ext 5", "+1 202 555 0191x5", "+1-800-FLOWERS",
+    "tel:+12025550191", "++12025550191", "+1+2025550191", "+1 (202 555-0191", "+1 202) 555-0191", "+1 ((202)) 555-0191",
+    "+1\u00a0202\u00a0555\u00a00191", "\uff0b12025550191", "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "+12025550191\u0000",
+    "+1 202 555 0191-", "+12025550191,", "+1_202_555_0191", "+1 202 555\n0191",
+]  # fmt: skip
+
+
+def normalize_vectors():
+    cases = []
+    for form, values in (("email.v1", EMAILS), ("phone.v1", PHONES), ("none", EMAILS[:9] + PHONES[:9])):
+        for value in values:
+            normal = normalize(form, value)
+            made = {"failed": True} if normal is None else {"output": normal}
+            cases.append({"params": {"normalize": form}, "input": value} | made)
     return cases
 
 
@@ -453,6 +576,175 @@ def date_vectors():
     return cases
 
 
+# --- date_shift ---------------------------------------------------------------------------
+
+
+def days_of(params):
+    key = shift_key(bytes.fromhex(params["key"][4:]), params["join"])
+    u = int.from_bytes(hmac_sha256(key, params["person"].encode())[:8], "big")
+    days = params["days"]
+    n = u % (2 * days)
+    return n - days if n < days else n - days + 1
+
+
+def shift_case(text, person="reader-1", **given):
+    params = {"key": hex_text(COUNTING), "join": "User.UserId", "days": 30, "person": person, **given}
+    case = {"params": params, "input": text}
+    if text == "":
+        return case | {"output": ""}
+    if parse_date(text) is None or not person:
+        return case | {"failed": True}
+    try:
+        moved = date.fromisoformat(text[:10]) + timedelta(days=days_of(params))
+    except OverflowError:
+        return case | {"failed": True}
+    return case | {"output": f"{moved.year:04}-{moved.month:02}-{moved.day:02}{text[10:]}"}
+
+
+def shift_vectors():
+    dates = [
+        "1988-02-09", "2020-02-29", "2019-12-31", "2019-01-01", "1900-02-28", "2000-02-28", "2019-08-15T10:00:00Z",
+        "2019-08-15T23:59:59.123456789-11:30", "2019-08-15T00:00+02", "9999-12-31", "0001-01-01", "",
+    ]  # fmt: skip
+    no_dates = ["1988-02-30", "1988", "yesterday", "1988-02-09T10:00", " 1988-02-09", "1988-W06-2"]
+    people = ["reader-1", "reader-2", "ada@example.com", "Ünïcödé", "", " ", "x" * 100]
+    cases = [shift_case(text, person) for person in people[:3] for text in dates]
+    cases += [shift_case(text) for text in no_dates]
+    cases += [shift_case("1988-02-09", person) for person in people]
+    cases += [shift_case("1988-02-09", days=days) for days in (1, 2, 7, 365, 3650, 36500)]
+    cases += [shift_case("1988-02-09", join=join) for join in ("Id", "person", "Straße", "")]
+    cases += [shift_case("1988-02-09", key=hex_text(OTHER), person=person) for person in people[:3]]
+    return cases
+
+
+# --- round, geo, bucket -------------------------------------------------------------------
+
+NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+))?")
+# Nearer to zero than any step is; no power further down makes a difference.
+NEAR_ZERO = Fraction(1, 10**1000)
+
+
+def parse_number(text):
+    """The number of a JSON number's text; None for other text and for 10^309 and more in size."""
+    found = NUMBER.fullmatch(text)
+    if not found:
+        return None
+    sign, whole, decimals, power = found[1], found[2], found[3] or "", int(found[4] or 0)
+    digits = int(whole + decimals)
+    if digits == 0:
+        return Fraction(0)
+    adjusted = len(str(digits)) - 1 - len(decimals) + power
+    if adjusted > 308:
+        return None
+    size = digits * Fraction(10) ** (power - len(decimals)) if adjusted > -1000 else NEAR_ZERO
+    return -size if sign else size
+
+
+def shortest(number):
+    """Without zeros that say nothing; over 21 digits before the point with an exponent."""
+    if number == 0:
+        return "0"
+    digits = Decimal(abs(number.numerator * 10**30 // number.denominator)).scaleb(-30, WIDE)
+    assert Fraction(digits) == abs(number), "no step has more decimals"
+    digits = WIDE.normalize(digits)
+    sign = "-" if number < 0 else ""
+    if digits.adjusted() < 21:
+        return sign + format(digits, "f")
+    first, rest = str(digits.as_tuple().digits[0]), "".join(map(str, digits.as_tuple().digits[1:]))
+    return sign + first + ("." + rest if rest else "") + f"e{digits.adjusted()}"
+
+
+WIDE = Context(prec=1000)
+
+
+def rounded(number, step):
+    whole, rest = divmod(abs(number) / step, 1)
+    whole += rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2 == 1)
+    return whole * step * (-1 if number < 0 else 1)
+
+
+def round_case(text, **params):
+    step = parse_number(params["step"]) if "step" in params else Fraction(1, 10 ** params["decimals"])
+    case = {"params": params, "input": text}
+    if text == "":
+        return case | {"output": ""}
+    number = parse_number(text)
+    return case | ({"failed": True} if number is None else {"output": shortest(rounded(number, step))})
+
+
+NUMBERS = [
+    "0", "-0", "0.0", "-0.0e7", "1", "-1", "2.675", "2.665", "-2.675", "2.6749999999999999999999", "0.125", "0.375", "1.005",
+    "0.5", "1.5", "2.5", "-0.5", "99.995", "0.005", "0.015", "0.0049999", "-0.004", "12.50", "1e3", "1E+3", "1.25e-1",
+    "123456789012345678901234567890", "1e21", "1e22", "1.5e300", "1e308", "-1e308", "9.995e-1", "1e-400", "1e-99999999999999999999",
+    "100000000000000000000.555", "0.1", "0.2", "0.30000000000000004", "1000", "999999.995",
+]  # fmt: skip
+NO_NUMBERS = [
+    "", "1e309", "10e308", "-1e99999999999999999999", "007", "+5", ".5", "5.", "1,5", "NaN", "Infinity", "0x10", " 1", "1 ",
+    "1_000", "12 years", "\u0661", "1e", "--1", "1.2.3", "$5", "5%",
+]  # fmt: skip
+
+
+def round_vectors():
+    cases = [round_case(text, decimals=decimals) for decimals in (0, 1, 2, 15) for text in NUMBERS]
+    steps = ["5", "10", "50", "1000", "0.05", "0.25", "0.3", "0.01", "2.5", "7", "1e15", "1e-15", "123456789012345"]
+    cases += [round_case(text, step=step) for step in steps for text in NUMBERS[:32] + ["25", "75", "125", "3.5", "-10.5", "0.15", "0.45"]]
+    cases += [round_case(text, decimals=2) for text in NO_NUMBERS]
+    return cases
+
+
+def geo_vectors():
+    places = [
+        "52.520008", "13.404954", "-33.868820", "151.209290", "0", "-0.04", "90", "-90", "180.0", "89.99", "-179.999999",
+        "48.85", "2.35", "2.45", "1.25e1", "", "north", "12,5",
+    ]  # fmt: skip
+    return [round_case(text, decimals=decimals) for decimals in (0, 1, 2, 4) for text in places]
+
+
+def bucket_case(text, edges):
+    case = {"params": {"edges": edges}, "input": text}
+    if text == "":
+        return case | {"output": ""}
+    number = parse_number(text)
+    if number is None:
+        return case | {"failed": True}
+    names = [shortest(parse_number(edge)) for edge in edges]
+    below = [at for at, edge in enumerate(edges) if parse_number(edge) <= number]
+    if not below:
+        return case | {"output": f"<{names[0]}"}
+    at = below[-1]
+    return case | {"output": f"{names[at]}+" if at + 1 == len(edges) else f"{names[at]}-{names[at + 1]}"}
+
+
+def bucket_vectors():
+    ages = ["0", "17", "17.999999999999999999999", "18", "18.0", "1.8e1", "29", "30", "64", "65", "65.01", "120", "-1", "1e308", "-1e308"]
+    cases = [bucket_case(text, ["18", "30", "65"]) for text in ages + NO_NUMBERS]
+    for edges in (["0"], ["-10", "0", "10"], ["0.1", "0.25"], ["1.50", "1e3", "1e21"]):
+        cases += [bucket_case(text, edges) for text in ["-11", "-10", "-0", "0", "0.1", "0.2500", "5", "10", "999.9", "1000", "1e21", "1e22"]]
+    return cases
+
+
+# --- map ----------------------------------------------------------------------------------
+
+
+def map_case(value, table, other=None):
+    case = {"params": {"table": table} | ({} if other is None else {"other": other}), "input": value}
+    if value == "":
+        return case | {"output": ""}
+    if value in table:
+        return case | {"output": table[value]}
+    if other == "keep":
+        return case | {"kept": True}
+    if other in (None, "drop"):
+        return case | {"dropped": True}
+    return case | {"output": other}
+
+
+def map_vectors():
+    plans = {"pro": "paid", "Pro": "paid", "basic": "free", "": "never", "say \"hi\"": "back\\slash", "e\u0301": "\u00e9"}
+    values = ["pro", "Pro", "PRO", "basic", "", "enterprise", " pro", "say \"hi\"", "e\u0301", "\u00e9", "drop", "keep"]
+    return [map_case(value, plans, other) for other in (None, "drop", "keep", "else", "\"other\"") for value in values]
+
+
 # --- files --------------------------------------------------------------------------------
 
 
@@ -475,11 +767,18 @@ def main():
         "mask": mask_vectors(),
         "hmac": hmac_vectors(),
         "date_trunc": date_vectors(),
+        "date_shift": shift_vectors(),
+        "normalize": normalize_vectors(),
+        "round": round_vectors(),
+        "geo": geo_vectors(),
+        "bucket": bucket_vectors(),
+        "map": map_vectors(),
     }
     known = "hmac:k1:072d50e37f523ce2f2c3597a0a85568f163ab430b73952f673fec907122136b1"
     assert vectors["hmac"][0]["output"] == known
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for name, cases in vectors.items():
-        (HERE / f"{name}.json").write_text(as_text(cases), encoding="ascii")
+        (folder / f"{name}.json").write_text(as_text(cases), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ pub(crate) enum Command {
         /// The definition.
         file: PathBuf,
     },
+    /// Hold definitions to what their tests say they make of records.
+    Test {
+        /// Tests; those under `pipelines/` where not given.
+        files: Vec<PathBuf>,
+    },
     /// Make keys, and tell them apart.
     #[command(subcommand)]
     Key(Key),
@@ -159,6 +164,7 @@ impl Arguments {
             }
             Command::Run(_)
             | Command::Check { .. }
+            | Command::Test { .. }
             | Command::Key(_)
             | Command::Schema(_)
             | Command::Completions { .. }
@@ -192,6 +198,8 @@ mod tests {
             "run a.toml",
             "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
             "--json --color never check a.toml --set name=\"b\" --set input.from=[] -q",
+            "test",
+            "test a.test.toml b.test.toml --set name=b",
             "key new",
             "key check a.toml",
             "key check --from env:K",

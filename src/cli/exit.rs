@@ -24,6 +24,7 @@ pub(crate) const DONE: Exit =
 pub(crate) const INTERNAL: Exit = row(1, "internal", "an internal failure: a defect of segprep");
 pub(crate) const OVER_BUDGET: Exit =
     row(3, "over_budget", "the reject budget was exceeded: nothing published");
+pub(crate) const DIFFERS: Exit = row(4, "differs", "`test`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
 const BAD_INPUT: Exit = row(65, "bad_input", "input that is no segment file");
 const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none");
@@ -35,10 +36,11 @@ const INTERRUPTED: Exit = row(130, "interrupted", "interrupted: nothing half-wri
 const TERMINATED: Exit = row(143, "terminated", "terminated: nothing half-written remains");
 
 /// All of them, by code.
-pub(crate) const TABLE: [Exit; 12] = [
+pub(crate) const TABLE: [Exit; 13] = [
     DONE,
     INTERNAL,
     OVER_BUDGET,
+    DIFFERS,
     USAGE,
     BAD_INPUT,
     NO_INPUT,

@@ -14,12 +14,15 @@ use super::sheet::{CAREFUL, GOOD, Sheet, shown};
 pub(crate) struct Explained<'a> {
     name: &'a str,
     purpose: &'a str,
+    lists: &'a [String],
     inputs: &'a [PathBuf],
     outputs: &'a [PathBuf],
     account: &'a Path,
     keys: Vec<Key<'a>>,
     fields: Vec<Field<'a>>,
     joins: Vec<Join<'a>>,
+    repairs: &'a [String],
+    stricter: &'a [String],
     memory_bytes: usize,
     warnings: &'a [String],
 }
@@ -38,6 +41,8 @@ struct Field<'a> {
     op: &'a str,
     why: &'a str,
     in_the_clear: bool,
+    lossy: bool,
+    changes_with_key: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,8 +58,17 @@ impl<'a> Explained<'a> {
         let explanation = &checked.explanation;
         let keys = checked.keys.iter().map(|(id, from)| Key { id, from });
         let fields = explanation.fields.iter().map(|field| {
-            let FieldLine { path, class, rule, op, why, in_the_clear } = field;
-            Field { path, class: class_name(*class), rule, op, why, in_the_clear: *in_the_clear }
+            let FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key } = field;
+            Field {
+                path,
+                class: class_name(*class),
+                rule,
+                op,
+                why,
+                in_the_clear: *in_the_clear,
+                lossy: *is_lossy,
+                changes_with_key: *needs_key,
+            }
         });
         let joins = explanation.joins.iter().map(|group| {
             let JoinGroup { join, settings, fields, apart } = group;
@@ -63,12 +77,15 @@ impl<'a> Explained<'a> {
         Explained {
             name: &checked.name,
             purpose: checked.purpose,
+            lists: &checked.lists,
             inputs: &checked.inputs,
             outputs: &checked.outputs,
             account: &checked.account,
             keys: keys.collect(),
             fields: fields.collect(),
             joins: joins.collect(),
+            repairs: &explanation.repairs,
+            stricter: &explanation.stricter,
             memory_bytes: checked.limits.memory_max(),
             warnings: &checked.warnings,
         }
@@ -88,12 +105,13 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     for class in [Class::Identifier, Class::Personal, Class::Technical] {
         sheet.section(class_name(class), fields(plan, class));
     }
-    sheet.styled_section(CAREFUL, "clear", in_the_clear(plan));
+    sheet.styled_section(CAREFUL, "clear", listed(plan.in_the_clear(), "written as they come in"));
+    sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
-    sheet.section(
-        "keys",
-        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))),
-    );
+    sheet.section("repairs", together(&plan.repairs));
+    sheet.section("stricter", together(&plan.stricter));
+    sheet.section("keys", keys(checked));
+    sheet.section("lists", checked.lists.iter().map(shown));
     sheet.section("from", paths(&checked.inputs));
     sheet.section("to", paths(checked.outputs.iter().chain([&checked.account])));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
@@ -101,6 +119,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.gap();
     sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", shown(file)));
     sheet.finish()
+}
+
+/// All of them on one line, which the sheet breaks where it must.
+fn together(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| shown(words.join(", ")))
 }
 
 fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
@@ -146,9 +169,19 @@ fn why(field: &FieldLine) -> String {
     if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
 }
 
-fn in_the_clear(plan: &Explanation) -> Option<String> {
-    let paths: Vec<String> = plan.in_the_clear().map(|field| shown(&field.path)).collect();
-    (!paths.is_empty()).then(|| format!("{} (written as they come in)", paths.join(", ")))
+/// Fields in one line, with what is true of all of them.
+fn listed<'a>(fields: impl Iterator<Item = &'a FieldLine>, what: &str) -> Option<String> {
+    let paths: Vec<String> = fields.map(|field| shown(&field.path)).collect();
+    (!paths.is_empty()).then(|| format!("{} ({what})", paths.join(", ")))
+}
+
+/// Where each key is, and what a change of the current one would change.
+fn keys(checked: &Checked) -> Vec<String> {
+    let mut lines: Vec<String> =
+        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))).collect();
+    let changed = listed(checked.explanation.changed_by_a_key(), "with another `current` key");
+    lines.extend(changed.map(|fields| format!("what changes: {fields}")));
+    lines
 }
 
 fn joins(groups: &[JoinGroup]) -> Vec<String> {
@@ -174,7 +207,9 @@ mod tests {
     fn field(path: &str, class: Class, rule: &str, op: &str, why: &str) -> FieldLine {
         let (path, rule) = (path.to_owned(), rule.to_owned());
         let in_the_clear = op == "keep" && class != Class::Technical;
-        FieldLine { path, class, rule, op: op.to_owned(), why: why.to_owned(), in_the_clear }
+        let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
+        let (op, why) = (op.to_owned(), why.to_owned());
+        FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key }
     }
 
     fn checked() -> Checked {
@@ -184,6 +219,7 @@ mod tests {
             field("Address", Class::Identifier, "Address", "keep", line),
             field("User.UserId", Class::Identifier, "User.UserId", "hmac (join \"user\")", line),
             field("Location.City", Class::Personal, "Location.*", "drop", line),
+            field("Location.Region", Class::Personal, "Location.Region", "mask (all of it)", line),
             field("OptOut", Class::Technical, "OptOut", "keep", default),
             field("EffectiveDate", Class::Technical, "EffectiveDate", "keep", default),
         ];
@@ -196,10 +232,16 @@ mod tests {
         Checked {
             name: "newsletter".to_owned(),
             purpose: "messaging",
-            explanation: Explanation { fields, joins: vec![join] },
+            explanation: Explanation {
+                fields,
+                joins: vec![join],
+                repairs: vec!["country".to_owned(), "phone (region US)".to_owned()],
+                stricter: vec!["phone (in its numbering plan)".to_owned()],
+            },
             warnings: vec!["tokens protect nobody".to_owned()],
-            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 },
+            limits: Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, list_bytes: 0 },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
+            lists: vec!["drops records whose Address is in a.csv".to_owned()],
             inputs: vec!["in/".into()],
             outputs: vec!["out/".into()],
             account: "account/".into(),
@@ -213,12 +255,18 @@ sound `newsletter` for messaging
 
   identifier Address      keep, line 7
              User.UserId  hmac (join \"user\"), line 7
-  personal   Location.City  drop, line 7: `Location.*`
+  personal   Location.City    drop, line 7: `Location.*`
+             Location.Region  mask (all of it), line 7
   technical  kept by default: OptOut, EffectiveDate
   clear      Address (written as they come in)
+  lossy      Location.Region (less is written than came in)
   joins      `user`  User.UserId (256 bits, hex)
              the same value has the same token under one join and key
+  repairs    country, phone (region US)
+  stricter   phone (in its numbering plan)
   keys       `k1` from the variable K1
+             what changes: User.UserId (with another `current` key)
+  lists      drops records whose Address is in a.csv
   from       in/
   to         out/
              account/

@@ -5,6 +5,7 @@
 
 mod advice;
 mod arguments;
+mod definition_test;
 mod exit;
 mod explain;
 mod hardening;
@@ -54,6 +55,9 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
         Command::Check { file } => check(screen, &definition_options(file, common))?,
+        Command::Test { files } => {
+            return screen.tested(&segprep::run::test_definitions(&files, &common.sets)?);
+        }
         Command::Key(Key::New) => key::make(screen)?,
         Command::Key(Key::Check(which)) => match (which.file, which.from) {
             (Some(file), _) => key::check_definition(screen, &definition_options(file, common))?,

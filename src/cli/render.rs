@@ -12,10 +12,11 @@ use std::{
 
 use segprep::pipeline::Diagnostic;
 use segprep::report::{Manifest, Status};
-use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError};
+use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError, Tested};
 use serde::Serialize;
 
 use super::arguments::{Color, Common};
+use super::definition_test::{self, TestEvent};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::quantities::{count, percent};
@@ -73,6 +74,7 @@ pub(crate) enum Event<'a> {
     },
     Summary(Summary<'a>),
     Check(Explained<'a>),
+    Test(TestEvent<'a>),
     Key {
         key: &'a str,
     },
@@ -206,6 +208,14 @@ impl Screen {
         self.result(&Event::Check(Explained::of(checked)), || {
             explain::explanation(checked, &file, width())
         })
+    }
+
+    /// Whether definitions hold to their tests. Those that do not are told of even to the quiet.
+    pub(crate) fn tested(self, tested: &[Tested]) -> Result<Exit, Failure> {
+        for file in tested.iter().filter(|file| !(self.quiet && file.holds())) {
+            self.result(&Event::Test(TestEvent::of(file)), || definition_test::page(file))?;
+        }
+        Ok(if tested.iter().all(Tested::holds) { exit::DONE } else { exit::DIFFERS })
     }
 
     /// Why there is no result.

@@ -52,6 +52,7 @@ pub(crate) fn manifest() -> Manifest {
         inputs: InputCounts { files: 5, bytes: 1_412_000_000, ignored: 2, skipped: 0 },
         outputs: vec![output()],
         keys: vec![KeyNote { id: "demo".to_owned(), check: String::new(), demo: true }],
+        suppress: Vec::new(),
         fields: vec![
             field("Address", "keep", 1_198_870, 0),
             field("User.UserId", "hmac", 1_100_000, 0),
@@ -69,6 +70,7 @@ pub(crate) fn manifest() -> Manifest {
         rejects: RejectCounts {
             by_code: counts([("email", 2_011), ("phone", 1_299), ("unknown_field", 40)]),
             by_field: counts([("Address", 3_310), ("", 4_000)]),
+            by_repair: counts([("repair.phone", 1_204), ("repair.trim + repair.email", 1)]),
         },
         warnings: vec!["key `demo` is published: tokens made with it protect nobody".to_owned()],
         timing: Timing {

@@ -35,6 +35,7 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
     sheet.gap();
     sheet.section("records", records(run));
     sheet.section("inputs", [inputs(manifest)]);
+    sheet.section("lists", lists(manifest));
     for output in written_outputs(manifest) {
         sheet.section("output", parts(output));
     }
@@ -64,8 +65,9 @@ fn headline(sheet: &mut Sheet, run: Finished<'_>) {
 fn records(run: Finished<'_>) -> Vec<String> {
     let records = &run.manifest.records;
     let dropped = records.dropped.values().sum();
-    let reasons =
-        if dropped == 0 { String::new() } else { format!("  {}", name_counts(&records.dropped)) };
+    let mut reasons = records.dropped.clone();
+    reasons.retain(|_, number| 0 < *number);
+    let reasons = if dropped == 0 { String::new() } else { format!("  {}", name_counts(&reasons)) };
     let width = count(records.read).len();
     let share = |number: u64, what: &str| {
         format!("{:>width$} {what:8} {:>6}", count(number), percent(number, records.read))
@@ -87,6 +89,27 @@ fn inputs(manifest: &Manifest) -> String {
     let (ignored, skipped) =
         (also(inputs.ignored, "ignored"), also(inputs.skipped, "skipped as broken"));
     format!("{}, {}{ignored}{skipped}", counted(inputs.files, "file"), bytes(inputs.bytes))
+}
+
+/// What each list holds, and whom it found.
+fn lists(manifest: &Manifest) -> Vec<String> {
+    let lists = manifest.suppress.iter();
+    lists
+        .map(|list| {
+            let from: Vec<String> = list.from.iter().map(shown).collect();
+            let entries = if list.entries == 1 { "entry" } else { "entries" };
+            let found = match list.action.as_str() {
+                "drop" => "dropped",
+                _ => "opted out",
+            };
+            format!(
+                "{}  {} {entries}, {} {found}",
+                from.join(", "),
+                count(list.entries),
+                counted(list.matches, "record")
+            )
+        })
+        .collect()
 }
 
 /// The outputs that have parts: over budget there are none to speak of.
@@ -126,9 +149,24 @@ fn rejects(run: Finished<'_>) -> Vec<String> {
     {
         lines.push(format!("most in `{}` ({})", shown(field), count(number)));
     }
+    lines.extend(mendable(&rejects.by_repair));
     if !run.dry_run && !codes.is_empty() {
         lines.push(format!("each with its place in {}", in_account(run, "rejects.ndjson")));
     }
+    lines
+}
+
+/// What repairs that are off would do for the rejects.
+fn mendable(by_repair: &BTreeMap<String, u64>) -> Vec<String> {
+    let settings = most_first(by_repair);
+    let mut lines: Vec<String> = settings
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|(setting, number)| {
+            format!("{} would mend {}", shown(setting), counted(*number, "record"))
+        })
+        .collect();
+    lines.extend(more(settings.len(), "settings"));
     lines
 }
 
@@ -293,6 +331,8 @@ published `newsletter` for messaging
                 40  unknown_field: no field of the schema, though it may look
                     like one; rename it or take it out
              most in `Address` (3,310)
+             repair.phone would mend 1,204 records
+             repair.trim + repair.email would mend 1 record
              each with its place in out/newsletter/account/rejects.ndjson
   fields     hmac 1,100,000 values, date_trunc 7,310, drop 44,000, keep
              1,198,900
@@ -334,6 +374,8 @@ over budget `newsletter` for messaging: nothing was published
                 40  unknown_field: no field of the schema, though it may look
                     like one; rename it or take it out
              most in `Address` (3,310)
+             repair.phone would mend 1,204 records
+             repair.trim + repair.email would mend 1 record
              each with its place in out/newsletter/account/rejects.ndjson
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 

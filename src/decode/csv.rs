@@ -175,6 +175,41 @@ impl Cells<'_> {
     }
 }
 
+/// The texts of the cells of a record whose frame is sound.
+pub fn cell_texts(record: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
+    let mut texts = Vec::new();
+    each_cell(record, delimiter, &mut |cell| {
+        let mut text = Vec::new();
+        push_text(cell, record, &mut text);
+        texts.push(text);
+    });
+    texts
+}
+
+/// Appends the text of one cell of a record whose frame is sound; none where there is no such cell.
+pub fn push_cell_text(
+    record: &[u8],
+    delimiter: u8,
+    column: usize,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let (mut at, mut found) = (0, None);
+    each_cell(record, delimiter, &mut |cell| {
+        found = if at == column { Some(cell) } else { found };
+        at += 1;
+    });
+    push_text(found?, record, out);
+    Some(())
+}
+
+fn push_text(cell: Cell, record: &[u8], out: &mut Vec<u8>) {
+    if cell.has_doubled_quotes {
+        push_without_doubled(cell.bytes(record), out);
+    } else {
+        out.extend_from_slice(cell.bytes(record));
+    }
+}
+
 /// Gives each cell of a record whose frame is sound.
 pub(super) fn each_cell(record: &[u8], delimiter: u8, give: &mut impl FnMut(Cell)) {
     let mut at = 0;

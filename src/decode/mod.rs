@@ -12,12 +12,13 @@ mod layout;
 mod lookalike;
 
 pub use columns::{ColumnRules, ColumnSettings, Columns, HeaderFault, is_column};
+pub use csv::{cell_texts, push_cell_text};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 
 use std::{fmt, sync::Arc};
 
-use crate::record::{Batch, Code, Detail, Field, Names, Problem};
+use crate::record::{Batch, Code, Detail, Field, Names, Problem, number_len};
 use frame::{Framing, record_at};
 
 /// What is the same for all chunks of one input.
@@ -202,34 +203,4 @@ fn broken(batch: &mut Batch, row: usize, field: Field, code: Code, detail: Detai
 /// A place in a batch, or a count of what is there.
 fn narrow(place: usize) -> u32 {
     u32::try_from(place).expect("a batch has fewer than 2^32 values")
-}
-
-/// The length of the JSON number at the start of `text` (RFC 8259, section 6); none if there is none.
-fn number_len(text: &[u8]) -> Option<usize> {
-    let digits = |from: usize| {
-        text.get(from..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    let whole = digits(at);
-    let leading_zero = text.get(at) == Some(&b'0') && 1 < whole;
-    if whole == 0 || leading_zero {
-        return None;
-    }
-    at += whole;
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return None;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = text.get(at) {
-        at += 1 + usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits(at);
-        if exponent == 0 {
-            return None;
-        }
-        at += exponent;
-    }
-    Some(at)
 }

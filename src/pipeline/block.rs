@@ -1,13 +1,14 @@
 //! What comes of a run of records: output bytes, rejects and counts, with places relative to
 //! where the run began. The ordered side adds what came before.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
 use super::first_seen::FirstSeen;
 
 use crate::record::Slot;
+use crate::repair::{Kind, Kinds};
 
 /// One record that is not written.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ pub struct RejectedFor {
     /// From the closed list of details; empty for none.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub detail: &'static str,
+    /// The setting that would mend it; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub repair: &'static str,
 }
 
 /// The outcome of consecutive records of one chunk.
@@ -45,6 +49,10 @@ pub struct Block {
     pub rejects: Vec<Reject>,
     pub read: u64,
     pub inactive: u64,
+    /// Records that a list leaves out.
+    pub suppressed: u64,
+    /// By list of the plan: records that it has. May be shorter than there are lists.
+    pub matches: Vec<u64>,
     pub blank_lines: u64,
     /// Fields that only exports carry.
     pub export_only: u64,
@@ -54,6 +62,10 @@ pub struct Block {
     pub op_failed: Vec<u64>,
     /// Unknown fields by shown path.
     pub unknown: FirstSeen,
+    /// Values of written records that a repair changed, by shown path.
+    pub repairs: BTreeMap<Kind, FirstSeen>,
+    /// Rejects that repairs would mend, by those repairs.
+    pub mendable: BTreeMap<Kinds, u64>,
     /// Line ends in the bytes that the block comes from.
     pub lines: u64,
     /// By node of the schema: written records that have it. Added to `values` at the end.
@@ -86,7 +98,9 @@ impl Block {
     /// About how much memory the block takes, in bytes.
     pub fn cost(&self) -> usize {
         let ends = self.ends.len() * size_of::<usize>();
-        self.bytes.len() + ends + self.reject_bytes + self.unknown.len() * NAME_COST
+        let repaired: usize = self.repairs.values().map(FirstSeen::len).sum();
+        let names = (self.unknown.len() + repaired) * NAME_COST;
+        self.bytes.len() + ends + self.reject_bytes + names
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {
@@ -100,6 +114,13 @@ impl Block {
 
     pub fn rejected(&self) -> u64 {
         u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
+    }
+
+    pub(super) fn count_match(&mut self, list: usize) {
+        self.matches.resize(self.matches.len().max(list + 1), 0);
+        if let Some(count) = self.matches.get_mut(list) {
+            *count += 1;
+        }
     }
 
     pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {

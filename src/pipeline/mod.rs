@@ -13,6 +13,7 @@ mod diagnostic;
 mod first_seen;
 mod name_book;
 mod nearest;
+mod op_maker;
 mod places;
 mod plan;
 mod process;
@@ -22,14 +23,17 @@ mod set;
 mod size;
 mod source;
 mod stages;
+mod suppress;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trial;
 
 pub use block::{Block, Reject, RejectedFor};
 pub use definition::{
-    Account, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, OpSpec,
-    Output, Pair, Surroundings, is_variable,
+    Account, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys,
+    ListAction, ListForm, MapSpec, OpSpec, Output, Pair, PhoneRegionSetting, Repair, ShiftSpec,
+    Suppression, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;
@@ -41,6 +45,8 @@ pub use process::{BATCH_BYTES, Worker, process};
 pub use rules::{Explanation, FieldLine, JoinGroup, Rules, resolve};
 pub use source::{Origin, Spanned};
 pub use stages::{Stages, decode_rule};
+pub use suppress::{Entries, EntryDigest, SuppressPlan};
+pub use trial::{Trial, try_out};
 
 use crate::schema::Schema;
 

@@ -6,10 +6,13 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use super::definition::{Definition, HmacSpec, OpSpec};
+use super::op_maker::OpMaker;
 use super::rules::Rules;
+use super::suppress::SuppressPlan;
 use crate::decode::ColumnSettings;
+use crate::repair::Settings;
 use crate::schema::{NodeIx, Schema, Shape};
-use crate::transform::{DateForm, DateTrunc, Hmac, Mask, MasterKey, Op, Redact, Tokens};
+use crate::transform::{MasterKey, Op, ShiftKey};
 
 /// A rule's place in [`Plan::rules`].
 pub type RuleIx = usize;
@@ -27,8 +30,11 @@ pub struct Plan {
     pub node_rules: Vec<Option<RuleIx>>,
     /// How names find their rule, for each map of the schema.
     pub map_rules: Vec<MapRules>,
+    pub repairs: Settings,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
+    /// Lists of people; their entries are read by whoever runs the plan.
+    pub suppress: Vec<SuppressPlan>,
     pub run: RunPlan,
     /// What summary and manifest warn of.
     pub warnings: Vec<String>,
@@ -201,7 +207,9 @@ pub struct RunPlan {
 /// Why a checked definition has no plan.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    #[error("the key `{0}` makes the tokens of this definition, and was not given")]
+    #[error(
+        "the key `{0}` is what this definition makes tokens and moves dates with, and was not given"
+    )]
     NoKey(String),
 }
 
@@ -218,8 +226,9 @@ impl Plan {
         schema: Arc<Schema>,
         keys: BTreeMap<String, MasterKey>,
     ) -> Result<Plan, PlanError> {
-        let Rules { rules, node_rules, map_rules, kinds, warnings } = rules;
-        let maker = OpMaker::new(definition, &rules, keys)?;
+        let Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings } = rules;
+        let suppress = suppress_plans(definition, &list_tokens, &schema, &keys)?;
+        let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
             let rule = rule.and_then(|rule| rules.get(rule));
             rule.map_or(Op::Keep, |rule| maker.make(&rule.op, &node.path, node.shape))
@@ -228,8 +237,10 @@ impl Plan {
             name: definition.name.clone(),
             purpose: definition.purpose(),
             input: input_plan(definition, kinds),
+            repairs,
             outputs: output_plans(definition, &schema),
             account: account_plan(definition),
+            suppress,
             run: definition.run,
             node_ops: ops.collect(),
             map_ops: map_rules
@@ -249,6 +260,11 @@ impl Plan {
     /// The rule of a name in a map, given the map's place.
     pub fn rule_of_name(&self, map: usize, name: &str) -> RuleIx {
         self.map_rules.get(map).expect("a place among the schema's maps").rule_of(name)
+    }
+
+    /// The ways in which dates move, by the numbers that the operations have.
+    pub fn shift_keys(&self) -> &[ShiftKey] {
+        self.maker.shift_keys()
     }
 
     /// What is done with a node; objects and maps are kept as far as their members are.
@@ -318,6 +334,22 @@ fn output_plans(definition: &Definition, schema: &Schema) -> Vec<OutputPlan> {
     definition.outputs.iter().map(plan).collect()
 }
 
+fn suppress_plans(
+    definition: &Definition,
+    tokens: &[HmacSpec],
+    schema: &Schema,
+    keys: &BTreeMap<String, MasterKey>,
+) -> Result<Vec<SuppressPlan>, PlanError> {
+    let ids: Vec<String> = definition.keys.sources.iter().map(|key| key.id.clone()).collect();
+    let lists = definition.suppress.iter().zip(tokens);
+    lists
+        .map(|(list, tokens)| {
+            let node = schema.node(&list.field.value).expect("the field was checked");
+            SuppressPlan::new(list, node, tokens, keys, &ids)
+        })
+        .collect()
+}
+
 fn account_plan(definition: &Definition) -> AccountPlan {
     let account = &definition.account;
     AccountPlan {
@@ -330,85 +362,6 @@ fn account_plan(definition: &Definition) -> AccountPlan {
 
 fn map_shapes(schema: &Schema) -> impl Iterator<Item = Shape> {
     schema.maps.iter().filter_map(|node| schema.nodes.get(*node)).map(|node| node.shape)
-}
-
-/// Makes operations out of what the definition says of them.
-struct OpMaker {
-    /// The current key with its id, where a rule makes tokens.
-    key: Option<(String, MasterKey)>,
-    tokens: Arc<Tokens>,
-}
-
-impl OpMaker {
-    fn new(
-        definition: &Definition,
-        rules: &[Rule],
-        mut keys: BTreeMap<String, MasterKey>,
-    ) -> Result<OpMaker, PlanError> {
-        let mut shapes = Vec::new();
-        for spec in rules.iter().filter_map(|rule| rule.op.as_hmac()) {
-            if !shapes.contains(&spec.shape) {
-                shapes.push(spec.shape);
-            }
-        }
-        let current = definition.keys.current.clone().unwrap_or_default();
-        let key = match keys.remove(&current) {
-            Some(key) => Some((current, key)),
-            None if shapes.is_empty() => None,
-            None => return Err(PlanError::NoKey(current)),
-        };
-        let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();
-        Ok(OpMaker { key, tokens: Arc::new(Tokens { ids, shapes }) })
-    }
-
-    /// `path` is that of the field, which is the join where the definition names none.
-    fn make(&self, op: &OpSpec, path: &str, shape: Shape) -> Op {
-        match op {
-            OpSpec::Keep => Op::Keep,
-            OpSpec::Drop => Op::Drop,
-            OpSpec::Redact { text } => Op::Redact(Redact::new(text.as_str())),
-            OpSpec::Mask { keep_first, keep_last, hidden, skip } => {
-                Op::Mask(Mask::new(*keep_first, *keep_last, *hidden, skip))
-            }
-            OpSpec::Hmac(spec) => Op::Hmac(self.make_hmac(spec, path)),
-            OpSpec::DateTrunc(unit) => {
-                Op::DateTrunc(DateTrunc { unit: *unit, form: date_form(shape) })
-            }
-        }
-    }
-
-    fn make_hmac(&self, spec: &HmacSpec, path: &str) -> Hmac {
-        let (id, master) = self.key.as_ref().expect("without a key, a plan with tokens is refused");
-        let key = master.derive(&spec.scope, spec.join.as_deref().unwrap_or(path));
-        Hmac::new(id, key, spec.shape, Arc::clone(&self.tokens))
-    }
-
-    /// The operations of a map's rules that are the same for every name.
-    fn make_for_map(
-        &self,
-        of_map: &MapRules,
-        rules: &[Rule],
-        shape: Shape,
-    ) -> Vec<Option<Arc<Op>>> {
-        let is_of_map = |number: RuleIx| {
-            of_map.exact.iter().chain(&of_map.prefixes).any(|(_, rule)| *rule == number)
-        };
-        let op = |(number, rule): (RuleIx, &Rule)| {
-            let by_name = rule.op.as_hmac().is_some_and(|spec| spec.join.is_none());
-            (is_of_map(number) && !by_name).then(|| Arc::new(self.make(&rule.op, "", shape)))
-        };
-        rules.iter().enumerate().map(op).collect()
-    }
-}
-
-/// In attributes a date is text; a date field holds an instant.
-fn date_form(shape: Shape) -> DateForm {
-    match shape {
-        Shape::Lists => DateForm::Prefix,
-        Shape::Text | Shape::Number | Shape::Numbers | Shape::Object | Shape::ExportOnly => {
-            DateForm::Instant
-        }
-    }
 }
 
 impl fmt::Debug for Plan {

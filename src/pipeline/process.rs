@@ -1,4 +1,4 @@
-//! One chunk through all stages: decode, drop, validate, transform, limits, encode.
+//! One chunk through all stages: decode, repair, drop, validate, transform, limits, encode.
 //!
 //! A chunk is taken in batches, so that a batch stays in the processor's cache and a worker's
 //! memory does not depend on the chunk. A block is bounded too: where a chunk's output grows
@@ -7,12 +7,15 @@
 use std::fmt;
 
 use super::block::{Block, Reject, RejectedFor};
+use super::definition::ListAction;
 use super::name_book::{NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::stages::{INACTIVE, Stages};
+use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Text};
-use crate::transform::{Failures, Op, apply_to_map, apply_to_node};
+use crate::repair::{Mended, Repaired, Source};
+use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
 const BATCH_ROWS: usize = 512;
@@ -32,7 +35,12 @@ pub struct Worker {
     decoder: Decoder,
     batch: Batch,
     book: NameBook,
-    failures: Failures,
+    traces: Traces,
+    shifts: Shifts,
+    hits: Hits,
+    repaired: Vec<Repaired>,
+    /// What would mend rejects, in the order of their rows.
+    mended: Vec<Mended>,
 }
 
 impl Worker {
@@ -42,13 +50,19 @@ impl Worker {
             batch: Batch::new(layout.width, layout.maps),
             decoder: Decoder::new(layout, plan.input.max_record),
             book: NameBook::default(),
-            failures: Failures::new(),
+            traces: Traces::default(),
+            shifts: Shifts::default(),
+            hits: Hits::default(),
+            repaired: Vec::new(),
+            mended: Vec::new(),
         }
     }
 
     fn begin_batch(&mut self) {
         self.batch.clear();
-        self.failures.clear();
+        self.traces.clear();
+        self.repaired.clear();
+        self.mended.clear();
         let names = &self.decoder.names;
         if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
             self.decoder.forget_names();
@@ -83,7 +97,8 @@ pub fn process(
         worker.begin_batch();
         let decoded =
             worker.decoder.decode(chunk, at, valid_utf8, format, limits, &mut worker.batch);
-        run_stages(plan, stages, worker, chunk);
+        let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
+        run_stages(plan, stages, worker, source);
         at = Finish { plan, stages, worker, chunk, block_bytes }.rows(decoded, &mut lines, block);
     }
     lines.count_to(chunk, at);
@@ -93,23 +108,56 @@ pub fn process(
 }
 
 /// The stages between decoding and encoding.
-fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, failures } = worker;
+fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, source: Source<'_>) {
+    let Worker { decoder, batch, book, traces, shifts, hits, repaired, mended } = worker;
+    let chunk = source.chunk;
     book.learn(&decoder.names, plan, stages);
+    if !stages.repairs.on().is_empty() {
+        let is_dropped = |name| book.verdicts().of(name).dropped;
+        stages.repairs.apply(source, batch, is_dropped, repaired);
+    }
     drop_inactive(stages, chunk, batch);
+    hits.find(&plan.suppress, stages.opt_out, chunk, batch);
+    let broken = batch.problems.len();
     stages.values.judge(chunk, batch, book.verdicts());
+    if broken < batch.problems.len() {
+        try_repairs(stages, source, batch, book, mended);
+    }
+    shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
         let applied = stages.applied(plan, *rule, plan.op_of(*node));
-        apply_to_node(*node, applied, chunk, batch, failures);
+        apply_to_node(*node, applied, shifts, chunk, batch, traces);
     }
     for map in &stages.altered_maps {
-        apply_to_map(*map, &Opened { book, plan, stages }, chunk, batch, failures);
+        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
     }
     let is_written = |node, slot: crate::record::Slot| {
         !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop)
     };
     stages.values.judge_kinds_after(batch, is_written);
     stages.limits.judge(chunk, batch, book.verdicts());
+}
+
+/// Finds what would mend the records that are not broken but have problems.
+fn try_repairs(
+    stages: &Stages,
+    source: Source<'_>,
+    batch: &mut Batch,
+    book: &NameBook,
+    mended: &mut Vec<Mended>,
+) {
+    let mut rows: Vec<usize> =
+        batch.problems.iter().filter_map(|(row, _)| usize::try_from(*row).ok()).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.retain(|row| batch.rows.get(*row).is_some_and(|row| !row.broken));
+    let names = book.verdicts();
+    for row in rows {
+        let judge = |batch: &Batch| stages.values.problems_of(row, source.chunk, batch, names);
+        let problems = judge(batch);
+        let is_dropped = |name| names.of(name).dropped;
+        mended.extend(stages.repairs.try_on(row, &problems, source, batch, is_dropped, judge));
+    }
 }
 
 /// Records that an import would make active again are left out.
@@ -142,6 +190,8 @@ impl Finish<'_> {
         let mut unseen: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
         let mut unknown_unseen: &[(u32, NameId)] = &unknown;
+        let hits = std::mem::take(&mut self.worker.hits.rows);
+        let mut hits_unseen: &[(u32, usize)] = &hits;
         let mut next = decoded.next;
         for row in 0..self.worker.batch.rows.len() {
             let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
@@ -155,7 +205,10 @@ impl Finish<'_> {
             self.count_left_out(place, take_row(&mut unknown_unseen, row), block);
             block.read += 1;
             block.blank_lines += place.blank_before;
-            if place.dropped {
+            let is_suppressed = self.count_hits(take_row(&mut hits_unseen, row), block);
+            if is_suppressed {
+                block.suppressed += 1;
+            } else if place.dropped {
                 block.inactive += 1;
             } else if let Some(reject) = self.write_or_reject(row, own, block) {
                 lines.count_to(self.chunk, place.start);
@@ -174,7 +227,19 @@ impl Finish<'_> {
         problems.clear();
         self.worker.batch.problems = problems;
         self.worker.batch.unknown = unknown;
+        self.worker.hits.rows = hits;
         next
+    }
+
+    /// Counts the lists that have a record; whether one of them drops it.
+    fn count_hits(&self, hits: &[(u32, usize)], block: &mut Block) -> bool {
+        let mut is_dropped = false;
+        for (_, list) in hits {
+            block.count_match(*list);
+            let list = self.plan.suppress.get(*list);
+            is_dropped |= list.is_some_and(|list| list.action == ListAction::Drop);
+        }
+        is_dropped
     }
 
     /// Writes the row, or tells why not.
@@ -207,7 +272,12 @@ impl Finish<'_> {
         block.bytes.truncate(start);
         let mut words = self.told(problems.iter());
         if is_too_long {
-            words.push(self.in_words(&self.stages.limits.size_problem()));
+            words.push(self.in_words(row, &self.stages.limits.size_problem()));
+        }
+        let mended = of_row(&self.worker.mended, row, |mended| mended.row).first();
+        let mended = mended.filter(|m| m.problems.len() == words.len() && !m.by.is_empty());
+        if let Some(mended) = mended {
+            *block.mendable.entry(mended.by).or_default() += 1;
         }
         Some(words)
     }
@@ -215,24 +285,30 @@ impl Finish<'_> {
     /// The problems of a record in words, those of names up to [`NAMES_TOLD_MAX`].
     fn told<'p>(&self, problems: impl Iterator<Item = &'p (u32, Problem)>) -> Vec<RejectedFor> {
         let mut names = 0;
-        let is_told = |problem: &&Problem| {
+        let mut is_told = |problem: &Problem| {
             let is_of_name = matches!(problem.field, Field::Named(_));
             names += usize::from(is_of_name);
             !is_of_name || names <= NAMES_TOLD_MAX
         };
-        let problems = problems.map(|(_, problem)| problem);
-        problems.filter(is_told).map(|problem| self.in_words(problem)).collect()
+        let problems = problems.filter(|(_, problem)| is_told(problem));
+        let row = |row: u32| usize::try_from(row).expect("usize is at least 32 bits wide");
+        problems.map(|(of, problem)| self.in_words(row(*of), problem)).collect()
     }
 
     fn count(&self, row: usize, block: &mut Block) {
-        let Worker { batch, book, failures, .. } = &*self.worker;
+        let Worker { batch, book, traces, .. } = &*self.worker;
         block.count_slots(batch.row_slots(row));
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
                 block.count_values(book.rule_of(entry.name), u64::from(entry.values.len));
             }
         }
-        block.count_failures(failures, row);
+        block.count_failures(&traces.failures, row);
+        let repaired = of_row(&self.worker.repaired, row, |repaired| repaired.row);
+        for repaired in repaired.iter().filter(|repaired| repaired.is_written) {
+            let path = self.path_of(repaired.field);
+            block.repairs.entry(repaired.kind).or_default().count(path);
+        }
     }
 
     /// Counts the fields of a record that are left out, whatever becomes of the rest of it.
@@ -263,20 +339,28 @@ impl Finish<'_> {
         });
     }
 
-    fn in_words(&self, problem: &Problem) -> RejectedFor {
-        let field = match problem.field {
+    fn in_words(&self, row: usize, problem: &Problem) -> RejectedFor {
+        let mended = of_row(&self.worker.mended, row, |mended| mended.row);
+        let mended = mended.iter().flat_map(|mended| &mended.problems);
+        let repair = mended.into_iter().find(|(known, _)| known == problem);
+        RejectedFor {
+            field: self.path_of(problem.field),
+            code: problem.code.as_str(),
+            rule: self.rule_text(problem.rule, problem.code),
+            detail: problem.detail.as_str(),
+            repair: repair.map_or("", |(_, kind)| kind.setting()),
+        }
+    }
+
+    /// The path of a field as accounts may show it.
+    fn path_of(&self, field: Field) -> String {
+        match field {
             Field::Record => String::new(),
             Field::Node(node) => {
                 let node = self.plan.schema.nodes.get(usize::from(node));
                 node.map_or_else(String::new, |node| node.path.clone())
             }
             Field::Named(name) => shown_path(&self.worker.decoder.names, name, self.plan),
-        };
-        RejectedFor {
-            field,
-            code: problem.code.as_str(),
-            rule: self.rule_text(problem.rule, problem.code),
-            detail: problem.detail.as_str(),
         }
     }
 
@@ -291,6 +375,14 @@ fn take_row<'a, T>(list: &mut &'a [(u32, T)], row: usize) -> &'a [(u32, T)] {
     let (own, later) = list.split_at(list.iter().take_while(is_of_row).count());
     *list = later;
     own
+}
+
+/// What is said of a row, in a list in the order of the rows.
+fn of_row<T>(list: &[T], row: usize, row_of: impl Fn(&T) -> u32) -> &[T] {
+    let row = u32::try_from(row).expect("a batch has few rows");
+    let start = list.partition_point(|item| row_of(item) < row);
+    let end = list.partition_point(|item| row_of(item) <= row);
+    list.get(start..end).unwrap_or(&[])
 }
 
 /// Line ends before a place, counted on from place to place.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::definition::OpSpec;
 use super::plan::{OnError, Plan, RuleIx, Unknown};
+use super::suppress::OPT_OUT;
 use crate::decode::{ColumnRules, Layout, Lookalikes};
 use crate::encode::JsonEncoder;
 use crate::record::Code;
+use crate::repair::Repairs;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{Applied, Op};
-use crate::validate::{LimitChecks, RuleNames, ValueChecks};
+use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 
 /// All that is decided before the first record.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Stages {
     pub lookalikes: Lookalikes,
     /// What headers of CSV files are read with.
     pub columns: ColumnRules,
+    pub(super) repairs: Repairs,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
@@ -27,6 +30,8 @@ pub struct Stages {
     pub(super) altered_maps: Vec<usize>,
     /// Where records say that they are inactive, if such records are dropped.
     pub(super) inactive: Option<NodeIx>,
+    /// Where records say that somebody is opted out.
+    pub(super) opt_out: Option<NodeIx>,
     rules: RuleNames,
     /// The rule name of each rule of the plan.
     rule_names: Vec<u16>,
@@ -42,8 +47,9 @@ impl Stages {
         let written = written_nodes(plan);
         let mut rules = RuleNames::default();
         let rejects_unknown = plan.input.unknown == Unknown::Reject;
-        let values =
-            ValueChecks::new(schema, &written, &plan.input.kinds, rejects_unknown, &mut rules);
+        let strictness =
+            Strictness { unknown: rejects_unknown, phone_plan: plan.repairs.phone_plan };
+        let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut rules);
         let part_rule = rules.add("output.max_bytes".to_owned());
         let limits = LimitChecks::new(schema, &written, &mut rules)
             .within_part(record_room(plan), part_rule);
@@ -53,12 +59,14 @@ impl Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
             columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
+            repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),
             altered_nodes: altered_nodes(plan),
             altered_maps: altered_maps(plan),
             inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
+            opt_out: schema.node(OPT_OUT),
             rules,
             rule_names,
         }

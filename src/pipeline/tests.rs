@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use sha2::Digest as _;
+
 use super::*;
-use crate::transform::{MasterKey, Op, Outcome};
+use crate::transform::{Encoding, Hmac, MasterKey, Op, Outcome, Scope, TokenShape, Tokens};
 
 const BASE: &str = r#"segprep = 1
 name = "list"
@@ -112,7 +114,7 @@ fn a_fault_reads_like_this() {
 14 | "Location.*" = "mask"
    |                ^^^^^^
    |
-   = help: `Location.Country` takes `keep` and `drop`: give each a rule of its own"#;
+   = help: `Location.Country` takes `keep`, `drop` and `map`: give each a rule of its own"#;
     assert_eq!(shown(&faults), expected);
 }
 
@@ -196,7 +198,8 @@ fn faults_of_what_is_read() {
 fn faults_of_rules() {
     let rule = |rule: &str| with("\"Metrics.*\" = \"keep\"", rule);
     check_faults(&[
-        (rule("\"Metrics.*\" = \"round\""), "13:15", "not in this version", "date_trunc"),
+        (rule("\"Metrics.*\" = \"scrub\""), "13:15", "not in this version", "date_trunc"),
+        (rule("\"Metrics.*\" = \"round\""), "13:15", "`step` is missing", "decimals"),
         (
             rule("\"Metrics.*\" = \"keep\"\nUser.UserId = \"keep\""),
             "14:1",
@@ -371,12 +374,11 @@ fn faults_of_keys_and_places() {
             "over what the target takes",
             "1 GB",
         ),
-        (format!("{BASE}[repair]\ntrim = true\n"), "26:2", "not in this version", "leave it out"),
         (
-            format!("{BASE}[[suppress]]\nfile = \"x\"\n"),
-            "26:3",
-            "not in this version",
-            "leave it out",
+            format!("{BASE}[[suppress]]\nfrom = [\"x\"]\n"),
+            "26:1",
+            "`field` is missing",
+            "field = \"Address\"",
         ),
     ]);
 }
@@ -663,6 +665,156 @@ fn the_explanation_says_what_can_be_joined_and_what_leaves_in_the_clear() {
     let explanation = rules.explain(&schema());
     let id = explanation.fields.iter().find(|field| field.path == "Id").expect("it has a rule");
     assert_eq!(id.why, "rule of the definition, `--set fields.\"Id\"`");
+}
+
+#[test]
+fn the_explanation_says_what_is_lossy_and_what_a_key_changes() {
+    let text = with(
+        "\"User.*\" = \"drop\"",
+        "\"User.*\" = \"hmac\"\n\"Attributes.Day\" = { op = \"date_shift\", days = 9 }\n\"Attributes.Age\" = { op = \"bucket\", edges = [18] }",
+    );
+    let explanation = taken(&text).1.explain(&schema());
+    let paths =
+        |fields: Vec<&FieldLine>| fields.iter().map(|field| field.path.clone()).collect::<Vec<_>>();
+    let changed = ["Attributes.Day", "User.UserId", "User.UserAttributes.*"];
+    assert_eq!(paths(explanation.changed_by_a_key().collect()), changed);
+    assert_eq!(paths(explanation.lossy().collect()), ["Attributes.Age"]);
+    let op_of = |path: &str| {
+        let field = explanation.fields.iter().find(|field| field.path == path);
+        field.expect("it has a rule").op.clone()
+    };
+    assert_eq!(op_of("Attributes.Day"), "date_shift (by up to 9 days for each User.UserId)");
+    assert_eq!(op_of("Attributes.Age"), "bucket (to <18, 18+)");
+}
+
+#[test]
+fn a_map_of_what_is_refused_before_is_warned_of() {
+    let rule = "\"Metrics.*\" = \"keep\"\n\"ChannelType\" = { op = \"map\", table = { FCM = \"GCM\", APNS_SANDBOX = \"APNS\" }, other = \"keep\" }\n\"Attributes.Plan\" = { op = \"map\", table = { pro = \"paid\" } }";
+    let (_, rules) = taken(&with("\"Metrics.*\" = \"keep\"", rule));
+    let expected =
+        "`ChannelType` is never `FCM` when it is mapped: it is judged before, and refused";
+    assert_eq!(rules.warnings, [expected]);
+}
+
+/// Records through all stages, by a definition whose rule for metrics is this one.
+#[track_caller]
+fn made(rules: &str, records: &str) -> Trial {
+    let text = with("\"Metrics.*\" = \"keep\"", rules);
+    try_out(&plan(&text), records).expect("the records are JSON")
+}
+
+#[test]
+fn operations_take_numbers_and_each_value_of_a_list() {
+    let rules = r#""Metrics.*" = { op = "round", step = 0.05 }
+"Attributes.Age" = { op = "bucket", edges = [18, 30] }
+"Attributes.Plan" = { op = "map", table = { pro = "paid" } }
+"Attributes.Gone" = { op = "map", table = { a = "b" } }
+"Attributes.Size" = { op = "round", decimals = 1 }"#;
+    let record = r#"{"Id":"a","Attributes":{"Age":["17","18.5","x","30",""],"Plan":["pro","basic","pro"],"Gone":["z"],"Size":["2.25","-0"]},"Metrics":{"A":2.675,"B":1e3,"C":-0.01}}"#;
+    let expected = r#"{"Id":"a","Attributes":{"Age":["<18","18-30","30+",""],"Plan":["paid","paid"],"Size":["2.2","0"]},"Metrics":{"A":2.7,"B":1000,"C":0}}"#;
+    assert_eq!(made(rules, record).lines, [expected]);
+}
+
+#[test]
+fn dates_of_one_person_move_together_and_before_the_id_is_hashed() {
+    let rules = r#""Metrics.*" = "drop"
+"Attributes.A" = { op = "date_shift", days = 30 }
+"Attributes.B" = { op = "date_shift", days = 30, on_error = "reject" }
+"EffectiveDate" = { op = "date_shift", days = 30 }"#;
+    let user = |id: &str, day: &str| {
+        format!(
+            r#"{{"Id":"a","EffectiveDate":"{day}T01:02:03Z","Attributes":{{"A":["{day}"],"B":["{day}T04:05Z"]}},"User":{{"UserId":"{id}"}}}}"#
+        )
+    };
+    let records = [user("one", "2026-03-01"), user("one", "2026-03-08"), user("two", "2026-03-01")];
+    let without = r#"{"Id":"a","Attributes":{"A":["2026-03-01"]}}"#;
+    let refused = r#"{"Id":"a","Attributes":{"B":["2026-03-01"]}}"#;
+    let found = made(rules, &format!("{}\n{without}\n{refused}", records.join("\n")));
+    let days: Vec<Vec<jiff::civil::Date>> = found
+        .lines
+        .iter()
+        .map(|line| {
+            let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let texts = [
+                &record["EffectiveDate"],
+                &record["Attributes"]["A"][0],
+                &record["Attributes"]["B"][0],
+            ];
+            let days = texts.iter().filter_map(|text| text.as_str()?.get(..10)?.parse().ok());
+            days.collect()
+        })
+        .collect();
+    let [one, again, other, none] = days.as_slice() else { panic!("{found:?}") };
+    assert!(one.iter().chain(again).chain(other).count() == 9 && none.is_empty());
+    assert!(one[0] == one[1] && one[1] == one[2] && other[0] != one[0], "{days:?}");
+    assert_eq!((again[0] - one[0]).get_days(), 7);
+    assert_eq!(found.rejects.len(), 1);
+    assert_eq!((found.rejects[0].0, found.rejects[0].1[0].code), (5, "op"));
+}
+
+#[test]
+fn tokens_are_refused_kept_or_hashed_again() {
+    let known = format!("hmac:k1:{}", "0f".repeat(32));
+    let rules = |already: &str| {
+        format!(
+            "\"Metrics.*\" = \"drop\"\n\"Attributes.T\" = {{ op = \"hmac\", already = \"{already}\" }}"
+        )
+    };
+    let record = format!(r#"{{"Id":"a","Attributes":{{"T":["{known}"]}}}}"#);
+    assert_eq!(made(&rules("reject"), &record).rejects[0].1[0].code, "already_token");
+    assert_eq!(made(&rules("keep"), &record).lines, std::slice::from_ref(&record));
+    let again = made(&rules("hash"), &record).lines;
+    assert!(again[0].contains("hmac:k1:") && !again[0].contains(&known), "{again:?}");
+}
+
+#[test]
+fn whoever_is_in_a_list_is_left_out_or_opted_out() {
+    let list = |action: &str, form: &str| {
+        format!(
+            "{BASE}\n[[suppress]]\nfrom = [\"a.csv\"]\nfield = \"Address\"\nnormalize = \"email.v1\"\naction = \"{action}\"\nform = \"{form}\"\n"
+        )
+    };
+    let record = |address: &str| {
+        format!(r#"{{"Id":"a","ChannelType":"EMAIL","Address":"{address}","OptOut":"NONE"}}"#)
+    };
+    let records = [record("Ada@Example.com"), record("bob@example.com")].join("\n");
+    let entries = |plan: &Plan, texts: &[&str]| {
+        let digests = texts
+            .iter()
+            .filter_map(|text| plan.suppress[0].digest_of_entry(text.as_bytes(), &mut Vec::new()));
+        Entries::new(digests.collect())
+    };
+    for (form, entry) in [
+        ("plain", "ADA@EXAMPLE.COM".to_owned()),
+        ("sha256", data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(b"ada@example.com"))),
+        ("token", made_token(&MasterKey::demo(), "Address", "ada@example.com")),
+    ] {
+        for action in ["drop", "opt-out"] {
+            let mut plan = plan(&list(action, form));
+            plan.suppress[0].entries = entries(&plan, &[entry.as_str()]);
+            assert_eq!(plan.suppress[0].entries.len(), 1, "{form}");
+            let found = try_out(&plan, &records).expect("the records are JSON");
+            if action == "drop" {
+                assert_eq!((found.suppressed, found.lines), (1, vec![record("bob@example.com")]));
+            } else {
+                let opted_out = record("Ada@Example.com").replace("NONE", "ALL");
+                assert_eq!(
+                    (found.suppressed, found.lines),
+                    (0, vec![opted_out, record("bob@example.com")])
+                );
+            }
+        }
+    }
+}
+
+/// The token of a value with the settings that are the default.
+fn made_token(key: &MasterKey, join: &str, value: &str) -> String {
+    let shape = TokenShape::new(256, Encoding::Hex).expect("256 bits");
+    let known = Tokens { ids: Vec::new(), shapes: Vec::new() };
+    let hmac = Hmac::new("k1", key.derive(&Scope::Person, join), shape, Arc::new(known));
+    let mut token = Vec::new();
+    hmac.write_token(value.as_bytes(), &mut token);
+    String::from_utf8(token).expect("ASCII")
 }
 
 #[track_caller]

@@ -29,11 +29,14 @@ pub struct Manifest {
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
     pub keys: Vec<KeyNote>,
+    /// The lists of `[[suppress]]`, in the definition's order.
+    #[serde(default)]
+    pub suppress: Vec<ListNote>,
     pub fields: Vec<FieldCount>,
     /// Fields that the schema doesn't know, by name, and how often they were dropped. What only
     /// exports carry is counted together under `(export only)`.
     pub unknown_fields: BTreeMap<String, u64>,
-    /// Repairs made, by kind and field.
+    /// Values of written records that a repair changed, by kind and field.
     pub repairs: BTreeMap<String, BTreeMap<String, u64>>,
     pub rejects: RejectCounts,
     pub warnings: Vec<String>,
@@ -59,7 +62,7 @@ pub struct RecordCounts {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
-    /// Records that the policy leaves out, by reason (`inactive`).
+    /// Records that the policy leaves out, by reason: `inactive`, `suppressed`.
     pub dropped: BTreeMap<String, u64>,
 }
 
@@ -100,6 +103,22 @@ pub struct KeyNote {
     pub demo: bool,
 }
 
+/// One list of people. Holds no entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListNote {
+    pub from: Vec<String>,
+    /// The field that is looked up.
+    pub field: String,
+    /// `drop` or `opt-out`.
+    pub action: String,
+    /// Different entries.
+    pub entries: u64,
+    /// Lines or cells that have not the form of an entry.
+    pub unusable: u64,
+    /// Records that the list has.
+    pub matches: u64,
+}
+
 /// What one rule did to the records that were written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FieldCount {
@@ -117,6 +136,10 @@ pub struct RejectCounts {
     /// Problems by code. A record may have several.
     pub by_code: BTreeMap<String, u64>,
     pub by_field: BTreeMap<String, u64>,
+    /// Rejected records that repairs would mend whole, by the settings that it takes:
+    /// `repair.country`, `repair.trim + repair.phone`.
+    #[serde(default)]
+    pub by_repair: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

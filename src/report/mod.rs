@@ -5,8 +5,8 @@ mod reject;
 mod tally;
 
 pub use manifest::{
-    Digests, FieldCount, InputCounts, KeyNote, Manifest, OutputNote, PartNote, RecordCounts,
-    RejectCounts, Status, Timing,
+    Digests, FieldCount, InputCounts, KeyNote, ListNote, Manifest, OutputNote, PartNote,
+    RecordCounts, RejectCounts, Status, Timing,
 };
 pub use reject::RejectLine;
 pub use tally::{NameCounts, Tally};

@@ -50,6 +50,8 @@ pub struct Tally {
     pub written: u64,
     pub rejected: u64,
     pub inactive: u64,
+    /// Records that a list leaves out.
+    pub suppressed: u64,
     pub blank_lines: u64,
     /// Fields that only exports carry.
     pub export_only: u64,
@@ -57,6 +59,8 @@ pub struct Tally {
     pub values: Vec<u64>,
     /// By rule: values that were removed since the operation could not apply.
     pub op_failed: Vec<u64>,
+    /// By list, in the plan's order: records that it has.
+    pub matches: Vec<u64>,
 }
 
 impl Tally {
@@ -69,15 +73,22 @@ impl Tally {
         self.written += other.written;
         self.rejected += other.rejected;
         self.inactive += other.inactive;
+        self.suppressed += other.suppressed;
         self.blank_lines += other.blank_lines;
         self.export_only += other.export_only;
         add_each(&mut self.values, &other.values);
         add_each(&mut self.op_failed, &other.op_failed);
+        add_each(&mut self.matches, &other.matches);
     }
 
     /// read = written + rejected + dropped.
     pub fn balances(&self) -> bool {
-        self.read == self.written + self.rejected + self.inactive
+        self.read == self.written + self.rejected + self.dropped()
+    }
+
+    /// Records that the policy leaves out, for whatever reason.
+    pub fn dropped(&self) -> u64 {
+        self.inactive + self.suppressed
     }
 }
 
@@ -109,10 +120,11 @@ mod tests {
     fn a_tally_balances_when_every_record_is_somewhere() {
         let mut sum = Tally::for_rules(2);
         sum.add(&Tally {
-            read: 3,
+            read: 4,
             written: 1,
             rejected: 1,
             inactive: 1,
+            suppressed: 1,
             values: vec![1, 2],
             ..Tally::default()
         });

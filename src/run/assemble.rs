@@ -14,6 +14,7 @@ use super::publish::{Publication, PublishError, StagedFile};
 use super::source::{Begin, Compression, End};
 use crate::pipeline::{Block, Plan, RejectedFor, decode_rule};
 use crate::record::{Code, Detail};
+use crate::repair::{Kind, Kinds};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
 
@@ -34,6 +35,10 @@ pub(super) struct Assembler<'a> {
     pub(super) by_field: NameCounts,
     /// What to warn of: inputs that could not be read to their end.
     pub(super) broken: Vec<String>,
+    /// Rejects that repairs would mend, by those repairs.
+    pub(super) by_repair: BTreeMap<Kinds, u64>,
+    /// By repair, the values that it changed.
+    pub(super) repairs: BTreeMap<Kind, NameCounts>,
     current: InputState,
 }
 
@@ -133,6 +138,8 @@ impl<'a> Assembler<'a> {
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
             broken: Vec::new(),
+            by_repair: BTreeMap::new(),
+            repairs: BTreeMap::new(),
             current: InputState::default(),
         })
     }
@@ -178,6 +185,13 @@ impl<'a> Assembler<'a> {
             self.unknown.add(name, times);
         }
         self.unknown.add_other(block.unknown.other);
+        for (kind, fields) in &block.repairs {
+            let counts = self.repairs.entry(*kind).or_default();
+            fields.iter().for_each(|(field, times)| counts.add(field, times));
+        }
+        for (kinds, times) in &block.mendable {
+            *self.by_repair.entry(*kinds).or_default() += times;
+        }
         Ok(())
     }
 
@@ -222,6 +236,7 @@ impl<'a> Assembler<'a> {
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
             detail: detail.as_str(),
+            repair: "",
         };
         let record = self.current.tally.read;
         let length =
@@ -288,7 +303,7 @@ impl<'a> Assembler<'a> {
                 records: Some(tally.read),
                 written: Some(tally.written),
                 rejected: Some(tally.rejected),
-                dropped: Some(tally.inactive),
+                dropped: Some(tally.dropped()),
                 blank_lines: Some(tally.blank_lines),
                 sha256: end.sha256,
                 ignored: None,
@@ -344,10 +359,12 @@ fn tally_of(block: &Block) -> Tally {
         written: block.written(),
         rejected: block.rejected(),
         inactive: block.inactive,
+        suppressed: block.suppressed,
         blank_lines: block.blank_lines,
         export_only: block.export_only,
         values: block.values.clone(),
         op_failed: block.op_failed.clone(),
+        matches: block.matches.clone(),
     }
 }
 

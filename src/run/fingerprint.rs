@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 use super::prepare::Prepared;
 use crate::store::{Listed, Stamp};
 
-/// The digest of all that decides what a run writes: definition, schemas, keys, inputs, version.
+/// The digest of all that decides what a run writes: definition, schemas, keys, inputs, lists, version.
 /// Threads and chunk sizes do not.
-pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed]) -> String {
+pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<Listed>]) -> String {
     let mut digest = Parts(Sha256::new());
     digest.add(env!("CARGO_PKG_VERSION"));
     digest.add(&prepared.definition_sha256);
@@ -23,14 +23,13 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed]) -> String {
         digest.add(&super::path_text(path));
     }
     for input in listed {
-        digest.add(&input.name);
-        digest.add(&input.bytes.to_string());
-        digest.add(&match &input.stamp {
-            Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
-            Stamp::ETag(tag) => tag.clone(),
-            // What a stream holds can't be known before, so no run over one is like another.
-            Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
-        });
+        digest.add_file(input);
+    }
+    for list in lists {
+        digest.add("list");
+        for file in list {
+            digest.add_file(file);
+        }
     }
     super::hex(&digest.0.finalize())
 }
@@ -43,5 +42,16 @@ impl Parts {
         self.0.update(text.len().to_string());
         self.0.update(":");
         self.0.update(text);
+    }
+
+    fn add_file(&mut self, file: &Listed) {
+        self.add(&file.name);
+        self.add(&file.bytes.to_string());
+        self.add(&match &file.stamp {
+            Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
+            Stamp::ETag(tag) => tag.clone(),
+            // What a stream holds can't be known before, so no run over one is like another.
+            Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
+        });
     }
 }

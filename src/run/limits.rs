@@ -3,8 +3,8 @@
 //! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
 //! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
 //! beyond it is taken in several blocks); a worker by the batch that it holds; an archive that is
-//! inflated ahead by its window and the pieces that wait. Nothing grows with an input's size or
-//! with the number of inputs but the list of their names.
+//! inflated ahead by its window and the pieces that wait; lists of people by their `max_entries`.
+//! Nothing grows with an input's size or with the number of inputs but the list of their names.
 //!
 //! `tests/it/memory.rs` holds the sum to what hostile inputs really take.
 
@@ -39,6 +39,8 @@ pub struct Limits {
     pub threads: usize,
     pub chunk_bytes: usize,
     pub max_record: usize,
+    /// What the entries of lists take.
+    pub list_bytes: usize,
 }
 
 impl Limits {
@@ -78,6 +80,7 @@ impl Limits {
         let in_flight = self.in_flight().get();
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
             + self.threads * (self.worker_max() + self.ahead_max())
+            + self.list_bytes
             + BASE_BYTES
     }
 }
@@ -87,7 +90,7 @@ impl fmt::Display for Limits {
         write!(
             f,
             "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} read \
-             ahead) + {} base",
+             ahead)",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -96,8 +99,11 @@ impl fmt::Display for Limits {
             self.threads,
             Mib(self.worker_max()),
             Mib(self.ahead_max()),
-            Mib(BASE_BYTES),
-        )
+        )?;
+        if 0 < self.list_bytes {
+            write!(f, " + {} lists", Mib(self.list_bytes))?;
+        }
+        write!(f, " + {} base", Mib(BASE_BYTES))
     }
 }
 
@@ -116,9 +122,12 @@ mod tests {
 
     #[test]
     fn the_sum_is_shown_with_its_parts() {
-        let limits = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20 };
+        let plain = Limits { threads: 2, chunk_bytes: 1 << 20, max_record: 1 << 20, list_bytes: 0 };
+        let lists = Limits { list_bytes: 3 << 20, ..plain };
+        assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));
+        assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
         assert_eq!(
-            limits.to_string(),
+            plain.to_string(),
             "171 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
              (25 MiB batch + 22 MiB read ahead) + 24 MiB base"
         );

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, time::Instant};
 use jiff::Timestamp;
 
 use super::assemble::Assembler;
+use super::lists::ListCounts;
 use super::prepare::Prepared;
 use crate::pipeline::{AccountPlan, OutputFormat, OutputPlan, Plan, Purpose, Stages};
 use crate::report::{
-    Digests, FieldCount, InputCounts, Manifest, OutputNote, PartNote, RecordCounts, RejectCounts,
-    Status, Tally, Timing,
+    Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, PartNote, RecordCounts,
+    RejectCounts, Status, Tally, Timing,
 };
 use crate::store::Listing;
 
@@ -20,6 +21,8 @@ pub(super) struct Facts<'a> {
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
     pub(super) stages: &'a Stages,
+    /// What was read of each list.
+    pub(super) lists: Vec<ListCounts>,
 }
 
 /// What only exports carry is counted together: it is not named.
@@ -44,7 +47,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             read: total.read,
             written: total.written,
             rejected: total.rejected,
-            dropped: BTreeMap::from([("inactive".to_owned(), total.inactive)]),
+            dropped: dropped(plan, total),
         },
         inputs: InputCounts {
             files: count(facts.listing.files.len()),
@@ -54,12 +57,14 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
+        suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
-        repairs: BTreeMap::new(),
+        repairs: repairs(assembled),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
             by_field: assembled.by_field.sorted(),
+            by_repair: by_repair(assembled),
         },
         warnings: warnings(facts, assembled),
         timing: timing(facts, assembled),
@@ -113,6 +118,28 @@ fn note(plan: &Plan, output: &OutputPlan, files: Vec<PartNote>) -> OutputNote {
     }
 }
 
+/// By reason; lists are one where the definition has any.
+fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
+    let suppressed = (!plan.suppress.is_empty()).then_some(("suppressed", total.suppressed));
+    let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
+    reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
+}
+
+/// The lists, with what they had to do with the records.
+fn lists(facts: &Facts<'_>, total: &Tally) -> Vec<ListNote> {
+    let lists = facts.prepared.plan.suppress.iter().zip(&facts.lists).enumerate();
+    lists
+        .map(|(number, (list, counts))| ListNote {
+            from: list.from.iter().map(|path| super::path_text(path)).collect(),
+            field: list.field.clone(),
+            action: list.action.name().to_owned(),
+            entries: counts.entries,
+            unusable: counts.unusable,
+            matches: total.matches.get(number).copied().unwrap_or(0),
+        })
+        .collect()
+}
+
 /// The rules of the definition, and defaults that met a value.
 fn fields(plan: &Plan, total: &Tally) -> Vec<FieldCount> {
     let of = |counts: &[u64], rule: usize| counts.get(rule).copied().unwrap_or(0);
@@ -136,6 +163,15 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     unknown
 }
 
+fn repairs(assembled: &Assembler<'_>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let repairs = assembled.repairs.iter();
+    repairs.map(|(kind, fields)| (kind.name().to_owned(), fields.sorted())).collect()
+}
+
+fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
+}
+
 /// Those of the definition; inputs that were passed over; what matched nothing and names that are
 /// near a field's: a typo may be behind each.
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
@@ -145,6 +181,17 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     warnings.extend(assembled.broken.iter().cloned());
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
+    }
+    for (list, counts) in prepared.plan.suppress.iter().zip(&facts.lists) {
+        if 0 < counts.unusable {
+            let from = list.from.first().map(|path| super::path_text(path)).unwrap_or_default();
+            warnings.push(format!(
+                "{} of the list `{}` can't be used: not {}; nobody is found by them",
+                entries_in_words(counts.unusable),
+                super::shown_path(&from),
+                list.entry_in_words()
+            ));
+        }
     }
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
@@ -160,6 +207,10 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         }
     }
     warnings
+}
+
+fn entries_in_words(count: u64) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Timing {

@@ -5,10 +5,12 @@
 
 mod assemble;
 mod cancel;
+mod definition_test;
 mod error;
 mod fingerprint;
 mod keys;
 mod limits;
+mod lists;
 mod manifest;
 mod output;
 mod prepare;
@@ -26,6 +28,7 @@ use std::{
 use rayon::ThreadPool;
 
 pub use cancel::Cancel;
+pub use definition_test::{Difference, Tested, TestedCase, test_definitions};
 pub use error::{ErrorKind, RunError};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
@@ -102,24 +105,27 @@ impl From<PublishError> for RunError {
 /// A wrong definition with all its faults; else what went wrong first. Nothing is published then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
     let began = (Instant::now(), jiff::Timestamp::now());
-    let prepared = prepare::prepare(options)?;
-    let plan = &prepared.plan;
-    let listing =
-        list(&plan.input.from, &plan.input.exclude).map_err(|error| source::store_error(&error))?;
+    let mut prepared = prepare::prepare(options)?;
+    let input = &prepared.plan.input;
+    let listing = list(&input.from, &input.exclude).map_err(|error| source::store_error(&error))?;
     if listing.files.is_empty() {
-        return Err(nothing_to_read(plan, &listing.ignored).into());
+        return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
     }
+    let list_files = lists::list_files(&prepared.plan)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
-    let fingerprint = fingerprint::fingerprint(&prepared, &listing.files);
-    let place = match take_place(plan, &fingerprint, options)? {
+    let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
+    let place = match take_place(&prepared.plan, &fingerprint, options)? {
         Taken::Nowhere => None,
         Taken::Place(place) => Some(*place),
         Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
     };
+    let pool = pool(prepared.limits)?;
+    let lists = lists::read_lists(&mut prepared.plan, &list_files, &pool, cancel)?;
+    let plan = &prepared.plan;
     let stages = Stages::new(plan);
     let job = Job { plan, stages: &stages, limits: prepared.limits, progress, cancel };
     let mut assembler = Assembler::new(plan, &listing.files, place.as_ref(), progress)?;
-    job.run(&listing.files, &mut assembler)?;
+    job.run(&pool, &listing.files, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     if !assembler.total.balances() {
         let message = "the counts of records do not add up; nothing was published";
@@ -129,8 +135,8 @@ pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result
         return Err(nothing_readable(&assembler.broken).into());
     }
     cancel.check()?;
-    let facts =
-        Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages: &stages };
+    let stages = &stages;
+    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages, lists };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
     if let Some(place) = place {
@@ -193,6 +199,17 @@ fn nothing_readable(broken: &[String]) -> RunError {
         .hint("check `from` under `[input]`")
 }
 
+fn pool(limits: Limits) -> Result<ThreadPool, RunError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(limits.threads)
+        .thread_name(|number| format!("segprep-{number}"))
+        .build()
+        .map_err(|error| {
+            RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
+                .hint("ask for fewer with `--threads`")
+        })
+}
+
 /// The part of a run that is the same for every chunk.
 struct Job<'a> {
     plan: &'a Plan,
@@ -228,30 +245,23 @@ struct Done {
 }
 
 impl Job<'_> {
-    fn run(&self, listed: &[Listed], assembler: &mut Assembler<'_>) -> Result<(), RunError> {
-        let pool = self.pool()?;
+    fn run(
+        &self,
+        pool: &ThreadPool,
+        listed: &[Listed],
+        assembler: &mut Assembler<'_>,
+    ) -> Result<(), RunError> {
         let spare = Spare::default();
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
         let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, listed, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
         map_ordered(
-            &pool,
+            pool,
             in_flight,
             inputs,
             |unit| self.process(unit, &idle),
             |done| self.assemble(done, assembler, &idle),
         )
-    }
-
-    fn pool(&self) -> Result<ThreadPool, RunError> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.limits.threads)
-            .thread_name(|number| format!("segprep-{number}"))
-            .build()
-            .map_err(|error| {
-                RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
-                    .hint("ask for fewer with `--threads`")
-            })
     }
 
     fn process(&self, unit: Unit, idle: &Idle<'_>) -> Done {

@@ -13,8 +13,11 @@ use sha2::{Digest, Sha256};
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
+use super::lists;
 use super::{Failure, RunOptions};
-use crate::pipeline::{self, Definition, Explanation, Plan, Rules, Surroundings};
+use crate::pipeline::{
+    self, Definition, Explanation, ListAction, ListForm, Plan, Rules, Suppression, Surroundings,
+};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 
@@ -40,6 +43,8 @@ pub struct Checked {
     pub limits: Limits,
     /// The ids of the keys, and where each is to be found.
     pub keys: Vec<(String, String)>,
+    /// What is done with the people of each list, in words.
+    pub lists: Vec<String>,
     pub inputs: Vec<PathBuf>,
     pub outputs: Vec<PathBuf>,
     pub account: PathBuf,
@@ -75,6 +80,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             .iter()
             .map(|source| (source.id.clone(), place_of(&source.kind)))
             .collect(),
+        lists: definition.suppress.iter().map(list_in_words).collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
         outputs: definition.outputs.iter().map(|output| output.to.path.clone()).collect(),
         account: definition.account.to.path.clone(),
@@ -84,6 +90,29 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
 /// The check values of the keys that a definition names.
 pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
     Ok(keys::checks(&read(options)?.definition)?)
+}
+
+/// `drops records whose Address is in lists/optout.csv (column "email", email.v1)`.
+fn list_in_words(list: &Suppression) -> String {
+    let what = match list.action.value {
+        ListAction::Drop => "drops records whose",
+        ListAction::OptOut => "sets OptOut to ALL where",
+    };
+    let from: Vec<&str> = list.from.iter().map(|place| place.written.as_str()).collect();
+    let form = match list.form.value {
+        ListForm::Plain => "values",
+        ListForm::Sha256 => "SHA-256",
+        ListForm::Token => "tokens",
+    };
+    let column = list.column.as_ref().map(|name| format!(" of column {name:?}"));
+    let normalize = list.normalize.map(|form| format!(", {}", form.name())).unwrap_or_default();
+    format!(
+        "{what} {} is in {} ({form}{}{normalize}, up to {} entries)",
+        list.field.value,
+        from.join(", "),
+        column.unwrap_or_default(),
+        list.max_entries
+    )
 }
 
 fn place_of(kind: &pipeline::KeyKind) -> String {
@@ -109,13 +138,13 @@ pub(super) fn prepare(options: &RunOptions) -> Result<Prepared, Failure> {
 }
 
 /// A definition that is in order, and what it was held to.
-struct Read {
-    definition: Definition,
-    rules: Rules,
-    schema: Arc<Schema>,
+pub(super) struct Read {
+    pub(super) definition: Definition,
+    pub(super) rules: Rules,
+    pub(super) schema: Arc<Schema>,
 }
 
-fn read(options: &RunOptions) -> Result<Read, Failure> {
+pub(super) fn read(options: &RunOptions) -> Result<Read, Failure> {
     let text = definition_text(&options.definition)?;
     let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
     let date = date(options.date.as_deref())?;
@@ -172,5 +201,6 @@ fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunEr
     let max_record = usize::try_from(definition.input.max_record).map_err(|_too_large| {
         RunError::new(ErrorKind::Definition, "`max_record` is over what this machine can address")
     })?;
-    Ok(Limits { threads, chunk_bytes, max_record })
+    let list_bytes = lists::memory_max(&definition.suppress);
+    Ok(Limits { threads, chunk_bytes, max_record, list_bytes })
 }

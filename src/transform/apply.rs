@@ -2,11 +2,12 @@
 //!
 //! Only operations that make a new value run here: what is kept stays as it is, and what is
 //! dropped is never written. Absent and empty values are left alone. A value that an operation
-//! can't apply to is removed, never written through.
+//! can't apply to is removed, never written through. What was a number stays one.
 
-use super::{Hmac, Op, Outcome};
+use super::map::{Fate, Span};
+use super::{Hmac, Map, Op, Outcome, Shifts};
 use crate::lanes::sha256::LANES;
-use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, Text};
+use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
 use crate::schema::NodeIx;
 
 /// An operation with what is said of the values that it can't apply to.
@@ -26,27 +27,64 @@ pub trait NameOps {
     fn op(&self, name: NameId) -> Option<Applied<'_>>;
 }
 
-/// Values that were removed since an operation could not apply: row and rule.
-pub type Failures = Vec<(u32, usize)>;
+/// What operations leave behind beside the values of a batch.
+#[derive(Debug, Default)]
+pub struct Traces {
+    /// Values that were removed since an operation could not apply: row and rule.
+    pub failures: Vec<(u32, usize)>,
+    /// Where in the arena the texts of a rule's `map` begin.
+    texts: Vec<(usize, usize)>,
+}
+
+impl Traces {
+    /// Forgets a batch.
+    pub fn clear(&mut self) {
+        self.failures.clear();
+        self.texts.clear();
+    }
+
+    /// Where the texts of a rule's `map` begin, which are put into the arena once.
+    fn place_texts(&mut self, rule: usize, map: &Map, arena: &mut Vec<u8>) -> usize {
+        let placed = self.texts.iter().find(|(of, _)| *of == rule).map(|(_, start)| *start);
+        placed.unwrap_or_else(|| {
+            let start = arena.len();
+            arena.extend_from_slice(map.texts());
+            self.texts.push((rule, start));
+            start
+        })
+    }
+}
 
 /// Applies an operation to one field of all live rows.
 pub fn apply_to_node(
     node: NodeIx,
     applied: Applied<'_>,
+    shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
-    if let Op::Hmac(hmac) = applied.op {
+    if let Op::Hmac(hmac) = applied.op
+        && hmac.hashes_values_as_they_are()
+    {
         return tokens_of_node(node, hmac, applied.rule_name, chunk, batch);
     }
     let field = field_of(node);
     for row in 0..batch.rows.len() {
         let slot = batch.slot(row, node);
-        if is_live(batch, row) && slot.is_text() && !slot.is_empty() {
-            let made = new_value(applied, slot, chunk, row, field, batch, failures);
+        if is_live(batch, row) && applied.takes(slot) {
+            let made = new_value(applied, shifts, slot, chunk, row, field, batch, traces);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
+    }
+}
+
+impl Applied<'_> {
+    /// Whether the operation is for what a slot holds. Values of other types are problems by now.
+    #[inline]
+    fn takes(&self, slot: Slot) -> bool {
+        let is_of_type = slot.is_text() || (slot.kind() == Kind::Number && self.op.takes_numbers());
+        is_of_type && !slot.is_empty()
     }
 }
 
@@ -62,11 +100,14 @@ fn tokens_of_node(node: NodeIx, hmac: &Hmac, rule: u16, chunk: &[u8], batch: &mu
         while let (Some(row), Some(value)) = (rows.get_mut(count), values.get_mut(count)) {
             let Some(slot) = next_text(batch, node, &mut next) else { break };
             (*row, *value) = (next - 1, text.of(slot));
-            if hmac.is_token(value) {
-                let (field, code, detail) = (field_of(node), Code::AlreadyToken, Detail::None);
-                batch.problem(*row, Problem { field, code, rule, detail });
-            } else {
-                count += 1;
+            match hmac.left_alone(value) {
+                None => count += 1,
+                Some(Outcome::AlreadyToken) => {
+                    let (field, code, detail) = (field_of(node), Code::AlreadyToken, Detail::None);
+                    batch.problem(*row, Problem { field, code, rule, detail });
+                }
+                Some(Outcome::Kept | Outcome::Dropped | Outcome::Failed | Outcome::Made { .. }) => {
+                }
             }
         }
         let macs = hmac.macs(values.get(..count).unwrap_or(&[]));
@@ -104,9 +145,10 @@ fn is_live(batch: &Batch, row: usize) -> bool {
 pub fn apply_to_map(
     map: usize,
     names: &impl NameOps,
+    shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
     for row in 0..batch.rows.len() {
         if batch.rows.get(row).is_none_or(|row| row.broken || row.dropped) {
@@ -115,32 +157,33 @@ pub fn apply_to_map(
         for place in batch.map(row, map).range() {
             let Some(entry) = batch.entries.get(place).copied() else { continue };
             if let Some(applied) = names.op(entry.name)
-                && entry.is_list
+                && (entry.is_list || applied.op.takes_numbers())
             {
-                apply_to_entry(place, applied, chunk, row, batch, failures);
+                apply_to_entry(place, applied, shifts, chunk, row, batch, traces);
             }
         }
     }
 }
 
-/// Applies an operation to the values of one list, and closes the gaps of those removed. A list
+/// Applies an operation to the values of one entry, and closes the gaps of those removed. A list
 /// left without values goes too; one that came in empty stays.
 fn apply_to_entry(
     place: usize,
     applied: Applied<'_>,
+    shifts: &Shifts,
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) {
     let Some(mut entry) = batch.entries.get(place).copied() else { return };
     let range = entry.values.range();
     let mut kept = range.start;
     for value in range.clone() {
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
-        let made = if slot.is_text() && !slot.is_empty() {
+        let made = if applied.takes(slot) {
             let field = Field::Named(entry.name);
-            new_value(applied, slot, chunk, row, field, batch, failures)
+            new_value(applied, shifts, slot, chunk, row, field, batch, traces)
         } else {
             Some(slot)
         };
@@ -151,7 +194,7 @@ fn apply_to_entry(
     }
     let len = kept - range.start;
     entry.values.len = u32::try_from(len).expect("no longer than before");
-    entry.is_list = range.is_empty() || 0 < len;
+    entry.is_list = entry.is_list && (range.is_empty() || 0 < len);
     if let Some(home) = batch.entries.get_mut(place) {
         *home = entry;
     }
@@ -160,41 +203,69 @@ fn apply_to_entry(
 /// The value that the operation makes of a slot; none where it is removed.
 fn new_value(
     applied: Applied<'_>,
+    shifts: &Shifts,
     slot: Slot,
     chunk: &[u8],
     row: usize,
     field: Field,
     batch: &mut Batch,
-    failures: &mut Failures,
+    traces: &mut Traces,
 ) -> Option<Slot> {
     if let Op::Redact(redact) = applied.op
         && let Some(slot) = redact.last_made(&batch.arena)
     {
         return Some(slot);
     }
+    if let Op::Map(map) = applied.op {
+        return mapped_value(map, applied.rule, slot, chunk, batch, traces);
+    }
     let mut arena = std::mem::take(&mut batch.arena);
     let start = arena.len();
     let outcome = if slot.in_arena() {
         // The value lies in the arena that the new one is appended to.
         let value = Text { chunk, arena: &arena }.of(slot).to_vec();
-        applied.op.apply(&value, &mut arena)
+        applied.op.apply(&value, row, shifts, &mut arena)
     } else {
-        applied.op.apply(Text { chunk, arena: &[] }.of(slot), &mut arena)
+        applied.op.apply(Text { chunk, arena: &[] }.of(slot), row, shifts, &mut arena)
     };
     let made = match outcome {
+        Outcome::Made { .. } if !slot.is_text() => {
+            Some(Slot::new_number(start, arena.len() - start))
+        }
         Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
         Outcome::Failed => {
-            failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
+            traces.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
             None
         }
-        Outcome::AlreadyToken => Some(slot),
+        Outcome::AlreadyToken | Outcome::Kept => Some(slot),
+        Outcome::Dropped => None,
     };
     batch.arena = arena;
     let code = match outcome {
         Outcome::AlreadyToken => Code::AlreadyToken,
         Outcome::Failed if applied.rejects => Code::Op,
-        Outcome::Failed | Outcome::Made { .. } => return made,
+        Outcome::Failed | Outcome::Made { .. } | Outcome::Kept | Outcome::Dropped => return made,
     };
     batch.problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
     made
+}
+
+/// The value that a `map` makes of a slot: texts are shared, so that many short values can't
+/// become as many long ones in memory.
+fn mapped_value(
+    map: &Map,
+    rule: usize,
+    slot: Slot,
+    chunk: &[u8],
+    batch: &mut Batch,
+    traces: &mut Traces,
+) -> Option<Slot> {
+    match map.fate(Text { chunk, arena: &batch.arena }.of(slot)) {
+        Fate::Text(Span { start, len, is_plain }) => {
+            let texts = traces.place_texts(rule, map, &mut batch.arena);
+            Some(Slot::new_text(texts + start, len, is_plain))
+        }
+        Fate::Keep => Some(slot),
+        Fate::Drop => None,
+    }
 }

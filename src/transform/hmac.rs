@@ -3,10 +3,13 @@
 //! `hmac:` + key id + `:` + the leftmost bits of HMAC-SHA256 (FIPS 198-1, truncated as in
 //! NIST SP 800-107) of the value under the join's key. The prefix keeps a token from being
 //! taken for a number or a formula, and lets tokens of an old and a new key stand together.
+//!
+//! What is hashed is the value's normal form, where one is asked for: a value that has none fails.
 
 use std::sync::Arc;
 
 use super::JoinKey;
+use super::Normalize;
 use super::Outcome;
 use super::TokenShape;
 use super::Tokens;
@@ -20,34 +23,89 @@ pub struct Hmac {
     prefix: String,
     key: JoinKey,
     shape: TokenShape,
+    normalize: Normalize,
+    already: Already,
     known: Arc<Tokens>,
+}
+
+/// What becomes of a value that is a token of the definition already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Already {
+    /// Its record is rejected.
+    Reject,
+    /// It stays as it is: for files that were cleaned before.
+    Keep,
+    /// It is hashed as any other value.
+    Hash,
 }
 
 impl Hmac {
     /// Makes tokens of that shape under the key of that id; `known` are the tokens of the
-    /// whole definition, which are not hashed again.
+    /// whole definition, which are told from values.
     pub fn new(key_id: &str, key: JoinKey, shape: TokenShape, known: Arc<Tokens>) -> Hmac {
-        Hmac { prefix: format!("{PREFIX}{key_id}:"), key, shape, known }
+        Hmac {
+            prefix: format!("{PREFIX}{key_id}:"),
+            key,
+            shape,
+            normalize: Normalize::None,
+            already: Already::Reject,
+            known,
+        }
     }
 
-    /// Appends the token of the value to `out`, unless the value is a token already.
+    /// The same, for the normal forms of values.
+    #[must_use]
+    pub fn of_normal_form(self, normalize: Normalize) -> Hmac {
+        Hmac { normalize, ..self }
+    }
+
+    /// The same, with this done to what is a token already.
+    #[must_use]
+    pub fn with_already(self, already: Already) -> Hmac {
+        Hmac { already, ..self }
+    }
+
+    /// Appends the token of the value to `out`, unless the value is a token already. Fails where
+    /// the value has no normal form.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        if self.is_token(value) {
-            return Outcome::AlreadyToken;
+        if let Some(outcome) = self.left_alone(value) {
+            return outcome;
         }
-        self.push_token(&self.key.mac(value), out);
+        if self.hashes_values_as_they_are() {
+            self.write_token(value, out);
+            return Outcome::PLAIN;
+        }
+        let mut normal = Vec::new();
+        if !self.normalize.normalize(value, &mut normal) {
+            return Outcome::Failed;
+        }
+        self.write_token(&normal, out);
         Outcome::PLAIN
     }
 
-    /// Whether the value is a token already.
-    pub(super) fn is_token(&self, value: &[u8]) -> bool {
-        self.known.is_token(value)
+    /// What becomes of a value that is a token already; none where it is to be hashed.
+    pub(super) fn left_alone(&self, value: &[u8]) -> Option<Outcome> {
+        match self.already {
+            Already::Reject if self.known.is_token(value) => Some(Outcome::AlreadyToken),
+            Already::Keep if self.known.is_token(value) => Some(Outcome::Kept),
+            Already::Reject | Already::Keep | Already::Hash => None,
+        }
     }
 
-    /// The MACs of values that are neither empty nor tokens, up to [`LANES`] of them.
+    /// Whether values have no other normal form.
+    pub(super) fn hashes_values_as_they_are(&self) -> bool {
+        self.normalize == Normalize::None
+    }
+
+    /// Appends the token of a value in its normal form, whatever the value is.
+    pub fn write_token(&self, normal: &[u8], out: &mut Vec<u8>) {
+        self.push_token(&self.key.mac(normal), out);
+    }
+
+    /// The MACs of values in their normal form, up to [`LANES`] of them.
     pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
         self.key.macs(values)
     }
@@ -86,7 +144,16 @@ mod tests {
             ids: ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
             shapes: params["shapes"].as_array().unwrap().iter().map(shape).collect(),
         };
+        let normalize = text(params, "normalize").unwrap_or("none");
+        let normalize = Normalize::ALL.into_iter().find(|form| form.name() == normalize).unwrap();
+        let already = match text(params, "already") {
+            None | Some("reject") => Already::Reject,
+            Some("keep") => Already::Keep,
+            Some(_) => Already::Hash,
+        };
         Hmac::new(text(params, "key_id").unwrap(), key, shape(params), Arc::new(known))
+            .of_normal_form(normalize)
+            .with_already(already)
     }
 
     fn shape(params: &Value) -> TokenShape {

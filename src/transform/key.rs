@@ -22,6 +22,7 @@ const DEMO: &[u8; MASTER_LEN_MIN] = b"segprep demo key protects nobody";
 
 const CHECK_INFO: &[u8] = b"segprep/v1/check";
 const HMAC_INFO: &[u8] = b"segprep/v1/hmac-sha256/";
+const SHIFT_INFO: &[u8] = b"segprep/v1/date-shift/";
 
 /// The secret that all keys of one id are derived from.
 pub struct MasterKey(Zeroizing<Vec<u8>>);
@@ -80,8 +81,17 @@ impl MasterKey {
 
     /// The key of a join: values with the same scope and join have the same tokens.
     pub fn derive(&self, scope: &Scope, join: &str) -> JoinKey {
+        self.join_key(scope, HMAC_INFO, join)
+    }
+
+    /// The key that moves dates: those of one person move alike where the join is the same.
+    pub fn derive_shift(&self, join: &str) -> JoinKey {
+        self.join_key(&Scope::Person, SHIFT_INFO, join)
+    }
+
+    fn join_key(&self, scope: &Scope, info: &[u8], join: &str) -> JoinKey {
         let mut key = Zeroizing::new([0; 32]);
-        expand(&self.0, scope.salt(), &[HMAC_INFO, join.as_bytes()], &mut *key);
+        expand(&self.0, scope.salt(), &[info, join.as_bytes()], &mut *key);
         JoinKey::new(&*key)
     }
 }
@@ -187,7 +197,10 @@ mod tests {
         for case in vectors("join_key") {
             let text = |name: &str| case["params"][name].as_str().unwrap();
             let master = MasterKey::parse(case["input"].as_str().unwrap()).unwrap();
-            let made = master.derive(&Scope::parse(text("scope")).unwrap(), text("join"));
+            let made = match text("for") {
+                "hmac" => master.derive(&Scope::parse(text("scope")).unwrap(), text("join")),
+                _ => master.derive_shift(text("join")),
+            };
             let expected = JoinKey::new(&bytes(case["output"].as_str().unwrap()));
             assert_eq!(made.mac(b"a value"), expected.mac(b"a value"), "{case}");
         }

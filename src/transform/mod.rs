@@ -10,23 +10,35 @@
 //! - No type here has a `Debug` output that shows a key or a value.
 
 mod apply;
+mod bucket;
+mod date_shift;
 mod date_trunc;
+mod decimal;
 mod hmac;
 mod key;
 mod mac;
+mod map;
 mod mask;
+mod normalize;
 mod redact;
+mod round;
 mod token;
 #[cfg(test)]
 mod vectors;
 
-pub use apply::{Applied, Failures, NameOps, apply_to_map, apply_to_node};
+pub use apply::{Applied, NameOps, Traces, apply_to_map, apply_to_node};
+pub use bucket::Bucket;
+pub use date_shift::{DAYS_MAX as SHIFT_DAYS_MAX, DateShift, ShiftKey, Shifts};
 pub use date_trunc::{DateForm, DateTrunc, Unit};
-pub use hmac::Hmac;
+pub use decimal::{Decimal, Step};
+pub use hmac::{Already, Hmac};
 pub use key::{KeyError, MasterKey, Scope, new_key_text};
 pub use mac::JoinKey;
+pub use map::{Map, Other};
 pub use mask::Mask;
+pub use normalize::Normalize;
 pub use redact::Redact;
+pub use round::Round;
 pub use token::{BadBits, Encoding, TokenShape, Tokens};
 
 /// What a rule does to each value of its field.
@@ -38,6 +50,12 @@ pub enum Op {
     Mask(Mask),
     Hmac(Hmac),
     DateTrunc(DateTrunc),
+    DateShift(DateShift),
+    Round(Round),
+    Bucket(Bucket),
+    /// `round` of a coordinate.
+    Geo(Round),
+    Map(Map),
 }
 
 impl Op {
@@ -50,6 +68,11 @@ impl Op {
             Op::Mask(_) => "mask",
             Op::Hmac(_) => "hmac",
             Op::DateTrunc(_) => "date_trunc",
+            Op::DateShift(_) => "date_shift",
+            Op::Round(_) => "round",
+            Op::Bucket(_) => "bucket",
+            Op::Geo(_) => "geo",
+            Op::Map(_) => "map",
         }
     }
 
@@ -58,8 +81,13 @@ impl Op {
         !matches!(self, Op::Keep | Op::Drop)
     }
 
-    /// Appends what the operation makes of one value, in UTF-8.
-    pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
+    /// Whether it takes numbers, and gives numbers for them.
+    pub fn takes_numbers(&self) -> bool {
+        matches!(self, Op::Round(_) | Op::Geo(_))
+    }
+
+    /// Appends what the operation makes of one value of a row, in UTF-8.
+    pub fn apply(&self, value: &[u8], row: usize, shifts: &Shifts, out: &mut Vec<u8>) -> Outcome {
         match self {
             // Neither is run on values: what is kept stays in its place.
             Op::Keep | Op::Drop => Outcome::Failed,
@@ -67,6 +95,12 @@ impl Op {
             Op::Mask(mask) => mask.apply(value, out),
             Op::Hmac(hmac) => hmac.apply(value, out),
             Op::DateTrunc(date_trunc) => date_trunc.apply(value, out),
+            Op::DateShift(date_shift) => {
+                date_shift.apply(value, shifts.days(*date_shift, row), out)
+            }
+            Op::Round(round) | Op::Geo(round) => round.apply(value, out),
+            Op::Bucket(bucket) => bucket.apply(value, out),
+            Op::Map(map) => map.apply(value, out),
         }
     }
 }
@@ -80,6 +114,10 @@ pub enum Outcome {
     Failed,
     /// The value is a token already; nothing was appended.
     AlreadyToken,
+    /// The value stays as it is; nothing was appended.
+    Kept,
+    /// The value goes, as the definition has it; nothing was appended.
+    Dropped,
 }
 
 impl Outcome {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Outcome;
 
-/// Runs every case of a file `[{params, input, output | failed | already_token}]` and tells of
+/// Runs every case of a file `[{params, input, output | failed | …}]` and tells of
 /// all that differ.
 #[track_caller]
 pub(super) fn check(file: &str, apply: impl Fn(&Value, &[u8], &mut Vec<u8>) -> Outcome) {
@@ -34,8 +34,15 @@ pub(super) fn count(params: &Value, name: &str) -> Option<usize> {
 fn expected(case: &Value) -> Result<String, Outcome> {
     match case.get("output") {
         Some(output) => Ok(output.as_str().unwrap().to_owned()),
-        None if case.get("failed").is_some() => Err(Outcome::Failed),
-        None => Err(case.get("already_token").map(|_| Outcome::AlreadyToken).unwrap()),
+        None => Err([
+            ("failed", Outcome::Failed),
+            ("already_token", Outcome::AlreadyToken),
+            ("kept", Outcome::Kept),
+            ("dropped", Outcome::Dropped),
+        ]
+        .into_iter()
+        .find_map(|(name, outcome)| case.get(name).map(|_| outcome))
+        .unwrap()),
     }
 }
 

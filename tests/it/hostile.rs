@@ -31,6 +31,9 @@ struct Case {
     output: Option<Vec<String>>,
     rejects: Option<Vec<Reject>>,
     unknown_fields: Option<BTreeMap<String, u64>>,
+    repairs: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Rejects that repairs would mend, by their settings.
+    by_repair: Option<BTreeMap<String, u64>>,
     /// Texts that the messages must hold.
     #[serde(default)]
     says: Vec<String>,
@@ -147,6 +150,12 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     }
     if let Some(unknown) = &case.unknown_fields {
         check("unknown_fields", manifest["unknown_fields"].clone(), json!(unknown));
+    }
+    if let Some(repairs) = &case.repairs {
+        check("repairs", manifest["repairs"].clone(), json!(repairs));
+    }
+    if let Some(by_repair) = &case.by_repair {
+        check("by_repair", manifest["rejects"]["by_repair"].clone(), json!(by_repair));
     }
     if let Some(wanted) = &case.rejects {
         let found: Vec<Value> = place.rejects().lines().map(place_and_problems).collect();

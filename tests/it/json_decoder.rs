@@ -71,7 +71,9 @@ fn records_like_those_before_are_read_as_by_themselves() {
         let lines: Vec<Vec<u8>> = lines.collect();
         for (which, edits) in edited {
             let mut line = which.get(&lines).clone();
-            edits.into_iter().for_each(|edit| break_at(edit, &mut line));
+            for edit in edits {
+                break_at(edit, &mut line);
+            }
             line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
             // No record before began with so many spaces, so this one is like none.
             spaces.set((spaces.get() + 1) % 997);

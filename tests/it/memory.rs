@@ -109,6 +109,21 @@ const CASES: &[Case] = &[
         exit: 3,
     },
     Case {
+        about: "a list of short values that become long texts by turns",
+        write: |to| {
+            let value = |_, number| format!("\"{}\"", number % 2);
+            records(to, "\"Attributes\":{\"a\":[", value, "]}");
+        },
+        settings: &[concat!(
+            "fields.\"Attributes.*\"={ op = \"map\", other = \"",
+            "a text that is longer than what it stands for, and that is written again and again",
+            "\", table = { 0 = \"",
+            "another text that is longer than what it stands for, and that is written by turns",
+            "\" } }"
+        )],
+        exit: 3,
+    },
+    Case {
         about: "a list of numbers, each of the wrong type",
         write: |to| records(to, "\"Attributes\":{\"a\":[", |_, _| "1".to_owned(), "]}"),
         settings: &[],

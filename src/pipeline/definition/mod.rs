@@ -7,7 +7,11 @@ mod columns;
 mod fields;
 mod input;
 mod keys;
+mod operation;
 mod output;
+mod parameters;
+mod repair;
+mod suppress;
 
 use std::{
     fmt,
@@ -16,13 +20,16 @@ use std::{
 };
 
 pub use columns::{ColumnsSpec, Pair};
-pub use fields::{FieldRule, HmacSpec, OpSpec};
+pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
+pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Output};
+pub use repair::{PhoneRegionSetting, Repair};
+pub use suppress::{ListAction, ListForm, Suppression};
 
 use super::diagnostic::Diagnostic;
-use super::places;
+use super::places::{self, Place};
 use super::plan::{Purpose, RunPlan};
 use super::section::{Section, choose, quoted};
 use super::set;
@@ -60,10 +67,13 @@ pub struct Definition {
     /// None where it is faulty, which [`Definition::parse`] never gives out.
     pub(in crate::pipeline) purpose: Option<Purpose>,
     pub input: Input,
+    pub repair: Repair,
     /// In the order of the text.
     pub rules: Vec<FieldRule>,
     /// Where `[fields]` begins, or the text if there is none.
     pub(in crate::pipeline) fields_at: Origin,
+    /// Lists of people who are left out, or opted out.
+    pub suppress: Vec<Suppression>,
     pub keys: Keys,
     pub account: Account,
     pub outputs: Vec<Output>,
@@ -168,7 +178,7 @@ fn too_large(source: &Source) -> Option<&'static str> {
 }
 
 /// Tables of later versions.
-const LATER: [&str; 4] = ["repair", "validate", "suppress", "aws"];
+const LATER: [&str; 1] = ["aws"];
 
 fn read_root(
     root: &Table,
@@ -182,15 +192,32 @@ fn read_root(
     let name = read_name(&mut section, faults);
     let purpose = read_purpose(&mut section, faults);
     let input = input::read(&mut section, around, faults);
+    let repair = repair::read(&mut section, faults);
     let (rules, fields_at) = fields::read(&mut section, faults);
+    let suppress = suppress::read(&mut section, around, faults);
     let keys = keys::read(&mut section, around, faults);
     let account = output::read_account(&mut section, around, faults);
     let outputs = output::read_outputs(&mut section, around, faults);
     let run = output::read_run(&mut section, faults);
     section.finish(faults);
-    places::check_apart(&input.from, &account.to, &outputs, around, faults);
+    let lists = suppress.iter().flat_map(|list| &list.from);
+    let read: Vec<&Place> = input.from.iter().chain(lists).collect();
+    places::check_apart(&read, &account.to, &outputs, around, faults);
     let source = Arc::clone(source);
-    Definition { name, purpose, input, rules, fields_at, keys, account, outputs, run, source }
+    Definition {
+        name,
+        purpose,
+        input,
+        repair,
+        rules,
+        fields_at,
+        suppress,
+        keys,
+        account,
+        outputs,
+        run,
+        source,
+    }
 }
 
 fn read_version(section: &mut Section<'_>, faults: &mut Faults<'_>) {

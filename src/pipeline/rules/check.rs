@@ -1,15 +1,14 @@
 //! What can't be meant by a definition whose rules each name fields.
 
-use std::collections::BTreeMap;
-
 use super::cover::{Cover, Governed};
-use crate::pipeline::definition::{Definition, FieldRule, HmacSpec, KeyKind, OpSpec};
+use super::joins::hmac_rules;
+use crate::pipeline::definition::{Definition, KeyKind, OpSpec};
 use crate::pipeline::nearest::listed;
-use crate::pipeline::plan::{Purpose, RuleIx};
+use crate::pipeline::plan::Purpose;
 use crate::pipeline::section::shown;
 use crate::pipeline::size;
-use crate::pipeline::source::{Faults, Origin};
-use crate::schema::{Class, Format, Node, Schema, Shape, Test};
+use crate::pipeline::source::Faults;
+use crate::schema::{Class, Schema};
 
 /// Under so many bits two people may come to share a token.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
@@ -79,83 +78,6 @@ fn shortest_path(field: &Governed<'_>, governed: &[Governed<'_>], schema: &Schem
     }
 }
 
-/// What a field's values are, for operations.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    /// Anything but `date_trunc`.
-    Text,
-    /// Texts that may be dates.
-    Anything,
-    Date,
-    /// Codes and numbers.
-    KeepAndDrop,
-}
-
-/// Fields with codes for which the schema has no format yet.
-const CODES: [&str; 2] = ["Demographic.Locale", "Demographic.Timezone"];
-
-fn takes(node: &Node) -> Takes {
-    match node.shape {
-        Shape::Lists => Takes::Anything,
-        Shape::Number | Shape::Numbers | Shape::Object | Shape::ExportOnly => Takes::KeepAndDrop,
-        Shape::Text if CODES.contains(&node.path.as_str()) => Takes::KeepAndDrop,
-        Shape::Text => node.checks.iter().fold(Takes::Text, |takes, check| match &check.test {
-            Test::Enum(_) | Test::Format(Format::Country) => Takes::KeepAndDrop,
-            Test::Format(Format::Date) => Takes::Date,
-            Test::Format(Format::Email | Format::Phone)
-            | Test::Pattern(_)
-            | Test::Range { .. }
-            | Test::NotEmpty => takes,
-        }),
-    }
-}
-
-impl Takes {
-    fn fits(self, op: &OpSpec) -> bool {
-        match op {
-            OpSpec::Keep | OpSpec::Drop => true,
-            OpSpec::Redact { .. } | OpSpec::Mask { .. } | OpSpec::Hmac(_) => {
-                matches!(self, Takes::Text | Takes::Anything)
-            }
-            OpSpec::DateTrunc(_) => matches!(self, Takes::Date | Takes::Anything),
-        }
-    }
-
-    fn in_words(self) -> &'static str {
-        match self {
-            Takes::Text => "`keep`, `drop`, `redact`, `mask` and `hmac`",
-            Takes::Anything => "every operation",
-            Takes::Date => "`keep`, `drop` and `date_trunc`",
-            Takes::KeepAndDrop => "`keep` and `drop`",
-        }
-    }
-}
-
-/// Every operation fits all fields that its rule governs.
-pub(super) fn operations(
-    cover: &Cover,
-    definition: &Definition,
-    schema: &Schema,
-    faults: &mut Faults<'_>,
-) {
-    let governed = cover.governed(schema);
-    for (number, rule) in definition.rules.iter().enumerate() {
-        let Some(op) = &rule.op else { continue };
-        let of_rule = governed.iter().filter(|field| field.rule == Some(number));
-        let unfit: Vec<&Governed<'_>> =
-            of_rule.filter(|field| !takes(field.node).fits(op)).collect();
-        let Some(first) = unfit.first() else { continue };
-        let paths = listed(unfit.iter().map(|field| field.path.as_str()));
-        let allowed = takes(first.node).in_words();
-        let help = if first.path == rule.path.value {
-            format!("it takes {allowed}")
-        } else {
-            format!("`{}` takes {allowed}: give each a rule of its own", first.path)
-        };
-        faults.push(rule.at, format!("`{}` does not fit {paths}", op.name()), "", help);
-    }
-}
-
 /// The address is what the purpose needs it to be.
 pub(super) fn address(
     cover: &Cover,
@@ -184,86 +106,20 @@ pub(super) fn address(
     }
 }
 
-/// A join with its settings, as one rule has it.
-struct JoinUse<'r> {
-    join: String,
-    rule: &'r FieldRule,
-    spec: &'r HmacSpec,
-}
-
-/// Fields that share a join make the same tokens, so they share its settings, too.
-pub(super) fn joins(
-    cover: &Cover,
-    definition: &Definition,
-    schema: &Schema,
-    faults: &mut Faults<'_>,
-) {
-    let mut first_uses: BTreeMap<String, (&FieldRule, &HmacSpec)> = BTreeMap::new();
-    let mut reported: Vec<Origin> = Vec::new();
-    for JoinUse { join, rule, spec } in join_uses(cover, definition, schema) {
-        let (other, first) = *first_uses.entry(join.clone()).or_insert((rule, spec));
-        let differs = first.scope != spec.scope || first.shape != spec.shape;
-        if differs && !reported.contains(&rule.at) {
-            reported.push(rule.at);
-            let what = format!("the join `{}` is used with two settings", shown(&join));
-            let help = format!(
-                "`{}` ({}) has others: give both the same `bits`, `encoding` and `scope`, or another `join`",
-                shown(&other.path.value),
-                faults.place_in_words(other.at),
-            );
-            faults.push(rule.at, what, "", help);
-        }
-    }
-}
-
-/// Every join that is known before the data is, in the order of the rules.
-fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> Vec<JoinUse<'r>> {
-    let governed = cover.governed(schema);
-    let named: Vec<&str> =
-        hmac_rules(definition).filter_map(|(_, _, spec)| spec.join.as_deref()).collect();
-    let mut uses = Vec::new();
-    for (number, rule, spec) in hmac_rules(definition) {
-        if let Some(join) = &spec.join {
-            uses.push(JoinUse { join: join.clone(), rule, spec });
-            continue;
-        }
-        for field in governed.iter().filter(|field| field.rule == Some(number)) {
-            if field.is_wild {
-                // Which names the data has is not known; that a join is named like one of them is.
-                let of_field = named.iter().filter(|join| governs(cover, schema, number, join));
-                uses.extend(of_field.map(|join| JoinUse { join: (*join).to_owned(), rule, spec }));
-            } else {
-                uses.push(JoinUse { join: field.path.clone(), rule, spec });
-            }
-        }
-    }
-    uses
-}
-
-fn hmac_rules(definition: &Definition) -> impl Iterator<Item = (RuleIx, &FieldRule, &HmacSpec)> {
-    definition.rules.iter().enumerate().filter_map(|(number, rule)| match &rule.op {
-        Some(OpSpec::Hmac(spec)) => Some((number, rule, spec)),
-        _ => None,
-    })
-}
-
-/// Whether a rule governs the name of a map that has this path.
-fn governs(cover: &Cover, schema: &Schema, rule: RuleIx, path: &str) -> bool {
-    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map)).zip(&cover.map_rules);
-    maps.filter_map(|(map, rules)| {
-        Some((path.strip_prefix(map.path.as_str())?.strip_prefix('.')?, rules))
-    })
-    .any(|(name, rules)| rules.find(name) == Some(rule))
-}
-
-/// A token needs a key.
+/// What depends on a key needs one.
 pub(super) fn keys(definition: &Definition, faults: &mut Faults<'_>) {
     if definition.keys.is_there {
         return;
     }
-    if let Some((_, rule, _)) = hmac_rules(definition).next() {
+    let needs_key = |op: &&OpSpec| op.needs_key();
+    let first = definition
+        .rules
+        .iter()
+        .find_map(|rule| Some((rule.at, rule.op.as_ref().filter(needs_key)?)));
+    if let Some((at, op)) = first {
         let help = "write `[keys]`, and below it `current = \"k1\"` and `k1 = \"env:NAME\"`; `segprep key new` prints a key";
-        faults.push(rule.at, "`hmac` needs a key, and the definition names none", "", help);
+        let what = format!("`{}` needs a key, and the definition names none", op.name());
+        faults.push(at, what, "", help);
     }
 }
 

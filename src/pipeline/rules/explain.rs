@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Rules;
 use super::cover::{Governed, governed};
+use super::{Rules, repairs};
 use crate::pipeline::definition::{HmacSpec, OpSpec};
 use crate::schema::{Class, Schema};
+use crate::transform::Already;
 
 /// What becomes of every field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +15,26 @@ pub struct Explanation {
     pub fields: Vec<FieldLine>,
     /// In the order of their names.
     pub joins: Vec<JoinGroup>,
+    /// The repairs that are on, in the order in which they are made: `country`, `phone (region US)`.
+    pub repairs: Vec<String>,
+    /// Checks that are stricter than the schema.
+    pub stricter: Vec<String>,
 }
 
 impl Explanation {
     /// The fields that identify or describe a person and leave as they came.
     pub fn in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
         self.fields.iter().filter(|field| field.in_the_clear)
+    }
+
+    /// The fields of which something is written, and less than came in.
+    pub fn lossy(&self) -> impl Iterator<Item = &FieldLine> {
+        self.fields.iter().filter(|field| field.is_lossy)
+    }
+
+    /// The fields that are written otherwise once another key is the current one.
+    pub fn changed_by_a_key(&self) -> impl Iterator<Item = &FieldLine> {
+        self.fields.iter().filter(|field| field.needs_key)
     }
 }
 
@@ -37,6 +52,10 @@ pub struct FieldLine {
     pub why: String,
     /// Whether it says something of a person and is kept.
     pub in_the_clear: bool,
+    /// Whether two values may become one. (What is dropped is not written at all.)
+    pub is_lossy: bool,
+    /// Whether another current key gives other values.
+    pub needs_key: bool,
 }
 
 /// Fields whose tokens can be joined with each other, and with whatever else is made with the
@@ -71,14 +90,21 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             op: rule.op.to_string(),
             why: why(rule.origin.as_deref(), field.node.class),
             in_the_clear: rule.op == OpSpec::Keep && field.node.class != Class::Technical,
+            is_lossy: rule.op.is_lossy() && rule.op != OpSpec::Drop,
+            needs_key: rule.op.needs_key(),
             path: field.path,
         });
     }
-    Explanation { fields, joins: joins.into_values().collect() }
+    Explanation {
+        fields,
+        joins: joins.into_values().collect(),
+        repairs: repairs::in_words(&rules.repairs, schema),
+        stricter: repairs::stricter(&rules.repairs),
+    }
 }
 
 fn group(join: String, spec: &HmacSpec, field: &Governed<'_>) -> JoinGroup {
-    let settings = HmacSpec { join: None, ..spec.clone() }.to_string();
+    let settings = HmacSpec { join: None, already: Already::Reject, ..spec.clone() }.to_string();
     JoinGroup { join, settings, fields: Vec::new(), apart: spec.join.is_none() && field.is_wild }
 }
 

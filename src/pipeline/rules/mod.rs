@@ -8,16 +8,21 @@ mod check;
 mod columns;
 mod cover;
 mod explain;
+mod fit;
+mod joins;
 mod pattern;
+mod repairs;
+mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
 
-use super::definition::Definition;
+use super::definition::{Definition, HmacSpec};
 use super::diagnostic::Diagnostic;
 use super::nearest::advice;
 use super::plan::{MapRules, Rule, RuleIx};
 use super::section::quoted;
 use super::source::{Fault, Faults};
+use crate::repair::Settings;
 use crate::schema::Schema;
 use cover::Cover;
 
@@ -32,6 +37,10 @@ pub struct Rules {
     pub map_rules: Vec<MapRules>,
     /// The kinds of record taken, as places in the schema's list.
     pub kinds: Vec<usize>,
+    /// What is mended before values are judged.
+    pub repairs: Settings,
+    /// How the tokens of each list were made, for lists of tokens.
+    pub(super) list_tokens: Vec<HmacSpec>,
     /// What summary and manifest warn of.
     pub warnings: Vec<String>,
 }
@@ -59,15 +68,21 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     let mut faults = Faults::new(&definition.source);
     let cover = Cover::of(&definition.rules, schema, &mut faults);
     check::coverage(&cover, definition, schema, &mut faults);
-    check::operations(&cover, definition, schema, &mut faults);
+    fit::operations(&cover, definition, schema, &mut faults);
+    fit::maps(&cover, definition, schema, &mut faults);
+    fit::shifts(definition, schema, &mut faults);
     check::address(&cover, definition, schema, &mut faults);
-    check::joins(&cover, definition, schema, &mut faults);
+    joins::joins(&cover, definition, schema, &mut faults);
+    joins::shifts(definition, &mut faults);
     check::keys(definition, &mut faults);
+    suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
     columns::check(definition, schema, &mut faults);
+    let repairs = repairs::settings(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
-    let rules = if faults.is_empty() { build(cover, definition, schema, kinds) } else { None };
+    let rules =
+        if faults.is_empty() { build(cover, definition, schema, kinds, repairs) } else { None };
     (rules, faults)
 }
 
@@ -97,8 +112,11 @@ fn build(
     definition: &Definition,
     schema: &Schema,
     kinds: Vec<usize>,
+    repairs: Settings,
 ) -> Option<Rules> {
-    let warnings = check::warnings(&cover, definition, schema);
+    let mut warnings = check::warnings(&cover, definition, schema);
+    warnings.extend(fit::unmapped(&cover, definition, schema));
+    let list_tokens = suppress::tokens(&cover, definition, schema);
     let written = definition.rules.iter().map(|rule| {
         Some(Rule {
             path: rule.path.value.clone(),
@@ -115,5 +133,5 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, warnings })
+    Some(Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings })
 }

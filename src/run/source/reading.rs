@@ -375,7 +375,7 @@ mod tests {
             expected: None,
             stored: Arc::default(),
         };
-        let limits = Limits { threads: 1, chunk_bytes, max_record };
+        let limits = Limits { threads: 1, chunk_bytes, max_record, list_bytes: 0 };
         let spare = Spare::default();
         let mut reading = Reading::new(0, "text", opened, Buffer::default());
         reading.format = format.clone();

@@ -1,0 +1,108 @@
+//! What came of tests of definitions, as a page.
+
+use std::path::Path;
+
+use segprep::run::{Difference, Tested};
+use serde::Serialize;
+
+use super::quantities::counted;
+use super::sheet::{BAD, GOOD, shown, styled};
+
+/// The same for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct TestEvent<'a> {
+    file: &'a Path,
+    definition: &'a Path,
+    holds: bool,
+    cases: Vec<CaseEvent<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaseEvent<'a> {
+    name: &'a str,
+    holds: bool,
+    differences: Vec<DifferenceEvent<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceEvent<'a> {
+    place: &'a str,
+    wanted: &'a str,
+    made: &'a str,
+}
+
+impl<'a> TestEvent<'a> {
+    pub(crate) fn of(tested: &'a Tested) -> TestEvent<'a> {
+        let cases = tested.cases.iter().map(|case| CaseEvent {
+            name: &case.name,
+            holds: case.differences.is_empty(),
+            differences: case
+                .differences
+                .iter()
+                .map(|Difference { place, wanted, made }| DifferenceEvent { place, wanted, made })
+                .collect(),
+        });
+        TestEvent {
+            file: &tested.file,
+            definition: &tested.definition,
+            holds: tested.holds(),
+            cases: cases.collect(),
+        }
+    }
+}
+
+/// One file: a line, and what differs in each case that does not hold.
+pub(crate) fn page(tested: &Tested) -> String {
+    let (style, word) = if tested.holds() { (GOOD, "holds") } else { (BAD, "differs") };
+    let number = u64::try_from(tested.cases.len()).unwrap_or(u64::MAX);
+    let mut lines = vec![format!(
+        "{} {}, {}\n",
+        styled(style, word),
+        shown(tested.file.display()),
+        counted(number, "case")
+    )];
+    for case in tested.cases.iter().filter(|case| !case.differences.is_empty()) {
+        lines.push(format!("  {}\n", shown(&case.name)));
+        lines.extend(case.differences.iter().map(lines_of));
+    }
+    lines.concat()
+}
+
+fn lines_of(difference: &Difference) -> String {
+    let side = |style, mark, text: &str| match text {
+        "" => format!("      {} nothing\n", styled(style, mark)),
+        text => format!("      {} {}\n", styled(style, mark), shown(text)),
+    };
+    let Difference { place, wanted, made } = difference;
+    let (wanted, made) = (side(GOOD, "wanted", wanted), side(BAD, "made  ", made));
+    format!("    {}\n{wanted}{made}", shown(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use segprep::run::TestedCase;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_stands_side_by_side() {
+        let differences = vec![Difference {
+            place: "output line 1, `Id`".to_owned(),
+            wanted: "\"a\"".to_owned(),
+            made: String::new(),
+        }];
+        let cases = vec![
+            TestedCase { name: "ids stay".to_owned(), differences },
+            TestedCase { name: "others too".to_owned(), differences: Vec::new() },
+        ];
+        let tested = Tested { file: "a.test.toml".into(), definition: "a.toml".into(), cases };
+        let expected = "\
+differs a.test.toml, 2 cases
+  ids stay
+    output line 1, `Id`
+      wanted \"a\"
+      made   nothing
+";
+        assert_eq!(anstream::adapter::strip_str(&page(&tested)).to_string(), expected);
+    }
+}

@@ -1,0 +1,69 @@
+//! A few records as text through all stages, with what becomes of each: for tests of definitions.
+
+use std::sync::Arc;
+
+use super::block::{Block, RejectedFor};
+use super::plan::{InputFormat, Plan};
+use super::process::{Worker, process};
+use super::stages::Stages;
+use crate::decode::columns::first_row;
+use crate::decode::{Columns, Format};
+
+/// What became of some records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// What is written, one record a line, in input order.
+    pub lines: Vec<String>,
+    /// What is rejected: the record's number among all, from 1, and its problems.
+    pub rejects: Vec<(u64, Vec<RejectedFor>)>,
+    pub inactive: u64,
+    pub suppressed: u64,
+}
+
+/// Takes text through all stages of a plan: newline-delimited JSON, or CSV with its header.
+///
+/// # Errors
+///
+/// Where the header of CSV can't be used, with the reason.
+pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
+    let stages = Stages::new(plan);
+    let text = text.as_bytes();
+    let (format, start) = format_of(plan, &stages, text)?;
+    let mut worker = Worker::new(plan, &stages);
+    let mut block = Block::for_rules(plan.rules.len());
+    process(plan, &stages, &mut worker, text, start, &format, usize::MAX, &mut block);
+    let mut begin = 0;
+    let lines = block.ends.iter().map(|end| {
+        let line = block.bytes.get(begin..end - 1).unwrap_or(&[]);
+        begin = *end;
+        String::from_utf8_lossy(line).into_owned()
+    });
+    Ok(Trial {
+        lines: lines.collect(),
+        rejects: block.rejects.iter().map(|r| (r.record + 1, r.problems.clone())).collect(),
+        inactive: block.inactive,
+        suppressed: block.suppressed,
+    })
+}
+
+/// The format, and where the first record begins.
+fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize), String> {
+    let is_json = match plan.input.format {
+        Some(InputFormat::Json) => true,
+        Some(InputFormat::Csv) => false,
+        None => matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')),
+    };
+    if is_json {
+        return Ok((Format::JsonLines, 0));
+    }
+    let (input, rules) = (&plan.input, &stages.columns);
+    let named = input.columns.as_deref();
+    let cells = named.map(<[String]>::len);
+    let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);
+    let (columns, start) = match named {
+        Some(names) => (Columns::named(names, delimiter, rules), row.start),
+        None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
+    };
+    let columns = columns.map_err(|fault| format!("{}; {}", fault.message, fault.hint))?;
+    Ok((Format::Csv(Arc::new(columns)), start))
+}

@@ -1,0 +1,347 @@
+//! Reads the lists of people who are left out or opted out.
+//!
+//! - A list is text in UTF-8: an entry a line, or a column of CSV with a header. Blank ones are none.
+//! - An entry that has not the form that the definition says is counted, and the summary warns of
+//!   it: whoever it stands for is not found. A list in which no entry has the form ends the run.
+//! - No message holds an entry. A file is named, and where in it something is wrong.
+
+use std::io::Read;
+
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use super::cancel::Cancel;
+use super::error::{ErrorKind, RunError};
+use super::source::store_error;
+use crate::decode::frame::{self, Cut, Framing, cut};
+use crate::decode::{cell_texts, push_cell_text};
+use crate::pipeline::{Entries, EntryDigest, Plan, SuppressPlan, Suppression};
+use crate::store::{Listed, StoreError, list, open};
+
+/// What is read at once, and what one thread takes of it.
+const READ_BYTES: usize = 8 << 20;
+const PIECE_BYTES: usize = 512 << 10;
+/// The longest line or row of a list.
+const ROW_BYTES_MAX: usize = 1 << 20;
+const DELIMITERS: [u8; 4] = *b",;\t|";
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What was found in one list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ListCounts {
+    /// Each once.
+    pub(super) entries: u64,
+    /// Lines or cells that have not the form of an entry.
+    pub(super) unusable: u64,
+}
+
+/// The files of each list, in reading order. A list without any ends the run.
+pub(super) fn list_files(plan: &Plan) -> Result<Vec<Vec<Listed>>, RunError> {
+    plan.suppress.iter().map(files_of).collect()
+}
+
+fn files_of(plan: &SuppressPlan) -> Result<Vec<Listed>, RunError> {
+    let hint = "check `from` under `[[suppress]]`";
+    let listing = list(&plan.from, &[]).map_err(|error| match error {
+        StoreError::NotFound { .. } => store_error(&error).hint(hint),
+        StoreError::Denied { .. }
+        | StoreError::NotUtf8 { .. }
+        | StoreError::Changed { .. }
+        | StoreError::Io { .. } => store_error(&error),
+    })?;
+    if listing.files.is_empty() {
+        let message = format!("the list for `{}` has no file with anything in it", plan.field);
+        return Err(RunError::new(ErrorKind::NoInput, message).hint(hint));
+    }
+    Ok(listing.files)
+}
+
+/// The most bytes that the lists of a definition take: by the size of their files, where they are
+/// there, and by `max_entries`.
+pub(super) fn memory_max(lists: &[Suppression]) -> usize {
+    let entries_of = |suppression: &Suppression| {
+        let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();
+        let bytes = list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
+        let entries =
+            bytes.map_or(u64::MAX, |bytes: u64| bytes / suppression.entry_bytes_min() + 1);
+        usize::try_from(entries.min(suppression.max_entries)).unwrap_or(usize::MAX)
+    };
+    lists.iter().map(|suppression| Entries::bytes_for(entries_of(suppression))).sum()
+}
+
+/// Reads all lists into the plan.
+pub(super) fn read_lists(
+    plan: &mut Plan,
+    files: &[Vec<Listed>],
+    pool: &ThreadPool,
+    cancel: &Cancel,
+) -> Result<Vec<ListCounts>, RunError> {
+    let mut counts = Vec::new();
+    for (plan, files) in plan.suppress.iter_mut().zip(files) {
+        let mut list = List { plan, digests: Vec::new(), unusable: 0 };
+        for file in files {
+            list.read_file(file, pool, cancel)?;
+        }
+        let List { digests, unusable, .. } = list;
+        if digests.is_empty() && 0 < unusable {
+            return Err(no_entry(plan, files));
+        }
+        plan.entries = pool.install(|| Entries::new(digests));
+        let entries = u64::try_from(plan.entries.len()).expect("fewer than 2^64");
+        counts.push(ListCounts { entries, unusable });
+    }
+    Ok(counts)
+}
+
+/// The entries of a list that is text: an entry a line, or a column of CSV with a comma.
+pub(super) fn entries_of_text(plan: &SuppressPlan, text: &str) -> Result<Vec<EntryDigest>, String> {
+    let text = text.as_bytes();
+    let (column, start) = match &plan.column {
+        Some(name) if !text.is_empty() => {
+            let (column, start) = column_of(text, name)?;
+            (Some(column), start)
+        }
+        Some(_) | None => (None, 0),
+    };
+    let found = entries(plan, text.get(start..).unwrap_or(&[]), column).map_err(Fault::in_words)?;
+    Ok(found.digests)
+}
+
+/// A list that is being read.
+struct List<'p> {
+    plan: &'p SuppressPlan,
+    digests: Vec<EntryDigest>,
+    unusable: u64,
+}
+
+/// What one piece of a file holds.
+#[derive(Default)]
+struct Found {
+    digests: Vec<EntryDigest>,
+    unusable: u64,
+}
+
+impl List<'_> {
+    fn read_file(
+        &mut self,
+        file: &Listed,
+        pool: &ThreadPool,
+        cancel: &Cancel,
+    ) -> Result<(), RunError> {
+        let mut reading = Reading::open(file)?;
+        let column = match &self.plan.column {
+            Some(name) => Some(reading.find_column(name)?),
+            None => None,
+        };
+        while let Some(whole) = reading.next_records(column)? {
+            cancel.check()?;
+            let held = reading.held.get(..whole).unwrap_or(&[]);
+            let pieces = pieces(held, framing(column));
+            let found: Vec<Result<Found, Fault>> = pool.install(|| {
+                pieces.par_iter().map(|piece| entries(self.plan, piece, column)).collect()
+            });
+            for found in found {
+                let found = found.map_err(|fault| reading.bad(&fault.in_words()))?;
+                self.unusable += found.unusable;
+                self.digests.extend(found.digests);
+            }
+            self.check_count(file)?;
+            reading.drop_first(whole);
+        }
+        Ok(())
+    }
+
+    fn check_count(&self, file: &Listed) -> Result<(), RunError> {
+        let count = u64::try_from(self.digests.len()).expect("fewer than 2^64");
+        if count <= self.plan.max_entries {
+            return Ok(());
+        }
+        let most = self.plan.max_entries;
+        let message = format!(
+            "`{}`: the list for `{}` has over {most} entries",
+            super::shown_path(&file.name),
+            self.plan.field
+        );
+        let hint = "raise `max_entries` under `[[suppress]]`; `segprep check` tells the memory";
+        Err(RunError::new(ErrorKind::BadInput, message).hint(hint))
+    }
+}
+
+/// A file of a list that is being read.
+struct Reading<'f> {
+    file: &'f Listed,
+    reader: Box<dyn Read + Send>,
+    /// What was read and not yet taken; begins with a record.
+    held: Vec<u8>,
+    at_end: bool,
+}
+
+/// Where the entries of a CSV list stand.
+#[derive(Clone, Copy)]
+struct Column {
+    delimiter: u8,
+    number: usize,
+}
+
+fn framing(column: Option<Column>) -> Framing {
+    column.map_or(Framing::Lines, |column| Framing::Csv { delimiter: column.delimiter })
+}
+
+impl<'f> Reading<'f> {
+    fn open(file: &'f Listed) -> Result<Reading<'f>, RunError> {
+        let reader = open(file).map_err(|error| store_error(&error))?;
+        let mut reading = Reading { file, reader, held: Vec::new(), at_end: false };
+        reading.fill()?;
+        if reading.held.starts_with(BOM) {
+            reading.drop_first(BOM.len());
+        }
+        Ok(reading)
+    }
+
+    fn fill(&mut self) -> Result<(), RunError> {
+        let room = READ_BYTES.saturating_sub(self.held.len());
+        let limit = u64::try_from(room).expect("a small number");
+        let count = (&mut self.reader).take(limit).read_to_end(&mut self.held);
+        let count = count.map_err(|error| match error.downcast::<StoreError>() {
+            Ok(error) => store_error(&error),
+            Err(source) => store_error(&StoreError::Io { name: self.file.name.clone(), source }),
+        })?;
+        self.at_end = count < room;
+        Ok(())
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        self.held.drain(..count);
+    }
+
+    /// Finds the column of that name in the header, and takes the header away.
+    fn find_column(&mut self, name: &str) -> Result<Column, RunError> {
+        let (column, start) = column_of(&self.held, name).map_err(|what| self.bad(&what))?;
+        self.drop_first(start);
+        Ok(column)
+    }
+
+    /// Reads on; gives how many of the bytes held are whole records. None at the end.
+    fn next_records(&mut self, column: Option<Column>) -> Result<Option<usize>, RunError> {
+        self.fill()?;
+        if self.held.is_empty() {
+            return Ok(None);
+        }
+        match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
+            Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => Ok(Some(whole)),
+            // Much more is held than a row may have.
+            Cut::More | Cut::Faulty(..) => Err(self.bad(&Fault::Frame.in_words())),
+        }
+    }
+
+    fn bad(&self, what: &str) -> RunError {
+        let message = format!("`{}`: {what}", super::shown_path(&self.file.name));
+        RunError::new(ErrorKind::BadInput, message)
+            .hint("a list is UTF-8: an entry a line, or CSV with a header and `column`")
+    }
+}
+
+/// The column of that name in the header, and where the first row begins.
+fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
+    for delimiter in DELIMITERS {
+        let header = frame::record_at(text, 0, Framing::Csv { delimiter }, ROW_BYTES_MAX);
+        if header.fault.is_some() {
+            continue;
+        }
+        let names = cell_texts(header.bytes(text), delimiter);
+        let is_wanted = |cell: &Vec<u8>| cell.trim_ascii() == name.trim().as_bytes();
+        let mut places = names.iter().enumerate().filter(|(_, cell)| is_wanted(cell));
+        if let Some((number, _)) = places.next() {
+            return match places.next() {
+                None => Ok((Column { delimiter, number }, header.next)),
+                Some(_) => Err("two columns have the name that `column` says".to_owned()),
+            };
+        }
+    }
+    Err("the first line does not name the column that `column` says".to_owned())
+}
+
+/// What is wrong with a list as such.
+#[derive(Clone, Copy)]
+enum Fault {
+    Utf8,
+    Frame,
+}
+
+impl Fault {
+    fn in_words(self) -> String {
+        match self {
+            Fault::Utf8 => "the list is not UTF-8".to_owned(),
+            Fault::Frame => {
+                format!("a row has a quote that is not closed, or is over {ROW_BYTES_MAX} bytes")
+            }
+        }
+    }
+}
+
+/// Cuts whole records into pieces of about [`PIECE_BYTES`].
+fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = whole;
+    while !rest.is_empty() {
+        let start = rest.get(..PIECE_BYTES).unwrap_or(rest);
+        let end = match cut(start, framing, ROW_BYTES_MAX, start.len() == rest.len()) {
+            Cut::At(end) if 0 < end => end,
+            // A row is longer than a piece.
+            Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Faulty(..) => {
+                rest.len()
+            }
+        };
+        let (piece, after) = rest.split_at(end);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}
+
+/// The entries of whole records.
+fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<Found, Fault> {
+    simdutf8::basic::from_utf8(piece).map_err(|_place| Fault::Utf8)?;
+    let mut found = Found::default();
+    let (mut cell, mut scratch) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < piece.len() {
+        let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
+        at = record.next;
+        if record.fault.is_some() {
+            return Err(Fault::Frame);
+        }
+        cell.clear();
+        match column {
+            None => cell.extend_from_slice(record.bytes(piece)),
+            Some(Column { delimiter, number }) => {
+                if push_cell_text(record.bytes(piece), delimiter, number, &mut cell).is_none() {
+                    let is_blank = record.bytes(piece).trim_ascii().is_empty();
+                    found.unusable += u64::from(!is_blank);
+                    continue;
+                }
+            }
+        }
+        let entry = str::from_utf8(&cell).map_or(&[][..], |text| text.trim().as_bytes());
+        if entry.is_empty() {
+            continue;
+        }
+        match plan.digest_of_entry(entry, &mut scratch) {
+            Some(digest) => found.digests.push(digest),
+            None => found.unusable += 1,
+        }
+    }
+    Ok(found)
+}
+
+fn no_entry(plan: &SuppressPlan, files: &[Listed]) -> RunError {
+    let name = files.first().map_or("", |file| file.name.as_str());
+    let message = format!(
+        "`{}`: no entry of the list for `{}` is {}",
+        super::shown_path(name),
+        plan.field,
+        plan.entry_in_words()
+    );
+    RunError::new(ErrorKind::BadInput, message)
+        .hint("check `form`, `normalize` and `column` under `[[suppress]]`")
+}

@@ -1,0 +1,211 @@
+//! Takes a value to the one form that its spellings share, before it is hashed or looked up.
+//!
+//! Tokens and digests match only where the same bytes went in, so each form has a version in its
+//! name: a rule that changes gets a new one. A value that has not the form has no normal form.
+//!
+//! - `email.v1`: outer white space off, lower case, NFC, and the domain in Punycode by UTS 46
+//!   (non-transitional). It is `dot-atom@domain` with a domain of two labels or more; the part
+//!   before the `@` may hold letters beyond ASCII (RFC 6531), and no quotes.
+//! - `phone.v1`: E.164, `+` and 7 to 15 digits of which the first is not 0. Outer white space,
+//!   and spaces, `-`, `.`, `/` and pairs of parentheses between the digits come off. Nothing is
+//!   guessed: no `+`, no number; and `(0)`, which is dialled only at home, is none either.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+/// A normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    None,
+    EmailV1,
+    PhoneV1,
+}
+
+/// The most bytes of an address, and of what stands before its `@` (RFC 5321, section 4.5.3.1).
+const EMAIL_BYTES_MAX: usize = 254;
+const LOCAL_BYTES_MAX: usize = 64;
+/// Longer than any form of an address is, so that no long text is worked on.
+const TEXT_BYTES_MAX: usize = 4096;
+
+impl Normalize {
+    pub const ALL: [Normalize; 3] = [Normalize::None, Normalize::EmailV1, Normalize::PhoneV1];
+
+    /// As definitions name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Normalize::None => "none",
+            Normalize::EmailV1 => "email.v1",
+            Normalize::PhoneV1 => "phone.v1",
+        }
+    }
+
+    /// Puts the normal form of a value into `out`, instead of what was there. False where it has none.
+    pub fn normalize(self, value: &[u8], out: &mut Vec<u8>) -> bool {
+        out.clear();
+        match self {
+            Normalize::None => {
+                out.extend_from_slice(value);
+                true
+            }
+            Normalize::EmailV1 => email(value, out).is_some(),
+            Normalize::PhoneV1 => phone(value, out).is_some(),
+        }
+    }
+}
+
+fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    if value.is_ascii() && !has_punycode(value) {
+        let text = value.trim_ascii();
+        out.extend(text.iter().map(u8::to_ascii_lowercase));
+        return is_email(out).then_some(());
+    }
+    let text = str::from_utf8(value).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
+    let lower = text.trim().to_lowercase();
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&lower);
+    let (local, domain) = composed.split_once('@')?;
+    let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?;
+    out.extend_from_slice(local.as_bytes());
+    out.push(b'@');
+    out.extend_from_slice(domain.as_bytes());
+    is_email(out).then_some(())
+}
+
+/// Whether a label may be Punycode already, which has to be sound.
+fn has_punycode(value: &[u8]) -> bool {
+    // Two hyphens in a row are rare, and quickly looked for.
+    value.windows(2).any(|two| two == b"--")
+        && value.windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
+}
+
+fn is_email(text: &[u8]) -> bool {
+    let Some(at) = text.iter().position(|byte| *byte == b'@') else { return false };
+    let (local, [_at, domain @ ..]) = text.split_at(at) else { return false };
+    text.len() <= EMAIL_BYTES_MAX
+        && local.len() <= LOCAL_BYTES_MAX
+        && is_local(local)
+        && is_domain(domain)
+}
+
+/// Words with single dots between them (RFC 5322, section 3.2.3), with the letters of RFC 6531.
+fn is_local(text: &[u8]) -> bool {
+    let mut previous = b'.';
+    for byte in text {
+        let is_dot = *byte == b'.';
+        if (is_dot && previous == b'.') || !(is_dot || is_atext(*byte) || !byte.is_ascii()) {
+            return false;
+        }
+        previous = *byte;
+    }
+    let is_letter = |char: char| !(char.is_whitespace() || char.is_control());
+    let are_letters = || str::from_utf8(text).is_ok_and(|text| text.chars().all(is_letter));
+    previous != b'.' && (text.is_ascii() || are_letters())
+}
+
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
+}
+
+/// Two labels or more of letters, digits and `-`, of which the last is no number.
+fn is_domain(text: &[u8]) -> bool {
+    const LABEL_BYTES_MAX: usize = 63;
+    let (mut labels, mut len, mut is_number, mut previous) = (1, 0, true, b'.');
+    for byte in text {
+        match byte {
+            b'.' if previous == b'.' || previous == b'-' => return false,
+            b'.' => (labels, len, is_number) = (labels + 1, 0, true),
+            b'-' if previous == b'.' => return false,
+            b'-' => (len, is_number) = (len + 1, false),
+            _ if byte.is_ascii_alphanumeric() => {
+                (len, is_number) = (len + 1, is_number && byte.is_ascii_digit());
+            }
+            _ => return false,
+        }
+        if LABEL_BYTES_MAX < len {
+            return false;
+        }
+        previous = *byte;
+    }
+    1 < labels && previous.is_ascii_alphanumeric() && !is_number
+}
+
+fn phone(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    const DIGITS_MAX: usize = 15;
+    let text = str::from_utf8(value).ok()?.trim().as_bytes();
+    let [b'+', rest @ ..] = text else { return None };
+    if rest.windows(3).any(|three| three == b"(0)") {
+        return None;
+    }
+    out.push(b'+');
+    let mut is_open = false;
+    for byte in rest {
+        match byte {
+            b'0'..=b'9' if out.len() <= DIGITS_MAX => out.push(*byte),
+            b' ' | b'-' | b'.' | b'/' => {}
+            b'(' if !is_open => is_open = true,
+            b')' if is_open => is_open = false,
+            _ => return None,
+        }
+    }
+    let is_number = matches!(out.as_slice(), [b'+', b'1'..=b'9', rest @ ..] if 6 <= rest.len());
+    (is_number && !is_open && rest.last().is_some_and(u8::is_ascii_digit)).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transform::Outcome;
+    use crate::transform::vectors;
+
+    fn normal(form: Normalize, text: &str) -> Option<String> {
+        let mut out = b"left over".to_vec();
+        form.normalize(text.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn holds_to_the_vectors() {
+        let file = include_str!("../../schemas/vectors/normalize.json");
+        vectors::check(file, |params, value, out| {
+            let name = vectors::text(params, "normalize").unwrap();
+            let form = Normalize::ALL.into_iter().find(|form| form.name() == name).unwrap();
+            match normal(form, str::from_utf8(value).unwrap()) {
+                Some(text) => {
+                    out.extend_from_slice(text.as_bytes());
+                    Outcome::Made { plain: crate::transform::is_plain(text.as_bytes()) }
+                }
+                None => Outcome::Failed,
+            }
+        });
+    }
+
+    proptest! {
+        /// A normal form is its own normal form, and no spelling makes it panic.
+        #[test]
+        fn normal_forms_stay(
+            text in prop_oneof![
+                any::<String>(),
+                "[ \u{a0}]?[a-zA-ZäÄßẞéİıς.+]{1,8}@[a-zA-ZäßéèçñḞ.-]{1,12}[.](com|DE|рф)",
+                "[ +0-9().-]{0,20}",
+            ],
+        ) {
+            for form in Normalize::ALL {
+                if let Some(once) = normal(form, &text) {
+                    prop_assert_eq!(normal(form, &once), Some(once.clone()));
+                }
+            }
+        }
+
+        /// The quick way for ASCII agrees with the whole one.
+        #[test]
+        fn ascii_is_no_exception(text in "[ ]?[a-zA-Z0-9.!_-]{0,9}@[a-zA-Z0-9.-]{0,12}[.](com|DE|x)") {
+            let quick = normal(Normalize::EmailV1, &text);
+            let lower = text.trim().to_lowercase();
+            let whole = lower.split_once('@').and_then(|(local, domain)| {
+                let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL);
+                Some(format!("{local}@{}", domain.ok()?)).filter(|made| is_email(made.as_bytes()))
+            });
+            prop_assert_eq!(quick, whole);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `round`: a number becomes the nearest multiple of a step; ties go to the even multiple.
+//!
+//! The arithmetic is that of the decimal text, so 2.675 to two decimals is 2.68, as people
+//! reckon, and no binary fraction shows. `geo` is the same on coordinates.
+
+use super::Outcome;
+use super::decimal::Decimal;
+use super::decimal::Step;
+
+/// The operations `round` and `geo`.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    pub step: Step,
+}
+
+impl Round {
+    /// Appends the rounded number in its shortest form; fails where the value is no JSON number,
+    /// or is 10^309 and more in size.
+    pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
+        if value.is_empty() {
+            return Outcome::PLAIN;
+        }
+        let Some(number) = Decimal::parse(value) else { return Outcome::Failed };
+        number.round_to(self.step).write(out);
+        Outcome::PLAIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::vectors;
+
+    #[test]
+    fn holds_to_the_vectors() {
+        for file in [
+            include_str!("../../schemas/vectors/round.json"),
+            include_str!("../../schemas/vectors/geo.json"),
+        ] {
+            vectors::check(file, |params, value, out| {
+                let step = match vectors::text(params, "step") {
+                    Some(step) => Decimal::parse(step.as_bytes()).and_then(|step| Step::new(&step)),
+                    None => vectors::count(params, "decimals")
+                        .map(|decimals| Step::of_decimals(decimals.try_into().unwrap())),
+                };
+                Round { step: step.unwrap() }.apply(value, out)
+            });
+        }
+    }
+}

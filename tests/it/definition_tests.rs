@@ -1,0 +1,100 @@
+//! Each shipped pipeline holds to its tests, and its tests see every rule.
+
+use std::fs;
+
+use crate::program::{code, segprep, stderr};
+
+/// The pipelines, by their names.
+fn pipelines() -> Vec<String> {
+    let entries = fs::read_dir("pipelines").expect("the pipelines");
+    let names = entries.filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
+    let names = names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned));
+    names.filter(|name| !name.contains('.')).collect()
+}
+
+#[test]
+fn every_pipeline_has_a_test_and_holds_to_it() {
+    for name in pipelines() {
+        assert!(fs::exists(format!("pipelines/{name}.test.toml")).is_ok_and(|is| is), "{name}");
+    }
+    let output = segprep().arg("test").output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(code(&output), 0, "{said}{}", stderr(&output));
+    assert_eq!(said.lines().count(), pipelines().len(), "{said}");
+}
+
+/// Without a rule, or with another, its pipeline's tests do not hold.
+#[test]
+fn the_tests_see_every_rule() {
+    for name in pipelines() {
+        let text = fs::read_to_string(format!("pipelines/{name}.toml")).expect("a pipeline");
+        let definition: toml::Table = toml::from_str(&text).expect("TOML");
+        let rules = definition["fields"].as_table().expect("rules");
+        assert!(3 < rules.len());
+        for (path, rule) in rules {
+            let op = rule.as_str().or_else(|| rule.get("op")?.as_str()).expect("an operation");
+            let broken = broken(path, op);
+            let mut command = segprep();
+            command.args(["test", &format!("pipelines/{name}.test.toml"), "--set"]);
+            command.arg(format!("fields.\"{path}\"={broken}"));
+            if path == "Address" {
+                let purpose = if op == "keep" { "analytics" } else { "messaging" };
+                command.args(["--set", &format!("purpose={purpose}")]);
+            }
+            let output = command.output().expect("the program runs");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(code(&output), 4, "{name}: `{path}` = {broken}\n{said}{}", stderr(&output));
+        }
+        for list in
+            0..definition.get("suppress").and_then(toml::Value::as_array).map_or(0, Vec::len)
+        {
+            let mut command = segprep();
+            command.args(["test", &format!("pipelines/{name}.test.toml"), "--set"]);
+            command.arg(format!("suppress.{list}.field=RequestId"));
+            assert_eq!(
+                code(&command.output().expect("the program runs")),
+                4,
+                "{name}: list {list}"
+            );
+        }
+    }
+}
+
+/// Another rule that fits the same fields.
+fn broken(path: &str, op: &str) -> &'static str {
+    match op {
+        "drop" => "keep",
+        "keep" if path == "Address" => "drop",
+        _ if path == "Address" => "keep",
+        _ => "drop",
+    }
+}
+
+#[test]
+fn what_differs_is_shown_field_by_field() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = fs::canonicalize("pipelines/newsletter.toml").expect("a pipeline");
+    let test = format!(
+        "definition = {:?}\n[[case]]\nname = \"a name\"\ninput = '{{\"Id\":\"a\",\"Attributes\":{{\"Plan\":[\"x\"]}}}}'\n\
+         output = '{{\"Id\":\"b\",\"Attributes\":{{\"Plan\":[\"x\"]}}}}'\nrejects = [{{ record = 2, code = \"email\" }}]\n",
+        definition.display().to_string()
+    );
+    let file = folder.path().join("a.test.toml");
+    fs::write(&file, test).expect("a test");
+    let output = segprep().arg("test").arg(&file).output().expect("the program runs");
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    for words in
+        ["output line 1, `Id`", "wanted \"b\"", "made   \"a\"", "record 2: email", "made   nothing"]
+    {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("Plan"), "{said}");
+    for (text, expected) in [("[[case]]\nnme = 1\n", 78), ("case = []\n", 78), ("", 78)] {
+        fs::write(&file, text).expect("a test");
+        let output = segprep().arg("test").arg(&file).output().expect("the program runs");
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+    }
+    let output = segprep().args(["test", "no-such.test.toml"]).output().expect("the program runs");
+    assert_eq!(code(&output), 66);
+}

@@ -1,0 +1,154 @@
+//! Lists of people who are left out or opted out: who is found, what is said of a list, and that
+//! nothing of it comes out.
+
+use std::{fs, process::Command};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::program::{Place, code, segprep, stderr, toml_text};
+
+const DEFINITION: &str = "pipelines/suppressed.toml";
+
+/// A place with a file of records and a list.
+struct Case {
+    place: Place,
+}
+
+impl Case {
+    fn new(records: &str, list: &[u8]) -> Case {
+        let place = Place::new();
+        fs::create_dir(place.folder.path().join("input")).expect("a folder");
+        fs::write(place.folder.path().join("input/a.json"), records).expect("records");
+        fs::write(place.folder.path().join("list"), list).expect("a list");
+        Case { place }
+    }
+
+    /// A run with this one list, whose settings are beside `from` and `field`.
+    fn run(&self, settings: &str) -> Command {
+        let text = |name: &str| toml_text(&self.place.folder.path().join(name).to_string_lossy());
+        let mut command = segprep();
+        command.args(["run", DEFINITION, "--set"]);
+        command.arg(format!("input.from=[{}]", text("input"))).arg("--set");
+        command.arg(format!(
+            "suppress=[{{ from = [{}], field = \"Address\", {settings} }}]",
+            text("list")
+        ));
+        self.place.take(&mut command);
+        command
+    }
+
+    /// Read, written, suppressed; and entries, unusable ones and matches of the list.
+    #[track_caller]
+    fn counts(&self, settings: &str) -> ([u64; 3], [u64; 3]) {
+        let output = self.run(settings).output().expect("the program runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let manifest = self.place.manifest();
+        let number = |value: &serde_json::Value| value.as_u64().expect("a count");
+        let records = &manifest["records"];
+        let list = &manifest["suppress"][0];
+        (
+            [&records["read"], &records["written"], &records["dropped"]["suppressed"]].map(number),
+            [&list["entries"], &list["unusable"], &list["matches"]].map(number),
+        )
+    }
+
+    #[track_caller]
+    fn fails(&self, settings: &str, expected: i32, words: &str) {
+        let output = self.run(settings).output().expect("the program runs");
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{words:?} in {}", stderr(&output));
+    }
+}
+
+fn record(address: &str) -> String {
+    format!("{{\"ChannelType\":\"EMAIL\",\"Address\":\"{address}\"}}\n")
+}
+
+fn records() -> String {
+    ["Ada@Example.com", "bo@example.com", "cy@example.com"].map(record).concat()
+}
+
+#[test]
+fn lists_are_read_in_every_form() {
+    let hex = |value: &str| HEXLOWER.encode(&Sha256::digest(value));
+    let plain = b"ADA@example.com\r\n\n  bo@EXAMPLE.com \nAda@example.com\n".as_slice();
+    let csv =
+        b"\xef\xbb\xbfid;\"e-mail\"\n1;\"ada@example.com\"\n2;\n;\n3;bo@example.com".as_slice();
+    let sha256 = format!("{}\n{}\n", hex("ada@example.com"), hex("bo@example.com").to_uppercase());
+    for (list, settings) in [
+        (plain, "normalize = \"email.v1\""),
+        (csv, "normalize = \"email.v1\", column = \"e-mail\""),
+        (sha256.as_bytes(), "normalize = \"email.v1\", form = \"sha256\""),
+    ] {
+        let case = Case::new(&records(), list);
+        assert_eq!(case.counts(settings), ([3, 1, 2], [2, 0, 2]), "{settings}");
+    }
+    // Byte by byte, one of the two is typed otherwise.
+    let case = Case::new(&records(), plain);
+    assert_eq!(case.counts("normalize = \"none\"").0, [3, 3, 0]);
+}
+
+#[test]
+fn cuts_of_a_list_make_no_difference() {
+    let row = |n| format!("\"a \"\"quoted\"\"\nname {n}\",person{n}@example.com\n");
+    let list = format!("name,mail\n{}", (0..60_000).map(row).collect::<String>());
+    let records: String =
+        (59_990..60_010).map(|number| record(&format!("person{number}@example.com"))).collect();
+    let case = Case::new(&records, list.as_bytes());
+    let found = case.counts("normalize = \"email.v1\", column = \"mail\"");
+    assert_eq!(found, ([20, 10, 10], [60_000, 0, 10]));
+}
+
+#[test]
+fn an_opt_out_is_written_as_one() {
+    let case = Case::new(&records(), b"ada@example.com\n");
+    let found = case.counts("normalize = \"email.v1\", action = \"opt-out\"");
+    assert_eq!(found, ([3, 3, 0], [1, 0, 1]));
+    let part = String::from_utf8(case.place.parts()).expect("UTF-8");
+    let opted_out = part.lines().filter(|line| line.contains("\"OptOut\":\"ALL\"")).count();
+    assert_eq!((opted_out, part.lines().count()), (1, 3));
+}
+
+#[test]
+fn what_can_not_be_used_is_told_without_being_shown() {
+    let list = b"ada@example.com\nsomebody-with-a-name\nbo@example.com\n";
+    let case = Case::new(&records(), list);
+    assert_eq!(case.counts("normalize = \"email.v1\"").1, [2, 1, 2]);
+    let manifest = case.place.manifest().to_string();
+    assert!(manifest.contains("1 entry of the list"), "{manifest}");
+    for shown in ["somebody", "ada@example.com"] {
+        assert!(!manifest.contains(shown), "{manifest}");
+    }
+}
+
+#[test]
+fn a_list_that_is_none_ends_the_run() {
+    let fails = |list: &[u8], settings: &str, expected, words| {
+        Case::new(&records(), list).fails(settings, expected, words);
+    };
+    fails(b"", "normalize = \"none\"", 66, "no file with anything in it");
+    fails(b"ada\nbo\n", "normalize = \"email.v1\"", 65, "no entry of the list");
+    fails(b"ada@example.com\n", "form = \"sha256\"", 65, "hexadecimal digits");
+    fails(b"ada@example.com\n", "form = \"token\"", 65, "a token of a key");
+    fails(b"mail\na@example.com\n", "column = \"e-mail\"", 65, "does not name the column");
+    fails(b"mail,mail\na,b\n", "column = \"mail\"", 65, "two columns");
+    fails(b"mail\n\"a\nb\n", "column = \"mail\"", 65, "not closed");
+    fails(b"a\xff@example.com\n", "normalize = \"none\"", 65, "not UTF-8");
+    fails(b"a\nb\nc\n", "max_entries = 2", 65, "over 2 entries");
+    let case = Case::new(&records(), b"a\n");
+    fs::remove_file(case.place.folder.path().join("list")).expect("it is there");
+    case.fails("normalize = \"none\"", 66, "does not exist");
+}
+
+#[test]
+fn another_list_is_another_run() {
+    let case = Case::new(&records(), b"ada@example.com\n");
+    let settings = "normalize = \"email.v1\"";
+    assert_eq!(case.counts(settings).0, [3, 2, 1]);
+    let again = case.run(settings).output().expect("the program runs");
+    assert!(String::from_utf8_lossy(&again.stdout).contains("already published"));
+    fs::write(case.place.folder.path().join("list"), "ada@example.com\nbo@example.com\n")
+        .expect("a list");
+    case.fails(settings, 73, "overwrite");
+}
