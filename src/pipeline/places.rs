@@ -31,6 +31,8 @@ impl std::fmt::Debug for Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Input,
+    /// A list of people.
+    List,
     Output,
     KeyFile,
 }
@@ -63,7 +65,10 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         return Some(("`s3://` is not in this version", "name a file or a folder of this machine"));
     }
     match usage {
-        Use::Input => Pattern::new(path).err().map(|error| (error.msg, PATTERN_HELP)),
+        Use::List if path == "-" => {
+            Some(("standard input is for records", "name a file: a list is read before them"))
+        }
+        Use::Input | Use::List => Pattern::new(path).err().map(|error| (error.msg, PATTERN_HELP)),
         Use::Output | Use::KeyFile => None,
     }
 }

@@ -18,9 +18,9 @@ use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 pub struct Stages {
     pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
-    pub(super) repairs: Repairs,
     /// What headers of CSV files are read with.
     pub columns: ColumnRules,
+    pub(super) repairs: Repairs,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
@@ -58,8 +58,8 @@ impl Stages {
         Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
-            repairs: Repairs::new(schema, &plan.repairs, &written),
             columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
+            repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),

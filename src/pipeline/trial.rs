@@ -6,7 +6,7 @@ use super::block::{Block, RejectedFor};
 use super::plan::{InputFormat, Plan};
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::frame::{Framing, record_at};
+use crate::decode::columns::first_row;
 use crate::decode::{Columns, Format};
 
 /// What became of some records.
@@ -48,7 +48,6 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
 
 /// The format, and where the first record begins.
 fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize), String> {
-    const DELIMITER: u8 = b',';
     let is_json = match plan.input.format {
         Some(InputFormat::Json) => true,
         Some(InputFormat::Csv) => false,
@@ -57,9 +56,14 @@ fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize
     if is_json {
         return Ok((Format::JsonLines, 0));
     }
-    let delimiter = plan.input.delimiter.unwrap_or(DELIMITER);
-    let header = record_at(text, 0, Framing::Csv { delimiter }, plan.input.max_record);
-    let columns = Columns::read(header.bytes(text), delimiter, &stages.columns);
+    let (input, rules) = (&plan.input, &stages.columns);
+    let named = input.columns.as_deref();
+    let cells = named.map(<[String]>::len);
+    let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);
+    let (columns, start) = match named {
+        Some(names) => (Columns::named(names, delimiter, rules), row.start),
+        None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
+    };
     let columns = columns.map_err(|fault| format!("{}; {}", fault.message, fault.hint))?;
-    Ok((Format::Csv(Arc::new(columns)), header.next))
+    Ok((Format::Csv(Arc::new(columns)), start))
 }

@@ -33,12 +33,12 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
+    /// What to warn of: inputs that could not be read to their end.
+    pub(super) broken: Vec<String>,
     /// Rejects that repairs would mend, by those repairs.
     pub(super) by_repair: BTreeMap<Kinds, u64>,
     /// By repair, the values that it changed.
     pub(super) repairs: BTreeMap<Kind, NameCounts>,
-    /// What to warn of: inputs that could not be read to their end.
-    pub(super) broken: Vec<String>,
     current: InputState,
 }
 
@@ -137,9 +137,9 @@ impl<'a> Assembler<'a> {
             unknown: NameCounts::default(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
+            broken: Vec::new(),
             by_repair: BTreeMap::new(),
             repairs: BTreeMap::new(),
-            broken: Vec::new(),
             current: InputState::default(),
         })
     }

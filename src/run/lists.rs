@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::source::store_error;
-use crate::decode::frame::{self, Cut, Framing, Record, cut};
+use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::pipeline::{Entries, EntryDigest, Plan, SuppressPlan, Suppression};
 use crate::store::{Listed, StoreError, list, open};
@@ -286,7 +286,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
     while !rest.is_empty() {
         let start = rest.get(..PIECE_BYTES).unwrap_or(rest);
         let end = match cut(start, framing, ROW_BYTES_MAX, start.len() == rest.len()) {
-            Cut::At(end) | Cut::Last(end) | Cut::NotClosed(end) if 0 < end => end,
+            Cut::At(end) if 0 < end => end,
             // A row is longer than a piece.
             Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Faulty(..) => {
                 rest.len()
@@ -306,7 +306,7 @@ fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < piece.len() {
-        let record = record_at(piece, at, column);
+        let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
         at = record.next;
         if record.fault.is_some() {
             return Err(Fault::Frame);
@@ -332,10 +332,6 @@ fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<
         }
     }
     Ok(found)
-}
-
-fn record_at(piece: &[u8], at: usize, column: Option<Column>) -> Record {
-    frame::record_at(piece, at, framing(column), ROW_BYTES_MAX)
 }
 
 fn no_entry(plan: &SuppressPlan, files: &[Listed]) -> RunError {

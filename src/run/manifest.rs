@@ -20,9 +20,9 @@ pub(super) struct Facts<'a> {
     pub(super) fingerprint: String,
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
+    pub(super) stages: &'a Stages,
     /// What was read of each list.
     pub(super) lists: Vec<ListCounts>,
-    pub(super) stages: &'a Stages,
 }
 
 /// What only exports carry is counted together: it is not named.
@@ -179,6 +179,9 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
     warnings.extend(assembled.broken.iter().cloned());
+    for pattern in &listing.unmatched {
+        warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
+    }
     for (list, counts) in prepared.plan.suppress.iter().zip(&facts.lists) {
         if 0 < counts.unusable {
             let from = list.from.first().map(|path| super::path_text(path)).unwrap_or_default();
@@ -189,9 +192,6 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
                 list.entry_in_words()
             ));
         }
-    }
-    for pattern in &listing.unmatched {
-        warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
     }
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))

@@ -135,14 +135,8 @@ pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result
         return Err(nothing_readable(&assembler.broken).into());
     }
     cancel.check()?;
-    let facts = Facts {
-        prepared: &prepared,
-        fingerprint,
-        began,
-        listing: &listing,
-        lists,
-        stages: &stages,
-    };
+    let stages = &stages;
+    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages, lists };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
     if let Some(place) = place {

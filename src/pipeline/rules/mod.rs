@@ -77,8 +77,8 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     check::keys(definition, &mut faults);
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
-    let repairs = repairs::settings(definition, schema, &mut faults);
     columns::check(definition, schema, &mut faults);
+    let repairs = repairs::settings(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
     let rules =
