@@ -6,7 +6,7 @@
 //!    finds, copies and hashes many bytes at once.
 //! 2. [`schema`]: the schema files and a target's limits become checks on slots.
 //! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
-//! 4. [`decode`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
+//! 4. [`decode`], [`repair`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
 //! 5. [`report`]: what happened to every record, as counts and lines.
 //! 6. [`engine`]: an ordered parallel map; [`store`]: where bytes come from and go to.
 //! 7. [`run`]: where all of it meets.
@@ -22,6 +22,7 @@ pub mod engine;
 pub mod lanes;
 pub mod pipeline;
 pub mod record;
+pub mod repair;
 pub mod report;
 pub mod run;
 pub mod schema;

@@ -22,6 +22,8 @@ pub(crate) struct Explained<'a> {
     keys: Vec<Key<'a>>,
     fields: Vec<Field<'a>>,
     joins: Vec<Join<'a>>,
+    repairs: &'a [String],
+    stricter: &'a [String],
     memory_bytes: usize,
     warnings: &'a [String],
 }
@@ -100,6 +102,8 @@ impl<'a> Explained<'a> {
             keys: keys.collect(),
             fields: fields.collect(),
             joins: joins.collect(),
+            repairs: &explanation.repairs,
+            stricter: &explanation.stricter,
             memory_bytes: checked.limits.memory_max(),
             warnings: &checked.warnings,
         }
@@ -122,6 +126,8 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.styled_section(CAREFUL, "clear", listed(plan.in_the_clear(), "written as they come in"));
     sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
+    sheet.section("repairs", together(&plan.repairs));
+    sheet.section("stricter", together(&plan.stricter));
     sheet.section("keys", keys(checked));
     sheet.section("lists", checked.lists.iter().map(shown));
     sheet.section("from", paths(&checked.inputs));
@@ -132,6 +138,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.gap();
     sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", shown(file)));
     sheet.finish()
+}
+
+/// All of them on one line, which the sheet breaks where it must.
+fn together(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| shown(words.join(", ")))
 }
 
 fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
@@ -247,7 +258,12 @@ mod tests {
         Checked {
             name: "newsletter".to_owned(),
             purpose: "messaging",
-            explanation: Explanation { fields, joins: vec![join] },
+            explanation: Explanation {
+                fields,
+                joins: vec![join],
+                repairs: vec!["country".to_owned(), "phone (region US)".to_owned()],
+                stricter: vec!["phone (in its numbering plan)".to_owned()],
+            },
             warnings: vec!["tokens protect nobody".to_owned()],
             limits: Limits {
                 threads: 2,
@@ -283,14 +299,17 @@ sound `newsletter` for messaging
   lossy      Location.Region (less is written than came in)
   joins      `user`  User.UserId (256 bits, hex)
              the same value has the same token under one join and key
+  repairs    country, phone (region US)
+  stricter   phone (in its numbering plan)
   keys       `k1` from the variable K1
              what changes: User.UserId (with another `current` key)
   lists      drops records whose Address is in a.csv
   from       in/
   to         out/  pinpoint-json, parts up to 1.0 GB, a note
              account/  account
-  memory     at most 127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
-             columns) + 2 threads × 25 MiB + 24 MiB base
+  memory     at most 171 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
+             columns) + 2 threads × (25 MiB batch + 22 MiB read ahead) + 24 MiB
+             base
   warning    tokens protect nobody
 
 next: segprep run --dry-run a.toml

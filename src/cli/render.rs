@@ -108,6 +108,9 @@ pub(crate) struct Fault<'a> {
     kind: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
+    /// TOML to be pasted into the definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paste: Option<&'a str>,
     file: Option<&'a str>,
     line: Option<usize>,
     column: Option<usize>,
@@ -231,6 +234,7 @@ impl Screen {
                 kind: exit.kind,
                 message: &without_keys(&error.message),
                 hint: hint_of(error),
+                paste: error.paste.as_deref(),
                 ..Fault::default()
             }),
         }
@@ -304,7 +308,9 @@ fn first_paragraph(text: &str) -> String {
 fn fault_text(fault: &Fault<'_>) -> String {
     let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
     let hint = fault.hint.map(|hint| line(GOOD, "hint", shown(hint))).unwrap_or_default();
-    line(BAD, "error", shown(fault.message)) + &hint
+    let pasted = fault.paste.unwrap_or_default().lines().map(|line| shown(line) + "\n");
+    let gap = if fault.paste.is_some() { "\n" } else { "" };
+    line(BAD, "error", shown(fault.message)) + &hint + gap + &pasted.collect::<String>()
 }
 
 fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> Fault<'_> {
@@ -313,6 +319,7 @@ fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> Fault<'_> {
         kind: exit.kind,
         message: &diagnostic.message,
         hint: Some(diagnostic.help.as_str()).filter(|help| !help.is_empty()),
+        paste: None,
         file: Some(&diagnostic.file),
         line: Some(diagnostic.line),
         column: Some(diagnostic.column),

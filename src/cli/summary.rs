@@ -154,9 +154,24 @@ fn rejects(run: Finished<'_>) -> Vec<String> {
     {
         lines.push(format!("most in `{}` ({})", shown(field), count(number)));
     }
+    lines.extend(mendable(&rejects.by_repair));
     if !run.dry_run && !codes.is_empty() {
         lines.push(format!("each with its place in {}", in_account(run, "rejects.ndjson")));
     }
+    lines
+}
+
+/// What repairs that are off would do for the rejects.
+fn mendable(by_repair: &BTreeMap<String, u64>) -> Vec<String> {
+    let settings = most_first(by_repair);
+    let mut lines: Vec<String> = settings
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|(setting, number)| {
+            format!("{} would mend {}", shown(setting), counted(*number, "record"))
+        })
+        .collect();
+    lines.extend(more(settings.len(), "settings"));
     lines
 }
 
@@ -321,6 +336,8 @@ published `newsletter` for messaging
                 40  unknown_field: no field of the schema, though it may look
                     like one; rename it or take it out
              most in `Address` (3,310)
+             repair.phone would mend 1,204 records
+             repair.trim + repair.email would mend 1 record
              each with its place in out/newsletter/account/rejects.ndjson
   fields     hmac 1,100,000 values, date_trunc 7,310, drop 44,000, keep
              1,198,900
@@ -362,6 +379,8 @@ over budget `newsletter` for messaging: nothing was published
                 40  unknown_field: no field of the schema, though it may look
                     like one; rename it or take it out
              most in `Address` (3,310)
+             repair.phone would mend 1,204 records
+             repair.trim + repair.email would mend 1 record
              each with its place in out/newsletter/account/rejects.ndjson
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::csv_header::{Columns, MapColumns};
+use super::columns::{Columns, MapColumns};
 use super::narrow;
 use crate::record::{Batch, Code, Detail, Entries, Entry, Field, Names, Slot, Values};
 
@@ -16,6 +16,20 @@ use crate::record::{Batch, Code, Detail, Entries, Entry, Field, Names, Slot, Val
 #[derive(Default)]
 pub(super) struct Scratch {
     cells: Vec<Cell>,
+    /// Where the constants are in the batch's arena.
+    constants: Vec<Range<usize>>,
+}
+
+impl Scratch {
+    /// Puts the constants into a batch whose rows are to have them.
+    pub(super) fn begin(&mut self, columns: &Columns, batch: &mut Batch) {
+        self.constants.clear();
+        for constant in &columns.constants {
+            let start = batch.arena.len();
+            batch.arena.extend_from_slice(constant.as_bytes());
+            self.constants.push(start..batch.arena.len());
+        }
+    }
 }
 
 /// A cell's text in the record, without its quotes.
@@ -49,7 +63,8 @@ pub(super) fn decode(
     if let Some(detail) = shape_fault(columns, &scratch.cells) {
         return super::broken(batch, row, Field::Record, Code::CsvSyntax, detail);
     }
-    let mut cells = Cells { all: &scratch.cells, chunk, base: span.start, batch };
+    let Scratch { cells, constants } = scratch;
+    let mut cells = Cells { all: cells, constants, chunk, base: span.start, batch };
     for field in &columns.fields {
         let slot = cells.slot(field.column, field.is_number);
         cells.batch.set_slot(row, field.node, slot);
@@ -87,6 +102,8 @@ fn shape_fault(columns: &Columns, cells: &[Cell]) -> Option<Detail> {
 /// The cells of one record, on their way into a batch.
 struct Cells<'a> {
     all: &'a [Cell],
+    /// Of columns after the last cell.
+    constants: &'a [Range<usize>],
     chunk: &'a [u8],
     /// Where the record starts in the chunk.
     base: usize,
@@ -105,7 +122,7 @@ impl Cells<'_> {
     fn slot(&mut self, column: usize, is_number: bool) -> Slot {
         let cell = self.cell(column);
         if cell.len == 0 {
-            return Slot::ABSENT;
+            return self.constant(column, is_number);
         }
         let start = self.base + cell.start;
         let bytes = self.chunk.get(start..start + cell.len).unwrap_or(&[]);
@@ -118,6 +135,22 @@ impl Cells<'_> {
         let start = self.batch.arena.len();
         push_without_doubled(bytes, &mut self.batch.arena);
         Slot::new_text(start, self.batch.arena.len() - start, false)
+    }
+
+    /// The slot of a constant, or of an empty cell.
+    #[inline]
+    fn constant(&self, column: usize, is_number: bool) -> Slot {
+        let number = column.checked_sub(self.all.len());
+        let Some(Range { start, end }) =
+            number.and_then(|number| self.constants.get(number)).cloned()
+        else {
+            return Slot::ABSENT;
+        };
+        let bytes = self.batch.arena.get(start..end).unwrap_or(&[]);
+        if is_number && super::number_len(bytes) == Some(end - start) {
+            return Slot::new_number(start, end - start);
+        }
+        Slot::new_text(start, end - start, false)
     }
 
     fn map(&mut self, map: &MapColumns, names: &mut Names, row: usize) {

@@ -41,33 +41,47 @@ impl Lookalikes {
         if let Some((_, known)) = whole {
             return Some(known.clone());
         }
-        // `attributes.Plan`: a map's path and a name below it.
-        path.match_indices('.').find_map(|(dot, _)| {
-            let start = folded(path.get(..dot)?);
-            let (_, map) = self.maps.iter().find(|(known, _)| *known == start)?;
-            Some(format!("{map}.{}", path.get(dot + 1..)?))
-        })
+        // `attributes.Plan`: a map's path and a name below it. What is longer than any map's path
+        // goes on with no name of one: names come from others, and may be all dots.
+        let longest = self.maps.iter().map(|(known, _)| known.len()).max()?;
+        let mut start = String::new();
+        for (place, char) in path.char_indices() {
+            if char == '.'
+                && let Some((_, map)) = self.maps.iter().find(|(known, _)| *known == start)
+            {
+                return Some(format!("{map}.{}", path.get(place + 1..)?));
+            }
+            start.extend(folded_char(char));
+            if longest < start.len() {
+                return None;
+            }
+        }
+        None
     }
 
     /// The known field nearest to a name that does not even look like one, if it is near.
     pub fn nearest(&self, name: &str) -> Option<&str> {
         let wanted = folded(name);
+        let chars = wanted.chars().count();
         let (changes, path) = self
             .known
             .iter()
+            .filter(|(known, _)| known.chars().count().abs_diff(chars) <= NEAR_CHANGES_MAX)
             .map(|(known, path)| (strsim::damerau_levenshtein(&wanted, known), path))
             .min_by_key(|(changes, _)| *changes)?;
-        let is_near = changes <= NEAR_CHANGES_MAX && changes * 3 <= wanted.chars().count();
+        let is_near = changes <= NEAR_CHANGES_MAX && changes * 3 <= chars;
         is_near.then_some(path.as_str())
     }
 }
 
 /// The name without what may differ.
-fn folded(name: &str) -> String {
-    name.chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' ' | '.'))
-        .flat_map(char::to_lowercase)
-        .collect()
+pub(super) fn folded(name: &str) -> String {
+    name.chars().flat_map(folded_char).collect()
+}
+
+fn folded_char(char: char) -> impl Iterator<Item = char> {
+    let is_left_out = matches!(char, '_' | '-' | ' ' | '.');
+    char.to_lowercase().filter(move |_| !is_left_out)
 }
 
 #[cfg(test)]
@@ -101,6 +115,11 @@ mod tests {
         check("", "UserId", None);
         check("Location", "Street", None);
         check("", "crm.id", None);
+    }
+
+    #[test]
+    fn a_name_of_a_million_dots_is_looked_at_once() {
+        check("", &"a.".repeat(500_000), None);
     }
 
     #[test]

@@ -4,29 +4,62 @@
 //! text had escapes. A record that can't be decoded is a broken row with a problem; decoding
 //! never stops at one. How the input was cut into chunks makes no difference.
 
+pub mod columns;
 mod csv;
-mod csv_header;
 pub mod frame;
 mod json;
 mod layout;
 mod lookalike;
 
+pub use columns::{
+    COLUMNS_MAX, ColumnRules, ColumnSettings, Columns, HeaderFault, Lead, is_column,
+};
 pub use csv::{cell_texts, push_cell_text};
-pub use csv_header::{COLUMNS_MAX, Columns, HeaderFault, Lead};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 
 use std::{fmt, sync::Arc};
 
-use crate::record::{Batch, Code, Detail, Field, Names, Problem};
+use crate::record::{Batch, Code, Detail, Field, Names, Problem, number_len};
+use frame::{Framing, record_at};
 
 /// What is the same for all chunks of one input.
 #[derive(Clone, Debug)]
 pub enum Format {
     /// Newline-delimited JSON.
     JsonLines,
+    /// The items of a JSON array, after its `[`.
+    JsonItems,
+    /// JSON objects in a row, over as many lines as they like.
+    JsonObjects,
     /// CSV with what its header says.
     Csv(Arc<Columns>),
+}
+
+impl Format {
+    /// How its records are told apart.
+    pub fn framing(&self) -> Framing {
+        match self {
+            Format::JsonLines => Framing::Lines,
+            Format::JsonItems => Framing::Items,
+            Format::JsonObjects => Framing::Objects,
+            Format::Csv(columns) => Framing::Csv { delimiter: columns.delimiter },
+        }
+    }
+
+    /// Nothing but white space, or in CSV nothing but delimiters. Records by brackets are never
+    /// blank: between them nothing is counted.
+    fn is_blank_line(&self, line: &[u8]) -> bool {
+        match self {
+            Format::JsonLines => is_space(line),
+            Format::JsonItems | Format::JsonObjects => false,
+            Format::Csv(columns) => columns.is_blank(line),
+        }
+    }
+}
+
+fn is_space(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
 /// When a batch is full. A single record may pass the bytes.
@@ -95,15 +128,21 @@ impl Decoder {
         batch: &mut Batch,
     ) -> Decoded {
         let mut decoded = Decoded { next: from, blank_after: 0 };
+        if let Format::Csv(columns) = format {
+            self.csv.begin(columns, batch);
+        }
+        let framing = format.framing();
         while decoded.next < chunk.len()
             && batch.rows.len() < limits.rows
             && decoded.next - from < limits.bytes
         {
-            let record = self.next_record(chunk, decoded.next, format);
+            let record = record_at(chunk, decoded.next, framing, self.max_record);
             decoded.next = record.next;
             // A line that is too long to be held is a record whatever is on it: nobody could tell.
-            if record.fault.is_none() && is_blank(record.bytes(chunk), format) {
+            if record.fault.is_none() && format.is_blank_line(record.bytes(chunk)) {
                 decoded.blank_after += 1;
+            } else if record.is_nothing(framing) {
+                // White space at the end of what is told by brackets.
             } else {
                 self.decode_record(chunk, record, valid_utf8, format, batch);
                 if let Some(row) = batch.rows.last_mut() {
@@ -112,15 +151,6 @@ impl Decoder {
             }
         }
         decoded
-    }
-
-    fn next_record(&self, chunk: &[u8], start: usize, format: &Format) -> frame::Record {
-        match format {
-            Format::JsonLines => frame::line(chunk, start, self.max_record),
-            Format::Csv(columns) => {
-                frame::csv_record(chunk, start, columns.delimiter, self.max_record)
-            }
-        }
     }
 
     fn decode_record(
@@ -143,7 +173,7 @@ impl Decoder {
             return broken(batch, row, Field::Record, Code::Utf8, Detail::InvalidBytes);
         }
         match format {
-            Format::JsonLines => {
+            Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
                 let span = record.start..record.end;
                 json::decode(
                     &self.layout,
@@ -172,46 +202,7 @@ fn broken(batch: &mut Batch, row: usize, field: Field, code: Code, detail: Detai
     }
 }
 
-/// Nothing but white space, or in CSV nothing but delimiters.
-fn is_blank(line: &[u8], format: &Format) -> bool {
-    let is_space = line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r'));
-    match format {
-        Format::JsonLines => is_space,
-        Format::Csv(columns) => is_space || line.iter().all(|b| *b == columns.delimiter),
-    }
-}
-
 /// A place in a batch, or a count of what is there.
 fn narrow(place: usize) -> u32 {
     u32::try_from(place).expect("a batch has fewer than 2^32 values")
-}
-
-/// The length of the JSON number at the start of `text` (RFC 8259, section 6); none if there is none.
-fn number_len(text: &[u8]) -> Option<usize> {
-    let digits = |from: usize| {
-        text.get(from..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    let whole = digits(at);
-    let leading_zero = text.get(at) == Some(&b'0') && 1 < whole;
-    if whole == 0 || leading_zero {
-        return None;
-    }
-    at += whole;
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return None;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = text.get(at) {
-        at += 1 + usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits(at);
-        if exponent == 0 {
-            return None;
-        }
-        at += exponent;
-    }
-    Some(at)
 }

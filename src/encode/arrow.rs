@@ -316,17 +316,17 @@ pub struct Rejects {
     places: [Vec<u64>; 4],
     /// Problems of each reject.
     problems: Vec<u32>,
-    /// Field, code, rule and detail of each problem; the last may be none.
-    words: [Vec<Option<String>>; 4],
+    /// Field, code, rule, detail and repair of each problem; some may be none.
+    words: [Vec<Option<String>>; 5],
     cost: usize,
 }
 
 const PLACES: [&str; 4] = ["record", "line", "offset", "bytes"];
-const WORDS: [&str; 4] = ["field", "code", "rule", "detail"];
+const WORDS: [&str; 5] = ["field", "code", "rule", "detail", "repair"];
 
 impl Rejects {
-    /// Adds a reject with the field, code, rule and detail of each problem.
-    pub fn push<'a>(&mut self, row: &RejectRow<'_>, problems: impl Iterator<Item = [&'a str; 4]>) {
+    /// Adds a reject with the field, code, rule, detail and repair of each problem.
+    pub fn push<'a>(&mut self, row: &RejectRow<'_>, problems: impl Iterator<Item = [&'a str; 5]>) {
         self.source.push(row.source.to_owned());
         let places = [row.record, row.line, row.offset, row.bytes];
         for (column, place) in self.places.iter_mut().zip(places) {

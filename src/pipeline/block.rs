@@ -1,13 +1,14 @@
 //! What comes of a run of records: output bytes, rejects and counts, with places relative to
 //! where the run began. The ordered side adds what came before.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
 use super::first_seen::FirstSeen;
 use crate::encode::{CsvCounts, Table};
 use crate::record::Slot;
+use crate::repair::{Kind, Kinds};
 
 /// One record that is not written.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ pub struct RejectedFor {
     /// From the closed list of details; empty for none.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub detail: &'static str,
+    /// The setting that would mend it; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub repair: &'static str,
 }
 
 /// The outcome of consecutive records of one chunk.
@@ -63,6 +67,10 @@ pub struct Block {
     pub op_failed: Vec<u64>,
     /// Unknown fields by shown path.
     pub unknown: FirstSeen,
+    /// Values of written records that a repair changed, by shown path.
+    pub repairs: BTreeMap<Kind, FirstSeen>,
+    /// Rejects that repairs would mend, by those repairs.
+    pub mendable: BTreeMap<Kinds, u64>,
     /// Line ends in the bytes that the block comes from.
     pub lines: u64,
     /// By node of the schema: written records that have it. Added to `values` at the end.
@@ -132,8 +140,9 @@ impl Block {
     /// About how much memory the block takes, in bytes.
     pub fn cost(&self) -> usize {
         let lines: usize = self.csv.iter().map(Lines::cost).sum();
-        let others = self.reject_bytes + self.unknown.len() * NAME_COST;
-        self.json.cost() + lines + self.table_bytes + others
+        let repaired: usize = self.repairs.values().map(FirstSeen::len).sum();
+        let names = (self.unknown.len() + repaired) * NAME_COST;
+        self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {

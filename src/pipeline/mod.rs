@@ -31,14 +31,15 @@ mod trial;
 
 pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
-    Account, Column, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys, ListAction,
-    ListForm, MapSpec, OpSpec, Output, ShiftSpec, Suppression, Surroundings, is_variable,
+    Account, Column, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys,
+    ListAction, ListForm, MapSpec, OpSpec, Output, Pair, PhoneRegionSetting, Repair, ShiftSpec,
+    Suppression, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;
 pub use plan::{
     AccountPlan, DigestKind, InputFormat, InputPlan, MapRules, OnError, OutputFormat, OutputPlan,
-    Plan, PlanError, Purpose, Rule, RuleIx, RunPlan, Unknown,
+    Plan, PlanError, Purpose, Rule, RuleIx, RunPlan, TextEncoding, Unknown,
 };
 pub use process::{BATCH_BYTES, Worker, process};
 pub use rules::{Explanation, FieldLine, JoinGroup, Rules, resolve};

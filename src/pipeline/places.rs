@@ -1,9 +1,11 @@
-//! Files and folders that a definition names: `${NAME}` and `{date}` in them, what this
+//! Files, folders and patterns that a definition names: `${NAME}` and `{date}` in them, what this
 //! version does not take, and that what a run owns lies apart from everything else.
 //!
 //! No message shows the value of a variable: paths are quoted as they are written.
 
 use std::path::{Component, Path, PathBuf};
+
+use glob::Pattern;
 
 use super::definition::{Output, Surroundings};
 use super::section::shown;
@@ -29,6 +31,8 @@ impl std::fmt::Debug for Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Input,
+    /// A list of people.
+    List,
     Output,
     KeyFile,
 }
@@ -43,7 +47,7 @@ pub(super) fn read(
 ) -> Option<Place> {
     let path = expand(written, around, faults)?;
     if let Some((what, help)) = unfit(&path, usage) {
-        faults.push(written.at, format!("`{key}`: {what}"), "", help);
+        faults.push(written.at, format!("`{key}`: {}", in_lower_case(what)), "", help);
         return None;
     }
     Some(Place { path: PathBuf::from(path), written: written.value.to_owned(), at: written.at })
@@ -60,16 +64,40 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
     if path.starts_with("s3://") {
         return Some(("`s3://` is not in this version", "name a file or a folder of this machine"));
     }
-    let is_glob = path.contains(['*', '?', '[', ']']);
     match usage {
-        Use::Input if path == "-" => {
-            Some(("standard input is not in this version", "name files or folders"))
+        Use::List if path == "-" => {
+            Some(("standard input is for records", "name a file: a list is read before them"))
         }
-        Use::Input if is_glob => {
-            Some(("a glob is not in this version", "name the folder: all files in it are read"))
-        }
-        Use::Input | Use::Output | Use::KeyFile => None,
+        Use::Input | Use::List => Pattern::new(path).err().map(|error| (error.msg, PATTERN_HELP)),
+        Use::Output | Use::KeyFile => None,
     }
+}
+
+const PATTERN_HELP: &str = "`*`, `?`, `[…]` and `**/` make a pattern; `[[]` stands for `[` itself";
+
+/// Reads a pattern of what is left out.
+pub(super) fn read_pattern(
+    written: Spanned<&str>,
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<String> {
+    let pattern = expand(written, around, faults)?;
+    let fault = if pattern.is_empty() {
+        Some("the pattern is empty")
+    } else {
+        Pattern::new(&pattern).err().map(|error| error.msg)
+    };
+    if let Some(what) = fault {
+        faults.push(written.at, format!("`exclude`: {}", in_lower_case(what)), "", PATTERN_HELP);
+        return None;
+    }
+    Some(pattern)
+}
+
+/// Messages of others begin with a capital.
+fn in_lower_case(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Puts in variables and the date.
@@ -194,9 +222,43 @@ fn overlap(this: &Place, other: &Place, around: &Surroundings<'_>) -> Option<Ove
     if this.path.as_os_str().is_empty() || other.path.as_os_str().is_empty() {
         return None;
     }
-    let real = |place: &Place| lexical(&(around.real_path)(&place.path));
+    if other.path == Path::new("-") {
+        return None;
+    }
+    let real = |path: &Path| lexical(&(around.real_path)(path));
+    let (folder, pattern) = split_pattern(&other.path);
+    if let Some(pattern) = pattern {
+        return pattern_overlap(&lexical(&this.path), &lexical(folder), pattern)
+            .or_else(|| pattern_overlap(&real(&this.path), &real(folder), pattern));
+    }
     overlap_of(&lexical(&this.path), &lexical(&other.path))
-        .or_else(|| overlap_of(&real(this), &real(other)))
+        .or_else(|| overlap_of(&real(&this.path), &real(&other.path)))
+}
+
+/// The folder that a pattern begins with, and the rest of it.
+fn split_pattern(path: &Path) -> (&Path, Option<&Path>) {
+    let is_pattern = |name: &Path| name.to_string_lossy().contains(['*', '?', '[']);
+    if !is_pattern(path) {
+        return (path, None);
+    }
+    let folder = path.ancestors().find(|ancestor| !is_pattern(ancestor)).unwrap_or(Path::new(""));
+    (folder, path.strip_prefix(folder).ok())
+}
+
+/// Whether what a pattern matches may lie in `this` or around it: name by name, until either
+/// ends, or `**` matches whatever follows.
+fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap> {
+    let Ok(below) = this.strip_prefix(folder) else {
+        return folder.starts_with(this).then_some(Overlap::Holds);
+    };
+    let mut names = pattern.components().zip(below.components());
+    let is_matched = names.all(|(pattern, name)| {
+        let (pattern, name) =
+            (pattern.as_os_str().to_string_lossy(), name.as_os_str().to_string_lossy());
+        pattern == "**" || Pattern::new(&pattern).is_ok_and(|pattern| pattern.matches(&name))
+    });
+    let passes_all = pattern.components().any(|name| name.as_os_str() == "**");
+    (is_matched || passes_all).then_some(Overlap::LiesIn)
 }
 
 fn overlap_of(this: &Path, other: &Path) -> Option<Overlap> {
@@ -252,6 +314,22 @@ mod tests {
         check("../../a/../b", "../../b");
         check("/../a", "/a");
         check("/a//b", "/a/b");
+    }
+
+    #[test]
+    fn what_a_pattern_may_match_is_kept_apart() {
+        let overlaps = |this, pattern| {
+            let (folder, pattern) = split_pattern(Path::new(pattern));
+            pattern_overlap(Path::new(this), folder, pattern.expect("a pattern")).is_some()
+        };
+        assert!(!overlaps("data/out", "data/*.json"));
+        assert!(overlaps("data/out", "data/*"));
+        assert!(overlaps("data/out/a", "data/o*"));
+        assert!(overlaps("data/out", "data/*/*.json"));
+        assert!(overlaps("data/out", "data/**/*.json"));
+        assert!(overlaps("data", "data/in/*.json"));
+        assert!(!overlaps("out", "data/*"));
+        assert!(overlaps("out", "*"));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use super::definition::{Definition, HmacSpec, OpSpec};
 use super::op_maker::OpMaker;
 use super::rules::Rules;
 use super::suppress::SuppressPlan;
+use crate::decode::ColumnSettings;
 use crate::encode::CsvColumn;
+use crate::repair::Settings;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 
@@ -29,6 +31,7 @@ pub struct Plan {
     pub node_rules: Vec<Option<RuleIx>>,
     /// How names find their rule, for each map of the schema.
     pub map_rules: Vec<MapRules>,
+    pub repairs: Settings,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
     /// Lists of people; their entries are read by whoever runs the plan.
@@ -111,12 +114,25 @@ impl MapRules {
 /// How input is read.
 #[derive(Clone, Debug)]
 pub struct InputPlan {
+    /// Files, folders, patterns, and `-` for standard input.
     pub from: Vec<PathBuf>,
+    /// Patterns of what is left out.
+    pub exclude: Vec<String>,
     /// Set where the definition does; else told by content.
     pub format: Option<InputFormat>,
+    /// Set where the text is not UTF-8.
+    pub encoding: Option<TextEncoding>,
+    /// How many times its size an archive may expand to.
+    pub max_expansion: u64,
+    /// Whether a run goes on after a file that can't be read as a segment file.
+    pub skips_bad_files: bool,
+    /// What delimits the cells of CSV; else told by the header.
+    pub delimiter: Option<u8>,
+    /// The names of columns, of CSV files without a header.
+    pub columns: Option<Vec<String>>,
+    /// What is renamed, constant and left out in CSV files.
+    pub column_settings: ColumnSettings,
     pub unknown: Unknown,
-    /// Whether `unknown = "drop"` is written out, which lets a CSV header hold unknown names.
-    pub unknown_is_written: bool,
     /// The kinds of record taken, as places in the schema's list.
     pub kinds: Vec<usize>,
     /// Whether records with `EndpointStatus: INACTIVE` are kept.
@@ -131,6 +147,17 @@ pub struct InputPlan {
 pub enum InputFormat {
     Json,
     Csv,
+}
+
+/// An encoding other than UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextEncoding {
+    /// As the web's Encoding Standard has it: every byte is a character.
+    Windows1252,
+    /// ISO 8859-1: every byte is the character of its number.
+    Latin1,
+    /// With a byte order mark or without.
+    Utf16,
 }
 
 /// What becomes of a field that the schema does not know.
@@ -225,7 +252,7 @@ impl Plan {
         schema: Arc<Schema>,
         keys: BTreeMap<String, MasterKey>,
     ) -> Result<Plan, PlanError> {
-        let Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings } = rules;
+        let Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings } = rules;
         let suppress = suppress_plans(definition, &list_tokens, &schema, &keys)?;
         let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
@@ -236,6 +263,7 @@ impl Plan {
             name: definition.name.clone(),
             purpose: definition.purpose(),
             input: input_plan(definition, kinds),
+            repairs,
             outputs: output_plans(definition, &schema),
             account: account_plan(definition),
             suppress,
@@ -290,9 +318,19 @@ fn input_plan(definition: &Definition, kinds: Vec<usize>) -> InputPlan {
     let input = &definition.input;
     InputPlan {
         from: input.from.iter().map(|place| place.path.clone()).collect(),
+        exclude: input.exclude.clone(),
         format: input.format,
+        encoding: input.encoding,
+        max_expansion: input.max_expansion,
+        skips_bad_files: input.skips_bad_files,
+        delimiter: input.columns.delimiter,
+        columns: input
+            .columns
+            .columns
+            .as_ref()
+            .map(|names| names.iter().map(|name| name.value.trim().to_owned()).collect()),
+        column_settings: column_settings(input),
         unknown: input.unknown.unwrap_or(Unknown::Drop),
-        unknown_is_written: input.unknown.is_some(),
         kinds,
         keep_inactive: input.keep_inactive,
         max_record: usize::try_from(input.max_record).expect("it is at most 64 MiB"),
@@ -302,6 +340,18 @@ fn input_plan(definition: &Definition, kinds: Vec<usize>) -> InputPlan {
 
 fn column(column: &super::Column) -> CsvColumn {
     CsvColumn { name: column.name.value.clone(), repeat: column.repeat }
+}
+
+/// A header may hold unknown names only where `unknown = "drop"` is written out.
+fn column_settings(input: &super::Input) -> ColumnSettings {
+    let words = |pairs: &[super::Pair]| {
+        pairs.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+    };
+    ColumnSettings {
+        rename: words(&input.columns.rename),
+        constants: words(&input.columns.constants),
+        drop_unknown: input.unknown == Some(Unknown::Drop),
+    }
 }
 
 fn output_plans(definition: &Definition, schema: &Schema) -> Vec<OutputPlan> {

@@ -1,4 +1,4 @@
-//! One chunk through all stages: decode, drop, validate, transform, limits, encode.
+//! One chunk through all stages: decode, repair, drop, validate, transform, limits, encode.
 //!
 //! A chunk is taken in batches, so that a batch stays in the processor's cache and a worker's
 //! memory does not depend on the chunk. A block is bounded too: where a chunk's output grows
@@ -14,6 +14,7 @@ use super::stages::{INACTIVE, Stages};
 use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Slot, Text};
+use crate::repair::{Mended, Repaired, Source};
 use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
@@ -37,6 +38,9 @@ pub struct Worker {
     traces: Traces,
     shifts: Shifts,
     hits: Hits,
+    repaired: Vec<Repaired>,
+    /// What would mend rejects, in the order of their rows.
+    mended: Vec<Mended>,
     /// The cells of one line of CSV.
     cells: Vec<Slot>,
     /// Rows that are written, each with its bytes as JSON, where they go to a table.
@@ -53,6 +57,8 @@ impl Worker {
             traces: Traces::default(),
             shifts: Shifts::default(),
             hits: Hits::default(),
+            repaired: Vec::new(),
+            mended: Vec::new(),
             cells: Vec::new(),
             to_table: Vec::new(),
         }
@@ -61,6 +67,8 @@ impl Worker {
     fn begin_batch(&mut self) {
         self.batch.clear();
         self.traces.clear();
+        self.repaired.clear();
+        self.mended.clear();
         let names = &self.decoder.names;
         if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
             self.decoder.forget_names();
@@ -95,7 +103,8 @@ pub fn process(
         worker.begin_batch();
         let decoded =
             worker.decoder.decode(chunk, at, valid_utf8, format, limits, &mut worker.batch);
-        run_stages(plan, stages, worker, chunk);
+        let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
+        run_stages(plan, stages, worker, source);
         at = Finish { plan, stages, worker, chunk, block_bytes }.rows(decoded, &mut lines, block);
     }
     lines.count_to(chunk, at);
@@ -108,12 +117,21 @@ pub fn process(
 }
 
 /// The stages between decoding and encoding.
-fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
-    let Worker { decoder, batch, book, traces, shifts, hits, .. } = worker;
+fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, source: Source<'_>) {
+    let Worker { decoder, batch, book, traces, shifts, hits, repaired, mended, .. } = worker;
+    let chunk = source.chunk;
     book.learn(&decoder.names, plan, stages);
+    if !stages.repairs.on().is_empty() {
+        let is_dropped = |name| book.verdicts().of(name).dropped;
+        stages.repairs.apply(source, batch, is_dropped, repaired);
+    }
     drop_inactive(stages, chunk, batch);
     hits.find(&plan.suppress, stages.opt_out, chunk, batch);
+    let broken = batch.problems.len();
     stages.values.judge(chunk, batch, book.verdicts());
+    if broken < batch.problems.len() {
+        try_repairs(stages, source, batch, book, mended);
+    }
     shifts.learn(plan.shift_keys(), chunk, batch);
     for (node, rule) in &stages.altered_nodes {
         let applied = stages.applied(plan, *rule, plan.op_of(*node));
@@ -127,6 +145,28 @@ fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, chunk: &[u8]) {
     stages.limits.judge(chunk, batch, book.verdicts());
     for (csv, encoder) in stages.csv.iter().enumerate() {
         encoder.judge(chunk, batch, &ForCsv { book, csv });
+    }
+}
+
+/// Finds what would mend the records that are not broken but have problems.
+fn try_repairs(
+    stages: &Stages,
+    source: Source<'_>,
+    batch: &mut Batch,
+    book: &NameBook,
+    mended: &mut Vec<Mended>,
+) {
+    let mut rows: Vec<usize> =
+        batch.problems.iter().filter_map(|(row, _)| usize::try_from(*row).ok()).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.retain(|row| batch.rows.get(*row).is_some_and(|row| !row.broken));
+    let names = book.verdicts();
+    for row in rows {
+        let judge = |batch: &Batch| stages.values.problems_of(row, source.chunk, batch, names);
+        let problems = judge(batch);
+        let is_dropped = |name| names.of(name).dropped;
+        mended.extend(stages.repairs.try_on(row, &problems, source, batch, is_dropped, judge));
     }
 }
 
@@ -236,9 +276,14 @@ impl Finish<'_> {
         let size = block.json.bytes.len() - start;
         let mut words = self.told(problems.iter());
         if most < size {
-            words.push(self.in_words(&self.stages.limits.size_problem()));
+            words.push(self.in_words(row, &self.stages.limits.size_problem()));
         } else if problems.is_empty() && !self.write_csv(row, block) {
-            words.push(self.in_words(&self.stages.part_problem()));
+            words.push(self.in_words(row, &self.stages.part_problem()));
+        }
+        let mended = of_row(&self.worker.mended, row, |mended| mended.row).first();
+        let mended = mended.filter(|m| m.problems.len() == words.len() && !m.by.is_empty());
+        if let Some(mended) = mended {
+            *block.mendable.entry(mended.by).or_default() += 1;
         }
         if self.stages.writes_json && words.is_empty() {
             block.json.bytes.push(b'\n');
@@ -291,13 +336,14 @@ impl Finish<'_> {
     /// The problems of a record in words, those of names up to [`NAMES_TOLD_MAX`].
     fn told<'p>(&self, problems: impl Iterator<Item = &'p (u32, Problem)>) -> Vec<RejectedFor> {
         let mut names = 0;
-        let is_told = |problem: &&Problem| {
+        let mut is_told = |problem: &Problem| {
             let is_of_name = matches!(problem.field, Field::Named(_));
             names += usize::from(is_of_name);
             !is_of_name || names <= NAMES_TOLD_MAX
         };
-        let problems = problems.map(|(_, problem)| problem);
-        problems.filter(is_told).map(|problem| self.in_words(problem)).collect()
+        let problems = problems.filter(|(_, problem)| is_told(problem));
+        let row = |row: u32| usize::try_from(row).expect("usize is at least 32 bits wide");
+        problems.map(|(of, problem)| self.in_words(row(*of), problem)).collect()
     }
 
     fn count(&self, row: usize, block: &mut Block) {
@@ -310,6 +356,11 @@ impl Finish<'_> {
             }
         }
         block.count_failures(&traces.failures, row);
+        let repaired = of_row(&self.worker.repaired, row, |repaired| repaired.row);
+        for repaired in repaired.iter().filter(|repaired| repaired.is_written) {
+            let path = self.path_of(repaired.field);
+            block.repairs.entry(repaired.kind).or_default().count(path);
+        }
     }
 
     /// Counts the fields of a record that are left out, whatever becomes of the rest of it.
@@ -340,20 +391,28 @@ impl Finish<'_> {
         });
     }
 
-    fn in_words(&self, problem: &Problem) -> RejectedFor {
-        let field = match problem.field {
+    fn in_words(&self, row: usize, problem: &Problem) -> RejectedFor {
+        let mended = of_row(&self.worker.mended, row, |mended| mended.row);
+        let mended = mended.iter().flat_map(|mended| &mended.problems);
+        let repair = mended.into_iter().find(|(known, _)| known == problem);
+        RejectedFor {
+            field: self.path_of(problem.field),
+            code: problem.code.as_str(),
+            rule: self.rule_text(problem.rule, problem.code),
+            detail: problem.detail.as_str(),
+            repair: repair.map_or("", |(_, kind)| kind.setting()),
+        }
+    }
+
+    /// The path of a field as accounts may show it.
+    fn path_of(&self, field: Field) -> String {
+        match field {
             Field::Record => String::new(),
             Field::Node(node) => {
                 let node = self.plan.schema.nodes.get(usize::from(node));
                 node.map_or_else(String::new, |node| node.path.clone())
             }
             Field::Named(name) => shown_path(&self.worker.decoder.names, name, self.plan),
-        };
-        RejectedFor {
-            field,
-            code: problem.code.as_str(),
-            rule: self.rule_text(problem.rule, problem.code),
-            detail: problem.detail.as_str(),
         }
     }
 
@@ -368,6 +427,14 @@ fn take_row<'a, T>(list: &mut &'a [(u32, T)], row: usize) -> &'a [(u32, T)] {
     let (own, later) = list.split_at(list.iter().take_while(is_of_row).count());
     *list = later;
     own
+}
+
+/// What is said of a row, in a list in the order of the rows.
+fn of_row<T>(list: &[T], row: usize, row_of: impl Fn(&T) -> u32) -> &[T] {
+    let row = u32::try_from(row).expect("a batch has few rows");
+    let start = list.partition_point(|item| row_of(item) < row);
+    let end = list.partition_point(|item| row_of(item) <= row);
+    list.get(start..end).unwrap_or(&[])
 }
 
 /// Line ends before a place, counted on from place to place.

@@ -312,7 +312,7 @@ fn push_later(section: &str, entry: &Entry, faults: &mut Faults<'_>) {
     faults.push(entry.key_at, what, "", "leave it out");
 }
 
-fn push_wrong_type(key: &str, item: &Item, wanted: &str, faults: &mut Faults<'_>) {
+pub(super) fn push_wrong_type(key: &str, item: &Item, wanted: &str, faults: &mut Faults<'_>) {
     let what = format!("`{key}` is {}", item.value.kind());
     faults.push(item.at, what, "", format!("it takes {wanted}"));
 }

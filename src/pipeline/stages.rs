@@ -5,18 +5,22 @@ use std::sync::Arc;
 use super::definition::OpSpec;
 use super::plan::{OnError, OutputFormat, OutputPlan, Plan, RuleIx, Unknown};
 use super::suppress::OPT_OUT;
-use crate::decode::{Layout, Lookalikes};
+use crate::decode::{ColumnRules, Layout, Lookalikes};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
 use crate::record::{Code, Problem};
+use crate::repair::Repairs;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{Applied, Op};
-use crate::validate::{LimitChecks, RuleNames, ValueChecks};
+use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 
 /// All that is decided before the first record.
 #[derive(Debug)]
 pub struct Stages {
     pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
+    /// What headers of CSV files are read with.
+    pub columns: ColumnRules,
+    pub(super) repairs: Repairs,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoder: JsonEncoder,
@@ -55,8 +59,9 @@ impl Stages {
         let written = written_nodes(plan);
         let mut rules = RuleNames::default();
         let rejects_unknown = plan.input.unknown == Unknown::Reject;
-        let values =
-            ValueChecks::new(schema, &written, &plan.input.kinds, rejects_unknown, &mut rules);
+        let strictness =
+            Strictness { unknown: rejects_unknown, phone_plan: plan.repairs.phone_plan };
+        let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut rules);
         let part_rule = rules.add("output.max_bytes".to_owned());
         let limits = LimitChecks::new(schema, &written, &mut rules)
             .within_part(record_room(plan), part_rule);
@@ -71,6 +76,8 @@ impl Stages {
         Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
+            columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
+            repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),

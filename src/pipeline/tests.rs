@@ -165,8 +165,8 @@ fn faults_of_what_is_read() {
         (with("purpose = \"messaging\"\n", ""), "1:1", "`purpose` is missing", "analytics"),
         (with("from = [\"in/\"]", "from = []"), "6:8", "`from` is empty", "at least one"),
         (with("from = [\"in/\"]", "from = [\"in/\", 3]"), "6:16", "`from` is a number", "text"),
-        (with("from = [\"in/\"]", "from = [\"a*.json\"]"), "6:9", "not in this version", "folder"),
-        (with("from = [\"in/\"]", "from = [\"-\"]"), "6:9", "not in this version", "files"),
+        (with("from = [\"in/\"]", "from = [\"a[.json\"]"), "6:9", "range", "`[[]`"),
+        (with("from = [\"in/\"]", "from = [\"a**.json\"]"), "6:9", "recursive", "`**/`"),
         (
             with("from = [\"in/\"]", "from = [\"${NO_SUCH}/in\"]"),
             "6:10",
@@ -257,6 +257,82 @@ fn faults_of_rules() {
     ]);
 }
 
+/// The definition with more lines after `from`, the first of them line 7.
+fn with_input(lines: &str) -> String {
+    BASE.replace("from = [\"in/\"]", &format!("from = [\"in/\"]\n{lines}"))
+}
+
+#[test]
+fn faults_of_input_forms() {
+    let rename = |line: &str| with_input(&format!("[input.rename]\n{line}"));
+    let constants = |line: &str| with_input(&format!("[input.constants]\n{line}"));
+    check_faults(&[
+        (with_input("encoding = \"latin-1\""), "7:12", "`encoding` can't be", "`latin1`"),
+        (with_input("on_bad_file = \"ignore\""), "7:15", "`on_bad_file`", "`skip`"),
+        (with_input("max_expansion = 0"), "7:17", "out of its range", "at least 1"),
+        (with_input("exclude = [\"a**b\"]"), "7:12", "`exclude`", "`**/`"),
+        (with_input("exclude = [\"\"]"), "7:12", "is empty", "`**/`"),
+        (with_input("delimiter = \"ab\""), "7:13", "no delimiter", "`;`"),
+        (with_input("delimiter = \"a\""), "7:13", "no delimiter", "`;`"),
+        (with_input("delimiter = \"\\n\""), "7:13", "no delimiter", "`;`"),
+        (with_input("header = false"), "7:1", "`columns` is missing", "columns ="),
+        (with_input("columns = [\"Id\"]"), "7:1", "in place of a header", "header = false"),
+        (
+            with_input("header = false\ncolumns = [\"Adress\"]"),
+            "8:12",
+            "no field is `Adress`",
+            "`Address`",
+        ),
+        (
+            with_input("header = false\ncolumns = [\"Id\", \"Id\"]"),
+            "8:18",
+            "names `Id` twice",
+            "may repeat",
+        ),
+        (with_input("format = \"json\"\ndelimiter = \";\""), "8:1", "is for CSV", "leave one"),
+        (with_input("rename = 1"), "7:1", "no table", "[input.rename]"),
+        (rename("\"E-mail\" = \"Adress\""), "8:12", "no field is `Adress`", "`Address`"),
+        (rename("\"E-mail\" = \"User\""), "8:12", "no field is `User`", "it takes fields"),
+        (rename("\"E-mail\" = 1"), "8:12", "`E-mail` is a number", "text"),
+        (rename("\" \" = \"Id\""), "8:1", "is empty", "E-mail"),
+        (constants("Chanel = \"SMS\""), "8:1", "no field is `Chanel`", "fields"),
+        (constants("ChannelType = \"Email\""), "8:15", "can't be `Email`", "EMAIL"),
+        (constants("User.UserId = \"u\""), "8:1", "is a table", "in quotes"),
+        (constants("ChannelType = \"\""), "8:15", "is empty", "leave it out"),
+        (
+            with_input(
+                "header = false\ncolumns = [\"ChannelType\"]\n[input.constants]\nChannelType = \"SMS\"",
+            ),
+            "10:1",
+            "among the `columns` too",
+            "leave one",
+        ),
+        (with_input("[[input.endpoint]]"), "7:9", "not in this version", "leave it out"),
+    ]);
+}
+
+#[test]
+fn every_setting_of_input_forms_arrives() {
+    let text = BASE.replace(
+        "from = [\"in/\"]",
+        "from = [\"-\", \"in/**/*.csv\"]\nexclude = [\"old/*\"]\nencoding = \"utf-16\"\n\
+         max_expansion = 7\non_bad_file = \"skip\"\ndelimiter = \"\\t\"\nheader = false\n\
+         columns = [\"Id\", \"\", \"Attributes.a\", \"Attributes.a\"]\nunknown = \"drop\"\n\
+         [input.rename]\n\" E-mail\" = \"Address\"\n[input.constants]\n\"User.UserId\" = \"u\"",
+    );
+    let input = plan(&text).input;
+    assert_eq!(input.from, [PathBuf::from("-"), PathBuf::from("in/**/*.csv")]);
+    assert_eq!(input.exclude, ["old/*"]);
+    assert_eq!((input.encoding, input.max_expansion), (Some(TextEncoding::Utf16), 7));
+    assert_eq!((input.skips_bad_files, input.delimiter), (true, Some(b'\t')));
+    let columns = input.columns.unwrap_or_default();
+    assert_eq!(columns, ["Id", "", "Attributes.a", "Attributes.a"]);
+    let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(input.column_settings.rename, pair("E-mail", "Address"));
+    assert_eq!(input.column_settings.constants, pair("User.UserId", "u"));
+    assert!(input.column_settings.drop_unknown);
+}
+
 #[test]
 fn faults_of_keys_and_places() {
     check_faults(&[
@@ -298,7 +374,6 @@ fn faults_of_keys_and_places() {
             "over what the target takes",
             "1 GB",
         ),
-        (format!("{BASE}[repair]\ntrim = true\n"), "26:2", "not in this version", "leave it out"),
         (
             format!("{BASE}[[suppress]]\nfrom = [\"x\"]\n"),
             "26:1",
@@ -829,7 +904,7 @@ fn what_is_left_out_has_its_default() {
     let plan = plan(BASE);
     let input = &plan.input;
     assert_eq!((input.max_record, input.keep_inactive, input.digest), (1 << 20, false, false));
-    assert_eq!((input.unknown, input.unknown_is_written), (Unknown::Drop, false));
+    assert_eq!((input.unknown, input.column_settings.drop_unknown), (Unknown::Drop, false));
     let kinds: Vec<&str> = input
         .kinds
         .iter()
@@ -855,7 +930,7 @@ fn every_setting_arrives() {
     assert_eq!(plan.input.from, [PathBuf::from("in/"), PathBuf::from("more.json")]);
     assert_eq!(plan.input.format, Some(InputFormat::Csv));
     assert_eq!(
-        (plan.input.unknown_is_written, plan.input.keep_inactive, plan.input.digest),
+        (plan.input.column_settings.drop_unknown, plan.input.keep_inactive, plan.input.digest),
         (true, true, true)
     );
     assert_eq!((plan.input.kinds.as_slice(), plan.input.max_record), ([0, 2].as_slice(), 4096));

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::block::{Block, RejectedFor};
-use super::plan::{InputFormat, Plan, Unknown};
+use super::plan::{InputFormat, Plan};
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::frame::csv_record;
+use crate::decode::columns::first_row;
 use crate::decode::{Columns, Format};
 
 /// What became of some records.
@@ -48,7 +48,6 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
 
 /// The format, and where the first record begins.
 fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize), String> {
-    const DELIMITER: u8 = b',';
     let is_json = match plan.input.format {
         Some(InputFormat::Json) => true,
         Some(InputFormat::Csv) => false,
@@ -57,10 +56,14 @@ fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize
     if is_json {
         return Ok((Format::JsonLines, 0));
     }
-    let header = csv_record(text, 0, DELIMITER, plan.input.max_record);
-    let drops = plan.input.unknown_is_written && plan.input.unknown == Unknown::Drop;
-    let record = header.bytes(text);
-    let columns = Columns::read(record, DELIMITER, &plan.schema, &stages.lookalikes, drops);
+    let (input, rules) = (&plan.input, &stages.columns);
+    let named = input.columns.as_deref();
+    let cells = named.map(<[String]>::len);
+    let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);
+    let (columns, start) = match named {
+        Some(names) => (Columns::named(names, delimiter, rules), row.start),
+        None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
+    };
     let columns = columns.map_err(|fault| format!("{}; {}", fault.message, fault.hint))?;
-    Ok((Format::Csv(Arc::new(columns)), header.next))
+    Ok((Format::Csv(Arc::new(columns)), start))
 }

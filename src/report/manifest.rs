@@ -36,7 +36,7 @@ pub struct Manifest {
     /// Fields that the schema doesn't know, by name, and how often they were dropped. What only
     /// exports carry is counted together under `(export only)`.
     pub unknown_fields: BTreeMap<String, u64>,
-    /// Repairs made, by kind and field.
+    /// Values of written records that a repair changed, by kind and field.
     pub repairs: BTreeMap<String, BTreeMap<String, u64>>,
     pub rejects: RejectCounts,
     pub warnings: Vec<String>,
@@ -142,6 +142,10 @@ pub struct RejectCounts {
     /// Problems by code. A record may have several.
     pub by_code: BTreeMap<String, u64>,
     pub by_field: BTreeMap<String, u64>,
+    /// Rejected records that repairs would mend whole, by the settings that it takes:
+    /// `repair.country`, `repair.trim + repair.phone`.
+    #[serde(default)]
+    pub by_repair: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

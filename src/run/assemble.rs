@@ -12,10 +12,11 @@ use super::output::{LinesWriter, OutputWriter};
 use super::parquet::{Metadata, ParquetWriter, RejectsWriter};
 use super::progress::Progress;
 use super::publish::{Publication, PublishError, StagedFile};
-use super::source::{Begin, End};
+use super::source::{Begin, Compression, End};
 use crate::encode::CsvCounts;
 use crate::pipeline::{Block, OutputFormat, OutputPlan, Plan, RejectedFor, Stages, decode_rule};
 use crate::record::{Code, Detail};
+use crate::repair::{Kind, Kinds};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
 
@@ -38,6 +39,12 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
+    /// What to warn of: inputs that could not be read to their end.
+    pub(super) broken: Vec<String>,
+    /// Rejects that repairs would mend, by those repairs.
+    pub(super) by_repair: BTreeMap<Kinds, u64>,
+    /// By repair, the values that it changed.
+    pub(super) repairs: BTreeMap<Kind, NameCounts>,
     current: InputState,
 }
 
@@ -45,7 +52,9 @@ pub(super) struct Assembler<'a> {
 #[derive(Default)]
 struct InputState {
     tally: Tally,
-    format: &'static str,
+    format: Option<&'static str>,
+    compression: Option<Compression>,
+    by_brackets: bool,
     /// Line ends before the next block.
     lines: u64,
     /// The originals of rejected records, and the header that they need.
@@ -59,6 +68,8 @@ struct Slices {
     offset: u64,
     line: u64,
     bytes: u64,
+    /// The same without white space at the end.
+    text_bytes: u64,
     last_byte: u8,
     byte_before: u8,
 }
@@ -91,6 +102,11 @@ struct InputLine<'a> {
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored: Option<&'a str>,
+    /// Why it could not be read to its end, and the place in its text from where on no record was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset_reached: Option<u64>,
 }
 
 /// A block's place in its input.
@@ -132,6 +148,9 @@ impl<'a> Assembler<'a> {
             unknown: NameCounts::default(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
+            broken: Vec::new(),
+            by_repair: BTreeMap::new(),
+            repairs: BTreeMap::new(),
             current: InputState::default(),
         })
     }
@@ -141,6 +160,8 @@ impl<'a> Assembler<'a> {
         self.current = InputState {
             tally: Tally { blank_lines: begin.blank_lines, ..Tally::default() },
             format: begin.format,
+            compression: Some(begin.compression),
+            by_brackets: begin.by_brackets,
             lines: begin.lines,
             header: begin.header,
             ..InputState::default()
@@ -167,7 +188,7 @@ impl<'a> Assembler<'a> {
             if self.plan.account.keep_rejected {
                 let end = end_of_line(place.chunk, reject.offset + reject.bytes);
                 let original = place.chunk.get(reject.offset..end).unwrap_or(&[]);
-                self.keep(place.input, original)?;
+                self.keep(place.input, original, true)?;
             }
         }
         let tally = tally_of(block);
@@ -178,7 +199,19 @@ impl<'a> Assembler<'a> {
             self.unknown.add(name, times);
         }
         self.unknown.add_other(block.unknown.other);
+        for (kind, fields) in &block.repairs {
+            let counts = self.repairs.entry(*kind).or_default();
+            fields.iter().for_each(|(field, times)| counts.add(field, times));
+        }
+        for (kinds, times) in &block.mendable {
+            *self.by_repair.entry(*kinds).or_default() += times;
+        }
         Ok(())
+    }
+
+    /// Passes white space between records.
+    pub(super) fn space(&mut self, bytes: &[u8]) {
+        self.current.lines += count(memchr::memchr_iter(b'\n', bytes).count());
     }
 
     /// Takes a slice of a record that is too long to be held.
@@ -194,6 +227,7 @@ impl<'a> Assembler<'a> {
             offset: place.offset,
             line,
             bytes: 0,
+            text_bytes: 0,
             last_byte: 0,
             byte_before: 0,
         });
@@ -201,7 +235,7 @@ impl<'a> Assembler<'a> {
         let newlines = memchr::memchr_iter(b'\n', bytes).count();
         self.current.lines += count(newlines);
         if self.plan.account.keep_rejected {
-            self.keep(place.input, bytes)?;
+            self.keep(place.input, bytes, is_last)?;
         }
         if is_last { self.end_slices(place.input, code, detail) } else { Ok(()) }
     }
@@ -216,9 +250,12 @@ impl<'a> Assembler<'a> {
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
             detail: detail.as_str(),
+            repair: "",
         };
         let record = self.current.tally.read;
-        let place = [record, slices.line + 1, slices.offset, slices.length()];
+        let length =
+            if self.current.by_brackets { slices.text_bytes } else { slices.line_length() };
+        let place = [record, slices.line + 1, slices.offset, length];
         self.reject(input, place, &[problem])
     }
 
@@ -241,9 +278,10 @@ impl<'a> Assembler<'a> {
         write_line(self.rejects.as_mut(), &reject)
     }
 
-    /// Keeps the original of a rejected record, after the header that it needs.
-    fn keep(&mut self, input: usize, original: &[u8]) -> Result<(), PublishError> {
-        let Some(place) = self.place else { return Ok(()) };
+    /// Keeps the original of a rejected record, or its next slice, after the header that it needs.
+    /// Where it is told by brackets, a line end follows it.
+    fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
+        let Some(place) = self.place.filter(|_| !original.is_empty()) else { return Ok(()) };
         if self.current.kept.is_none() {
             let path = format!("rejected-records/{}", self.kept_name(input));
             let mut file = BufWriter::new(place.account_file(&path, true)?);
@@ -251,7 +289,9 @@ impl<'a> Assembler<'a> {
             self.current.kept = Some(file);
         }
         let Some(file) = &mut self.current.kept else { return Ok(()) };
-        file.write_all(original).map_err(PublishError::of_write)
+        file.write_all(original).map_err(PublishError::of_write)?;
+        let is_parted = !self.current.by_brackets || !is_last || original.ends_with(b"\n");
+        if is_parted { Ok(()) } else { file.write_all(b"\n").map_err(PublishError::of_write) }
     }
 
     /// The input's number keeps names apart that are alike in different folders.
@@ -267,6 +307,7 @@ impl<'a> Assembler<'a> {
         finish(state.kept)?;
         self.bytes += end.bytes;
         self.total.add(&state.tally);
+        let broken = end.broken.as_ref();
         if let Some(listed) = self.listed.get(input) {
             let tally = &state.tally;
             let line = InputLine {
@@ -274,8 +315,8 @@ impl<'a> Assembler<'a> {
                 bytes: Some(end.bytes),
                 modified: modified(&listed.stamp),
                 etag: etag(&listed.stamp),
-                format: Some(state.format),
-                compression: Some("none"),
+                format: state.format,
+                compression: state.compression.map(Compression::name),
                 records: Some(tally.read),
                 written: Some(tally.written),
                 rejected: Some(tally.rejected),
@@ -283,8 +324,11 @@ impl<'a> Assembler<'a> {
                 blank_lines: Some(tally.blank_lines),
                 sha256: end.sha256,
                 ignored: None,
+                broken: broken.map(|broken| broken.bad.message.as_str()),
+                offset_reached: broken.map(|broken| broken.offset),
             };
             write_line(self.inputs.as_mut(), &line)?;
+            self.broken.extend(broken.map(|broken| broken.in_words(&listed.name)));
         }
         Ok(())
     }
@@ -331,6 +375,10 @@ fn writers(
 
 impl Slices {
     fn add(&mut self, bytes: &[u8]) {
+        let text = bytes.trim_ascii_end().len();
+        if 0 < text {
+            self.text_bytes = self.bytes + count(text);
+        }
         self.bytes += count(bytes.len());
         let before = if 1 < bytes.len() { bytes.get(bytes.len() - 2) } else { None };
         if let Some(last) = bytes.last() {
@@ -340,7 +388,7 @@ impl Slices {
     }
 
     /// The record's length without its line end.
-    fn length(&self) -> u64 {
+    fn line_length(&self) -> u64 {
         match (self.byte_before, self.last_byte) {
             (b'\r', b'\n') => self.bytes - 2,
             (_, b'\n' | b'\r') => self.bytes - 1,
@@ -380,6 +428,7 @@ fn ignored_line(ignored: &Ignored) -> InputLine<'static> {
         Reason::Name => "name",
         Reason::Empty => "empty",
         Reason::NotAFile => "not_a_file",
+        Reason::Excluded => "excluded",
     };
     InputLine { name: ignored.name.clone(), ignored: Some(reason), ..InputLine::default() }
 }
@@ -390,13 +439,13 @@ fn modified(stamp: &Stamp) -> Option<String> {
             let nanos = i32::try_from(*nanos).ok()?;
             jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
         }
-        Stamp::ETag(_) => None,
+        Stamp::ETag(_) | Stamp::Stream => None,
     }
 }
 
 fn etag(stamp: &Stamp) -> Option<&str> {
     match stamp {
-        Stamp::Modified { .. } => None,
+        Stamp::Modified { .. } | Stamp::Stream => None,
         Stamp::ETag(tag) => Some(tag),
     }
 }

@@ -14,6 +14,8 @@ pub struct RunError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// What would mend it, as TOML to be pasted into the definition.
+    pub paste: Option<String>,
 }
 
 /// The classes of failure; each has one exit code.
@@ -41,7 +43,7 @@ pub enum ErrorKind {
 
 impl RunError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        RunError { kind, message: message.into(), hint: None }
+        RunError { kind, message: message.into(), hint: None, paste: None }
     }
 
     #[must_use]

@@ -50,6 +50,8 @@ impl Parts {
         self.add(&match &file.stamp {
             Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
             Stamp::ETag(tag) => tag.clone(),
+            // What a stream holds can't be known before, so no run over one is like another.
+            Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
         });
     }
 }

@@ -12,7 +12,7 @@ use super::source::{Source, Spare};
 use crate::decode::{Format, Lead};
 use crate::encode::CsvColumn;
 use crate::pipeline::{ListAction, OutputFormat, OutputPlan, Plan, Stages};
-use crate::store::Listed;
+use crate::store::{Listed, Stamp};
 use crate::transform::Op;
 
 /// Gives outputs of CSV the columns that they are to have, where the definition names none.
@@ -30,13 +30,19 @@ pub(super) fn give_columns(
         let spare = Spare::default();
         let mut inputs = Source::new(plan, stages, limits, cancel, listed, &spare);
         let mut union = Union::default();
-        for input in listed {
-            match inputs.next_format()? {
-                Some(Format::Csv(columns)) => union.add(plan, &columns.leads()),
-                Some(Format::JsonLines) => return Err(no_header(output, &input.name)),
-                None => break,
-            }
+        if let Some(stream) = listed.iter().find(|listed| listed.stamp == Stamp::Stream) {
+            let what = "is read once, and its header is needed before";
+            return Err(no_columns(output, &stream.name, what));
         }
+        inputs.each_format(|name, format| match format {
+            Format::Csv(columns) => {
+                union.add(plan, &columns.leads());
+                Ok(())
+            }
+            Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
+                Err(no_columns(output, name, "is JSON"))
+            }
+        })?;
         // A list sets it, whether or not an input has it.
         let opt_out = stages.opt_out().map(|node| (Lead::Field(node), 1));
         if plan.suppress.iter().any(|list| list.action == ListAction::OptOut) {
@@ -82,9 +88,9 @@ fn written_name(plan: &Plan, lead: Lead<'_>) -> Option<String> {
     }
 }
 
-fn no_header(output: &OutputPlan, input: &str) -> RunError {
+fn no_columns(output: &OutputPlan, input: &str, what: &str) -> RunError {
     let message = format!(
-        "`{}` is JSON, and the CSV output `{}` names no columns",
+        "`{}` {what}, and the CSV output `{}` names no columns",
         super::shown_path(input),
         super::shown_path(&output.to.to_string_lossy()),
     );

@@ -2,14 +2,16 @@
 //!
 //! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
 //! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
-//! beyond it is taken in several blocks); a worker by the batch that it holds; lists of people by
-//! their `max_entries`. Nothing grows with an input's size or with the number of inputs but the
-//! list of their names.
+//! beyond it is taken in several blocks); a worker by the batch that it holds; an archive that is
+//! inflated ahead by its window and the pieces that wait; lists of people by their `max_entries`.
+//! Nothing grows with an input's size or with the number of inputs but the list of their names.
 //!
 //! `tests/it/memory.rs` holds the sum to what hostile inputs really take.
 
 use std::{fmt, num::NonZeroUsize};
 
+use super::source::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
+use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
 
@@ -60,10 +62,16 @@ impl Limits {
         NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// The largest chunk: whole records up to `chunk_bytes`, or one longer record, with what was
-    /// read on after it.
+    /// The largest chunk: whole records up to `chunk_bytes`, or one longer record with white space
+    /// before and after it, and with what was read on.
     pub fn chunk_max(&self) -> usize {
-        self.chunk_bytes.max(self.max_record + 2) + READ_ON_BYTES
+        self.chunk_bytes.max(self.max_record + 2 + 2 * SPACE_MAX) + READ_ON_BYTES
+    }
+
+    /// The largest memory of one input that is opened ahead, as many as there are threads: the
+    /// window and tables of an archive, what is decoded of it, and the pieces that wait.
+    pub fn ahead_max(&self) -> usize {
+        WINDOW_BYTES + DECODE_BYTES + PIECES_IN_ALL * PIECE_BYTES
     }
 
     /// The largest block: one that is almost full takes one record more, which is written until it
@@ -88,7 +96,7 @@ impl Limits {
     pub fn memory_max(&self) -> usize {
         let in_flight = self.in_flight().get();
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
-            + self.threads * self.worker_max()
+            + self.threads * (self.worker_max() + self.ahead_max())
             + self.parquet * self.row_groups_max()
             + self.list_bytes
             + BASE_BYTES
@@ -99,7 +107,8 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × {}",
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} read \
+             ahead)",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -107,6 +116,7 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             Mib(self.worker_max()),
+            Mib(self.ahead_max()),
         )?;
         match self.parquet {
             0 => {}
@@ -142,18 +152,18 @@ mod tests {
             list_bytes: 0,
         };
         let lists = Limits { list_bytes: 3 << 20, ..plain };
-        assert!(lists.to_string().ends_with("+ 2 threads × 25 MiB + 3 MiB lists + 24 MiB base"));
+        assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));
         assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
         assert_eq!(
             plain.to_string(),
-            "127 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
-             + 24 MiB base"
+            "171 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
+             (25 MiB batch + 22 MiB read ahead) + 24 MiB base"
         );
         let limits = Limits { parquet: 1, ..plain };
         assert_eq!(
             limits.to_string(),
-            "403 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × 25 MiB \
-             + 1 Parquet × 256 MiB + 24 MiB base"
+            "447 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × \
+             (25 MiB batch + 22 MiB read ahead) + 1 Parquet × 256 MiB + 24 MiB base"
         );
     }
 }

@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::source::store_error;
-use crate::decode::frame::{self, Cut, Framing, Record, cut};
+use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::pipeline::{Entries, EntryDigest, Plan, SuppressPlan, Suppression};
 use crate::store::{Listed, StoreError, list, open};
@@ -42,7 +42,7 @@ pub(super) fn list_files(plan: &Plan) -> Result<Vec<Vec<Listed>>, RunError> {
 
 fn files_of(plan: &SuppressPlan) -> Result<Vec<Listed>, RunError> {
     let hint = "check `from` under `[[suppress]]`";
-    let listing = list(&plan.from).map_err(|error| match error {
+    let listing = list(&plan.from, &[]).map_err(|error| match error {
         StoreError::NotFound { .. } => store_error(&error).hint(hint),
         StoreError::Denied { .. }
         | StoreError::NotUtf8 { .. }
@@ -61,7 +61,7 @@ fn files_of(plan: &SuppressPlan) -> Result<Vec<Listed>, RunError> {
 pub(super) fn memory_max(lists: &[Suppression]) -> usize {
     let entries_of = |suppression: &Suppression| {
         let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();
-        let bytes = list(&from).map(|found| found.files.iter().map(|file| file.bytes).sum());
+        let bytes = list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
         let entries =
             bytes.map_or(u64::MAX, |bytes: u64| bytes / suppression.entry_bytes_min() + 1);
         usize::try_from(entries.min(suppression.max_entries)).unwrap_or(usize::MAX)
@@ -228,7 +228,7 @@ impl<'f> Reading<'f> {
             return Ok(None);
         }
         match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
-            Cut::At(whole) => Ok(Some(whole)),
+            Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => Ok(Some(whole)),
             // Much more is held than a row may have.
             Cut::More | Cut::Faulty(..) => Err(self.bad(&Fault::Frame.in_words())),
         }
@@ -244,7 +244,7 @@ impl<'f> Reading<'f> {
 /// The column of that name in the header, and where the first row begins.
 fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
     for delimiter in DELIMITERS {
-        let header = frame::csv_record(text, 0, delimiter, ROW_BYTES_MAX);
+        let header = frame::record_at(text, 0, Framing::Csv { delimiter }, ROW_BYTES_MAX);
         if header.fault.is_some() {
             continue;
         }
@@ -288,7 +288,9 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
         let end = match cut(start, framing, ROW_BYTES_MAX, start.len() == rest.len()) {
             Cut::At(end) if 0 < end => end,
             // A row is longer than a piece.
-            Cut::At(_) | Cut::More | Cut::Faulty(..) => rest.len(),
+            Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Faulty(..) => {
+                rest.len()
+            }
         };
         let (piece, after) = rest.split_at(end);
         pieces.push(piece);
@@ -304,7 +306,7 @@ fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < piece.len() {
-        let record = record_at(piece, at, column);
+        let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
         at = record.next;
         if record.fault.is_some() {
             return Err(Fault::Frame);
@@ -330,13 +332,6 @@ fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<
         }
     }
     Ok(found)
-}
-
-fn record_at(piece: &[u8], at: usize, column: Option<Column>) -> Record {
-    match column {
-        None => frame::line(piece, at, ROW_BYTES_MAX),
-        Some(column) => frame::csv_record(piece, at, column.delimiter, ROW_BYTES_MAX),
-    }
 }
 
 fn no_entry(plan: &SuppressPlan, files: &[Listed]) -> RunError {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::assemble::Assembler;
 use super::lists::ListCounts;
 use super::prepare::Prepared;
-use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose};
+use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose, Stages};
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
     Status, Tally, Timing,
@@ -20,6 +20,7 @@ pub(super) struct Facts<'a> {
     pub(super) fingerprint: String,
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
+    pub(super) stages: &'a Stages,
     /// What was read of each list.
     pub(super) lists: Vec<ListCounts>,
 }
@@ -52,19 +53,20 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             files: count(facts.listing.files.len()),
             bytes: assembled.bytes,
             ignored: count(facts.listing.ignored.len()),
-            skipped: 0,
+            skipped: count(assembled.broken.len()),
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
         suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
-        repairs: BTreeMap::new(),
+        repairs: repairs(assembled),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
             by_field: assembled.by_field.sorted(),
+            by_repair: by_repair(assembled),
         },
-        warnings: warnings(facts, total),
+        warnings: warnings(facts, assembled),
         timing: timing(facts, assembled),
     }
 }
@@ -163,10 +165,25 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     unknown
 }
 
-/// Those of the definition, and a rule that matched nothing: a typo may be behind it.
-fn warnings(facts: &Facts<'_>, total: &Tally) -> Vec<String> {
-    let prepared = facts.prepared;
+fn repairs(assembled: &Assembler<'_>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let repairs = assembled.repairs.iter();
+    repairs.map(|(kind, fields)| (kind.name().to_owned(), fields.sorted())).collect()
+}
+
+fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
+}
+
+/// Those of the definition; inputs that were passed over; what matched nothing and names that are
+/// near a field's: a typo may be behind each.
+fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
+    let Facts { prepared, listing, stages, .. } = facts;
+    let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
+    warnings.extend(assembled.broken.iter().cloned());
+    for pattern in &listing.unmatched {
+        warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
+    }
     for (list, counts) in prepared.plan.suppress.iter().zip(&facts.lists) {
         if 0 < counts.unusable {
             let from = list.from.first().map(|path| super::path_text(path)).unwrap_or_default();
@@ -184,6 +201,11 @@ fn warnings(facts: &Facts<'_>, total: &Tally) -> Vec<String> {
     for (number, rule) in prepared.plan.rules.iter().enumerate() {
         if rule.is_written() && !seen(number) && 0 < total.written {
             warnings.push(format!("the rule for `{}` matched no value", rule.path));
+        }
+    }
+    for name in assembled.unknown.sorted().keys() {
+        if let Some(near) = stages.lookalikes.nearest(name) {
+            warnings.push(format!("the unknown field `{name}` is near `{near}`: was it meant?"));
         }
     }
     warnings

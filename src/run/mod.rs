@@ -19,7 +19,6 @@ mod part;
 mod prepare;
 mod progress;
 pub mod publish;
-mod sniff;
 mod source;
 
 use std::{
@@ -47,7 +46,7 @@ use assemble::{Assembler, BlockPlace};
 use limits::BLOCK_BYTES;
 use manifest::Facts;
 use publish::{Begun, PlaceRequest, Publication, PublishError};
-use source::{Buffer, Source, Spare, Unit, Work};
+use source::{Source, Spare, Unit, Work};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +109,8 @@ impl From<PublishError> for RunError {
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
     let began = (Instant::now(), jiff::Timestamp::now());
     let mut prepared = prepare::prepare(options)?;
-    let listing = list(&prepared.plan.input.from).map_err(|error| source::store_error(&error))?;
+    let input = &prepared.plan.input;
+    let listing = list(&input.from, &input.exclude).map_err(|error| source::store_error(&error))?;
     if listing.files.is_empty() {
         return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
     }
@@ -142,8 +142,12 @@ pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result
         let message = "the counts of records do not add up; nothing was published";
         return Err(RunError::new(ErrorKind::Internal, message).into());
     }
+    if assembler.broken.len() == listing.files.len() && assembler.total.read == 0 {
+        return Err(nothing_readable(&assembler.broken).into());
+    }
     cancel.check()?;
-    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, lists };
+    let stages = &stages;
+    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages, lists };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
     if let Some(place) = place {
@@ -196,7 +200,14 @@ fn nothing_to_read(plan: &Plan, ignored: &[Ignored]) -> RunError {
         count => format!(" ({count} files are ignored)"),
     };
     RunError::new(ErrorKind::NoInput, format!("there is nothing to read in {}{ignored}", from.join(", ")))
-        .hint("names that begin with `_` or `.` and empty files are ignored; check `from` under `[input]`")
+        .hint("names that begin with `_` or `.` and empty files are ignored; check `from` and `exclude` under `[input]`")
+}
+
+/// Going on after bad files is not for a run that has no others.
+fn nothing_readable(broken: &[String]) -> RunError {
+    let first = broken.first().map_or("", String::as_str);
+    RunError::new(ErrorKind::BadInput, format!("no input could be read; the first: {first}"))
+        .hint("check `from` under `[input]`")
 }
 
 fn pool(limits: Limits) -> Result<ThreadPool, RunError> {
@@ -308,23 +319,25 @@ impl Job<'_> {
                 (block, next) = self.block(&unit, next, idle);
             }
         }
-        if let Work::Slice { buffer, offset, code, detail, is_last } = &unit.work {
-            let place = BlockPlace { input, offset: *offset, chunk: &[] };
-            assembler.slice(buffer.bytes(), &place, (*code, *detail), *is_last)?;
+        match &unit.work {
+            Work::Slice { buffer, offset, code, detail, is_last } => {
+                let place = BlockPlace { input, offset: *offset, chunk: &[] };
+                assembler.slice(buffer.bytes(), &place, (*code, *detail), *is_last)?;
+            }
+            Work::Space { buffer } => assembler.space(buffer.bytes()),
+            Work::Nothing | Work::Chunk { .. } => {}
         }
-        if let Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } = unit.work {
-            self.recycle(buffer, idle.buffers);
+        self.progress.advance(unit.newly_read, 0, 0);
+        match unit.work {
+            Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } | Work::Space { buffer } => {
+                idle.buffers.give(buffer);
+            }
+            Work::Nothing => {}
         }
         match unit.end {
             Some(end) => Ok(assembler.end(input, end)?),
             None => Ok(()),
         }
-    }
-
-    fn recycle(&self, buffer: Buffer, spare: &Spare) {
-        let bytes = u64::try_from(buffer.bytes().len()).unwrap_or(0);
-        self.progress.advance(bytes, 0, 0);
-        spare.give(buffer);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::encode::{
     TableEncoder,
 };
 use crate::engine::{Later, later};
-use crate::pipeline::{Block, DigestKind, OutputPlan, Plan};
+use crate::pipeline::{Block, DigestKind, OutputPlan, Plan, RejectedFor};
 use crate::report::{PartNote, RejectLine};
 use crate::schema::{Class, Shape};
 
@@ -210,7 +210,10 @@ impl RejectsWriter {
         let problems = problems.iter();
         self.gathered.push(
             &RejectRow { source, record, line, offset, bytes },
-            problems.map(|problem| [&*problem.field, problem.code, &*problem.rule, problem.detail]),
+            problems.map(|problem| {
+                let RejectedFor { field, code, rule, detail, repair } = problem;
+                [field.as_str(), *code, rule.as_str(), *detail, *repair]
+            }),
         );
         let is_full =
             self.gathered.rows() == ROW_GROUP_ROWS || REJECTS_BYTES <= self.gathered.cost();

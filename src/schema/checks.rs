@@ -45,7 +45,9 @@ fn format(name: &Place<'_>) -> Result<Format, SchemaError> {
     let text = name.text()?;
     let known = Format::ALL.iter().find(|format| format.name() == text);
     known.copied().ok_or_else(|| {
-        name.fault(Fault::Expected("`email`, `phone`, `country` or `date-time-zone`"))
+        name.fault(Fault::Expected(
+            "`email`, `phone`, `country`, `date-time-zone`, `locale` or `timezone`",
+        ))
     })
 }
 

@@ -10,6 +10,7 @@ use memchr::memchr;
 
 use super::country::is_assigned_country;
 use super::date::parse_date;
+use super::tables::{Known, language, timezone};
 use super::target::FormatLimits;
 use crate::record::Code;
 
@@ -24,10 +25,21 @@ pub enum Format {
     Country,
     /// An instant in ISO 8601: date, time and zone.
     Date,
+    /// A language, or that with a country: `en`, `en_US`.
+    Locale,
+    /// A name of the tz database, canonical or a link.
+    Timezone,
 }
 
 impl Format {
-    pub const ALL: &[Format] = &[Format::Email, Format::Phone, Format::Country, Format::Date];
+    pub const ALL: &[Format] = &[
+        Format::Email,
+        Format::Phone,
+        Format::Country,
+        Format::Date,
+        Format::Locale,
+        Format::Timezone,
+    ];
 
     /// The word after `format` in a schema file.
     ///
@@ -38,6 +50,8 @@ impl Format {
             Format::Phone => "phone",
             Format::Country => "country",
             Format::Date => "date-time-zone",
+            Format::Locale => "locale",
+            Format::Timezone => "timezone",
         }
     }
 
@@ -48,6 +62,8 @@ impl Format {
             Format::Phone => Code::Phone,
             Format::Country => Code::Country,
             Format::Date => Code::Date,
+            Format::Locale => Code::Locale,
+            Format::Timezone => Code::Timezone,
         }
     }
 
@@ -58,8 +74,21 @@ impl Format {
             Format::Phone => is_phone(value),
             Format::Country => is_assigned_country(value),
             Format::Date => parse_date(value).is_some_and(|date| date.time.is_some()),
+            Format::Locale => is_locale(value),
+            Format::Timezone => {
+                matches!(timezone(value), Some(Known::Canonical | Known::Alias(_)))
+            }
         }
     }
+}
+
+/// A code of ISO 639 in small letters, alone or with `_` and a code of ISO 3166-1 in capitals.
+fn is_locale(value: &[u8]) -> bool {
+    let underscore = value.iter().position(|byte| *byte == b'_').unwrap_or(value.len());
+    let (of_language, rest) = value.split_at(underscore);
+    language(of_language) == Some(Known::Canonical)
+        && matches!(rest, [] | [b'_', ..])
+        && rest.get(1..).is_none_or(is_assigned_country)
 }
 
 fn is_phone(value: &[u8]) -> bool {
@@ -120,6 +149,8 @@ pub(super) mod tests {
         (Format::Email, GOOD_EMAILS, BAD_EMAILS),
         (Format::Date, GOOD_DATES, BAD_DATES),
         (Format::Country, &["US", "DE", "GB", "TL", "ZW"], &["", "us", "UK", "USA", "XK", "U"]),
+        (Format::Locale, GOOD_LOCALES, BAD_LOCALES),
+        (Format::Timezone, GOOD_TIMEZONES, BAD_TIMEZONES),
     ];
 
     const GOOD_PHONES: &[&str] = &[
@@ -241,6 +272,95 @@ pub(super) mod tests {
         "2000-02-29T10:54Z",
         "0000-02-29T10:54Z",
         "9999-12-31T23:59:59Z",
+    ];
+
+    const GOOD_LOCALES: &[&str] =
+        &["en", "en_US", "pt_BR", "zh_CN", "fil", "fil_PH", "haw_US", "nb_NO", "tl_PH", "en_DE"];
+
+    const BAD_LOCALES: &[&str] = &[
+        "",
+        "_",
+        "en_",
+        "_US",
+        "en-US",
+        "EN",
+        "en_us",
+        "En_US",
+        "en_UK",
+        "en_XX",
+        "xx",
+        "xx_US",
+        "eng",
+        "eng_US",
+        "iw_IL",
+        "in_ID",
+        "sh",
+        "und",
+        "mul",
+        "root",
+        "C",
+        "POSIX",
+        "en_US_",
+        "en__US",
+        "en_USA",
+        "en_US.UTF-8",
+        "zh_Hans_CN",
+        "es_419",
+        "English",
+        "en US",
+        " en",
+        "en_US\n",
+        "en_U",
+        "e",
+    ];
+
+    const GOOD_TIMEZONES: &[&str] = &[
+        "America/New_York",
+        "Europe/Berlin",
+        "Asia/Kolkata",
+        "Asia/Calcutta",
+        "US/Pacific",
+        "UTC",
+        "Etc/UTC",
+        "Etc/GMT+5",
+        "GMT",
+        "Europe/Kiev",
+        "Europe/Kyiv",
+        "Europe/Oslo",
+        "EST",
+        "Japan",
+        "America/Argentina/Buenos_Aires",
+        "Pacific/Kanton",
+        "EST5EDT",
+        "GB",
+    ];
+
+    const BAD_TIMEZONES: &[&str] = &[
+        "",
+        "CST",
+        "PST",
+        "EDT",
+        "IST",
+        "BST",
+        "America",
+        "America/",
+        "America/New York",
+        "america/new_york",
+        "America/New_York ",
+        "America/Nowhere",
+        "Factory",
+        "posixrules",
+        "localtime",
+        "UTC+1",
+        "+01:00",
+        "GMT+5",
+        "Pacific Standard Time",
+        "US/Pacific-New",
+        "Z",
+        "Canada/East-Saskatchewan",
+        "posix/Europe/Paris",
+        "Europe/Paris/Louvre",
+        "PDT8",
     ];
 
     const BAD_DATES: &[&str] = &[

@@ -11,6 +11,7 @@ use super::country;
 use super::format::Format;
 use super::parse::{Files, USER_FILE};
 use super::place::SchemaError;
+use super::tables;
 use super::target::{FieldLimit, FormatLimits, Limits, Target};
 
 /// The merge of the files.
@@ -147,6 +148,8 @@ fn format_keywords(format: Format, limits: &FormatLimits) -> Map<String, Value> 
         Format::Country => object(json!({ "enum": country::codes().collect::<Vec<_>>() })),
         Format::Date => object(json!({ "pattern": instant_pattern() })),
         Format::Email => email_keywords(limits),
+        Format::Locale => object(json!({ "pattern": locale_pattern() })),
+        Format::Timezone => object(json!({ "enum": tables::timezones().collect::<Vec<_>>() })),
     }
 }
 
@@ -161,6 +164,12 @@ fn email_keywords(limits: &FormatLimits) -> Map<String, Value> {
             { "not": { "pattern": r"\.[0-9]+$" } },
         ],
     }))
+}
+
+fn locale_pattern() -> String {
+    let languages: Vec<&str> = tables::languages().collect();
+    let countries: Vec<String> = country::codes().collect();
+    format!("^(?:{})(?:_(?:{}))?$", languages.join("|"), countries.join("|"))
 }
 
 /// Days of the calendar, with the leap years of 400.

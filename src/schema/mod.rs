@@ -11,8 +11,10 @@ mod format;
 mod keywords;
 mod merge;
 mod parse;
+mod phone;
 mod place;
 mod rules;
+mod tables;
 mod target;
 
 pub use country::is_assigned_country;
@@ -20,7 +22,9 @@ pub use date::{DateParts, TimeParts, parse_date};
 pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
+pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
 pub use place::{Fault, SchemaError};
+pub use tables::{Known, country_of, language, timezone, timezone_of_any_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
 
 use regex::Regex;

@@ -401,6 +401,8 @@ mod tests {
                 "OptOut: enum",
                 "EndpointStatus: enum",
                 "EffectiveDate: date",
+                "Demographic.Locale: locale",
+                "Demographic.Timezone: timezone",
                 "Location.Country: country",
                 "Location.Latitude: range",
                 "Location.Longitude: range",
@@ -609,7 +611,7 @@ mod tests {
         check_refused(
             endpoint_with("/properties/Id/format", json!("uuid")),
             "`endpoint.schema.json#/properties/Id/format`: \
-             expected `email`, `phone`, `country` or `date-time-zone`",
+             expected `email`, `phone`, `country`, `date-time-zone`, `locale` or `timezone`",
         );
         check_refused(
             endpoint_with("/properties/Location/additionalProperties", json!(true)),

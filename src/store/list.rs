@@ -1,5 +1,6 @@
 //! Finds the files that `from` names, in the one order in which they are read.
 //!
+//! - `-` is standard input; a path with `*`, `?` or `[` is a pattern.
 //! - A file is listed once, however often it is reached. Files that a folder really holds come
 //!   before those behind links, so a file keeps its own name where it has one in the listing.
 //! - A folder is entered once, so links may lead in circles.
@@ -14,6 +15,7 @@ use std::{
 };
 
 use crate::store::StoreError;
+use crate::store::glob::{Excluded, expand, folder_of, is_glob};
 
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Stamp {
     Modified { secs: i64, nanos: u32 },
     /// What an object store calls the state of an object.
     ETag(String),
+    /// A stream has no state that could be told from another.
+    Stream,
 }
 
 /// A file or folder that is not read.
@@ -48,6 +52,8 @@ pub enum Reason {
     Empty,
     /// A device, a pipe or a link to itself.
     NotAFile,
+    /// `exclude` names it.
+    Excluded,
 }
 
 /// All that `from` reaches.
@@ -57,15 +63,29 @@ pub struct Listing {
     pub files: Vec<Listed>,
     /// In the order of their names.
     pub ignored: Vec<Ignored>,
+    /// Patterns of `from` and of `exclude` that matched nothing.
+    pub unmatched: Vec<String>,
 }
 
-/// Lists the files and folders of `from`, folders with all that is in them.
+/// The name of standard input.
+pub const STANDARD_INPUT: &str = "-";
+
+/// Lists the files and folders of `from`, folders with all that is in them, but for what the
+/// patterns of `exclude` match.
 ///
-/// A folder that `from` itself names is entered whatever its name is.
-pub fn list<P: AsRef<Path>>(from: &[P]) -> Result<Listing, StoreError> {
-    let mut walk = Walk::default();
+/// A folder that `from` itself names is entered whatever its name is. A pattern of `exclude`
+/// without a `/` is of names, another of paths as they are listed.
+pub fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
+    let mut walk = Walk { excluded: Excluded::new(exclude), ..Walk::default() };
     for entry in from {
-        walk.visit(entry.as_ref(), true)?;
+        let entry = entry.as_ref();
+        if entry == Path::new(STANDARD_INPUT) {
+            walk.add_standard_input();
+        } else if is_glob(entry) {
+            walk.visit_matching(entry)?;
+        } else {
+            walk.visit(entry, true)?;
+        }
     }
     while let Some(link) = walk.links.pop_first() {
         walk.visit(&link, false)?;
@@ -74,6 +94,7 @@ pub fn list<P: AsRef<Path>>(from: &[P]) -> Result<Listing, StoreError> {
     listing.files.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     listing.ignored.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     listing.ignored.dedup();
+    listing.unmatched.extend(walk.excluded.unmatched());
     Ok(listing)
 }
 
@@ -101,9 +122,45 @@ struct Walk {
     seen: HashSet<PathBuf>,
     /// Links met inside folders, to be visited when all real files are known.
     links: BTreeSet<PathBuf>,
+    excluded: Excluded,
 }
 
 impl Walk {
+    fn add_standard_input(&mut self) {
+        let name = STANDARD_INPUT.to_owned();
+        if self.seen.insert(PathBuf::from(&name)) {
+            self.listing.files.push(Listed { name, bytes: 0, stamp: Stamp::Stream });
+        }
+    }
+
+    fn visit_matching(&mut self, pattern: &Path) -> Result<(), StoreError> {
+        let name = text(pattern)?;
+        let found = expand(pattern).map_err(|source| StoreError::sorted(name, source))?;
+        if found.is_empty() {
+            self.listing.unmatched.push(name.to_owned());
+        }
+        for path in found {
+            if let Some(folder) = self.excluded_above(&path, folder_of(pattern)) {
+                let (name, reason) = (text(folder)?.to_owned(), Reason::Excluded);
+                self.listing.ignored.push(Ignored { name, reason });
+            } else if path.is_symlink() {
+                self.links.insert(path);
+            } else {
+                self.visit(&path, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The excluded folder in which a path lies that a pattern has led to.
+    fn excluded_above<'p>(&mut self, path: &'p Path, from: &Path) -> Option<&'p Path> {
+        let above = path.ancestors().skip(1).take_while(|folder| *folder != from);
+        let above: Vec<&Path> = above.collect();
+        let is_excluded =
+            |folder: &&Path| folder.to_str().is_some_and(|f| self.excluded.matches(f));
+        above.into_iter().rev().find(is_excluded)
+    }
+
     fn visit(&mut self, path: &Path, named: bool) -> Result<(), StoreError> {
         let name = text(path)?;
         let found = self.look(path, named).map_err(|source| StoreError::sorted(name, source))?;
@@ -125,6 +182,9 @@ impl Walk {
     fn look(&mut self, path: &Path, named: bool) -> io::Result<Found> {
         if has_hidden_name(path) && !(named && path.is_dir()) {
             return Ok(Found::Nothing(Reason::Name));
+        }
+        if path.to_str().is_some_and(|path| self.excluded.matches(path)) {
+            return Ok(Found::Nothing(Reason::Excluded));
         }
         let metadata = match fs::metadata(path) {
             Err(error) if leads_nowhere(&error) => return Ok(Found::Nothing(Reason::NotAFile)),
@@ -202,7 +262,7 @@ mod tests {
     /// What a listing of these entries of the folder reads and ignores, by names below the folder.
     fn listed(root: &Path, from: &[&str]) -> (Vec<String>, Vec<(String, Reason)>) {
         let from: Vec<PathBuf> = from.iter().map(|entry| root.join(entry)).collect();
-        let listing = list(&from).expect("a listing");
+        let listing = list(&from, &[]).expect("a listing");
         let below = |name: &str| {
             let root = format!("{}/", root.display());
             name.strip_prefix(&root).expect("below the root").to_owned()
@@ -260,11 +320,36 @@ mod tests {
     }
 
     #[test]
+    fn patterns_are_matched_and_left_out() {
+        let root = folder(&["in/a.json", "in/b.csv", "in/old/c.json", "in/_d.json", "e.json"]);
+        symlink("b.csv", root.path().join("in/z.json")).expect("a link");
+        let path = |name: &str| root.path().join(name).display().to_string();
+        let from = [path("in/*.json"), path("in/b.csv"), path("in/o*"), path("*.xml")];
+        let exclude = [path("in/o*/*"), "nothing".to_owned()];
+        let listing = list(&from, &exclude).expect("a listing");
+        let names: Vec<&str> = listing.files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, [path("in/a.json"), path("in/b.csv")]);
+        let ignored = [("in/_d.json", Reason::Name), ("in/old/c.json", Reason::Excluded)];
+        let ignored = ignored.map(|(name, reason)| Ignored { name: path(name), reason });
+        assert_eq!(listing.ignored, ignored);
+        assert_eq!(listing.unmatched, [path("*.xml"), "nothing".to_owned()]);
+    }
+
+    #[test]
+    fn standard_input_is_read_once() {
+        let listing = list(&["-", "-"], &[]).expect("a listing");
+        let [Listed { name, stamp: Stamp::Stream, .. }] = listing.files.as_slice() else {
+            panic!("{listing:?}");
+        };
+        assert_eq!(name, STANDARD_INPUT);
+    }
+
+    #[test]
     fn a_missing_file_and_a_link_to_one_are_errors_that_name_it() {
         let root = folder(&["in/a.json"]);
         symlink("nowhere", root.path().join("in/b.json")).expect("a link");
         for entry in ["out", "in", "in/a.json/"] {
-            let error = list(&[root.path().join(entry)]).expect_err("nothing there");
+            let error = list(&[root.path().join(entry)], &[]).expect_err("nothing there");
             assert!(matches!(error, StoreError::NotFound { .. }), "{entry}: {error}");
         }
     }
@@ -274,7 +359,7 @@ mod tests {
         let root = folder(&["in/a.json"]);
         let name = OsStr::from_bytes(b"\xff\x1b[1m.json");
         fs::write(root.path().join("in").join(name), "x").expect("a file");
-        let error = list(&[root.path().join("in")]).expect_err("a bad name");
+        let error = list(&[root.path().join("in")], &[]).expect_err("a bad name");
         let said = error.to_string();
         assert!(said.contains(r"`\xff\x1b[1m.json`") && said.contains("/in`"), "{said}");
     }

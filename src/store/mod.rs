@@ -1,4 +1,4 @@
-//! Where bytes come from and go to: disk.
+//! Where bytes come from and go to: disk, and standard input.
 //!
 //! Knows names, sizes and bytes, and nothing of records, runs or manifests. What always holds:
 //!
@@ -7,12 +7,13 @@
 //! - What [`folder`] or [`Staged`] call synced is on the disk, not only in its cache.
 
 pub mod folder;
+mod glob;
 mod list;
 mod lock;
 mod read;
 mod staged;
 
-pub use list::{Ignored, Listed, Listing, Reason, Stamp, list};
+pub use list::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp, list};
 pub use lock::Lock;
 pub use read::open;
 pub use staged::Staged;

@@ -2,10 +2,12 @@
 //!
 //! Size and time are compared when a file is opened and again at its end: a file that grew,
 //! shrank or was written over in between ends in an error, and never in a quiet mix of both.
+//! A stream is read as it comes.
 
 use std::{
     fs::File,
     io::{self, Read},
+    os::fd::AsFd,
 };
 
 use crate::store::{Listed, Stamp, StoreError};
@@ -16,11 +18,19 @@ use crate::store::{Listed, Stamp, StoreError};
 /// [`StoreError::Changed`].
 pub fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, StoreError> {
     let failed = |source| StoreError::sorted(&listed.name, source);
+    if listed.stamp == Stamp::Stream {
+        return Ok(Box::new(standard_input().map_err(failed)?));
+    }
     let file = File::open(&listed.name).map_err(failed)?;
     if !is_as_listed(&file, listed).map_err(failed)? {
         return Err(StoreError::Changed { name: listed.name.clone() });
     }
     Ok(Box::new(Unchanged { file, listed: listed.clone(), bytes_read: 0 }))
+}
+
+/// Standard input without a buffer of its own.
+fn standard_input() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
 /// A file that must end as it was listed.
@@ -64,7 +74,7 @@ mod tests {
     use crate::store::list;
 
     fn listed(path: &Path) -> Listed {
-        list(&[path]).expect("a listing").files.remove(0)
+        list(&[path], &[]).expect("a listing").files.remove(0)
     }
 
     fn is_changed(error: &io::Error) -> bool {

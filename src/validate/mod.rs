@@ -7,7 +7,7 @@ mod limits;
 mod values;
 
 pub use limits::LimitChecks;
-pub use values::ValueChecks;
+pub use values::{Strictness, ValueChecks};
 
 use crate::record::{Code, Detail, Found, Kind, NameId, Slot};
 

@@ -2,7 +2,9 @@
 
 use super::{NameVerdicts, RuleNames, found};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
-use crate::schema::{FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
+use crate::schema::{
+    Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test, is_in_numbering_plan,
+};
 
 /// All checks of the nodes that the policy does not drop, compiled from the schema.
 #[derive(Debug)]
@@ -12,8 +14,17 @@ pub struct ValueChecks {
     conditions: Vec<Condition>,
     kinds: Vec<Kind>,
     unknown_rule: u16,
-    unknown_is_rejected: bool,
+    strictness: Strictness,
     formats: FormatLimits,
+}
+
+/// What a definition may ask beyond the schema.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Strictness {
+    /// Fields that the schema does not know are rejected.
+    pub unknown: bool,
+    /// Telephone numbers have to be in their numbering plan.
+    pub phone_plan: bool,
 }
 
 #[derive(Debug)]
@@ -54,9 +65,14 @@ struct Kind {
 #[derive(Debug)]
 enum TestOf {
     Enum(Vec<Box<[u8]>>),
-    Format(crate::schema::Format),
+    Format(Format),
+    /// That a telephone number in the right form is one of its numbering plan.
+    NumberingPlan,
     Pattern(regex::Regex),
-    Range { min: f64, max: f64 },
+    Range {
+        min: f64,
+        max: f64,
+    },
     NotEmpty,
 }
 
@@ -71,7 +87,7 @@ impl ValueChecks {
         schema: &Schema,
         judged: &[bool],
         kinds: &[usize],
-        unknown_is_rejected: bool,
+        strictness: Strictness,
         rules: &mut RuleNames,
     ) -> ValueChecks {
         let is_judged = |node: NodeIx| judged.get(node).copied().unwrap_or(false);
@@ -85,7 +101,7 @@ impl ValueChecks {
                 tests: description
                     .checks
                     .iter()
-                    .map(|check| (rules.add(&*check.rule), TestOf::from(&check.test)))
+                    .flat_map(|check| tests(check, strictness, rules))
                     .collect(),
             })
             .collect();
@@ -94,12 +110,18 @@ impl ValueChecks {
             nodes,
             maps: maps(schema, rules),
             conditions: conditions
-                .map(|condition| Condition {
-                    on: condition.on,
-                    values: condition.values.iter().map(|v| v.as_bytes().into()).collect(),
-                    node: condition.node,
-                    rule: rules.add(&*condition.check.rule),
-                    test: TestOf::from(&condition.check.test),
+                .flat_map(|condition| {
+                    let values: Vec<Box<[u8]>> =
+                        condition.values.iter().map(|v| v.as_bytes().into()).collect();
+                    let (on, node) = (condition.on, condition.node);
+                    let tests = tests(&condition.check, strictness, rules).into_iter();
+                    tests.map(move |(rule, test)| Condition {
+                        on,
+                        values: values.clone(),
+                        node,
+                        rule,
+                        test,
+                    })
                 })
                 .collect(),
             kinds: kinds
@@ -108,7 +130,7 @@ impl ValueChecks {
                 .map(|kind| Kind::new(kind, rules))
                 .collect(),
             unknown_rule: rules.add("input.unknown"),
-            unknown_is_rejected,
+            strictness,
             formats: schema.target.formats,
         }
     }
@@ -116,31 +138,51 @@ impl ValueChecks {
     /// Judges the live rows of a batch.
     pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
-        let mut found = Problems { of: &mut problems, row: 0 };
         let text = Text { chunk, arena: &batch.arena };
         for row in batch.live_rows() {
-            found.row = row;
-            self.kind_of(
-                &mut found,
-                |node| !batch.slot(row, node).is_absent(),
-                Detail::BeforePolicy,
-            );
-            let slots = batch.row_slots(row);
-            for checks in &self.nodes {
-                let slot = slots.get(checks.node).copied().unwrap_or(Slot::ABSENT);
-                if !slot.is_absent() {
-                    self.judge_node(checks, slot, text, &mut found);
-                }
-            }
-            self.judge_conditions(slots, text, &mut found);
-            for map in &self.maps {
-                for entry in batch.map_entries(row, map.map) {
-                    judge_entry(map, *entry, batch, text, names, &mut found);
-                }
-            }
+            self.judge_row(row, text, batch, names, &mut Problems { of: &mut problems, row });
         }
         self.judge_unknown(batch, names, &mut problems);
         batch.problems = problems;
+    }
+
+    /// The problems of one row, but for unknown fields.
+    pub fn problems_of(
+        &self,
+        row: usize,
+        chunk: &[u8],
+        batch: &Batch,
+        names: NameVerdicts<'_>,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let text = Text { chunk, arena: &batch.arena };
+        self.judge_row(row, text, batch, names, &mut Problems { of: &mut problems, row });
+        problems.into_iter().map(|(_, problem)| problem).collect()
+    }
+
+    #[inline]
+    fn judge_row(
+        &self,
+        row: usize,
+        text: Text<'_>,
+        batch: &Batch,
+        names: NameVerdicts<'_>,
+        found: &mut Problems<'_>,
+    ) {
+        self.kind_of(found, |node| !batch.slot(row, node).is_absent(), Detail::BeforePolicy);
+        let slots = batch.row_slots(row);
+        for checks in &self.nodes {
+            let slot = slots.get(checks.node).copied().unwrap_or(Slot::ABSENT);
+            if !slot.is_absent() {
+                self.judge_node(checks, slot, text, found);
+            }
+        }
+        self.judge_conditions(slots, text, found);
+        for map in &self.maps {
+            for entry in batch.map_entries(row, map.map) {
+                judge_entry(map, *entry, batch, text, names, found);
+            }
+        }
     }
 
     /// Adds a problem for each row that is no record any more once the policy has left things out.
@@ -240,7 +282,7 @@ impl ValueChecks {
                 .rows
                 .get(usize::try_from(*row).expect("usize is at least 32 bits wide"))
                 .is_some_and(|row| !row.broken && !row.dropped);
-            if is_live && (looks_like || self.unknown_is_rejected) {
+            if is_live && (looks_like || self.strictness.unknown) {
                 let detail = if looks_like { Detail::LooksLikeAField } else { Detail::None };
                 let (field, rule) = (Field::Named(*name), self.unknown_rule);
                 problems.push((*row, Problem { field, code: Code::UnknownField, rule, detail }));
@@ -269,6 +311,9 @@ fn judge_entry(
     }
     let values = batch.entry_values(entry);
     if map.is_lists {
+        if entry.is_removed() {
+            return;
+        }
         if !entry.is_list {
             let slot = values.first().copied().unwrap_or(Slot::ABSENT);
             return found_in.add(field, Code::Type, map.rule, found(slot));
@@ -284,6 +329,15 @@ fn judge_entry(
     } else if is_out_of_bounds(text.of(*value)) {
         found_in.add(field, Code::Range, map.rule, Detail::None);
     }
+}
+
+/// The tests of a check, each with its rule's number.
+fn tests(check: &Check, strictness: Strictness, rules: &mut RuleNames) -> Vec<(u16, TestOf)> {
+    let mut tests = vec![(rules.add(&*check.rule), TestOf::from(&check.test))];
+    if strictness.phone_plan && matches!(check.test, Test::Format(Format::Phone)) {
+        tests.push((rules.add("validate.phone"), TestOf::NumberingPlan));
+    }
+    tests
 }
 
 fn maps(schema: &Schema, rules: &mut RuleNames) -> Vec<MapChecks> {
@@ -342,6 +396,10 @@ impl TestOf {
         let (holds, code) = match self {
             TestOf::Enum(values) => (values.iter().any(|known| **known == *value), Code::Enum),
             TestOf::Format(format) => (format.check(value, formats), format.code()),
+            TestOf::NumberingPlan => {
+                let has_form = Format::Phone.check(value, formats);
+                (!has_form || is_in_numbering_plan(value), Code::Phone)
+            }
             TestOf::Pattern(pattern) => {
                 (str::from_utf8(value).is_ok_and(|text| pattern.is_match(text)), Code::Pattern)
             }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use proptest::{collection::vec, prelude::*};
-use segprep::decode::{Columns, Format, frame};
+use segprep::decode::frame::{self, Framing};
+use segprep::decode::{Columns, Format};
 use segprep::schema::Schema;
 use serde_json::{Map, Value, json};
 
@@ -17,10 +18,9 @@ fn csv_is_read_as_the_csv_crate_reads_it() {
     hold(&tables(), |table| {
         let text = table.text(true);
         let shown = String::from_utf8_lossy(&text).into_owned();
-        let header = frame::csv_record(&text, 0, table.delimiter, 1 << 20);
-        let (schema, lookalikes) = (&program.plan.schema, &program.stages.lookalikes);
-        let columns =
-            Columns::read(header.bytes(&text), table.delimiter, schema, lookalikes, false);
+        let framing = Framing::Csv { delimiter: table.delimiter };
+        let header = frame::record_at(&text, 0, framing, 1 << 20);
+        let columns = Columns::read(header.bytes(&text), table.delimiter, &program.stages.columns);
         let format = Format::Csv(Arc::new(columns.expect("a header of known fields")));
         let block = program.block(&text, header.next, &format);
         prop_assert_eq!(block.rejects.len(), 0, "{:?}: {}", block.rejects, shown);

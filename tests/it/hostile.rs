@@ -26,9 +26,14 @@ struct Case {
     written: Option<u64>,
     dropped: Option<BTreeMap<String, u64>>,
     blank: Option<u64>,
+    /// Inputs that were passed over as broken.
+    skipped: Option<u64>,
     output: Option<Vec<String>>,
     rejects: Option<Vec<Reject>>,
     unknown_fields: Option<BTreeMap<String, u64>>,
+    repairs: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Rejects that repairs would mend, by their settings.
+    by_repair: Option<BTreeMap<String, u64>>,
     /// Texts that the messages must hold.
     #[serde(default)]
     says: Vec<String>,
@@ -61,7 +66,7 @@ fn every_case_ends_as_it_says() {
         .filter(|path| path.extension().is_some_and(|end| end == "toml"))
         .filter(|path| path.file_name().is_some_and(|name| name != "definition.toml"))
         .collect();
-    assert!(250 <= cases.len(), "only {} cases were found", cases.len());
+    assert!(600 <= cases.len(), "only {} cases were found", cases.len());
     let faults: Vec<String> = cases.iter().flat_map(|case| faults_of(case)).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
@@ -70,7 +75,7 @@ fn every_case_ends_as_it_says() {
 fn faults_of(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).expect("a case");
     let case: Case = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let input = ["ndjson", "csv"]
+    let input = ["ndjson", "json", "csv", "gz", "zst"]
         .map(|end| path.with_extension(end))
         .into_iter()
         .find(|input| input.exists())
@@ -127,6 +132,9 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     if let Some(dropped) = &case.dropped {
         check("dropped", manifest["records"]["dropped"].clone(), json!(dropped));
     }
+    if let Some(skipped) = case.skipped {
+        check("skipped", manifest["inputs"]["skipped"].clone(), json!(skipped));
+    }
     if let Some(blank) = case.blank {
         let inputs = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
         let found: u64 = inputs
@@ -142,6 +150,12 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     }
     if let Some(unknown) = &case.unknown_fields {
         check("unknown_fields", manifest["unknown_fields"].clone(), json!(unknown));
+    }
+    if let Some(repairs) = &case.repairs {
+        check("repairs", manifest["repairs"].clone(), json!(repairs));
+    }
+    if let Some(by_repair) = &case.by_repair {
+        check("by_repair", manifest["rejects"]["by_repair"].clone(), json!(by_repair));
     }
     if let Some(wanted) = &case.rejects {
         let found: Vec<Value> = place.rejects().lines().map(place_and_problems).collect();

@@ -3,16 +3,21 @@
 use std::{fs, sync::Arc};
 
 use segprep::{
-    decode::{Columns, Format, frame},
+    decode::frame::{self, Framing},
+    decode::{ColumnRules, ColumnSettings, Columns, Format},
     pipeline::Block,
     schema::Schema,
 };
 
 use crate::in_process::InProcess;
 
+const CSV: Framing = Framing::Csv { delimiter: b',' };
+
 /// All stages of a definition, which take whole texts.
 pub(crate) struct InMemory {
     stages: InProcess,
+    /// Takes columns of any name.
+    columns: ColumnRules,
 }
 
 /// What became of the records of a text.
@@ -31,7 +36,10 @@ impl InMemory {
     pub(crate) fn new(definition: &str, sets: &[&str]) -> InMemory {
         let schema = Schema::shipped("pinpoint").expect("the target is shipped");
         let text = fs::read_to_string(definition).expect("a definition");
-        InMemory { stages: InProcess::of(definition, &text, schema, sets) }
+        let stages = InProcess::of(definition, &text, schema, sets);
+        let settings = ColumnSettings { drop_unknown: true, ..ColumnSettings::default() };
+        let columns = ColumnRules::new(Arc::clone(&stages.plan.schema), settings);
+        InMemory { stages, columns }
     }
 
     /// Takes a whole text, in blocks of about so many bytes. None where its header is refused.
@@ -51,10 +59,10 @@ impl InMemory {
     }
 
     fn header(&self, text: &[u8]) -> Option<(Format, usize)> {
-        let InProcess { plan, stages, .. } = &self.stages;
-        let header = frame::csv_record(text, 0, b',', plan.input.max_record);
+        let InProcess { plan, .. } = &self.stages;
+        let header = frame::record_at(text, 0, CSV, plan.input.max_record);
         let bytes = header.bytes(text);
-        let columns = Columns::read(bytes, b',', &plan.schema, &stages.lookalikes, true).ok()?;
+        let columns = Columns::read(bytes, b',', &self.columns).ok()?;
         header.fault.is_none().then(|| (Format::Csv(Arc::new(columns)), header.next))
     }
 }

@@ -96,6 +96,23 @@ fn records_like_those_before_are_read_as_by_themselves() {
     assert!(1000 < written.get(), "{} were written", written.get());
 }
 
+/// Half a character in a name is a fault each time, however often the name was seen.
+#[test]
+fn a_fault_in_a_name_is_not_learned() {
+    let program = InProcess::keeping_everything(pinpoint(), &[]);
+    for line in [
+        &br#"{"Id":"a","Attributes":{"x\ud800":["v"]}}"#[..],
+        br#"{"Id":"a","x\ud800":"v"}"#,
+        br#"{"Id":"a","User":{"UserId":"u","x\ud800":{"y\ud800":1}}}"#,
+    ] {
+        for _ in 0..3 {
+            let problems = program.problems(line);
+            let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
+            assert_eq!(codes, ["utf8"]);
+        }
+    }
+}
+
 /// What a strict reader makes of a line.
 #[derive(Debug)]
 enum Reading {

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::program::{segprep, toml_text};
@@ -244,7 +245,48 @@ const CASES: &[Case] = &[
         settings: PARQUET,
         exit: 3,
     },
+    Case {
+        about: "an item of an array that does not end",
+        write: |to| endless(to, "[{\"Id\":\""),
+        settings: &[],
+        exit: 3,
+    },
+    Case {
+        about: "an object over lines that does not end",
+        write: |to| endless(to, "{\n\"Id\":"),
+        settings: &[],
+        exit: 3,
+    },
+    Case {
+        about: "text after an array that does not end",
+        write: |to| endless(to, "[]"),
+        settings: &[],
+        exit: 3,
+    },
+    Case {
+        about: "white space in an array",
+        write: |to| put(to, &("[".to_owned() + &" ".repeat(50_000_000) + "{\"Id\":\"a\"}]")),
+        settings: &[],
+        exit: 0,
+    },
+    Case {
+        about: "many archives side by side, each of a line that does not end",
+        write: |to| {
+            let archive = gzip(&vec![b'x'; 60_000_000]);
+            for number in 0..4 {
+                fs::write(to.with_extension(number.to_string()), &archive).expect("an input");
+            }
+        },
+        settings: &["input.format=json"],
+        exit: 3,
+    },
 ];
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
 
 #[test]
 fn no_input_takes_more_than_check_says() {

@@ -110,6 +110,12 @@ pub(crate) fn format_text(format: Format) -> BoxedStrategy<String> {
                 .boxed()
         }
         Format::Country => select(vec!["US", "DE", "GB", "JP"]).prop_map(str::to_owned).boxed(),
+        Format::Locale => {
+            select(vec!["en", "en_US", "pt_BR", "fil_PH"]).prop_map(str::to_owned).boxed()
+        }
+        Format::Timezone => select(vec!["UTC", "Europe/Paris", "Asia/Calcutta", "US/Pacific"])
+            .prop_map(str::to_owned)
+            .boxed(),
         Format::Date => {
             "20[0-2][0-9]-0[1-9]-[12][0-8]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]0[0-9]:[0-5]0)"
                 .boxed()
@@ -161,6 +167,8 @@ fn at_the_borders(format: Format) -> BoxedStrategy<String> {
     match format {
         Format::Phone => "\\+?[0-9]{5,17}".boxed(),
         Format::Country => "[A-Za-z]{1,3}".boxed(),
+        Format::Locale => "[a-zE]{2,3}([_-][A-Zu]{2,3})?".boxed(),
+        Format::Timezone => "(Europe|US|Etc)/(Oslo|Pacific|UTC|Rome|oslo)?|[A-Z]{1,3}".boxed(),
         Format::Date => {
             "(19|20|00)(00|04|20|19|96)-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,10})?)?)?(Z|[+-][0-2][0-9](:?[0-6][0-9])?)?"
                 .boxed()

@@ -117,9 +117,9 @@ def check_rejects(ndjson, parquet):
     wanted = [json.loads(line) for line in open(ndjson, encoding="utf-8")]
     found = pyarrow.parquet.read_table(parquet).to_pylist()
     for reject in wanted + found:
-        problems = [{**{"field": None, "detail": None}, **problem} for problem in reject["problems"]]
+        problems = [{**{"field": None, "detail": None, "repair": None}, **problem} for problem in reject["problems"]]
         reject["problems"] = [
-            {key: problem[key] or None for key in ("field", "code", "rule", "detail")} for problem in problems
+            {key: problem[key] or None for key in ("field", "code", "rule", "detail", "repair")} for problem in problems
         ]
     assert wanted == found, "rejects differ"
 

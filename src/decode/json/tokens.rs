@@ -1,6 +1,6 @@
 //! The tokens of JSON (RFC 8259): words, numbers, strings, and what stands between them.
 
-use super::learned::Watch;
+use super::learned::{Event, Watch};
 use super::unescape::unescape;
 use super::{Fault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
@@ -106,6 +106,8 @@ impl<W: Watch> Reader<'_, W> {
         let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
         self.scratch.name.clear();
         if unescape(bytes, &mut self.scratch.name).is_err() {
+            // What is learned is taken for sound the next time.
+            self.watch.event(Event::Unlike);
             self.lone_surrogate();
         }
         &self.scratch.name

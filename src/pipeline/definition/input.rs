@@ -1,8 +1,9 @@
 //! `[input]`: what is read, and how.
 
 use super::Surroundings;
+use super::columns::{self, ColumnsSpec};
 use crate::pipeline::places::{self, Place};
-use crate::pipeline::plan::{InputFormat, Unknown};
+use crate::pipeline::plan::{InputFormat, TextEncoding, Unknown};
 use crate::pipeline::section::Section;
 use crate::pipeline::source::{Faults, Spanned};
 
@@ -10,14 +11,26 @@ use crate::pipeline::source::{Faults, Spanned};
 const MAX_RECORD: u64 = 1 << 20;
 /// The longest record there can be: it is held in memory by every worker.
 const MAX_RECORD_MAX: u64 = 64 << 20;
+/// How many times its size an archive may expand to where the definition says nothing.
+const MAX_EXPANSION: u64 = 200;
 
 /// `[input]`, read and typed.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// Files and folders.
+    /// Files, folders, patterns and `-`.
     pub from: Vec<Place>,
+    /// Patterns of what is left out.
+    pub exclude: Vec<String>,
     /// Set where the definition does; else told by content.
     pub format: Option<InputFormat>,
+    /// Set where the text is not UTF-8.
+    pub encoding: Option<TextEncoding>,
+    /// How many times its size an archive may expand to.
+    pub max_expansion: u64,
+    /// Whether a run goes on after a file that can't be read as a segment file.
+    pub skips_bad_files: bool,
+    /// What the definition says of CSV files.
+    pub columns: ColumnsSpec,
     /// Set where the definition does.
     pub unknown: Option<Unknown>,
     pub keep_inactive: bool,
@@ -29,17 +42,7 @@ pub struct Input {
     pub digest: bool,
 }
 
-const LATER: [&str; 9] = [
-    "exclude",
-    "encoding",
-    "delimiter",
-    "columns",
-    "rename",
-    "constants",
-    "max_expansion",
-    "on_bad_file",
-    "endpoint",
-];
+const LATER: [&str; 1] = ["endpoint"];
 
 pub(super) fn read(
     root: &mut Section<'_>,
@@ -52,15 +55,33 @@ pub(super) fn read(
         return nothing();
     };
     section.refuse_later(&LATER, faults);
-    refuse_no_header(&mut section, faults);
+    let format = section.choice(
+        "format",
+        &[("json", InputFormat::Json), ("csv", InputFormat::Csv)],
+        &[],
+        faults,
+    );
     let input = Input {
         from: read_from(&mut section, around, faults),
-        format: section.choice(
-            "format",
-            &[("json", InputFormat::Json), ("csv", InputFormat::Csv)],
+        exclude: read_exclude(&mut section, around, faults),
+        format,
+        encoding: section.choice(
+            "encoding",
+            &[
+                ("windows-1252", TextEncoding::Windows1252),
+                ("latin1", TextEncoding::Latin1),
+                ("utf-16", TextEncoding::Utf16),
+            ],
             &[],
             faults,
         ),
+        max_expansion: section
+            .whole("max_expansion", 1..=u64::MAX, faults)
+            .unwrap_or(MAX_EXPANSION),
+        skips_bad_files: section
+            .choice("on_bad_file", &[("fail", false), ("skip", true)], &[], faults)
+            .unwrap_or(false),
+        columns: columns::read(&mut section, format, faults),
         unknown: section.choice(
             "unknown",
             &[("drop", Unknown::Drop), ("reject", Unknown::Reject)],
@@ -80,19 +101,15 @@ pub(super) fn read(
     input
 }
 
-/// A file without a header needs `columns`, which comes with it.
-fn refuse_no_header(section: &mut Section<'_>, faults: &mut Faults<'_>) {
-    let Some(at) = section.entry("header").map(|entry| entry.key_at) else { return };
-    if section.boolean("header", faults) == Some(false) {
-        let what = "`header = false` in `[input]` is not in this version";
-        faults.push(at, what, "", "begin the file with a header line");
-    }
-}
-
 fn nothing() -> Input {
     Input {
         from: Vec::new(),
+        exclude: Vec::new(),
         format: None,
+        encoding: None,
+        max_expansion: MAX_EXPANSION,
+        skips_bad_files: false,
+        columns: ColumnsSpec::default(),
         unknown: None,
         keep_inactive: false,
         kinds: None,
@@ -101,7 +118,7 @@ fn nothing() -> Input {
     }
 }
 
-fn owned(words: Vec<Spanned<&str>>) -> Vec<Spanned<String>> {
+pub(super) fn owned(words: Vec<Spanned<&str>>) -> Vec<Spanned<String>> {
     words.into_iter().map(|word| Spanned { value: word.value.to_owned(), at: word.at }).collect()
 }
 
@@ -110,8 +127,17 @@ fn read_from(
     around: &Surroundings<'_>,
     faults: &mut Faults<'_>,
 ) -> Vec<Place> {
-    let help = "name files and folders, such as `from = [\"exports/\"]`";
+    let help = "name files, folders or patterns, such as `from = [\"exports/\"]`";
     let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
     let place = |text| places::read("from", text, places::Use::Input, around, faults);
     texts.into_iter().filter_map(place).collect()
+}
+
+fn read_exclude(
+    section: &mut Section<'_>,
+    around: &Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Vec<String> {
+    let Some(texts) = section.texts("exclude", faults) else { return Vec::new() };
+    texts.into_iter().filter_map(|text| places::read_pattern(text, around, faults)).collect()
 }

@@ -3,12 +3,14 @@
 //! Whatever the text says wrong is a [`Diagnostic`] at its place, and all of them are found in
 //! one pass. What needs the schema is checked later, in `rules`.
 
+mod columns;
 mod fields;
 mod input;
 mod keys;
 mod operation;
 mod output;
 mod parameters;
+mod repair;
 mod suppress;
 
 use std::{
@@ -17,11 +19,13 @@ use std::{
     sync::Arc,
 };
 
+pub use columns::{ColumnsSpec, Pair};
 pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Column, Output};
+pub use repair::{PhoneRegionSetting, Repair};
 pub use suppress::{ListAction, ListForm, Suppression};
 
 use super::diagnostic::Diagnostic;
@@ -63,6 +67,7 @@ pub struct Definition {
     /// None where it is faulty, which [`Definition::parse`] never gives out.
     pub(in crate::pipeline) purpose: Option<Purpose>,
     pub input: Input,
+    pub repair: Repair,
     /// In the order of the text.
     pub rules: Vec<FieldRule>,
     /// Where `[fields]` begins, or the text if there is none.
@@ -173,7 +178,7 @@ fn too_large(source: &Source) -> Option<&'static str> {
 }
 
 /// Tables of later versions.
-const LATER: [&str; 3] = ["repair", "validate", "aws"];
+const LATER: [&str; 1] = ["aws"];
 
 fn read_root(
     root: &Table,
@@ -187,6 +192,7 @@ fn read_root(
     let name = read_name(&mut section, faults);
     let purpose = read_purpose(&mut section, faults);
     let input = input::read(&mut section, around, faults);
+    let repair = repair::read(&mut section, faults);
     let (rules, fields_at) = fields::read(&mut section, faults);
     let suppress = suppress::read(&mut section, around, faults);
     let keys = keys::read(&mut section, around, faults);
@@ -202,6 +208,7 @@ fn read_root(
         name,
         purpose,
         input,
+        repair,
         rules,
         fields_at,
         suppress,

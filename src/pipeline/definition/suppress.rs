@@ -136,7 +136,7 @@ fn read_from(
 ) -> Vec<Place> {
     let help = "name the list, such as `from = [\"lists/optout.csv\"]`";
     let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
-    let place = |text| places::read("from", text, Use::Input, around, faults);
+    let place = |text| places::read("from", text, Use::List, around, faults);
     texts.into_iter().filter_map(place).collect()
 }
 

@@ -1,72 +1,91 @@
-//! What a CSV output's `columns` may name: fields of the schema, each once, as a header can hold
-//! them.
+//! Whether the columns that a definition names can be columns: a field's name, or one in a map.
 
-use std::collections::HashMap;
+use crate::decode::is_column;
+use crate::pipeline::definition::{Definition, Pair};
+use crate::pipeline::nearest::nearest;
+use crate::pipeline::plan::Unknown;
+use crate::pipeline::section::shown;
+use crate::pipeline::source::{Faults, Spanned};
+use crate::schema::{Schema, Shape, Test};
 
-use super::pattern::Pattern;
-use crate::pipeline::definition::{Column, Definition, Output};
-use crate::pipeline::plan::{InputFormat, OutputFormat};
-use crate::pipeline::section::{quoted, shown};
-use crate::pipeline::source::{Faults, Origin};
-use crate::schema::{Schema, Shape};
-
+/// Checks `columns`, the targets of `[input.rename]`, and `[input.constants]` with their values.
 pub(super) fn check(definition: &Definition, schema: &Schema, faults: &mut Faults<'_>) {
-    let csv = |output: &&Output| output.format == OutputFormat::PinpointCsv;
-    for output in definition.outputs.iter().filter(csv) {
-        match &output.columns {
-            Some(columns) => check_columns(columns, schema, faults),
-            None if definition.input.format == Some(InputFormat::Json) => {
-                let what = "JSON has no header that the columns could be taken from";
-                let help = "name them: `columns = [\"Address\", …]` in this output";
-                faults.push(output.format_at, what, "", help);
-            }
-            None => {}
+    let spec = &definition.input.columns;
+    let drops_unknown = definition.input.unknown == Some(Unknown::Drop);
+    for name in spec.columns.iter().flatten() {
+        let is_left_out = drops_unknown || name.value.trim().is_empty();
+        check_name("columns", name, is_left_out, schema, faults);
+    }
+    check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, faults);
+    for (_, field) in &spec.rename {
+        check_name("rename", field, false, schema, faults);
+    }
+    for constant in &spec.constants {
+        if check_name("constants", &constant.0, false, schema, faults) {
+            check_value(constant, schema, faults);
+            check_apart(constant, spec.columns.as_deref().unwrap_or_default(), faults);
         }
     }
 }
 
-fn check_columns(columns: &[Column], schema: &Schema, faults: &mut Faults<'_>) {
-    let mut seen: HashMap<&str, Origin> = HashMap::new();
-    for column in columns {
-        let name = column.name.value.as_str();
-        let fault = fault_of(name, column.repeat, schema);
-        if let Some((what, help)) = fault {
-            faults.push(column.name.at, what, "", help);
-        } else if let Some(first) = seen.get(name) {
-            let what = format!("two columns are {}", quoted(name));
-            let first = faults.place_in_words(*first);
-            let help = format!(
-                "the other is at {first}; several values of an attribute are \
-                 `{{ name = \"…\", repeat = 2 }}`"
-            );
-            faults.push(column.name.at, what, "", help);
+fn check_name(
+    key: &str,
+    name: &Spanned<String>,
+    is_left_out: bool,
+    schema: &Schema,
+    faults: &mut Faults<'_>,
+) -> bool {
+    let path = name.value.trim();
+    if is_left_out || is_column(schema, path) {
+        return true;
+    }
+    let leaves = schema.nodes.iter().filter(|node| is_column(schema, &node.path));
+    let help = match nearest(path, leaves.map(|node| node.path.as_str())) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "it takes fields such as `Address`, and names in maps such as `Attributes.Plan`"
+            .to_owned(),
+    };
+    faults.push(name.at, format!("`{key}`: no field is `{}`", shown(path)), "", help);
+    false
+}
+
+fn check_repeats(columns: &[Spanned<String>], schema: &Schema, faults: &mut Faults<'_>) {
+    for (number, name) in columns.iter().enumerate() {
+        let path = name.value.trim();
+        let is_again = columns.iter().take(number).any(|earlier| earlier.value.trim() == path);
+        if is_again && !path.is_empty() && !may_repeat(path, schema) {
+            let help = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
+            faults.push(name.at, format!("`columns` names `{}` twice", shown(path)), "", help);
         }
-        seen.entry(name).or_insert(column.name.at);
     }
 }
 
-fn fault_of(name: &str, repeat: usize, schema: &Schema) -> Option<(String, String)> {
-    if name.contains(['\t', '\n', '\r']) || name.trim() != name {
-        let what = format!("a header can't hold {}", quoted(name));
-        let help = "a column's name has no tab or line break, and no white space around it";
-        return Some((what, help.to_owned()));
+fn may_repeat(path: &str, schema: &Schema) -> bool {
+    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
+    let mut lists = maps.filter(|node| node.shape == Shape::Lists);
+    lists.any(|node| path.strip_prefix(&node.path).is_some_and(|below| below.starts_with('.')))
+}
+
+/// A constant that an enum does not have, or that is no number, would reject every record.
+fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Faults<'_>) {
+    let Some(node) = schema.node(&field.value).and_then(|node| schema.nodes.get(node)) else {
+        return;
+    };
+    for check in &node.checks {
+        if let Test::Enum(words) = &check.test
+            && !words.contains(&value.value)
+        {
+            let what = format!("`{}` can't be `{}`", field.value, shown(&value.value));
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            faults.push(value.at, what, "", format!("it takes {}", words.join(", ")));
+        }
     }
-    let pattern = match Pattern::of(name, schema) {
-        Ok(pattern) => pattern,
-        Err(fault) => return Some(fault),
-    };
-    let repeats = match pattern {
-        Pattern::Prefix(_) => {
-            let what = format!("a column is one field, and {} is many", quoted(name));
-            return Some((what, "name each".to_owned()));
-        }
-        Pattern::Node(_) => false,
-        Pattern::Name { .. } => {
-            schema.map_and_name(name).is_some_and(|(_, _, shape)| shape == Shape::Lists)
-        }
-    };
-    (1 < repeat && !repeats).then(|| {
-        let what = format!("`{}` has one value, and can't repeat", shown(name));
-        (what, "only names of `Attributes.` and `User.UserAttributes.` may repeat".to_owned())
-    })
+}
+
+/// A constant has the place of a column.
+fn check_apart((field, _): &Pair, columns: &[Spanned<String>], faults: &mut Faults<'_>) {
+    if columns.iter().any(|column| column.value.trim() == field.value) {
+        let what = format!("`{}` is a constant, and among the `columns` too", field.value);
+        faults.push(field.at, what, "", "leave one of them out");
+    }
 }

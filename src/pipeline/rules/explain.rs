@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Rules;
 use super::cover::{Governed, governed};
+use super::{Rules, repairs};
 use crate::pipeline::definition::{HmacSpec, OpSpec};
 use crate::schema::{Class, Schema};
 use crate::transform::Already;
@@ -15,6 +15,10 @@ pub struct Explanation {
     pub fields: Vec<FieldLine>,
     /// In the order of their names.
     pub joins: Vec<JoinGroup>,
+    /// The repairs that are on, in the order in which they are made: `country`, `phone (region US)`.
+    pub repairs: Vec<String>,
+    /// Checks that are stricter than the schema.
+    pub stricter: Vec<String>,
 }
 
 impl Explanation {
@@ -91,7 +95,12 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             path: field.path,
         });
     }
-    Explanation { fields, joins: joins.into_values().collect() }
+    Explanation {
+        fields,
+        joins: joins.into_values().collect(),
+        repairs: repairs::in_words(&rules.repairs, schema),
+        stricter: repairs::stricter(&rules.repairs),
+    }
 }
 
 fn group(join: String, spec: &HmacSpec, field: &Governed<'_>) -> JoinGroup {

@@ -24,18 +24,16 @@ enum Takes {
     Nothing,
 }
 
-/// Fields with codes for which the schema has no format yet.
-const CODES: [&str; 2] = ["Demographic.Locale", "Demographic.Timezone"];
-
 fn takes(node: &Node) -> Takes {
     match node.shape {
         Shape::Lists => Takes::Texts,
         Shape::Numbers => Takes::Metric,
         Shape::Number => Takes::Coordinate,
         Shape::Object | Shape::ExportOnly => Takes::Nothing,
-        Shape::Text if CODES.contains(&node.path.as_str()) => Takes::Code,
         Shape::Text => node.checks.iter().fold(Takes::Text, |takes, check| match &check.test {
-            Test::Enum(_) | Test::Format(Format::Country) => Takes::Code,
+            Test::Enum(_) | Test::Format(Format::Country | Format::Locale | Format::Timezone) => {
+                Takes::Code
+            }
             Test::Format(Format::Date) => Takes::Date,
             Test::Format(Format::Email | Format::Phone)
             | Test::Pattern(_)

@@ -7,10 +7,12 @@
 mod check;
 mod columns;
 mod cover;
+mod csv_columns;
 mod explain;
 mod fit;
 mod joins;
 mod pattern;
+mod repairs;
 mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -21,6 +23,7 @@ use super::nearest::advice;
 use super::plan::{MapRules, Rule, RuleIx};
 use super::section::quoted;
 use super::source::{Fault, Faults};
+use crate::repair::Settings;
 use crate::schema::Schema;
 use cover::Cover;
 
@@ -35,6 +38,8 @@ pub struct Rules {
     pub map_rules: Vec<MapRules>,
     /// The kinds of record taken, as places in the schema's list.
     pub kinds: Vec<usize>,
+    /// What is mended before values are judged.
+    pub repairs: Settings,
     /// How the tokens of each list were made, for lists of tokens.
     pub(super) list_tokens: Vec<HmacSpec>,
     /// What summary and manifest warn of.
@@ -74,9 +79,12 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
     columns::check(definition, schema, &mut faults);
+    csv_columns::check(definition, schema, &mut faults);
+    let repairs = repairs::settings(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();
-    let rules = if faults.is_empty() { build(cover, definition, schema, kinds) } else { None };
+    let rules =
+        if faults.is_empty() { build(cover, definition, schema, kinds, repairs) } else { None };
     (rules, faults)
 }
 
@@ -106,6 +114,7 @@ fn build(
     definition: &Definition,
     schema: &Schema,
     kinds: Vec<usize>,
+    repairs: Settings,
 ) -> Option<Rules> {
     let mut warnings = check::warnings(&cover, definition, schema);
     warnings.extend(fit::unmapped(&cover, definition, schema));
@@ -126,5 +135,5 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, list_tokens, warnings })
+    Some(Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings })
 }

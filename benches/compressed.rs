@@ -1,0 +1,223 @@
+//! What reading archives costs: `cargo bench --bench compressed -- run`.
+//!
+//! Four rates, each in MB of text: inflating alone, with the faster of two crates; the main job on
+//! the plain text with one thread; the main job on one archive with two threads, held against the
+//! smaller of the first two; and on ten archives with two threads, held against what both threads
+//! could do if nothing ever waited.
+//!
+//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+
+#![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+
+#[expect(dead_code, reason = "another benchmark makes files of so many records")]
+#[path = "generate/mod.rs"]
+mod generate;
+#[path = "main_job/measure.rs"]
+mod measure;
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use flate2::{Decompress, FlushDecompress, Status, write::GzEncoder};
+
+use generate::{Amount, Format, Job, parse_size, write_file};
+use measure::{Cost, measure};
+
+/// Measures what reading archives costs
+#[derive(Parser)]
+#[command(bin_name = "cargo bench --bench compressed --")]
+struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Measure, and print a table of medians
+    Run(Options),
+}
+
+#[derive(clap::Args)]
+struct Options {
+    /// The text's size
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "200MB")]
+    bytes: u64,
+    /// Runs of each
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    runs: usize,
+}
+
+const FILES: u64 = 10;
+const SEED: u64 = 7;
+/// For made-up records only: anyone can read it here.
+const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo says `--bench` to every benchmark.
+    let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
+    if arguments.len() == 1 {
+        Arguments::command().print_help()?;
+        return Ok(());
+    }
+    let Mode::Run(options) = Arguments::parse_from(arguments).mode;
+    if cfg!(debug_assertions) {
+        return Err("built without optimisation: use `cargo bench`".into());
+    }
+    run(&options)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let inputs = Inputs::made(options.bytes)?;
+    let archive = fs::read(&inputs.archive)?;
+    let (mut zlib, mut whole) = (Vec::new(), Vec::new());
+    let (mut plain, mut one, mut ten) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=options.runs {
+        println!("round {round} of {}", options.runs);
+        zlib.push(timed(|| inflate_streaming(&archive))?);
+        whole.push(timed(|| inflate_whole(&archive))?);
+        plain.push(segprep(&inputs.plain, 1)?);
+        one.push(segprep(&inputs.archive, 2)?);
+        ten.push(segprep(&inputs.folder, 2)?);
+    }
+    let walls = |costs: &[Cost]| median(costs.iter().map(|cost| cost.wall).collect());
+    let (zlib, whole) = (median(zlib), median(whole));
+    let inflate = zlib.min(whole);
+    let (plain_wall, one_wall, ten_wall) = (walls(&plain), walls(&one), walls(&ten));
+    let plain_cpu = median(plain.iter().map(|cost| cost.cpu).collect());
+    let bound = inflate.max(plain_wall);
+    let ideal = (inflate + plain_cpu) / 2;
+    println!("\nmedians of {} runs, MB of text a second", options.runs);
+    let line = |what: &str, wall| println!("{what:44} {:8.0}", rate(inputs.bytes, wall));
+    line("inflating alone, zlib-rs in pieces", zlib);
+    line("inflating alone, zune-inflate as a whole", whole);
+    line("main job, plain text, 1 thread", plain_wall);
+    line("main job, one archive, 2 threads", one_wall);
+    line("main job, ten archives, 2 threads", ten_wall);
+    println!("one archive: {} of the smaller rate alone", share(bound, one_wall));
+    println!("ten archives: {} of what the sum of times allows", share(ideal, ten_wall));
+    let peak = [&plain, &one, &ten].map(|costs| costs.iter().map(|cost| cost.peak_bytes).max());
+    println!("peak memory in MiB: {:?}", peak.map(|peak| peak.unwrap_or(0) >> 20));
+    Ok(())
+}
+
+/// The text, its archive, and a folder of archives of its tenths.
+struct Inputs {
+    bytes: u64,
+    plain: PathBuf,
+    archive: PathBuf,
+    folder: PathBuf,
+}
+
+impl Inputs {
+    /// Made where they are not there from an earlier run.
+    fn made(bytes: u64) -> io::Result<Inputs> {
+        let base = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-data");
+        fs::create_dir_all(&base)?;
+        let plain = base.join(format!("endpoints-{bytes}.ndjson"));
+        let archive = base.join(format!("endpoints-{bytes}.ndjson.gz"));
+        let folder = base.join(format!("endpoints-{bytes}-tenths"));
+        if !plain.exists() {
+            println!("making {}", plain.display());
+            let job = Job {
+                amount: Amount::Bytes(bytes),
+                format: Format::Ndjson,
+                seed: SEED,
+                invalid: 0.02,
+            };
+            write_file(&job, &plain)?;
+        }
+        if !folder.exists() {
+            println!("making archives of it");
+            let mut lines = BufReader::new(fs::File::open(&plain)?);
+            pack(&mut lines, u64::MAX, &archive)?;
+            let mut lines = BufReader::new(fs::File::open(&plain)?);
+            fs::create_dir(&folder)?;
+            for number in 0..FILES {
+                let most = if number + 1 == FILES { u64::MAX } else { bytes / FILES };
+                pack(&mut lines, most, &folder.join(format!("{number}.ndjson.gz")))?;
+            }
+        }
+        Ok(Inputs { bytes: fs::metadata(&plain)?.len(), plain, archive, folder })
+    }
+}
+
+/// Packs lines until so many bytes are packed.
+fn pack(lines: &mut impl BufRead, most: u64, to: &Path) -> io::Result<()> {
+    let file = BufWriter::new(fs::File::create(to)?);
+    let mut encoder = GzEncoder::new(file, flate2::Compression::default());
+    let (mut line, mut packed) = (Vec::new(), 0);
+    while packed < most && 0 < lines.read_until(b'\n', &mut line)? {
+        encoder.write_all(&line)?;
+        packed += u64::try_from(line.len()).map_err(io::Error::other)?;
+        line.clear();
+    }
+    encoder.finish()?.flush()
+}
+
+fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let began = Instant::now();
+    work()?;
+    Ok(began.elapsed())
+}
+
+fn inflate_streaming(archive: &[u8]) -> Result<(), Box<dyn Error>> {
+    let mut member = Decompress::new_gzip(15);
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        let used = usize::try_from(member.total_in())?;
+        let rest = archive.get(used..).unwrap_or(&[]);
+        let status = member.decompress(rest, &mut piece, FlushDecompress::None)?;
+        std::hint::black_box(&piece);
+        if status == Status::StreamEnd {
+            return Ok(());
+        }
+    }
+}
+
+fn inflate_whole(archive: &[u8]) -> Result<(), Box<dyn Error>> {
+    let options =
+        zune_inflate::DeflateOptions::default().set_limit(usize::MAX).set_confirm_checksum(true);
+    let text = zune_inflate::DeflateDecoder::new_with_options(archive, options)
+        .decode_gzip()
+        .map_err(|error| format!("{error:?}"))?;
+    std::hint::black_box(text);
+    Ok(())
+}
+
+fn segprep(input: &Path, threads: u32) -> Result<Cost, Box<dyn Error>> {
+    let scratch = tempfile::tempdir_in(default_scratch())?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(["run", "benches/main_job/definition.toml", "--quiet"]);
+    command.args(["--threads", &threads.to_string()]);
+    command.env("SEGPREP_KEY_K1", KEY);
+    command.env("SEGPREP_BENCH_INPUT", input).env("SEGPREP_BENCH_OUT", scratch.path());
+    measure(&mut command)
+}
+
+fn default_scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "bytes stay below 2^53")]
+fn rate(bytes: u64, wall: Duration) -> f64 {
+    bytes as f64 / 1e6 / wall.as_secs_f64()
+}
+
+fn share(wanted: Duration, wall: Duration) -> String {
+    format!("{:.0} %", 100.0 * wanted.as_secs_f64() / wall.as_secs_f64())
+}

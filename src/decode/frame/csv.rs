@@ -1,0 +1,144 @@
+//! Where CSV records end: at line ends outside of quotes (RFC 4180).
+//!
+//! A quote opens only at the start of a cell. A quoted cell that does not close within
+//! `max_record`, or is followed by anything but a delimiter or line end, makes its record end
+//! with the physical line on which that cell began.
+
+use memchr::{memchr, memchr2, memrchr};
+
+use super::{Cut, Record, whole_record, without_return};
+use crate::record::{Code, Detail};
+
+pub(super) fn cut(bytes: &[u8], delimiter: u8, max_record: usize) -> Cut {
+    let mut at = 0;
+    let mut quote = next_quote(bytes, 0);
+    loop {
+        // Up to the next quote, every line end ends a record.
+        let plain = bytes.get(at..quote).unwrap_or(&[]);
+        at += memrchr(b'\n', plain).map_or(0, |newline| newline + 1);
+        if quote == bytes.len() {
+            break;
+        }
+        match scan_csv(bytes, at, delimiter, max_record, false) {
+            Scan::Ends(record) => at = record.next,
+            Scan::Open => break,
+            Scan::Faulty(code, detail) if at == 0 => return Cut::Faulty(code, detail),
+            Scan::Faulty(..) => return Cut::At(at),
+        }
+        if quote < at {
+            quote = next_quote(bytes, at);
+        }
+    }
+    match at {
+        0 if bytes.len() <= max_record + 1 => Cut::More,
+        0 => Cut::Faulty(Code::TooLongRecord, Detail::None),
+        at => Cut::At(at),
+    }
+}
+
+fn next_quote(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    at + memchr(b'"', rest).unwrap_or(rest.len())
+}
+
+/// The CSV record that starts at `start`; the chunk's end is a record's end.
+pub(super) fn record(chunk: &[u8], start: usize, delimiter: u8, max_record: usize) -> Record {
+    match scan_csv(chunk, start, delimiter, max_record, true) {
+        Scan::Ends(record) => record,
+        // With nothing to follow, the chunk's end is the line's end.
+        Scan::Open => whole_record(chunk, start, chunk.len(), chunk.len(), max_record),
+        Scan::Faulty(code, detail) => Record {
+            fault: Some((code, detail)),
+            ..whole_record(chunk, start, chunk.len(), chunk.len(), max_record)
+        },
+    }
+}
+
+enum Scan {
+    Ends(Record),
+    /// The bytes end before the record does.
+    Open,
+    /// Certainly faulty, up to and with a line end that is not in the bytes.
+    Faulty(Code, Detail),
+}
+
+/// Follows one CSV record from its start through its quoted cells.
+fn scan_csv(bytes: &[u8], start: usize, delimiter: u8, max_record: usize, at_end: bool) -> Scan {
+    let mut at = start;
+    loop {
+        let rest = bytes.get(at..).unwrap_or(&[]);
+        let Some(found) = memchr2(b'"', b'\n', rest).map(|found| at + found) else {
+            return Scan::Open;
+        };
+        if bytes.get(found) == Some(&b'\n') {
+            return Scan::Ends(whole_record(bytes, start, found, found + 1, max_record));
+        }
+        if !opens_cell(bytes, start, found, delimiter) {
+            at = found + 1;
+            continue;
+        }
+        if max_record < found - start {
+            return to_line_end(bytes, start, found, Code::TooLongRecord, Detail::None);
+        }
+        match close_quote(bytes, found + 1, start + max_record, delimiter, at_end) {
+            Quote::ClosedBefore(after) => at = after,
+            Quote::Open => return Scan::Open,
+            Quote::Bad(detail) => {
+                return to_line_end(bytes, start, found, Code::CsvSyntax, detail);
+            }
+        }
+    }
+}
+
+/// A quote opens a cell at the record's start and after a delimiter; elsewhere it is text.
+fn opens_cell(bytes: &[u8], start: usize, quote: usize, delimiter: u8) -> bool {
+    quote == start || bytes.get(quote - 1) == Some(&delimiter)
+}
+
+enum Quote {
+    /// The cell is closed; its delimiter or line end is here.
+    ClosedBefore(usize),
+    /// The bytes end first.
+    Open,
+    Bad(Detail),
+}
+
+/// Looks for the quote that closes a cell, no further than `limit`.
+fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: bool) -> Quote {
+    let mut at = from;
+    loop {
+        let rest = bytes.get(at..bytes.len().min(limit)).unwrap_or(&[]);
+        let Some(quote) = memchr(b'"', rest).map(|found| at + found) else {
+            let is_bad = at_end || limit <= bytes.len();
+            return if is_bad { Quote::Bad(Detail::QuoteNotClosed) } else { Quote::Open };
+        };
+        match (bytes.get(quote + 1), bytes.get(quote + 2)) {
+            (Some(b'"'), _) => at = quote + 2,
+            (Some(b'\n'), _) | (Some(b'\r'), Some(b'\n')) => return Quote::ClosedBefore(quote + 1),
+            (Some(byte), _) if *byte == delimiter => return Quote::ClosedBefore(quote + 1),
+            (None, _) | (Some(b'\r'), None) if at_end => return Quote::ClosedBefore(quote + 1),
+            (None, _) | (Some(b'\r'), None) => return Quote::Open,
+            (Some(_), _) => {
+                // A chunk may end with the line on which the cell began: whoever sees no more
+                // of it sees an open quote, and so everybody is to be told of one.
+                let is_far = memchr(b'\n', bytes.get(from..quote).unwrap_or(&[])).is_some();
+                let detail = if is_far { Detail::QuoteNotClosed } else { Detail::TextAfterQuote };
+                return Quote::Bad(detail);
+            }
+        }
+    }
+}
+
+/// A faulty record reaches to the end of the physical line on which the faulty cell began.
+fn to_line_end(bytes: &[u8], start: usize, cell: usize, code: Code, detail: Detail) -> Scan {
+    let rest = bytes.get(cell..).unwrap_or(&[]);
+    match memchr(b'\n', rest).map(|found| cell + found) {
+        None => Scan::Faulty(code, detail),
+        Some(newline) => Scan::Ends(Record {
+            start,
+            end: without_return(bytes, start, newline),
+            next: newline + 1,
+            fault: Some((code, detail)),
+        }),
+    }
+}

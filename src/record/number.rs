@@ -1,0 +1,31 @@
+//! What is a number: the form that JSON gives it.
+
+/// The length of the JSON number at the start of `text` (RFC 8259, section 6); none if there is none.
+pub fn number_len(text: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        text.get(from..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    let whole = digits(at);
+    let leading_zero = text.get(at) == Some(&b'0') && 1 < whole;
+    if whole == 0 || leading_zero {
+        return None;
+    }
+    at += whole;
+    if text.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return None;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        at += 1 + usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at);
+        if exponent == 0 {
+            return None;
+        }
+        at += exponent;
+    }
+    Some(at)
+}

@@ -1,0 +1,79 @@
+//! `trim`: values without the white space around them, as Unicode has it. No byte is copied.
+//!
+//! What is blank becomes `""`, and in CSV an absent field, as any empty cell is. There a number
+//! in blanks becomes a number.
+
+use super::{Repaired, Source};
+use crate::record::{Batch, Entry, Field, Kind as SlotKind, Slot, Text, number_len};
+
+/// The slot without outer white space; none where it has none.
+pub(super) fn trimmed(
+    slot: Slot,
+    source: Source<'_>,
+    arena: &[u8],
+    is_number: bool,
+) -> Option<Slot> {
+    if slot.kind() != SlotKind::Text {
+        return None;
+    }
+    let bytes = Text { chunk: source.chunk, arena }.of(slot);
+    // Nearly every value is seen to have none by its ends.
+    let may_be_space = |byte: Option<&u8>| byte.is_some_and(|b| *b <= b' ' || 0x80 <= *b);
+    if !may_be_space(bytes.first()) && !may_be_space(bytes.last()) {
+        return None;
+    }
+    let text = str::from_utf8(bytes).ok()?;
+    let rest = text.trim_start();
+    let (start, value) = (slot.start() + (text.len() - rest.len()), rest.trim_end());
+    if value.len() == text.len() {
+        return None;
+    }
+    let is_json_number = number_len(value.as_bytes()) == Some(value.len());
+    Some(match (source.is_csv, slot.in_arena()) {
+        (true, _) if value.is_empty() => Slot::ABSENT,
+        (true, true) if is_number && is_json_number => Slot::new_number(start, value.len()),
+        (true, false) if is_number && is_json_number => Slot::number(start, value.len()),
+        (_, true) => Slot::new_text(start, value.len(), slot.is_plain()),
+        (_, false) => Slot::text(start, value.len(), slot.is_plain()),
+    })
+}
+
+/// Trims the values of an entry, and takes those out of it that are absent then; counts once for
+/// each value changed.
+pub(super) fn trim_entry(
+    place: usize,
+    is_number: bool,
+    source: Source<'_>,
+    batch: &mut Batch,
+    mut note: impl FnMut(Field) -> Repaired,
+    done: &mut Vec<Repaired>,
+) {
+    let Some(entry) = batch.entries.get(place).copied() else { return };
+    let (mut kept, mut has_absent) = (Vec::new(), false);
+    for at in entry.values.range() {
+        let Some(slot) = batch.values.get(at).copied() else { continue };
+        let trimmed = trimmed(slot, source, &batch.arena, is_number);
+        if let (Some(trimmed), Some(place)) = (trimmed, batch.values.get_mut(at)) {
+            *place = trimmed;
+            has_absent |= trimmed.is_absent();
+            done.push(note(Field::Named(entry.name)));
+        }
+    }
+    if has_absent {
+        let values = batch.entry_values(entry);
+        kept.extend(values.iter().copied().filter(|slot| !slot.is_absent()));
+        keep_values(place, entry, &kept, batch);
+    }
+}
+
+/// An entry with fewer values; without any, it is as if its cells were empty.
+fn keep_values(place: usize, mut entry: Entry, kept: &[Slot], batch: &mut Batch) {
+    for (slot, kept) in batch.values.iter_mut().skip(entry.values.range().start).zip(kept) {
+        *slot = *kept;
+    }
+    entry.values.len = u32::try_from(kept.len()).expect("no more than there were");
+    entry.is_list &= !kept.is_empty();
+    if let Some(place) = batch.entries.get_mut(place) {
+        *place = entry;
+    }
+}

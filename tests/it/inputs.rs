@@ -1,0 +1,221 @@
+//! Several inputs at once: standard input, patterns, archives side by side, and files that are
+//! passed over. What one input may hold is in `tests/hostile`.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::program::{Place, code, segprep, set, stderr, toml_text};
+
+const DEFINITION: &str = "tests/hostile/definition.toml";
+
+fn run_in(place: &Place, settings: &[&str]) -> Command {
+    let mut command = segprep();
+    command.args(["run", DEFINITION, "--quiet"]);
+    for setting in settings {
+        command.arg("--set").arg(setting);
+    }
+    set(&mut command, "output.0.to", &place.to());
+    set(&mut command, "account.to", &place.account());
+    command
+}
+
+fn from(paths: &[&Path]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| toml_text(&path.to_string_lossy())).collect();
+    format!("input.from=[{}]", paths.join(","))
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn records(file: usize, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{{\"Id\":\"{file}-{n}\"}}")).collect()
+}
+
+/// Lines of `inputs.ndjson`.
+fn inputs(place: &Place) -> Vec<Value> {
+    let text = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+fn feed(mut command: Command, text: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    child.stdin.take().expect("it is piped").write_all(text).expect("it is read");
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn standard_input_is_read_and_never_the_same_run() {
+    let place = Place::new();
+    let settings = ["input.from=[\"-\"]"];
+    let text = "[{\"Id\":\"a\"},\n{\"Id\":1}]\n";
+    for bytes in [text.as_bytes().to_vec(), gzip(text)] {
+        let place = Place::new();
+        let output = feed(run_in(&place, &settings), &bytes);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n");
+        let [input] = inputs(&place).try_into().expect("one input");
+        assert_eq!((&input["name"], &input["bytes"]), (&json!("-"), &json!(bytes.len())));
+    }
+    assert_eq!(code(&feed(run_in(&place, &settings), text.as_bytes())), 0);
+    let again = feed(run_in(&place, &settings), text.as_bytes());
+    assert_eq!(code(&again), 73, "it may hold something else: {}", stderr(&again));
+    let mut over = run_in(&place, &settings);
+    over.arg("--overwrite");
+    assert_eq!(code(&feed(over, b"{\"Id\":\"b\"}\n")), 0);
+    assert_eq!(place.parts(), b"{\"Id\":\"b\"}\n");
+}
+
+#[test]
+fn standard_input_with_nothing_in_it_is_no_record() {
+    let place = Place::new();
+    let output = feed(run_in(&place, &["input.from=[\"-\"]"]), b"");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(place.manifest()["records"]["read"], json!(0));
+}
+
+#[test]
+fn patterns_are_read_and_what_they_miss_is_told() {
+    let place = Place::new();
+    let folder = place.folder.path().join("in");
+    for (name, id) in
+        [("b.json", "b"), ("a.json", "a"), ("deep/er/c.json", "c"), ("old/d.json", "d")]
+    {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, format!("{{\"Id\":\"{id}\"}}\n")).expect("a file");
+    }
+    let wanted = [folder.join("**/?.json"), folder.join("*.csv")];
+    let from = from(&[&wanted[0], &wanted[1]]);
+    let output = run_in(&place, &[&from, "input.exclude=[\"old\", \"*.tmp\"]"]).output();
+    let output = output.expect("the program runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n{\"Id\":\"b\"}\n{\"Id\":\"c\"}\n");
+    let ignored = inputs(&place).pop().expect("the ignored come last");
+    assert_eq!(ignored["ignored"], json!("excluded"));
+    let warnings = place.manifest()["warnings"].to_string();
+    assert!(warnings.contains("*.csv` matches no file"), "{warnings}");
+    assert!(warnings.contains("`*.tmp` matches no file"), "{warnings}");
+
+    let place = Place::new();
+    let output = run_in(&place, &[&from, "input.exclude=[\"?.json\"]"]).output().expect("it runs");
+    assert_eq!(code(&output), 66, "{}", stderr(&output));
+    let nothing = format!("input.from=[{}]", toml_text(&folder.join("*.csv").to_string_lossy()));
+    let output = run_in(&place, &[&nothing]).output().expect("it runs");
+    assert_eq!(code(&output), 66, "{}", stderr(&output));
+}
+
+#[test]
+fn archives_side_by_side_give_what_plain_files_give() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let (packed, plain) = (source.path().join("packed"), source.path().join("plain"));
+    for folder in [&packed, &plain] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    for file in 0..12 {
+        let records = records(file, 1 + file * 2_500);
+        let text = match file % 3 {
+            0 => records.join("\n") + "\n",
+            1 => format!("[{}]", records.join(" ,\n")),
+            _ => records.join("\n\n").replace(':', " :\n") + "\n",
+        };
+        let name = format!("{file:02}.json");
+        fs::write(packed.join(&name), gzip(&text)).expect("a file");
+        fs::write(plain.join(&name), text).expect("a file");
+    }
+    let mut wanted = None;
+    for (folder, threads, chunk) in
+        [(&plain, 1, 1 << 20), (&packed, 1, 1 << 20), (&packed, 2, 5_000), (&packed, 3, 300_000)]
+    {
+        let place = Place::new();
+        let mut command = run_in(&place, &[&from(&[folder])]);
+        command.args(["--threads", &threads.to_string(), "--chunk-bytes", &chunk.to_string()]);
+        let output = command.output().expect("the program runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let parts = place.parts();
+        assert_eq!(&parts, wanted.get_or_insert(parts.clone()), "{threads} threads");
+        let compression = if folder == &packed { "gzip" } else { "none" };
+        assert!(inputs(&place).iter().all(|input| input["compression"] == json!(compression)));
+    }
+}
+
+#[test]
+fn bad_files_are_passed_over_where_that_is_asked_for() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let good = records(0, 30).join("\n") + "\n";
+    let archive = gzip(&(records(1, 20_000).join("\n") + "\n"));
+    let torn = &archive[..archive.len() * 2 / 3];
+    for (name, bytes) in [
+        ("1.json", good.as_bytes()),
+        ("2.gz", torn),
+        ("3.csv", b"E-mail,shoe size\nx,1\n"),
+        ("4.json", b"{\"Id\":\"last\"}\n"),
+    ] {
+        fs::write(source.path().join(name), bytes).expect("a file");
+    }
+    let from = from(&[source.path()]);
+    let place = Place::new();
+    let output = run_in(&place, &[&from]).output().expect("the program runs");
+    assert_eq!(code(&output), 65);
+    assert!(stderr(&output).contains("2.gz"), "the first one is told: {}", stderr(&output));
+
+    let mut wanted = None;
+    for (threads, chunk) in [(1, 1 << 20), (2, 100), (3, 70_000)] {
+        let place = Place::new();
+        let mut command = run_in(&place, &[&from, "input.on_bad_file=\"skip\""]);
+        command.args(["--threads", &threads.to_string(), "--chunk-bytes", &chunk.to_string()]);
+        let output = command.output().expect("the program runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let manifest = place.manifest();
+        assert_eq!(manifest["inputs"]["skipped"], json!(2));
+        assert_eq!(manifest["warnings"].as_array().map(Vec::len), Some(2), "{manifest}");
+        let mut lines = inputs(&place);
+        let parts = place.parts();
+        let text = String::from_utf8_lossy(&parts);
+        assert!(text.starts_with(&good) && text.ends_with("{\"Id\":\"last\"}\n"));
+        let (read, offset) = (&lines[1]["records"], lines[1]["offset_reached"].as_u64());
+        assert!(*read != json!(0) && lines[1]["broken"].is_string(), "{}", lines[1]);
+        let until = text.len() - good.len() - "{\"Id\":\"last\"}\n".len();
+        assert_eq!(offset.and_then(|offset| usize::try_from(offset).ok()), Some(until));
+        assert_eq!((&lines[2]["offset_reached"], &lines[2]["records"]), (&json!(0), &json!(0)));
+        lines.retain_mut(|line| line.as_object_mut().is_some());
+        let outcome = (parts, lines);
+        assert_eq!(&outcome, wanted.get_or_insert(outcome.clone()));
+    }
+}
+
+#[test]
+fn kept_records_of_an_array_have_a_line_each() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let path = source.path().join("a.json");
+    fs::write(&path, "[{\"Id\":1},\n{\"Id\":\n2},{\"Id\":\"a\"},]").expect("a file");
+    let place = Place::new();
+    let settings = [&*from(&[&path]), "account.keep_rejected=true"];
+    let output = run_in(&place, &settings).output().expect("the program runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let kept = fs::read(place.account().join("rejected-records/00000-a.json")).expect("kept");
+    assert_eq!(kept, b"{\"Id\":1}\n{\"Id\":\n2}\n");
+}
+
+#[test]
+fn a_field_near_a_known_one_is_warned_of() {
+    let source = tempfile::tempdir().expect("a temporary folder");
+    let path = source.path().join("a.json");
+    fs::write(&path, "{\"Id\":\"a\",\"Adress\":\"x\",\"shoe\":1}\n").expect("a file");
+    let place = Place::new();
+    let output = run_in(&place, &[&from(&[&path])]).output().expect("the program runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let warnings = place.manifest()["warnings"].to_string();
+    assert!(warnings.contains("`Adress` is near `Address`"), "{warnings}");
+    assert!(!warnings.contains("shoe"), "{warnings}");
+}
