@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     country,
     endpoint::{Endpoint, Location, Named},
+    tables,
 };
 
 /// One thing that is wrong: where, and what; never the value.
@@ -67,6 +68,13 @@ pub(super) fn values(endpoint: &Endpoint) -> Vec<Problem> {
     let location = endpoint.location.as_ref();
     check("Location.Country", location.and_then(|l| l.country.as_deref()), |v| {
         (!country::is_assigned(v)).then_some("country")
+    });
+    let demographic = endpoint.demographic.as_ref();
+    check("Demographic.Locale", demographic.and_then(|d| d.locale.as_deref()), |v| {
+        (!tables::is_locale(v)).then_some("locale")
+    });
+    check("Demographic.Timezone", demographic.and_then(|d| d.timezone.as_deref()), |v| {
+        (!tables::is_timezone(v)).then_some("timezone")
     });
     check("User.UserId", endpoint.user_id(), identifier);
     problems.extend(location.and_then(coordinates));

@@ -16,6 +16,7 @@ mod hex;
 mod policy;
 mod read_csv;
 mod read_json;
+mod tables;
 
 use std::{
     error::Error,

@@ -57,10 +57,10 @@ fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize
         return Ok((Format::JsonLines, 0));
     }
     let (input, rules) = (&plan.input, &stages.columns);
-    let named = input.columns.as_deref();
-    let cells = named.map(<[String]>::len);
+    let given = input.columns.as_deref();
+    let cells = given.map(<[String]>::len);
     let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);
-    let (columns, start) = match named {
+    let (columns, start) = match given {
         Some(names) => (Columns::named(names, delimiter, rules), row.start),
         None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
     };

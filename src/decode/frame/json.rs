@@ -182,12 +182,16 @@ pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
 pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
     let start = start + space(chunk.get(start..).unwrap_or(&[]));
     let mut scanner = Scanner::object(chunk.get(start..).unwrap_or(&[]));
-    let next = scanner.end(chunk, start).unwrap_or(chunk.len());
+    let own_end = scanner.end(chunk, start);
+    let next = own_end.unwrap_or(chunk.len());
     let end = without_space(chunk, start, next);
     let fault = if scanner.form == Form::NoObject && start < end {
         Some((Code::JsonSyntax, Detail::TextBetweenObjects))
     } else {
-        (max_record < end - start).then_some((Code::TooLongRecord, Detail::None))
+        // One that is not closed is too long once so much was read, as `cut_objects` says of it.
+        let is_too_long =
+            max_record < end - start || (own_end.is_none() && max_record + 1 < next - start);
+        is_too_long.then_some((Code::TooLongRecord, Detail::None))
     };
     Record { start, end, next, fault }
 }
