@@ -18,6 +18,8 @@ use crate::schema::NodeIx;
 const EDGES_MAX: usize = 1024;
 const EDGES_OF_PLACE_MAX: usize = 8;
 const LITERAL_MAX: usize = 512;
+/// What is noted of one record; a record with more is learned from up to there.
+const EVENTS_MAX: usize = 2048;
 /// Records that are learned from, at most, until all is forgotten.
 const LESSONS_MAX: usize = 4096;
 /// How often records must be found again for the search to be worth its time.
@@ -230,6 +232,27 @@ impl Watch for () {
 
 impl Watch for Vec<Event> {
     fn event(&mut self, event: Event) {
-        self.push(event);
+        if self.len() < EVENTS_MAX {
+            self.push(event);
+        } else if let Some(last) = self.last_mut() {
+            *last = Event::Unlike;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record may be 64 MiB of values; what is noted of it has a bound, and never looks whole.
+    #[test]
+    fn what_is_noted_of_a_record_has_a_bound() {
+        let mut trace = Vec::new();
+        for start in 0..10 * EVENTS_MAX {
+            let then = Then::Number(Target::Slot(0));
+            trace.event(Event::Value { start, end: start + 1, then });
+        }
+        assert_eq!(trace.len(), EVENTS_MAX);
+        assert!(matches!(trace.last(), Some(Event::Unlike)));
     }
 }
