@@ -53,7 +53,7 @@ impl Break {
     pub(crate) fn at_random(random: &mut Random, snippets: &[&'static [u8]], text: &mut Vec<u8>) {
         let how = match random.below(9) {
             0 => Break::Replace(random.byte()),
-            1..5 => Break::Insert(random.of(snippets)),
+            1..5 => Break::Insert(random.of::<&[u8]>(snippets)),
             5..7 => Break::Remove(1 + random.below(3)),
             7 => Break::Repeat(1 + random.below(20)),
             _ => Break::Cut,

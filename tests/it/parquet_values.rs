@@ -33,10 +33,14 @@ fn push(texts: &mut Vec<u8>, text: &[u8]) {
 fn push_column(texts: &mut Vec<u8>, column: ColumnReader) {
     match column {
         ColumnReader::ByteArrayColumnReader(column) => {
-            values(column).iter().for_each(|value| push(texts, value.data()));
+            for value in values(column) {
+                push(texts, value.data());
+            }
         }
         ColumnReader::FixedLenByteArrayColumnReader(column) => {
-            values(column).iter().for_each(|value| push(texts, value.data()));
+            for value in values(column) {
+                push(texts, value.data());
+            }
         }
         ColumnReader::DoubleColumnReader(column) => push_shown(texts, column),
         ColumnReader::FloatColumnReader(column) => push_shown(texts, column),

@@ -80,7 +80,11 @@ pub(crate) fn plain_verdict(line: &[u8]) -> &'static str {
         Err(error) => match Reading::of_error(&error.to_string()) {
             Reading::VastNumber => "number out of range",
             Reading::LoneSurrogate => "half a character",
-            _ => "no JSON",
+            Reading::Sound(_)
+            | Reading::Repeats
+            | Reading::TooDeep
+            | Reading::NotUtf8
+            | Reading::NoJson => "no JSON",
         },
     }
 }
