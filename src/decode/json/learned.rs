@@ -90,8 +90,9 @@ pub(super) struct Edge {
 /// A place in a record: its beginning, or behind a value.
 #[derive(Debug, Default)]
 struct Place {
-    /// Behind which value; none for the beginning.
-    after: Option<Target>,
+    /// Behind which value; none for the beginning. Text and numbers are told apart, since the quote
+    /// that closes a text stands behind it.
+    after: Option<Then>,
     edges: Vec<Edge>,
     /// The edge that was taken last.
     last: usize,
@@ -198,7 +199,7 @@ impl Learned {
             return None;
         }
         let next = match then {
-            Then::Text(target) | Then::Number(target) => self.place_after(target),
+            Then::Text(_) | Then::Number(_) => self.place_after(then),
             Then::End => 0,
         };
         let literal = Wanted::new(literal);
@@ -208,10 +209,10 @@ impl Learned {
         Some(next)
     }
 
-    fn place_after(&mut self, target: Target) -> usize {
-        let known = self.places.iter().position(|place| place.after == Some(target));
+    fn place_after(&mut self, value: Then) -> usize {
+        let known = self.places.iter().position(|place| place.after == Some(value));
         known.unwrap_or_else(|| {
-            self.places.push(Place { after: Some(target), ..Place::default() });
+            self.places.push(Place { after: Some(value), ..Place::default() });
             self.places.len() - 1
         })
     }

@@ -18,7 +18,6 @@ mod json;
 mod record;
 #[path = "../../it/strict_csv.rs"]
 mod strict_csv;
-#[expect(dead_code, reason = "the tests of the main package use all of it")]
 #[path = "../../it/strict_json.rs"]
 mod strict_json;
 
