@@ -16,6 +16,6 @@ thread_local! {
 pub fn hold(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
     let delimiter = b",;\t|"[usize::from(choice % 4)];
-    all_stages::hold_csv(text, delimiter, 1 + usize::from(choice / 4) * 16);
+    all_stages::hold_csv(text, delimiter, 1 + usize::from(choice / 4) * 64);
     KEEPS_EVERYTHING.with(|program| compare(program, text, delimiter));
 }

@@ -15,7 +15,7 @@ thread_local! {
 /// The first byte chooses the frame and the size of blocks, the rest is the text.
 pub fn hold(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
-    let block_bytes = 1 + usize::from(choice / 3) * 16;
+    let block_bytes = 1 + usize::from(choice / 3) * 64;
     match choice % 3 {
         0 => {
             all_stages::hold(text, &Format::JsonLines, 0, block_bytes);

@@ -47,6 +47,9 @@ const WORDS: [&str; 24] = [
     "",
 ];
 
+/// A few choices may make very many records, each longer than the one before.
+const BYTES_MAX: usize = 16 << 10;
+
 /// A list of choices: a field and its value, or the record's end.
 pub fn hold(data: &[u8]) {
     let Ok((block_bytes, choices)) =
@@ -57,13 +60,16 @@ pub fn hold(data: &[u8]) {
     let mut lines = Vec::new();
     let mut record = Map::new();
     for (choice, value) in choices {
+        if BYTES_MAX < lines.len() {
+            break;
+        }
         match value {
             Some(text) => put(&mut record, choice, text),
             None => end(&mut record, choice, &mut lines),
         }
     }
     end(&mut record, 0, &mut lines);
-    all_stages::hold(&lines, &Format::JsonLines, 0, 1 + usize::from(block_bytes) * 16);
+    all_stages::hold(&lines, &Format::JsonLines, 0, 1 + usize::from(block_bytes) * 64);
 }
 
 /// Ends a record; by the choice it is the next one's beginning too.
