@@ -2,7 +2,8 @@
 //!
 //! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
 //! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
-//! beyond it is taken in several blocks); a worker by the batch that it holds; an archive that is
+//! beyond it is taken in several blocks); a worker by the batch that it holds and what its decoder
+//! learns of records; an archive that is
 //! inflated ahead by its window and the pieces that wait; lists of people by their `max_entries`.
 //! Nothing grows with an input's size or with the number of inputs but the list of their names.
 //!
@@ -11,6 +12,7 @@
 use std::{fmt, num::NonZeroUsize};
 
 use super::source::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
+use crate::decode::LEARNED_BYTES;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
@@ -96,7 +98,7 @@ impl Limits {
     pub fn memory_max(&self) -> usize {
         let in_flight = self.in_flight().get();
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
-            + self.threads * (self.worker_max() + self.ahead_max())
+            + self.threads * (self.worker_max() + LEARNED_BYTES + self.ahead_max())
             + self.parquet * self.row_groups_max()
             + self.list_bytes
             + BASE_BYTES
@@ -107,8 +109,8 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} read \
-             ahead)",
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} learned \
+             + {} read ahead)",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -116,6 +118,7 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             Mib(self.worker_max()),
+            Mib(LEARNED_BYTES),
             Mib(self.ahead_max()),
         )?;
         match self.parquet {

@@ -58,6 +58,8 @@ pub(super) struct Begin {
     pub(super) blank_lines: u64,
     /// The header as it stands, with its line end.
     pub(super) header: Vec<u8>,
+    /// The renamings of the definition that the header has names for, by their places there.
+    pub(super) renamings: Vec<usize>,
 }
 
 impl Default for Begin {
@@ -69,6 +71,7 @@ impl Default for Begin {
             lines: 0,
             blank_lines: 0,
             header: Vec::new(),
+            renamings: Vec::new(),
         }
     }
 }
