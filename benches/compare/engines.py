@@ -1,7 +1,6 @@
 """The engines: how each is made ready, started, and told by version."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -188,7 +187,8 @@ def versions(names, tools):
             found.append(f"VRL {version[1]}")
         else:
             program = tools.segprep if name == "segprep" else name
-            told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+            words = [program, "--version"]
+            told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
             found.append(told.stdout.strip())
     return ", ".join(found)
 

@@ -24,7 +24,7 @@ class Cost:
     peak: int  # bytes
 
 
-class Failed(Exception):
+class ProcessError(Exception):
     """A process did not end with 0."""
 
 
@@ -43,7 +43,7 @@ def measure(command, log, **options):
     peak = sampler.finish()
     if process.returncode != 0:
         last = log.read_text(errors="replace")[-2000:]
-        raise Failed(f"{command[0]} ended with {process.returncode}\n{last}")
+        raise ProcessError(f"{command[0]} ended with {process.returncode}\n{last}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, peak)
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes endpoint records as NDJSON and as CSV: `records.py --shape export --records 20000 --out DIR`.
+"""Makes endpoints as NDJSON and as CSV: `records.py --shape export --records 20000 --out DIR`.
 
 About 2 % of the records are invalid, each with one fault. The bytes depend on shape, number and
-seed alone, on any number of processes: each block of records has a generator of its own. Two shapes:
+seed alone, on any number of processes: each block of records has a generator of its own. Shapes:
 
 - `plain`: the same fields in the same order in every record, lists of one value, nothing escaped.
 - `export`: as exports of segments are. Each object's keys in an order of its own, ten to 25 of
@@ -97,6 +97,7 @@ PHRASES = [
 NUMBERED = 16
 NUMBER_TEXTS = ["0", "1", "12", "307", "1.0", "2.50", "1e3", "2.5e-1", "-3", "19.99", "1E2"]
 
+PERSON = "FirstName LastName Email Phone Segment".split()
 COLUMNS = {
     "plain": """
         ChannelType Address Id OptOut EndpointStatus EffectiveDate Location.Country Location.City
@@ -113,7 +114,7 @@ COLUMNS = {
         *(f"Attributes.{name}" for name in ATTRIBUTES),
         *(f"Metrics.{name}" for name in METRICS),
         "User.UserId",
-        *(f"User.UserAttributes.{name}" for name in "FirstName LastName Email Phone Segment".split()),
+        *(f"User.UserAttributes.{name}" for name in PERSON),
         *"User.UserStatus ApplicationId Id CreationDate CohortId".split(),
     ],
 }
@@ -349,12 +350,12 @@ def make_files(shape, records, folder, seed=SEED):
     unfinished = [path.with_suffix(f"{path.suffix}.unfinished") for path in paths]
     firsts = range(0, records, BLOCK)
     blocks = [(shape, seed, first, min(records, first + BLOCK)) for first in firsts]
-    with multiprocessing.Pool(os.cpu_count()) as pool:
-        with unfinished[0].open("w", newline="") as lines, unfinished[1].open("w") as table:
-            table.write(",".join(COLUMNS[shape]) + "\n")
-            for some_lines, some_rows in pool.imap(run_block, blocks):
-                lines.write(some_lines)
-                table.write(some_rows)
+    pool = multiprocessing.Pool(os.cpu_count())
+    with pool, unfinished[0].open("w") as lines, unfinished[1].open("w") as table:
+        table.write(",".join(COLUMNS[shape]) + "\n")
+        for some_lines, some_rows in pool.imap(run_block, blocks):
+            lines.write(some_lines)
+            table.write(some_rows)
     for temporary, path in zip(unfinished, paths, strict=True):
         temporary.rename(path)
     return paths

@@ -5,11 +5,11 @@
     python3 benches/compare/run.py --engines all       VRL too, which takes a long build
     python3 benches/compare/run.py --records 20000 --runs 1        do they still agree?
 
-It builds segprep, installs the others into a virtual environment, makes the input, runs every engine
-`--runs` times by turns, and prints a table of medians in Markdown. What an engine writes goes to
-memory-backed storage; after its first run all of it is compared with the reference, and in later
-runs its size has to be the same. Whoever writes something else ends the comparison. README.md in
-this folder says what the task is. Linux alone; Python 3.11 or newer, nothing but its library.
+It builds segprep, installs the others into a virtual environment, makes the input, runs every
+engine `--runs` times by turns, and prints a table of medians in Markdown. What an engine writes
+goes to memory-backed storage; after its first run all of it is compared with the reference, and
+in later runs its size has to be the same. Whoever writes something else ends the comparison.
+README.md in this folder says what the task is. Linux alone; Python 3.11 or newer, its library alone.
 """
 
 import argparse

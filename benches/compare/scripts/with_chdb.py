@@ -128,7 +128,8 @@ def fault(country, user_id):
         OptOut NOT IN {tuple(task.OPT_OUTS)}, 'optout',
         {is_short("Address", 512)}
             OR (ChannelType = 'EMAIL' AND NOT {matches("Address", task.EMAIL)})
-            OR (ChannelType IN ('SMS', 'VOICE') AND NOT {matches("Address", task.PHONE)}), 'address',
+            OR (ChannelType IN ('SMS', 'VOICE') AND NOT {matches("Address", task.PHONE)}),
+            'address',
         {is_short("Id", 100)} OR {matches("Id", task.TOKEN)}, 'id',
         {country} != '' AND NOT {matches(country, task.COUNTRY)}, 'country',
         {is_short(user_id, 128)} OR {matches(user_id, task.TOKEN)}, 'userid',
