@@ -41,7 +41,7 @@ pub use plan::{
     AccountPlan, DigestKind, InputFormat, InputPlan, MapRules, OnError, OutputFormat, OutputPlan,
     Plan, PlanError, Purpose, Rule, RuleIx, RunPlan, TextEncoding, Unknown,
 };
-pub use process::{BATCH_BYTES, Worker, process};
+pub use process::{BATCH_BYTES, Passage, Worker, process};
 pub use rules::{Explanation, FieldLine, JoinGroup, Rules, resolve};
 pub use source::{Origin, Spanned};
 pub use stages::{Stages, decode_rule};

@@ -95,20 +95,18 @@ pub fn process(
     block_bytes: usize,
     block: &mut Block,
 ) -> usize {
-    let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
-    let limits = BatchLimits { rows: BATCH_ROWS, bytes: BATCH_BYTES };
-    let mut lines = LineCount { at: from, lines: 0 };
+    let mut passage = Passage::new(plan, stages, worker, chunk, from, format);
     let mut at = from;
     while at < chunk.len() && block.cost() < block_bytes {
-        worker.begin_batch();
-        let decoded =
-            worker.decoder.decode(chunk, at, valid_utf8, format, limits, &mut worker.batch);
-        let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
-        run_stages(plan, stages, worker, source);
-        at = Finish { plan, stages, worker, chunk, block_bytes }.rows(decoded, &mut lines, block);
+        let decoded = passage.decode(at);
+        passage.repair_and_drop();
+        passage.judge_values();
+        passage.transform();
+        passage.judge_limits();
+        at = passage.encode(decoded, block_bytes, block);
     }
-    lines.count_to(chunk, at);
-    block.lines = lines.lines;
+    passage.lines.count_to(chunk, at);
+    block.lines = passage.lines.lines;
     block.add_slots_to_rules(&plan.node_rules);
     if let Some(table) = block.table.as_mut().and_then(Arc::get_mut) {
         table.shrink();
@@ -116,35 +114,99 @@ pub fn process(
     at
 }
 
-/// The stages between decoding and encoding.
-fn run_stages(plan: &Plan, stages: &Stages, worker: &mut Worker, source: Source<'_>) {
-    let Worker { decoder, batch, book, traces, shifts, hits, repaired, mended, .. } = worker;
-    let chunk = source.chunk;
-    book.learn(&decoder.names, plan, stages);
-    if !stages.repairs.on().is_empty() {
-        let is_dropped = |name| book.verdicts().of(name).dropped;
-        stages.repairs.apply(source, batch, is_dropped, repaired);
+/// A chunk on its way through the stages, batch after batch. [`process`] calls them in the order
+/// in which they stand here; benches do the same and measure each.
+#[derive(Debug)]
+pub struct Passage<'a> {
+    plan: &'a Plan,
+    stages: &'a Stages,
+    worker: &'a mut Worker,
+    source: Source<'a>,
+    format: &'a Format,
+    valid_utf8: bool,
+    lines: LineCount,
+}
+
+impl<'a> Passage<'a> {
+    /// Records of `chunk` from byte `from` on.
+    pub fn new(
+        plan: &'a Plan,
+        stages: &'a Stages,
+        worker: &'a mut Worker,
+        chunk: &'a [u8],
+        from: usize,
+        format: &'a Format,
+    ) -> Passage<'a> {
+        let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
+        let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
+        let lines = LineCount { at: from, lines: 0 };
+        Passage { plan, stages, worker, source, format, valid_utf8, lines }
     }
-    drop_inactive(stages, chunk, batch);
-    hits.find(&plan.suppress, stages.opt_out, chunk, batch);
-    let broken = batch.problems.len();
-    stages.values.judge(chunk, batch, book.verdicts());
-    if broken < batch.problems.len() {
-        try_repairs(stages, source, batch, book, mended);
+
+    /// Decodes the batch that begins at byte `at`.
+    pub fn decode(&mut self, at: usize) -> Decoded {
+        self.worker.begin_batch();
+        let limits = BatchLimits { rows: BATCH_ROWS, bytes: BATCH_BYTES };
+        let Worker { decoder, batch, .. } = &mut *self.worker;
+        decoder.decode(self.source.chunk, at, self.valid_utf8, self.format, limits, batch)
     }
-    shifts.learn(plan.shift_keys(), chunk, batch);
-    for (node, rule) in &stages.altered_nodes {
-        let applied = stages.applied(plan, *rule, plan.op_of(*node));
-        apply_to_node(*node, applied, shifts, chunk, batch, traces);
+
+    /// Repairs values, and marks the records that are left out.
+    pub fn repair_and_drop(&mut self) {
+        let (plan, stages, source) = (self.plan, self.stages, self.source);
+        let Worker { decoder, batch, book, hits, repaired, .. } = &mut *self.worker;
+        book.learn(&decoder.names, plan, stages);
+        if !stages.repairs.on().is_empty() {
+            let is_dropped = |name| book.verdicts().of(name).dropped;
+            stages.repairs.apply(source, batch, is_dropped, repaired);
+        }
+        drop_inactive(stages, source.chunk, batch);
+        hits.find(&plan.suppress, stages.opt_out, source.chunk, batch);
     }
-    for map in &stages.altered_maps {
-        apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
+
+    /// Judges values as they came in, and finds what would mend the faulty ones.
+    pub fn judge_values(&mut self) {
+        let Worker { batch, book, mended, .. } = &mut *self.worker;
+        let broken = batch.problems.len();
+        self.stages.values.judge(self.source.chunk, batch, book.verdicts());
+        if broken < batch.problems.len() {
+            try_repairs(self.stages, self.source, batch, book, mended);
+        }
     }
-    let is_written = |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
-    stages.values.judge_kinds_after(batch, is_written);
-    stages.limits.judge(chunk, batch, book.verdicts());
-    for (csv, encoder) in stages.csv.iter().enumerate() {
-        encoder.judge(chunk, batch, &ForCsv { book, csv });
+
+    /// Applies the operations of the policy.
+    pub fn transform(&mut self) {
+        let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
+        let Worker { batch, book, traces, shifts, .. } = &mut *self.worker;
+        shifts.learn(plan.shift_keys(), chunk, batch);
+        for (node, rule) in &stages.altered_nodes {
+            let applied = stages.applied(plan, *rule, plan.op_of(*node));
+            apply_to_node(*node, applied, shifts, chunk, batch, traces);
+        }
+        for map in &stages.altered_maps {
+            apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
+        }
+    }
+
+    /// Judges what would be written.
+    pub fn judge_limits(&mut self) {
+        let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
+        let Worker { batch, book, .. } = &mut *self.worker;
+        let is_written =
+            |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
+        stages.values.judge_kinds_after(batch, is_written);
+        stages.limits.judge(chunk, batch, book.verdicts());
+        for (csv, encoder) in stages.csv.iter().enumerate() {
+            encoder.judge(chunk, batch, &ForCsv { book, csv });
+        }
+    }
+
+    /// Writes, rejects or counts the batch's records, until the block costs `block_bytes`. Gives
+    /// the place of the first record not taken.
+    pub fn encode(&mut self, decoded: Decoded, block_bytes: usize, block: &mut Block) -> usize {
+        let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
+        let finish = Finish { plan, stages, worker: &mut *self.worker, chunk, block_bytes };
+        finish.rows(decoded, &mut self.lines, block)
     }
 }
 
@@ -443,6 +505,7 @@ fn of_row<T>(list: &[T], row: usize, row_of: impl Fn(&T) -> u32) -> &[T] {
 }
 
 /// Line ends before a place, counted on from place to place.
+#[derive(Debug)]
 struct LineCount {
     at: usize,
     lines: u64,

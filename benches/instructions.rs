@@ -1,0 +1,117 @@
+//! Instructions of each stage, which are the same on any machine and at any hour:
+//! `cargo bench --bench instructions -- run`.
+//!
+//! Valgrind counts them, for one process that does nothing but read its input, and for one more
+//! with each further stage: the difference is the stage's. Its processor has AVX2, and neither
+//! AVX-512 nor instructions for SHA-256, whatever the machine has: compare counts with counts, and
+//! take rates from `stages` and `compare`.
+//!
+//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+
+#![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+
+#[path = "task/mod.rs"]
+mod task;
+
+use std::{
+    env,
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use task::{Input, Stage, Task, inputs};
+
+/// Counts the instructions of each stage
+#[derive(Parser)]
+#[command(bin_name = "cargo bench --bench instructions --")]
+struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Count, and print a table
+    Run {
+        /// Of each input
+        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        records: u32,
+    },
+    /// Take an input through the stages up to this one: what `run` counts in a process of its own
+    Pass {
+        input: PathBuf,
+        /// None: read it and do nothing
+        stage: Option<String>,
+    },
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo says `--bench` to every benchmark.
+    let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
+    if arguments.len() == 1 {
+        Arguments::command().print_help()?;
+        return Ok(());
+    }
+    match Arguments::parse_from(arguments).mode {
+        Mode::Run { records } => run(&inputs(records)?),
+        Mode::Pass { input, stage } => pass(&input, stage.as_deref()),
+    }
+}
+
+fn pass(input: &Path, stage: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let mut task = Task::new(input)?;
+    if let Some(stage) = Stage::ALL.into_iter().find(|known| Some(known.name()) == stage) {
+        task.pass(stage, |_, _| ());
+    }
+    Ok(())
+}
+
+fn run(inputs: &[Input]) -> Result<(), Box<dyn Error>> {
+    let stages = Stage::ALL.map(|stage| format!("{:>11}", stage.name())).concat();
+    println!("instructions of a record {stages} {:>11} {:>11}", "in all", "of a byte");
+    for input in inputs {
+        let mut before = count(&input.path, None)?;
+        let first = before;
+        print!("{:24} ", input.name);
+        for stage in Stage::ALL {
+            let through = count(&input.path, Some(stage))?;
+            print!("{:>11.0}", per(through - before, f64::from(input.records)));
+            before = through;
+        }
+        let in_all = before - first;
+        let bytes = input.path.metadata()?.len();
+        let of_record = per(in_all, f64::from(input.records));
+        println!(" {of_record:>11.0} {:>11.2}", per(in_all, per(bytes, 1.0)));
+    }
+    Ok(())
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+fn per(count: u64, of: f64) -> f64 {
+    count as f64 / of
+}
+
+/// The instructions of a process of ours that goes up to this stage.
+fn count(input: &Path, stage: Option<Stage>) -> Result<u64, Box<dyn Error>> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
+    command.arg(env::current_exe()?).arg("pass").arg(input);
+    command.args(stage.map(Stage::name));
+    let told = command.output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            io::Error::new(error.kind(), "there is no `valgrind`; Debian has it under that name")
+        }
+        _ => error,
+    })?;
+    let text = String::from_utf8_lossy(&told.stderr);
+    if !told.status.success() {
+        return Err(text.into());
+    }
+    let line = text.lines().find_map(|line| line.split_once("I   refs:"));
+    let (_, count) = line.ok_or("valgrind told no count")?;
+    Ok(count.trim().replace(',', "").parse()?)
+}

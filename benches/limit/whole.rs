@@ -1,0 +1,48 @@
+//! A whole run in this process, with one thread.
+
+use std::{
+    error::Error,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use segprep::run::{Cancel, Failure, Progress, RunOptions, run};
+
+use super::task::{DEFINITION, Input};
+
+/// How long a run takes from the definition to the manifest. Its results are taken away again.
+///
+/// # Errors
+///
+/// Where it fails.
+pub(crate) fn run_whole(
+    input: &Input,
+    digest: &str,
+    scratch: &Path,
+) -> Result<Duration, Box<dyn Error>> {
+    let out = scratch.join("whole");
+    let sets = [
+        format!("input.from=[{:?}]", input.path),
+        format!("account.to={:?}", out.join("account")),
+        format!("output.0.to={:?}", out.join("import")),
+        format!("output.0.format=pinpoint-{}", if input.is_csv() { "csv" } else { "json" }),
+        format!("output.0.digest={digest}"),
+        "keys.k1=demo:".to_owned(),
+    ];
+    let options = RunOptions {
+        definition: DEFINITION.into(),
+        sets: sets.into(),
+        threads: Some(1),
+        ..RunOptions::default()
+    };
+    let began = Instant::now();
+    match run(&options, &Progress::default(), &Cancel::default()) {
+        Ok(_) => {}
+        Err(Failure::Run(error)) => return Err(error.into()),
+        Err(Failure::Diagnostics(faults)) => return Err(format!("{faults:?}").into()),
+    }
+    let time = began.elapsed();
+    fs::remove_dir_all(out)?;
+    Ok(time)
+}

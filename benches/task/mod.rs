@@ -1,0 +1,204 @@
+//! The job of `benches/compare` in this process: its plan, an input's bytes in chunks, and their
+//! way through the stages, with a clock beside it.
+
+mod files;
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    ops::Range,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use segprep::{
+    decode::{Columns, Format, Lead},
+    encode::CsvColumn,
+    pipeline::{self, Block, Passage, Plan, Stages, Surroundings, Worker},
+    schema::Schema,
+    transform::{MasterKey, Op},
+};
+
+pub(crate) use files::{Input, inputs};
+
+/// As a run has them where the definition does not say otherwise.
+const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const DEFINITION: &str = "benches/compare/segprep.toml";
+
+/// What a batch goes through, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// The check of the chunk, before its batches.
+    Utf8,
+    Decode,
+    /// With the repairs, of which the definition has none, and with what is left out.
+    Validate,
+    Transform,
+    Encode,
+}
+
+impl Stage {
+    pub(crate) const ALL: [Stage; 5] =
+        [Stage::Utf8, Stage::Decode, Stage::Validate, Stage::Transform, Stage::Encode];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Stage::Utf8 => "utf8",
+            Stage::Decode => "decode",
+            Stage::Validate => "validate",
+            Stage::Transform => "transform",
+            Stage::Encode => "encode",
+        }
+    }
+}
+
+/// How long each stage took.
+pub(crate) type Times = BTreeMap<Stage, Duration>;
+
+pub(crate) struct Task {
+    plan: Plan,
+    stages: Stages,
+    format: Format,
+    text: Vec<u8>,
+    chunks: Vec<Range<usize>>,
+    worker: Worker,
+    block: Block,
+}
+
+impl Task {
+    /// An input of that task: NDJSON, or CSV where the name says so. No cell may have a line break.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be read, or is no such file.
+    pub(crate) fn new(input: &Path) -> Result<Task, Box<dyn Error>> {
+        let is_csv = input.extension().is_some_and(|extension| extension == "csv");
+        let plan = plan(is_csv)?;
+        let mut stages = Stages::new(&plan);
+        let text = fs::read(input)?;
+        let (format, start) = if is_csv {
+            let (header, start) = header(&text)?;
+            let columns = Columns::read(header, b',', &stages.columns);
+            let columns = columns.map_err(|fault| format!("{fault:?}"))?;
+            stages.set_columns(&plan, &written(&plan, &columns));
+            (Format::Csv(Arc::new(columns)), start)
+        } else {
+            (Format::JsonLines, 0)
+        };
+        let worker = Worker::new(&plan, &stages);
+        let block = Block::for_rules(plan.rules.len());
+        let chunks = chunks(&text, start);
+        Ok(Task { plan, stages, format, text, chunks, worker, block })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Takes all chunks through the stages up to the last one that is wanted, and gives each chunk
+    /// with its lines of output to `done`.
+    pub(crate) fn pass(&mut self, last: Stage, mut done: impl FnMut(&[u8], &[u8])) -> Times {
+        let mut clock = Clock::default();
+        for chunk in &self.chunks {
+            let chunk = self.text.get(chunk.clone()).unwrap_or(&[]);
+            let Task { plan, stages, worker, format, block, .. } = &mut *self;
+            let mut passage =
+                clock.time(Stage::Utf8, || Passage::new(plan, stages, worker, chunk, 0, format));
+            let mut at = if last == Stage::Utf8 { chunk.len() } else { 0 };
+            while at < chunk.len() {
+                at = batch(&mut passage, at, last, block, &mut clock);
+            }
+            done(chunk, block.csv.first().map_or(&block.json.bytes, |lines| &lines.bytes));
+            block.clear();
+        }
+        clock.times
+    }
+}
+
+/// Takes the batch at that place through the stages, and gives the place of the next.
+fn batch(
+    passage: &mut Passage<'_>,
+    at: usize,
+    last: Stage,
+    block: &mut Block,
+    clock: &mut Clock,
+) -> usize {
+    let decoded = clock.time(Stage::Decode, || passage.decode(at));
+    if Stage::Validate <= last {
+        clock.time(Stage::Validate, || {
+            passage.repair_and_drop();
+            passage.judge_values();
+        });
+    }
+    if Stage::Transform <= last {
+        clock.time(Stage::Transform, || passage.transform());
+        clock.time(Stage::Validate, || passage.judge_limits());
+    }
+    if Stage::Encode <= last {
+        clock.time(Stage::Encode, || passage.encode(decoded, usize::MAX, block));
+    }
+    decoded.next
+}
+
+#[derive(Default)]
+struct Clock {
+    times: Times,
+}
+
+impl Clock {
+    fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        *self.times.entry(stage).or_default() += began.elapsed();
+        done
+    }
+}
+
+fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
+    let schema = Schema::shipped("pinpoint").ok_or("the target is not shipped")?;
+    let text = fs::read_to_string(DEFINITION)?;
+    let format = if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
+    // Nothing is read or written there.
+    let env = |name: &str| Some(name.to_owned());
+    let around = Surroundings { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
+    let (definition, rules) =
+        pipeline::check(DEFINITION, &text, &[format.to_owned()], &around, &schema)
+            .map_err(|faults| format!("{faults:?}"))?;
+    let keys = BTreeMap::from([("k1".to_owned(), MasterKey::demo())]);
+    Ok(Plan::new(&definition, rules, Arc::new(schema), keys)?)
+}
+
+/// The first line, and where the second begins.
+fn header(text: &[u8]) -> Result<(&[u8], usize), Box<dyn Error>> {
+    let end = memchr::memchr(b'\n', text).ok_or("there is no header")?;
+    Ok((text.get(..end).unwrap_or(&[]), end + 1))
+}
+
+/// The columns that the policy writes.
+fn written(plan: &Plan, columns: &Columns) -> Vec<CsvColumn> {
+    let path = |node: usize| plan.schema.nodes.get(node).map(|node| node.path.clone());
+    let name = |lead: Lead<'_>| match lead {
+        Lead::Field(node) if matches!(plan.op_of(node), Op::Drop) => None,
+        Lead::Field(node) => path(node),
+        Lead::Name { map, name } => {
+            let map = plan.schema.maps.get(map).and_then(|node| path(*node))?;
+            Some(format!("{map}.{name}"))
+        }
+    };
+    let leads = columns.leads();
+    leads.iter().filter_map(|(lead, repeat)| Some(CsvColumn { name: name(*lead)?, repeat: *repeat })).collect()
+}
+
+/// Whole lines of about so many bytes as a run takes at once.
+fn chunks(text: &[u8], mut start: usize) -> Vec<Range<usize>> {
+    let mut chunks = Vec::new();
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let most = rest.get(..CHUNK_BYTES).unwrap_or(rest);
+        let end = memchr::memrchr(b'\n', most).map_or(rest.len(), |last| last + 1);
+        chunks.push(start..start + end);
+        start += end;
+    }
+    chunks
+}
