@@ -31,6 +31,7 @@ mod trial;
 
 pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
+    Aws, AwsChecksum, Encryption, Storing,
     Account, Column, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys,
     ListAction, ListForm, MapSpec, OpSpec, Output, Pair, PhoneRegionSetting, Repair, ShiftSpec,
     Suppression, Surroundings, is_variable,

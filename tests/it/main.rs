@@ -36,6 +36,7 @@ mod records;
 mod reference;
 mod repairs;
 mod running;
+mod s3;
 mod samples;
 mod schemas;
 mod suppression;
