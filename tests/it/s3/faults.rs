@@ -11,7 +11,7 @@ const OPERATIONS: [&str; 9] =
     ["list", "get", "put", "begin", "part", "complete", "head", "delete", "uploads"];
 
 /// A few requests that go wrong are made good.
-const PASSING: [Fault; 9] = [
+const PASSING: [Fault; 10] = [
     Fault::Refused(500, "InternalError"),
     Fault::Refused(503, "SlowDown"),
     Fault::DoneAndRefused(500, "InternalError"),
@@ -19,6 +19,7 @@ const PASSING: [Fault; 9] = [
     Fault::Reset,
     Fault::Cut,
     Fault::Stalled,
+    Fault::Silent,
     Fault::Late(Duration::from_millis(300)),
     Fault::Twice,
 ];

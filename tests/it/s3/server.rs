@@ -181,11 +181,6 @@ impl Server {
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.weather.lock().expect("no panic").seen)
     }
-
-    /// Whether nothing that rules are for came.
-    pub(crate) fn rules_left(&self) -> bool {
-        self.weather.lock().expect("no panic").rules.iter().any(|rule| 0 < rule.times)
-    }
 }
 
 impl Drop for Server {
