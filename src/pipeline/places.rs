@@ -68,8 +68,12 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
     if let Some(place) = path.strip_prefix("s3://") {
         return unfit_object(place, usage);
     }
-    if let Some(("s3" | "S3" | "s3a" | "s3n" | "https" | "http" | "gs", _)) = path.split_once(":/") {
-        return Some(("this is no place that segprep reads or writes", "write `s3://bucket/key`, or a path"));
+    if let Some(("s3" | "S3" | "s3a" | "s3n" | "https" | "http" | "gs", _)) = path.split_once(":/")
+    {
+        return Some((
+            "this is no place that segprep reads or writes",
+            "write `s3://bucket/key`, or a path",
+        ));
     }
     match usage {
         Use::List if path == "-" => {

@@ -69,7 +69,9 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     for (to, storing) in outputs.chain([(&account.to, &account.storing)]) {
         if !is_bucket(to) && !storing.is_default() {
             let place = super::shown_path(&to.written);
-            warnings.push(format!("encryption, storage class and tags are for buckets: `{place}` is on this machine"));
+            warnings.push(format!(
+                "encryption, storage class and tags are for buckets: `{place}` is on this machine"
+            ));
         }
     }
     for output in definition.outputs.iter().filter(|output| is_bucket(&output.to)) {
@@ -119,7 +121,8 @@ fn storing(storing: &Storing) -> s3::Storing {
             context: (!context.is_empty()).then(|| context_text(context)),
         },
     });
-    let tags = storing.tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let tags =
+        storing.tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
     let tags: Vec<String> = tags.collect();
     let tags = (!tags.is_empty()).then(|| tags.join("&"));
     s3::Storing { encryption, storage_class: storing.storage_class.clone(), tags }

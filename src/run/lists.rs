@@ -66,7 +66,8 @@ pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
         if from.iter().any(|path| Url::of(path).is_some()) {
             return usize::try_from(suppression.max_entries).unwrap_or(usize::MAX);
         }
-        let bytes = store.list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
+        let bytes =
+            store.list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
         let entries =
             bytes.map_or(u64::MAX, |bytes: u64| bytes / suppression.entry_bytes_min() + 1);
         usize::try_from(entries.min(suppression.max_entries)).unwrap_or(usize::MAX)

@@ -42,8 +42,8 @@ pub use progress::{Progress, ProgressView};
 use crate::engine::map_ordered;
 use crate::pipeline::{Block, Diagnostic, Plan, Stages, Worker, process};
 use crate::report::{Manifest, Status};
-use crate::store::{Ignored, Inputs};
 use crate::store::s3::Reach;
+use crate::store::{Ignored, Inputs};
 use assemble::{Assembler, BlockPlace};
 use limits::BLOCK_BYTES;
 use manifest::Facts;
@@ -151,9 +151,8 @@ fn run_whole(
         place.as_ref(),
         progress,
     )?;
-    let inputs = store
-        .inputs(&listing.files, Reach::Whole)
-        .map_err(|error| source::store_error(&error))?;
+    let inputs =
+        store.inputs(&listing.files, Reach::Whole).map_err(|error| source::store_error(&error))?;
     job.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     if !assembler.total.balances() {

@@ -10,9 +10,9 @@ use std::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
-use super::error::{ErrorKind, RunError};
 use super::aws::{self, Remote};
 use super::cancel::Cancel;
+use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
 use super::lists;

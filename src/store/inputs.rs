@@ -30,8 +30,7 @@ impl Store {
     pub fn inputs<'l>(&self, listed: &'l [Listed], reach: Reach) -> Result<Inputs<'l>, StoreError> {
         let objects: Vec<Option<Object>> = listed.iter().map(object).collect();
         let is_remote = objects.iter().any(Option::is_some);
-        let ahead =
-            if is_remote { Some(ReadAhead::new(&self.s3, objects, reach)?) } else { None };
+        let ahead = if is_remote { Some(ReadAhead::new(&self.s3, objects, reach)?) } else { None };
         Ok(Inputs { listed, ahead })
     }
 }

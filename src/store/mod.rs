@@ -23,7 +23,7 @@ pub use staged::Staged;
 
 use std::io;
 
-use crate::store::s3::{S3Error};
+use crate::store::s3::S3Error;
 
 /// An input could not be listed or read; named by what the reader can do about it.
 #[derive(Debug, thiserror::Error)]

@@ -99,7 +99,8 @@ impl Found {
         }
         if let Some(class) = object.archive {
             let message = format!("`{name}` is in an archive ({class})");
-            let hint = "restore it first (`aws s3api restore-object`), or leave it out by `exclude`";
+            let hint =
+                "restore it first (`aws s3api restore-object`), or leave it out by `exclude`";
             return Err(S3Error::new(S3ErrorKind::Archived, message, hint).into());
         }
         if object.etag.is_empty() {
@@ -115,9 +116,9 @@ impl Found {
 /// Where the folder or object begins that the pattern matches: the outermost in the path to a key.
 fn start_of_match(key: &str, pattern: &Pattern) -> Option<usize> {
     let ends = key.match_indices('/').map(|(at, _)| at).chain([key.len()]);
-    let end = ends.into_iter().find(|end| {
-        key.get(..*end).is_some_and(|path| pattern.matches_with(path, OPTIONS))
-    })?;
+    let end = ends
+        .into_iter()
+        .find(|end| key.get(..*end).is_some_and(|path| pattern.matches_with(path, OPTIONS)))?;
     Some(key.get(..end)?.rfind('/').map_or(0, |slash| slash + 1))
 }
 

@@ -89,20 +89,26 @@ fn collect_urls(item: &Item, secrets: &mut Vec<Origin>) {
 /// Whether a URL names who asks, and so may hold a password.
 pub(in crate::pipeline) fn has_credentials(text: &str) -> bool {
     let rest = text.split_once("://").map(|(_, rest)| rest);
-    rest.is_some_and(|rest| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')))
+    rest.is_some_and(|rest| {
+        rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'))
+    })
 }
 
 pub(super) fn read(root: &mut Section<'_>, faults: &mut Faults<'_>) -> Aws {
     let Some(mut section) = root.section("aws", faults) else { return Aws::default() };
     let role = text_like(&mut section, "role", ROLE_HELP, is_role, faults);
-    let external_id = text_like(&mut section, "external_id", EXTERNAL_ID_HELP, is_external_id, faults);
+    let external_id =
+        text_like(&mut section, "external_id", EXTERNAL_ID_HELP, is_external_id, faults);
     let session_name = text_like(&mut section, "session_name", SESSION_HELP, is_session, faults);
-    if let (None, Some(entry)) = (&role, section.entry("external_id").or_else(|| section.entry("session_name"))) {
+    if let (None, Some(entry)) =
+        (&role, section.entry("external_id").or_else(|| section.entry("session_name")))
+    {
         let what = format!("`{}` is for a `role`, and there is none", entry.key);
         faults.push(entry.key_at, what, "", "set `role`, or leave it out");
     }
     let region = text_like(&mut section, "region", REGION_HELP, is_region, faults);
-    let profile = text_like(&mut section, "profile", "name a profile of `~/.aws/config`", is_line, faults);
+    let profile =
+        text_like(&mut section, "profile", "name a profile of `~/.aws/config`", is_line, faults);
     let allow_http = section.boolean("allow_http", faults).unwrap_or(false);
     let endpoint_url = read_endpoint(&mut section, allow_http, faults);
     let fips = section.boolean("fips", faults).unwrap_or(false);
@@ -110,7 +116,8 @@ pub(super) fn read(root: &mut Section<'_>, faults: &mut Faults<'_>) -> Aws {
         let what = "`fips` chooses the endpoint, and `endpoint_url` sets another";
         faults.push(entry.key_at, what, "", "leave one of them out");
     }
-    let is_owner = |text: &str| text.len() == ACCOUNT_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
+    let is_owner =
+        |text: &str| text.len() == ACCOUNT_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
     let aws = Aws {
         region,
         profile,

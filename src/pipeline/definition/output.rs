@@ -1,8 +1,8 @@
 //! `[account]`, `[[output]]` and `[run]`: where everything goes, and with what means.
 
 use super::Surroundings;
-use crate::decode::COLUMNS_MAX;
 use super::storing::{self, Storing};
+use crate::decode::COLUMNS_MAX;
 use crate::pipeline::places::{self, Place};
 use crate::pipeline::plan::{DigestKind, OutputFormat, RunPlan};
 use crate::pipeline::section::{Section, choose, text};

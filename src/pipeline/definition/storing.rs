@@ -18,11 +18,7 @@ pub struct Storing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
     S3,
-    Kms {
-        key_id: Option<String>,
-        bucket_key: Option<bool>,
-        context: Vec<(String, String)>,
-    },
+    Kms { key_id: Option<String>, bucket_key: Option<bool>, context: Vec<(String, String)> },
 }
 
 impl Storing {
@@ -101,7 +97,9 @@ fn read_table(
         match &entry.item.value {
             Value::Text(text) if is_fit(text) => pairs.push((entry.key.clone(), text.clone())),
             Value::Text(_) => {
-                let what = format!("a value of `{key}` looks like an address, a number of a person, or a template");
+                let what = format!(
+                    "a value of `{key}` looks like an address, a number of a person, or a template"
+                );
                 let help = "it stands with every object, for all to see: write a fixed word";
                 faults.push(entry.item.at, what, "not of a person", help);
             }

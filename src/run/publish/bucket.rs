@@ -67,9 +67,8 @@ impl AccountBucket {
 
     fn remove_files(&self) -> Result<(), PublishError> {
         let mut names = self.folder.names()?;
-        names.retain(|name| {
-            name != MANIFEST && name != EARLIER && is_account_file(Path::new(name))
-        });
+        names
+            .retain(|name| name != MANIFEST && name != EARLIER && is_account_file(Path::new(name)));
         Ok(self.folder.remove(names)?)
     }
 
@@ -115,9 +114,7 @@ impl AccountPlace for AccountBucket {
         let foreign = names.iter().filter(|name| Path::new(name).starts_with(WORK));
         let foreign = foreign.filter(|name| !is_ours(name)).map(|name| Ok(PathBuf::from(name)));
         match Strangers::among(foreign) {
-            Ok(Some(strangers)) => {
-                Err(PublishError::Foreign { place: self.name(), strangers })
-            }
+            Ok(Some(strangers)) => Err(PublishError::Foreign { place: self.name(), strangers }),
             Ok(None) | Err(_) => Ok(()),
         }
     }

@@ -269,7 +269,8 @@ impl Publication {
         let Some(owned) = self.journal.outputs.get(number) else { return Ok(None) };
         let account = self.account.name();
         if let Some(url) = Url::of(&owned.to) {
-            let storing = |buckets: &Buckets| buckets.outputs.get(number).cloned().unwrap_or_default();
+            let storing =
+                |buckets: &Buckets| buckets.outputs.get(number).cloned().unwrap_or_default();
             let folder = folder_at(url, self.buckets.as_ref(), storing)?;
             return Ok(Some(Box::new(OutputBucket::take(folder, &account, &self.earlier)?)));
         }

@@ -125,7 +125,10 @@ impl OutputFolder {
 
     /// The place that a killed run of this account left; None if nothing of it is there, or
     /// another account has taken it since.
-    pub(super) fn left_by(owned: &Owned, account: &Path) -> Result<Option<OutputFolder>, PublishError> {
+    pub(super) fn left_by(
+        owned: &Owned,
+        account: &Path,
+    ) -> Result<Option<OutputFolder>, PublishError> {
         if !owned.is_sound() {
             return Ok(None);
         }

@@ -104,9 +104,7 @@ impl Sum {
     ) -> CompleteMultipartUploadFluentBuilder {
         match self.crc64() {
             None => request,
-            Some(sum) => {
-                request.checksum_crc64_nvme(sum).checksum_type(ChecksumType::FullObject)
-            }
+            Some(sum) => request.checksum_crc64_nvme(sum).checksum_type(ChecksumType::FullObject),
         }
     }
 }

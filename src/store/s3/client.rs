@@ -15,7 +15,8 @@ use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents, StalledStreamProtectionConfig,
+    ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents,
+    StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
@@ -137,7 +138,7 @@ async fn config(settings: &Settings) -> Result<SdkConfig, S3Error> {
         loader = loader.use_dual_stack(true);
     }
     let config = loader.load().await;
-    if config.region().is_none() {
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(S3Error::new(
             S3ErrorKind::Settings,
             "no Region of AWS is set",
@@ -202,9 +203,8 @@ fn is_private(url: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    let is_loopback = |host: &str| {
-        host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    };
+    let is_loopback =
+        |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     host == "localhost" || host.ends_with(".localhost") || is_loopback(host)
 }
 

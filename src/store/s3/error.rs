@@ -128,15 +128,19 @@ impl Asked<'_> {
                 format!("`{place}` is not in the state that was expected"),
                 "run again when nothing else writes there",
             ),
-            "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
+            "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException" => error(
                 Settings,
                 format!("the bucket `{}` is in another Region", self.bucket),
                 "set `region` under `[aws]`",
             ),
-            "InvalidStorageClass" => {
-                error(Settings, format!("`{place}`: the server knows no such storage class"), "mend `storage_class`")
-            }
+            "InvalidStorageClass" => error(
+                Settings,
+                format!("`{place}`: the server knows no such storage class"),
+                "mend `storage_class`",
+            ),
             "NotImplemented" | "XNotImplemented" | "MethodNotAllowed" => error(
                 Unsupported,
                 format!("the server does not know `{}` ({code})", self.action),
@@ -150,10 +154,15 @@ impl Asked<'_> {
                 self.denied(code, message)
             }
             _ if is_throttling(status, code) => S3Error::passing(
-                format!("S3 asked to slow down too often, at `{place}` ({})", code_or(status, code)),
+                format!(
+                    "S3 asked to slow down too often, at `{place}` ({})",
+                    code_or(status, code)
+                ),
                 "run again later, or spread the keys over more prefixes",
             ),
-            _ if status == 404 => error(NotFound, format!("`{place}` does not exist"), "check the name"),
+            _ if status == 404 => {
+                error(NotFound, format!("`{place}` does not exist"), "check the name")
+            }
             _ if status == 412 => error(
                 Conflict,
                 format!("`{place}` is not in the state that was expected"),
@@ -180,7 +189,10 @@ impl Asked<'_> {
     fn denied(&self, code: &str, message: &str) -> S3Error {
         let place = self.place();
         let (what, hint) = match code {
-            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => (
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "TokenRefreshRequired"
+            | "RequestExpired" => (
                 "the session of these credentials is over".to_owned(),
                 "sign in again (`aws sso login`), or get new credentials".to_owned(),
             ),
@@ -192,7 +204,7 @@ impl Asked<'_> {
                 "the clock of this machine is too far from the server's".to_owned(),
                 "set the clock, best by NTP".to_owned(),
             ),
-            "InvalidAccessKeyId" => (
+            "InvalidAccessKeyId" | "NotSignedUp" => (
                 "nobody knows this access key".to_owned(),
                 "check the profile and the environment (`AWS_ACCESS_KEY_ID`)".to_owned(),
             ),
@@ -201,17 +213,23 @@ impl Asked<'_> {
                 "check the profile and the environment (`AWS_SECRET_ACCESS_KEY`)".to_owned(),
             ),
             _ if code.starts_with("KMS.") || message.contains("kms:") => {
-                let action = action_in(message, "kms:").unwrap_or_else(|| "kms:GenerateDataKey".to_owned());
+                let action =
+                    action_in(message, "kms:").unwrap_or_else(|| "kms:GenerateDataKey".to_owned());
                 (
                     format!("KMS did not let the key be used for `{place}`: `{action}` was denied"),
-                    format!("allow `{action}` on the key in its policy and in the role's; check `kms_key_id`"),
+                    format!(
+                        "allow `{action}` on the key in its policy and in the role's; check `kms_key_id`"
+                    ),
                 )
             }
             _ => {
                 let action = action_in(message, "s3:").unwrap_or_else(|| self.action.to_owned());
                 (
                     format!("`{action}` on `{place}` was denied"),
-                    format!("allow `{action}` on `{}`; docs/iam.md has policies to start from", self.arn()),
+                    format!(
+                        "allow `{action}` on `{}`; docs/iam.md has policies to start from",
+                        self.arn()
+                    ),
                 )
             }
         };
@@ -254,8 +272,10 @@ impl Asked<'_> {
                 } else {
                     "check the network, the Region and the endpoint under `[aws]`"
                 };
-                let mut told =
-                    S3Error::passing(format!("S3 could not be reached for `{place}`: {cause}"), hint);
+                let mut told = S3Error::passing(
+                    format!("S3 could not be reached for `{place}`: {cause}"),
+                    hint,
+                );
                 told.is_passing = !is_tls;
                 told
             }
@@ -359,7 +379,13 @@ mod tests {
         check(404, "NoSuchBucket", "", NoBucket, "no bucket `b`");
         check(403, "AccessDenied", "", Denied, "`s3:PutObject` on `s3://b/k` was denied");
         let message = "User: arn:aws:iam::1:user/u is not authorized to perform: s3:PutObjectTagging on resource: x";
-        check(403, "AccessDenied", message, Denied, "allow `s3:PutObjectTagging` on `arn:aws:s3:::b/k`");
+        check(
+            403,
+            "AccessDenied",
+            message,
+            Denied,
+            "allow `s3:PutObjectTagging` on `arn:aws:s3:::b/k`",
+        );
         let message = "User: u is not authorized to perform: kms:GenerateDataKey on resource: x";
         check(403, "AccessDenied", message, Denied, "`kms:GenerateDataKey` was denied");
         check(400, "KMS.DisabledException", "", Denied, "KMS did not let");

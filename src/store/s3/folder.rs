@@ -142,7 +142,12 @@ impl Folder {
         self.s3.see_through(self.put_now(name, bytes.to_vec(), Put::New))
     }
 
-    pub(super) async fn put_now(&self, name: &str, bytes: Vec<u8>, how: Put) -> Result<(), S3Error> {
+    pub(super) async fn put_now(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        how: Put,
+    ) -> Result<(), S3Error> {
         let url = self.url.join(name);
         let asked = self.asked("s3:PutObject", &url);
         let mark = mark()?;
@@ -155,7 +160,9 @@ impl Folder {
         match put.await {
             Ok(_) => Ok(()),
             // The answer to an earlier try may have been lost.
-            Err(error) if error.kind == S3ErrorKind::Conflict && self.has_mark(&url, &mark).await? => {
+            Err(error)
+                if error.kind == S3ErrorKind::Conflict && self.has_mark(&url, &mark).await? =>
+            {
                 Ok(())
             }
             Err(error) => Err(error),
@@ -175,7 +182,9 @@ impl Folder {
             .set_ssekms_key_id(key)
             .set_bucket_key_enabled(bucket_key)
             .set_ssekms_encryption_context(context)
-            .set_storage_class(storage_class.as_deref().filter(|_| !is_working).map(StorageClass::from))
+            .set_storage_class(
+                storage_class.as_deref().filter(|_| !is_working).map(StorageClass::from),
+            )
             .set_tagging(tags.clone().filter(|_| !is_working))
             .set_if_none_match((how != Put::Working).then(|| "*".to_owned()))
     }
@@ -212,11 +221,13 @@ impl Folder {
     /// Whether this object came from the upload of that mark.
     pub(super) async fn has_mark(&self, url: &Url, mark: &str) -> Result<bool, S3Error> {
         let asked = self.asked("s3:GetObject", url);
-        let head = self.clients().ask(&asked, |client| {
-            client.head_object().bucket(&url.bucket).key(&url.key).send()
-        });
+        let head = self
+            .clients()
+            .ask(&asked, |client| client.head_object().bucket(&url.bucket).key(&url.key).send());
         match head.await {
-            Ok(head) => Ok(head.metadata().and_then(|all| all.get(MARK)).is_some_and(|m| m == mark)),
+            Ok(head) => {
+                Ok(head.metadata().and_then(|all| all.get(MARK)).is_some_and(|m| m == mark))
+            }
             Err(error) if error.kind == S3ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

@@ -134,11 +134,16 @@ impl Lease {
 
     /// Fails if the hold was lost.
     pub fn check(&self) -> Result<(), S3Error> {
-        let is_last = || Ok::<_, S3Error>(locks(&self.folder)?.last().is_some_and(|lock| lock.number == self.number));
+        let is_last = || {
+            Ok::<_, S3Error>(
+                locks(&self.folder)?.last().is_some_and(|lock| lock.number == self.number),
+            )
+        };
         if !self.held.is_lost.load(Ordering::Relaxed) && is_last()? {
             return Ok(());
         }
-        let message = format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
+        let message =
+            format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
         Err(S3Error::new(S3ErrorKind::Io, message, "check the network, and run again"))
     }
 
@@ -220,7 +225,11 @@ async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
 
 /// The locks of a folder, the last one last.
 fn locks(folder: &Folder) -> Result<Vec<Found>, S3Error> {
-    let here = Folder::new(&folder.s3, folder.url().join(".segprep/"), crate::store::s3::Storing::default());
+    let here = Folder::new(
+        &folder.s3,
+        folder.url().join(".segprep/"),
+        crate::store::s3::Storing::default(),
+    );
     let mut found = Vec::new();
     for name in here.names()? {
         let Some(number) = name.strip_prefix("lock-").and_then(|number| number.parse().ok()) else {
@@ -295,7 +304,10 @@ mod tests {
         let note = Note::new("m").expect("random bytes");
         assert!(note.is_of_this_machine() && !note.is_of_the_dead() && !note.is_long_past());
         assert!(Note { began: "1".to_owned(), ..note.clone() }.is_of_the_dead());
-        assert!(!Note { began: "1".to_owned(), host: "elsewhere".to_owned(), ..note.clone() }.is_of_the_dead());
+        assert!(
+            !Note { began: "1".to_owned(), host: "elsewhere".to_owned(), ..note.clone() }
+                .is_of_the_dead()
+        );
         assert!(Note { expires: 0, ..note }.is_long_past());
     }
 }

@@ -109,7 +109,10 @@ impl Upload {
         self.parts.sort_unstable_by_key(|part| part.number);
         let parts = std::mem::take(&mut self.parts);
         let (id, mark) = (self.id.take().unwrap_or_default(), std::mem::take(&mut self.mark));
-        Ok(Finished { name: std::mem::take(&mut self.name), kind: Kind::InParts { id, mark, parts } })
+        Ok(Finished {
+            name: std::mem::take(&mut self.name),
+            kind: Kind::InParts { id, mark, parts },
+        })
     }
 
     /// Sends what is gathered as a part, once one may be on its way.
@@ -239,8 +242,7 @@ async fn complete_parts(
         let builder = CompletedPart::builder().part_number(part.number).e_tag(&part.etag);
         part.sum.give_to_completed(builder).build()
     });
-    let upload =
-        CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
+    let upload = CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
     let patience = folder.clients().settings.patience() * LONGER;
     let answer = folder.clients().ask(&asked, |client| {
         let request = client

@@ -136,7 +136,8 @@ fn keys_of_all_kinds_are_read_in_the_order_of_their_bytes() {
 #[test]
 fn objects_prefixes_and_patterns_are_found_as_files_are() {
     let server = Server::start();
-    for (number, key) in ["x/1.json", "x/2.csv.json", "x/y/3.json", "x-2/4.json"].iter().enumerate() {
+    for (number, key) in ["x/1.json", "x/2.csv.json", "x/y/3.json", "x-2/4.json"].iter().enumerate()
+    {
         server.put(key, records(number, 1));
     }
     for (from, expected) in [
@@ -214,7 +215,9 @@ fn what_is_set_of_objects_goes_with_them() {
     assert!(part.contains_key("x-amz-checksum-sha256"));
     let manifest = server.manifest().expect("a manifest");
     let agent = format!("app/segprep-{}", manifest["run"].as_str().expect("a run"));
-    let says = |headers: &http::HeaderMap| headers["x-amz-user-agent"].to_str().is_ok_and(|a| a.contains(&agent));
+    let says = |headers: &http::HeaderMap| {
+        headers["x-amz-user-agent"].to_str().is_ok_and(|a| a.contains(&agent))
+    };
     assert!(seen.iter().all(|seen| says(&seen.headers)), "every request says whose it is");
 }
 

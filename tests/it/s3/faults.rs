@@ -24,15 +24,22 @@ const PASSING: [Fault; 10] = [
     Fault::Twice,
 ];
 
-/// Some 21 MB: several ranges to read, and an upload in parts.
+/// Some 9 MB: several ranges to read, and an upload in two parts.
 fn text() -> String {
-    records(0, 230_000)
+    records(0, 100_000)
 }
 
 fn server(text: &str) -> Server {
     let server = Server::start();
     server.put("in/a.ndjson", text);
     server
+}
+
+/// A run that does not wait long for a server that is silent.
+fn hasty(server: &Server) -> std::process::Command {
+    let mut command = run(server);
+    command.args(["--set", "aws.patience=1"]);
+    command
 }
 
 #[track_caller]
@@ -42,8 +49,9 @@ fn after(server: &Server, text: &str, what: &str) {
     assert!(!said.contains("panicked") && !said.contains("AKIA"), "{what}: {said}");
     server.rules(&[]);
     match code(&output) {
-        0 => server.check_published(text),
-        73 | 74 | 77 => {
+        0 if server.left_over().is_empty() => server.check_published(text),
+        // What is published stands also where nothing could be taken away; the next run does it.
+        0 | 73 | 74 | 77 => {
             let output = run(server).output().expect("it runs");
             assert_eq!(code(&output), 0, "{what}: the next run: {}", stderr(&output));
             server.check_published(text);
@@ -55,16 +63,21 @@ fn after(server: &Server, text: &str, what: &str) {
     }
 }
 
+/// How many requests of a kind pass before the fault; `SEGPREP_S3_SEEDS` asks for more of them.
+fn skips() -> std::ops::Range<usize> {
+    if std::env::var_os("SEGPREP_S3_SEEDS").is_some() { 0..4 } else { 0..1 }
+}
+
 #[test]
 fn one_fault_of_each_kind_at_each_step_is_made_good() {
     let text = text();
     let server = server(&text);
     for operation in OPERATIONS {
         for fault in PASSING {
-            for skip in [0, 1] {
+            for skip in skips() {
                 server.rules(&[Rule { operation, skip, times: 1, fault }]);
                 let what = format!("{operation} {fault:?} after {skip}");
-                let output = run(&server).output().expect("it runs");
+                let output = hasty(&server).output().expect("it runs");
                 assert_eq!(code(&output), 0, "{what}: {}", stderr(&output));
                 server.rules(&[]);
                 server.check_published(&text);
@@ -113,7 +126,7 @@ fn an_object_that_changes_or_goes_ends_the_run() {
         if goes {
             server.remove("in/a.ndjson");
         } else {
-            server.put("in/a.ndjson", records(7, 230_000));
+            server.put("in/a.ndjson", records(7, 100_000));
         }
         let output = run.wait_with_output().expect("it ends");
         let said = stderr(&output);

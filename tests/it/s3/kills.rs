@@ -28,7 +28,9 @@ fn a_kill_at_any_moment_is_made_good_by_the_next_run() {
         victim.kill().expect("a process");
         victim.wait().expect("it ends");
         match server.manifest() {
-            Some(_) => assert_eq!(server.parts(), text.as_bytes(), "what a manifest tells of is there"),
+            Some(_) => {
+                assert_eq!(server.parts(), text.as_bytes(), "what a manifest tells of is there")
+            }
             None => assert!(server.get("account/manifest.json").is_none()),
         }
         let output = run(&server).output().expect("it runs");

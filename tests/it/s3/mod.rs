@@ -92,8 +92,12 @@ impl Server {
         assert_eq!(told, there);
         assert_eq!(self.left_over(), Vec::<String>::new());
         let records = &manifest["records"];
-        let dropped: u64 =
-            records["dropped"].as_object().expect("counts").values().filter_map(Value::as_u64).sum();
+        let dropped: u64 = records["dropped"]
+            .as_object()
+            .expect("counts")
+            .values()
+            .filter_map(Value::as_u64)
+            .sum();
         let count = |name: &str| records[name].as_u64().expect("a count");
         assert_eq!(count("read"), count("written") + count("rejected") + dropped);
     }

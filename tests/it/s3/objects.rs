@@ -73,7 +73,6 @@ impl Objects {
 }
 
 impl Inner {
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics with it")
     }
@@ -354,9 +353,10 @@ impl S3 for Objects {
         let prefix = request.input.prefix.clone().unwrap_or_default();
         let bucket = request.input.bucket;
         let state = self.state();
-        let here = state.uploads.iter().filter(|(_, ((of, key), _))| {
-            *of == bucket && key.starts_with(&prefix)
-        });
+        let here = state
+            .uploads
+            .iter()
+            .filter(|(_, ((of, key), _))| *of == bucket && key.starts_with(&prefix));
         let uploads = here.map(|(id, ((_, key), _))| MultipartUpload {
             key: Some(key.clone()),
             upload_id: Some(id.clone()),

@@ -34,7 +34,8 @@ fn memory_of(command: &mut Command) -> u64 {
 #[test]
 fn ten_thousand_small_objects() {
     let server = Server::start();
-    let object = |number: usize| (format!("in/{number:05}.ndjson"), records(number, 1).into_bytes());
+    let object =
+        |number: usize| (format!("in/{number:05}.ndjson"), records(number, 1).into_bytes());
     server.put_all((0..10_000).map(object).collect());
     server.seen();
     let begun = Instant::now();
@@ -42,7 +43,8 @@ fn ten_thousand_small_objects() {
     println!("10,000 objects in {:?}, {} MiB", begun.elapsed(), memory >> 20);
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     server.check_published(&records(0, 10_000));
-    let gets = server.seen().iter().filter(|s| s.operation == "get" && s.path.contains("/in/")).count();
+    let gets =
+        server.seen().iter().filter(|s| s.operation == "get" && s.path.contains("/in/")).count();
     assert_eq!(gets, 10_000, "each object is asked for once");
 }
 

@@ -209,9 +209,8 @@ async fn serve(
     while let Ok((socket, _)) = listener.accept().await {
         socket.set_nodelay(true).ok();
         let (service, weather) = (service.clone(), Arc::clone(&weather));
-        let answer = service_fn(move |request| {
-            answer(request, service.clone(), Arc::clone(&weather))
-        });
+        let answer =
+            service_fn(move |request| answer(request, service.clone(), Arc::clone(&weather)));
         tokio::spawn(async move {
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
             builder.serve_connection(TokioIo::new(socket), answer).await.ok();
@@ -281,7 +280,9 @@ async fn answer(
     if fault == Some(Fault::Twice) {
         done(&service, &head, body.clone()).await?;
     }
-    let answer = done(&service, &head, body).await?;
+    // Who asked may be gone: what was begun is done all the same.
+    let at_work = tokio::spawn(async move { done(&service, &head, body).await });
+    let answer = at_work.await.map_err(std::io::Error::other)??;
     let (parts, body) = answer.into_parts();
     let half = body.slice(..body.len() / 2);
     let streamed = |then: Option<std::io::Error>| {
