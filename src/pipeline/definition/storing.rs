@@ -103,8 +103,13 @@ fn read_table(
                 let help = "it stands with every object, for all to see: write a fixed word";
                 faults.push(entry.item.at, what, "not of a person", help);
             }
-            other => {
-                let what = format!("a value of `{key}` is {}", other.kind());
+            Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Date
+            | Value::List(_)
+            | Value::Table(_) => {
+                let what = format!("a value of `{key}` is {}", entry.item.value.kind());
                 faults.push(entry.item.at, what, "", help.clone());
             }
         }

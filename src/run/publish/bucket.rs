@@ -39,11 +39,22 @@ fn no_strangers(folder: &Folder, is_ours: impl Fn(&Path) -> bool) -> Result<(), 
     }
 }
 
-/// Ends the uploads of whoever held the folder and died.
-fn abort_all(folder: &Folder, is_ours: impl Fn(&Path) -> bool) -> Result<(), PublishError> {
+/// Ends uploads that nobody will complete: of whoever held the folder and died, and those of this
+/// run whose beginning was never answered.
+fn abort_left(
+    folder: &Folder,
+    lease: Option<&Lease>,
+    is_ours: impl Fn(&Path) -> bool,
+) -> Result<(), PublishError> {
+    let was_left = lease.is_some_and(Lease::was_left);
+    if !was_left && !folder.has_uploaded() {
+        return Ok(());
+    }
     match folder.abort_all(|name| is_ours(Path::new(name))) {
         // A server without a list of uploads ends them by itself, or never.
         Err(error) if error.kind == S3ErrorKind::Unsupported => Ok(()),
+        // Those that are known are ended; a rule of the bucket ends the others.
+        Err(_) if !was_left => Ok(()),
         aborted => Ok(aborted?),
     }
 }
@@ -178,9 +189,7 @@ impl AccountPlace for AccountBucket {
     fn sweep(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError> {
         drop(take_waiting(&self.waiting));
         self.folder.abort_own()?;
-        if self.lease.as_ref().is_some_and(Lease::was_left) {
-            abort_all(&self.folder, is_account_file)?;
-        }
+        abort_left(&self.folder, self.lease.as_ref(), is_account_file)?;
         if half_published {
             self.remove(EARLIER)?;
         }
@@ -242,12 +251,8 @@ impl OutputBucket {
         }
     }
 
-    /// Ends the uploads of whoever held the place and died.
     fn abort_left(&self) -> Result<(), PublishError> {
-        if !self.lease.was_left() {
-            return Ok(());
-        }
-        abort_all(&self.folder, is_part_name)
+        abort_left(&self.folder, Some(&self.lease), is_part_name)
     }
 
     fn clear(&self) -> Result<(), PublishError> {

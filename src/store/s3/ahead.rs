@@ -3,7 +3,7 @@
 //! - Pieces are fetched in reading order as long as all that is held stays under [`WINDOW`]; one
 //!   that is asked for and not yet on its way is fetched at once, so nobody waits for what waits
 //!   for them. At most each thread of the pool holds one such piece beside the window.
-//! - Each request is pinned to the ETag that the listing gave: a change is an error, never a mix.
+//! - Each request is pinned to the `ETag` that the listing gave: a change is an error, never a mix.
 //! - A read that breaks off goes on at its byte, after a pause that grows, a number of times.
 
 use std::{

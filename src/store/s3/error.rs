@@ -106,27 +106,62 @@ impl Asked<'_> {
 
     /// The server answered, and said no.
     fn refused(&self, status: u16, code: &str, message: &str) -> S3Error {
-        use S3ErrorKind::{Archived, Conflict, Io, NoBucket, NotFound, Settings, Unsupported};
+        if let Some(known) = self.refused_for(code) {
+            return known;
+        }
+        let place = self.place();
+        let code_shown = code_or(status, code);
+        let error = |kind, what: String, hint: &str| S3Error::new(kind, what, hint);
+        if status == 401 || status == 403 || is_about_identity(code) {
+            return self.denied(code, message);
+        }
+        if is_throttling(status, code) {
+            return S3Error::passing(
+                format!("S3 asked to slow down too often, at `{place}` ({code_shown})"),
+                "run again later, or spread the keys over more prefixes",
+            );
+        }
+        match status {
+            404 => self.absent(),
+            412 => self.conflict(),
+            300..400 => error(
+                S3ErrorKind::Settings,
+                format!("the bucket `{}` is elsewhere ({status})", self.bucket),
+                "check the Region and the endpoint under `[aws]`",
+            ),
+            500.. => S3Error::passing(
+                format!("S3 failed at `{place}` ({code_shown})"),
+                "run again later",
+            ),
+            _ if code == "RequestTimeout" => S3Error::passing(
+                format!("S3 failed at `{place}` ({code_shown})"),
+                "run again later",
+            ),
+            _ => error(
+                S3ErrorKind::Io,
+                format!("S3 refused `{}` on `{place}` ({code_shown})", self.action),
+                "look the code up in the documentation of the server",
+            ),
+        }
+    }
+
+    /// What a code stands for that says enough by itself.
+    fn refused_for(&self, code: &str) -> Option<S3Error> {
+        use S3ErrorKind::{Archived, NoBucket, Settings, Unsupported};
         let place = self.place();
         let error = |kind, what: String, hint: &str| S3Error::new(kind, what, hint);
-        match code {
+        Some(match code {
             "NoSuchBucket" => error(
                 NoBucket,
                 format!("there is no bucket `{}`", self.bucket),
                 "check its name, and the Region, profile and endpoint under `[aws]`",
             ),
-            "NoSuchKey" | "NotFound" | "NoSuchUpload" | "NoSuchVersion" => {
-                error(NotFound, format!("`{place}` does not exist"), "check the name")
-            }
+            "NoSuchKey" | "NotFound" | "NoSuchUpload" | "NoSuchVersion" => self.absent(),
+            "PreconditionFailed" | "ConditionalRequestConflict" => self.conflict(),
             "InvalidObjectState" => error(
                 Archived,
                 format!("`{place}` is in an archive"),
                 "restore it first (`aws s3api restore-object`), or leave it out by `exclude`",
-            ),
-            "PreconditionFailed" | "ConditionalRequestConflict" => error(
-                Conflict,
-                format!("`{place}` is not in the state that was expected"),
-                "run again when nothing else writes there",
             ),
             "PermanentRedirect"
             | "TemporaryRedirect"
@@ -150,39 +185,18 @@ impl Asked<'_> {
                 format!("`{place}`: the server got other bytes than were sent ({code})"),
                 "run again; if it stays so, look at the network between",
             ),
-            _ if status == 401 || status == 403 || is_about_identity(code) => {
-                self.denied(code, message)
-            }
-            _ if is_throttling(status, code) => S3Error::passing(
-                format!(
-                    "S3 asked to slow down too often, at `{place}` ({})",
-                    code_or(status, code)
-                ),
-                "run again later, or spread the keys over more prefixes",
-            ),
-            _ if status == 404 => {
-                error(NotFound, format!("`{place}` does not exist"), "check the name")
-            }
-            _ if status == 412 => error(
-                Conflict,
-                format!("`{place}` is not in the state that was expected"),
-                "run again when nothing else writes there",
-            ),
-            _ if 500 <= status || code == "RequestTimeout" => S3Error::passing(
-                format!("S3 failed at `{place}` ({})", code_or(status, code)),
-                "run again later",
-            ),
-            _ if 300 <= status && status < 400 => error(
-                Settings,
-                format!("the bucket `{}` is elsewhere ({status})", self.bucket),
-                "check the Region and the endpoint under `[aws]`",
-            ),
-            _ => error(
-                Io,
-                format!("S3 refused `{}` on `{place}` ({})", self.action, code_or(status, code)),
-                "look the code up in the documentation of the server",
-            ),
-        }
+            _ => return None,
+        })
+    }
+
+    fn absent(&self) -> S3Error {
+        let message = format!("`{}` does not exist", self.place());
+        S3Error::new(S3ErrorKind::NotFound, message, "check the name")
+    }
+
+    fn conflict(&self) -> S3Error {
+        let message = format!("`{}` is not in the state that was expected", self.place());
+        S3Error::new(S3ErrorKind::Conflict, message, "run again when nothing else writes there")
     }
 
     /// Whoever we are may not do it.
@@ -250,6 +264,7 @@ impl Asked<'_> {
             return told.clone();
         }
         let cause = innermost(error);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are the SDK's and may grow")]
         match error {
             SdkError::ConstructionFailure(_) => S3Error::new(
                 S3ErrorKind::Settings,

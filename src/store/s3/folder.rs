@@ -9,7 +9,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     /// Uploads that are neither completed nor aborted: their ids, with the names of what is uploaded.
     uploads: Mutex<BTreeMap<String, String>>,
     held: AtomicUsize,
+    /// An upload in parts was begun.
+    has_uploaded: AtomicBool,
     /// One for each part that is on its way.
     pub(super) on_their_way: Arc<Semaphore>,
 }
@@ -70,6 +72,7 @@ impl Folder {
             storing,
             uploads: Mutex::default(),
             held: AtomicUsize::new(0),
+            has_uploaded: AtomicBool::new(false),
             on_their_way: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
         };
         Folder { s3: s3.clone(), url: url.folder(), shared: Arc::new(shared) }
@@ -77,10 +80,6 @@ impl Folder {
 
     pub fn url(&self) -> &Url {
         &self.url
-    }
-
-    pub(super) fn asked<'a>(&'a self, action: &'static str, url: &'a Url) -> Asked<'a> {
-        Asked { action, bucket: &url.bucket, key: &url.key }
     }
 
     pub(super) fn clients(&self) -> &Arc<Clients> {
@@ -115,7 +114,7 @@ impl Folder {
 
     pub(super) async fn get_now(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
         let url = self.url.join(name);
-        let asked = self.asked("s3:GetObject", &url);
+        let asked = asked("s3:GetObject", &url);
         let answer = self.clients().ask(&asked, |client| {
             let request = client.get_object().bucket(&url.bucket).key(&url.key);
             async move {
@@ -149,7 +148,7 @@ impl Folder {
         how: Put,
     ) -> Result<(), S3Error> {
         let url = self.url.join(name);
-        let asked = self.asked("s3:PutObject", &url);
+        let asked = asked("s3:PutObject", &url);
         let mark = mark()?;
         let sum = Sum::of(self.s3.settings().checksum, &bytes);
         let bytes = bytes::Bytes::from(bytes);
@@ -192,10 +191,11 @@ impl Folder {
     /// Begins an upload in parts; gives its id.
     pub(super) async fn begin_upload(&self, name: &str, mark: &str) -> Result<String, S3Error> {
         let url = self.url.join(name);
-        let asked = self.asked("s3:PutObject", &url);
+        let asked = asked("s3:PutObject", &url);
         let Storing { encryption, storage_class, tags } = &self.shared.storing;
         let (sse, key, bucket_key, context) = encryption_of(encryption.as_ref());
         let (algorithm, kind) = Sum::of_upload(self.s3.settings().checksum);
+        self.shared.has_uploaded.store(true, Ordering::Relaxed);
         let begun = self.clients().ask(&asked, |client| {
             client
                 .create_multipart_upload()
@@ -220,7 +220,7 @@ impl Folder {
 
     /// Whether this object came from the upload of that mark.
     pub(super) async fn has_mark(&self, url: &Url, mark: &str) -> Result<bool, S3Error> {
-        let asked = self.asked("s3:GetObject", url);
+        let asked = asked("s3:GetObject", url);
         let head = self
             .clients()
             .ask(&asked, |client| client.head_object().bucket(&url.bucket).key(&url.key).send());
@@ -251,7 +251,7 @@ impl Folder {
 
     pub(super) async fn remove_now(&self, name: &str) -> Result<(), S3Error> {
         let url = self.url.join(name);
-        let asked = self.asked("s3:DeleteObject", &url);
+        let asked = asked("s3:DeleteObject", &url);
         let removed = self.clients().ask(&asked, |client| {
             client
                 .delete_object()
@@ -265,6 +265,12 @@ impl Folder {
             Err(error) if error.kind == S3ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether an upload in parts was begun here. The answer to one may have been lost: then
+    /// nobody knows its id.
+    pub fn has_uploaded(&self) -> bool {
+        self.shared.has_uploaded.load(Ordering::Relaxed)
     }
 
     /// Ends the uploads that this run began here and did not complete.
@@ -289,7 +295,7 @@ impl Folder {
 
     async fn abort_one(&self, id: &str, name: &str) -> Result<(), S3Error> {
         let url = self.url.join(name);
-        let asked = self.asked("s3:AbortMultipartUpload", &url);
+        let asked = asked("s3:AbortMultipartUpload", &url);
         let aborted = self.clients().ask(&asked, |client| {
             client
                 .abort_multipart_upload()
@@ -309,7 +315,7 @@ impl Folder {
 
     /// Ids and names of all uploads here that are under way.
     async fn uploads_here(&self) -> Result<Vec<(String, String)>, S3Error> {
-        let asked = self.asked("s3:ListBucketMultipartUploads", &self.url);
+        let asked = asked("s3:ListBucketMultipartUploads", &self.url);
         let asked = Asked { key: "", ..asked };
         let (mut found, mut key, mut id) = (Vec::new(), None, None);
         loop {
@@ -348,6 +354,11 @@ impl Folder {
         let fits = |held: usize| (held + cost <= HELD_MAX).then_some(held + cost);
         self.shared.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
+}
+
+/// What is asked of S3 about an object.
+pub(super) fn asked<'a>(action: &'static str, url: &'a Url) -> Asked<'a> {
+    Asked { action, bucket: &url.bucket, key: &url.key }
 }
 
 /// Something to know an object by again.

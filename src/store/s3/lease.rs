@@ -27,10 +27,10 @@ use crate::store::s3::error::{S3Error, S3ErrorKind};
 use crate::store::s3::folder::{Folder, Put, mark};
 
 /// How long a hold lasts without being renewed, and how often it is.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_mins(1);
 const RENEWAL: Duration = Duration::from_secs(10);
 /// How far clocks may be apart.
-const SKEW: Duration = Duration::from_secs(15 * 60);
+const SKEW: Duration = Duration::from_mins(15);
 /// How often a lock is looked at while it is watched.
 const LOOK: Duration = Duration::from_secs(2);
 

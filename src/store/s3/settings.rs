@@ -21,7 +21,7 @@ pub struct Settings {
     pub checksum: Checksum,
     /// How long a server may send nothing.
     pub patience: Option<Duration>,
-    /// Tells this run's requests from others: it is in the user agent, and so in CloudTrail.
+    /// Tells this run's requests from others: it is in the user agent, and so in the trail that AWS keeps.
     pub run: String,
 }
 

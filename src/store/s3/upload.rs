@@ -18,7 +18,7 @@ use crate::store::s3::checksum::Sum;
 use crate::store::s3::client::timeouts;
 use crate::store::s3::error::{S3Error, S3ErrorKind};
 use crate::store::s3::fetch::pause;
-use crate::store::s3::folder::{Folder, Put, mark};
+use crate::store::s3::folder::{Folder, Put, asked, mark};
 
 /// Bytes of a part. (S3 takes no less than 5 MiB but for the last, and 10,000 of them.)
 pub(crate) const PART: usize = 8 << 20;
@@ -120,13 +120,12 @@ impl Upload {
         while let Some(done) = self.on_their_way.try_join_next() {
             self.parts.push(done.map_err(|_panic| self.lost())??);
         }
-        let id = match &self.id {
-            Some(id) => id.clone(),
-            None => {
-                self.mark = mark()?;
-                let begun = self.folder.begin_upload(&self.name, &self.mark);
-                self.id.insert(self.folder.s3.wait(begun)?).clone()
-            }
+        let id = if let Some(id) = &self.id {
+            id.clone()
+        } else {
+            self.mark = mark()?;
+            let begun = self.folder.begin_upload(&self.name, &self.mark);
+            self.id.insert(self.folder.s3.wait(begun)?).clone()
         };
         let turn = Arc::clone(&self.folder.shared.on_their_way).acquire_owned();
         let turn = self.folder.s3.wait(async { Ok(turn.await) })?;
@@ -179,7 +178,7 @@ async fn send_part(
     bytes: Bytes,
 ) -> Result<Part, S3Error> {
     let url = folder.url().join(name);
-    let asked = folder.asked("s3:PutObject", &url);
+    let asked = asked("s3:PutObject", &url);
     let settings = &folder.clients().settings;
     let sum = Sum::of(settings.checksum, &bytes);
     let patience: Duration = settings.patience() * LONGER;
@@ -230,7 +229,7 @@ async fn complete_parts(
     parts: &[Part],
 ) -> Result<(), S3Error> {
     let url = folder.url().join(name);
-    let asked = folder.asked("s3:PutObject", &url);
+    let asked = asked("s3:PutObject", &url);
     let whole = parts.iter().map(|part| (&part.sum, part.bytes));
     let (mut sum, mut bytes) = (None::<Sum>, 0);
     for (next, length) in whole {

@@ -197,9 +197,9 @@ fn what_is_set_of_objects_goes_with_them() {
         r#"aws.checksum="sha256""#,
     ];
     let mut command = run(&server);
-    sets.iter().for_each(|set| {
+    for set in sets {
         command.args(["--set", set]);
-    });
+    }
     ends(&mut command, 0);
     let seen = server.seen();
     let put = |key: &str| seen.iter().find(|s| s.operation == "put" && s.path.contains(key));

@@ -9,7 +9,7 @@ mod scale;
 mod server;
 mod words;
 
-use std::{path::Path, process::Command};
+use std::{fmt::Write, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -46,13 +46,15 @@ pub(crate) fn to(command: &mut Command, output: &str, account: &str) {
 
 /// So many records that are fine, from this number on.
 pub(crate) fn records(from: usize, count: usize) -> String {
-    (from..from + count)
-        .map(|number| {
-            format!(
-                "{{\"ChannelType\":\"EMAIL\",\"Address\":\"u{number}@example.com\",\"Attributes\":{{\"Plan\":[\"p{number}\"]}}}}\n"
-            )
-        })
-        .collect()
+    let mut records = String::new();
+    for number in from..from + count {
+        writeln!(
+            records,
+            r#"{{"ChannelType":"EMAIL","Address":"u{number}@example.com","Attributes":{{"Plan":["p{number}"]}}}}"#
+        )
+        .expect("there is room");
+    }
+    records
 }
 
 impl Server {

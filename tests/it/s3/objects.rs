@@ -1,5 +1,5 @@
 //! S3 as s3s-fs serves it from a folder, mended where it differs from AWS: conditions hold also
-//! between two that come at once, listings have ETags, keys are any text, and uploads that are
+//! between two that come at once, listings have an `ETag`, keys are any text, and uploads that are
 //! under way can be listed.
 //!
 //! Bodies lie in s3s-fs under plain names; what there is to know of an object is kept here.
@@ -147,17 +147,14 @@ fn matches(condition: &ETagCondition, meta: Option<&Meta>) -> bool {
 
 /// As a form has it.
 fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'/' => {
-                encoded.push(char::from(byte));
-            }
-            b' ' => encoded.push('+'),
-            byte => encoded.push_str(&format!("%{byte:02X}")),
+    let encoded = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'/' => {
+            char::from(byte).to_string()
         }
-    }
-    encoded
+        b' ' => "+".to_owned(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
 }
 
 #[async_trait::async_trait]
@@ -238,7 +235,10 @@ impl S3 for Objects {
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = request.input;
         let head = HeadBucketInput { bucket: input.bucket.clone(), ..HeadBucketInput::default() };
-        self.fs.head_bucket(self::request(head)).await.map_err(|_| s3_error!(NoSuchBucket))?;
+        self.fs
+            .head_bucket(self::request(head))
+            .await
+            .map_err(|_absent| s3_error!(NoSuchBucket))?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let after = input.continuation_token.clone().or(input.start_after.clone());
         let is_encoded = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
@@ -251,7 +251,8 @@ impl S3 for Objects {
             }
             let below = key.get(prefix.len()..).unwrap_or_default();
             let folder = input.delimiter.as_deref().and_then(|delimiter| {
-                below.find(delimiter).map(|at| format!("{prefix}{}", &below[..=at]))
+                let (folder, _) = below.split_once(delimiter)?;
+                Some(format!("{prefix}{folder}{delimiter}"))
             });
             let name = folder.clone().unwrap_or_else(|| key.clone());
             if after.as_ref().is_some_and(|after| name <= *after) || last.as_ref() == Some(&name) {

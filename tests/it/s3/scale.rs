@@ -1,6 +1,6 @@
 //! Many small objects, and one that is large: within the memory that is said.
 
-use std::{fs, process::Command, time::Instant};
+use std::{fs, process::Command};
 
 use crate::program::{Place, code, stderr};
 use crate::s3::server::Server;
@@ -38,9 +38,7 @@ fn ten_thousand_small_objects() {
         |number: usize| (format!("in/{number:05}.ndjson"), records(number, 1).into_bytes());
     server.put_all((0..10_000).map(object).collect());
     server.seen();
-    let begun = Instant::now();
     let memory = memory_of(&mut run(&server));
-    println!("10,000 objects in {:?}, {} MiB", begun.elapsed(), memory >> 20);
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     server.check_published(&records(0, 10_000));
     let gets =
@@ -54,7 +52,6 @@ fn one_large_object() {
     let text = records(0, 1_000_000);
     server.put("in/a.ndjson", text.clone());
     let memory = memory_of(&mut run(&server));
-    println!("{} MB, {} MiB", text.len() / 1_000_000, memory >> 20);
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     let place = Place::new();
     let mut local = run(&server);

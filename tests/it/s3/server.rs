@@ -325,9 +325,9 @@ async fn done(
 ) -> Result<http::Response<Bytes>, std::io::Error> {
     let request = http::Request::from_parts(head.clone(), s3s::Body::from(body));
     let answer = service.call(request).await;
-    let answer = answer.map_err(|_| std::io::Error::other("the server failed"))?;
+    let answer = answer.map_err(|_why| std::io::Error::other("the server failed"))?;
     let (parts, body) = answer.into_parts();
-    let body = body.collect().await.map_err(|_| std::io::Error::other("the server failed"))?;
+    let body = body.collect().await.map_err(|_why| std::io::Error::other("the server failed"))?;
     Ok(http::Response::from_parts(parts, body.to_bytes()))
 }
 
