@@ -5,16 +5,16 @@
 
 use std::ops::Range;
 
-use crate::lanes::copy::{Literals, Span, append, append_framed};
+use crate::lanes::copy::{Literals, Span, append, append_pair};
 use crate::lanes::scan::{first_special, is_special};
-use crate::record::{Batch, Kind, NameId, Slot, Text};
+use crate::record::{Batch, Entry, Kind, NameId, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
 /// Writes records as compact JSON objects.
 #[derive(Debug)]
 pub struct JsonEncoder {
     steps: Vec<Step>,
-    /// The text of all keys with what opens the value: `"Address":"` and so on.
+    /// All keys, each with what ends the member before it and what opens the value: `","Address":"`.
     keys: Literals,
 }
 
@@ -28,14 +28,22 @@ enum Step {
 
 /// How names of maps are written: none for those that the policy drops.
 pub trait NameKeys {
-    /// `"Plan":["`, escaped as JSON asks.
+    /// The key as [`push_name_key`] makes it.
     fn key(&self, name: NameId) -> Option<Span<'_>>;
 }
 
-/// Appends the key of a name in a map, as [`NameKeys`] gives it.
+/// Appends the key of a name in a map, escaped as JSON asks: `","Plan":["`.
 pub fn push_name_key(name: &str, out: &mut Vec<u8>) {
+    push_key(name, LIST_OPENS, out);
+}
+
+const LIST_OPENS: &[u8] = b"[\"";
+
+fn push_key(name: &str, opening: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\",");
     push_json_text(name.as_bytes(), out);
-    out.extend_from_slice(b":[\"");
+    out.push(b':');
+    out.extend_from_slice(opening);
 }
 
 impl JsonEncoder {
@@ -61,7 +69,9 @@ impl JsonEncoder {
                 Shape::Text | Shape::Number => b"\"",
                 Shape::Lists | Shape::Numbers | Shape::Object | Shape::ExportOnly => b"{",
             };
-            let key = self.key(&description.name, opening);
+            let mut key = Vec::new();
+            push_key(&description.name, opening, &mut key);
+            let key = self.keys.add(&key);
             let map = || schema.map_of(node).expect("a schema lists its maps");
             steps.push(match description.shape {
                 Shape::Text | Shape::Number => Step::Field { node, key },
@@ -74,14 +84,6 @@ impl JsonEncoder {
             });
         }
         steps
-    }
-
-    fn key(&mut self, name: &str, opening: &[u8]) -> Range<usize> {
-        let mut key = Vec::new();
-        push_json_text(name.as_bytes(), &mut key);
-        key.push(b':');
-        key.extend_from_slice(opening);
-        self.keys.add(&key)
     }
 
     /// Appends a row as one object, without a line end.
@@ -99,146 +101,165 @@ impl JsonEncoder {
     ) {
         let enough = out.len() + most;
         out.push(b'{');
-        let object = Object { start: out.len() };
-        self.members(&self.steps, Row { batch, number: row, text, enough }, names, out);
-        object.end(out);
+        let mut line = Line { out, skip: FIRST, text, enough, is_cut: false };
+        self.members(&self.steps, batch, row, names, &mut line);
+        line.close(b'}');
     }
 
-    fn members(&self, steps: &[Step], from: Row<'_>, names: &impl NameKeys, out: &mut Vec<u8>) {
-        let Row { batch, number: row, text, enough } = from;
+    fn members(
+        &self,
+        steps: &[Step],
+        batch: &Batch,
+        row: usize,
+        names: &impl NameKeys,
+        line: &mut Line<'_>,
+    ) {
         let slots = batch.row_slots(row);
         for step in steps {
             match step {
                 Step::Field { node, key } => {
                     let slot = slots.get(*node).copied().unwrap_or(Slot::ABSENT);
                     if !slot.is_absent() {
-                        push_value(self.keys.span(key), slot, text, enough, out);
+                        line.value(self.keys.span(key), slot);
                     }
                 }
-                Step::Object { key, members } => {
-                    let object = Object::begin(self.keys.span(key), out);
-                    self.members(members, from, names, out);
-                    object.end_member(out, key.len());
-                }
+                Step::Object { key, members } => line.object(self.keys.span(key), |line| {
+                    self.members(members, batch, row, names, line);
+                }),
                 Step::Lists { map, key } => {
-                    self.map(key, from, *map, names, out, |name, values, out| {
-                        push_list(name, values, text, enough, out);
+                    let entries = batch.map_entries(row, *map);
+                    line.map(self.keys.span(key), entries, names, |line, name, entry| {
+                        line.list(name, batch.entry_values(entry));
                     });
                 }
                 Step::Numbers { map, key } => {
-                    self.map(key, from, *map, names, out, |name, values, out| {
-                        let value = values.first().copied().unwrap_or(Slot::ABSENT);
-                        push_value(name.without(1), value, text, enough, out);
+                    let entries = batch.map_entries(row, *map);
+                    line.map(self.keys.span(key), entries, names, |line, name, entry| {
+                        let value = batch.entry_values(entry).first().copied();
+                        let name = name.without(LIST_OPENS.len() - 1);
+                        line.value(name, value.unwrap_or(Slot::ABSENT));
                     });
                 }
             }
         }
     }
-
-    fn map(
-        &self,
-        key: &Range<usize>,
-        from: Row<'_>,
-        map: usize,
-        names: &impl NameKeys,
-        out: &mut Vec<u8>,
-        value: impl Fn(Span<'_>, &[Slot], &mut Vec<u8>),
-    ) {
-        let entries = from.batch.map_entries(from.number, map);
-        if entries.is_empty() {
-            return;
-        }
-        let object = Object::begin(self.keys.span(key), out);
-        for entry in entries {
-            if from.enough < out.len() {
-                break;
-            }
-            let Some(name) = names.key(entry.name) else { continue };
-            if !entry.is_removed() {
-                value(name, from.batch.entry_values(*entry), out);
-            }
-        }
-        object.end_member(out, key.len());
-    }
 }
 
-/// The row that is being written.
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    batch: &'a Batch,
-    number: usize,
+/// A line that is being written.
+///
+/// Text leaves its closing quote to whatever follows: the next key begins with `","`, so a
+/// member is a key and a value, and nothing is taken back.
+struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    /// How many bytes of that `","` the next key does without.
+    skip: usize,
     text: Text<'a>,
     /// A longer output means that the object is too long, whatever follows.
     enough: usize,
+    /// Whether something was left out since it is too long.
+    is_cut: bool,
 }
 
-/// An object that is being written: each member leaves a comma, which the end takes back.
-struct Object {
-    start: usize,
-}
+/// Values of [`Line::skip`].
+const AFTER_TEXT: usize = 0;
+const AFTER_OTHER: usize = 1;
+const FIRST: usize = 2;
 
-impl Object {
-    /// `key`: with the opening brace.
-    fn begin(key: Span<'_>, out: &mut Vec<u8>) -> Object {
-        append(out, key);
-        Object { start: out.len() }
+impl Line<'_> {
+    /// Appends a key and a value. `key`: up to the quote that text begins with.
+    #[inline]
+    fn value(&mut self, key: Span<'_>, slot: Slot) {
+        let key = key.after(self.skip);
+        self.skip = match slot.kind() {
+            // Text that is too long anyway needs no escapes, which would make it six times as long.
+            Kind::Text if slot.is_plain() || self.enough < self.out.len() + slot.len() => {
+                append_pair(self.out, key, self.text.span(slot));
+                AFTER_TEXT
+            }
+            Kind::Number => {
+                append_pair(self.out, key.without(1), self.text.span(slot));
+                AFTER_OTHER
+            }
+            Kind::Text => {
+                append(self.out, key.without(1));
+                push_json_text(self.text.of(slot), self.out);
+                AFTER_OTHER
+            }
+            // Only in a record that is rejected: it stands for nothing.
+            Kind::Absent | Kind::Other(_) => {
+                append(self.out, key.without(1));
+                AFTER_OTHER
+            }
+        };
     }
 
-    fn end(self, out: &mut Vec<u8>) {
-        if self.start < out.len() {
-            out.pop();
-        }
-        out.push(b'}');
-    }
-
-    /// Ends a member object; an empty one is taken back with its key.
-    fn end_member(self, out: &mut Vec<u8>, key_len: usize) {
-        if self.start == out.len() {
-            out.truncate(self.start - key_len);
+    /// Appends an object with its key; an empty one is taken back, but for one that is empty
+    /// since the line is cut: a cut line never gets short again.
+    fn object(&mut self, key: Span<'_>, members: impl FnOnce(&mut Self)) {
+        let (start, skip) = (self.out.len(), self.skip);
+        append(self.out, key.after(skip));
+        self.skip = FIRST;
+        members(self);
+        if self.skip == FIRST && !self.is_cut {
+            self.out.truncate(start);
+            self.skip = skip;
         } else {
-            self.end(out);
-            out.push(b',');
+            self.close(b'}');
         }
     }
-}
 
-/// Appends a list and a comma. `key`: up to the first item's quote.
-fn push_list(key: Span<'_>, values: &[Slot], text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
-    const OPEN: Span<'static> = Span { source: &[b'"'; 32], start: 0, len: 1 };
-    let Some((first, others)) = values.split_first() else {
-        append(out, key.without(1));
-        return out.extend_from_slice(b"],");
-    };
-    push_value(key, *first, text, enough, out);
-    for value in others {
-        if enough < out.len() {
-            break;
+    /// Appends a map with its key; `member` appends an entry with the key of its name.
+    fn map(
+        &mut self,
+        key: Span<'_>,
+        entries: &[Entry],
+        names: &impl NameKeys,
+        member: impl Fn(&mut Self, Span<'_>, Entry),
+    ) {
+        if entries.is_empty() {
+            return;
         }
-        push_value(OPEN, *value, text, enough, out);
+        self.object(key, |line| {
+            for entry in entries {
+                if line.enough < line.out.len() {
+                    line.is_cut = true;
+                    break;
+                }
+                let Some(name) = names.key(entry.name) else { continue };
+                if !entry.is_removed() {
+                    member(line, name, *entry);
+                }
+            }
+        });
     }
-    out.pop();
-    out.extend_from_slice(b"],");
-}
 
-/// Appends a key, a value and a comma. `key`: up to the quote that text begins with.
-#[inline]
-fn push_value(key: Span<'_>, slot: Slot, text: Text<'_>, enough: usize, out: &mut Vec<u8>) {
-    match slot.kind() {
-        // Text that is too long anyway needs no escapes, which would make it six times as long.
-        Kind::Text if slot.is_plain() || enough < out.len() + slot.len() => {
-            append_framed(out, key, text.span(slot), *b"\",");
+    /// Appends a list with its key, which reaches up to the first item's quote.
+    fn list(&mut self, key: Span<'_>, values: &[Slot]) {
+        /// With room for a block behind it.
+        const COMMA: Span<'static> =
+            Span { source: b"\",\"                             ", start: 0, len: 3 };
+        if let Some((first, others)) = values.split_first() {
+            self.value(key, *first);
+            for value in others {
+                if self.enough < self.out.len() {
+                    break;
+                }
+                self.value(COMMA, *value);
+            }
+        } else {
+            append(self.out, key.after(self.skip).without(1));
+            self.skip = FIRST;
         }
-        Kind::Text => {
-            append(out, key.without(1));
-            push_json_text(text.of(slot), out);
-            out.push(b',');
+        self.close(b']');
+    }
+
+    /// Ends an object or list, and the text that is its last.
+    fn close(&mut self, bracket: u8) {
+        if self.skip == AFTER_TEXT {
+            self.out.push(b'"');
         }
-        Kind::Number => append_framed(out, key.without(1), text.span(slot), *b","),
-        // Only in a record that is rejected: it stands for nothing.
-        Kind::Absent | Kind::Other(_) => {
-            append(out, key.without(1));
-            out.push(b',');
-        }
+        self.out.push(bracket);
+        self.skip = AFTER_OTHER;
     }
 }
 

@@ -25,8 +25,37 @@ impl<'a> Span<'a> {
         Span { len: self.len.saturating_sub(last), ..self }
     }
 
+    /// The span without its first bytes.
+    #[inline]
+    #[must_use]
+    pub fn after(self, first: usize) -> Span<'a> {
+        Span { start: self.start + first, len: self.len.saturating_sub(first), ..self }
+    }
+
+    /// A whole text.
+    pub fn whole(source: &'a [u8]) -> Span<'a> {
+        Span { source, start: 0, len: source.len() }
+    }
+
+    /// Up to 15 bytes as one number, which no other bytes have; none for more.
+    #[inline]
+    pub fn packed(self) -> Option<u128> {
+        const PACKED_MAX: usize = 15;
+        if PACKED_MAX < self.len {
+            return None;
+        }
+        let block = self.source.get(self.start..).and_then(<[u8]>::first_chunk::<16>);
+        let number = match block {
+            Some(block) => u128::from_le_bytes(*block) & ((1 << (8 * self.len)) - 1),
+            None => self.bytes().iter().rev().fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
+        };
+        let len = u128::try_from(self.len).expect("at most 15");
+        Some(number | len << (8 * PACKED_MAX))
+    }
+
     /// The span's bytes; none where the source ends before.
-    fn bytes(self) -> &'a [u8] {
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
         self.source.get(self.start..self.start + self.len).unwrap_or(&[])
     }
 
@@ -66,73 +95,52 @@ impl Literals {
 #[inline]
 pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
     const NOTHING: Span<'static> = Span { source: &[0; BLOCK], start: 0, len: 0 };
-    append_framed(out, span, NOTHING, []);
+    append_pair(out, span, NOTHING);
 }
 
-/// Appends two spans and a few bytes; of a span that ends behind its source, nothing.
+/// Appends two spans; of one that ends behind its source, nothing.
 #[inline]
-pub fn append_framed<const N: usize>(
-    out: &mut Vec<u8>,
-    head: Span<'_>,
-    value: Span<'_>,
-    tail: [u8; N],
-) {
+pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
-        append_blocks::<BLOCK, N>(out, (head_block, head.len), (value_block, value.len), tail);
+        append_blocks::<BLOCK>(out, (head_block, head.len), (value_block, value.len));
     } else {
-        append_longer(out, head, value, tail);
+        append_longer(out, head, value);
     }
 }
 
 #[inline(never)]
-fn append_longer<const N: usize>(
-    out: &mut Vec<u8>,
-    head: Span<'_>,
-    value: Span<'_>,
-    tail: [u8; N],
-) {
+fn append_longer(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
-        append_blocks::<{ 3 * BLOCK }, N>(
-            out,
-            (head_block, head.len),
-            (value_block, value.len),
-            tail,
-        );
+        append_blocks::<{ 3 * BLOCK }>(out, (head_block, head.len), (value_block, value.len));
     } else {
-        append_plain(out, head, value, &tail);
+        append_plain(out, head, value);
     }
 }
 
-fn append_plain(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>, tail: &[u8]) {
-    for bytes in [head.bytes(), value.bytes(), tail] {
-        out.extend_from_slice(bytes);
-    }
+fn append_plain(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
+    out.extend_from_slice(head.bytes());
+    out.extend_from_slice(value.bytes());
 }
 
-/// Appends the first bytes of two blocks, and a few bytes.
+/// Appends the first bytes of two blocks.
 #[inline]
 #[expect(unsafe_code, reason = "copies blocks to room that is there")]
-fn append_blocks<const VALUE: usize, const N: usize>(
+fn append_blocks<const VALUE: usize>(
     out: &mut Vec<u8>,
     (head, head_len): (&[u8; BLOCK], usize),
     (value, value_len): (&[u8; VALUE], usize),
-    tail: [u8; N],
 ) {
     assert!(head_len <= BLOCK && value_len <= VALUE, "a block holds what is taken of it");
-    out.reserve(BLOCK + VALUE + N);
+    out.reserve(BLOCK + VALUE);
     let start = out.len();
-    // SAFETY: there is room for both blocks and the tail. Each is copied to where what is kept of
-    // the one before it ends, which is inside that block. So nothing is written outside the room,
-    // and no byte below the new length is left unwritten. `out` is borrowed for writing, so no
-    // source overlaps it.
+    // SAFETY: there is room for both blocks. The second is copied to where what is kept of the
+    // first ends, which is inside that block. So nothing is written outside the room, and no byte
+    // below the new length is left unwritten. `out` is borrowed for writing, so no source overlaps it.
     unsafe {
         let to = out.as_mut_ptr().add(start);
         ptr::copy_nonoverlapping(head.as_ptr(), to, BLOCK);
-        let to = to.add(head_len);
-        ptr::copy_nonoverlapping(value.as_ptr(), to, VALUE);
-        let to = to.add(value_len);
-        ptr::copy_nonoverlapping(tail.as_ptr(), to, N);
-        out.set_len(start + head_len + value_len + N);
+        ptr::copy_nonoverlapping(value.as_ptr(), to.add(head_len), VALUE);
+        out.set_len(start + head_len + value_len);
     }
 }
 
@@ -161,10 +169,10 @@ mod tests {
         ) {
             let (head, value) = (span(&source, head), span(&source, value));
             let mut out = b"before".to_vec();
-            append_framed(&mut out, head, value, *b"\",");
+            append_pair(&mut out, head, value);
             append(&mut out, value);
             let mut expected = b"before".to_vec();
-            append_plain(&mut expected, head, value, b"\",");
+            append_plain(&mut expected, head, value);
             expected.extend_from_slice(value.bytes());
             prop_assert_eq!(out, expected);
         }

@@ -66,21 +66,19 @@ fn first_mark(marks: u32) -> usize {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     bytes: Box<[u8]>,
-    /// Its first bytes as words, and masks of the bits that count.
-    words: [u64; WORDS],
-    masks: [u64; WORDS],
+    /// Its first bytes, and a bit for each of them.
+    block: [u8; BLOCK],
+    counts: u32,
 }
-
-/// Words that are compared at once, whatever the length.
-const WORDS: usize = BLOCK / 8;
 
 impl Wanted {
     pub fn new(bytes: &[u8]) -> Wanted {
-        let (mut block, mut mask) = ([0; BLOCK], [0; BLOCK]);
-        for ((to, mask), from) in block.iter_mut().zip(&mut mask).zip(bytes) {
-            (*to, *mask) = (*from, 0xff);
+        let (mut block, mut counts) = ([0; BLOCK], 0);
+        for (place, (to, from)) in block.iter_mut().zip(bytes).enumerate() {
+            *to = *from;
+            counts |= 1 << place;
         }
-        Wanted { bytes: bytes.into(), words: words_of(&block), masks: words_of(&mask) }
+        Wanted { bytes: bytes.into(), block, counts }
     }
 
     pub fn len(&self) -> usize {
@@ -99,16 +97,11 @@ impl Wanted {
     /// Whether `text` holds it at `at`.
     #[inline]
     pub fn is_at(&self, text: &[u8], at: usize) -> bool {
-        let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) else {
+        let Some(here) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) else {
             // Near the text's end.
             return text.get(at..at + self.len()) == Some(&*self.bytes);
         };
-        let here = words_of(block);
-        let mut differing = 0;
-        for ((here, word), mask) in here.iter().zip(&self.words).zip(&self.masks) {
-            differing |= (here ^ word) & mask;
-        }
-        differing == 0 && self.rest_is_at(text, at)
+        differing_marks(here, &self.block) & self.counts == 0 && self.rest_is_at(text, at)
     }
 
     /// Whether what is longer than a block goes on as wanted.
@@ -121,13 +114,43 @@ impl Wanted {
     }
 }
 
+/// A bit for each place where two blocks differ.
+#[cfg(target_arch = "x86_64")]
 #[inline]
-fn words_of(block: &[u8; BLOCK]) -> [u64; WORDS] {
-    let mut words = [0; WORDS];
-    for (word, bytes) in words.iter_mut().zip(block.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
+#[expect(unsafe_code, reason = "the intrinsics of SSE2, which every x86-64 has")]
+fn differing_marks(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8};
+    let alike = |one: &[u8; 16], other: &[u8; 16]| {
+        // SAFETY: each load reads the 16 bytes that a reference is to, at any alignment; the rest
+        // works on registers.
+        let marks = unsafe {
+            let one = _mm_loadu_si128(one.as_ptr().cast());
+            let other = _mm_loadu_si128(other.as_ptr().cast());
+            _mm_movemask_epi8(_mm_cmpeq_epi8(one, other))
+        };
+        marks.cast_unsigned()
+    };
+    let ([one_low, one_high], [other_low, other_high]) = (halves(one), halves(other));
+    !(alike(one_low, other_low) | alike(one_high, other_high) << 16)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn halves(block: &[u8; BLOCK]) -> [&[u8; 16]; 2] {
+    let (halves, _nothing) = block.as_chunks::<16>();
+    <&[[u8; 16]; 2]>::try_from(halves).expect("a block is two halves").each_ref()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn differing_marks(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
+    differing_marks_plain(one, other)
+}
+
+/// The same without vector instructions.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn differing_marks_plain(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
+    let marks = one.iter().zip(other).enumerate().filter(|(_, (one, other))| one != other);
+    marks.map(|(place, _)| 1 << place).sum()
 }
 
 /// Bytes in a block that is compared whole.
@@ -143,6 +166,15 @@ mod tests {
         #[test]
         fn marks_are_the_plain_ones(block in any::<[u8; 16]>()) {
             prop_assert_eq!(special_marks(&block), special_marks_plain(&block));
+        }
+
+        #[test]
+        fn marks_of_differences_are_the_plain_ones(
+            one in proptest::array::uniform32(0_u8..3),
+            other in proptest::array::uniform32(0_u8..3),
+        ) {
+            prop_assert_eq!(differing_marks(&one, &other), differing_marks_plain(&one, &other));
+            prop_assert_eq!(differing_marks(&one, &one), 0);
         }
 
         #[test]

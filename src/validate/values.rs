@@ -1,6 +1,7 @@
 //! The schema's checks, on values as they came in (after repair, before the policy).
 
 use super::{NameVerdicts, RuleNames, found};
+use crate::lanes::copy::Span;
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
 use crate::schema::{
     Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test, is_in_numbering_plan,
@@ -47,7 +48,7 @@ struct MapChecks {
 #[derive(Debug)]
 struct Condition {
     on: NodeIx,
-    values: Vec<Box<[u8]>>,
+    values: Words,
     node: NodeIx,
     rule: u16,
     test: TestOf,
@@ -64,7 +65,7 @@ struct Kind {
 /// A test with its text as bytes.
 #[derive(Debug)]
 enum TestOf {
-    Enum(Vec<Box<[u8]>>),
+    Enum(Words),
     Format(Format),
     /// That a telephone number in the right form is one of its numbering plan.
     NumberingPlan,
@@ -111,8 +112,7 @@ impl ValueChecks {
             maps: maps(schema, rules),
             conditions: conditions
                 .flat_map(|condition| {
-                    let values: Vec<Box<[u8]>> =
-                        condition.values.iter().map(|v| v.as_bytes().into()).collect();
+                    let values = Words::new(&condition.values);
                     let (on, node) = (condition.on, condition.node);
                     let tests = tests(&condition.check, strictness, rules).into_iter();
                     tests.map(move |(rule, test)| Condition {
@@ -138,10 +138,8 @@ impl ValueChecks {
     /// Judges the live rows of a batch.
     pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
-        let text = Text { chunk, arena: &batch.arena };
-        for row in batch.live_rows() {
-            self.judge_row(row, text, batch, names, &mut Problems { of: &mut problems, row });
-        }
+        let rows: Vec<usize> = batch.live_rows().collect();
+        self.judge_rows(&rows, chunk, batch, names, &mut problems);
         self.judge_unknown(batch, names, &mut problems);
         batch.problems = problems;
     }
@@ -155,32 +153,42 @@ impl ValueChecks {
         names: NameVerdicts<'_>,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let text = Text { chunk, arena: &batch.arena };
-        self.judge_row(row, text, batch, names, &mut Problems { of: &mut problems, row });
+        self.judge_rows(&[row], chunk, batch, names, &mut problems);
         problems.into_iter().map(|(_, problem)| problem).collect()
     }
 
-    #[inline]
-    fn judge_row(
+    /// Judges rows field by field: what is asked of a field is looked up once for all of them.
+    fn judge_rows(
         &self,
-        row: usize,
-        text: Text<'_>,
+        rows: &[usize],
+        chunk: &[u8],
         batch: &Batch,
         names: NameVerdicts<'_>,
-        found: &mut Problems<'_>,
+        problems: &mut Vec<(u32, Problem)>,
     ) {
-        self.kind_of(found, |node| !batch.slot(row, node).is_absent(), Detail::BeforePolicy);
-        let slots = batch.row_slots(row);
+        let text = Text { chunk, arena: &batch.arena };
+        for row in rows {
+            let mut found = Problems { of: problems, row: *row };
+            let is_there = |node| !batch.slot(*row, node).is_absent();
+            self.kind_of(&mut found, is_there, Detail::BeforePolicy);
+        }
         for checks in &self.nodes {
-            let slot = slots.get(checks.node).copied().unwrap_or(Slot::ABSENT);
-            if !slot.is_absent() {
-                self.judge_node(checks, slot, text, found);
+            let mut column = Column { node: checks.node, rows, batch, text, problems };
+            column.judge_types(checks);
+            for (rule, test) in &checks.tests {
+                column.judge(checks, *rule, test, &self.formats);
             }
         }
-        self.judge_conditions(slots, text, found);
+        for condition in &self.conditions {
+            let mut column = Column { node: condition.node, rows, batch, text, problems };
+            column.judge_condition(condition, &self.formats);
+        }
         for map in &self.maps {
-            for entry in batch.map_entries(row, map.map) {
-                judge_entry(map, *entry, batch, text, names, found);
+            for row in rows {
+                let mut found = Problems { of: problems, row: *row };
+                for entry in batch.map_entries(*row, map.map) {
+                    judge_entry(map, *entry, batch, text, names, &mut found);
+                }
             }
         }
     }
@@ -218,58 +226,6 @@ impl ValueChecks {
         }
     }
 
-    fn judge_node(
-        &self,
-        checks: &NodeChecks,
-        slot: Slot,
-        text: Text<'_>,
-        found_in: &mut Problems<'_>,
-    ) {
-        let field = Field::Node(narrow(checks.node));
-        let is_typed = match checks.shape {
-            Shape::Text => slot.is_text(),
-            Shape::Number => slot.kind() == crate::record::Kind::Number,
-            // A slot of an object or a map is set only where something else stood.
-            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => false,
-        };
-        if !is_typed {
-            return found_in.add(field, Code::Type, checks.type_rule, found(slot));
-        }
-        let value = text.of(slot);
-        if checks.shape == Shape::Number && is_out_of_bounds(value) {
-            return found_in.add(field, Code::Range, checks.type_rule, Detail::None);
-        }
-        for (rule, test) in &checks.tests {
-            if let Some(code) = test.fault(value, &self.formats) {
-                found_in.add(field, code, *rule, Detail::None);
-                if code == Code::Empty {
-                    return;
-                }
-            }
-        }
-    }
-
-    fn judge_conditions(&self, slots: &[Slot], text: Text<'_>, found_in: &mut Problems<'_>) {
-        for condition in &self.conditions {
-            let slot = slots.get(condition.node).copied().unwrap_or(Slot::ABSENT);
-            let on = slots.get(condition.on).copied().unwrap_or(Slot::ABSENT);
-            if !slot.is_text() || slot.is_empty() || !on.is_text() {
-                continue;
-            }
-            let on = text.of(on);
-            if condition.values.iter().any(|value| **value == *on)
-                && let Some(code) = condition.test.fault(text.of(slot), &self.formats)
-            {
-                found_in.add(
-                    Field::Node(narrow(condition.node)),
-                    code,
-                    condition.rule,
-                    Detail::None,
-                );
-            }
-        }
-    }
-
     fn judge_unknown(
         &self,
         batch: &Batch,
@@ -287,6 +243,81 @@ impl ValueChecks {
                 let (field, rule) = (Field::Named(*name), self.unknown_rule);
                 problems.push((*row, Problem { field, code: Code::UnknownField, rule, detail }));
             }
+        }
+    }
+}
+
+/// One field of some rows.
+struct Column<'a> {
+    node: NodeIx,
+    rows: &'a [usize],
+    batch: &'a Batch,
+    text: Text<'a>,
+    problems: &'a mut Vec<(u32, Problem)>,
+}
+
+impl Column<'_> {
+    /// Judges the types of values, and the size of numbers.
+    fn judge_types(&mut self, checks: &NodeChecks) {
+        for row in self.rows {
+            let slot = self.batch.slot(*row, self.node);
+            if !slot.is_absent() && !checks.is_of_type(slot) {
+                self.add(*row, Code::Type, checks.type_rule, found(slot));
+            } else if checks.shape == Shape::Number && is_out_of_bounds(self.text.of(slot)) {
+                self.add(*row, Code::Range, checks.type_rule, Detail::None);
+            }
+        }
+    }
+
+    /// Judges the values that are of the field's type.
+    fn judge(&mut self, checks: &NodeChecks, rule: u16, test: &TestOf, formats: &FormatLimits) {
+        // Of an empty value where there must be one, nothing else is said.
+        let only_empty = checks.tests.iter().any(|(_, test)| matches!(test, TestOf::NotEmpty));
+        let only_empty = only_empty && !matches!(test, TestOf::NotEmpty);
+        let is_number = checks.shape == Shape::Number;
+        for row in self.rows {
+            let slot = self.batch.slot(*row, self.node);
+            if !checks.is_of_type(slot) || (only_empty && slot.is_empty()) {
+                continue;
+            }
+            if is_number && is_out_of_bounds(self.text.of(slot)) {
+                continue;
+            }
+            if !test.holds(self.text.span(slot), formats) {
+                self.add(*row, test.code(), rule, Detail::None);
+            }
+        }
+    }
+
+    fn judge_condition(&mut self, condition: &Condition, formats: &FormatLimits) {
+        for row in self.rows {
+            let slot = self.batch.slot(*row, self.node);
+            let on = self.batch.slot(*row, condition.on);
+            let applies = slot.is_text()
+                && !slot.is_empty()
+                && on.is_text()
+                && condition.values.has(self.text.span(on));
+            if applies && !condition.test.holds(self.text.span(slot), formats) {
+                self.add(*row, condition.test.code(), condition.rule, Detail::None);
+            }
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, row: usize, code: Code, rule: u16, detail: Detail) {
+        let field = Field::Node(narrow(self.node));
+        Problems { of: self.problems, row }.add(field, code, rule, detail);
+    }
+}
+
+impl NodeChecks {
+    #[inline]
+    fn is_of_type(&self, slot: Slot) -> bool {
+        match self.shape {
+            Shape::Text => slot.is_text(),
+            Shape::Number => slot.kind() == crate::record::Kind::Number,
+            // A slot of an object or a map is set only where something else stood.
+            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => false,
         }
     }
 }
@@ -381,9 +412,7 @@ impl Kind {
 impl TestOf {
     fn from(test: &Test) -> TestOf {
         match test {
-            Test::Enum(values) => {
-                TestOf::Enum(values.iter().map(|value| value.as_bytes().into()).collect())
-            }
+            Test::Enum(values) => TestOf::Enum(Words::new(values)),
             Test::Format(format) => TestOf::Format(*format),
             Test::Pattern(pattern) => TestOf::Pattern(pattern.clone()),
             Test::Range { min, max } => TestOf::Range { min: *min, max: *max },
@@ -391,24 +420,64 @@ impl TestOf {
         }
     }
 
-    /// The code of what the value breaks, if it breaks it.
-    fn fault(&self, value: &[u8], formats: &FormatLimits) -> Option<Code> {
-        let (holds, code) = match self {
-            TestOf::Enum(values) => (values.iter().any(|known| **known == *value), Code::Enum),
-            TestOf::Format(format) => (format.check(value, formats), format.code()),
+    #[inline]
+    fn holds(&self, value: Span<'_>, formats: &FormatLimits) -> bool {
+        match self {
+            TestOf::Enum(words) => words.has(value),
+            TestOf::Format(format) => format.check(value.bytes(), formats),
             TestOf::NumberingPlan => {
-                let has_form = Format::Phone.check(value, formats);
-                (!has_form || is_in_numbering_plan(value), Code::Phone)
+                let has_form = Format::Phone.check(value.bytes(), formats);
+                !has_form || is_in_numbering_plan(value.bytes())
             }
             TestOf::Pattern(pattern) => {
-                (str::from_utf8(value).is_ok_and(|text| pattern.is_match(text)), Code::Pattern)
+                str::from_utf8(value.bytes()).is_ok_and(|text| pattern.is_match(text))
             }
             TestOf::Range { min, max } => {
-                (number(value).is_some_and(|n| *min <= n && n <= *max), Code::Range)
+                number(value.bytes()).is_some_and(|n| *min <= n && n <= *max)
             }
-            TestOf::NotEmpty => (!value.is_empty(), Code::Empty),
-        };
-        (!holds).then_some(code)
+            TestOf::NotEmpty => value.len != 0,
+        }
+    }
+
+    /// The code of what a value breaks for which it does not hold.
+    fn code(&self) -> Code {
+        match self {
+            TestOf::Enum(_) => Code::Enum,
+            TestOf::Format(format) => format.code(),
+            TestOf::NumberingPlan => Code::Phone,
+            TestOf::Pattern(_) => Code::Pattern,
+            TestOf::Range { .. } => Code::Range,
+            TestOf::NotEmpty => Code::Empty,
+        }
+    }
+}
+
+/// A few words, of which a value may be one.
+#[derive(Clone, Debug)]
+struct Words {
+    /// Those that are short enough, each as one number.
+    short: Vec<u128>,
+    long: Vec<Box<[u8]>>,
+}
+
+impl Words {
+    fn new(words: &[String]) -> Words {
+        let (mut short, mut long) = (Vec::new(), Vec::new());
+        for word in words {
+            match Span::whole(word.as_bytes()).packed() {
+                Some(packed) => short.push(packed),
+                None => long.push(word.as_bytes().into()),
+            }
+        }
+        Words { short, long }
+    }
+
+    #[inline]
+    fn has(&self, value: Span<'_>) -> bool {
+        match value.packed() {
+            Some(packed) => self.short.contains(&packed),
+            None => self.long.iter().any(|word| **word == *value.bytes()),
+        }
     }
 }
 

@@ -28,9 +28,15 @@ pub(crate) fn file() -> impl Strategy<Value = OddFile> {
     prop_oneof![3 => ndjson(), 2 => csv()]
 }
 
-/// Lines of JSON. The first is nearly always good, since it tells the format.
+/// Lines of JSON. The first is nearly always good, since it tells the format; an odd one does not
+/// tell an array, or objects over several lines.
 pub(crate) fn ndjson() -> impl Strategy<Value = OddFile> {
-    let first = prop_oneof![30 => record(), 1 => odd_line()];
+    let tells_lines = |line: &Vec<u8>| {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+        if line.starts_with(b"{") { is_json } else { !line.starts_with(b"[") }
+    };
+    let odd_first = odd_line().prop_filter("tells lines", tells_lines);
+    let first = prop_oneof![30 => record(), 1 => odd_first];
     let line = prop_oneof![12 => record(), 3 => odd_line(), 2 => broken(record()), 1 => blank()];
     (any::<bool>(), first, vec((line, line_end()), 0..24), line_end()).prop_map(
         |(mark, first, lines, end)| {

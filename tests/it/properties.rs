@@ -259,6 +259,25 @@ fn what_was_written_is_written_again_as_it_is() {
     });
 }
 
+/// A record is written whole or not at all, wherever in it a cap falls.
+#[test]
+fn no_cap_cuts_a_record() {
+    let whole = InMemory::new(KEEP, &[]);
+    let caps: Vec<usize> = (40..480).step_by(11).collect();
+    let capped = |cap: &usize| InMemory::new(KEEP, &[&format!("output.0.max_bytes=\"{cap} B\"")]);
+    let policies: Vec<InMemory> = caps.iter().map(capped).collect();
+    hold(1, odd_files::file(), |file| {
+        let Some(whole) = whole.take(&file.text, file.is_csv, usize::MAX) else { return };
+        for (cap, policy) in caps.iter().zip(&policies) {
+            let cut = policy.take(&file.text, file.is_csv, usize::MAX).expect("it was read before");
+            let fits = |line: &&[u8]| line.len() <= *cap;
+            let lines = whole.written.split_inclusive(|byte| *byte == b'\n').filter(fits);
+            let expected: Vec<u8> = lines.flatten().copied().collect();
+            assert_eq!(cut.written, expected, "under a cap of {cap} bytes");
+        }
+    });
+}
+
 /// Parts end where the caps say, and their bytes are those of one part.
 #[test]
 fn parts_keep_under_their_cap() {

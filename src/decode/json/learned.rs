@@ -128,14 +128,17 @@ impl Learned {
         }
     }
 
-    /// The text that stands at `at`, if it was seen at that place before.
+    /// The text that was taken last at a place, if it stands at `at`.
     #[inline]
+    pub(super) fn likely(&self, place: usize, text: &[u8], at: usize) -> Option<&Edge> {
+        let place = self.places.get(place)?;
+        place.edges.get(place.last).filter(|edge| edge.literal.is_at(text, at))
+    }
+
+    /// Any text that was seen at a place before and stands at `at`.
     pub(super) fn find(&mut self, place: usize, text: &[u8], at: usize) -> Option<&Edge> {
         let Place { edges, last, .. } = self.places.get_mut(place)?;
-        let fits = |edge: &Edge| edge.literal.is_at(text, at);
-        if !edges.get(*last).is_some_and(fits) {
-            *last = edges.iter().position(fits)?;
-        }
+        *last = edges.iter().position(|edge| edge.literal.is_at(text, at))?;
         edges.get(*last)
     }
 

@@ -22,7 +22,10 @@ impl Reader<'_, ()> {
         let mut open = Open::default();
         let (mut seen, mut place) = (0, 0);
         loop {
-            let edge = learned.find(place, self.chunk, self.at)?;
+            let edge = match learned.likely(place, self.chunk, self.at) {
+                Some(edge) => edge,
+                None => learned.find(place, self.chunk, self.at)?,
+            };
             if seen & edge.members != 0 {
                 return None;
             }
