@@ -65,7 +65,8 @@ impl Server {
 
     /// All parts, one after the other.
     pub(crate) fn parts(&self) -> Vec<u8> {
-        let keys = self.keys().into_iter().filter(|key| key.starts_with("out/"));
+        let is_part = |key: &String| key.starts_with("out/job-");
+        let keys = self.keys().into_iter().filter(is_part);
         keys.flat_map(|key| self.get(&key).expect("it is listed")).collect()
     }
 
