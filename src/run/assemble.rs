@@ -433,6 +433,7 @@ fn ignored_line(ignored: &Ignored) -> InputLine<'static> {
         Reason::Empty => "empty",
         Reason::NotAFile => "not_a_file",
         Reason::Excluded => "excluded",
+        Reason::FolderMarker => "folder_marker",
     };
     InputLine { name: ignored.name.clone(), ignored: Some(reason), ..InputLine::default() }
 }

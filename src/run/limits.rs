@@ -16,6 +16,7 @@ use crate::decode::LEARNED_BYTES;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
+use crate::store::s3;
 
 /// Bytes of input in a chunk, where the definition does not say otherwise.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
@@ -40,6 +41,9 @@ const BATCH_GROWTH: usize = 25;
 const ROW_GROUP_GROWTH: usize = 8;
 /// A block's table while it is filled: its columns grow by doubling.
 const TABLE_BYTES: usize = BLOCK_BYTES;
+/// Objects of one place that are written at once: those of an account are rejects, inputs and the
+/// originals of one input.
+const UPLOADS_OPEN: usize = 3;
 /// The program itself, its tables, write buffers and the threads' stacks as far as they are used.
 const BASE_BYTES: usize = 24 << 20;
 
@@ -53,6 +57,10 @@ pub struct Limits {
     pub parquet: usize,
     /// What the entries of lists take.
     pub list_bytes: usize,
+    /// Whether something is read from a bucket.
+    pub reads_buckets: bool,
+    /// Places that are written and in buckets.
+    pub buckets: usize,
 }
 
 impl Limits {
@@ -94,6 +102,24 @@ impl Limits {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
+    /// The largest memory of objects that are read: what is ahead of its reader, one piece that
+    /// each thread waits for, and the requests.
+    pub fn objects_max(&self) -> usize {
+        let narrow = |bytes: u64| usize::try_from(bytes).expect("they are a few MiB");
+        if !self.reads_buckets {
+            return 0;
+        }
+        narrow(s3::WINDOW)
+            + self.threads * narrow(s3::PIECE + s3::REQUEST_BYTES)
+            + s3::REQUESTS * narrow(s3::REQUEST_BYTES)
+    }
+
+    /// The largest memory of a place in a bucket: parts on their way, those that three objects
+    /// gather at once, and small objects that wait.
+    pub fn uploads_max(&self) -> usize {
+        (s3::PARTS_AT_ONCE + UPLOADS_OPEN) * s3::PART + s3::HELD_MAX
+    }
+
     /// The bound on the whole, in bytes.
     pub fn memory_max(&self) -> usize {
         let in_flight = self.in_flight().get();
@@ -101,6 +127,8 @@ impl Limits {
             + self.threads * (self.worker_max() + LEARNED_BYTES + self.ahead_max())
             + self.parquet * self.row_groups_max()
             + self.list_bytes
+            + self.objects_max()
+            + self.buckets * self.uploads_max()
             + BASE_BYTES
     }
 }
@@ -128,6 +156,12 @@ impl fmt::Display for Limits {
         if 0 < self.list_bytes {
             write!(f, " + {} lists", Mib(self.list_bytes))?;
         }
+        if self.reads_buckets {
+            write!(f, " + {} objects", Mib(self.objects_max()))?;
+        }
+        if 0 < self.buckets {
+            write!(f, " + {} in buckets × {}", self.buckets, Mib(self.uploads_max()))?;
+        }
         write!(f, " + {} base", Mib(BASE_BYTES))
     }
 }
@@ -153,6 +187,8 @@ mod tests {
             max_record: 1 << 20,
             parquet: 0,
             list_bytes: 0,
+            reads_buckets: false,
+            buckets: 0,
         };
         let lists = Limits { list_bytes: 3 << 20, ..plain };
         assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));

@@ -58,6 +58,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
+        run: prepared_run(facts),
         suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
@@ -70,6 +71,13 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         warnings: warnings(facts, assembled),
         timing: timing(facts, assembled),
     }
+}
+
+/// None where nothing of the run is in a bucket.
+fn prepared_run(facts: &Facts<'_>) -> Option<String> {
+    let limits = facts.prepared.limits;
+    let is_remote = limits.reads_buckets || 0 < limits.buckets;
+    is_remote.then(|| facts.prepared.remote.run.clone())
 }
 
 /// The manifest as it is written.

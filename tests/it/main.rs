@@ -42,6 +42,7 @@ mod records;
 mod reference;
 mod repairs;
 mod running;
+mod s3;
 mod samples;
 mod schemas;
 mod strict_csv;
