@@ -55,7 +55,7 @@ impl<'l> Inputs<'l> {
 
     /// The bytes of an input, once, from the start.
     ///
-    /// A read that fails gives an [`std::io::Error`], which [`StoreError::of_read`] understands:
+    /// A read that fails gives an [`std::io::Error`], which `StoreError::of_read` understands:
     /// the end of a file that has changed among others.
     pub fn open(&self, input: usize) -> Result<Box<dyn Read + Send>, StoreError> {
         let Some(listed) = self.listed.get(input) else {
