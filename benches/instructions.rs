@@ -16,14 +16,16 @@ mod task;
 use std::{
     env,
     error::Error,
-    io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use task::{Input, Stage, Task, inputs};
+use task::{
+    Stage, Task,
+    files::{Input, inputs},
+};
 
 /// Counts the instructions of each stage
 #[derive(Parser)]
@@ -83,9 +85,8 @@ fn run(inputs: &[Input]) -> Result<(), Box<dyn Error>> {
             before = through;
         }
         let in_all = before - first;
-        let bytes = input.path.metadata()?.len();
         let of_record = per(in_all, f64::from(input.records));
-        println!(" {of_record:>11.0} {:>11.2}", per(in_all, per(bytes, 1.0)));
+        println!(" {of_record:>11.0} {:>11.2}", per(in_all, per(input.bytes, 1.0)));
     }
     Ok(())
 }
@@ -101,11 +102,8 @@ fn count(input: &Path, stage: Option<Stage>) -> Result<u64, Box<dyn Error>> {
     command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
     command.arg(env::current_exe()?).arg("pass").arg(input);
     command.args(stage.map(Stage::name));
-    let told = command.output().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            io::Error::new(error.kind(), "there is no `valgrind`; Debian has it under that name")
-        }
-        _ => error,
+    let told = command.output().map_err(|error| {
+        format!("`valgrind` can't be started: {error}; Debian has it under that name")
     })?;
     let text = String::from_utf8_lossy(&told.stderr);
     if !told.status.success() {

@@ -25,7 +25,6 @@ use std::{
     collections::BTreeMap,
     env,
     error::Error,
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -33,8 +32,11 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 
 use probes::{Found, ONE_STREAM, Part, Probes};
-use task::{Input, Stage, Task, Times, inputs};
-use whole::run_whole;
+use task::{
+    Stage, Task, Times,
+    files::{Input, inputs},
+};
+use whole::{is_csv, run_whole};
 
 /// Measures what the machine allows, and how near to it segprep is
 #[derive(Parser)]
@@ -92,7 +94,8 @@ fn measure(input: &Input, options: &Options) -> Result<(), Box<dyn Error>> {
     for _ in 0..options.runs {
         runs.push(Run::new(input, &mut task, scratch.path())?);
     }
-    print(input, &runs)
+    print(input, &runs);
+    Ok(())
 }
 
 /// One measurement of everything.
@@ -104,7 +107,7 @@ struct Run {
 
 impl Run {
     fn new(input: &Input, task: &mut Task, scratch: &Path) -> Result<Run, Box<dyn Error>> {
-        let marks = if input.is_csv() { structure::OF_CSV } else { structure::OF_JSON };
+        let marks = if is_csv(input) { structure::OF_CSV } else { structure::OF_JSON };
         let mut probes = Probes::new(marks, scratch)?;
         probes.read(&input.path)?;
         let mut failed = Ok(());
@@ -133,23 +136,18 @@ struct Row {
     ours: Duration,
 }
 
-fn print(input: &Input, runs: &[Run]) -> Result<(), Box<dyn Error>> {
+fn print(input: &Input, runs: &[Run]) {
     let best = best(runs);
     let least = |part| best.get(&part).map(|(time, _)| *time).unwrap_or_default();
-    let stage = |stage| median(runs.iter().filter_map(|run| run.stages.get(&stage)));
-    let read = least(Part::Read);
-    let write = least(Part::Write);
-    let rows = [
-        Row { name: "read", least: read, ours: read },
-        Row { name: "check UTF-8", least: least(Part::Utf8), ours: stage(Stage::Utf8) },
-        Row { name: "structure, decode", least: least(Part::Structure), ours: stage(Stage::Decode) },
-        Row { name: "validate", least: Duration::ZERO, ours: stage(Stage::Validate) },
-        Row { name: "HMACs, transform", least: least(Part::Hmacs), ours: stage(Stage::Transform) },
-        Row { name: "copy, encode", least: least(Part::Copy), ours: stage(Stage::Encode) },
-        Row { name: "write", least: write, ours: write },
-    ];
-    let bytes = fs::metadata(&input.path)?.len();
-    println!("\n{}: {} records, {} MB", input.name, input.records, bytes / 1_000_000);
+    let as_they_are = |name, part| Row { name, least: least(part), ours: least(part) };
+    let mut rows = vec![as_they_are("read", Part::Read)];
+    rows.extend(Stage::ALL.map(|stage| Row {
+        name: stage.name(),
+        least: part_of(stage).map(least).unwrap_or_default(),
+        ours: median(runs.iter().filter_map(|run| run.stages.get(&stage))),
+    }));
+    rows.push(as_they_are("write", Part::Write));
+    println!("\n{}: {} records, {} MB", input.name, input.records, input.bytes / 1_000_000);
     println!("{:<28}{:>10}{:>10}{:>9}", "ns of a record", "limit", "segprep", "share");
     for row in &rows {
         print_row(row, input.records);
@@ -164,12 +162,25 @@ fn print(input: &Input, runs: &[Run]) -> Result<(), Box<dyn Error>> {
         let whole = median(runs.iter().filter_map(|run| run.wholes.get(&part)));
         let rest = whole.saturating_sub(ours);
         print_row(&digest, input.records);
-        print_row(&Row { name: "- the rest of the run", least: Duration::ZERO, ours: rest }, input.records);
+        print_row(
+            &Row { name: "- the rest of the run", least: Duration::ZERO, ours: rest },
+            input.records,
+        );
         print_row(&Row { name: "- the whole run", least, ours: whole }, input.records);
     }
     let methods: Vec<_> = best.values().map(|(_, method)| *method).collect();
     println!("the best found: {}", methods.join("; "));
-    Ok(())
+}
+
+/// What a stage can't do without.
+fn part_of(stage: Stage) -> Option<Part> {
+    match stage {
+        Stage::Utf8 => Some(Part::Utf8),
+        Stage::Decode => Some(Part::Structure),
+        Stage::Validate => None,
+        Stage::Transform => Some(Part::Hmacs),
+        Stage::Encode => Some(Part::Copy),
+    }
 }
 
 fn print_row(row: &Row, records: u32) {

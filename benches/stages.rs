@@ -1,5 +1,5 @@
 //! Each stage by itself, per format and shape, on the job of `benches/compare`:
-//! `cargo bench --bench stages`. The rate is in bytes of input.
+//! `cargo bench --bench stages`. Rates are in records and in bytes of input.
 //!
 //! A stage needs what the stages before it leave, so each pass goes through all of them, batch
 //! after batch as a run does, and the clock runs during one alone.
@@ -11,7 +11,7 @@ use std::{error::Error, time::Duration};
 
 use criterion::{Criterion, Throughput};
 
-use task::{Stage, Task, inputs};
+use task::{Stage, Task, files::inputs};
 
 /// Enough for some tens of chunks.
 const RECORDS: u32 = 20_000;
@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for input in inputs(RECORDS)? {
         let mut task = Task::new(&input.path)?;
         let mut group = criterion.benchmark_group(&input.name);
-        group.throughput(Throughput::Bytes(u64::try_from(task.bytes())?));
+        let elements = u64::from(input.records);
+        group.throughput(Throughput::ElementsAndBytes { elements, bytes: input.bytes });
         for stage in Stage::ALL {
             group.bench_function(stage.name(), |bencher| {
                 bencher.iter_custom(|passes| (0..passes).map(|_| time(&mut task, stage)).sum());

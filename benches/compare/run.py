@@ -9,7 +9,7 @@ It builds segprep, installs the others into a virtual environment, makes the inp
 engine `--runs` times by turns, and prints a table of medians in Markdown. What an engine writes
 goes to memory-backed storage; after its first run all of it is compared with the reference, and
 in later runs its size has to be the same. Whoever writes something else ends the comparison.
-README.md in this folder says what the task is. Linux alone; Python 3.11 or newer, its library alone.
+README.md in this folder says what the task is. Linux alone, with Python 3.11 or newer.
 """
 
 import argparse

@@ -147,7 +147,8 @@ fn sixteen_streams(bytes: &[u8]) -> State {
     let mut state = [Words([0x6a09_e667; LANES]); 8];
     let (blocks, _) = bytes.as_chunks::<SHA256_BLOCK>();
     let each = blocks.len() / LANES;
-    let mut streams: Vec<_> = blocks.chunks_exact(each.max(1)).take(LANES).map(<[_]>::iter).collect();
+    let mut streams: Vec<_> =
+        blocks.chunks_exact(each.max(1)).take(LANES).map(<[_]>::iter).collect();
     for _ in 0..each {
         let mut block: Block = [Words([0; LANES]); 16];
         for (lane, stream) in streams.iter_mut().enumerate() {

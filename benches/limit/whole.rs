@@ -9,7 +9,7 @@ use std::{
 
 use segprep::run::{Cancel, Failure, Progress, RunOptions, run};
 
-use super::task::{DEFINITION, Input};
+use super::task::{DEFINITION, files::Input};
 
 /// How long a run takes from the definition to the manifest. Its results are taken away again.
 ///
@@ -22,11 +22,12 @@ pub(crate) fn run_whole(
     scratch: &Path,
 ) -> Result<Duration, Box<dyn Error>> {
     let out = scratch.join("whole");
+    let format = if is_csv(input) { "csv" } else { "json" };
     let sets = [
-        format!("input.from=[{:?}]", input.path),
-        format!("account.to={:?}", out.join("account")),
-        format!("output.0.to={:?}", out.join("import")),
-        format!("output.0.format=pinpoint-{}", if input.is_csv() { "csv" } else { "json" }),
+        format!("input.from=[{}]", quoted(&input.path)),
+        format!("account.to={}", quoted(&out.join("account"))),
+        format!("output.0.to={}", quoted(&out.join("import"))),
+        format!("output.0.format=pinpoint-{format}"),
         format!("output.0.digest={digest}"),
         "keys.k1=demo:".to_owned(),
     ];
@@ -45,4 +46,13 @@ pub(crate) fn run_whole(
     let time = began.elapsed();
     fs::remove_dir_all(out)?;
     Ok(time)
+}
+
+pub(crate) fn is_csv(input: &Input) -> bool {
+    input.path.extension().is_some_and(|extension| extension == "csv")
+}
+
+/// As text of TOML.
+fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
 }

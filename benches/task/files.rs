@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,12 +13,7 @@ pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
     pub(crate) records: u32,
-}
-
-impl Input {
-    pub(crate) fn is_csv(&self) -> bool {
-        self.path.extension().is_some_and(|extension| extension == "csv")
-    }
+    pub(crate) bytes: u64,
 }
 
 /// Both shapes in both formats, made where they are not there from an earlier run.
@@ -33,7 +28,8 @@ pub(crate) fn inputs(records: u32) -> Result<Vec<Input>, Box<dyn Error>> {
         make(shape, records, &folder)?;
         for format in ["ndjson", "csv"] {
             let path = folder.join(format!("{shape}-{records}.{format}"));
-            inputs.push(Input { name: format!("{format}-{shape}"), path, records });
+            let bytes = fs::metadata(&path)?.len();
+            inputs.push(Input { name: format!("{format}-{shape}"), path, records, bytes });
         }
     }
     Ok(inputs)
@@ -44,10 +40,7 @@ fn make(shape: &str, records: u32, folder: &Path) -> Result<(), Box<dyn Error>> 
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command.args(["benches/compare/records.py", "--shape", shape]);
     command.args(["--records", &records.to_string(), "--out"]).arg(folder);
-    let told = command.output().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(error.kind(), "there is no `python3`"),
-        _ => error,
-    })?;
+    let told = command.output().map_err(|error| format!("`python3` can't be started: {error}"))?;
     if !told.status.success() {
         return Err(String::from_utf8_lossy(&told.stderr).into());
     }

@@ -1,7 +1,7 @@
 //! The job of `benches/compare` in this process: its plan, an input's bytes in chunks, and their
 //! way through the stages, with a clock beside it.
 
-mod files;
+pub(crate) mod files;
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +20,6 @@ use segprep::{
     schema::Schema,
     transform::{MasterKey, Op},
 };
-
-pub(crate) use files::{Input, inputs};
 
 /// As a run has them where the definition does not say otherwise.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -93,17 +91,13 @@ impl Task {
         Ok(Task { plan, stages, format, text, chunks, worker, block })
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.text.len()
-    }
-
     /// Takes all chunks through the stages up to the last one that is wanted, and gives each chunk
     /// with its lines of output to `done`.
     pub(crate) fn pass(&mut self, last: Stage, mut done: impl FnMut(&[u8], &[u8])) -> Times {
+        let Task { plan, stages, format, text, chunks, worker, block } = self;
         let mut clock = Clock::default();
-        for chunk in &self.chunks {
-            let chunk = self.text.get(chunk.clone()).unwrap_or(&[]);
-            let Task { plan, stages, worker, format, block, .. } = &mut *self;
+        for chunk in chunks {
+            let chunk = text.get(chunk.clone()).unwrap_or(&[]);
             let mut passage =
                 clock.time(Stage::Utf8, || Passage::new(plan, stages, worker, chunk, 0, format));
             let mut at = if last == Stage::Utf8 { chunk.len() } else { 0 };
@@ -159,7 +153,8 @@ impl Clock {
 fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
     let schema = Schema::shipped("pinpoint").ok_or("the target is not shipped")?;
     let text = fs::read_to_string(DEFINITION)?;
-    let format = if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
+    let format =
+        if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
     // Nothing is read or written there.
     let env = |name: &str| Some(name.to_owned());
     let around = Surroundings { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
@@ -188,7 +183,10 @@ fn written(plan: &Plan, columns: &Columns) -> Vec<CsvColumn> {
         }
     };
     let leads = columns.leads();
-    leads.iter().filter_map(|(lead, repeat)| Some(CsvColumn { name: name(*lead)?, repeat: *repeat })).collect()
+    leads
+        .iter()
+        .filter_map(|(lead, repeat)| Some(CsvColumn { name: name(*lead)?, repeat: *repeat }))
+        .collect()
 }
 
 /// Whole lines of about so many bytes as a run takes at once.
