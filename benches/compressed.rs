@@ -12,24 +12,25 @@
 #[expect(dead_code, reason = "another benchmark makes files of so many records")]
 #[path = "generate/mod.rs"]
 mod generate;
+#[path = "main_job/job.rs"]
+mod job;
 #[path = "main_job/measure.rs"]
 mod measure;
 
 use std::{
-    env,
     error::Error,
     fs,
     io::{self, BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
-    process::Command,
     time::{Duration, Instant},
 };
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use flate2::{Decompress, FlushDecompress, Status, write::GzEncoder};
 
 use generate::{Amount, Format, Job, parse_size, write_file};
-use measure::{Cost, measure};
+use job::{arguments, main_job, median};
+use measure::Cost;
 
 /// Measures what reading archives costs
 #[derive(Parser)]
@@ -57,21 +58,11 @@ struct Options {
 
 const FILES: u64 = 10;
 const SEED: u64 = 7;
-/// For made-up records only: anyone can read it here.
-const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
-    let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
-    if arguments.len() == 1 {
-        Arguments::command().print_help()?;
-        return Ok(());
+    match arguments()? {
+        Some(Arguments { mode: Mode::Run(options) }) => run(&options),
+        None => Ok(()),
     }
-    let Mode::Run(options) = Arguments::parse_from(arguments).mode;
-    if cfg!(debug_assertions) {
-        return Err("built without optimisation: use `cargo bench`".into());
-    }
-    run(&options)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -83,9 +74,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         println!("round {round} of {}", options.runs);
         zlib.push(timed(|| inflate_streaming(&archive))?);
         whole.push(timed(|| inflate_whole(&archive))?);
-        plain.push(segprep(&inputs.plain, 1)?);
-        one.push(segprep(&inputs.archive, 2)?);
-        ten.push(segprep(&inputs.folder, 2)?);
+        plain.push(main_job(&inputs.plain, 1, &[])?);
+        one.push(main_job(&inputs.archive, 2, &[])?);
+        ten.push(main_job(&inputs.folder, 2, &[])?);
     }
     let walls = |costs: &[Cost]| median(costs.iter().map(|cost| cost.wall).collect());
     let (zlib, whole) = (median(zlib), median(whole));
@@ -190,27 +181,6 @@ fn inflate_whole(archive: &[u8]) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("{error:?}"))?;
     std::hint::black_box(text);
     Ok(())
-}
-
-fn segprep(input: &Path, threads: u32) -> Result<Cost, Box<dyn Error>> {
-    let scratch = tempfile::tempdir_in(default_scratch())?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["run", "benches/main_job/definition.toml", "--quiet"]);
-    command.args(["--threads", &threads.to_string()]);
-    command.env("SEGPREP_KEY_K1", KEY);
-    command.env("SEGPREP_BENCH_INPUT", input).env("SEGPREP_BENCH_OUT", scratch.path());
-    measure(&mut command)
-}
-
-fn default_scratch() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "bytes stay below 2^53")]

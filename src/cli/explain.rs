@@ -271,6 +271,8 @@ mod tests {
                 max_record: 1 << 20,
                 parquet: 0,
                 list_bytes: 0,
+                reads_buckets: false,
+                buckets: 0,
             },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
             lists: vec!["drops records whose Address is in a.csv".to_owned()],

@@ -54,6 +54,7 @@ pub(crate) fn manifest() -> Manifest {
         inputs: InputCounts { files: 5, bytes: 1_412_000_000, ignored: 2, skipped: 0 },
         outputs: vec![output()],
         keys: vec![KeyNote { id: "demo".to_owned(), check: String::new(), demo: true }],
+        run: None,
         suppress: Vec::new(),
         fields: vec![
             field("Address", "keep", 1_198_870, 0),

@@ -23,6 +23,10 @@ use std::{fmt, sync::Arc};
 use crate::record::{Batch, Code, Detail, Field, Names, Problem, number_len};
 use frame::{Framing, record_at};
 
+/// The most memory in bytes of what a decoder has learned of the records that it has read, beside
+/// their names.
+pub const LEARNED_BYTES: usize = json::LEARNED_BYTES;
+
 /// What is the same for all chunks of one input.
 #[derive(Clone, Debug)]
 pub enum Format {

@@ -33,8 +33,10 @@ pub struct CsvEncoder {
     rules: CsvRules,
     /// Whether an attribute that a spreadsheet would take for a formula gets a `'` in front.
     quotes_formulas: bool,
-    /// Code points of an attribute's value.
+    /// The most code points of an attribute's value.
     value_length: usize,
+    /// The most bytes of a record in compact JSON.
+    endpoint_size: usize,
 }
 
 /// The cells of one name of a map, side by side.
@@ -65,6 +67,7 @@ pub struct CsvRules {
     pub line_break: u16,
     pub column: u16,
     pub value_length: u16,
+    pub endpoint_size: u16,
 }
 
 /// What was counted while lines were written.
@@ -74,12 +77,15 @@ pub struct CsvCounts {
     pub emptied: u64,
     /// Texts that a spreadsheet would take for a formula.
     pub formula: u64,
+    /// Those that got a `'` in front.
+    pub quoted: u64,
 }
 
 impl CsvCounts {
     pub fn add(&mut self, other: CsvCounts) {
         self.emptied += other.emptied;
         self.formula += other.formula;
+        self.quoted += other.quoted;
     }
 }
 
@@ -102,6 +108,7 @@ impl CsvEncoder {
             rules,
             quotes_formulas,
             value_length: schema.target.limits.value_length,
+            endpoint_size: schema.target.limits.endpoint_size,
         };
         for column in columns {
             encoder.add(schema, column);
@@ -215,6 +222,19 @@ impl CsvEncoder {
         }
     }
 
+    /// A record that is too large with the `'` in front of its formulas; `size` is that of its compact
+    /// JSON without them, in bytes.
+    pub fn size_problem(&self, size: usize, counts: CsvCounts) -> Option<Problem> {
+        let quoted = usize::try_from(counts.quoted).unwrap_or(usize::MAX);
+        let is_too_large = self.endpoint_size < size.saturating_add(quoted);
+        is_too_large.then_some(Problem {
+            field: Field::Record,
+            code: Code::EndpointSize,
+            rule: self.rules.endpoint_size,
+            detail: Detail::None,
+        })
+    }
+
     /// Appends a row that was judged to be fine as one line. `cells` is memory to be used again.
     pub fn encode(
         &self,
@@ -270,6 +290,7 @@ impl CsvEncoder {
         }
         counts.formula += 1;
         if self.quotes_formulas && is_attribute {
+            counts.quoted += 1;
             let mut quoted = Vec::with_capacity(bytes.len() + 1);
             quoted.push(b'\'');
             quoted.extend_from_slice(bytes);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::lanes::copy::{Literals, Span, append, append_pair};
+use crate::lanes::copy::{Literals, Span, append, append_pair, append_short};
 use crate::lanes::scan::{first_special, is_special};
 use crate::record::{Batch, Entry, Kind, NameId, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
@@ -167,8 +167,26 @@ const FIRST: usize = 2;
 
 impl Line<'_> {
     /// Appends a key and a value. `key`: up to the quote that text begins with.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "every value comes by; without, half of it is the call"
+    )]
     fn value(&mut self, key: Span<'_>, slot: Slot) {
+        if slot.is_plain() {
+            // Text or a number, which needs no quotes.
+            let quotes = usize::from(!slot.is_text());
+            let head = key.after(self.skip).without(quotes);
+            if append_short(self.out, head, self.text.span(slot)) {
+                self.skip = quotes;
+                return;
+            }
+        }
+        self.other_value(key, slot);
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self, key: Span<'_>, slot: Slot) {
         let key = key.after(self.skip);
         self.skip = match slot.kind() {
             // Text that is too long anyway needs no escapes, which would make it six times as long.

@@ -99,21 +99,23 @@ pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
 }
 
 /// Appends two spans; of one that ends behind its source, nothing.
-#[inline]
-pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
-    if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
-        append_blocks::<BLOCK>(out, (head_block, head.len), (value_block, value.len));
-    } else {
-        append_longer(out, head, value);
-    }
-}
-
 #[inline(never)]
-fn append_longer(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
+pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
         append_blocks::<{ 3 * BLOCK }>(out, (head_block, head.len), (value_block, value.len));
     } else {
         append_plain(out, head, value);
+    }
+}
+
+/// Appends two spans if each is within a block of its source; tells whether it did.
+#[inline]
+pub fn append_short(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) -> bool {
+    if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
+        append_blocks::<BLOCK>(out, (head_block, head.len), (value_block, value.len));
+        true
+    } else {
+        false
     }
 }
 

@@ -31,9 +31,9 @@ mod trial;
 
 pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
-    Account, Column, ColumnsSpec, Definition, FieldRule, HmacSpec, Input, KeyKind, KeySource, Keys,
-    ListAction, ListForm, MapSpec, OpSpec, Output, Pair, PhoneRegionSetting, Repair, ShiftSpec,
-    Suppression, Surroundings, is_variable,
+    Account, Aws, AwsChecksum, Column, ColumnsSpec, Definition, Encryption, FieldRule, HmacSpec,
+    Input, KeyKind, KeySource, Keys, ListAction, ListForm, MapSpec, OpSpec, Output, Pair,
+    PhoneRegionSetting, Repair, ShiftSpec, Storing, Suppression, Surroundings, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::Pattern;
 
-use super::definition::{Output, Surroundings};
+use super::definition::{Output, Surroundings, has_credentials};
 use super::section::shown;
 use super::source::{Faults, Origin, Spanned};
 
@@ -61,8 +61,19 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
     if path.contains('\0') {
         return Some(("the path holds a NUL", "leave it out"));
     }
-    if path.starts_with("s3://") {
-        return Some(("`s3://` is not in this version", "name a file or a folder of this machine"));
+    if has_credentials(path) {
+        let help = "take them out: a profile or the environment holds credentials";
+        return Some(("the URL holds a name or a password", help));
+    }
+    if let Some(place) = path.strip_prefix("s3://") {
+        return unfit_object(place, usage);
+    }
+    if let Some(("s3" | "S3" | "s3a" | "s3n" | "https" | "http" | "gs", _)) = path.split_once(":/")
+    {
+        return Some((
+            "this is no place that segprep reads or writes",
+            "write `s3://bucket/key`, or a path",
+        ));
     }
     match usage {
         Use::List if path == "-" => {
@@ -70,6 +81,28 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         }
         Use::Input | Use::List => Pattern::new(path).err().map(|error| (error.msg, PATTERN_HELP)),
         Use::Output | Use::KeyFile => None,
+    }
+}
+
+/// Why an object can't be used; `place` is what stands after `s3://`.
+fn unfit_object(place: &str, usage: Use) -> Option<(&'static str, &'static str)> {
+    const KEY_BYTES_MAX: usize = 1024;
+    let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(is_allowed) {
+        let help = "a bucket has 3 to 63 of `a` to `z`, `0` to `9`, `-` and `.`, as in `s3://bucket/prefix/`";
+        return Some(("this is no name of a bucket", help));
+    }
+    if KEY_BYTES_MAX < key.len() {
+        return Some(("the key is longer than S3 takes", "a key has at most 1,024 bytes"));
+    }
+    match usage {
+        Use::Input | Use::List => Pattern::new(key).err().map(|error| (error.msg, PATTERN_HELP)),
+        Use::KeyFile => Some(("a key is read from a file of this machine", "name a path")),
+        Use::Output if key.split('/').any(|name| name == "." || name == "..") => {
+            Some(("`.` and `..` are names like others in a bucket", "write the key out"))
+        }
+        Use::Output => None,
     }
 }
 
@@ -225,7 +258,14 @@ fn overlap(this: &Place, other: &Place, around: &Surroundings<'_>) -> Option<Ove
     if other.path == Path::new("-") {
         return None;
     }
-    let real = |path: &Path| lexical(&(around.real_path)(path));
+    // The names in a bucket are what they are, and none of the disk's.
+    let is_object = |path: &Path| path.starts_with("s3:");
+    if is_object(&this.path) != is_object(&other.path) {
+        return None;
+    }
+    let real = |path: &Path| {
+        if is_object(path) { path.to_owned() } else { lexical(&(around.real_path)(path)) }
+    };
     let (folder, pattern) = split_pattern(&other.path);
     if let Some(pattern) = pattern {
         return pattern_overlap(&lexical(&this.path), &lexical(folder), pattern)

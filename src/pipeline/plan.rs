@@ -11,7 +11,7 @@ use super::rules::Rules;
 use super::suppress::SuppressPlan;
 use crate::decode::ColumnSettings;
 use crate::encode::CsvColumn;
-use crate::repair::Settings;
+use crate::repair::{PhoneRegionFrom, Settings};
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 
@@ -311,6 +311,25 @@ impl Plan {
             Arc::new(self.maker.make(&rule.op, &format!("{}.{name}", node.path), node.shape))
         });
         (number, op)
+    }
+
+    /// Whether what stands under a column's name makes no difference: the rules drop it, and no
+    /// check, operation, repair or list asks for it.
+    pub fn ignores(&self, column: &str) -> bool {
+        let Some(node) = self.schema.node(column) else {
+            let of_map = self.schema.map_and_name(column);
+            return of_map
+                .is_some_and(|(map, name, _)| matches!(*self.op_of_name(map, name).1, Op::Drop));
+        };
+        let by_repair = match self.repairs.phone_region {
+            PhoneRegionFrom::Field(node) => Some(node),
+            PhoneRegionFrom::Nowhere | PhoneRegionFrom::Region(_) => None,
+        };
+        let by_checks = self.schema.conditions.iter().map(|condition| condition.on);
+        let by_ops = self.shift_keys().iter().map(|key| key.by);
+        let is_asked_for = by_checks.chain(by_ops).chain(by_repair).any(|asked| asked == node)
+            || self.suppress.iter().any(|list| list.field == column);
+        matches!(self.op_of(node), Op::Drop) && !is_asked_for
     }
 }
 

@@ -339,8 +339,10 @@ impl Finish<'_> {
         let mut words = self.told(problems.iter());
         if most < size {
             words.push(self.in_words(row, &self.stages.limits.size_problem()));
-        } else if problems.is_empty() && !self.write_csv(row, block) {
-            words.push(self.in_words(row, &self.stages.part_problem()));
+        } else if problems.is_empty()
+            && let Some(problem) = self.write_csv(row, size, block)
+        {
+            words.push(self.in_words(row, &problem));
         }
         let mended = of_row(&self.worker.mended, row, |mended| mended.row).first();
         let mended = mended.filter(|m| m.problems.len() == words.len() && !m.by.is_empty());
@@ -364,23 +366,26 @@ impl Finish<'_> {
         None
     }
 
-    /// Writes a row as a line of every output of CSV, or of none where one's parts can't take it.
-    fn write_csv(&mut self, row: usize, block: &mut Block) -> bool {
+    /// Writes a row as a line of every output of CSV, or of none where one can't take it, and then
+    /// says why. `size`: that of its compact JSON in bytes.
+    fn write_csv(&mut self, row: usize, size: usize, block: &mut Block) -> Option<Problem> {
         let Worker { batch, book, cells, .. } = &mut *self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         let encoders = &self.stages.csv;
         block.csv.resize_with(encoders.len(), Lines::default);
-        let mut fits = true;
+        let mut problem = None;
         for ((csv, encoder), lines) in encoders.iter().enumerate().zip(&mut block.csv) {
             let (start, names) = (lines.bytes.len(), ForCsv { book, csv });
             let counts = encoder.encode(batch, row, text, &names, cells, &mut lines.bytes);
             lines.counts.add(counts);
-            fits &= self.stages.fits_part(csv, lines.bytes.len() - start);
+            let fits = self.stages.fits_part(csv, lines.bytes.len() - start);
+            let of_part = (!fits).then(|| self.stages.part_problem());
+            problem = problem.or_else(|| encoder.size_problem(size, counts)).or(of_part);
         }
         for lines in &mut block.csv {
-            if fits { lines.end() } else { lines.undo() }
+            if problem.is_none() { lines.end() } else { lines.undo() }
         }
-        fits
+        problem
     }
 
     /// Lays the written rows out by columns.

@@ -41,20 +41,6 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// As `refuse_later`, but takes them where they ask for nothing.
-    pub(super) fn refuse_later_unless_void(
-        &mut self,
-        keys: &'static [&'static str],
-        faults: &mut Faults<'_>,
-    ) {
-        self.later = keys;
-        for entry in self.table.entries.iter().filter(|entry| keys.contains(&entry.key.as_str())) {
-            if !entry.item.value.is_void() {
-                push_later(&self.name, entry, faults);
-            }
-        }
-    }
-
     /// The setting of that name, as it stands.
     pub(super) fn take(&mut self, key: &'static str) -> Option<&'t Item> {
         self.entry(key).map(|entry| &entry.item)

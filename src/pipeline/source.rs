@@ -227,7 +227,8 @@ pub(super) fn secret_in_set(number: usize, set: &str) -> Option<Origin> {
 }
 
 fn names_keys(text: &str) -> bool {
-    text.trim_start_matches(['"', '\'']).starts_with("keys")
+    let text = text.trim_start_matches(['"', '\'']);
+    text.starts_with("keys") || text.starts_with("aws")
 }
 
 /// How many characters a run has that is long enough for a key.

@@ -69,6 +69,7 @@ impl Stages {
             line_break: rules.add("pinpoint-csv#line_break".to_owned()),
             column: rules.add("output.columns".to_owned()),
             value_length: rules.add(schema.target.rule("value_length")),
+            endpoint_size: rules.add(schema.target.rule("endpoint_size")),
         };
         let has = |format| plan.outputs.iter().any(|output| output.format == format);
         let rule_names =

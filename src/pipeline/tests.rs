@@ -138,7 +138,7 @@ fn all_faults_are_told_at_once_and_in_order() {
         .replace("\"Metrics.*\" = \"keep\"", "\"Metrics.*\" = \"mask\"")
         .replace("\"Id\" = \"keep\"", "\"Id\" = \"kep\"")
         .replace("\"Address\" = \"keep\"", "\"Address\" = \"drop\"")
-        .replace("from = [\"in/\"]", "from = [\"s3://bucket/\"]\ncolour = true")
+        .replace("from = [\"in/\"]", "from = [\"s3://b/\"]\ncolour = true")
         .replace("to = \"out/import/\"", "to = \"out/account/x/\"");
     let faults = refused(&text, &["run.threads=0", "name"]);
     let places: Vec<(&str, usize)> =

@@ -63,16 +63,6 @@ impl Value {
     pub(super) fn as_table(&self) -> Option<&Table> {
         if let Value::Table(table) = self { Some(table) } else { None }
     }
-
-    /// Whether it asks for nothing: `false`, `[]`, or a table with nothing but that.
-    pub(super) fn is_void(&self) -> bool {
-        match self {
-            Value::Boolean(value) => !value,
-            Value::List(items) => items.is_empty(),
-            Value::Table(table) => table.entries.iter().all(|entry| entry.item.value.is_void()),
-            Value::Text(_) | Value::Integer(_) | Value::Float(_) | Value::Date => false,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

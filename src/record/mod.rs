@@ -17,4 +17,4 @@ pub use batch::{Batch, Entries, Entry, Row, Text, Values};
 pub use names::{NameId, Names, Scope};
 pub use number::number_len;
 pub use problem::{Code, Detail, Field, Problem, shown_name};
-pub use slot::{Found, Kind, Slot};
+pub use slot::{Found, Kind, Kinds, Slot};

@@ -25,6 +25,17 @@ pub enum Found {
     Null,
 }
 
+/// The kinds of values that a field may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u32);
+
+impl Kinds {
+    pub const NONE: Kinds = Kinds(0);
+    pub const TEXT: Kinds = Kinds(TEXT >> KIND_SHIFT);
+    pub const NUMBER: Kinds = Kinds(NUMBER >> KIND_SHIFT);
+    pub const ANY: Kinds = Kinds(OTHER >> KIND_SHIFT);
+}
+
 /// A field's place: in the chunk, or in the arena for what the stages made.
 ///
 /// A span is at most [`Slot::LEN_MAX`] bytes long; chunks and arenas are below 4 GiB.
@@ -111,6 +122,17 @@ impl Slot {
         self.tagged_len >> KIND_SHIFT == 1
     }
 
+    pub fn is_number(self) -> bool {
+        self.tagged_len >> KIND_SHIFT == 2
+    }
+
+    /// Bits that are all zero where the slot is absent or of these kinds: the bits of many slots
+    /// can be told by one look.
+    #[inline]
+    pub fn strays(self, kinds: Kinds) -> u32 {
+        self.tagged_len >> KIND_SHIFT & !kinds.0
+    }
+
     /// Whether the span lies in the arena.
     pub fn in_arena(self) -> bool {
         self.tagged_len & ARENA != 0
@@ -166,5 +188,23 @@ mod tests {
         }
         assert_eq!(Slot::number(1, 2).kind(), Kind::Number);
         assert!(Slot::ABSENT.is_absent());
+    }
+
+    #[test]
+    fn what_is_of_other_kinds_strays() {
+        let slots = [
+            (Slot::ABSENT, &[Kinds::NONE, Kinds::TEXT, Kinds::NUMBER][..]),
+            (Slot::text(1, 2, true), &[Kinds::TEXT]),
+            (Slot::new_text(0, 0, false), &[Kinds::TEXT]),
+            (Slot::number(1, 2), &[Kinds::NUMBER]),
+            (Slot::other(Found::Boolean), &[]),
+            (Slot::other(Found::Null), &[]),
+        ];
+        for (slot, fitting) in slots {
+            for kinds in [Kinds::NONE, Kinds::TEXT, Kinds::NUMBER] {
+                assert_eq!(slot.strays(kinds) == 0, fitting.contains(&kinds), "{slot:?} {kinds:?}");
+            }
+            assert_eq!(slot.strays(Kinds::ANY), 0);
+        }
     }
 }

@@ -29,6 +29,10 @@ pub struct Manifest {
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
     pub keys: Vec<KeyNote>,
+    /// What tells this run's requests to AWS from others: it is in their user agent. None where
+    /// nothing was in a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The lists of `[[suppress]]`, in the definition's order.
     #[serde(default)]
     pub suppress: Vec<ListNote>,

@@ -2,7 +2,7 @@
 //! written in order is counted and written here.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufWriter, Write},
 };
 
@@ -41,6 +41,8 @@ pub(super) struct Assembler<'a> {
     pub(super) by_field: NameCounts,
     /// What to warn of: inputs that could not be read to their end.
     pub(super) broken: Vec<String>,
+    /// The renamings of the definition that some header has names for, by their places there.
+    pub(super) renamings: BTreeSet<usize>,
     /// Rejects that repairs would mend, by those repairs.
     pub(super) by_repair: BTreeMap<Kinds, u64>,
     /// By repair, the values that it changed.
@@ -149,6 +151,7 @@ impl<'a> Assembler<'a> {
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
             broken: Vec::new(),
+            renamings: BTreeSet::new(),
             by_repair: BTreeMap::new(),
             repairs: BTreeMap::new(),
             current: InputState::default(),
@@ -157,6 +160,7 @@ impl<'a> Assembler<'a> {
 
     /// An input begins.
     pub(super) fn begin(&mut self, begin: Begin) {
+        self.renamings.extend(begin.renamings);
         self.current = InputState {
             tally: Tally { blank_lines: begin.blank_lines, ..Tally::default() },
             format: begin.format,
@@ -429,6 +433,7 @@ fn ignored_line(ignored: &Ignored) -> InputLine<'static> {
         Reason::Empty => "empty",
         Reason::NotAFile => "not_a_file",
         Reason::Excluded => "excluded",
+        Reason::FolderMarker => "folder_marker",
     };
     InputLine { name: ignored.name.clone(), ignored: Some(reason), ..InputLine::default() }
 }

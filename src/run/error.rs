@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::publish::PublishError;
+use crate::store::s3::S3ErrorKind;
 
 /// A run could not do its work.
 #[derive(Debug)]
@@ -61,6 +62,20 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+/// What a failure of S3 is here; `absent`: where what is asked for is not there.
+pub(super) fn kind_of(kind: S3ErrorKind, absent: ErrorKind) -> ErrorKind {
+    match kind {
+        S3ErrorKind::NoBucket | S3ErrorKind::NotFound => absent,
+        S3ErrorKind::Denied => ErrorKind::Access,
+        S3ErrorKind::Settings => ErrorKind::Definition,
+        S3ErrorKind::Conflict
+        | S3ErrorKind::Archived
+        | S3ErrorKind::Unsupported
+        | S3ErrorKind::Stopped
+        | S3ErrorKind::Io => ErrorKind::Io,
+    }
+}
+
 /// A failure of publishing, with what to do about it.
 pub(super) fn of_publishing(error: &PublishError) -> RunError {
     let (kind, hint) = match error {
@@ -77,6 +92,7 @@ pub(super) fn of_publishing(error: &PublishError) -> RunError {
         PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
         PublishError::Full { .. } => (ErrorKind::Io, "make room, and run again"),
         PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+        PublishError::Bucket(error) => (kind_of(error.kind, ErrorKind::Io), error.hint.as_str()),
     };
     RunError::new(kind, super::with_source(error)).hint(hint)
 }

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
-use super::source::{Source, Spare};
+use super::source::{Source, Spare, store_error};
 use crate::decode::{Format, Lead};
 use crate::encode::CsvColumn;
 use crate::pipeline::{ListAction, OutputFormat, OutputPlan, Plan, Stages};
-use crate::store::{Listed, Stamp};
+use crate::store::s3::Reach;
+use crate::store::{Listed, Stamp, Store};
 use crate::transform::Op;
 
 /// Gives outputs of CSV the columns that they are to have, where the definition names none.
@@ -21,6 +22,7 @@ pub(super) fn give_columns(
     stages: &mut Stages,
     limits: Limits,
     cancel: &Cancel,
+    store: &Store,
     listed: &[Listed],
 ) -> Result<(), RunError> {
     let is_open = |output: &OutputPlan| {
@@ -28,7 +30,8 @@ pub(super) fn give_columns(
     };
     if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
         let spare = Spare::default();
-        let mut inputs = Source::new(plan, stages, limits, cancel, listed, &spare);
+        let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
+        let mut inputs = Source::new(plan, stages, limits, cancel, &inputs, &spare);
         let mut union = Union::default();
         if let Some(stream) = listed.iter().find(|listed| listed.stamp == Stamp::Stream) {
             let what = "is read once, and its header is needed before";

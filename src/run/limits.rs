@@ -2,7 +2,8 @@
 //!
 //! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
 //! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
-//! beyond it is taken in several blocks); a worker by the batch that it holds; an archive that is
+//! beyond it is taken in several blocks); a worker by the batch that it holds and what its decoder
+//! learns of records; an archive that is
 //! inflated ahead by its window and the pieces that wait; lists of people by their `max_entries`.
 //! Nothing grows with an input's size or with the number of inputs but the list of their names.
 //!
@@ -11,9 +12,11 @@
 use std::{fmt, num::NonZeroUsize};
 
 use super::source::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
+use crate::decode::LEARNED_BYTES;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
+use crate::store::s3;
 
 /// Bytes of input in a chunk, where the definition does not say otherwise.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
@@ -38,6 +41,9 @@ const BATCH_GROWTH: usize = 25;
 const ROW_GROUP_GROWTH: usize = 8;
 /// A block's table while it is filled: its columns grow by doubling.
 const TABLE_BYTES: usize = BLOCK_BYTES;
+/// Objects of one place that are written at once: those of an account are rejects, inputs and the
+/// originals of one input.
+const UPLOADS_OPEN: usize = 3;
 /// The program itself, its tables, write buffers and the threads' stacks as far as they are used.
 const BASE_BYTES: usize = 24 << 20;
 
@@ -51,6 +57,10 @@ pub struct Limits {
     pub parquet: usize,
     /// What the entries of lists take.
     pub list_bytes: usize,
+    /// Whether something is read from a bucket.
+    pub reads_buckets: bool,
+    /// Places that are written and in buckets.
+    pub buckets: usize,
 }
 
 impl Limits {
@@ -92,13 +102,33 @@ impl Limits {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
+    /// The largest memory of objects that are read: what is ahead of its reader, one piece that
+    /// each thread waits for, and the requests.
+    pub fn objects_max(&self) -> usize {
+        let narrow = |bytes: u64| usize::try_from(bytes).expect("they are a few MiB");
+        if !self.reads_buckets {
+            return 0;
+        }
+        narrow(s3::WINDOW)
+            + self.threads * narrow(s3::PIECE + s3::REQUEST_BYTES)
+            + s3::REQUESTS * narrow(s3::REQUEST_BYTES)
+    }
+
+    /// The largest memory of a place in a bucket: parts on their way, those that three objects
+    /// gather at once, and small objects that wait.
+    pub fn uploads_max(&self) -> usize {
+        (s3::PARTS_AT_ONCE + UPLOADS_OPEN) * s3::PART + s3::HELD_MAX
+    }
+
     /// The bound on the whole, in bytes.
     pub fn memory_max(&self) -> usize {
         let in_flight = self.in_flight().get();
         in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
-            + self.threads * (self.worker_max() + self.ahead_max())
+            + self.threads * (self.worker_max() + LEARNED_BYTES + self.ahead_max())
             + self.parquet * self.row_groups_max()
             + self.list_bytes
+            + self.objects_max()
+            + self.buckets * self.uploads_max()
             + BASE_BYTES
     }
 }
@@ -107,8 +137,8 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} read \
-             ahead)",
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} learned \
+             + {} read ahead)",
             Mib(self.memory_max()),
             self.in_flight(),
             Mib(self.chunk_max()),
@@ -116,6 +146,7 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             Mib(self.worker_max()),
+            Mib(LEARNED_BYTES),
             Mib(self.ahead_max()),
         )?;
         match self.parquet {
@@ -124,6 +155,12 @@ impl fmt::Display for Limits {
         }
         if 0 < self.list_bytes {
             write!(f, " + {} lists", Mib(self.list_bytes))?;
+        }
+        if self.reads_buckets {
+            write!(f, " + {} objects", Mib(self.objects_max()))?;
+        }
+        if 0 < self.buckets {
+            write!(f, " + {} in buckets × {}", self.buckets, Mib(self.uploads_max()))?;
         }
         write!(f, " + {} base", Mib(BASE_BYTES))
     }
@@ -150,6 +187,8 @@ mod tests {
             max_record: 1 << 20,
             parquet: 0,
             list_bytes: 0,
+            reads_buckets: false,
+            buckets: 0,
         };
         let lists = Limits { list_bytes: 3 << 20, ..plain };
         assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));

@@ -16,7 +16,8 @@ use super::source::store_error;
 use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::pipeline::{Entries, EntryDigest, Plan, SuppressPlan, Suppression};
-use crate::store::{Listed, StoreError, list, open};
+use crate::store::s3::{Reach, Url};
+use crate::store::{Inputs, Listed, Store, StoreError};
 
 /// What is read at once, and what one thread takes of it.
 const READ_BYTES: usize = 8 << 20;
@@ -36,18 +37,19 @@ pub(super) struct ListCounts {
 }
 
 /// The files of each list, in reading order. A list without any ends the run.
-pub(super) fn list_files(plan: &Plan) -> Result<Vec<Vec<Listed>>, RunError> {
-    plan.suppress.iter().map(files_of).collect()
+pub(super) fn list_files(plan: &Plan, store: &Store) -> Result<Vec<Vec<Listed>>, RunError> {
+    plan.suppress.iter().map(|plan| files_of(plan, store)).collect()
 }
 
-fn files_of(plan: &SuppressPlan) -> Result<Vec<Listed>, RunError> {
+fn files_of(plan: &SuppressPlan, store: &Store) -> Result<Vec<Listed>, RunError> {
     let hint = "check `from` under `[[suppress]]`";
-    let listing = list(&plan.from, &[]).map_err(|error| match error {
+    let listing = store.list(&plan.from, &[]).map_err(|error| match error {
         StoreError::NotFound { .. } => store_error(&error).hint(hint),
         StoreError::Denied { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::Changed { .. }
-        | StoreError::Io { .. } => store_error(&error),
+        | StoreError::Io { .. }
+        | StoreError::Bucket(_) => store_error(&error),
     })?;
     if listing.files.is_empty() {
         let message = format!("the list for `{}` has no file with anything in it", plan.field);
@@ -58,10 +60,14 @@ fn files_of(plan: &SuppressPlan) -> Result<Vec<Listed>, RunError> {
 
 /// The most bytes that the lists of a definition take: by the size of their files, where they are
 /// there, and by `max_entries`.
-pub(super) fn memory_max(lists: &[Suppression]) -> usize {
+pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     let entries_of = |suppression: &Suppression| {
         let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();
-        let bytes = list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
+        if from.iter().any(|path| Url::of(path).is_some()) {
+            return usize::try_from(suppression.max_entries).unwrap_or(usize::MAX);
+        }
+        let bytes =
+            store.list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
         let entries =
             bytes.map_or(u64::MAX, |bytes: u64| bytes / suppression.entry_bytes_min() + 1);
         usize::try_from(entries.min(suppression.max_entries)).unwrap_or(usize::MAX)
@@ -72,6 +78,7 @@ pub(super) fn memory_max(lists: &[Suppression]) -> usize {
 /// Reads all lists into the plan.
 pub(super) fn read_lists(
     plan: &mut Plan,
+    store: &Store,
     files: &[Vec<Listed>],
     pool: &ThreadPool,
     cancel: &Cancel,
@@ -79,8 +86,9 @@ pub(super) fn read_lists(
     let mut counts = Vec::new();
     for (plan, files) in plan.suppress.iter_mut().zip(files) {
         let mut list = List { plan, digests: Vec::new(), unusable: 0 };
-        for file in files {
-            list.read_file(file, pool, cancel)?;
+        let inputs = store.inputs(files, Reach::Whole).map_err(|error| store_error(&error))?;
+        for number in 0..files.len() {
+            list.read_file(&inputs, number, pool, cancel)?;
         }
         let List { digests, unusable, .. } = list;
         if digests.is_empty() && 0 < unusable {
@@ -124,11 +132,14 @@ struct Found {
 impl List<'_> {
     fn read_file(
         &mut self,
-        file: &Listed,
+        inputs: &Inputs<'_>,
+        number: usize,
         pool: &ThreadPool,
         cancel: &Cancel,
     ) -> Result<(), RunError> {
-        let mut reading = Reading::open(file)?;
+        let Some(file) = inputs.listed().get(number) else { return Ok(()) };
+        let reader = inputs.open(number).map_err(|error| store_error(&error))?;
+        let mut reading = Reading::new(file, reader)?;
         let column = match &self.plan.column {
             Some(name) => Some(reading.find_column(name)?),
             None => None,
@@ -188,8 +199,7 @@ fn framing(column: Option<Column>) -> Framing {
 }
 
 impl<'f> Reading<'f> {
-    fn open(file: &'f Listed) -> Result<Reading<'f>, RunError> {
-        let reader = open(file).map_err(|error| store_error(&error))?;
+    fn new(file: &'f Listed, reader: Box<dyn Read + Send>) -> Result<Reading<'f>, RunError> {
         let mut reading = Reading { file, reader, held: Vec::new(), at_end: false };
         reading.fill()?;
         if reading.held.starts_with(BOM) {
@@ -202,10 +212,8 @@ impl<'f> Reading<'f> {
         let room = READ_BYTES.saturating_sub(self.held.len());
         let limit = u64::try_from(room).expect("a small number");
         let count = (&mut self.reader).take(limit).read_to_end(&mut self.held);
-        let count = count.map_err(|error| match error.downcast::<StoreError>() {
-            Ok(error) => store_error(&error),
-            Err(source) => store_error(&StoreError::Io { name: self.file.name.clone(), source }),
-        })?;
+        let failed = |error| store_error(&StoreError::of_read(&self.file.name, error));
+        let count = count.map_err(failed)?;
         self.at_end = count < room;
         Ok(())
     }

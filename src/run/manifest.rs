@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::assemble::Assembler;
 use super::lists::ListCounts;
 use super::prepare::Prepared;
+use crate::decode::ColumnSettings;
 use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose, Stages};
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
@@ -57,6 +58,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
+        run: prepared_run(facts),
         suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
@@ -69,6 +71,13 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         warnings: warnings(facts, assembled),
         timing: timing(facts, assembled),
     }
+}
+
+/// None where nothing of the run is in a bucket.
+fn prepared_run(facts: &Facts<'_>) -> Option<String> {
+    let limits = facts.prepared.limits;
+    let is_remote = limits.reads_buckets || 0 < limits.buckets;
+    is_remote.then(|| facts.prepared.remote.run.clone())
 }
 
 /// The manifest as it is written.
@@ -203,12 +212,36 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
             warnings.push(format!("the rule for `{}` matched no value", rule.path));
         }
     }
+    if 0 < total.written {
+        warnings.extend(idle_columns(&prepared.plan, assembled));
+    }
     for name in assembled.unknown.sorted().keys() {
         if let Some(near) = stages.lookalikes.nearest(name) {
             warnings.push(format!("the unknown field `{name}` is near `{near}`: was it meant?"));
         }
     }
     warnings
+}
+
+/// What the definition says of columns, and what made no difference.
+fn idle_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
+    let ColumnSettings { rename, constants, .. } = &plan.input.column_settings;
+    let rename = rename.iter().enumerate();
+    let unmatched = rename.filter(|(number, _)| !assembled.renamings.contains(number));
+    let renamed = unmatched.map(|(_, (name, _))| {
+        format!(
+            "no header has the name `{}`, which `[input.rename]` renames",
+            super::shown_path(name)
+        )
+    });
+    let ignored = constants.iter().filter(|(field, _)| plan.ignores(field));
+    let constant = ignored.map(|(field, _)| {
+        format!(
+            "the constant `{}` makes no difference: its rule drops it",
+            super::shown_path(field)
+        )
+    });
+    renamed.chain(constant).collect()
 }
 
 fn entries_in_words(count: u64) -> String {

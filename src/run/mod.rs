@@ -4,6 +4,7 @@
 //! core, and publishes what came of them. Each step is a file here.
 
 mod assemble;
+mod aws;
 mod cancel;
 mod definition_test;
 mod error;
@@ -41,10 +42,12 @@ pub use progress::{Progress, ProgressView};
 use crate::engine::map_ordered;
 use crate::pipeline::{Block, Diagnostic, Plan, Stages, Worker, process};
 use crate::report::{Manifest, Status};
-use crate::store::{Ignored, Listed, list};
+use crate::store::s3::Reach;
+use crate::store::{Ignored, Inputs};
 use assemble::{Assembler, BlockPlace};
 use limits::BLOCK_BYTES;
 use manifest::Facts;
+use prepare::Prepared;
 use publish::{Begun, PlaceRequest, Publication, PublishError};
 use source::{Source, Spare, Unit, Work};
 
@@ -107,26 +110,38 @@ impl From<PublishError> for RunError {
 ///
 /// A wrong definition with all its faults; else what went wrong first. Nothing is published then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
+    // Whoever waited when the run was asked to end has failed: that is why.
+    run_whole(options, progress, cancel)
+        .map_err(|failure| cancel.check().err().map_or(failure, Failure::Run))
+}
+
+fn run_whole(
+    options: &RunOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
     let began = (Instant::now(), jiff::Timestamp::now());
-    let mut prepared = prepare::prepare(options)?;
+    let mut prepared = prepare::prepare(options, cancel)?;
     let input = &prepared.plan.input;
-    let listing = list(&input.from, &input.exclude).map_err(|error| source::store_error(&error))?;
+    let store = prepared.remote.store.clone();
+    let listing =
+        store.list(&input.from, &input.exclude).map_err(|error| source::store_error(&error))?;
     if listing.files.is_empty() {
         return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
     }
-    let list_files = lists::list_files(&prepared.plan)?;
+    let list_files = lists::list_files(&prepared.plan, &store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
-    let place = match take_place(&prepared.plan, &fingerprint, options)? {
+    let place = match take_place(&prepared, &fingerprint, options)? {
         Taken::Nowhere => None,
         Taken::Place(place) => Some(*place),
         Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
     };
     let pool = pool(prepared.limits)?;
-    let lists = lists::read_lists(&mut prepared.plan, &list_files, &pool, cancel)?;
+    let lists = lists::read_lists(&mut prepared.plan, &store, &list_files, &pool, cancel)?;
     let plan = &prepared.plan;
     let mut stages = Stages::new(plan);
-    headers::give_columns(plan, &mut stages, prepared.limits, cancel, &listing.files)?;
+    headers::give_columns(plan, &mut stages, prepared.limits, cancel, &store, &listing.files)?;
     let job = Job { plan, stages: &stages, limits: prepared.limits, progress, cancel };
     let mut assembler = Assembler::new(
         plan,
@@ -136,7 +151,9 @@ pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result
         place.as_ref(),
         progress,
     )?;
-    job.run(&pool, &listing.files, &mut assembler)?;
+    let inputs =
+        store.inputs(&listing.files, Reach::Whole).map_err(|error| source::store_error(&error))?;
+    job.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     if !assembler.total.balances() {
         let message = "the counts of records do not add up; nothing was published";
@@ -170,7 +187,12 @@ enum Taken {
     IsPublished(PathBuf),
 }
 
-fn take_place(plan: &Plan, fingerprint: &str, options: &RunOptions) -> Result<Taken, PublishError> {
+fn take_place(
+    prepared: &Prepared,
+    fingerprint: &str,
+    options: &RunOptions,
+) -> Result<Taken, PublishError> {
+    let plan = &prepared.plan;
     if options.dry_run {
         return Ok(Taken::Nowhere);
     }
@@ -178,6 +200,7 @@ fn take_place(plan: &Plan, fingerprint: &str, options: &RunOptions) -> Result<Ta
     let request = PlaceRequest {
         account: &plan.account.to,
         outputs: &outputs,
+        buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
         overwrite: options.overwrite,
     };
@@ -259,12 +282,12 @@ impl Job<'_> {
     fn run(
         &self,
         pool: &ThreadPool,
-        listed: &[Listed],
+        inputs: &Inputs<'_>,
         assembler: &mut Assembler<'_>,
     ) -> Result<(), RunError> {
         let spare = Spare::default();
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
-        let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, listed, &spare);
+        let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, inputs, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
         // Whoever waits for a row group must stand below it on its thread's stack: so all that is
         // done in order is done by one thread, which entered the pool before any work did.

@@ -10,6 +10,8 @@ use std::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
+use super::aws::{self, Remote};
+use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
@@ -22,6 +24,7 @@ use crate::pipeline::{
 };
 use crate::report::KeyNote;
 use crate::schema::Schema;
+use crate::store::Store;
 
 /// All that a run knows before it reads.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub(super) struct Prepared {
     pub(super) keys: Vec<KeyNote>,
     pub(super) warnings: Vec<String>,
     pub(super) limits: Limits,
+    pub(super) remote: Remote,
 }
 
 /// What a definition does, told without data and without keys.
@@ -78,6 +82,9 @@ const DEFINITION_BYTES_MAX: u64 = 64 << 20;
 /// A wrong definition with all its faults.
 pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let Read { definition, rules, schema, .. } = read(options)?;
+    let remote = Remote::new(&definition, &Cancel::new())?;
+    let mut warnings = rules.warnings.clone();
+    warnings.extend(aws::check(&definition)?);
     let purpose = match definition.purpose() {
         pipeline::Purpose::Messaging => "messaging",
         pipeline::Purpose::Analytics => "analytics",
@@ -86,8 +93,8 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         name: definition.name.clone(),
         purpose,
         explanation: rules.explain(&schema),
-        warnings: rules.warnings.clone(),
-        limits: limits(options, &definition)?,
+        warnings,
+        limits: limits(options, &definition, &remote.store)?,
         keys: definition
             .keys
             .sources
@@ -164,16 +171,19 @@ fn place_of(kind: &pipeline::KeyKind) -> String {
     }
 }
 
-pub(super) fn prepare(options: &RunOptions) -> Result<Prepared, Failure> {
+pub(super) fn prepare(options: &RunOptions, cancel: &Cancel) -> Result<Prepared, Failure> {
     let Read { definition, rules, schema } = read(options)?;
-    let limits = limits(options, &definition)?;
+    let about_buckets = aws::check(&definition)?;
+    let remote = Remote::new(&definition, cancel)?;
+    let limits = limits(options, &definition, &remote.store)?;
     let ring = keys::read_keys(&definition)?;
     let definition_sha256 = super::hex(&Sha256::digest(definition.canonical()));
     let plan = Plan::new(&definition, rules, schema, ring.keys)
         .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;
     let mut warnings = plan.warnings.clone();
     warnings.extend(ring.warnings);
-    Ok(Prepared { plan, definition_sha256, keys: ring.notes, warnings, limits })
+    warnings.extend(about_buckets);
+    Ok(Prepared { plan, definition_sha256, keys: ring.notes, warnings, limits, remote })
 }
 
 /// A definition that is in order, and what it was held to.
@@ -228,7 +238,11 @@ fn real_path(path: &Path) -> PathBuf {
     crate::store::folder::resolve(path).unwrap_or_else(|_unreadable| path.to_owned())
 }
 
-fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunError> {
+fn limits(
+    options: &RunOptions,
+    definition: &Definition,
+    store: &Store,
+) -> Result<Limits, RunError> {
     let cores = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = options.threads.or(definition.run.threads).unwrap_or_else(cores);
     if THREADS_MAX < threads {
@@ -242,6 +256,7 @@ fn limits(options: &RunOptions, definition: &Definition) -> Result<Limits, RunEr
     })?;
     let is_parquet = |output: &&pipeline::Output| output.format == OutputFormat::Parquet;
     let parquet = definition.outputs.iter().filter(is_parquet).count();
-    let list_bytes = lists::memory_max(&definition.suppress);
-    Ok(Limits { threads, chunk_bytes, max_record, parquet, list_bytes })
+    let list_bytes = lists::memory_max(&definition.suppress, store);
+    let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));
+    Ok(Limits { threads, chunk_bytes, max_record, parquet, list_bytes, reads_buckets, buckets })
 }

@@ -110,7 +110,7 @@ fn is_dot_atom(text: &[u8]) -> bool {
     let mut after_dot = true;
     for byte in text {
         let is_dot = *byte == b'.';
-        if (is_dot && after_dot) || !(is_dot || is_of(ATEXT, *byte)) {
+        if (is_dot && after_dot) || !(is_dot || is_of(&ATEXT, *byte)) {
             return false;
         }
         after_dot = is_dot;
@@ -133,27 +133,29 @@ fn is_label(text: &[u8]) -> bool {
     text.len() <= LEN_MAX
         && text.first().is_some_and(|byte| *byte != b'-')
         && text.last() != Some(&b'-')
-        && text.iter().all(|byte| is_of(LABEL, *byte))
+        && text.iter().all(|byte| is_of(&LABEL, *byte))
 }
 
 /// What stands in a label of a domain.
-const LABEL: u128 = set_of(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+static LABEL: [bool; 256] =
+    table_of(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", &[false; 256]);
 /// What stands in a dot-atom beside dots (RFC 5322, section 3.2.3).
-const ATEXT: u128 = LABEL | set_of(b"!#$%&'*+/=?^_`{|}~");
+static ATEXT: [bool; 256] = table_of(b"!#$%&'*+/=?^_`{|}~", &LABEL);
 
-/// A bit for each of some bytes of ASCII.
-const fn set_of(bytes: &[u8]) -> u128 {
-    let (mut set, mut rest) = (0, bytes);
+/// Some bytes more than a table has.
+#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "a fault fails the build")]
+const fn table_of(bytes: &[u8], more: &[bool; 256]) -> [bool; 256] {
+    let (mut table, mut rest) = (*more, bytes);
     while let [byte, others @ ..] = rest {
-        set |= 1 << *byte;
+        table[*byte as usize] = true;
         rest = others;
     }
-    set
+    table
 }
 
 #[inline]
-fn is_of(set: u128, byte: u8) -> bool {
-    byte.is_ascii() && set >> byte & 1 == 1
+fn is_of(table: &[bool; 256], byte: u8) -> bool {
+    table.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 #[cfg(test)]

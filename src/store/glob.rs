@@ -13,7 +13,7 @@ use std::{
 use glob::{MatchOptions, Pattern};
 
 /// Hidden names are matched like others: whoever lists them ignores them, and says so.
-const OPTIONS: MatchOptions = MatchOptions {
+pub(super) const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: false,

@@ -1,4 +1,5 @@
-//! Finds the files that `from` names, in the one order in which they are read.
+//! Finds the files that `from` names, in the one order in which they are read. (Objects in buckets
+//! are found in `objects.rs`.)
 //!
 //! - `-` is standard input; a path with `*`, `?` or `[` is a pattern.
 //! - A file is listed once, however often it is reached. Files that a folder really holds come
@@ -16,6 +17,8 @@ use std::{
 
 use crate::store::StoreError;
 use crate::store::glob::{Excluded, expand, folder_of, is_glob};
+use crate::store::objects::Found as FoundObjects;
+use crate::store::s3::{S3, Url};
 
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub struct Ignored {
 }
 
 /// Why something is not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its name begins with `_` or `.`: what other programs leave beside their data.
     Name,
@@ -54,6 +57,8 @@ pub enum Reason {
     NotAFile,
     /// `exclude` names it.
     Excluded,
+    /// An object of no bytes whose key ends in `/`: what consoles make for a folder.
+    FolderMarker,
 }
 
 /// All that `from` reaches.
@@ -70,16 +75,19 @@ pub struct Listing {
 /// The name of standard input.
 pub const STANDARD_INPUT: &str = "-";
 
-/// Lists the files and folders of `from`, folders with all that is in them, but for what the
-/// patterns of `exclude` match.
-///
-/// A folder that `from` itself names is entered whatever its name is. A pattern of `exclude`
-/// without a `/` is of names, another of paths as they are listed.
-pub fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
+/// See [`super::Store::list`].
+pub(super) fn list<P: AsRef<Path>>(
+    s3: &S3,
+    from: &[P],
+    exclude: &[String],
+) -> Result<Listing, StoreError> {
     let mut walk = Walk { excluded: Excluded::new(exclude), ..Walk::default() };
+    let mut objects = FoundObjects::default();
     for entry in from {
         let entry = entry.as_ref();
-        if entry == Path::new(STANDARD_INPUT) {
+        if let Some(url) = Url::of(entry) {
+            objects.add(s3, &url, &mut walk.excluded)?;
+        } else if entry == Path::new(STANDARD_INPUT) {
             walk.add_standard_input();
         } else if is_glob(entry) {
             walk.visit_matching(entry)?;
@@ -91,7 +99,11 @@ pub fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, S
         walk.visit(&link, false)?;
     }
     let mut listing = walk.listing;
+    listing.files.append(&mut objects.files);
+    listing.unmatched.append(&mut objects.unmatched);
+    listing.ignored.extend(objects.ignored());
     listing.files.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    listing.files.dedup_by(|later, first| later.name == first.name);
     listing.ignored.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     listing.ignored.dedup();
     listing.unmatched.extend(walk.excluded.unmatched());
@@ -247,6 +259,12 @@ mod tests {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::fs::symlink};
 
     use super::*;
+    use crate::store::s3::Settings;
+
+    fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
+        let s3 = S3::new(Settings::default(), std::sync::Arc::new(|| false));
+        super::list(&s3, from, exclude)
+    }
 
     /// A folder with these files, each holding one byte; a name that ends in `=` is empty.
     fn folder(files: &[&str]) -> tempfile::TempDir {

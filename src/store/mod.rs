@@ -1,4 +1,4 @@
-//! Where bytes come from and go to: disk, and standard input.
+//! Where bytes come from and go to: disk, standard input, and buckets in S3.
 //!
 //! Knows names, sizes and bytes, and nothing of records, runs or manifests. What always holds:
 //!
@@ -8,17 +8,22 @@
 
 pub mod folder;
 mod glob;
+mod inputs;
 mod list;
 mod lock;
+mod objects;
 mod read;
+pub mod s3;
 mod staged;
 
-pub use list::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp, list};
+pub use inputs::{Inputs, Store};
+pub use list::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
 pub use lock::Lock;
-pub use read::open;
 pub use staged::Staged;
 
 use std::io;
+
+use crate::store::s3::S3Error;
 
 /// An input could not be listed or read; named by what the reader can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +51,30 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// A bucket: the kind says what follows.
+    #[error("input: {0}")]
+    Bucket(S3Error),
+}
+
+impl From<S3Error> for StoreError {
+    fn from(error: S3Error) -> StoreError {
+        StoreError::Bucket(error)
+    }
 }
 
 impl StoreError {
+    /// What a reader of [`Inputs`] failed with.
+    pub(crate) fn of_read(name: &str, error: io::Error) -> StoreError {
+        let error = match error.downcast::<StoreError>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
+        match error.downcast::<S3Error>() {
+            Ok(error) => StoreError::Bucket(error),
+            Err(source) => StoreError::Io { name: name.to_owned(), source },
+        }
+    }
+
     /// Sorts a failure of the operating system by what can be done about it.
     fn sorted(name: &str, source: io::Error) -> StoreError {
         let name = name.to_owned();

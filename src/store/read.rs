@@ -16,7 +16,7 @@ use crate::store::{Listed, Stamp, StoreError};
 ///
 /// A read that meets the end of a file that has changed gives an [`io::Error`] around
 /// [`StoreError::Changed`].
-pub fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, StoreError> {
+pub(super) fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, StoreError> {
     let failed = |source| StoreError::sorted(&listed.name, source);
     if listed.stamp == Stamp::Stream {
         return Ok(Box::new(standard_input().map_err(failed)?));
@@ -71,10 +71,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::list;
+    use crate::store::Store;
+    use crate::store::s3::{S3, Settings};
 
     fn listed(path: &Path) -> Listed {
-        list(&[path], &[]).expect("a listing").files.remove(0)
+        let s3 = S3::new(Settings::default(), std::sync::Arc::new(|| false));
+        Store { s3 }.list(&[path], &[]).expect("a listing").files.remove(0)
     }
 
     fn is_changed(error: &io::Error) -> bool {

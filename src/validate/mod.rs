@@ -4,6 +4,7 @@
 //! A stage here adds problems to the batch and changes nothing else.
 
 mod limits;
+mod value_test;
 mod values;
 
 pub use limits::LimitChecks;

@@ -1,15 +1,16 @@
 //! The schema's checks, on values as they came in (after repair, before the policy).
 
+use super::value_test::{TestOf, Words, is_out_of_bounds, number};
 use super::{NameVerdicts, RuleNames, found};
 use crate::lanes::copy::Span;
-use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
-use crate::schema::{
-    Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test, is_in_numbering_plan,
-};
+use crate::record::{Batch, Code, Detail, Entry, Field, Kinds, Problem, Slot, Text};
+use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
 
 /// All checks of the nodes that the policy does not drop, compiled from the schema.
 #[derive(Debug)]
 pub struct ValueChecks {
+    /// By node of the schema.
+    types: Vec<Kinds>,
     nodes: Vec<NodeChecks>,
     maps: Vec<MapChecks>,
     conditions: Vec<Condition>,
@@ -62,25 +63,6 @@ struct Kind {
     rule: u16,
 }
 
-/// A test with its text as bytes.
-#[derive(Debug)]
-enum TestOf {
-    Enum(Words),
-    Format(Format),
-    /// That a telephone number in the right form is one of its numbering plan.
-    NumberingPlan,
-    Pattern(regex::Regex),
-    Range {
-        min: f64,
-        max: f64,
-    },
-    NotEmpty,
-}
-
-/// The most that a number may be in size; beyond it readers lose it. (The contract's bound, just
-/// below the largest double.)
-const NUMBER_MAX: f64 = 1e308;
-
 impl ValueChecks {
     /// `judged`: for each node whether the policy keeps or transforms it (of an object or a
     /// map, whether it does so with anything inside). `kinds`: places in the schema's list.
@@ -94,7 +76,7 @@ impl ValueChecks {
         let is_judged = |node: NodeIx| judged.get(node).copied().unwrap_or(false);
         let nodes = schema.nodes.iter().enumerate();
         let nodes = nodes.filter(|(node, n)| is_judged(*node) && n.shape != Shape::ExportOnly);
-        let nodes = nodes
+        let nodes: Vec<NodeChecks> = nodes
             .map(|(node, description)| NodeChecks {
                 node,
                 shape: description.shape,
@@ -106,8 +88,15 @@ impl ValueChecks {
                     .collect(),
             })
             .collect();
+        let mut types = vec![Kinds::ANY; schema.nodes.len()];
+        for checks in &nodes {
+            if let Some(kinds) = types.get_mut(checks.node) {
+                *kinds = checks.kinds();
+            }
+        }
         let conditions = schema.conditions.iter().filter(|condition| is_judged(condition.node));
         ValueChecks {
+            types,
             nodes,
             maps: maps(schema, rules),
             conditions: conditions
@@ -171,10 +160,13 @@ impl ValueChecks {
             let mut found = Problems { of: problems, row: *row };
             let is_there = |node| !batch.slot(*row, node).is_absent();
             self.kind_of(&mut found, is_there, Detail::BeforePolicy);
+            self.judge_types(batch.row_slots(*row), &mut found);
         }
         for checks in &self.nodes {
             let mut column = Column { node: checks.node, rows, batch, text, problems };
-            column.judge_types(checks);
+            if checks.shape == Shape::Number {
+                column.judge_size(checks.type_rule);
+            }
             for (rule, test) in &checks.tests {
                 column.judge(checks, *rule, test, &self.formats);
             }
@@ -189,6 +181,23 @@ impl ValueChecks {
                 for entry in batch.map_entries(*row, map.map) {
                     judge_entry(map, *entry, batch, text, names, &mut found);
                 }
+            }
+        }
+    }
+
+    /// Judges the types of a row's values: nearly always by one sweep that finds nothing.
+    #[inline]
+    fn judge_types(&self, slots: &[Slot], found_in: &mut Problems<'_>) {
+        let types = slots.iter().zip(&self.types);
+        let strays = types.fold(0, |strays, (slot, kinds)| strays | slot.strays(*kinds));
+        if strays == 0 {
+            return;
+        }
+        for checks in &self.nodes {
+            let slot = slots.get(checks.node).copied().unwrap_or(Slot::ABSENT);
+            if slot.strays(checks.kinds()) != 0 {
+                let field = Field::Node(narrow(checks.node));
+                found_in.add(field, Code::Type, checks.type_rule, found(slot));
             }
         }
     }
@@ -257,34 +266,54 @@ struct Column<'a> {
 }
 
 impl Column<'_> {
-    /// Judges the types of values, and the size of numbers.
-    fn judge_types(&mut self, checks: &NodeChecks) {
+    /// Judges the size of numbers.
+    fn judge_size(&mut self, rule: u16) {
         for row in self.rows {
             let slot = self.batch.slot(*row, self.node);
-            if !slot.is_absent() && !checks.is_of_type(slot) {
-                self.add(*row, Code::Type, checks.type_rule, found(slot));
-            } else if checks.shape == Shape::Number && is_out_of_bounds(self.text.of(slot)) {
-                self.add(*row, Code::Range, checks.type_rule, Detail::None);
+            if slot.is_number() && is_out_of_bounds(self.text.of(slot)) {
+                self.add(*row, Code::Range, rule, Detail::None);
             }
         }
     }
 
     /// Judges the values that are of the field's type.
     fn judge(&mut self, checks: &NodeChecks, rule: u16, test: &TestOf, formats: &FormatLimits) {
+        let code = test.code();
         // Of an empty value where there must be one, nothing else is said.
         let only_empty = checks.tests.iter().any(|(_, test)| matches!(test, TestOf::NotEmpty));
-        let only_empty = only_empty && !matches!(test, TestOf::NotEmpty);
-        let is_number = checks.shape == Shape::Number;
+        let only_empty = only_empty && code != Code::Empty;
+        let is_judged = |slot: Slot| slot.is_text() && !(only_empty && slot.is_empty());
+        match test {
+            TestOf::Enum(words) => self.hold(code, rule, is_judged, |value| words.has(value)),
+            TestOf::Format(format) => {
+                self.hold(code, rule, is_judged, |value| format.check(value.bytes(), formats));
+            }
+            TestOf::NotEmpty => self.hold(code, rule, is_judged, |value| value.len != 0),
+            TestOf::Range { min, max } => self.hold(code, rule, Slot::is_number, |value| {
+                let number = number(value.bytes());
+                // One that is too large is told already.
+                is_out_of_bounds(value.bytes()) || number.is_some_and(|n| *min <= n && n <= *max)
+            }),
+            TestOf::NumberingPlan | TestOf::Pattern(_) => {
+                self.hold(code, rule, is_judged, |value| test.holds(value, formats));
+            }
+        }
+    }
+
+    /// Adds a problem for each value that is judged and for which a test does not hold.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a loop for each test, not a call for each value")]
+    fn hold(
+        &mut self,
+        code: Code,
+        rule: u16,
+        is_judged: impl Fn(Slot) -> bool,
+        holds: impl Fn(Span<'_>) -> bool,
+    ) {
         for row in self.rows {
             let slot = self.batch.slot(*row, self.node);
-            if !checks.is_of_type(slot) || (only_empty && slot.is_empty()) {
-                continue;
-            }
-            if is_number && is_out_of_bounds(self.text.of(slot)) {
-                continue;
-            }
-            if !test.holds(self.text.span(slot), formats) {
-                self.add(*row, test.code(), rule, Detail::None);
+            if is_judged(slot) && !holds(self.text.span(slot)) {
+                self.add(*row, code, rule, Detail::None);
             }
         }
     }
@@ -311,13 +340,12 @@ impl Column<'_> {
 }
 
 impl NodeChecks {
-    #[inline]
-    fn is_of_type(&self, slot: Slot) -> bool {
+    fn kinds(&self) -> Kinds {
         match self.shape {
-            Shape::Text => slot.is_text(),
-            Shape::Number => slot.kind() == crate::record::Kind::Number,
+            Shape::Text => Kinds::TEXT,
+            Shape::Number => Kinds::NUMBER,
             // A slot of an object or a map is set only where something else stood.
-            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => false,
+            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => Kinds::NONE,
         }
     }
 }
@@ -355,7 +383,7 @@ fn judge_entry(
         return;
     }
     let Some(value) = values.first() else { return };
-    if value.kind() != crate::record::Kind::Number {
+    if !value.is_number() {
         found_in.add(field, Code::Type, map.rule, found(*value));
     } else if is_out_of_bounds(text.of(*value)) {
         found_in.add(field, Code::Range, map.rule, Detail::None);
@@ -407,93 +435,6 @@ impl Kind {
             rule: rules.add(&*kind.rule),
         }
     }
-}
-
-impl TestOf {
-    fn from(test: &Test) -> TestOf {
-        match test {
-            Test::Enum(values) => TestOf::Enum(Words::new(values)),
-            Test::Format(format) => TestOf::Format(*format),
-            Test::Pattern(pattern) => TestOf::Pattern(pattern.clone()),
-            Test::Range { min, max } => TestOf::Range { min: *min, max: *max },
-            Test::NotEmpty => TestOf::NotEmpty,
-        }
-    }
-
-    #[inline]
-    fn holds(&self, value: Span<'_>, formats: &FormatLimits) -> bool {
-        match self {
-            TestOf::Enum(words) => words.has(value),
-            TestOf::Format(format) => format.check(value.bytes(), formats),
-            TestOf::NumberingPlan => {
-                let has_form = Format::Phone.check(value.bytes(), formats);
-                !has_form || is_in_numbering_plan(value.bytes())
-            }
-            TestOf::Pattern(pattern) => {
-                str::from_utf8(value.bytes()).is_ok_and(|text| pattern.is_match(text))
-            }
-            TestOf::Range { min, max } => {
-                number(value.bytes()).is_some_and(|n| *min <= n && n <= *max)
-            }
-            TestOf::NotEmpty => value.len != 0,
-        }
-    }
-
-    /// The code of what a value breaks for which it does not hold.
-    fn code(&self) -> Code {
-        match self {
-            TestOf::Enum(_) => Code::Enum,
-            TestOf::Format(format) => format.code(),
-            TestOf::NumberingPlan => Code::Phone,
-            TestOf::Pattern(_) => Code::Pattern,
-            TestOf::Range { .. } => Code::Range,
-            TestOf::NotEmpty => Code::Empty,
-        }
-    }
-}
-
-/// A few words, of which a value may be one.
-#[derive(Clone, Debug)]
-struct Words {
-    /// Those that are short enough, each as one number.
-    short: Vec<u128>,
-    long: Vec<Box<[u8]>>,
-}
-
-impl Words {
-    fn new(words: &[String]) -> Words {
-        let (mut short, mut long) = (Vec::new(), Vec::new());
-        for word in words {
-            match Span::whole(word.as_bytes()).packed() {
-                Some(packed) => short.push(packed),
-                None => long.push(word.as_bytes().into()),
-            }
-        }
-        Words { short, long }
-    }
-
-    #[inline]
-    fn has(&self, value: Span<'_>) -> bool {
-        match value.packed() {
-            Some(packed) => self.short.contains(&packed),
-            None => self.long.iter().any(|word| **word == *value.bytes()),
-        }
-    }
-}
-
-/// Numbers of so few digits without an exponent are within bounds for certain.
-const SURELY_BOUNDED_DIGITS: usize = 300;
-
-fn is_out_of_bounds(number_text: &[u8]) -> bool {
-    let is_short = number_text.len() <= SURELY_BOUNDED_DIGITS;
-    if is_short && !number_text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
-        return false;
-    }
-    number(number_text).is_none_or(|number| NUMBER_MAX < number.abs())
-}
-
-fn number(text: &[u8]) -> Option<f64> {
-    str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn narrow(node: NodeIx) -> u8 {

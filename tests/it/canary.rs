@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use data_encoding::{BASE64, BASE64URL, HEXLOWER};
 
+use crate::random::Random;
+
 /// So many characters in a row give a value away. Fewer may: masks keep some.
 const PART: usize = 8;
 /// The like for digits.
@@ -14,7 +16,7 @@ const BASE64_PART: usize = 12;
 
 /// Makes canaries, and finds them.
 pub(crate) struct Canaries {
-    state: u64,
+    random: Random,
     /// In lower case.
     parts: HashSet<Vec<u8>>,
     /// In lower case.
@@ -26,17 +28,12 @@ pub(crate) struct Canaries {
 impl Canaries {
     pub(crate) fn new(seed: u64) -> Canaries {
         let (parts, digits, hex, base64) = Default::default();
-        Canaries { state: seed, parts, digits, hex, base64 }
+        Canaries { random: Random(seed), parts, digits, hex, base64 }
     }
 
-    /// A number below `bound`; the same ones for the same seed. (`SplitMix64`)
+    /// A number below `bound`; the same ones for the same seed.
     pub(crate) fn random(&mut self, bound: usize) -> usize {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let bound = u64::try_from(bound).expect("a small number");
-        usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("a smaller number")
+        self.random.below(bound)
     }
 
     /// A fresh text of 20 letters and digits.

@@ -8,17 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::{collection::vec, prelude::*};
 use segprep::{decode::Format, encode::CsvColumn, schema::Schema};
 use serde_json::{Value, json};
 
 use crate::in_memory::InMemory;
-use crate::in_process::InProcess;
+use crate::in_process::{InProcess, KEEPS_EVERYTHING};
 use crate::program::{code, files_below, segprep, stderr, toml_text};
+use crate::property::{hold_times, times};
 use crate::python::python;
 use crate::records;
 
@@ -27,23 +24,8 @@ struct Everything {
     folder: tempfile::TempDir,
 }
 
-const DEFINITION: &str = r#"
-segprep = 1
-name = "everything"
-purpose = "messaging"
-
-[input]
-from = ["in"]
-unknown = "drop"
-inactive = "keep"
-kinds = ["endpoint", "update", "user"]
-
-[fields]
-"*" = "keep"
-
-[account]
-to = "account"
-max_reject_ratio = 0.9
+/// What comes behind [`KEEPS_EVERYTHING`].
+const OUTPUTS: &str = r#"max_reject_ratio = 0.9
 
 [[output]]
 to = "json"
@@ -63,15 +45,16 @@ CSV
 impl Everything {
     /// `parquet` and `csv` are further settings of those outputs.
     fn new(name: &str, input: &str, [parquet, csv]: [&str; 2]) -> Everything {
-        let definition = DEFINITION.replace("PARQUET", parquet).replace("CSV", csv);
+        let outputs = OUTPUTS.replace("PARQUET", parquet).replace("CSV", csv);
+        let definition = format!("{KEEPS_EVERYTHING}{outputs}");
         Everything::of(name, input, &definition, &[])
     }
 
     /// The run's paths are relative, so that the definition is the same in every folder.
     fn of(name: &str, input: &str, definition: &str, arguments: &[&str]) -> Everything {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(folder.path().join("in")).expect("a folder");
-        fs::write(folder.path().join("in").join(name), input).expect("an input");
+        fs::create_dir(folder.path().join("input")).expect("a folder");
+        fs::write(folder.path().join("input").join(name), input).expect("an input");
         fs::write(folder.path().join("definition.toml"), definition).expect("a definition");
         run_in(folder.path(), "definition.toml", arguments);
         Everything { folder }
@@ -262,8 +245,9 @@ const MEANS: [[&str; 4]; 4] = [
 #[test]
 fn parts_of_parquet_depend_on_records_alone_and_keep_their_cap() {
     let input = ndjson(&samples(20_000));
-    let (others, _csv) = DEFINITION.rsplit_once("[[output]]").expect("the output of CSV");
-    let definition = others.replace("PARQUET", "max_bytes = \"1 MB\"");
+    let (others, _csv) = OUTPUTS.rsplit_once("[[output]]").expect("the output of CSV");
+    let outputs = others.replace("PARQUET", "max_bytes = \"1 MB\"");
+    let definition = format!("{KEEPS_EVERYTHING}{outputs}");
     let mut first: Option<BTreeMap<PathBuf, Vec<u8>>> = None;
     for means in MEANS {
         let run = Everything::of("a.json", &input, &definition, &means);
@@ -304,31 +288,8 @@ fn the_pipeline_for_analysts_writes_the_same_parquet_everywhere() {
     }
 }
 
-const KEEPS_EVERYTHING: &str = r#"
-segprep = 1
-name = "keeps-everything"
-purpose = "messaging"
-
-[input]
-from = ["input/"]
-unknown = "drop"
-inactive = "keep"
-kinds = ["endpoint", "update", "user"]
-
-[fields]
-"*" = "keep"
-
-[account]
-to = "account/"
-
-[[output]]
-to = "json/"
-format = "pinpoint-json"
-
-[[output]]
-to = "csv/"
-format = "pinpoint-csv"
-"#;
+/// The setting of one output of JSON and one of CSV, whose columns are given later.
+const JSON_AND_CSV: &str = r#"output=[{ to = "json/", format = "pinpoint-json" }, { to = "csv/", format = "pinpoint-csv" }]"#;
 
 /// What CSV can't hold, taken out; and how many there were.
 fn without_empty(record: &mut Value) -> u64 {
@@ -361,12 +322,8 @@ fn what_is_written_and_read_again_is_the_same() {
     let schema = || Schema::shipped("pinpoint").expect("it is shipped");
     let keeps = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
     let reader = InMemory::new("tests/hostile/definition.toml", &keeps);
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let config =
-        Config { cases: cases.unwrap_or(100), failure_persistence: None, ..Config::default() };
-    let strategy = vec(records::records(&schema()), 1..30);
-    let outcome = TestRunner::new(config).run(&strategy, |records| {
-        let mut stages = InProcess::of("keeps.toml", KEEPS_EVERYTHING, schema(), &[]);
+    hold_times(times(100), &vec(records::records(&schema()), 1..30), |records| {
+        let mut stages = InProcess::keeping_everything(schema(), &[JSON_AND_CSV]);
         let can_be_named = |name: &str| name.trim() == name;
         let column = |(name, repeat): (String, usize)| CsvColumn { name, repeat };
         let columns: Vec<CsvColumn> = columns(&records)
@@ -396,9 +353,6 @@ fn what_is_written_and_read_again_is_the_same() {
         prop_assert_eq!(block.csv.first().map_or(0, |lines| lines.counts.emptied), emptied);
         Ok(())
     });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
 }
 
 fn values(lines: &[u8]) -> Vec<Value> {

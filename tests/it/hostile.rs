@@ -34,6 +34,8 @@ struct Case {
     repairs: Option<BTreeMap<String, BTreeMap<String, u64>>>,
     /// Rejects that repairs would mend, by their settings.
     by_repair: Option<BTreeMap<String, u64>>,
+    /// The warnings, each by a part of it.
+    warns: Option<Vec<String>>,
     /// Texts that the messages must hold.
     #[serde(default)]
     says: Vec<String>,
@@ -157,11 +159,23 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     if let Some(by_repair) = &case.by_repair {
         check("by_repair", manifest["rejects"]["by_repair"].clone(), json!(by_repair));
     }
+    if let Some(parts) = &case.warns {
+        let found = manifest["warnings"].as_array().expect("a list");
+        check(&format!("{parts:?} of {found:?}"), json!(are_of(parts, found)), json!(true));
+    }
     if let Some(wanted) = &case.rejects {
         let found: Vec<Value> = place.rejects().lines().map(place_and_problems).collect();
         let wanted: Vec<Value> = wanted.iter().map(Reject::as_value).collect();
         check("rejects", json!(found), json!(wanted));
     }
+}
+
+/// Whether each text is a part of one warning, in their order.
+fn are_of(parts: &[String], warnings: &[Value]) -> bool {
+    let is_of = |(part, warning): (&String, &Value)| {
+        warning.as_str().is_some_and(|warning| warning.contains(part))
+    };
+    parts.len() == warnings.len() && parts.iter().zip(warnings).all(is_of)
 }
 
 /// A line of rejects with only what cases speak of.

@@ -11,11 +11,9 @@ use segprep::{
 
 use crate::in_process::InProcess;
 
-const CSV: Framing = Framing::Csv { delimiter: b',' };
-
 /// All stages of a definition, which take whole texts.
 pub(crate) struct InMemory {
-    stages: InProcess,
+    pub(crate) stages: InProcess,
     /// Takes columns of any name.
     columns: ColumnRules,
 }
@@ -23,7 +21,10 @@ pub(crate) struct InMemory {
 /// What became of the records of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
+    /// As JSON.
     pub(crate) written: Vec<u8>,
+    /// As lines of each output of CSV.
+    pub(crate) csv: Vec<Vec<u8>>,
     /// Where each is, and what is wrong with it.
     pub(crate) rejects: Vec<String>,
     /// Read, written, inactive, blank lines, line ends.
@@ -36,7 +37,10 @@ impl InMemory {
     pub(crate) fn new(definition: &str, sets: &[&str]) -> InMemory {
         let schema = Schema::shipped("pinpoint").expect("the target is shipped");
         let text = fs::read_to_string(definition).expect("a definition");
-        let stages = InProcess::of(definition, &text, schema, sets);
+        InMemory::of(InProcess::of(definition, &text, schema, sets))
+    }
+
+    pub(crate) fn of(stages: InProcess) -> InMemory {
         let settings = ColumnSettings { drop_unknown: true, ..ColumnSettings::default() };
         let columns = ColumnRules::new(Arc::clone(&stages.plan.schema), settings);
         InMemory { stages, columns }
@@ -45,24 +49,36 @@ impl InMemory {
     /// Takes a whole text, in blocks of about so many bytes. None where its header is refused.
     pub(crate) fn take(&self, text: &[u8], is_csv: bool, block_bytes: usize) -> Option<Outcome> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let (format, mut from) = if is_csv { self.header(text)? } else { (Format::JsonLines, 0) };
+        let (format, from) = if is_csv { self.header(text, b',')? } else { (Format::JsonLines, 0) };
+        Some(self.take_as(text, &format, from, block_bytes))
+    }
+
+    /// The same in that format, without its first bytes.
+    pub(crate) fn take_as(
+        &self,
+        text: &[u8],
+        format: &Format,
+        mut from: usize,
+        block_bytes: usize,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
         let header_lines = memchr::memchr_iter(b'\n', &text[..from]).count();
         outcome.counts[4] = u64::try_from(header_lines).expect("few lines");
         while from < text.len() {
-            let (block, next) = self.stages.next_block(text, from, &format, block_bytes);
+            let (block, next) = self.stages.next_block(text, from, format, block_bytes);
             assert!(from < next, "every block takes something");
             from = next;
             outcome.add(&block);
         }
-        Some(outcome)
+        outcome
     }
 
-    fn header(&self, text: &[u8]) -> Option<(Format, usize)> {
+    /// What the header says, and where it ends; none where it is refused.
+    pub(crate) fn header(&self, text: &[u8], delimiter: u8) -> Option<(Format, usize)> {
         let InProcess { plan, .. } = &self.stages;
-        let header = frame::record_at(text, 0, CSV, plan.input.max_record);
-        let bytes = header.bytes(text);
-        let columns = Columns::read(bytes, b',', &self.columns).ok()?;
+        let framing = Framing::Csv { delimiter };
+        let header = frame::record_at(text, 0, framing, plan.input.max_record);
+        let columns = Columns::read(header.bytes(text), delimiter, &self.columns).ok()?;
         header.fault.is_none().then(|| (Format::Csv(Arc::new(columns)), header.next))
     }
 }
@@ -71,7 +87,7 @@ impl Outcome {
     fn add(&mut self, block: &Block) {
         assert_eq!(
             block.read,
-            block.written() + block.rejected() + block.inactive,
+            block.written() + block.rejected() + block.inactive + block.suppressed,
             "every record is written, rejected or dropped"
         );
         let [read, .., lines] = self.counts;
@@ -86,6 +102,10 @@ impl Outcome {
             ));
         }
         self.written.extend(&block.json.bytes);
+        self.csv.resize(self.csv.len().max(block.csv.len()), Vec::new());
+        for (lines, more) in self.csv.iter_mut().zip(&block.csv) {
+            lines.extend(&more.bytes);
+        }
         let counts = [block.read, block.written(), block.inactive, block.blank_lines, block.lines];
         for (sum, count) in self.counts.iter_mut().zip(counts) {
             *sum += count;

@@ -2,10 +2,6 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
-use proptest::{
-    strategy::Strategy,
-    test_runner::{Config, TestCaseResult, TestRunner},
-};
 use segprep::{
     decode::Format,
     pipeline::{self, Block, Plan, RejectedFor, Stages, Surroundings, Worker},
@@ -13,8 +9,9 @@ use segprep::{
     transform::MasterKey,
 };
 
-/// Takes every kind of record, and keeps every field.
-const KEEPS_EVERYTHING: &str = r#"
+/// Takes every kind of record, and keeps every field. Outputs are to be added, and whatever else an
+/// account may say before them.
+pub(crate) const KEEPS_EVERYTHING: &str = r#"
 segprep = 1
 name = "keeps-everything"
 purpose = "messaging"
@@ -30,7 +27,9 @@ kinds = ["endpoint", "update", "user"]
 
 [account]
 to = "account/"
+"#;
 
+const INTO_JSON: &str = r#"
 [[output]]
 to = "import/"
 format = "pinpoint-json"
@@ -46,7 +45,8 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Keeps every field; `sets` are as those of `--set`.
     pub(crate) fn keeping_everything(schema: Schema, sets: &[&str]) -> InProcess {
-        InProcess::of("keeps-everything.toml", KEEPS_EVERYTHING, schema, sets)
+        let text = format!("{KEEPS_EVERYTHING}{INTO_JSON}");
+        InProcess::of("keeps-everything.toml", &text, schema, sets)
     }
 
     /// What a definition says, with its `--set`s. Its key, if it needs one, is the demo key.
@@ -61,6 +61,11 @@ impl InProcess {
         let stages = Stages::new(&plan);
         let worker = RefCell::new(Worker::new(&plan, &stages));
         InProcess { plan, stages, worker }
+    }
+
+    /// Forgets what records before were like.
+    pub(crate) fn forget(&self) {
+        self.worker.replace(Worker::new(&self.plan, &self.stages));
     }
 
     /// The records of `chunk` from byte `from` on.
@@ -102,18 +107,5 @@ impl InProcess {
         let problems = block.rejects.pop().map(|reject| reject.problems).unwrap_or_default();
         assert_eq!(block.written() == 1, problems.is_empty(), "a reject says why");
         problems
-    }
-}
-
-/// How many cases a property is tried with where `PROPTEST_CASES` does not say.
-const CASES: u32 = 3_000;
-
-/// Tries a property with cases of a strategy; fails with the smallest case that breaks it.
-pub(crate) fn hold<S: Strategy>(cases: &S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
-    let config = Config { failure_persistence: None, ..Config::default() };
-    let config = if is_set { config } else { Config { cases: CASES, ..config } };
-    if let Err(error) = TestRunner::new(config).run(cases, property) {
-        panic!("{error}");
     }
 }

@@ -31,7 +31,7 @@ fn from(paths: &[&Path]) -> String {
     format!("input.from=[{}]", paths.join(","))
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).expect("memory");
     encoder.finish().expect("memory")
@@ -47,7 +47,7 @@ fn inputs(place: &Place) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
-fn feed(mut command: Command, text: &[u8]) -> Output {
+pub(crate) fn feed(mut command: Command, text: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
     child.stdin.take().expect("it is piped").write_all(text).expect("it is read");

@@ -1,54 +1,34 @@
 //! The JSON decoder against `serde_json`, which everyone uses: what is JSON to one is so to the
 //! other, and with the same values.
 
-use std::{cell::Cell, fmt};
+use std::cell::{Cell, RefCell};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use segprep::decode::Format;
 use segprep::pipeline::Block;
-use segprep::schema::{NodeIx, Schema, Shape};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value, json};
+use segprep::schema::Schema;
+use serde_json::{Value, json};
 
-use crate::in_process::{InProcess, hold};
-use crate::records::{members, records};
+use crate::corpus::{Break, json_snippets};
+use crate::in_process::InProcess;
+use crate::property::hold;
+use crate::records::records;
+use crate::strict_json::{Compared, compare};
 
 fn pinpoint() -> Schema {
     Schema::shipped("pinpoint").expect("it is shipped")
 }
 
-/// How deep a record may be nested; the record itself is one.
-const DEPTH_MAX: usize = 64;
-
 #[test]
 fn lines_of_json_are_read_as_serde_json_reads_them() {
     let (program, schema) = (InProcess::keeping_everything(pinpoint(), &[]), pinpoint());
-    let written = Cell::new(0_u32);
-    let refused = Cell::new(0_u32);
+    let compared = RefCell::new(Compared::default());
     hold(&lines(&schema), |line| {
-        let shown = String::from_utf8_lossy(&line).into_owned();
-        let block = program.block(&line, 0, &Format::JsonLines);
-        if line.iter().all(|byte| b" \t\r".contains(byte)) {
-            prop_assert_eq!((block.read, block.written()), (0, 0));
-            return Ok(());
-        }
-        prop_assert_eq!(block.read, 1);
-        let problems = block.rejects.first().map_or(&[][..], |reject| &reject.problems);
-        let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
-        let reading = Reading::of(&line);
-        prop_assert!(reading.agrees_with(&codes), "{:?}, but {:?}: {}", reading, codes, shown);
-        if let Reading::Sound(value) = reading
-            && codes.is_empty()
-        {
-            let found: Value = serde_json::from_slice(&block.json.bytes).expect("output is JSON");
-            prop_assert_eq!(found, as_written(&schema, None, &value), "{}", shown);
-            written.set(written.get() + 1);
-        } else {
-            refused.set(refused.get() + 1);
-        }
+        compare(&program, &line, &mut compared.borrow_mut());
         Ok(())
     });
-    let (written, refused) = (written.get(), refused.get());
+    let Compared { written, refused, judged, .. } = compared.into_inner();
+    let refused = refused + judged;
     assert!(refused <= 4 * written && written <= 4 * refused, "{written} hold, {refused} do not");
 }
 
@@ -113,156 +93,6 @@ fn a_fault_in_a_name_is_not_learned() {
     }
 }
 
-/// What a strict reader makes of a line.
-#[derive(Debug)]
-enum Reading {
-    Sound(Value),
-    /// It is sound but for a name that stands twice in one object.
-    Repeats,
-    TooDeep,
-    NotUtf8,
-    /// An escape of half a character.
-    LoneSurrogate,
-    /// A number that `serde_json` can't hold, which is no fault of syntax.
-    VastNumber,
-    NoJson,
-}
-
-impl Reading {
-    fn of(line: &[u8]) -> Reading {
-        let Ok(text) = str::from_utf8(line) else { return Reading::NotUtf8 };
-        let repeats = Cell::new(false);
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let read = Strict { depth: 1, repeats: &repeats }.deserialize(&mut reader);
-        match read.and_then(|value| reader.end().map(|()| value)) {
-            Ok(value) if !repeats.get() => Reading::Sound(value),
-            Ok(_) => Reading::Repeats,
-            Err(error) => Reading::of_error(&error.to_string()),
-        }
-    }
-
-    fn of_error(message: &str) -> Reading {
-        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if says(&[TOO_DEEP]) {
-            Reading::TooDeep
-        } else if says(&["surrogate", "end of hex escape", "unicode code point"]) {
-            Reading::LoneSurrogate
-        } else if says(&["number out of range"]) {
-            Reading::VastNumber
-        } else {
-            Reading::NoJson
-        }
-    }
-
-    /// Whether the codes of a line's problems say the same. Reading may go on after half a
-    /// character, and then meet worse.
-    fn agrees_with(&self, codes: &[&str]) -> bool {
-        let has = |code: &str| codes.contains(&code);
-        let is_read = !["json_syntax", "utf8", "too_deep", "duplicate_key"].into_iter().any(has);
-        match self {
-            Reading::Sound(_) => is_read,
-            Reading::Repeats => has("duplicate_key"),
-            Reading::TooDeep => codes == ["too_deep"],
-            Reading::NotUtf8 => codes == ["utf8"],
-            Reading::LoneSurrogate => has("utf8") || has("json_syntax") || has("too_deep"),
-            Reading::VastNumber => true,
-            Reading::NoJson => codes == ["json_syntax"],
-        }
-    }
-}
-
-const TOO_DEEP: &str = "nested too deep";
-
-/// Reads any value with `serde_json`, which by itself would let the last of two names win.
-struct Strict<'a> {
-    depth: usize,
-    repeats: &'a Cell<bool>,
-}
-
-impl Strict<'_> {
-    fn below<E: Error>(&self) -> Result<Self, E> {
-        let below = Strict { depth: self.depth + 1, repeats: self.repeats };
-        if DEPTH_MAX < self.depth { Err(E::custom(TOO_DEEP)) } else { Ok(below) }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(json!(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(json!(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(json!(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(json!(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(json!(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.below()?)? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        self.below::<A::Error>()?;
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(self.below()?)?;
-            if object.insert(name, value).is_some() {
-                self.repeats.set(true);
-            }
-        }
-        Ok(Value::Object(object))
-    }
-}
-
-/// A sound record as it is written: without nulls, unknown fields and empty objects.
-fn as_written(schema: &Schema, node: Option<NodeIx>, value: &Value) -> Value {
-    let Value::Object(object) = value else { return value.clone() };
-    let shape = node.map_or(Shape::Object, |node| schema.nodes[node].shape);
-    if shape != Shape::Object {
-        let is_there = |(_, value): &(&String, &Value)| !value.is_null();
-        return object.iter().filter(is_there).map(|(k, v)| (k.clone(), v.clone())).collect();
-    }
-    let member = |member: NodeIx| {
-        let node = &schema.nodes[member];
-        let value = as_written(schema, Some(member), object.get(&node.name)?);
-        let is_nothing = node.shape == Shape::ExportOnly || value.is_null() || value == json!({});
-        (!is_nothing).then(|| (node.name.clone(), value))
-    };
-    members(schema, node).filter_map(member).collect()
-}
-
 /// Lines of JSON: a record with something unknown in it, written plainly or oddly, then broken.
 fn lines(schema: &Schema) -> impl Strategy<Value = Vec<u8>> + use<> {
     let unknown = prop_oneof![2 => Just(None), 1 => anything().prop_map(Some)];
@@ -305,7 +135,7 @@ fn anything() -> impl Strategy<Value = Value> {
 }
 
 /// Writes a value with white space and escapes where JSON allows them; `noise` says where.
-fn write_oddly(value: &Value, noise: &mut impl Iterator<Item = u8>, out: &mut Vec<u8>) {
+pub(crate) fn write_oddly(value: &Value, noise: &mut impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     space(noise, out);
     match value {
         Value::Object(members) => {
@@ -383,29 +213,13 @@ fn write_number(number: &str, noise: &mut impl Iterator<Item = u8>, out: &mut Ve
     out.extend_from_slice(more);
 }
 
-/// One way to break a line, at a place in it.
+/// A way to break a line, at a place in it.
 type Edit = (Index, Break);
 
-#[derive(Clone, Debug)]
-enum Break {
-    Replace(u8),
-    Insert(&'static [u8]),
-    Remove(usize),
-    Repeat(usize),
-    Cut,
-}
-
-/// What may be put into a line, between spaces.
-const SNIPPETS: &[u8] = b", : \" \\ { } [ ] [] {} - + 0 1 . e E5 1e400 01 -0 nul null true NaN \
-    \t \r \x00 \x01 \x0b \x1f \x7f \xff \xc3 \xa9 \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xc3\xa9 \
-    \xef\xbb\xbf \xe2\x80\xa8 \\u0000 \\u00 \\uD83D\\uDE00 \\ud83d \\ude00 \\ud83d\\n \\ud83d\\u0041 \
-    \\x41 \\' /**/ ' \"Id\":\"i\", \"\\u0049d\":\"i\", \"a\":1, ,\"a\":1";
-
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
-    let snippets: Vec<&[u8]> = SNIPPETS.split(|byte| *byte == b' ').collect();
     let how = prop_oneof![
         1 => any::<u8>().prop_map(Break::Replace),
-        4 => prop::sample::select(snippets).prop_map(Break::Insert),
+        4 => prop::sample::select(json_snippets()).prop_map(Break::Insert),
         2 => (1..4_usize).prop_map(Break::Remove),
         1 => (1..20_usize).prop_map(Break::Repeat),
         1 => Just(Break::Cut),
@@ -414,16 +228,5 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
 }
 
 fn break_at((at, how): Edit, line: &mut Vec<u8>) {
-    let at = at.index(line.len() + 1);
-    let to = |len| line.len().min(at + len);
-    match how {
-        Break::Replace(byte) => drop(line.splice(at..to(1), [byte])),
-        Break::Insert(snippet) => drop(line.splice(at..at, snippet.iter().copied())),
-        Break::Remove(len) => drop(line.drain(at..to(len))),
-        Break::Repeat(len) => {
-            let copy = line[at..to(len)].to_vec();
-            line.splice(at..at, copy);
-        }
-        Break::Cut => line.truncate(at),
-    }
+    how.apply(at.index(line.len() + 1), line);
 }

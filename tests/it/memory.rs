@@ -31,6 +31,15 @@ struct Case {
     exit: i32,
 }
 
+const fn case(
+    about: &'static str,
+    write: fn(&Path),
+    settings: &'static [&'static str],
+    exit: i32,
+) -> Case {
+    Case { about, write, settings, exit }
+}
+
 const HMAC: &[&str] = &[
     "keys.current=demo",
     "keys.demo=demo:",
@@ -41,245 +50,180 @@ const HMAC: &[&str] = &[
 const PARQUET: &[&str] = &["output.0.format=parquet"];
 
 const CASES: &[Case] = &[
-    Case {
-        about: "nothing special",
-        write: |to| put(to, &crate::running::endpoints(20_000)),
-        settings: &[],
-        exit: 0,
-    },
-    Case {
-        about: "one line of JSON that does not end",
-        write: |to| endless(to, "{\"Address\":\""),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "one line of CSV that does not end",
-        write: |to| endless(to, "Address,ChannelType\n"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "a quote that does not end",
-        write: |to| endless(to, "Address,ChannelType\n\""),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "a header that does not end",
-        write: |to| endless(to, "Address,ChannelType"),
-        settings: &["input.format=csv"],
-        exit: 65,
-    },
-    Case {
-        about: "records of two bytes",
-        write: |to| put(to, &"{}\n".repeat(1_000_000)),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "lines of nothing before a header",
-        write: |to| put(to, &("\n".repeat(1_000_000) + "Address,ChannelType\na@b.cc,EMAIL\n")),
-        settings: &["input.format=csv"],
-        exit: 0,
-    },
-    Case {
-        about: "arrays in arrays",
-        write: |to| put(to, &nested("[", "", "]").repeat(10)),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "objects in objects",
-        write: |to| put(to, &nested("{\"a\":", "1", "}").repeat(5)),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "a list of short values that become tokens",
-        write: |to| records(to, "\"Attributes\":{\"a\":[", |_, _| "\"x\"".to_owned(), "]}"),
-        settings: HMAC,
-        exit: 3,
-    },
-    Case {
-        about: "a list of short values that become a long text",
-        write: |to| records(to, "\"Attributes\":{\"a\":[", |_, _| "\"x\"".to_owned(), "]}"),
-        settings: &[concat!(
+    case("nothing special", |to| put(to, &crate::running::endpoints(20_000)), &[], 0),
+    case("one line of JSON that does not end", |to| endless(to, "{\"Address\":\""), &[], 3),
+    case("one line of CSV that does not end", |to| endless(to, "Address,ChannelType\n"), &[], 3),
+    case("a quote that does not end", |to| endless(to, "Address,ChannelType\n\""), &[], 3),
+    case(
+        "a header that does not end",
+        |to| endless(to, "Address,ChannelType"),
+        &["input.format=csv"],
+        65,
+    ),
+    case("records of two bytes", |to| put(to, &"{}\n".repeat(1_000_000)), &[], 3),
+    case(
+        "lines of nothing before a header",
+        |to| put(to, &("\n".repeat(1_000_000) + "Address,ChannelType\na@b.cc,EMAIL\n")),
+        &["input.format=csv"],
+        0,
+    ),
+    case("arrays in arrays", |to| put(to, &nested("[", "", "]").repeat(10)), &[], 3),
+    case("objects in objects", |to| put(to, &nested("{\"a\":", "1", "}").repeat(5)), &[], 3),
+    case("a list of short values that become tokens", short_values, HMAC, 3),
+    case(
+        "a list of short values that become a long text",
+        short_values,
+        &[concat!(
             "fields.\"Attributes.*\"={ op = \"redact\", text = \"",
             "a text that is longer than what it stands for, and that is written again and again\" }"
         )],
-        exit: 3,
-    },
-    Case {
-        about: "a list of short values that become long texts by turns",
-        write: |to| {
+        3,
+    ),
+    case(
+        "a list of short values that become long texts by turns",
+        |to| {
             let value = |_, number| format!("\"{}\"", number % 2);
             records(to, "\"Attributes\":{\"a\":[", value, "]}");
         },
-        settings: &[concat!(
+        &[concat!(
             "fields.\"Attributes.*\"={ op = \"map\", other = \"",
             "a text that is longer than what it stands for, and that is written again and again",
             "\", table = { 0 = \"",
             "another text that is longer than what it stands for, and that is written by turns",
             "\" } }"
         )],
-        exit: 3,
-    },
-    Case {
-        about: "a list of numbers, each of the wrong type",
-        write: |to| records(to, "\"Attributes\":{\"a\":[", |_, _| "1".to_owned(), "]}"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "names that no other record has, of values that become tokens",
-        write: |to| {
+        3,
+    ),
+    case(
+        "a list of numbers, each of the wrong type",
+        |to| records(to, "\"Attributes\":{\"a\":[", |_, _| "1".to_owned(), "]}"),
+        &[],
+        3,
+    ),
+    case(
+        "names that no other record has, of values that become tokens",
+        |to| {
             let entry = |record, number| format!("\"{record}{number:x}\":[\"x\"]");
             records(to, "\"Attributes\":{", entry, "}");
         },
-        settings: HMAC,
-        exit: 3,
-    },
-    Case {
-        about: "names of numbers",
-        write: |to| records(to, "\"Metrics\":{", |_, number| format!("\"{number:x}\":1"), "}"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "unknown names that are left out",
-        write: |to| records(to, "", |record, number| format!("\"n{record}{number:x}\":1"), ""),
-        settings: &[],
-        exit: 0,
-    },
-    Case {
-        about: "unknown names that are rejected",
-        write: |to| records(to, "", |_, number| format!("\"n{number:x}\":1"), ""),
-        settings: &["input.unknown=reject"],
-        exit: 3,
-    },
-    Case {
-        about: "one name again and again",
-        write: |to| records(to, "\"Attributes\":{", |_, _| "\"a\":[]".to_owned(), "}"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "many names, each twice",
-        write: |to| {
+        HMAC,
+        3,
+    ),
+    case(
+        "names of numbers",
+        |to| records(to, "\"Metrics\":{", |_, number| format!("\"{number:x}\":1"), "}"),
+        &[],
+        3,
+    ),
+    case(
+        "unknown names that are left out",
+        |to| records(to, "", |record, number| format!("\"n{record}{number:x}\":1"), ""),
+        &[],
+        0,
+    ),
+    case(
+        "unknown names that are rejected",
+        |to| records(to, "", |_, number| format!("\"n{number:x}\":1"), ""),
+        &["input.unknown=reject"],
+        3,
+    ),
+    case(
+        "one name again and again",
+        |to| records(to, "\"Attributes\":{", |_, _| "\"a\":[]".to_owned(), "}"),
+        &[],
+        3,
+    ),
+    case(
+        "many names, each twice",
+        |to| {
             records(to, "\"Attributes\":{", |_, number| format!("\"{:x}\":[]", number / 2), "}");
         },
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "control characters, which JSON writes six times as long",
-        write: |to| {
+        &[],
+        3,
+    ),
+    case(
+        "control characters, which JSON writes six times as long",
+        |to| {
             let row = format!("\"{}\",EMAIL\n", "\u{1}".repeat(1_000_000));
             put(to, &("Address,ChannelType\n".to_owned() + &row.repeat(4)));
         },
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "cells of one character that become tokens",
-        write: |to| put(to, &wide("Attributes.a", 250, 4_000)),
-        settings: HMAC,
-        exit: 3,
-    },
-    Case {
-        about: "as many columns as may be",
-        write: |to| put(to, &wide("User.UserAttributes.", 16_382, 30)),
-        settings: HMAC,
-        exit: 3,
-    },
-    Case {
-        about: "more columns than may be",
-        write: |to| put(to, &wide("Attributes.a", 20_000, 10)),
-        settings: &[],
-        exit: 65,
-    },
-    Case {
-        about: "a header of delimiters",
-        write: |to| put(to, &("Address".to_owned() + &",".repeat(1_000_000) + "\n")),
-        settings: &[],
-        exit: 65,
-    },
-    Case {
-        about: "many files with many columns each",
-        write: |to| {
+        &[],
+        3,
+    ),
+    case(
+        "cells of one character that become tokens",
+        |to| put(to, &wide("Attributes.a", 250, 4_000)),
+        HMAC,
+        3,
+    ),
+    case(
+        "as many columns as may be",
+        |to| put(to, &wide("User.UserAttributes.", 16_382, 30)),
+        HMAC,
+        3,
+    ),
+    case("more columns than may be", |to| put(to, &wide("Attributes.a", 20_000, 10)), &[], 65),
+    case(
+        "a header of delimiters",
+        |to| put(to, &("Address".to_owned() + &",".repeat(1_000_000) + "\n")),
+        &[],
+        65,
+    ),
+    case(
+        "many files with many columns each",
+        |to| {
             for number in 0..20 {
                 put(&to.with_extension(number.to_string()), &wide("zz", 16_382, 1));
             }
         },
-        settings: &["input.unknown=drop"],
-        exit: 0,
-    },
-    Case {
-        about: "by columns: as many short numbers as a record may have",
-        write: |to| put(to, &many("\"Metrics\":{", |number| format!("\"{number:x}\":1"))),
-        settings: PARQUET,
-        exit: 0,
-    },
-    Case {
-        about: "by columns: as many empty texts as a record may have",
-        write: |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[\"\"]"))),
-        settings: PARQUET,
-        exit: 0,
-    },
-    Case {
-        about: "by columns: as many empty lists as a record may have,",
-        write: |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[]"))),
-        settings: PARQUET,
-        exit: 0,
-    },
-    Case {
-        about: "by columns: records of few bytes",
-        write: |to| put(to, &"{\"Id\":\"a\"}\n".repeat(1_000_000)),
-        settings: PARQUET,
-        exit: 0,
-    },
-    Case {
-        about: "by columns: rejects",
-        write: |to| put(to, &"{\"Id\":7}\n".repeat(500_000)),
-        settings: PARQUET,
-        exit: 3,
-    },
-    Case {
-        about: "an item of an array that does not end",
-        write: |to| endless(to, "[{\"Id\":\""),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "an object over lines that does not end",
-        write: |to| endless(to, "{\n\"Id\":"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "text after an array that does not end",
-        write: |to| endless(to, "[]"),
-        settings: &[],
-        exit: 3,
-    },
-    Case {
-        about: "white space in an array",
-        write: |to| put(to, &("[".to_owned() + &" ".repeat(50_000_000) + "{\"Id\":\"a\"}]")),
-        settings: &[],
-        exit: 0,
-    },
-    Case {
-        about: "many archives side by side, each of a line that does not end",
-        write: |to| {
+        &["input.unknown=drop"],
+        0,
+    ),
+    case(
+        "by columns: as many short numbers as a record may have",
+        |to| put(to, &many("\"Metrics\":{", |number| format!("\"{number:x}\":1"))),
+        PARQUET,
+        0,
+    ),
+    case(
+        "by columns: as many empty texts as a record may have",
+        |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[\"\"]"))),
+        PARQUET,
+        0,
+    ),
+    case(
+        "by columns: as many empty lists as a record may have,",
+        |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[]"))),
+        PARQUET,
+        0,
+    ),
+    case(
+        "by columns: records of few bytes",
+        |to| put(to, &"{\"Id\":\"a\"}\n".repeat(1_000_000)),
+        PARQUET,
+        0,
+    ),
+    case("by columns: rejects", |to| put(to, &"{\"Id\":7}\n".repeat(500_000)), PARQUET, 3),
+    case("an item of an array that does not end", |to| endless(to, "[{\"Id\":\""), &[], 3),
+    case("an object over lines that does not end", |to| endless(to, "{\n\"Id\":"), &[], 3),
+    case("text after an array that does not end", |to| endless(to, "[]"), &[], 3),
+    case(
+        "white space in an array",
+        |to| put(to, &("[".to_owned() + &" ".repeat(50_000_000) + "{\"Id\":\"a\"}]")),
+        &[],
+        0,
+    ),
+    case(
+        "many archives side by side, each of a line that does not end",
+        |to| {
             let archive = gzip(&vec![b'x'; 60_000_000]);
             for number in 0..4 {
                 fs::write(to.with_extension(number.to_string()), &archive).expect("an input");
             }
         },
-        settings: &["input.format=json"],
-        exit: 3,
-    },
+        &["input.format=json"],
+        3,
+    ),
 ];
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -386,6 +330,10 @@ fn records(to: &Path, before: &str, item: fn(usize, usize) -> String, after: &st
         writeln!(text, "{after}}}").expect("room");
     }
     put(to, &text);
+}
+
+fn short_values(to: &Path) {
+    records(to, "\"Attributes\":{\"a\":[", |_, _| "\"x\"".to_owned(), "]}");
 }
 
 /// Some ten thousand endpoints, each with as many names of a map as there may be.

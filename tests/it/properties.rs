@@ -10,7 +10,6 @@ use proptest::{
     collection::vec,
     prelude::*,
     sample::{Index, select},
-    test_runner::{Config, TestRunner},
 };
 use segprep::run::Failure;
 use serde_json::Value;
@@ -18,6 +17,7 @@ use serde_json::Value;
 use crate::in_memory::InMemory;
 use crate::odd_files::{self, OddFile};
 use crate::program::Place;
+use crate::property::{hold_times, times};
 use crate::reference;
 use crate::whole_runs::{Inputs, Means, json_lines};
 
@@ -29,16 +29,10 @@ const CASES: u32 = 256;
 
 /// Tries a property with cases of a strategy, a `share`-th as often as is usual.
 fn hold<T: std::fmt::Debug>(share: u32, cases: impl Strategy<Value = T>, property: impl Fn(&T)) {
-    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases_count = (wanted.unwrap_or(CASES) / share).max(1);
-    let config = Config { cases: cases_count, failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&cases, |case| {
+    hold_times((times(CASES) / share).max(1), &cases, |case| {
         property(&case);
         Ok(())
     });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
 }
 
 /// What a whole run is tried with.

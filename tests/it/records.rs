@@ -8,6 +8,8 @@ use proptest::{
 use segprep::schema::{Check, Format, NodeIx, Schema, Shape, Test};
 use serde_json::{Map, Value, json};
 
+use crate::strict_json::members;
+
 /// Records that hold by construction: endpoints, updates and users.
 pub(crate) fn records(schema: &Schema) -> BoxedStrategy<Value> {
     let roots: Vec<NodeIx> = members(schema, None).collect();
@@ -33,15 +35,6 @@ pub(crate) fn records(schema: &Schema) -> BoxedStrategy<Value> {
             Value::Object(record)
         })
         .boxed()
-}
-
-/// The fields of an object, or of the record itself.
-pub(crate) fn members(
-    schema: &Schema,
-    parent: Option<NodeIx>,
-) -> impl Iterator<Item = NodeIx> + '_ {
-    let nodes = schema.nodes.iter().enumerate();
-    nodes.filter(move |(_, node)| node.parent == parent).map(|(node, _)| node)
 }
 
 /// Some of these fields, each with a value that it takes.

@@ -8,7 +8,8 @@ use segprep::pipeline::RejectedFor;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
 
-use crate::in_process::{InProcess, hold};
+use crate::in_process::InProcess;
+use crate::property::hold;
 use crate::records::records;
 
 fn pinpoint() -> Schema {

@@ -57,8 +57,13 @@ impl ColumnRules {
     }
 
     fn renamed<'a>(&'a self, name: &'a str) -> &'a str {
-        let rename = &self.settings.rename;
-        rename.iter().find(|(from, _)| from == name).map_or(name, |(_, to)| to.as_str())
+        let rename = self.rename_of(name).and_then(|number| self.settings.rename.get(number));
+        rename.map_or(name, |(_, to)| to.as_str())
+    }
+
+    /// The place in the settings of what a name is renamed by.
+    fn rename_of(&self, name: &str) -> Option<usize> {
+        self.settings.rename.iter().position(|(from, _)| from == name)
     }
 
     /// Whether a name is a field's, or is renamed to one, or may be meant to be one.
@@ -91,6 +96,8 @@ pub struct Columns {
     pub(super) unnamed: Vec<usize>,
     /// The values of constants, which columns from `width` on have.
     pub(super) constants: Vec<String>,
+    /// The renamings of the settings that the header has names for, by their places there.
+    pub(crate) renamings: Vec<usize>,
 }
 
 /// A column that is a field.
@@ -133,7 +140,10 @@ impl Columns {
     pub fn read(record: &[u8], delimiter: u8, rules: &ColumnRules) -> Result<Columns, HeaderFault> {
         let names = header::names(record, delimiter)?;
         let renamed: Vec<&str> = names.iter().map(|name| rules.renamed(name)).collect();
-        Columns::of(&renamed, delimiter, rules).map_err(|faults| rules.in_words(&names, &faults))
+        let columns = Columns::of(&renamed, delimiter, rules);
+        let columns = columns.map_err(|faults| rules.in_words(&names, &faults))?;
+        let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
+        Ok(Columns { renamings, ..columns })
     }
 
     /// The columns that the definition names, of a file without a header.
@@ -157,6 +167,7 @@ impl Columns {
             unknown: Vec::new(),
             unnamed: Vec::new(),
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
+            renamings: Vec::new(),
         };
         let mut faults = Vec::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();

@@ -18,6 +18,7 @@ use crate::schema::NodeIx;
 const EDGES_MAX: usize = 1024;
 const EDGES_OF_PLACE_MAX: usize = 8;
 const LITERAL_MAX: usize = 512;
+const STEPS_MAX: usize = 64;
 /// What is noted of one record; a record with more is learned from up to there.
 const EVENTS_MAX: usize = 2048;
 /// Records that are learned from, at most, until all is forgotten.
@@ -27,6 +28,15 @@ const TRUST_MAX: i32 = 256;
 const DOUBT: i32 = 4;
 /// Records that are read without a search once it is no longer trusted.
 const PAUSE: i32 = -1024;
+
+/// The most memory of all that one worker has learned, in bytes. An edge may be the only one of its
+/// place, whose list then has room for four; lists of places grow by doubling.
+pub(in crate::decode) const LEARNED_BYTES: usize = EDGES_MAX
+    * (4 * size_of::<Edge>()
+        + LITERAL_MAX
+        + STEPS_MAX * size_of::<Step>()
+        + 2 * size_of::<Place>())
+    + EVENTS_MAX * size_of::<Event>();
 
 /// What the decoder does between two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +90,9 @@ pub(super) struct Edge {
 /// A place in a record: its beginning, or behind a value.
 #[derive(Debug, Default)]
 struct Place {
-    /// Behind which value; none for the beginning.
-    after: Option<Target>,
+    /// Behind which value; none for the beginning. Text and numbers are told apart, since the quote
+    /// that closes a text stands behind it.
+    after: Option<Then>,
     edges: Vec<Edge>,
     /// The edge that was taken last.
     last: usize,
@@ -183,11 +194,12 @@ impl Learned {
             return Some(edge.next);
         }
         let has_room = self.places.get(place)?.edges.len() < EDGES_OF_PLACE_MAX;
-        if !has_room || EDGES_MAX <= self.edges || LITERAL_MAX < literal.len() {
+        let is_long = LITERAL_MAX < literal.len() || STEPS_MAX < steps.len();
+        if !has_room || EDGES_MAX <= self.edges || is_long {
             return None;
         }
         let next = match then {
-            Then::Text(target) | Then::Number(target) => self.place_after(target),
+            Then::Text(_) | Then::Number(_) => self.place_after(then),
             Then::End => 0,
         };
         let literal = Wanted::new(literal);
@@ -197,10 +209,10 @@ impl Learned {
         Some(next)
     }
 
-    fn place_after(&mut self, target: Target) -> usize {
-        let known = self.places.iter().position(|place| place.after == Some(target));
+    fn place_after(&mut self, value: Then) -> usize {
+        let known = self.places.iter().position(|place| place.after == Some(value));
         known.unwrap_or_else(|| {
-            self.places.push(Place { after: Some(target), ..Place::default() });
+            self.places.push(Place { after: Some(value), ..Place::default() });
             self.places.len() - 1
         })
     }
@@ -246,6 +258,28 @@ impl Watch for Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As many texts as are taken, each as long as may be and the only one of its place.
+    #[test]
+    fn what_is_learned_has_a_bound() {
+        let mut learned = Learned::default();
+        let literal = [b' '; LITERAL_MAX];
+        let steps = [Step::ExportOnly; STEPS_MAX];
+        let mut place = 0;
+        for node in 0..2 * EDGES_MAX {
+            let then = Then::Number(Target::Nowhere(node));
+            place = learned.add(place, &literal, (0, &steps), then).unwrap_or(place);
+        }
+        assert_eq!(learned.edges, EDGES_MAX);
+        let of_edge = |edge: &Edge| edge.literal.len() + size_of_val(&*edge.steps);
+        let of_place = |place: &Place| {
+            place.edges.capacity() * size_of::<Edge>()
+                + place.edges.iter().map(of_edge).sum::<usize>()
+        };
+        let places: usize = learned.places.iter().map(of_place).sum();
+        let bytes = learned.places.capacity() * size_of::<Place>() + places;
+        assert!(LEARNED_BYTES / 2 < bytes && bytes <= LEARNED_BYTES, "{bytes} of {LEARNED_BYTES}");
+    }
 
     /// A record may be 64 MiB of values; what is noted of it has a bound, and never looks whole.
     #[test]

@@ -20,7 +20,7 @@ mod unescape;
 
 use std::ops::Range;
 
-pub(super) use learned::Learned;
+pub(super) use learned::{LEARNED_BYTES, Learned};
 pub(super) use scratch::Scratch;
 
 use learned::{Event, Step, Target, Then, Watch};

@@ -3,6 +3,7 @@
 //! Whatever the text says wrong is a [`Diagnostic`] at its place, and all of them are found in
 //! one pass. What needs the schema is checked later, in `rules`.
 
+mod aws;
 mod columns;
 mod fields;
 mod input;
@@ -11,6 +12,7 @@ mod operation;
 mod output;
 mod parameters;
 mod repair;
+mod storing;
 mod suppress;
 
 use std::{
@@ -19,6 +21,8 @@ use std::{
     sync::Arc,
 };
 
+pub(in crate::pipeline) use aws::has_credentials;
+pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
 pub use fields::FieldRule;
 pub use input::Input;
@@ -26,6 +30,7 @@ pub use keys::{KeyKind, KeySource, Keys, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};
+pub use storing::{Encryption, Storing};
 pub use suppress::{ListAction, ListForm, Suppression};
 
 use super::diagnostic::Diagnostic;
@@ -78,6 +83,7 @@ pub struct Definition {
     pub account: Account,
     pub outputs: Vec<Output>,
     pub run: RunPlan,
+    pub aws: Aws,
     pub(in crate::pipeline) source: Arc<Source>,
 }
 
@@ -159,7 +165,9 @@ fn read_tree(source: &mut Source) -> (Option<Table>, Vec<Fault>) {
     };
     set::apply(source.sets(), &mut root, &mut faults);
     let found = faults.in_order();
-    source.hide(keys::secrets(&root));
+    let mut secrets = keys::secrets(&root);
+    secrets.extend(aws::secrets(&root));
+    source.hide(secrets);
     (Some(root), found)
 }
 
@@ -177,9 +185,6 @@ fn too_large(source: &Source) -> Option<&'static str> {
     }
 }
 
-/// Tables of later versions.
-const LATER: [&str; 1] = ["aws"];
-
 fn read_root(
     root: &Table,
     source: &Arc<Source>,
@@ -187,7 +192,6 @@ fn read_root(
     around: &Surroundings<'_>,
 ) -> Definition {
     let mut section = Section::new("the definition", root, Origin::default());
-    section.refuse_later_unless_void(&LATER, faults);
     read_version(&mut section, faults);
     let name = read_name(&mut section, faults);
     let purpose = read_purpose(&mut section, faults);
@@ -199,6 +203,7 @@ fn read_root(
     let account = output::read_account(&mut section, around, faults);
     let outputs = output::read_outputs(&mut section, around, faults);
     let run = output::read_run(&mut section, faults);
+    let aws = aws::read(&mut section, faults);
     section.finish(faults);
     let lists = suppress.iter().flat_map(|list| &list.from);
     let read: Vec<&Place> = input.from.iter().chain(lists).collect();
@@ -216,6 +221,7 @@ fn read_root(
         account,
         outputs,
         run,
+        aws,
         source,
     }
 }

@@ -1,6 +1,7 @@
 //! `[account]`, `[[output]]` and `[run]`: where everything goes, and with what means.
 
 use super::Surroundings;
+use super::storing::{self, Storing};
 use crate::decode::COLUMNS_MAX;
 use crate::pipeline::places::{self, Place};
 use crate::pipeline::plan::{DigestKind, OutputFormat, RunPlan};
@@ -21,6 +22,8 @@ pub struct Account {
     pub max_reject_ratio: f64,
     pub max_rejects: Option<u64>,
     pub keep_rejected: bool,
+    /// How its objects are stored, where it is in a bucket.
+    pub storing: Storing,
 }
 
 /// One `[[output]]`, read and typed.
@@ -37,6 +40,8 @@ pub struct Output {
     pub columns: Option<Vec<Column>>,
     /// Whether attributes in CSV that a spreadsheet would take for formulas get a `'` in front.
     pub quotes_formulas: bool,
+    /// How its objects are stored, where it is in a bucket.
+    pub storing: Storing,
 }
 
 /// One item of `columns`, with where it stands.
@@ -59,6 +64,7 @@ pub(super) fn read_account(
         max_reject_ratio: MAX_REJECT_RATIO,
         max_rejects: None,
         keep_rejected: false,
+        storing: Storing::default(),
     };
     let Some(mut section) = root.required_section("account", help, faults) else { return account };
     account.to = read_to(&mut section, around, faults);
@@ -67,6 +73,7 @@ pub(super) fn read_account(
     }
     account.max_rejects = section.whole("max_rejects", 0..=u64::MAX, faults);
     account.keep_rejected = section.boolean("keep_rejected", faults).unwrap_or(false);
+    account.storing = storing::read(&mut section, faults);
     section.finish(faults);
     account
 }
@@ -118,6 +125,7 @@ fn read_output(item: &Item, around: &Surroundings<'_>, faults: &mut Faults<'_>) 
         quotes_formulas: section
             .choice("formula", &[("keep", false), ("quote", true)], &[], faults)
             .unwrap_or(false),
+        storing: storing::read(&mut section, faults),
     };
     refuse_csv_keys(&mut section, output.format, faults);
     section.finish(faults);

@@ -6,14 +6,15 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 
-use crate::run::publish::error::{PublishError, Strangers, at};
-use crate::run::publish::place::{WORK, no_strangers};
+use crate::run::publish::account::AccountPlace;
+use crate::run::publish::error::{PublishError, Strangers};
+use crate::run::publish::resolve;
 use crate::store::folder;
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -57,16 +58,12 @@ struct Part {
 
 impl Manifest {
     /// None if there is none; one that is not ours is foreign.
-    fn read(account: &Path, name: &str) -> Result<Option<Manifest>, PublishError> {
-        let path = account.join(name);
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(at(&path, "read"))?,
-        };
+    fn read(account: &dyn AccountPlace, name: &str) -> Result<Option<Manifest>, PublishError> {
+        let Some(text) = account.read(name)? else { return Ok(None) };
         match serde_json::from_slice::<Manifest>(&text) {
             Ok(manifest) if manifest.version == VERSION => Ok(Some(manifest)),
             _ => Err(PublishError::Foreign {
-                place: account.to_owned(),
+                place: account.name(),
                 strangers: Strangers { names: vec![name.to_owned()], more: false },
             }),
         }
@@ -75,14 +72,14 @@ impl Manifest {
     /// The parts in this output, which is resolved. A `to` that was relative is taken from the
     /// working directory, as it was by the run that wrote it.
     fn parts_in(&self, to: &Path) -> impl Iterator<Item = &Path> {
-        let here = |output: &&Output| folder::resolve(&output.to).is_ok_and(|path| path == to);
+        let here = |output: &&Output| resolve(&output.to).is_ok_and(|path| path == to);
         let parts = self.outputs.iter().filter(here).collect::<Vec<_>>();
         parts.into_iter().flat_map(|output| &output.files).map(|part| part.path.as_path())
     }
 }
 
 impl Account {
-    pub(super) fn read(account: &Path) -> Result<Account, PublishError> {
+    pub(super) fn read(account: &dyn AccountPlace) -> Result<Account, PublishError> {
         Ok(Account {
             manifest: Manifest::read(account, MANIFEST)?,
             earlier: Manifest::read(account, EARLIER)?,
@@ -105,15 +102,14 @@ impl Account {
     }
 
     /// Fails if something in the account is not ours.
-    pub(super) fn check(&self, account: &Path) -> Result<(), PublishError> {
+    pub(super) fn check(&self, account: &dyn AccountPlace) -> Result<(), PublishError> {
         let known = self.manifest.is_some() || self.earlier.is_some();
-        let is_ours = |file: &Path| file.starts_with(WORK) || (known && is_account_file(file));
-        no_strangers(account, is_ours)
+        account.check(&|file| known && is_account_file(file))
     }
 }
 
 /// Whether a file of this path in an account is one that runs write.
-fn is_account_file(file: &Path) -> bool {
+pub(super) fn is_account_file(file: &Path) -> bool {
     let Some(file) = file.to_str() else { return false };
     match file.split_once('/') {
         None => file == MANIFEST || file == EARLIER || FILES.contains(&file),

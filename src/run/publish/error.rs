@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::store::s3::S3Error;
+
 /// A place could not be taken, written or published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -42,6 +44,9 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
+    /// A bucket: the kind says what follows.
+    #[error(transparent)]
+    Bucket(#[from] S3Error),
 }
 
 impl PublishError {

@@ -71,13 +71,22 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(at(&path, "read"))?,
         };
-        match serde_json::from_slice::<Journal>(&text) {
-            Ok(journal) if journal.version == VERSION => Ok(Some(journal)),
+        Journal::of(&text, work).map(Some)
+    }
+
+    /// The journal that this text is; `work` is where it lies.
+    pub(super) fn of(text: &[u8], work: &Path) -> Result<Journal, PublishError> {
+        match serde_json::from_slice::<Journal>(text) {
+            Ok(journal) if journal.version == VERSION => Ok(journal),
             _ => Err(PublishError::Foreign {
                 place: work.to_owned(),
                 strangers: Strangers { names: vec![Self::NAME.to_owned()], more: false },
             }),
         }
+    }
+
+    pub(super) fn text(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a journal is plain data")
     }
 
     /// Puts this state on the disk in place of the one before.
@@ -87,10 +96,9 @@ impl Journal {
     }
 
     fn write_whole(&self, work: &Path, next: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec(self).map_err(io::Error::other)?;
         folder::remove(next)?;
         let mut file = Staged::create(next.to_owned(), true)?;
-        file.write_all(&text)?;
+        file.write_all(&self.text())?;
         file.finish()?;
         fs::rename(next, work.join(Self::NAME))?;
         folder::sync(work)

@@ -12,14 +12,17 @@
 //!   kill left. While a manifest stands, what it tells of is whole.
 //! - No file is replaced or removed that no manifest or journal of ours accounts for.
 //!
-//! In an account lies `.segprep/` while a run works: `lock`, `journal.json`, `manifest.json` and
-//! `new/`, the account's files to be. `place.rs` says what lies at an output.
+//! In an account lies `.segprep/` while a run works: a lock, `journal.json`, and on disk `manifest.json`
+//! and `new/`, the account's files to be. `place.rs` says what lies at an output. Each of these places is
+//! a folder on disk or in a bucket, whatever the others are.
 //!
 //! A run that may overwrite a published one and is over its budget leaves the earlier parts where
 //! they are, without a published manifest: whoever waits for one is not told that old parts are
 //! the new ones, and no data is lost. The earlier manifest stays as `manifest.earlier.json`, so
 //! that the next run knows these parts for ours; that run needs no leave to replace them.
 
+mod account;
+mod bucket;
 mod earlier;
 mod error;
 mod journal;
@@ -30,16 +33,18 @@ pub use error::{PublishError, Strangers};
 pub use staged::StagedFile;
 
 use std::{
-    fs,
-    io::{self, Write},
-    path::{Component, Path, PathBuf},
+    io,
+    path::{Path, PathBuf},
 };
 
-use crate::run::publish::earlier::{Account, EARLIER, MANIFEST, remove_account_files};
+use crate::run::publish::account::{AccountFolder, AccountPlace};
+use crate::run::publish::bucket::{AccountBucket, OutputBucket};
+use crate::run::publish::earlier::{Account, MANIFEST};
 use crate::run::publish::error::at;
 use crate::run::publish::journal::{Journal, Owned, Phase};
-use crate::run::publish::place::{Mode, NEW, Place, WORK, no_strangers};
-use crate::store::{Lock, Staged, folder};
+use crate::run::publish::place::{Mode, OutputFolder, OutputPlace};
+use crate::store::folder;
+use crate::store::s3::{Folder, S3, Storing, Url};
 
 /// Where a run is to publish.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +53,21 @@ pub struct PlaceRequest<'a> {
     pub account: &'a Path,
     /// The folders of the outputs, in the order in which [`Publication::part`] counts them.
     pub outputs: &'a [PathBuf],
+    /// What it takes to write to buckets; without it, there is none among the places.
+    pub buckets: Option<&'a Buckets>,
     /// Tells runs that write the same from others.
     pub fingerprint: &'a str,
     /// Another published run may be replaced.
     pub overwrite: bool,
+}
+
+/// How places in buckets are written.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    pub s3: S3,
+    pub account: Storing,
+    /// One for each output, also where it is on disk.
+    pub outputs: Vec<Storing>,
 }
 
 /// What a run finds at its place.
@@ -68,14 +84,15 @@ pub enum Begun {
 /// A place that this run holds and writes to. Dropped, it is discarded.
 #[derive(Debug)]
 pub struct Publication {
-    account: PathBuf,
-    /// None before the account is held, and after its end.
-    lock: Option<Lock>,
+    account: Box<dyn AccountPlace>,
+    buckets: Option<Buckets>,
     earlier: Account,
     journal: Journal,
-    /// The journal on the disk is this run's.
+    /// The journal that is written is this run's.
     is_noted: bool,
-    places: Vec<Place>,
+    /// What it made was taken away, as far as that could be done.
+    is_over: bool,
+    places: Vec<Box<dyn OutputPlace>>,
 }
 
 /// A step of the way to the manifest. A run may be killed after any of them.
@@ -114,16 +131,13 @@ impl Publication {
         let outputs: Vec<PathBuf> =
             request.outputs.iter().map(|to| resolve(to)).collect::<Result<_, _>>()?;
         check_apart(&account, &outputs)?;
-        if account.exists() && !account.is_dir() {
-            no_strangers(&account, |_| false)?;
-        }
+        let account = account_at(account, request.buckets)?;
         let published = || Begun::AlreadyPublished { manifest: request.account.join(MANIFEST) };
 
-        let is_quiet = !account.join(WORK).exists();
-        if is_quiet && Account::read(&account)?.is_published_as(request.fingerprint) {
+        if account.is_quiet()? && Account::read(&*account)?.is_published_as(request.fingerprint) {
             return Ok(published());
         }
-        let mut publication = Publication::open(account, request.fingerprint)?;
+        let mut publication = Publication::open(account, request)?;
         let may_overwrite = publication.clean_up()? || request.overwrite;
         if publication.earlier.is_published_as(request.fingerprint) {
             publication.discard()?;
@@ -139,17 +153,17 @@ impl Publication {
     /// like `job-000/part-00000.json`.
     pub fn part(&self, output: usize, path: &str) -> Result<StagedFile, PublishError> {
         let place = self.places.get(output).expect("outputs are numbered as they were requested");
-        stage(&place.new_parts(), path, false)
+        place.part(path)
     }
 
     /// A new file of the account, to be written and finished, like `rejects.ndjson`. A private one
     /// can be read by its owner only.
     pub fn account_file(&self, path: &str, private: bool) -> Result<StagedFile, PublishError> {
-        stage(&self.work().join(NEW), path, private)
+        self.account.stage(path, private)
     }
 
     /// Puts parts, account and this manifest in place of what was there. When this returns, all of
-    /// it is on the disk; when it fails, nothing of it stands.
+    /// it is stored; when it fails, nothing of it stands.
     pub fn publish(self, manifest: &[u8]) -> Result<(), PublishError> {
         self.end(manifest, &PUBLISH)
     }
@@ -161,55 +175,69 @@ impl Publication {
 
     /// Takes everything away that this run made.
     pub fn discard(mut self) -> Result<(), PublishError> {
-        self.take_away().map_err(at(&self.account, "clean up"))
+        self.take_away()
     }
 }
 
 /// Beginning.
 impl Publication {
-    fn open(account: PathBuf, fingerprint: &str) -> Result<Publication, PublishError> {
-        let mut journal = Journal::new(fingerprint);
-        journal.made = folder::missing(&account);
-        let earlier = Account::default();
+    fn open(
+        account: Box<dyn AccountPlace>,
+        request: &PlaceRequest<'_>,
+    ) -> Result<Publication, PublishError> {
+        let mut journal = Journal::new(request.fingerprint);
+        journal.made = account.missing();
         let mut publication = Publication {
             account,
-            lock: None,
-            earlier,
+            buckets: request.buckets.cloned(),
+            earlier: Account::default(),
             journal,
             is_noted: false,
+            is_over: false,
             places: Vec::new(),
         };
-        let account = &publication.account;
-        folder::make(account).map_err(at(account, "make"))?;
-        publication.lock = Lock::take(&account.join(WORK)).map_err(at(account, "lock"))?;
-        if publication.lock.is_none() {
-            return Err(PublishError::Taken { place: account.clone() });
+        if !publication.account.open()? {
+            return Err(PublishError::Taken { place: publication.account.name() });
         }
-        publication.earlier = Account::read(account)?;
+        publication.earlier = Account::read(&*publication.account)?;
         Ok(publication)
     }
 
     /// Cleans up what a killed run left. True if it was this very run, and had leave to overwrite.
     fn clean_up(&mut self) -> Result<bool, PublishError> {
-        let Some(left) = Journal::read(&self.work())? else { return Ok(false) };
-        let places = left.outputs.iter().map(|owned| Place::left_by(owned, &self.account));
-        let places: Vec<Place> = places.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        self.sweep(left.phase, places).map_err(at(&self.account, "clean up"))?;
+        let Some(left) = self.account.read_journal()? else { return Ok(false) };
+        let places = left.outputs.iter().map(|owned| self.left_by(owned));
+        let places: Vec<_> = places.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        self.sweep(left.phase, places)?;
         if !self.earlier.is_published_as(&left.fingerprint) {
             remove_made(&left.made);
             self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
         }
-        Journal::remove(&self.work()).map_err(at(&self.account, "clean up"))?;
-        self.earlier = Account::read(&self.account)?;
+        self.account.remove_journal()?;
+        self.earlier = Account::read(&*self.account)?;
         Ok(left.overwrite && left.fingerprint == self.journal.fingerprint)
     }
 
+    /// What a killed run of this account left at an output.
+    fn left_by(&self, owned: &Owned) -> Result<Option<Box<dyn OutputPlace>>, PublishError> {
+        let account = self.account.name();
+        let Some(url) = Url::of(&owned.to) else {
+            let left = OutputFolder::left_by(owned, &account)?;
+            return Ok(left.map(|place| -> Box<dyn OutputPlace> { Box::new(place) }));
+        };
+        if !bucket::is_sound(owned) {
+            return Ok(None);
+        }
+        let folder = folder_at(url, self.buckets.as_ref(), |_| Storing::default())?;
+        let left = OutputBucket::left_by(folder, &account)?;
+        Ok(left.map(|place| -> Box<dyn OutputPlace> { Box::new(place) }))
+    }
+
     fn check_account(&self, may_overwrite: bool) -> Result<(), PublishError> {
-        self.earlier.check(&self.account)?;
-        let ours = [Lock::NAME, Journal::NAME, Journal::NEXT].map(Path::new);
-        no_strangers(&self.work(), |file| ours.contains(&file))?;
+        self.earlier.check(&*self.account)?;
+        self.account.check_work()?;
         if self.earlier.is_published() && !may_overwrite {
-            return Err(PublishError::Published { account: self.account.clone() });
+            return Err(PublishError::Published { account: self.account.name() });
         }
         Ok(())
     }
@@ -220,26 +248,42 @@ impl Publication {
         mode: fn(&Path) -> io::Result<Mode>,
     ) -> Result<(), PublishError> {
         for to in outputs {
+            if Url::of(to).is_some() {
+                self.journal.outputs.push(Owned::new(to, Mode::PartByPart));
+                continue;
+            }
             let mode = mode(to).map_err(at(to, "look at"))?;
             self.journal.outputs.push(Owned::new(to, mode));
             self.journal.made.extend(folder::missing(to));
         }
-        self.journal.write(&self.work())?;
+        self.account.write_journal(&self.journal)?;
         self.is_noted = true;
-        for owned in &self.journal.outputs {
-            let parent = owned.work.parent().unwrap_or(&owned.to);
-            folder::make(parent).map_err(at(parent, "make"))?;
-            self.places.push(Place::take(owned, &self.account, &self.earlier)?);
+        for number in 0..self.journal.outputs.len() {
+            let place = self.take_place(number)?;
+            self.places.extend(place);
         }
-        let new = self.work().join(NEW);
-        fs::create_dir(&new).map_err(at(&new, "make"))
+        self.account.prepare()
+    }
+
+    fn take_place(&self, number: usize) -> Result<Option<Box<dyn OutputPlace>>, PublishError> {
+        let Some(owned) = self.journal.outputs.get(number) else { return Ok(None) };
+        let account = self.account.name();
+        if let Some(url) = Url::of(&owned.to) {
+            let storing =
+                |buckets: &Buckets| buckets.outputs.get(number).cloned().unwrap_or_default();
+            let folder = folder_at(url, self.buckets.as_ref(), storing)?;
+            return Ok(Some(Box::new(OutputBucket::take(folder, &account, &self.earlier)?)));
+        }
+        let parent = owned.work.parent().unwrap_or(&owned.to);
+        folder::make(parent).map_err(at(parent, "make"))?;
+        Ok(Some(Box::new(OutputFolder::take(owned, &account, &self.earlier)?)))
     }
 }
 
 /// Ending.
 impl Publication {
     fn end(mut self, manifest: &[u8], steps: &[Step]) -> Result<(), PublishError> {
-        self.stage_manifest(manifest)?;
+        self.account.stage_manifest(manifest)?;
         steps.iter().try_for_each(|step| step(&mut self))?;
         if self.journal.phase == Phase::Publishing {
             self.journal.made.clear();
@@ -249,124 +293,81 @@ impl Publication {
         Ok(())
     }
 
-    fn stage_manifest(&self, manifest: &[u8]) -> Result<(), PublishError> {
-        let mut file = stage(&self.work(), MANIFEST, false)?;
-        file.write_all(manifest).map_err(PublishError::of_write)?;
-        file.finish()
-    }
-
     /// Nothing has moved yet: a foreign file that came meanwhile still stops the run.
     fn check_and_sync(&mut self) -> Result<(), PublishError> {
-        self.earlier.check(&self.account)?;
+        self.earlier.check(&*self.account)?;
         for place in &mut self.places {
             place.check(&self.earlier)?;
-            let new = place.new_parts();
-            folder::sync_all(&new).map_err(at(&new, "sync"))?;
+            place.secure()?;
         }
-        let work = self.work();
-        folder::sync_all(&work).map_err(at(&work, "sync"))
+        self.account.secure()
     }
 
     fn note_publishing(&mut self) -> Result<(), PublishError> {
         self.journal.phase = Phase::Publishing;
-        self.journal.write(&self.work())
+        self.account.write_journal(&self.journal)
     }
 
     fn note_refusing(&mut self) -> Result<(), PublishError> {
         self.journal.phase = Phase::Refusing;
-        self.journal.write(&self.work())
+        self.account.write_journal(&self.journal)
     }
 
     /// From here on nothing is published.
     fn retire_earlier(&mut self) -> Result<(), PublishError> {
-        let account = &self.account;
-        folder::remove(&account.join(MANIFEST))
-            .and_then(|()| folder::sync(account))
-            .and_then(|()| folder::remove(&account.join(EARLIER)))
-            .and_then(|()| remove_account_files(account))
-            .map_err(at(account, "clear"))
+        self.account.retire_earlier()
     }
 
     /// Keeps the manifest of a published run, whose parts stay in the outputs.
     fn set_earlier_aside(&mut self) -> Result<(), PublishError> {
-        let account = &self.account;
-        let manifest = account.join(MANIFEST);
-        let retired = if self.earlier.is_published() {
-            fs::rename(&manifest, account.join(EARLIER))
-        } else {
-            folder::remove(&manifest)
-        };
-        retired
-            .and_then(|()| folder::sync(account))
-            .and_then(|()| remove_account_files(account))
-            .map_err(at(account, "clear"))
+        self.account.set_earlier_aside(self.earlier.is_published())
     }
 
     fn move_aside(&mut self) -> Result<(), PublishError> {
-        self.places.iter().try_for_each(|place| place.move_aside().map_err(at(place.to(), "clear")))
+        self.places.iter().try_for_each(|place| place.move_aside())
     }
 
     fn move_in(&mut self) -> Result<(), PublishError> {
-        self.places.iter().try_for_each(|place| place.move_in().map_err(at(place.to(), "fill")))
+        self.places.iter().try_for_each(|place| place.move_in())
     }
 
     fn move_account_files(&mut self) -> Result<(), PublishError> {
-        let moved = folder::children(&self.work().join(NEW)).and_then(|files| {
-            files.iter().try_for_each(|file| {
-                fs::rename(file, self.account.join(file.file_name().unwrap_or_default()))
-            })
-        });
-        moved.and_then(|()| folder::sync(&self.account)).map_err(at(&self.account, "fill"))
+        self.account.move_files_in()
     }
 
     fn place_manifest(&mut self) -> Result<(), PublishError> {
-        let manifest = self.account.join(MANIFEST);
-        fs::rename(self.work().join(MANIFEST), &manifest)
-            .and_then(|()| folder::sync(&self.account))
-            .inspect_err(|_| {
-                // One that may not last publishes nothing; if it stays, the failure is still told.
-                folder::remove(&manifest).ok();
-            })
-            .map_err(at(&manifest, "place"))
+        self.account.place_manifest()
     }
 }
 
 /// Cleaning up.
 impl Publication {
-    fn work(&self) -> PathBuf {
-        self.account.join(WORK)
-    }
-
     /// Takes away all that this run made and that no manifest tells of, and lets go of the place.
-    fn take_away(&mut self) -> io::Result<()> {
-        let Some(lock) = self.lock.take() else {
+    fn take_away(&mut self) -> Result<(), PublishError> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(());
+        }
+        if !self.account.is_held() {
             remove_made(&self.journal.made);
             return Ok(());
-        };
+        }
         if self.is_noted {
             let places = self.places.drain(..).collect();
             self.sweep(self.journal.phase, places)?;
-            Journal::remove(&self.work())?;
+            self.account.remove_journal()?;
         }
-        lock.remove()?;
+        self.account.let_go()?;
         remove_made(&self.journal.made);
         Ok(())
     }
 
     /// Takes away what a run left that came this far. While a manifest stands, what it tells of is
     /// whole and stays.
-    fn sweep(&self, phase: Phase, places: Vec<Place>) -> io::Result<()> {
-        let is_whole = self.account.join(MANIFEST).exists();
+    fn sweep(&self, phase: Phase, places: Vec<Box<dyn OutputPlace>>) -> Result<(), PublishError> {
+        let is_whole = self.account.read(MANIFEST)?.is_some();
         let half_published = phase == Phase::Publishing && !is_whole;
         places.into_iter().try_for_each(|place| place.undo(half_published))?;
-        if half_published {
-            folder::remove(&self.account.join(EARLIER))?;
-        }
-        if phase != Phase::Writing && !is_whole {
-            remove_account_files(&self.account)?;
-        }
-        folder::remove(&self.work().join(MANIFEST))?;
-        folder::remove(&self.work().join(NEW))
+        self.account.sweep(half_published, phase != Phase::Writing && !is_whole)
     }
 }
 
@@ -385,8 +386,33 @@ fn remove_made(made: &[PathBuf]) {
     }
 }
 
+/// The place that a path names: with its links followed, or as a folder in a bucket.
 fn resolve(path: &Path) -> Result<PathBuf, PublishError> {
-    folder::resolve(path).map_err(at(path, "resolve"))
+    match Url::of(path) {
+        Some(url) => Ok(PathBuf::from(url.folder().to_string())),
+        None => folder::resolve(path).map_err(at(path, "resolve")),
+    }
+}
+
+fn account_at(
+    path: PathBuf,
+    buckets: Option<&Buckets>,
+) -> Result<Box<dyn AccountPlace>, PublishError> {
+    let Some(url) = Url::of(&path) else { return Ok(Box::new(AccountFolder::new(path)?)) };
+    let folder = folder_at(url, buckets, |buckets| buckets.account.clone())?;
+    Ok(Box::new(AccountBucket::new(folder)))
+}
+
+fn folder_at(
+    url: Url,
+    buckets: Option<&Buckets>,
+    storing: impl Fn(&Buckets) -> Storing,
+) -> Result<Folder, PublishError> {
+    let Some(buckets) = buckets else {
+        let source = io::Error::from(io::ErrorKind::Unsupported);
+        return Err(at(Path::new(&url.to_string()), "reach")(source));
+    };
+    Ok(Folder::new(&buckets.s3, url, storing(buckets)))
 }
 
 fn check_apart(account: &PathBuf, outputs: &[PathBuf]) -> Result<(), PublishError> {
@@ -400,16 +426,6 @@ fn check_apart(account: &PathBuf, outputs: &[PathBuf]) -> Result<(), PublishErro
         }
     }
     Ok(())
-}
-
-/// Creates a file below a folder of ours, with the folders between.
-fn stage(folder: &Path, path: &str, private: bool) -> Result<StagedFile, PublishError> {
-    let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    assert!(is_below && !path.is_empty(), "a run names its files relative to their folder");
-    let path = folder.join(path);
-    let parent = path.parent().unwrap_or(folder);
-    fs::create_dir_all(parent).map_err(at(parent, "make"))?;
-    Staged::create(path.clone(), private).map(StagedFile).map_err(at(&path, "create"))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 //! `.segprep` in `to`, and part by part is moved. In it lie `lock`, which names the account that
 //! the work is for, `new`, the parts to be, and `old`, what `to` was.
 //!
-//! Where an output will be no folder, another form of this does the same: take and check, make
-//! parts, move aside, move in, undo, finish.
+//! `bucket.rs` does the same for a folder in a bucket.
 
 use std::{
     ffi::{OsStr, OsString},
+    fmt::Debug,
     fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -18,6 +18,7 @@ use std::{
 use crate::run::publish::earlier::{Account, is_job_name, is_part_name};
 use crate::run::publish::error::{PublishError, Strangers, at};
 use crate::run::publish::journal::Owned;
+use crate::run::publish::staged::{StagedFile, stage};
 use crate::store::{Lock, folder};
 
 /// The working folder inside a place; the account's too.
@@ -35,8 +36,33 @@ pub(super) enum Mode {
 }
 
 /// An output place that this run holds.
+pub(super) trait OutputPlace: Debug + Send + Sync {
+    /// A new part, to be written and finished, that waits to be seen.
+    fn part(&self, path: &str) -> Result<StagedFile, PublishError>;
+
+    /// Fails if a file lies in the place or with our working files that no run wrote.
+    fn check(&mut self, earlier: &Account) -> Result<(), PublishError>;
+
+    /// Fails if the place is no longer held; what was written is safe after it.
+    fn secure(&self) -> Result<(), PublishError>;
+
+    /// Clears the way for the new parts. All that lies in the place must be ours.
+    fn move_aside(&self) -> Result<(), PublishError>;
+
+    /// Puts the new parts where readers look for them.
+    fn move_in(&self) -> Result<(), PublishError>;
+
+    /// Takes away what this account's run left here: its parts in waiting and, if it had begun to
+    /// publish, also the parts in place. Lets go.
+    fn undo(self: Box<Self>, half_published: bool) -> Result<(), PublishError>;
+
+    #[cfg(test)]
+    fn on_disk(&self) -> Option<&OutputFolder>;
+}
+
+/// A place on disk.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OutputFolder {
     to: PathBuf,
     mode: Mode,
     pub(super) lock: Lock,
@@ -76,19 +102,19 @@ impl Owned {
     }
 }
 
-impl Place {
+impl OutputFolder {
     /// Takes the place for this account, and makes it ready for parts. What lies in it must have
     /// been written by runs of this account.
     pub(super) fn take(
         owned: &Owned,
         account: &Path,
         earlier: &Account,
-    ) -> Result<Place, PublishError> {
+    ) -> Result<OutputFolder, PublishError> {
         let taken = Lock::take(&owned.work).map_err(at(&owned.work, "lock"))?;
         let Some(lock) = taken else {
             return Err(PublishError::Taken { place: owned.to.clone() });
         };
-        let mut place = Place { to: owned.to.clone(), mode: owned.mode(), lock };
+        let mut place = OutputFolder { to: owned.to.clone(), mode: owned.mode(), lock };
         if let Err(error) = place.check(earlier).and_then(|()| place.check_access()) {
             place.let_go();
             return Err(error);
@@ -99,7 +125,10 @@ impl Place {
 
     /// The place that a killed run of this account left; None if nothing of it is there, or
     /// another account has taken it since.
-    pub(super) fn left_by(owned: &Owned, account: &Path) -> Result<Option<Place>, PublishError> {
+    pub(super) fn left_by(
+        owned: &Owned,
+        account: &Path,
+    ) -> Result<Option<OutputFolder>, PublishError> {
         if !owned.is_sound() {
             return Ok(None);
         }
@@ -117,27 +146,13 @@ impl Place {
         let Some(lock) = Lock::take(&owned.work).map_err(failed())? else {
             return Err(PublishError::Taken { place: owned.to.clone() });
         };
-        let place = Place { to: owned.to.clone(), mode: owned.mode(), lock };
+        let place = OutputFolder { to: owned.to.clone(), mode: owned.mode(), lock };
         if is_ours {
             return Ok(Some(place));
         }
         // The kill came before the place was claimed.
         place.let_go();
         Ok(None)
-    }
-
-    /// Fails if a file lies in the place or in its working folder that no run wrote.
-    pub(super) fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
-        let parts = earlier.parts_in(&self.to);
-        let inside = self.mode == Mode::PartByPart;
-        let is_ours = |file: &Path| parts.contains(file) || (inside && file.starts_with(WORK));
-        no_strangers(&self.to, |file| is_ours(file))?;
-        let work = self.lock.folder().to_owned();
-        let marked = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
-        no_strangers(&work, |file| {
-            file == Path::new(Lock::NAME)
-                || (marked && (file.starts_with(NEW) || file.starts_with(OLD)))
-        })
     }
 
     /// Fails if the place could not be emptied: better now than when the parts are ready.
@@ -175,12 +190,12 @@ impl Place {
         self.lock.folder().join(OLD)
     }
 
+    #[cfg(test)]
     pub(super) fn to(&self) -> &Path {
         &self.to
     }
 
-    /// Clears the way for the new parts. All that lies in the place must be ours.
-    pub(super) fn move_aside(&self) -> io::Result<()> {
+    fn clear_the_way(&self) -> io::Result<()> {
         if !self.to.exists() {
             return Ok(());
         }
@@ -193,8 +208,7 @@ impl Place {
         }
     }
 
-    /// Puts the new parts where readers look for them.
-    pub(super) fn move_in(&self) -> io::Result<()> {
+    fn fill(&self) -> io::Result<()> {
         match self.mode {
             Mode::Whole => {
                 fs::rename(self.new_parts(), &self.to)?;
@@ -229,9 +243,7 @@ impl Place {
         Ok(jobs)
     }
 
-    /// Takes away what this account's run left here: its parts in waiting and, if it had begun to
-    /// publish, also the parts in place.
-    pub(super) fn undo(self, half_published: bool) -> io::Result<()> {
+    fn take_back(self, half_published: bool) -> io::Result<()> {
         if half_published {
             if self.old().exists() && !self.to.exists() {
                 fs::rename(self.old(), &self.to)?;
@@ -253,10 +265,52 @@ impl Place {
     }
 
     /// Removes the working folder. Its mark goes last: until then the journal can find it.
-    pub(super) fn finish(self) -> io::Result<()> {
+    fn finish(self) -> io::Result<()> {
         folder::remove(&self.new_parts())?;
         folder::remove(&self.old())?;
         self.lock.remove()
+    }
+}
+
+impl OutputPlace for OutputFolder {
+    fn part(&self, path: &str) -> Result<StagedFile, PublishError> {
+        stage(&self.new_parts(), path, false)
+    }
+
+    fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
+        let parts = earlier.parts_in(&self.to);
+        let inside = self.mode == Mode::PartByPart;
+        let is_ours = |file: &Path| parts.contains(file) || (inside && file.starts_with(WORK));
+        no_strangers(&self.to, |file| is_ours(file))?;
+        let work = self.lock.folder().to_owned();
+        let marked = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
+        no_strangers(&work, |file| {
+            file == Path::new(Lock::NAME)
+                || (marked && (file.starts_with(NEW) || file.starts_with(OLD)))
+        })
+    }
+
+    fn secure(&self) -> Result<(), PublishError> {
+        let new = self.new_parts();
+        folder::sync_all(&new).map_err(at(&new, "sync"))
+    }
+
+    fn move_aside(&self) -> Result<(), PublishError> {
+        self.clear_the_way().map_err(at(&self.to, "clear"))
+    }
+
+    fn move_in(&self) -> Result<(), PublishError> {
+        self.fill().map_err(at(&self.to, "fill"))
+    }
+
+    fn undo(self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
+        let failed = at(&self.to, "clean up");
+        self.take_back(half_published).map_err(failed)
+    }
+
+    #[cfg(test)]
+    fn on_disk(&self) -> Option<&OutputFolder> {
+        Some(self)
     }
 }
 

@@ -1,38 +1,93 @@
 //! A file that a run writes, and that nobody reads until the run publishes.
 
-use std::io::{self, Write};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Component, Path},
+    sync::{Arc, PoisonError},
+};
 
+use crate::run::publish::bucket::Waiting;
 use crate::run::publish::error::{PublishError, at};
 use crate::store::Staged;
+use crate::store::s3::{S3Error, Upload};
 
 /// A part or a file of the account, in waiting. Dropped unfinished, it is gone.
 ///
 /// What fails in writing is an [`io::Error`] around a [`PublishError`], which
 /// [`PublishError::of_write`] takes out again.
 #[derive(Debug)]
-pub struct StagedFile(pub(super) Staged);
+pub struct StagedFile(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    OnDisk(Staged),
+    InBucket { upload: Box<Upload>, waiting: Waiting },
+}
 
 impl StagedFile {
-    /// Ends the file and puts its bytes on the disk. A file that is not finished is not published.
+    pub(super) fn in_bucket(upload: Upload, waiting: &Waiting) -> StagedFile {
+        let waiting = Arc::clone(waiting);
+        StagedFile(Kind::InBucket { upload: Box::new(upload), waiting })
+    }
+
+    /// Ends the file and puts its bytes on the disk, or in the bucket. A file that is not finished is
+    /// not published.
     pub fn finish(self) -> Result<(), PublishError> {
-        let failed = at(self.0.path(), "write");
-        self.0.finish().map_err(failed)
+        match self.0 {
+            Kind::OnDisk(staged) => {
+                let failed = at(staged.path(), "write");
+                staged.finish().map_err(failed)
+            }
+            Kind::InBucket { upload, waiting } => {
+                let finished = upload.finish()?;
+                waiting.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn told(&self, source: io::Error) -> io::Error {
         if source.kind() == io::ErrorKind::Interrupted {
             return source; // the caller's loop tries again
         }
-        io::Error::new(source.kind(), at(self.0.path(), "write")(source))
+        let kind = source.kind();
+        let error = match (&self.0, source.downcast::<S3Error>()) {
+            (_, Ok(error)) => PublishError::Bucket(error),
+            (Kind::OnDisk(staged), Err(source)) => at(staged.path(), "write")(source),
+            (Kind::InBucket { upload, .. }, Err(source)) => {
+                at(Path::new(&upload.place()), "write")(source)
+            }
+        };
+        io::Error::new(kind, error)
     }
 }
 
 impl Write for StagedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(|error| self.told(error))
+        let written = match &mut self.0 {
+            Kind::OnDisk(staged) => staged.write(bytes),
+            Kind::InBucket { upload, .. } => upload.write(bytes),
+        };
+        written.map_err(|error| self.told(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(|error| self.told(error))
+        let flushed = match &mut self.0 {
+            Kind::OnDisk(staged) => staged.flush(),
+            Kind::InBucket { upload, .. } => upload.flush(),
+        };
+        flushed.map_err(|error| self.told(error))
     }
+}
+
+/// Creates a file below a folder of ours on disk, with the folders between.
+pub(super) fn stage(folder: &Path, path: &str, private: bool) -> Result<StagedFile, PublishError> {
+    let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    assert!(is_below && !path.is_empty(), "a run names its files relative to their folder");
+    let path = folder.join(path);
+    let parent = path.parent().unwrap_or(folder);
+    fs::create_dir_all(parent).map_err(at(parent, "make"))?;
+    let staged = Staged::create(path.clone(), private).map_err(at(&path, "create"))?;
+    Ok(StagedFile(Kind::OnDisk(staged)))
 }

@@ -9,6 +9,9 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
+use std::{fs, io::Write};
+
+use crate::run::publish::place::{NEW, WORK};
 
 /// A folder with an account and two outputs in it.
 struct World {
@@ -35,7 +38,7 @@ impl World {
 
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
         let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
-        let request = PlaceRequest { account, outputs, fingerprint, overwrite };
+        let request = PlaceRequest { account, outputs, buckets: None, fingerprint, overwrite };
         Publication::begin_as(&request, self.mode)
     }
 
@@ -122,7 +125,7 @@ fn fill(mut file: StagedFile, text: &str) {
 
 /// What a kill does: the locks are gone, and nothing is cleaned up.
 fn kill(mut publication: Publication) {
-    publication.lock = None;
+    publication.account.die();
     publication.places.clear();
     publication.journal.made.clear();
 }
@@ -437,7 +440,7 @@ fn a_kill_of_one_account_and_a_run_of_another() {
     other.outputs = world.outputs.clone();
 
     let mut publication = world.written("f1", false, 1);
-    publication.stage_manifest(b"").expect("room for it");
+    publication.account.stage_manifest(b"").expect("room for it");
     PUBLISH.iter().take(5).for_each(|step| step(&mut publication).expect("a step"));
     kill(publication);
     strangers(other.begin("f2", true));
@@ -499,7 +502,7 @@ fn killed_at(world: &World, refuse: bool, steps: usize, half: bool) {
     let (status, all): (_, &[Step]) =
         if refuse { ("over_budget", &REFUSE) } else { ("published", &PUBLISH) };
     let parts = if refuse { 0 } else { 2 };
-    publication.stage_manifest(&world.manifest(status, "f2", parts)).expect("room for it");
+    publication.account.stage_manifest(&world.manifest(status, "f2", parts)).expect("room for it");
     all.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
     if half && !refuse {
         half_step(&publication, steps);
@@ -509,9 +512,10 @@ fn killed_at(world: &World, refuse: bool, steps: usize, half: bool) {
 
 /// The first half of a step of [`PUBLISH`].
 fn half_step(publication: &Publication, step: usize) {
-    let place = &publication.places[0];
+    let place = publication.places[0].on_disk().expect("a folder");
+    let account = publication.account.name();
     match step {
-        2 => folder::remove(&publication.account.join(MANIFEST)).expect("it is ours"),
+        2 => folder::remove(&account.join(MANIFEST)).expect("it is ours"),
         3 => place.move_aside().expect("it is ours"),
         4 if place.new_parts().starts_with(place.to()) => {
             let part = part_path(0);
@@ -521,8 +525,8 @@ fn half_step(publication: &Publication, step: usize) {
         4 => place.move_in().expect("the way is clear"),
         5 => {
             let file = "rejects.ndjson";
-            let staged = publication.work().join(NEW).join(file);
-            fs::rename(staged, publication.account.join(file)).expect("a file");
+            let staged = account.join(WORK).join(NEW).join(file);
+            fs::rename(staged, account.join(file)).expect("a file");
         }
         _ => {}
     }

@@ -128,6 +128,7 @@ impl Reading {
             self.skip(header.len());
             if let Some(begin) = &mut self.begin {
                 begin.header = header;
+                begin.renamings.clone_from(&columns.renamings);
             }
             return Ok(columns);
         }

@@ -88,15 +88,16 @@ impl Stop {
             Ok(error) => return Stop::Run(error),
             Err(error) => error,
         };
-        Stop::Run(match error.downcast::<StoreError>() {
-            Ok(error) => store_error(&error),
-            Err(source) => store_error(&StoreError::Io { name: name.to_owned(), source }),
-        })
+        Stop::Run(store_error(&StoreError::of_read(name, error)))
     }
 }
 
 pub(crate) fn store_error(error: &StoreError) -> RunError {
     let (kind, hint) = match error {
+        StoreError::Bucket(error) => {
+            let no_bucket = ErrorKind::NoInput;
+            (crate::run::error::kind_of(error.kind, no_bucket), error.hint.as_str())
+        }
         StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
         StoreError::NotUtf8 { .. } => (ErrorKind::NoInput, "rename the file, or move it elsewhere"),
         StoreError::Denied { .. } => (ErrorKind::Access, "check the permissions"),

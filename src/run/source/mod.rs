@@ -28,7 +28,7 @@ use super::limits::Limits;
 use crate::decode::Format;
 use crate::pipeline::{Plan, Stages};
 use crate::record::{Code, Detail};
-use crate::store::{Listed, Stamp};
+use crate::store::{Inputs, Listed, Stamp};
 use fault::Stop;
 use open::{Opened, open};
 use reading::Reading;
@@ -58,6 +58,8 @@ pub(super) struct Begin {
     pub(super) blank_lines: u64,
     /// The header as it stands, with its line end.
     pub(super) header: Vec<u8>,
+    /// The renamings of the definition that the header has names for, by their places there.
+    pub(super) renamings: Vec<usize>,
 }
 
 impl Default for Begin {
@@ -69,6 +71,7 @@ impl Default for Begin {
             lines: 0,
             blank_lines: 0,
             header: Vec::new(),
+            renamings: Vec::new(),
         }
     }
 }
@@ -129,6 +132,7 @@ pub(super) struct Source<'a> {
     limits: Limits,
     cancel: &'a Cancel,
     listed: &'a [Listed],
+    inputs: &'a Inputs<'a>,
     /// The inputs from `next_input` on, as far as they were looked at: archives among them are
     /// open, and are inflated side by side.
     ahead: VecDeque<Option<Opened>>,
@@ -144,7 +148,7 @@ impl<'a> Source<'a> {
         stages: &'a Stages,
         limits: Limits,
         cancel: &'a Cancel,
-        listed: &'a [Listed],
+        inputs: &'a Inputs<'a>,
         spare: &'a Spare,
     ) -> Self {
         Source {
@@ -152,7 +156,8 @@ impl<'a> Source<'a> {
             stages,
             limits,
             cancel,
-            listed,
+            listed: inputs.listed(),
+            inputs,
             ahead: VecDeque::new(),
             next_input: 0,
             current: None,
@@ -221,7 +226,7 @@ impl<'a> Source<'a> {
         let Some(listed) = self.listed.get(input) else { return Ok(Begun::NoMore) };
         self.next_input += 1;
         let ahead = self.ahead.pop_front().flatten();
-        let opened = ahead.map_or_else(|| open(listed, &self.plan.input, self.cancel), Ok);
+        let opened = ahead.map_or_else(|| self.open(input, listed), Ok);
         self.look_ahead();
         let name = self.name(input);
         let mut broken = Unit::of_broken(input);
@@ -252,17 +257,20 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn open(&self, number: usize, listed: &Listed) -> Result<Opened, Stop> {
+        open(self.inputs, number, listed, &self.plan.input, self.cancel)
+    }
+
     /// Looks at as many inputs ahead as there are threads, and opens the archives among them. What
     /// is wrong with one is told when it is its turn. A stream is left alone: it may have nothing
     /// to give yet.
     fn look_ahead(&mut self) {
-        while self.ahead.len() + 1 < self.limits.threads
-            && let Some(listed) = self.listed.get(self.next_input + self.ahead.len())
-        {
+        while self.ahead.len() + 1 < self.limits.threads {
+            let number = self.next_input + self.ahead.len();
+            let Some(listed) = self.listed.get(number) else { return };
             let is_stream = listed.stamp == Stamp::Stream;
-            let opened =
-                if is_stream { None } else { open(listed, &self.plan.input, self.cancel).ok() };
-            self.ahead.push_back(opened.filter(|opened| opened.is_made_ahead));
+            let opened = if is_stream { None } else { self.open(number, listed).ok() };
+            self.ahead.push_back(opened.filter(|opened| opened.is_opened_ahead));
         }
     }
 }

@@ -17,14 +17,15 @@ use super::inflate::{Compression, Inflated, MAGIC_BYTES};
 use super::text::Decoded;
 use crate::pipeline::InputPlan;
 use crate::run::cancel::Cancel;
-use crate::store::{Listed, Stamp, open as open_stored};
+use crate::store::{Inputs, Listed, Stamp};
 
 /// An input whose text can be read.
 pub(super) struct Opened {
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) compression: Compression,
-    /// Whether its text is inflated or decoded before it is asked for.
-    pub(super) is_made_ahead: bool,
+    /// Whether it is better opened before its turn: its text is inflated or decoded ahead, or it
+    /// comes from far away.
+    pub(super) is_opened_ahead: bool,
     /// Bytes of text that there should be, if that is known.
     pub(super) expected: Option<u64>,
     pub(super) stored: Arc<Stored>,
@@ -57,9 +58,16 @@ impl Stored {
     }
 }
 
-/// Opens an input. What has to be inflated or decoded is made ahead from now on.
-pub(super) fn open(listed: &Listed, input: &InputPlan, cancel: &Cancel) -> Result<Opened, Stop> {
-    let reader = open_stored(listed).map_err(|error| Stop::Run(store_error(&error)))?;
+/// Opens an input by its place among them. What has to be inflated or decoded is made ahead from
+/// now on.
+pub(super) fn open(
+    inputs: &Inputs<'_>,
+    number: usize,
+    listed: &Listed,
+    input: &InputPlan,
+    cancel: &Cancel,
+) -> Result<Opened, Stop> {
+    let reader = inputs.open(number).map_err(|error| Stop::Run(store_error(&error)))?;
     let stored = Arc::new(Stored::default());
     if input.digest {
         *stored.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sha256::new());
@@ -84,7 +92,7 @@ pub(super) fn open(listed: &Listed, input: &InputPlan, cancel: &Cancel) -> Resul
     Ok(Opened {
         reader: if is_plain { reader } else { Box::new(Ahead::new(reader)) },
         compression,
-        is_made_ahead: !is_plain,
+        is_opened_ahead: !is_plain || matches!(listed.stamp, Stamp::ETag(_)),
         expected: (is_plain && !is_stream).then_some(listed.bytes),
         stored,
     })

@@ -371,11 +371,19 @@ mod tests {
         let opened = Opened {
             reader: Box::new(reader),
             compression: Compression::None,
-            is_made_ahead: false,
+            is_opened_ahead: false,
             expected: None,
             stored: Arc::default(),
         };
-        let limits = Limits { threads: 1, chunk_bytes, max_record, parquet: 0, list_bytes: 0 };
+        let limits = Limits {
+            threads: 1,
+            chunk_bytes,
+            max_record,
+            parquet: 0,
+            list_bytes: 0,
+            reads_buckets: false,
+            buckets: 0,
+        };
         let spare = Spare::default();
         let mut reading = Reading::new(0, "text", opened, Buffer::default());
         reading.format = format.clone();

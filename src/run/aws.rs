@@ -1,0 +1,171 @@
+//! What a definition says of AWS, as the store takes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cancel::Cancel;
+use super::error::{ErrorKind, RunError};
+use super::publish::Buckets;
+use crate::pipeline::{AwsChecksum, Definition, Encryption, Storing};
+use crate::store::Store;
+use crate::store::s3::{self, OBJECT_MAX, S3, Settings, Url};
+
+/// Inputs, and the places of a run that are in buckets.
+#[derive(Clone, Debug)]
+pub(super) struct Remote {
+    pub(super) store: Store,
+    /// None where all that is written stays on this machine.
+    pub(super) buckets: Option<Buckets>,
+    /// Tells this run's requests from others.
+    pub(super) run: String,
+}
+
+impl Remote {
+    /// Nothing is asked of AWS before something in a bucket is needed.
+    pub(super) fn new(definition: &Definition, cancel: &Cancel) -> Result<Remote, RunError> {
+        let random = getrandom::u64().map_err(|error| {
+            RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
+        })?;
+        let run = format!("{random:016x}");
+        let cancel = cancel.clone();
+        let s3 = S3::new(settings(definition, &run), Arc::new(move || cancel.check().is_err()));
+        let buckets = writes(definition).then(|| Buckets {
+            s3: s3.clone(),
+            account: storing(&definition.account.storing),
+            outputs: definition.outputs.iter().map(|output| storing(&output.storing)).collect(),
+        });
+        Ok(Remote { store: Store { s3 }, buckets, run })
+    }
+}
+
+/// Whether something is read from a bucket.
+pub(super) fn reads(definition: &Definition) -> bool {
+    let lists = definition.suppress.iter().flat_map(|list| &list.from);
+    definition.input.from.iter().chain(lists).any(|place| Url::of(&place.path).is_some())
+}
+
+/// How many places of a run are in buckets: outputs, and the account.
+pub(super) fn places_written(definition: &Definition) -> usize {
+    let places = definition.outputs.iter().map(|output| &output.to).chain([&definition.account.to]);
+    places.filter(|place| Url::of(&place.path).is_some()).count()
+}
+
+fn writes(definition: &Definition) -> bool {
+    0 < places_written(definition)
+}
+
+/// What can be told only from where the places are.
+pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
+    let mut warnings = Vec::new();
+    let account = &definition.account;
+    let is_bucket = |to: &crate::pipeline::Place| Url::of(&to.path).is_some();
+    let is_kms = matches!(account.storing.encryption, Some(Encryption::Kms { .. }));
+    if account.keep_rejected && is_bucket(&account.to) && !is_kms {
+        let message = "`keep_rejected` puts originals into a bucket, and nothing says that they are encrypted with your key";
+        return Err(RunError::new(ErrorKind::Definition, message)
+            .hint("set `sse = \"kms\"` and `kms_key_id` under `[account]`"));
+    }
+    let outputs = definition.outputs.iter().map(|output| (&output.to, &output.storing));
+    for (to, storing) in outputs.chain([(&account.to, &account.storing)]) {
+        if !is_bucket(to) && !storing.is_default() {
+            let place = super::shown_path(&to.written);
+            warnings.push(format!(
+                "encryption, storage class and tags are for buckets: `{place}` is on this machine"
+            ));
+        }
+    }
+    for output in definition.outputs.iter().filter(|output| is_bucket(&output.to)) {
+        if output.max_bytes.as_ref().is_some_and(|size| OBJECT_MAX < size.value) {
+            let message = "`max_bytes` is over what one upload to a bucket may have";
+            return Err(RunError::new(ErrorKind::Definition, message)
+                .hint(format!("set at most {OBJECT_MAX}")));
+        }
+    }
+    Ok(warnings)
+}
+
+fn settings(definition: &Definition, run: &str) -> Settings {
+    let aws = &definition.aws;
+    Settings {
+        region: aws.region.clone(),
+        profile: aws.profile.clone(),
+        endpoint_url: aws.endpoint_url.clone(),
+        path_style: aws.path_style,
+        dual_stack: aws.dual_stack,
+        fips: aws.fips,
+        allow_http: aws.allow_http,
+        role: aws.role.as_ref().map(|arn| s3::Role {
+            arn: arn.clone(),
+            external_id: aws.external_id.clone(),
+            session_name: aws.session_name.clone(),
+        }),
+        bucket_owner: aws.expected_bucket_owner.clone(),
+        checksum: match aws.checksum {
+            AwsChecksum::Crc64Nvme => s3::Checksum::Crc64Nvme,
+            AwsChecksum::Crc32C => s3::Checksum::Crc32C,
+            AwsChecksum::Crc32 => s3::Checksum::Crc32,
+            AwsChecksum::Sha256 => s3::Checksum::Sha256,
+            AwsChecksum::None => s3::Checksum::None,
+        },
+        patience: aws.patience.map(Duration::from_secs),
+        run: run.to_owned(),
+    }
+}
+
+fn storing(storing: &Storing) -> s3::Storing {
+    let encryption = storing.encryption.as_ref().map(|encryption| match encryption {
+        Encryption::S3 => s3::Encryption::S3,
+        Encryption::Kms { key_id, bucket_key, context } => s3::Encryption::Kms {
+            key_id: key_id.clone(),
+            bucket_key: *bucket_key,
+            context: (!context.is_empty()).then(|| context_text(context)),
+        },
+    });
+    let tags =
+        storing.tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let tags: Vec<String> = tags.collect();
+    let tags = (!tags.is_empty()).then(|| tags.join("&"));
+    s3::Storing { encryption, storage_class: storing.storage_class.clone(), tags }
+}
+
+/// An encryption context as S3 takes it: JSON in Base64.
+fn context_text(context: &[(String, String)]) -> String {
+    let pairs: serde_json::Map<String, serde_json::Value> =
+        context.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    data_encoding::BASE64.encode(serde_json::Value::from(pairs).to_string().as_bytes())
+}
+
+/// As in the query of a URL.
+fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(encoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_and_contexts_are_written_as_s3_takes_them() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let from = Storing {
+            encryption: Some(Encryption::Kms {
+                key_id: None,
+                bucket_key: Some(true),
+                context: vec![pair("team", "crm")],
+            }),
+            storage_class: None,
+            tags: vec![pair("cost centre", "a&b"), pair("é", "")],
+        };
+        let storing = storing(&from);
+        assert_eq!(storing.tags.as_deref(), Some("cost%20centre=a%26b&%C3%A9="));
+        let Some(s3::Encryption::Kms { context: Some(context), .. }) = storing.encryption else {
+            panic!("no context");
+        };
+        let json = data_encoding::BASE64.decode(context.as_bytes()).expect("Base64");
+        assert_eq!(json, br#"{"team":"crm"}"#);
+    }
+}

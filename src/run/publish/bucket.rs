@@ -1,0 +1,306 @@
+//! Accounts and outputs in buckets.
+//!
+//! No rename puts many objects in place at once: they are uploaded in parts that nobody sees, and
+//! completed one by one while there is no manifest. Who holds a place is told by a lease in
+//! `.segprep/`, which is there while a run works and goes with it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::run::publish::account::AccountPlace;
+use crate::run::publish::earlier::{Account, EARLIER, MANIFEST, is_account_file, is_part_name};
+use crate::run::publish::error::{PublishError, Strangers};
+use crate::run::publish::journal::{Journal, Owned};
+use crate::run::publish::place::{OutputPlace, WORK};
+use crate::run::publish::staged::StagedFile;
+use crate::store::s3::{Finished, Folder, Lease, S3ErrorKind};
+
+/// Objects that are whole and wait to be seen.
+pub(super) type Waiting = Arc<Mutex<Vec<Finished>>>;
+
+fn take_waiting(waiting: &Waiting) -> Vec<Finished> {
+    std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The folder as journals and messages name it.
+fn name_of(folder: &Folder) -> PathBuf {
+    PathBuf::from(folder.url().to_string())
+}
+
+/// Fails if the folder holds an object that is not ours, and names some.
+fn no_strangers(folder: &Folder, is_ours: impl Fn(&Path) -> bool) -> Result<(), PublishError> {
+    let names = folder.names()?.into_iter().map(PathBuf::from);
+    let foreign = names.filter(|name| !name.starts_with(WORK) && !is_ours(name));
+    match Strangers::among(foreign.map(Ok)) {
+        Ok(Some(strangers)) => Err(PublishError::Foreign { place: name_of(folder), strangers }),
+        Ok(None) | Err(_) => Ok(()), // there is no failure among names
+    }
+}
+
+/// Ends uploads that nobody will complete: of whoever held the folder and died, and those of this
+/// run whose beginning was never answered.
+fn abort_left(
+    folder: &Folder,
+    lease: Option<&Lease>,
+    is_ours: impl Fn(&Path) -> bool,
+) -> Result<(), PublishError> {
+    let was_left = lease.is_some_and(Lease::was_left);
+    if !was_left && !folder.has_uploaded() {
+        return Ok(());
+    }
+    match folder.abort_all(|name| is_ours(Path::new(name))) {
+        // A server without a list of uploads ends them by itself, or never.
+        Err(error) if error.kind == S3ErrorKind::Unsupported => Ok(()),
+        // Those that are known are ended; a rule of the bucket ends the others.
+        Err(_) if !was_left => Ok(()),
+        aborted => Ok(aborted?),
+    }
+}
+
+/// An account in a bucket.
+#[derive(Debug)]
+pub(super) struct AccountBucket {
+    folder: Folder,
+    lease: Option<Lease>,
+    waiting: Waiting,
+    manifest: Mutex<Vec<u8>>,
+}
+
+const JOURNAL: &str = ".segprep/journal.json";
+
+impl AccountBucket {
+    pub(super) fn new(folder: Folder) -> AccountBucket {
+        let (waiting, manifest) = (Waiting::default(), Mutex::default());
+        AccountBucket { folder, lease: None, waiting, manifest }
+    }
+
+    fn remove_files(&self) -> Result<(), PublishError> {
+        let mut names = self.folder.names()?;
+        names
+            .retain(|name| name != MANIFEST && name != EARLIER && is_account_file(Path::new(name)));
+        Ok(self.folder.remove(names)?)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), PublishError> {
+        Ok(self.folder.remove(vec![name.to_owned()])?)
+    }
+}
+
+impl AccountPlace for AccountBucket {
+    fn name(&self) -> PathBuf {
+        name_of(&self.folder)
+    }
+
+    fn is_quiet(&self) -> Result<bool, PublishError> {
+        let at_work = Lease::mark_in(&self.folder)?.is_some();
+        Ok(!at_work && self.folder.get(JOURNAL)?.is_none())
+    }
+
+    fn open(&mut self) -> Result<bool, PublishError> {
+        self.lease = Lease::take(&self.folder, &self.name().to_string_lossy())?;
+        Ok(self.lease.is_some())
+    }
+
+    fn is_held(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    fn missing(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
+        Ok(self.folder.get(name)?)
+    }
+
+    fn check(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
+        no_strangers(&self.folder, is_ours)
+    }
+
+    fn check_work(&self) -> Result<(), PublishError> {
+        let is_ours = |name: &str| name == JOURNAL || name.starts_with(Lease::PREFIX);
+        let names = self.folder.names()?;
+        let foreign = names.iter().filter(|name| Path::new(name).starts_with(WORK));
+        let foreign = foreign.filter(|name| !is_ours(name)).map(|name| Ok(PathBuf::from(name)));
+        match Strangers::among(foreign) {
+            Ok(Some(strangers)) => Err(PublishError::Foreign { place: self.name(), strangers }),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    fn read_journal(&self) -> Result<Option<Journal>, PublishError> {
+        let text = self.folder.get(JOURNAL)?;
+        text.map(|text| Journal::of(&text, &self.name())).transpose()
+    }
+
+    fn write_journal(&self, journal: &Journal) -> Result<(), PublishError> {
+        Ok(self.folder.put(JOURNAL, &journal.text())?)
+    }
+
+    fn remove_journal(&self) -> Result<(), PublishError> {
+        self.remove(JOURNAL)
+    }
+
+    fn prepare(&self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    /// Whoever may read the bucket may read it: a private one has to be encrypted, which the
+    /// definition is held to.
+    fn stage(&self, path: &str, _private: bool) -> Result<StagedFile, PublishError> {
+        Ok(StagedFile::in_bucket(self.folder.create(path), &self.waiting))
+    }
+
+    fn stage_manifest(&self, manifest: &[u8]) -> Result<(), PublishError> {
+        *self.manifest.lock().unwrap_or_else(PoisonError::into_inner) = manifest.to_vec();
+        Ok(())
+    }
+
+    fn secure(&self) -> Result<(), PublishError> {
+        Ok(self.lease.as_ref().map_or(Ok(()), Lease::check)?)
+    }
+
+    fn retire_earlier(&self) -> Result<(), PublishError> {
+        self.remove(MANIFEST)?;
+        self.remove(EARLIER)?;
+        self.remove_files()
+    }
+
+    fn set_earlier_aside(&self, is_published: bool) -> Result<(), PublishError> {
+        if is_published && let Some(manifest) = self.folder.get(MANIFEST)? {
+            self.folder.put(EARLIER, &manifest)?;
+        }
+        self.remove(MANIFEST)?;
+        self.remove_files()
+    }
+
+    fn move_files_in(&self) -> Result<(), PublishError> {
+        Ok(self.folder.complete(take_waiting(&self.waiting))?)
+    }
+
+    fn place_manifest(&self) -> Result<(), PublishError> {
+        self.secure()?;
+        let manifest = self.manifest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(self.folder.put_new(MANIFEST, &manifest)?)
+    }
+
+    fn sweep(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError> {
+        drop(take_waiting(&self.waiting));
+        self.folder.abort_own()?;
+        abort_left(&self.folder, self.lease.as_ref(), is_account_file)?;
+        if half_published {
+            self.remove(EARLIER)?;
+        }
+        if half_filled { self.remove_files() } else { Ok(()) }
+    }
+
+    fn let_go(&mut self) -> Result<(), PublishError> {
+        Ok(self.lease.take().map_or(Ok(()), Lease::release)?)
+    }
+
+    #[cfg(test)]
+    fn die(&mut self) {
+        self.lease = None;
+    }
+}
+
+/// An output in a bucket.
+#[derive(Debug)]
+pub(super) struct OutputBucket {
+    folder: Folder,
+    lease: Lease,
+    waiting: Waiting,
+}
+
+impl OutputBucket {
+    /// Takes the place for this account. What lies in it must have been written by runs of this
+    /// account.
+    pub(super) fn take(
+        folder: Folder,
+        account: &Path,
+        earlier: &Account,
+    ) -> Result<OutputBucket, PublishError> {
+        let lease = Lease::take(&folder, &account.to_string_lossy())?;
+        let Some(lease) = lease else {
+            return Err(PublishError::Taken { place: name_of(&folder) });
+        };
+        let mut place = OutputBucket { folder, lease, waiting: Waiting::default() };
+        if let Err(error) = place.check(earlier).and_then(|()| place.abort_left()) {
+            place.lease.release().ok(); // it ends by itself
+            return Err(error);
+        }
+        Ok(place)
+    }
+
+    /// The place that a killed run of this account left; None if nothing of it is there, or
+    /// another account has taken it since.
+    pub(super) fn left_by(
+        folder: Folder,
+        account: &Path,
+    ) -> Result<Option<OutputBucket>, PublishError> {
+        let account = account.to_string_lossy();
+        if Lease::mark_in(&folder)?.is_none_or(|mark| mark != account) {
+            return Ok(None);
+        }
+        // Whoever holds the account knows that no other run of it lives.
+        match Lease::take_from(&folder, &account, |mark| mark == account)? {
+            Some(lease) => Ok(Some(OutputBucket { folder, lease, waiting: Waiting::default() })),
+            None => Err(PublishError::Taken { place: name_of(&folder) }),
+        }
+    }
+
+    fn abort_left(&self) -> Result<(), PublishError> {
+        abort_left(&self.folder, Some(&self.lease), is_part_name)
+    }
+
+    fn clear(&self) -> Result<(), PublishError> {
+        let mut names = self.folder.names()?;
+        names.retain(|name| is_part_name(Path::new(name)));
+        Ok(self.folder.remove(names)?)
+    }
+}
+
+impl OutputPlace for OutputBucket {
+    fn part(&self, path: &str) -> Result<StagedFile, PublishError> {
+        Ok(StagedFile::in_bucket(self.folder.create(path), &self.waiting))
+    }
+
+    fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
+        let parts = earlier.parts_in(&name_of(&self.folder));
+        no_strangers(&self.folder, |file| parts.contains(file))
+    }
+
+    fn secure(&self) -> Result<(), PublishError> {
+        Ok(self.lease.check()?)
+    }
+
+    fn move_aside(&self) -> Result<(), PublishError> {
+        self.clear()
+    }
+
+    fn move_in(&self) -> Result<(), PublishError> {
+        Ok(self.folder.complete(take_waiting(&self.waiting))?)
+    }
+
+    fn undo(self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
+        drop(take_waiting(&self.waiting));
+        self.folder.abort_own()?;
+        self.abort_left()?;
+        if half_published {
+            self.clear()?;
+        }
+        Ok(self.lease.release()?)
+    }
+
+    #[cfg(test)]
+    fn on_disk(&self) -> Option<&crate::run::publish::place::OutputFolder> {
+        None
+    }
+}
+
+/// Only what could be one of ours is believed of a journal.
+pub(super) fn is_sound(owned: &Owned) -> bool {
+    owned.work == owned.to.join(WORK)
+}

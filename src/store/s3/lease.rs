@@ -1,0 +1,313 @@
+//! A hold on a folder in a bucket, that ends by itself if nobody renews it.
+//!
+//! The hold is an object, `lock-1`; S3 makes it only where there is none (`If-None-Match`), so two
+//! never have it. Its holder writes over it again and again, each time with a later expiry. Whoever
+//! finds it expired makes `lock-2`, and so on: the same condition lets one of them through, and
+//! nobody ever removes or replaces what another holds. Who has made one looks whether there is
+//! another that lives, and steps back if so. A holder that comes too late to renew, or finds a later
+//! one, knows that it has lost the place, before it shows anything.
+//!
+//! A lock is dead when the process that made it is (which can be told on the same machine), when
+//! its expiry is long past, or when it was not renewed while somebody watched it for that long.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::s3::error::{S3Error, S3ErrorKind};
+use crate::store::s3::folder::{Folder, Put, mark};
+
+/// How long a hold lasts without being renewed, and how often it is.
+const LIFE: Duration = Duration::from_mins(1);
+const RENEWAL: Duration = Duration::from_secs(10);
+/// How far clocks may be apart.
+const SKEW: Duration = Duration::from_mins(15);
+/// How often a lock is looked at while it is watched.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The hold on a folder. Dropped, it is no longer renewed.
+#[derive(Debug)]
+pub struct Lease {
+    folder: Folder,
+    number: u32,
+    held: Arc<Held>,
+    /// None once it has let go.
+    renewing: Option<tokio::task::JoinHandle<()>>,
+    /// Locks that died; they go with this one.
+    dead: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    is_lost: AtomicBool,
+    /// Asks for an end of the renewals.
+    end: tokio::sync::Notify,
+}
+
+/// What a lock says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    #[serde(rename = "segprep_lock")]
+    version: u32,
+    token: String,
+    /// Whose work the folder is.
+    mark: String,
+    host: String,
+    process: u32,
+    /// When the process began, in ticks since the machine did.
+    began: String,
+    /// Seconds since 1970, by the holder's clock.
+    expires: u64,
+}
+
+/// A lock that was found.
+struct Found {
+    name: String,
+    number: u32,
+    note: Note,
+}
+
+impl Lease {
+    /// What the names of locks begin with.
+    pub const PREFIX: &str = ".segprep/lock-";
+
+    /// Takes the folder. None if somebody holds it. `mark` says whose work it will be.
+    pub fn take(folder: &Folder, mark: &str) -> Result<Option<Lease>, S3Error> {
+        Self::take_from(folder, mark, |_| false)
+    }
+
+    /// As `take`, for one who knows of some marks that their holders are gone.
+    pub fn take_from(
+        folder: &Folder,
+        own: &str,
+        is_gone: impl Fn(&str) -> bool,
+    ) -> Result<Option<Lease>, S3Error> {
+        let found = locks(folder)?;
+        for lock in &found {
+            if !is_gone(&lock.note.mark) && !is_dead(folder, lock)? {
+                return Ok(None);
+            }
+        }
+        let number = found.last().map_or(0, |lock| lock.number) + 1;
+        let note = Note::new(own)?;
+        let name = format!("{}{number}", Self::PREFIX);
+        let made = folder.put_now(&name, note.text(), Put::NewWorking);
+        match folder.s3.see_through(made) {
+            Err(error) if error.kind == S3ErrorKind::Conflict => return Ok(None),
+            made => made?,
+        }
+        let dead: Vec<String> = found.into_iter().map(|lock| lock.name).collect();
+        let others = locks(folder)?;
+        let is_alone = others.iter().all(|lock| lock.name == name || dead.contains(&lock.name));
+        if !is_alone {
+            folder.remove(vec![name])?;
+            return Ok(None);
+        }
+        let held = Arc::new(Held::default());
+        let renewal = renew(folder.clone(), name, note.clone(), Arc::clone(&held));
+        let renewing = Some(folder.s3.handle()?.spawn(renewal));
+        Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead }))
+    }
+
+    /// The mark of whoever held the folder last; none if nobody does, or did and let go.
+    pub fn mark_in(folder: &Folder) -> Result<Option<String>, S3Error> {
+        Ok(locks(folder)?.pop().map(|lock| lock.note.mark))
+    }
+
+    /// Whether somebody held the folder and did not let go.
+    pub fn was_left(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Fails if the hold was lost.
+    pub fn check(&self) -> Result<(), S3Error> {
+        let is_last = || {
+            Ok::<_, S3Error>(
+                locks(&self.folder)?.last().is_some_and(|lock| lock.number == self.number),
+            )
+        };
+        if !self.held.is_lost.load(Ordering::Relaxed) && is_last()? {
+            return Ok(());
+        }
+        let message =
+            format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
+        Err(S3Error::new(S3ErrorKind::Io, message, "check the network, and run again"))
+    }
+
+    /// Lets go.
+    pub fn release(mut self) -> Result<(), S3Error> {
+        self.held.end.notify_one();
+        if let Some(renewing) = self.renewing.take() {
+            // A renewal that is on its way would bring the lock back: let it end first.
+            self.folder.s3.see_through(async { Ok(renewing.await) })?.ok();
+        }
+        self.folder.remove(self.dead.clone())?;
+        self.folder.remove(vec![format!("{}{}", Self::PREFIX, self.number)])
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
+    }
+}
+
+impl Note {
+    fn new(own: &str) -> Result<Note, S3Error> {
+        let process = std::process::id();
+        Ok(Note {
+            version: 1,
+            token: mark()?,
+            mark: own.to_owned(),
+            host: host(),
+            process,
+            began: began(process).unwrap_or_default(),
+            expires: now() + LIFE.as_secs(),
+        })
+    }
+
+    fn text(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a note is plain data")
+    }
+
+    /// Whether the process that made it is known to be gone.
+    fn is_of_the_dead(&self) -> bool {
+        let is_here = !self.host.is_empty() && self.host == host();
+        is_here && began(self.process).is_none_or(|began| began != self.began)
+    }
+
+    /// Whether it is past its time by any clock.
+    fn is_long_past(&self) -> bool {
+        self.expires + SKEW.as_secs() < now()
+    }
+
+    fn is_of_this_machine(&self) -> bool {
+        !self.host.is_empty() && self.host == host()
+    }
+}
+
+/// Writes the lock again until that is to end, or can't be done in time.
+async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
+    let mut renewed = Instant::now();
+    loop {
+        if tokio::time::timeout(RENEWAL, held.end.notified()).await.is_ok() {
+            return;
+        }
+        note.expires = now() + LIFE.as_secs();
+        let attempt = Instant::now();
+        let put = folder.put_now(&name, note.text(), Put::Working);
+        let left = (renewed + LIFE).saturating_duration_since(attempt);
+        match tokio::time::timeout(left, put).await {
+            Ok(Ok(())) => renewed = attempt,
+            Ok(Err(_)) if renewed.elapsed() < LIFE => {}
+            Ok(Err(_)) | Err(_) => {
+                held.is_lost.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+}
+
+/// The locks of a folder, the last one last.
+fn locks(folder: &Folder) -> Result<Vec<Found>, S3Error> {
+    let here = Folder::new(
+        &folder.s3,
+        folder.url().join(".segprep/"),
+        crate::store::s3::Storing::default(),
+    );
+    let mut found = Vec::new();
+    for name in here.names()? {
+        let Some(number) = name.strip_prefix("lock-").and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        let name = format!("{}{number}", Lease::PREFIX);
+        // It may be gone by now; what is no note of ours holds nothing.
+        let Some(text) = folder.get(&name)? else { continue };
+        let Ok(note) = serde_json::from_slice(&text) else {
+            let message = format!("`{}` is no lock of segprep", folder.url().join(&name));
+            return Err(S3Error::new(S3ErrorKind::Io, message, "move it away, and run again"));
+        };
+        found.push(Found { name, number, note });
+    }
+    found.sort_unstable_by_key(|lock| lock.number);
+    Ok(found)
+}
+
+/// Whether nobody holds this lock any more. Watches it where that can't be told at once.
+fn is_dead(folder: &Folder, lock: &Found) -> Result<bool, S3Error> {
+    if lock.note.is_of_this_machine() {
+        return Ok(lock.note.is_of_the_dead());
+    }
+    if lock.note.is_long_past() {
+        return Ok(true);
+    }
+    let began = Instant::now();
+    while began.elapsed() < LIFE {
+        if folder.s3.is_stopped() {
+            return Err(S3Error::stopped());
+        }
+        thread::sleep(LOOK);
+        match folder.get(&lock.name)? {
+            None => return Ok(true),
+            Some(text) if text != lock.note.text() => return Ok(false),
+            Some(_) => {}
+        }
+    }
+    Ok(true)
+}
+
+/// The machine since it was started, and the name space of its processes; empty where unknown.
+fn host() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    match (boot.trim(), fs::metadata("/proc/self/ns/pid")) {
+        ("", _) | (_, Err(_)) => String::new(),
+        (boot, Ok(space)) => format!("{boot} {}", space.ino()),
+    }
+}
+
+/// When a process began; none if it has ended.
+fn began(process: u32) -> Option<String> {
+    /// Counted from the state, which is the third field and the first after the name.
+    const STARTED: usize = 19;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+    let is_over = fields.first().is_some_and(|state| matches!(*state, "Z" | "X"));
+    fields.get(STARTED).filter(|_| !is_over).map(|&began| began.to_owned())
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_of_this_process_lives_and_one_of_another_time_does_not() {
+        let note = Note::new("m").expect("random bytes");
+        assert!(note.is_of_this_machine() && !note.is_of_the_dead() && !note.is_long_past());
+        assert!(Note { began: "1".to_owned(), ..note.clone() }.is_of_the_dead());
+        assert!(
+            !Note { began: "1".to_owned(), host: "elsewhere".to_owned(), ..note.clone() }
+                .is_of_the_dead()
+        );
+        assert!(Note { expires: 0, ..note }.is_long_past());
+    }
+}

@@ -1,0 +1,39 @@
+//! Any text as a definition: a plan comes of it, or faults that can be shown.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, sync::LazyLock};
+
+use segprep::pipeline::{self, Plan, PlanError, Stages, Surroundings};
+use segprep::schema::Schema;
+use segprep::transform::MasterKey;
+
+static SCHEMA: LazyLock<Arc<Schema>> =
+    LazyLock::new(|| Arc::new(Schema::shipped("pinpoint").expect("it is shipped")));
+
+/// The text, and after NULs the `PATH=VALUE`s of `--set`.
+pub fn hold(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let mut pieces = text.split('\0').map(str::to_owned);
+    let text = pieces.next().unwrap_or_default();
+    let sets: Vec<String> = pieces.collect();
+    let around = Surroundings {
+        env: &|name| (name == "HOME").then(|| "/home/somebody".to_owned()),
+        date: "2026-01-31",
+        real_path: &Path::to_path_buf,
+    };
+    match pipeline::check("fuzz.toml", &text, &sets, &around, &SCHEMA) {
+        Err(faults) => {
+            assert!(!faults.is_empty(), "it says why");
+            assert!(!format!("{faults:?}").is_empty());
+        }
+        Ok((definition, rules)) => {
+            rules.explain(&SCHEMA);
+            let ids = ["demo", "k1", "k2"].map(str::to_owned);
+            let keys: BTreeMap<String, MasterKey> =
+                ids.into_iter().map(|id| (id, MasterKey::demo())).collect();
+            match Plan::new(&definition, rules, Arc::clone(&SCHEMA), keys) {
+                Ok(plan) => drop(Stages::new(&plan)),
+                Err(PlanError::NoKey(_)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Records are found alike in a whole text and in any beginning of it, and no byte lies outside.
+
+use segprep::decode::frame::{Cut, Framing, Record, cut, record_at};
+
+/// Short, so that short texts hold longer ones.
+const MAX_RECORD: usize = 40;
+/// Every beginning of a text is looked at, which takes the square of its length.
+const TEXT_MAX: usize = 500;
+
+/// The first byte chooses how records are told apart, the rest is the text.
+pub fn hold(data: &[u8]) {
+    let Some((choice, text)) = data.split_first() else { return };
+    let framings = [
+        Framing::Lines,
+        Framing::Csv { delimiter: b',' },
+        Framing::Csv { delimiter: b';' },
+        Framing::Items,
+        Framing::Objects,
+    ];
+    let framing = framings[usize::from(*choice) % framings.len()];
+    // By brackets, a chunk begins with a record.
+    let text = if framing.is_by_brackets() { text.trim_ascii_start() } else { text };
+    let text = &text[..text.len().min(TEXT_MAX)];
+    let whole = records(text, framing);
+    for seen in 0..text.len() {
+        let beginning = &text[..seen];
+        match cut(beginning, framing, MAX_RECORD, false) {
+            Cut::At(end) | Cut::Last(end) => {
+                assert!(end <= seen);
+                let of_part = records(&beginning[..end], framing);
+                assert_eq!(of_part, whole[..of_part.len()], "the same records");
+                assert_eq!(of_part.last().map_or(0, |record| record.next), end, "whole ones");
+            }
+            Cut::Faulty(code, detail) => {
+                let first = whole.first().expect("a text has a record");
+                assert_eq!(first.fault, Some((code, detail)), "the same fault");
+                assert!(seen <= first.next, "it ends behind what was seen");
+            }
+            Cut::NotClosed(_) => panic!("more may follow"),
+            Cut::More => {}
+        }
+    }
+}
+
+fn records(text: &[u8], framing: Framing) -> Vec<Record> {
+    let (mut records, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        let record = record_at(text, at, framing, MAX_RECORD);
+        assert!(at <= record.start && record.start <= record.end && record.end <= record.next);
+        assert!(at < record.next && record.next <= text.len());
+        at = record.next;
+        records.push(record);
+    }
+    records
+}

@@ -1,0 +1,104 @@
+//! The same runs into every format at once: what is in Parquet is compressed, and has to be read as
+//! others read it.
+
+use std::path::PathBuf;
+
+use super::Leaks;
+use super::records::{csv, lines};
+use crate::parquet_values;
+use crate::program::{code, files_below, stderr, toml_text};
+
+/// The columns of what the definition keeps, and how often each repeats.
+const COLUMNS: &[(&str, usize)] = &[
+    ("Id", 1),
+    ("Address", 1),
+    ("ChannelType", 1),
+    ("OptOut", 1),
+    ("EffectiveDate", 1),
+    ("User.UserId", 1),
+    ("User.UserAttributes.FirstName", 1),
+    ("User.UserAttributes.LastName", 1),
+    ("User.UserAttributes.Birthday", 2),
+    ("User.UserAttributes.Card", 1),
+    ("Attributes.Plan", 1),
+    ("Attributes.Seen", 2),
+    ("Attributes.Note", 2),
+    ("Attributes.Mail", 2),
+    ("Attributes.Phone", 2),
+    ("Attributes.Token", 2),
+    ("Attributes.Since", 2),
+    ("Attributes.Points", 2),
+    ("Attributes.Age", 2),
+    ("Attributes.Stage", 1),
+    ("Attributes.Team", 1),
+    ("Metrics.Visits", 1),
+    ("Location.City", 1),
+    ("Location.Latitude", 1),
+    ("Demographic.Make", 1),
+];
+
+/// The setting of outputs in each format.
+fn every_format(leaks: &Leaks) -> String {
+    let to = |name: &str| toml_text(&leaks.place.folder.path().join(name).to_string_lossy());
+    let columns: Vec<String> = COLUMNS
+        .iter()
+        .map(|(name, repeat)| match repeat {
+            1 => toml_text(name),
+            _ => format!("{{ name = {}, repeat = {repeat} }}", toml_text(name)),
+        })
+        .collect();
+    let columns = format!("columns = [{}]", columns.join(","));
+    let outputs = [
+        format!("{{ to = {}, format = \"pinpoint-json\" }}", to("import")),
+        format!("{{ to = {}, format = \"parquet\" }}", to("parquet")),
+        format!("{{ to = {}, format = \"pinpoint-csv\", {columns} }}", to("csv")),
+    ];
+    format!("output=[{}]", outputs.join(","))
+}
+
+#[test]
+fn what_is_to_go_is_not_in_columns_either() {
+    for is_csv_too in [false, true] {
+        let mut leaks = Leaks::new(70);
+        let text = lines(&mut leaks.canaries, 400);
+        leaks.input("a.json", text);
+        let text = csv(&mut leaks.canaries, 100);
+        leaks.input("b.csv", text);
+        let mut command = leaks.run();
+        let alone = "output.0.format=parquet".to_owned();
+        let outputs = if is_csv_too { every_format(&leaks) } else { alone };
+        command.args(["--set", &outputs]);
+        leaks.check(command, 0);
+        check_is_read(&leaks);
+    }
+}
+
+/// The values that stay are found in the parts, and the codes in the rejects: so all was read.
+fn check_is_read(leaks: &Leaks) {
+    let files = files_below(leaks.place.folder.path());
+    let parquet = |name: &str| {
+        let is_it = |file: &&PathBuf| {
+            let path = file.to_string_lossy();
+            path.ends_with(".parquet") && path.contains(name)
+        };
+        let texts = files.iter().filter(is_it).flat_map(|file| parquet_values::texts(file));
+        String::from_utf8_lossy(&texts.collect::<Vec<u8>>()).into_owned()
+    };
+    let (parts, rejects) = (parquet("part-00000"), parquet("rejects"));
+    assert!(parts.contains("hmac:k1:") && parts.contains("\npro\n"), "{parts}");
+    assert!(rejects.contains("json_syntax") && rejects.contains("b.csv"), "{rejects}");
+}
+
+/// A canary that is kept is found, though pages are compressed.
+#[test]
+fn what_stays_is_found_in_columns() {
+    let mut leaks = Leaks::new(71);
+    let record = format!("{{\"Id\":\"a\",\"RequestId\":\"{}\"}}\n", leaks.canaries.text());
+    leaks.input("a.json", record.repeat(1000));
+    let mut command = leaks.run();
+    command.args(["--set", "output.0.format=parquet", "--set", "fields.RequestId=\"keep\""]);
+    let output = command.output().expect("the program runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let part = leaks.place.to().join("part-00000.parquet");
+    assert!(leaks.canaries.find(&parquet_values::texts(&part)).is_some());
+}

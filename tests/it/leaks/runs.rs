@@ -1,0 +1,130 @@
+//! Runs over canaries: parts, accounts, messages and staging.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::Leaks;
+use super::records::{csv, lines};
+use crate::canary::Canaries;
+use crate::program::{Place, code, files_below};
+use crate::running::Running;
+
+const REPAIRS: &str = "repair={ phone = { region = \"US\" }, country = true, channel = true, \
+    locale = true, timezone = true, email = true, trim = true, dates = true, optout = true }";
+
+#[test]
+fn what_is_to_go_does_not_come_out() {
+    for seed in 0..3 {
+        let mut leaks = Leaks::new(seed);
+        let text = lines(&mut leaks.canaries, 400);
+        leaks.input("a.json", text);
+        let text = csv(&mut leaks.canaries, 200);
+        leaks.input("b.csv", text);
+        let mut command = leaks.run();
+        if seed % 2 == 1 {
+            command.arg("--json");
+        }
+        if seed == 2 {
+            // All but `lists`, which would keep bare values that are rejected otherwise.
+            command.args(["--set", REPAIRS]);
+        }
+        leaks.check(command, 0);
+        check_is_no_empty_success(&leaks.place);
+    }
+}
+
+/// Records came through, and every kind of code was met; else nothing would have been shown.
+fn check_is_no_empty_success(place: &Place) {
+    let manifest = place.manifest();
+    let [written, rejected] =
+        ["written", "rejected"].map(|name| manifest["records"][name].as_u64().expect("a count"));
+    assert!(200 <= written && 50 <= rejected, "{written} written, {rejected} rejected");
+    for code in ["json_syntax", "csv_syntax", "duplicate_key", "type", "enum", "too_long_record"] {
+        assert!(manifest["rejects"]["by_code"][code].is_u64(), "no {code}");
+    }
+    let part = String::from_utf8(place.parts()).expect("parts are UTF-8");
+    let first = part.lines().find(|line| line.contains("Birthday")).expect("a birthday");
+    let record: Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!(record["User"]["UserAttributes"]["Birthday"], serde_json::json!(["1988-02-09"]));
+}
+
+/// The originals are kept where that is asked for, and are nowhere else.
+#[test]
+fn kept_rejects_are_kept_in_one_place() {
+    let mut leaks = Leaks::new(9);
+    let text = lines(&mut leaks.canaries, 100);
+    leaks.input("a.json", text);
+    let mut command = leaks.run();
+    command.args(["--set", "account.keep_rejected=true"]);
+    assert_eq!(code(&command.output().expect("the program runs")), 0);
+    let kept = leaks.place.account().join("rejected-records");
+    let text = fs::read(kept.join("00000-a.json")).expect("the originals");
+    assert!(leaks.canaries.find(&text).is_some());
+    fs::remove_dir_all(kept).expect("it is there");
+    leaks.check_files();
+}
+
+#[test]
+fn staging_holds_no_more_than_the_output() {
+    let mut leaks = Leaks::new(20);
+    let text = lines(&mut leaks.canaries, 300).repeat(60);
+    leaks.input("a.json", text);
+    let mut command = leaks.run();
+    command.args(["--chunk-bytes", "20000", "--threads", "2"]);
+    let staged = leaks.place.folder.path().join(".import.segprep/new");
+    let mut running = Running::start(&mut command);
+    let mut looks = 0;
+    while running.until(|| !files_below(&staged).is_empty()) {
+        running.meanwhile(|| {
+            looks += usize::from(0 < leaks.check_files());
+        });
+        if 5 < looks {
+            break;
+        }
+    }
+    assert!(0 < looks, "the run was over before it could be looked at");
+    let output = running.ends(0);
+    assert_eq!(leaks.canaries.find(&output.stderr), None);
+    leaks.check_files();
+}
+
+/// Every failure over an input, text and JSON.
+#[test]
+fn no_input_is_quoted_in_a_failure() {
+    let mut c = Canaries::new(30);
+    let (text, other) = (c.text(), c.text());
+    let utf16 = format!("Address\n{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let cases: Vec<(i32, Vec<u8>)> = vec![
+        (3, format!("{{\"OptOut\":\"{text}\"}}\n").into_bytes()),
+        (3, format!("{{\"Id\":\"{text}\n").into_bytes()),
+        (3, format!("[{{\"OptOut\":\"{text}\"}}] {other}").into_bytes()),
+        (3, format!("{{\n\"Id\":\"{text}\"\n").into_bytes()),
+        (3, format!("{{\"Id\":1}}{text}{{\"OptOut\":\"{other}\"}}").into_bytes()),
+        (65, format!("{text}@example.com,EMAIL\n{other}@example.com,EMAIL\n").into_bytes()),
+        (65, format!("Address,{text},{text}\n").into_bytes()),
+        (65, format!("Address,\"{text}\n{other}").into_bytes()),
+        (65, format!("Address,\"{text}\"{other}\n").into_bytes()),
+        (65, [b"Address,\xff", text.as_bytes(), b"\n"].concat()),
+        (65, format!("Address,{}\n", text.repeat(150)).into_bytes()),
+        (65, format!("Attributes,{text}.Plan\n").into_bytes()),
+        (65, [b"\x1f\x8b\x08", text.as_bytes()].concat()),
+        (65, utf16),
+        (66, Vec::new()),
+    ];
+    for (expected, input) in cases {
+        for format in [None, Some("--json")] {
+            let mut leaks = Leaks::new(31);
+            leaks.canaries.watch(text.clone());
+            leaks.canaries.watch(other.clone());
+            leaks.input("input", &input);
+            let mut command = leaks.run();
+            command.args(["--set", "account.max_reject_ratio=0.0"]).args(format);
+            if expected == 65 {
+                // As where nobody has said that unknown names may be left out.
+                command.args(["--set", "input.unknown=\"reject\""]);
+            }
+            leaks.check(command, expected);
+        }
+    }
+}

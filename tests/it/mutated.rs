@@ -1,0 +1,272 @@
+//! The decoders on very many documents: against the readers that everyone uses, and the fast way of
+//! reading JSON against the plain one. `SEGPREP_DOCUMENTS` says how many; each is other than any
+//! before, and all are the same in every run.
+
+use std::{collections::BTreeSet, fs};
+
+use segprep::decode::Format;
+use segprep::pipeline::Block;
+use segprep::schema::Schema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::corpus::{Break, csv_snippets, documents, files, json_snippets, some_lines};
+use crate::in_process::InProcess;
+use crate::json_decoder::write_oddly;
+use crate::random::Random;
+use crate::{strict_csv, strict_json};
+
+fn keeping_everything() -> InProcess {
+    InProcess::keeping_everything(Schema::shipped("pinpoint").expect("it is shipped"), &[])
+}
+
+/// A list of where two readers differ.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed<T> {
+    disagreement: Vec<T>,
+}
+
+fn listed<T: for<'de> Deserialize<'de>>(file: &str) -> Vec<T> {
+    let text = fs::read_to_string(format!("tests/decoders/{file}")).expect("a list");
+    let listed: Listed<T> = toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    listed.disagreement
+}
+
+/// Lines of text, each an edited line of a sample or of a hostile case.
+fn json_lines(random: &mut Random, seeds: &[Vec<u8>], count: usize) -> Vec<u8> {
+    let snippets = json_snippets();
+    let mut text = Vec::new();
+    for _ in 0..count {
+        let mut line = random.of(seeds).clone();
+        for _ in 0..random.below(4) {
+            Break::at_random(random, &snippets, &mut line);
+        }
+        text.extend(line);
+        text.push(b'\n');
+    }
+    text
+}
+
+#[test]
+fn mutated_documents_are_read_as_serde_json_reads_them() {
+    const SEED_BYTES_MAX: usize = 2_000;
+    let texts = files(&["json", "ndjson"]);
+    let lines = texts.iter().flat_map(|text| text.split(|byte| *byte == b'\n'));
+    let seeds: BTreeSet<Vec<u8>> =
+        lines.filter(|line| line.len() <= SEED_BYTES_MAX).map(<[u8]>::to_vec).collect();
+    let seeds: Vec<Vec<u8>> = seeds.into_iter().collect();
+    assert!(1_000 < seeds.len(), "{} lines to begin with", seeds.len());
+    let (program, mut random) = (keeping_everything(), Random(1));
+    let mut compared = strict_json::Compared::default();
+    while compared.written + compared.refused + compared.judged < documents() {
+        let text = json_lines(&mut random, &seeds, 500);
+        strict_json::compare(&program, &text, &mut compared);
+    }
+    let strict_json::Compared { written, refused, judged, disagreements } = compared;
+    let least = documents() / 10;
+    assert!(least < written && least < refused, "{written} written, {refused} refused, {judged}");
+    let listed: BTreeSet<(String, String)> = listed::<JsonDisagreement>("json.toml")
+        .into_iter()
+        .map(|one| (one.segprep, one.serde_json))
+        .collect();
+    let found =
+        disagreements.keys().map(|(ours, theirs)| ((*ours).to_owned(), (*theirs).to_owned()));
+    assert_eq!(found.collect::<BTreeSet<_>>(), listed, "{disagreements:?}");
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonDisagreement {
+    segprep: String,
+    serde_json: String,
+    why: String,
+    examples: Vec<String>,
+}
+
+#[test]
+fn listed_disagreements_on_json_are_what_they_are() {
+    let program = keeping_everything();
+    for one in listed::<JsonDisagreement>("json.toml") {
+        assert!(!one.why.is_empty());
+        for example in &one.examples {
+            let problems = program.problems(example.as_bytes());
+            let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
+            assert_eq!(strict_json::verdict(&codes), one.segprep, "{example}");
+            let theirs = strict_json::plain_verdict(example.as_bytes());
+            assert_eq!(theirs, one.serde_json, "{example}");
+        }
+    }
+}
+
+#[test]
+fn mutated_tables_are_read_as_the_csv_crate_reads_them() {
+    const DELIMITERS: &[u8] = b",,,;\t|";
+    let (seeds, snippets) = (files(&["csv"]), csv_snippets());
+    let (program, mut random) = (keeping_everything(), Random(2));
+    let (mut tables, mut tries, mut sum) = (0, 0, strict_csv::Compared::default());
+    while tables < documents() {
+        tries += 1;
+        let seed = random.of(&seeds);
+        let mut text = some_lines(&mut random, seed, 4);
+        for _ in 0..random.below(4) {
+            Break::at_random(&mut random, &snippets, &mut text);
+        }
+        if let Some(found) = strict_csv::compare(&program, &text, *random.of(DELIMITERS)) {
+            tables += 1;
+            sum.written += found.written;
+            sum.refused += found.refused;
+            sum.blank += found.blank;
+        }
+    }
+    assert!(tries < 10 * tables, "{tables} of {tries} are allowed");
+    assert!(tables < sum.written && sum.refused < sum.written, "{sum:?}");
+    assert!(0 < sum.refused && 0 < sum.blank, "{sum:?}");
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvDisagreement {
+    why: String,
+    examples: Vec<CsvExample>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvExample {
+    text: String,
+    rows: u64,
+    blank: u64,
+}
+
+#[test]
+fn listed_disagreements_on_csv_are_what_they_are() {
+    let program = keeping_everything();
+    for one in listed::<CsvDisagreement>("csv.toml") {
+        assert!(!one.why.is_empty());
+        for CsvExample { text, rows, blank } in one.examples {
+            let found = strict_csv::compare(&program, text.as_bytes(), b',').expect("RFC 4180");
+            assert_eq!((found.written + found.refused + found.blank, found.blank), (rows, blank));
+        }
+    }
+}
+
+/// What records have in common.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// Names in one order, written plainly; few are broken.
+    FixedOrder,
+    /// Names in any order, with escapes, white space and nulls; many are broken.
+    Shuffled,
+}
+
+/// A chunk of records that are like one or two others but in their values.
+fn chunk(random: &mut Random, seeds: &[Map<String, Value>], shape: Shape, count: usize) -> Vec<u8> {
+    let snippets = json_snippets();
+    let (one, other) = (random.of(seeds).clone(), random.of(seeds).clone());
+    let mut text = Vec::new();
+    for _ in 0..count {
+        let mut record = if random.one_in(4) { other.clone() } else { one.clone() };
+        let (noise, broken_in) = match shape {
+            Shape::FixedOrder => (vec![u8::MAX], 50),
+            Shape::Shuffled => {
+                shuffle(random, &mut record);
+                ((0..7).map(|_| random.byte()).collect(), 3)
+            }
+        };
+        let mut record = Value::Object(record);
+        change(random, &mut record);
+        let mut line = Vec::new();
+        write_oddly(&record, &mut noise.iter().copied().cycle(), &mut line);
+        if random.one_in(broken_in) {
+            Break::at_random(random, &snippets, &mut line);
+        }
+        line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        text.extend(line);
+        text.push(b'\n');
+    }
+    text
+}
+
+fn shuffle(random: &mut Random, record: &mut Map<String, Value>) {
+    let mut members: Vec<(String, Value)> = std::mem::take(record).into_iter().collect();
+    random.shuffle(&mut members);
+    members.retain(|_| !random.one_in(20));
+    record.extend(members);
+}
+
+/// Gives a record other values of the same types, now and then.
+fn change(random: &mut Random, value: &mut Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| change(random, member)),
+        Value::Array(items) => {
+            for item in items.iter_mut() {
+                change(random, item);
+            }
+            if random.one_in(8) {
+                items.push(json!("x"));
+            }
+        }
+        Value::String(text) if random.one_in(3) => {
+            let letters =
+                ["a", "Z", "7", " ", "é", "漢", "🐈", "\"", "\\", "/", "\n", "\u{1}", "@", "."];
+            let length = random.below(40);
+            *text = (0..length).map(|_| *random.of(&letters)).collect();
+        }
+        Value::Number(_) if random.one_in(3) => *value = json!(random.below(1 << 40)),
+        Value::Number(_) if random.one_in(20) => *value = json!(1e-7),
+        _ if random.one_in(200) => *value = Value::Null,
+        Value::String(_) | Value::Number(_) | Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Begins each line with white space that says its number, so that hardly one is like another.
+fn apart(text: &[u8], numbers: &mut u32) -> Vec<u8> {
+    let mut apart = Vec::with_capacity(2 * text.len());
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        *numbers += 1;
+        let space = (0..12).map(|bit| if *numbers >> bit & 1 == 0 { b' ' } else { b'\t' });
+        apart.extend(space);
+        apart.extend_from_slice(line);
+    }
+    apart
+}
+
+/// What a block says of its records, but for their places.
+fn said(block: &Block) -> impl PartialEq + std::fmt::Debug {
+    let rejects: Vec<_> =
+        block.rejects.iter().map(|reject| (reject.record, reject.problems.clone())).collect();
+    let unknown: Vec<_> =
+        block.unknown.iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    (rejects, unknown, block.read, block.export_only, block.inactive, block.values.clone())
+}
+
+/// A worker that reads records by comparison with those before finds in them what it finds where
+/// nothing before was alike.
+#[test]
+fn records_are_read_alike_the_fast_way_and_the_plain_way() {
+    let texts = files(&["json", "ndjson"]);
+    let lines = texts.iter().flat_map(|text| text.split(|byte| *byte == b'\n'));
+    let seeds = lines.filter_map(|line| serde_json::from_slice::<Map<_, _>>(line).ok());
+    let seeds: Vec<Map<String, Value>> = seeds.filter(|seed| seed.len() < 50).collect();
+    let (warm, cold, mut random) = (keeping_everything(), keeping_everything(), Random(3));
+    for shape in [Shape::FixedOrder, Shape::Shuffled] {
+        let (mut read, mut written, mut numbers) = (0, 0, 0);
+        while read < documents() / 2 {
+            // Each shape is met by a worker that knows nothing yet, and then some others.
+            if random.one_in(8) {
+                warm.forget();
+                cold.forget();
+            }
+            let text = chunk(&mut random, &seeds, shape, 400);
+            let found = warm.block(&text, 0, &Format::JsonLines);
+            let expected = cold.block(&apart(&text, &mut numbers), 0, &Format::JsonLines);
+            let lines = |block: &Block| String::from_utf8_lossy(&block.json.bytes).into_owned();
+            assert_eq!(lines(&found), lines(&expected));
+            assert_eq!(said(&found), said(&expected));
+            read += found.read;
+            written += found.written();
+        }
+        assert!(read / 20 < written, "{written} of {read} are written");
+    }
+}

@@ -1,0 +1,248 @@
+//! What is promised of buckets, each on this server.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{Place, code, set, stderr};
+use crate::s3::server::Server;
+use crate::s3::{records, run, run_of, to};
+
+#[track_caller]
+fn ends(command: &mut std::process::Command, expected: i32) -> String {
+    let output = command.output().expect("it runs");
+    assert_eq!(code(&output), expected, "{}", stderr(&output));
+    stderr(&output)
+}
+
+#[test]
+fn a_run_reads_a_bucket_and_writes_to_it() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server.put("in/b.ndjson", records(3, 2));
+    ends(&mut run(&server), 0);
+    server.check_published(&records(0, 5));
+    assert!(server.manifest().expect("a manifest")["run"].is_string());
+    let before = server.keys();
+    let said = ends(&mut run(&server), 0);
+    assert_eq!(server.keys(), before, "{said}");
+}
+
+#[test]
+fn another_run_is_not_replaced_without_leave() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    ends(&mut run(&server), 0);
+    server.put("in/a.ndjson", records(0, 4));
+    let said = ends(&mut run(&server), 73);
+    assert!(said.contains("--overwrite"), "{said}");
+    server.check_published(&records(0, 3));
+    ends(run(&server).arg("--overwrite"), 0);
+    server.check_published(&records(0, 4));
+}
+
+#[test]
+fn foreign_objects_block_and_stay() {
+    for key in ["out/notes.txt", "account/notes.txt", "out/job-000/part-00009.json"] {
+        let server = Server::start();
+        server.put("in/a.ndjson", records(0, 3));
+        server.put(key, "foreign");
+        let before = server.keys();
+        let said = ends(run(&server).arg("--overwrite"), 73);
+        assert!(said.contains("did not write"), "{said}");
+        assert_eq!(server.keys(), before);
+    }
+}
+
+#[test]
+fn over_the_budget_nothing_is_published_and_the_next_run_may() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3) + "{}\n");
+    ends(&mut run(&server), 3);
+    assert_eq!(server.manifest().expect("a manifest")["status"], "over_budget");
+    assert_eq!(server.parts(), b"");
+    assert_eq!(server.left_over(), Vec::<String>::new());
+    server.put("in/a.ndjson", records(0, 3));
+    ends(&mut run(&server), 0);
+    server.check_published(&records(0, 3));
+}
+
+#[test]
+fn buckets_and_folders_mix() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    let place = Place::new();
+    let mut command = run(&server);
+    to(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+    ends(&mut command, 0);
+    assert_eq!(place.parts(), records(0, 3).as_bytes());
+    let mut command = run(&server);
+    set(&mut command, "account.to", &place.folder.path().join("second"));
+    ends(&mut command, 0);
+    assert_eq!(server.parts(), records(0, 3).as_bytes());
+    assert_eq!(server.left_over(), Vec::<String>::new());
+    let mut command = run(&server);
+    let folder = place.folder.path().join("third");
+    set(&mut command, "output.0.to", &folder);
+    set(&mut command, "account.to", Path::new("s3://bucket/other/"));
+    ends(&mut command, 0);
+    assert!(folder.join("job-000/part-00000.json").exists());
+}
+
+/// The names of inputs, or why they were ignored.
+fn inputs(server: &Server) -> Vec<(String, String)> {
+    let text = server.get("account/inputs.ndjson").expect("an account");
+    let text = String::from_utf8(text).expect("text");
+    let line = |line: &str| -> (String, String) {
+        let input: Value = serde_json::from_str(line).expect("JSON");
+        let name = input["name"].as_str().expect("a name").replace("s3://bucket/", "");
+        (name, input["ignored"].as_str().unwrap_or("read").to_owned())
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn keys_of_all_kinds_are_read_in_the_order_of_their_bytes() {
+    let server = Server::with_pages_of(3);
+    let keys = [
+        "in/a b+c%20&<>.ndjson",
+        "in/a//b.ndjson",
+        "in/deep/er/ünï.ndjson",
+        "in/z'\"\u{1}.ndjson",
+        "in/sub/1.ndjson",
+        "in/sub/2.ndjson",
+        "in/sub/3.ndjson",
+        "in/sub/4.ndjson",
+    ];
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    for (number, key) in sorted.iter().enumerate() {
+        server.put(key, records(number, 1));
+    }
+    for key in ["in/_SUCCESS", "in/.x/y", "in/empty.json"] {
+        server.put(key, if key == "in/empty.json" { "" } else { "x" });
+    }
+    server.put("in/folder/", "");
+    ends(&mut run(&server), 0);
+    server.check_published(&records(0, keys.len()));
+    let found = inputs(&server);
+    let why = |name: &str| found.iter().find(|(of, _)| of == name).map(|(_, why)| why.as_str());
+    assert_eq!(why("in/_SUCCESS"), Some("name"));
+    assert_eq!(why("in/.x"), Some("name"));
+    assert_eq!(why("in/empty.json"), Some("empty"));
+    assert_eq!(why("in/folder/"), Some("folder_marker"));
+}
+
+#[test]
+fn objects_prefixes_and_patterns_are_found_as_files_are() {
+    let server = Server::start();
+    for (number, key) in ["x/1.json", "x/2.csv.json", "x/y/3.json", "x-2/4.json"].iter().enumerate()
+    {
+        server.put(key, records(number, 1));
+    }
+    for (from, expected) in [
+        (&["s3://bucket/x/1.json"][..], &[0][..]),
+        (&["s3://bucket/x"], &[0, 1, 2]),
+        (&["s3://bucket/x/", "s3://bucket/x/1.json"], &[0, 1, 2]),
+        (&["s3://bucket/x/*.json"], &[0, 1]),
+        (&["s3://bucket/**/*.json"], &[3, 0, 1, 2]),
+        (&["s3://bucket/x*/[34].json"], &[3]),
+        (&["s3://bucket/x/y/../1.json", "s3://bucket/x/1.json"], &[]),
+    ] {
+        let place = Place::new();
+        let mut command = run_of(&server, from);
+        to(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+        if expected.is_empty() {
+            ends(&mut command, 66);
+            continue;
+        }
+        ends(&mut command, 0);
+        let all: String = expected.iter().map(|number| records(*number, 1)).collect();
+        assert_eq!(String::from_utf8_lossy(&place.parts()), all, "{from:?}");
+    }
+}
+
+#[test]
+fn large_objects_come_in_ranges_and_go_in_parts() {
+    let server = Server::start();
+    let text = records(0, 200_000);
+    assert!(3 * (4 << 20) < text.len());
+    server.put("in/a.ndjson", text.clone());
+    ends(&mut run(&server), 0);
+    server.check_published(&text);
+    let seen = server.seen();
+    let ranges = seen.iter().filter(|seen| seen.headers.contains_key("range")).count();
+    assert!(3 <= ranges, "{ranges}");
+    let parts: Vec<_> = seen.iter().filter(|seen| seen.operation == "part").collect();
+    assert!(2 <= parts.len());
+    assert!(parts.iter().all(|seen| seen.headers.contains_key("x-amz-checksum-crc64nvme")));
+    let complete = seen.iter().find(|seen| seen.operation == "complete").expect("an upload");
+    assert_eq!(complete.headers["if-none-match"], "*");
+    assert!(complete.headers.contains_key("x-amz-checksum-crc64nvme"));
+}
+
+#[test]
+fn what_is_set_of_objects_goes_with_them() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server.seen();
+    let sets = [
+        r#"output.0.sse="kms""#,
+        r#"output.0.kms_key_id="alias/segments""#,
+        "output.0.bucket_key=true",
+        r#"output.0.encryption_context={team="crm"}"#,
+        r#"output.0.storage_class="STANDARD_IA""#,
+        r#"output.0.tags={team="crm", stage="clean"}"#,
+        r#"aws.expected_bucket_owner="111122223333""#,
+        r#"aws.checksum="sha256""#,
+    ];
+    let mut command = run(&server);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    ends(&mut command, 0);
+    let seen = server.seen();
+    let put = |key: &str| seen.iter().find(|s| s.operation == "put" && s.path.contains(key));
+    let part = &put("out/job-000/part-00000.json").expect("a part").headers;
+    assert_eq!(part["x-amz-server-side-encryption"], "aws:kms");
+    assert_eq!(part["x-amz-server-side-encryption-aws-kms-key-id"], "alias/segments");
+    assert_eq!(part["x-amz-server-side-encryption-bucket-key-enabled"], "true");
+    assert_eq!(part["x-amz-server-side-encryption-context"], "eyJ0ZWFtIjoiY3JtIn0=");
+    assert_eq!(part["x-amz-storage-class"], "STANDARD_IA");
+    assert_eq!(part["x-amz-tagging"], "team=crm&stage=clean");
+    assert_eq!(part["x-amz-expected-bucket-owner"], "111122223333");
+    assert_eq!(part["if-none-match"], "*");
+    assert!(part.contains_key("x-amz-checksum-sha256"));
+    let manifest = server.manifest().expect("a manifest");
+    let agent = format!("app/segprep-{}", manifest["run"].as_str().expect("a run"));
+    let says = |headers: &http::HeaderMap| {
+        headers["x-amz-user-agent"].to_str().is_ok_and(|a| a.contains(&agent))
+    };
+    assert!(seen.iter().all(|seen| says(&seen.headers)), "every request says whose it is");
+}
+
+#[test]
+fn an_archived_object_is_told_before_anything_is_read() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server.objects.set_class("bucket", "in/a.ndjson", "GLACIER");
+    let said = ends(&mut run(&server), 74);
+    assert!(said.contains("restore") && said.contains("in/a.ndjson"), "{said}");
+    server.check_unpublished();
+}
+
+#[test]
+fn two_runs_at_once_are_one_and_one_that_is_told() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server.delay(std::time::Duration::from_millis(150));
+    let first = run(&server).stderr(std::process::Stdio::piped()).spawn().expect("it runs");
+    while !server.keys().iter().any(|key| key.contains("lock-")) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let said = ends(&mut run(&server), 73);
+    assert!(said.contains("another run"), "{said}");
+    let first = first.wait_with_output().expect("it ends");
+    assert_eq!(code(&first), 0, "{}", stderr(&first));
+    server.check_published(&records(0, 3));
+}

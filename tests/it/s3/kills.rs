@@ -1,0 +1,38 @@
+//! A run that is killed at any moment leaves no manifest of what is not there, and the next one
+//! cleans up and succeeds.
+
+use std::{thread, time::Duration};
+
+use crate::program::{code, stderr};
+use crate::s3::server::Server;
+use crate::s3::{records, run};
+
+const KILLS: u32 = 20;
+
+#[test]
+fn a_kill_at_any_moment_is_made_good_by_the_next_run() {
+    let server = Server::start();
+    let text = records(0, 110_000);
+    server.put("in/a.ndjson", text.clone());
+    server.delay(Duration::from_millis(10));
+    let begun = std::time::Instant::now();
+    let output = run(&server).output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let took = begun.elapsed();
+    for kill in 0..KILLS {
+        for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
+            server.remove(&key);
+        }
+        let mut victim = run(&server).spawn().expect("it runs");
+        thread::sleep(took * (kill + 1) / KILLS);
+        victim.kill().expect("a process");
+        victim.wait().expect("it ends");
+        if server.manifest().is_some() {
+            let is_there = server.parts() == text.as_bytes();
+            assert!(is_there, "what a manifest tells of is there");
+        }
+        let output = run(&server).output().expect("it runs");
+        assert_eq!(code(&output), 0, "kill {kill}: {}", stderr(&output));
+        server.check_published(&text);
+    }
+}

@@ -1,0 +1,63 @@
+//! Many small objects, and one that is large: within the memory that is said.
+
+use std::{fs, process::Command};
+
+use crate::program::{Place, code, stderr};
+use crate::s3::server::Server;
+use crate::s3::{records, run, to};
+
+const MEMORY_MAX: u64 = 256 << 20;
+
+/// Runs the program; gives its largest memory in bytes.
+fn memory_of(command: &mut Command) -> u64 {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let said = place.path().join("said");
+    command.stderr(fs::File::create(&said).expect("a file"));
+    let mut child = command.spawn().expect("it runs");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    loop {
+        let peak = fs::read_to_string(&status).ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.to_owned();
+            line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+        });
+        most = most.max(peak.unwrap_or(0) * 1024);
+        if let Some(status) = child.try_wait().expect("a process") {
+            let said = fs::read_to_string(said).expect("words");
+            assert_eq!(status.code(), Some(0), "{said}");
+            return most;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn ten_thousand_small_objects() {
+    let server = Server::start();
+    let object =
+        |number: usize| (format!("in/{number:05}.ndjson"), records(number, 1).into_bytes());
+    server.put_all((0..10_000).map(object).collect());
+    server.seen();
+    let memory = memory_of(&mut run(&server));
+    assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
+    server.check_published(&records(0, 10_000));
+    let gets =
+        server.seen().iter().filter(|s| s.operation == "get" && s.path.contains("/in/")).count();
+    assert_eq!(gets, 10_000, "each object is asked for once");
+}
+
+#[test]
+fn one_large_object() {
+    let server = Server::start();
+    let text = records(0, 1_000_000);
+    server.put("in/a.ndjson", text.clone());
+    let memory = memory_of(&mut run(&server));
+    assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
+    let place = Place::new();
+    let mut local = run(&server);
+    to(&mut local, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+    let output = local.output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(place.parts() == text.as_bytes());
+    assert!(server.parts() == text.as_bytes());
+}

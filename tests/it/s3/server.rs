@@ -1,0 +1,342 @@
+//! The in-process S3 server: objects behind a layer that notes requests and does what networks and
+//! servers do on bad days.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+use crate::s3::objects::Objects;
+
+pub(crate) const ACCESS_KEY: &str = "AKIASEGPREPTESTONLY0";
+pub(crate) const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";
+
+/// What happens to a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// It is answered so, and goes no further.
+    Refused(u16, &'static str),
+    /// It is done, and answered so all the same.
+    DoneAndRefused(u16, &'static str),
+    /// The connection breaks before anything is done.
+    Reset,
+    /// It is done, and the connection breaks before the answer.
+    DoneAndReset,
+    /// Half of the answer's body comes, and the connection breaks.
+    Cut,
+    /// Half of the answer's body comes, and then nothing.
+    Stalled,
+    /// It is done, and never answered.
+    Silent,
+    /// A byte of the answer's body is another.
+    Altered,
+    /// The answer comes late.
+    Late(Duration),
+    /// It is done twice.
+    Twice,
+}
+
+/// Which requests a fault is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    /// As [`operation`] names it; empty for all.
+    pub(crate) operation: &'static str,
+    /// So many pass before it, and it is for so many.
+    pub(crate) skip: usize,
+    pub(crate) times: usize,
+    pub(crate) fault: Fault,
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) operation: &'static str,
+    pub(crate) path: String,
+    pub(crate) headers: http::HeaderMap,
+}
+
+type Chooser = Box<dyn FnMut(&'static str) -> Option<Fault> + Send>;
+
+#[derive(Default)]
+struct Weather {
+    rules: Vec<Rule>,
+    /// For whatever no rule is for.
+    chooser: Option<Chooser>,
+    /// Each request waits so long.
+    delay: Duration,
+    seen: Vec<Seen>,
+}
+
+/// A server with one bucket, `bucket`. It ends when it is dropped.
+pub(crate) struct Server {
+    pub(crate) objects: Objects,
+    weather: Arc<Mutex<Weather>>,
+    address: SocketAddr,
+    runtime: Option<tokio::runtime::Runtime>,
+    client: aws_sdk_s3::Client,
+    _folder: tempfile::TempDir,
+}
+
+type Answer = http::Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+
+impl Server {
+    pub(crate) fn start() -> Server {
+        Server::with_pages_of(1000)
+    }
+
+    pub(crate) fn with_pages_of(page: usize) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("threads");
+        let objects = Objects::new(folder.path(), page);
+        let mut builder = S3ServiceBuilder::new(objects.clone());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = builder.build();
+        let weather = Arc::new(Mutex::new(Weather::default()));
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        runtime.spawn(serve(listener, service, Arc::clone(&weather)));
+        let client = client(address, SECRET_KEY);
+        runtime.block_on(client.create_bucket().bucket("bucket").send()).expect("a bucket");
+        weather.lock().expect("no panic").seen.clear();
+        Server { objects, weather, address, runtime: Some(runtime), client, _folder: folder }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it runs").block_on(future)
+    }
+
+    pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
+        let request = self.client.put_object().bucket("bucket").key(key);
+        self.block_on(request.body(ByteStream::from(body.into())).send()).expect("it is put");
+    }
+
+    /// Puts many at once.
+    pub(crate) fn put_all(&self, all: Vec<(String, Vec<u8>)>) {
+        self.block_on(async {
+            let mut at_work = tokio::task::JoinSet::new();
+            for (key, body) in all {
+                if 32 <= at_work.len() {
+                    at_work.join_next().await;
+                }
+                let request = self.client.put_object().bucket("bucket").key(key);
+                at_work.spawn(request.body(ByteStream::from(body)).send());
+            }
+            while let Some(put) = at_work.join_next().await {
+                put.expect("no panic").expect("it is put");
+            }
+        });
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.block_on(async {
+            let answer = self.client.get_object().bucket("bucket").key(key).send().await.ok()?;
+            Some(answer.body.collect().await.ok()?.to_vec())
+        })
+    }
+
+    pub(crate) fn remove(&self, key: &str) {
+        self.block_on(self.client.delete_object().bucket("bucket").key(key).send()).expect("gone");
+    }
+
+    /// The keys in the bucket, by their bytes.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let all = self.objects.all().into_keys();
+        all.filter_map(|name| name.strip_prefix("bucket/").map(str::to_owned)).collect()
+    }
+
+    pub(crate) fn rules(&self, rules: &[Rule]) {
+        self.weather.lock().expect("no panic").rules = rules.to_vec();
+    }
+
+    pub(crate) fn choose(&self, chooser: Option<Chooser>) {
+        self.weather.lock().expect("no panic").chooser = chooser;
+    }
+
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.weather.lock().expect("no panic").delay = delay;
+    }
+
+    /// What came since the last time.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.weather.lock().expect("no panic").seen)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn client(address: SocketAddr, secret: &str) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(ACCESS_KEY, secret, None, None, "test"))
+        .endpoint_url(format!("http://{address}"))
+        .force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+async fn serve(
+    listener: tokio::net::TcpListener,
+    service: S3Service,
+    weather: Arc<Mutex<Weather>>,
+) {
+    while let Ok((socket, _)) = listener.accept().await {
+        socket.set_nodelay(true).ok();
+        let (service, weather) = (service.clone(), Arc::clone(&weather));
+        let answer =
+            service_fn(move |request| answer(request, service.clone(), Arc::clone(&weather)));
+        tokio::spawn(async move {
+            let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            builder.serve_connection(TokioIo::new(socket), answer).await.ok();
+        });
+    }
+}
+
+/// What a request asks for, in a word.
+fn operation(request: &http::Request<Incoming>) -> &'static str {
+    let query = request.uri().query().unwrap_or_default();
+    let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    match request.method().as_str() {
+        "GET" if has("list-type") => "list",
+        "GET" if has("uploads") => "uploads",
+        "GET" => "get",
+        "HEAD" => "head",
+        "POST" if has("uploads") => "begin",
+        "POST" if has("uploadId") => "complete",
+        "PUT" if has("partNumber") => "part",
+        "PUT" => "put",
+        "DELETE" if has("uploadId") => "abort",
+        "DELETE" => "delete",
+        _ => "other",
+    }
+}
+
+impl Weather {
+    fn fault_for(&mut self, operation: &'static str) -> Option<Fault> {
+        for rule in &mut self.rules {
+            if 0 < rule.times && (rule.operation.is_empty() || rule.operation == operation) {
+                if 0 < rule.skip {
+                    rule.skip -= 1;
+                    continue;
+                }
+                rule.times -= 1;
+                return Some(rule.fault);
+            }
+        }
+        self.chooser.as_mut().and_then(|choose| choose(operation))
+    }
+}
+
+async fn answer(
+    request: http::Request<Incoming>,
+    service: S3Service,
+    weather: Arc<Mutex<Weather>>,
+) -> Result<Answer, std::io::Error> {
+    let (fault, delay) = {
+        let mut weather = weather.lock().expect("no panic");
+        let operation = operation(&request);
+        let (path, headers) = (request.uri().to_string(), request.headers().clone());
+        weather.seen.push(Seen { operation, path, headers });
+        (weather.fault_for(operation), weather.delay)
+    };
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let broken = || std::io::Error::other("the connection broke");
+    match fault {
+        Some(Fault::Refused(status, code)) => return Ok(refusal(status, code)),
+        Some(Fault::Reset) => return Err(broken()),
+        Some(Fault::Late(time)) => tokio::time::sleep(time).await,
+        _ => {}
+    }
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    if fault == Some(Fault::Twice) {
+        done(&service, &head, body.clone()).await?;
+    }
+    // Who asked may be gone: what was begun is done all the same.
+    let at_work = tokio::spawn(async move { done(&service, &head, body).await });
+    let answer = at_work.await.map_err(std::io::Error::other)??;
+    let (parts, body) = answer.into_parts();
+    let half = body.slice(..body.len() / 2);
+    let streamed = |then: Option<std::io::Error>| {
+        let first = futures_stream(half.clone(), then);
+        Ok(http::Response::from_parts(parts.clone(), BodyExt::boxed_unsync(first)))
+    };
+    match fault {
+        Some(Fault::DoneAndRefused(status, code)) => Ok(refusal(status, code)),
+        Some(Fault::DoneAndReset) => Err(broken()),
+        Some(Fault::Silent) => std::future::pending().await,
+        Some(Fault::Cut) if !body.is_empty() => streamed(Some(broken())),
+        Some(Fault::Stalled) if !body.is_empty() => streamed(None),
+        Some(Fault::Altered) if !body.is_empty() => {
+            let mut altered = body.to_vec();
+            altered[half.len()] ^= 1;
+            Ok(http::Response::from_parts(parts, whole(altered.into())))
+        }
+        _ => Ok(http::Response::from_parts(parts, whole(body))),
+    }
+}
+
+/// Half a body, and then a failure, or nothing for ever.
+fn futures_stream(
+    half: Bytes,
+    then: Option<std::io::Error>,
+) -> StreamBody<impl futures_core::Stream<Item = Result<Frame<Bytes>, std::io::Error>>> {
+    let mut items = vec![Some(Ok(Frame::data(half)))];
+    items.extend(then.map(|error| Some(Err(error))));
+    let mut items = items.into_iter();
+    StreamBody::new(futures_util::stream::poll_fn(move |_| match items.next() {
+        Some(item) => std::task::Poll::Ready(item),
+        None => std::task::Poll::Pending,
+    }))
+}
+
+async fn done(
+    service: &S3Service,
+    head: &http::request::Parts,
+    body: Bytes,
+) -> Result<http::Response<Bytes>, std::io::Error> {
+    let request = http::Request::from_parts(head.clone(), s3s::Body::from(body));
+    let answer = service.call(request).await;
+    let answer = answer.map_err(|_why| std::io::Error::other("the server failed"))?;
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map_err(|_why| std::io::Error::other("the server failed"))?;
+    Ok(http::Response::from_parts(parts, body.to_bytes()))
+}
+
+fn whole(body: Bytes) -> UnsyncBoxBody<Bytes, std::io::Error> {
+    Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
+fn refusal(status: u16, code: &str) -> Answer {
+    let text = format!("<Error><Code>{code}</Code><Message>said so</Message></Error>");
+    let answer = http::Response::builder().status(status).header("content-type", "application/xml");
+    answer.body(whole(text.into())).expect("an answer")
+}

@@ -1,0 +1,111 @@
+//! What is said when something is wrong: what, where, what next, with its exit code and in time.
+
+use std::time::{Duration, Instant};
+
+use crate::program::{code, stderr};
+use crate::s3::server::{ACCESS_KEY, Fault, Rule, SECRET_KEY, Server};
+use crate::s3::{records, run, run_of, to};
+
+/// Within this time, where the cause is known at once.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+#[track_caller]
+fn says(command: &mut std::process::Command, expected: i32, words: &[&str]) {
+    let begun = Instant::now();
+    let output = command.output().expect("it runs");
+    let said = stderr(&output);
+    assert_eq!(code(&output), expected, "{said}");
+    for word in words {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+    for secret in [SECRET_KEY, ACCESS_KEY, "StringToSign", "X-Amz", "said so"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(begun.elapsed() < AT_ONCE, "{:?}: {said}", begun.elapsed());
+}
+
+fn with_input() -> Server {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server
+}
+
+#[test]
+fn what_a_server_refuses_is_said_with_what_to_do() {
+    let server = with_input();
+    let cases = [
+        ("list", 403, "AccessDenied", 77, ["`s3:ListBucket` on `s3://bucket/`", "docs/iam.md"]),
+        ("get", 403, "AccessDenied", 77, ["`s3:GetObject` on `s3://bucket/", "docs/iam.md"]),
+        (
+            "put",
+            403,
+            "AccessDenied",
+            77,
+            ["`s3:PutObject` on `s3://bucket/", "arn:aws:s3:::bucket/"],
+        ),
+        (
+            "put",
+            400,
+            "KMS.DisabledException",
+            77,
+            ["KMS did not let the key be used", "kms_key_id"],
+        ),
+        (
+            "list",
+            400,
+            "ExpiredToken",
+            77,
+            ["session of these credentials is over", "aws sso login"],
+        ),
+        ("list", 403, "RequestTimeTooSkewed", 77, ["clock of this machine", "NTP"]),
+        ("list", 301, "PermanentRedirect", 78, ["another Region", "`region` under `[aws]`"]),
+        ("list", 503, "SlowDown", 74, ["slow down", "run again later"]),
+    ];
+    for (operation, status, error, expected, words) in cases {
+        let fault = Fault::Refused(status, error);
+        server.rules(&[Rule { operation, skip: 0, times: 1000, fault }]);
+        says(&mut run(&server), expected, &words);
+        server.rules(&[]);
+        server.check_unpublished();
+    }
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_said() {
+    let server = with_input();
+    says(&mut run_of(&server, &["s3://no-such-bucket/in/"]), 66, &["no bucket `no-such-bucket`"]);
+    let mut command = run(&server);
+    to(&mut command, "s3://no-such-bucket/out/", "s3://no-such-bucket/account/");
+    says(&mut command, 74, &["no bucket `no-such-bucket`", "[aws]"]);
+    says(&mut run_of(&server, &["s3://bucket/nothing/"]), 66, &["s3://bucket/nothing/"]);
+}
+
+#[test]
+fn who_is_unknown_is_told() {
+    let server = with_input();
+    says(run(&server).env("AWS_SECRET_ACCESS_KEY", "wrong"), 77, &["secret key"]);
+    says(run(&server).env("AWS_ACCESS_KEY_ID", "AKIAOTHER"), 77, &["access key"]);
+    let mut nobody = run(&server);
+    nobody.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    says(&mut nobody, 77, &["no credentials for AWS were found", "aws sso login"]);
+    let mut nowhere = run(&server);
+    nowhere.args(["--set", "aws={}"]).env("AWS_REGION", "").env_remove("AWS_DEFAULT_REGION");
+    says(&mut nowhere, 78, &["no Region"]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let server = with_input();
+    let mut command = run(&server);
+    command.args(["--set", r#"aws.endpoint_url="http://127.0.0.1:9""#]);
+    says(&mut command, 74, &["could not be reached", "the endpoint under `[aws]`"]);
+}
+
+#[test]
+fn plain_http_to_others_is_refused_wherever_it_is_set() {
+    let server = with_input();
+    let mut command = run(&server);
+    command.args(["--set", r#"aws={region="us-east-1"}"#]);
+    command.env("AWS_ENDPOINT_URL", "http://192.0.2.1");
+    says(&mut command, 78, &["plain HTTP", "allow_http"]);
+}

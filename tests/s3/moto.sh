@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Starts an S3 server on this machine, moto, with the sample files in s3://segments/imports/.
+# It is installed under target/, keeps everything in memory, and asks nobody who they are:
+# for trying out and for tests. `tests/s3/moto.sh stop` ends it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+port=${SEGPREP_MOTO_PORT:-5555}
+home="$PWD/target/moto"
+server="http://127.0.0.1:$port"
+
+stop() {
+  if [[ -f "$home/pid" ]]; then
+    kill "$(cat "$home/pid")" 2>/dev/null || true
+    rm -f "$home/pid"
+  fi
+}
+
+if [[ "${1:-}" == stop ]]; then
+  stop
+  exit
+fi
+
+if [[ ! -x "$home/bin/moto_server" ]]; then
+  python3 -m venv "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check -r tests/s3/requirements.txt
+fi
+stop
+"$home/bin/moto_server" -H 127.0.0.1 -p "$port" >"$home/log" 2>&1 &
+echo $! >"$home/pid"
+for _ in $(seq 100); do
+  curl --silent --output /dev/null "$server" && break
+  sleep 0.2
+done
+curl --silent --fail --output /dev/null -X PUT "$server/segments"
+for file in samples/newsletter/input/*; do
+  curl --silent --fail --output /dev/null --upload-file "$file" "$server/segments/imports/"
+done
+echo "moto serves $server, until: tests/s3/moto.sh stop"
