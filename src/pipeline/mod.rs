@@ -17,6 +17,7 @@ mod op_maker;
 mod places;
 mod plan;
 mod process;
+mod rows;
 mod rules;
 mod section;
 mod set;

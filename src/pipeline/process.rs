@@ -10,6 +10,7 @@ use super::block::{Block, Lines, Reject, RejectedFor};
 use super::definition::ListAction;
 use super::name_book::{ForCsv, NameBook, Opened, shown_path};
 use super::plan::Plan;
+use super::rows::{LineCount, of_row, take_row};
 use super::stages::{INACTIVE, Stages};
 use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
@@ -139,7 +140,7 @@ impl<'a> Passage<'a> {
     ) -> Passage<'a> {
         let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
         let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
-        let lines = LineCount { at: from, lines: 0 };
+        let lines = LineCount::from(from);
         Passage { plan, stages, worker, source, format, valid_utf8, lines }
     }
 
@@ -485,37 +486,5 @@ impl Finish<'_> {
 
     fn rule_text(&self, rule: u16, code: Code) -> String {
         self.stages.rule_text(rule, code)
-    }
-}
-
-/// Takes what is said of a row from the front of a list in the order of the rows.
-fn take_row<'a, T>(list: &mut &'a [(u32, T)], row: usize) -> &'a [(u32, T)] {
-    let is_of_row = |(of, _): &&(u32, T)| usize::try_from(*of).is_ok_and(|of| of == row);
-    let (own, later) = list.split_at(list.iter().take_while(is_of_row).count());
-    *list = later;
-    own
-}
-
-/// What is said of a row, in a list in the order of the rows.
-fn of_row<T>(list: &[T], row: usize, row_of: impl Fn(&T) -> u32) -> &[T] {
-    let row = u32::try_from(row).expect("a batch has few rows");
-    let start = list.partition_point(|item| row_of(item) < row);
-    let end = list.partition_point(|item| row_of(item) <= row);
-    list.get(start..end).unwrap_or(&[])
-}
-
-/// Line ends before a place, counted on from place to place.
-#[derive(Debug)]
-struct LineCount {
-    at: usize,
-    lines: u64,
-}
-
-impl LineCount {
-    fn count_to(&mut self, chunk: &[u8], to: usize) {
-        let passed = chunk.get(self.at..to).unwrap_or(&[]);
-        let count = memchr::memchr_iter(b'\n', passed).count();
-        self.lines += u64::try_from(count).expect("fewer than 2^64 lines");
-        self.at = to;
     }
 }

@@ -420,6 +420,9 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(text in "-?[0-9]{0,5}[.]?[0-9]{0,5}([eE][-+]?[0-9]{0,25})?") {
             let json = serde_json::from_str::<serde_json::Number>(&text).is_ok();
+            // Just over the largest double, serde_json takes no number, and we do.
+            let is_beyond = text.parse().is_ok_and(f64::is_infinite);
+            prop_assume!(!is_beyond);
             if let Some(number) = Decimal::parse(text.as_bytes()) {
                 prop_assert!(json);
                 let rounded = number.round_to(Step::of_decimals(2));

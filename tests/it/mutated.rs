@@ -14,7 +14,8 @@ use crate::corpus::{Break, csv_snippets, documents, files, json_snippets, some_l
 use crate::in_process::InProcess;
 use crate::json_decoder::write_oddly;
 use crate::random::Random;
-use crate::{strict_csv, strict_json};
+use crate::strict_csv;
+use crate::strict_json;
 
 fn keeping_everything() -> InProcess {
     InProcess::keeping_everything(Schema::shipped("pinpoint").expect("it is shipped"), &[])

@@ -46,7 +46,9 @@ fn entries_do_not_come_out_in_any_form() {
             };
             entries.truncate(20);
             for entry in &entries {
-                leaks.canaries.watch(entry.clone());
+                // Other tokens begin so too.
+                let own = entry.strip_prefix("hmac:k1:").unwrap_or(entry);
+                leaks.canaries.watch(own.to_owned());
             }
             let settings =
                 format!("form = \"{form}\", action = \"{action}\", normalize = \"email.v1\"");
