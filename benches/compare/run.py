@@ -173,7 +173,7 @@ def conditions(options, names, tools):
     """The machine, the versions and the date, as a paragraph."""
     git = ["git", "-C", engines.ROOT, "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    built = f"segprep of {options.segprep}" if options.segprep else f"commit {commit or '–'}"
+    built = "a segprep that was built before" if options.segprep else f"commit {commit or '–'}"
     model = field_of("/proc/cpuinfo", "model name")
     memory = int(field_of("/proc/meminfo", "MemTotal").split()[0]) / 2**20
     return [
