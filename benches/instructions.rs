@@ -10,8 +10,6 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
-#[path = "task/stages.rs"]
-mod all_stages;
 #[path = "task/mod.rs"]
 mod task;
 

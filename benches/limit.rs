@@ -139,22 +139,14 @@ struct Row {
 fn print(input: &Input, runs: &[Run]) {
     let best = best(runs);
     let least = |part| best.get(&part).map(|(time, _)| *time).unwrap_or_default();
-    let stage = |stage| median(runs.iter().filter_map(|run| run.stages.get(&stage)));
-    let read = least(Part::Read);
-    let write = least(Part::Write);
-    let rows = [
-        Row { name: "read", least: read, ours: read },
-        Row { name: "check UTF-8", least: least(Part::Utf8), ours: stage(Stage::Utf8) },
-        Row {
-            name: "structure, decode",
-            least: least(Part::Structure),
-            ours: stage(Stage::Decode),
-        },
-        Row { name: "validate", least: Duration::ZERO, ours: stage(Stage::Validate) },
-        Row { name: "HMACs, transform", least: least(Part::Hmacs), ours: stage(Stage::Transform) },
-        Row { name: "copy, encode", least: least(Part::Copy), ours: stage(Stage::Encode) },
-        Row { name: "write", least: write, ours: write },
-    ];
+    let as_they_are = |name, part| Row { name, least: least(part), ours: least(part) };
+    let mut rows = vec![as_they_are("read", Part::Read)];
+    rows.extend(Stage::ALL.map(|stage| Row {
+        name: stage.name(),
+        least: part_of(stage).map(least).unwrap_or_default(),
+        ours: median(runs.iter().filter_map(|run| run.stages.get(&stage))),
+    }));
+    rows.push(as_they_are("write", Part::Write));
     println!("\n{}: {} records, {} MB", input.name, input.records, input.bytes / 1_000_000);
     println!("{:<28}{:>10}{:>10}{:>9}", "ns of a record", "limit", "segprep", "share");
     for row in &rows {
@@ -178,6 +170,17 @@ fn print(input: &Input, runs: &[Run]) {
     }
     let methods: Vec<_> = best.values().map(|(_, method)| *method).collect();
     println!("the best found: {}", methods.join("; "));
+}
+
+/// What a stage can't do without.
+fn part_of(stage: Stage) -> Option<Part> {
+    match stage {
+        Stage::Utf8 => Some(Part::Utf8),
+        Stage::Decode => Some(Part::Structure),
+        Stage::Validate => None,
+        Stage::Transform => Some(Part::Hmacs),
+        Stage::Encode => Some(Part::Copy),
+    }
 }
 
 fn print_row(row: &Row, records: u32) {

@@ -4,8 +4,6 @@
 //! A stage needs what the stages before it leave, so each pass goes through all of them, batch
 //! after batch as a run does, and the clock runs during one alone.
 
-#[path = "task/stages.rs"]
-mod all_stages;
 #[path = "task/mod.rs"]
 mod task;
 

@@ -173,11 +173,12 @@ def conditions(options, names, tools):
     """The machine, the versions and the date, as a paragraph."""
     git = ["git", "-C", engines.ROOT, "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    built = "a segprep that was built before" if options.segprep else f"commit {commit or '–'}"
     model = field_of("/proc/cpuinfo", "model name")
     memory = int(field_of("/proc/meminfo", "MemTotal").split()[0]) / 2**20
     return [
         f"{datetime.now(UTC):%Y-%m-%d}; {model}, {options.threads} threads, {memory:.0f} GiB;"
-        f" Linux {platform.release()}; {engines.versions(names, tools)}; commit {commit or '–'}.",
+        f" Linux {platform.release()}; {engines.versions(names, tools)}; {built}.",
         f"Medians of {options.runs} runs by turns.",
         "",
     ]

@@ -22,11 +22,12 @@ pub(crate) fn run_whole(
     scratch: &Path,
 ) -> Result<Duration, Box<dyn Error>> {
     let out = scratch.join("whole");
+    let format = if is_csv(input) { "csv" } else { "json" };
     let sets = [
-        format!("input.from=[\"{}\"]", input.path.display()),
-        format!("account.to=\"{}\"", out.join("account").display()),
-        format!("output.0.to=\"{}\"", out.join("import").display()),
-        format!("output.0.format=pinpoint-{}", if is_csv(input) { "csv" } else { "json" }),
+        format!("input.from=[{}]", quoted(&input.path)),
+        format!("account.to={}", quoted(&out.join("account"))),
+        format!("output.0.to={}", quoted(&out.join("import"))),
+        format!("output.0.format=pinpoint-{format}"),
         format!("output.0.digest={digest}"),
         "keys.k1=demo:".to_owned(),
     ];
@@ -49,4 +50,9 @@ pub(crate) fn run_whole(
 
 pub(crate) fn is_csv(input: &Input) -> bool {
     input.path.extension().is_some_and(|extension| extension == "csv")
+}
+
+/// As text of TOML.
+fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
 }
