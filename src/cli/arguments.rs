@@ -115,7 +115,7 @@ pub(crate) enum Key {
 pub(crate) struct KeyCheck {
     /// The definition whose keys are meant.
     pub(crate) file: Option<PathBuf>,
-    /// One key, by where it is: `env:NAME` or `file:PATH`.
+    /// One key, by where it is: `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`.
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: Option<String>,
 }

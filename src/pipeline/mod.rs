@@ -34,7 +34,8 @@ pub use block::{Block, Lines, Reject, RejectedFor};
 pub use definition::{
     Account, Aws, AwsChecksum, Column, ColumnsSpec, Definition, Encryption, FieldRule, HmacSpec,
     Input, KeyKind, KeySource, Keys, ListAction, ListForm, MapSpec, OpSpec, Output, Pair,
-    PhoneRegionSetting, Repair, ShiftSpec, Storing, Suppression, Surroundings, is_variable,
+    PhoneRegionSetting, Repair, ShiftSpec, Storing, Suppression, Surroundings, is_kms_key,
+    is_secret, is_variable,
 };
 pub use diagnostic::Diagnostic;
 pub use places::Place;

@@ -338,10 +338,10 @@ fn faults_of_keys_and_places() {
     check_faults(&[
         (with("current = \"k1\"", "current = \"k2\""), "17:11", "`current`", "id of the key"),
         (
-            with("k1 = \"env:KEY\"", "k1 = \"env:KEY\"\ncurrent-2 = \"kms:alias/x\""),
+            with("k1 = \"env:KEY\"", "k1 = \"env:KEY\"\ncurrent-2 = \"kms:x\""),
             "19:13",
-            "not in this version",
-            "env:NAME",
+            "no key in KMS",
+            "alias/NAME",
         ),
         (
             with("k1 = \"env:KEY\"", "k1 = { from = \"env:KEY\", check = \"5F3A\" }"),

@@ -8,12 +8,15 @@ use super::error::{ErrorKind, RunError};
 use super::publish::Buckets;
 use crate::pipeline::{AwsChecksum, Definition, Encryption, Storing};
 use crate::store::Store;
+use crate::store::aws::{Access, Role, Session};
 use crate::store::s3::{self, OBJECT_MAX, S3, Settings, Url};
 
 /// Inputs, and the places of a run that are in buckets.
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
     pub(super) store: Store,
+    /// For keys that are at AWS.
+    pub(super) session: Session,
     /// None where all that is written stays on this machine.
     pub(super) buckets: Option<Buckets>,
     /// Tells this run's requests from others.
@@ -23,19 +26,32 @@ pub(super) struct Remote {
 impl Remote {
     /// Nothing is asked of AWS before something in a bucket is needed.
     pub(super) fn new(definition: &Definition, cancel: &Cancel) -> Result<Remote, RunError> {
-        let random = getrandom::u64().map_err(|error| {
-            RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
-        })?;
-        let run = format!("{random:016x}");
+        let run = run_id()?;
         let cancel = cancel.clone();
-        let s3 = S3::new(settings(definition, &run), Arc::new(move || cancel.check().is_err()));
+        let stop = Arc::new(move || cancel.check().is_err());
+        let session = Session::new(access(definition, &run), stop);
+        let s3 = S3::new(session.clone(), settings(definition));
         let buckets = writes(definition).then(|| Buckets {
             s3: s3.clone(),
             account: storing(&definition.account.storing),
             outputs: definition.outputs.iter().map(|output| storing(&output.storing)).collect(),
         });
-        Ok(Remote { store: Store { s3 }, buckets, run })
+        Ok(Remote { store: Store { s3 }, session, buckets, run })
     }
+}
+
+/// A session with what the environment says, for a key outside of any definition.
+pub(super) fn session() -> Result<Session, RunError> {
+    let access = Access { run: run_id()?, ..Access::default() };
+    Ok(Session::new(access, Arc::new(|| false)))
+}
+
+/// 16 random digits.
+fn run_id() -> Result<String, RunError> {
+    let random = getrandom::u64().map_err(|error| {
+        RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
+    })?;
+    Ok(format!("{random:016x}"))
 }
 
 /// Whether something is read from a bucket.
@@ -84,21 +100,29 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     Ok(warnings)
 }
 
-fn settings(definition: &Definition, run: &str) -> Settings {
+fn access(definition: &Definition, run: &str) -> Access {
     let aws = &definition.aws;
-    Settings {
+    Access {
         region: aws.region.clone(),
         profile: aws.profile.clone(),
         endpoint_url: aws.endpoint_url.clone(),
-        path_style: aws.path_style,
         dual_stack: aws.dual_stack,
         fips: aws.fips,
         allow_http: aws.allow_http,
-        role: aws.role.as_ref().map(|arn| s3::Role {
+        role: aws.role.as_ref().map(|arn| Role {
             arn: arn.clone(),
             external_id: aws.external_id.clone(),
             session_name: aws.session_name.clone(),
         }),
+        patience: aws.patience.map(Duration::from_secs),
+        run: run.to_owned(),
+    }
+}
+
+fn settings(definition: &Definition) -> Settings {
+    let aws = &definition.aws;
+    Settings {
+        path_style: aws.path_style,
         bucket_owner: aws.expected_bucket_owner.clone(),
         checksum: match aws.checksum {
             AwsChecksum::Crc64Nvme => s3::Checksum::Crc64Nvme,
@@ -107,8 +131,6 @@ fn settings(definition: &Definition, run: &str) -> Settings {
             AwsChecksum::Sha256 => s3::Checksum::Sha256,
             AwsChecksum::None => s3::Checksum::None,
         },
-        patience: aws.patience.map(Duration::from_secs),
-        run: run.to_owned(),
     }
 }
 

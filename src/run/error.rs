@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::publish::PublishError;
-use crate::store::s3::S3ErrorKind;
+use crate::store::aws::AwsErrorKind;
 
 /// A run could not do its work.
 #[derive(Debug)]
@@ -63,16 +63,16 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 /// What a failure of S3 is here; `absent`: where what is asked for is not there.
-pub(super) fn kind_of(kind: S3ErrorKind, absent: ErrorKind) -> ErrorKind {
+pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
     match kind {
-        S3ErrorKind::NoBucket | S3ErrorKind::NotFound => absent,
-        S3ErrorKind::Denied => ErrorKind::Access,
-        S3ErrorKind::Settings => ErrorKind::Definition,
-        S3ErrorKind::Conflict
-        | S3ErrorKind::Archived
-        | S3ErrorKind::Unsupported
-        | S3ErrorKind::Stopped
-        | S3ErrorKind::Io => ErrorKind::Io,
+        AwsErrorKind::NoBucket | AwsErrorKind::NotFound => absent,
+        AwsErrorKind::Denied => ErrorKind::Access,
+        AwsErrorKind::Settings => ErrorKind::Definition,
+        AwsErrorKind::Conflict
+        | AwsErrorKind::Archived
+        | AwsErrorKind::Unsupported
+        | AwsErrorKind::Stopped
+        | AwsErrorKind::Io => ErrorKind::Io,
     }
 }
 

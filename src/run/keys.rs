@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Pa
 
 use zeroize::Zeroizing;
 
-use super::error::{ErrorKind, RunError};
-use crate::pipeline::{Definition, KeyKind, KeySource, Origin, is_variable};
+use super::aws::{self, Remote};
+use super::cancel::Cancel;
+use super::error::{self, ErrorKind, RunError};
+use crate::pipeline::{Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable};
 use crate::report::KeyNote;
+use crate::store::aws::{AwsError, Session, generate_mac, secret_text};
 use crate::transform::{MasterKey, new_key_text};
 
 /// The keys of a definition.
@@ -25,10 +28,11 @@ pub struct KeyCheck {
 }
 
 /// Reads all keys of a definition and compares their check values.
-pub(super) fn read_keys(definition: &Definition) -> Result<KeyRing, RunError> {
+/// Those at AWS are asked for by `session`.
+pub(super) fn read_keys(definition: &Definition, session: &Session) -> Result<KeyRing, RunError> {
     let mut ring = KeyRing { keys: BTreeMap::new(), notes: Vec::new(), warnings: Vec::new() };
     for source in &definition.keys.sources {
-        let key = read_key(source, &mut ring.warnings)?;
+        let key = read_key(source, session, &mut ring.warnings)?;
         let check = key.check_value();
         if source.check.as_ref().is_some_and(|wanted| *wanted != check) {
             let message =
@@ -45,11 +49,13 @@ pub(super) fn read_keys(definition: &Definition) -> Result<KeyRing, RunError> {
 
 /// The check values of a definition's keys.
 pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError> {
-    let ring = read_keys(definition)?;
+    let remote = Remote::new(definition, &Cancel::new())?;
+    let ring = read_keys(definition, &remote.session)?;
     Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
 }
 
-/// The check value of the key at `from`: `env:NAME`, `file:PATH` or `demo:`.
+/// The check value of the key at `from`: `env:NAME`, `file:PATH`, `kms:KEY-ID`,
+/// `secretsmanager:NAME` or `demo:`. AWS is asked as the environment says.
 ///
 /// # Errors
 ///
@@ -58,16 +64,20 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
     let kind = match from.split_once(':') {
         Some(("env", name)) if is_variable(name) => KeyKind::Env(name.to_owned()),
         Some(("file", path)) if !path.is_empty() => KeyKind::File(path.into()),
+        Some(("kms", key)) if is_kms_key(key) => KeyKind::Kms(key.to_owned()),
+        Some(("secretsmanager", name)) if is_secret(name) => {
+            KeyKind::SecretsManager(name.to_owned())
+        }
         Some(("demo", "")) => KeyKind::Demo,
         Some(_) | None => {
             let message = "`--from` does not say where a key is (it is not shown here)";
             return Err(RunError::new(ErrorKind::Access, message)
-                .hint("write `env:NAME` or `file:PATH`, and never the key itself"));
+                .hint("write `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`, and never the key itself"));
         }
     };
     let source =
         KeySource { id: super::shown_path(from), kind, check: None, at: Origin::default() };
-    Ok(read_key(&source, &mut Vec::new())?.check_value())
+    Ok(read_key(&source, &aws::session()?, &mut Vec::new())?.check_value())
 }
 
 /// A fresh key of 32 random bytes, as text for a key source.
@@ -79,17 +89,34 @@ pub fn new_key() -> Result<Zeroizing<String>, RunError> {
     Ok(new_key_text(*random))
 }
 
-fn read_key(source: &KeySource, warnings: &mut Vec<String>) -> Result<MasterKey, RunError> {
+/// What KMS makes the MAC of that is a master. It decides every token of such keys.
+const MASTER_TEXT: &[u8] = b"segprep/v1/master";
+
+fn read_key(
+    source: &KeySource,
+    session: &Session,
+    warnings: &mut Vec<String>,
+) -> Result<MasterKey, RunError> {
     let id = &source.id;
-    let text = match &source.kind {
+    let remote = |error: AwsError| {
+        let kind = error::kind_of(error.kind, ErrorKind::Access);
+        RunError::new(kind, format!("the key `{id}`: {error}")).hint(error.hint)
+    };
+    let key = match &source.kind {
         KeyKind::Demo => return Ok(MasterKey::demo()),
-        KeyKind::Env(name) => read_variable(id, name)?,
+        KeyKind::Env(name) => MasterKey::parse(&read_variable(id, name)?),
         KeyKind::File(path) => {
             warnings.extend(readable_by_others(id, path));
-            read_file(id, path)?
+            MasterKey::parse(&read_file(id, path)?)
+        }
+        KeyKind::Kms(key) => {
+            MasterKey::of_bytes(generate_mac(session, key, MASTER_TEXT).map_err(remote)?)
+        }
+        KeyKind::SecretsManager(name) => {
+            MasterKey::parse(&secret_text(session, name).map_err(remote)?)
         }
     };
-    MasterKey::parse(&text).map_err(|error| {
+    key.map_err(|error| {
         RunError::new(ErrorKind::Access, format!("the key `{id}` can't be used: {error}"))
             .hint("`segprep key new` prints a key of the right form")
     })

@@ -167,6 +167,10 @@ fn place_of(kind: &pipeline::KeyKind) -> String {
         pipeline::KeyKind::File(path) => {
             format!("the file {}", super::shown_path(&path.to_string_lossy()))
         }
+        pipeline::KeyKind::Kms(key) => {
+            format!("the key {key} in KMS, which makes it and stays there")
+        }
+        pipeline::KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),
         pipeline::KeyKind::Demo => "the published demo key".to_owned(),
     }
 }
@@ -176,7 +180,7 @@ pub(super) fn prepare(options: &RunOptions, cancel: &Cancel) -> Result<Prepared,
     let about_buckets = aws::check(&definition)?;
     let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
-    let ring = keys::read_keys(&definition)?;
+    let ring = keys::read_keys(&definition, &remote.session)?;
     let definition_sha256 = super::hex(&Sha256::digest(definition.canonical()));
     let plan = Plan::new(&definition, rules, schema, ring.keys)
         .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;

@@ -259,10 +259,14 @@ mod tests {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::fs::symlink};
 
     use super::*;
+    use crate::store::aws::{Access, Session};
     use crate::store::s3::Settings;
 
     fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
-        let s3 = S3::new(Settings::default(), std::sync::Arc::new(|| false));
+        let s3 = S3::new(
+            Session::new(Access::default(), std::sync::Arc::new(|| false)),
+            Settings::default(),
+        );
         super::list(&s3, from, exclude)
     }
 

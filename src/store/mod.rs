@@ -6,6 +6,7 @@
 //! - An input is read as it was listed, or not at all.
 //! - What [`folder`] or [`Staged`] call synced is on the disk, not only in its cache.
 
+pub mod aws;
 pub mod folder;
 mod glob;
 mod inputs;
@@ -23,7 +24,7 @@ pub use staged::Staged;
 
 use std::io;
 
-use crate::store::s3::S3Error;
+use crate::store::aws::AwsError;
 
 /// An input could not be listed or read; named by what the reader can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +54,11 @@ pub enum StoreError {
     },
     /// A bucket: the kind says what follows.
     #[error("input: {0}")]
-    Bucket(S3Error),
+    Bucket(AwsError),
 }
 
-impl From<S3Error> for StoreError {
-    fn from(error: S3Error) -> StoreError {
+impl From<AwsError> for StoreError {
+    fn from(error: AwsError) -> StoreError {
         StoreError::Bucket(error)
     }
 }
@@ -69,7 +70,7 @@ impl StoreError {
             Ok(error) => return error,
             Err(error) => error,
         };
-        match error.downcast::<S3Error>() {
+        match error.downcast::<AwsError>() {
             Ok(error) => StoreError::Bucket(error),
             Err(source) => StoreError::Io { name: name.to_owned(), source },
         }

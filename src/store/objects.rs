@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use glob::Pattern;
 
 use crate::store::StoreError;
+use crate::store::aws::{AwsError, AwsErrorKind};
 use crate::store::glob::{Excluded, OPTIONS};
 use crate::store::list::{Ignored, Listed, Reason, Stamp};
-use crate::store::s3::{Object, S3, S3Error, S3ErrorKind, Url};
+use crate::store::s3::{Object, S3, Url};
 
 /// What is found, and what of it is left out.
 #[derive(Default)]
@@ -62,7 +63,7 @@ impl Found {
     ) -> Result<(), StoreError> {
         let pattern = Pattern::new(&from.key).map_err(|error| {
             let message = format!("`{from}` is no pattern: {}", error.msg);
-            S3Error::new(S3ErrorKind::Settings, message, "mend `from` under `[input]`")
+            AwsError::new(AwsErrorKind::Settings, message, "mend `from` under `[input]`")
         })?;
         let prefix = Url { bucket: from.bucket.clone(), key: literal.to_owned() };
         let mut is_matched = false;
@@ -101,12 +102,12 @@ impl Found {
             let message = format!("`{name}` is in an archive ({class})");
             let hint =
                 "restore it first (`aws s3api restore-object`), or leave it out by `exclude`";
-            return Err(S3Error::new(S3ErrorKind::Archived, message, hint).into());
+            return Err(AwsError::new(AwsErrorKind::Archived, message, hint).into());
         }
         if object.etag.is_empty() {
             let message = format!("the server gives no ETag for `{name}`");
             let hint = "use a server that does: without it, a change would go unseen";
-            return Err(S3Error::new(S3ErrorKind::Unsupported, message, hint).into());
+            return Err(AwsError::new(AwsErrorKind::Unsupported, message, hint).into());
         }
         self.files.push(Listed { name, bytes: object.bytes, stamp: Stamp::ETag(object.etag) });
         Ok(())

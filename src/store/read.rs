@@ -72,10 +72,14 @@ mod tests {
 
     use super::*;
     use crate::store::Store;
+    use crate::store::aws::{Access, Session};
     use crate::store::s3::{S3, Settings};
 
     fn listed(path: &Path) -> Listed {
-        let s3 = S3::new(Settings::default(), std::sync::Arc::new(|| false));
+        let s3 = S3::new(
+            Session::new(Access::default(), std::sync::Arc::new(|| false)),
+            Settings::default(),
+        );
         Store { s3 }.list(&[path], &[]).expect("a listing").files.remove(0)
     }
 

@@ -58,6 +58,15 @@ impl MasterKey {
         } else {
             return Err(KeyError::UnknownForm);
         };
+        MasterKey::of_bytes(bytes)
+    }
+
+    /// A master of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// Where they are fewer than 32, or all equal.
+    pub fn of_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<MasterKey, KeyError> {
         if bytes.len() < MASTER_LEN_MIN {
             return Err(KeyError::TooShort { bytes: bytes.len() });
         }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts an S3 server on this machine, moto, with the sample files in s3://segments/imports/.
+# Starts a server on this machine that answers like AWS, moto, with the sample files in
+# s3://segments/imports/, a key for HMACs in KMS (alias/segprep) and one in Secrets Manager (segprep/k2).
 # It is installed under target/, keeps everything in memory, and asks nobody who they are:
 # for trying out and for tests. `tests/s3/moto.sh stop` ends it.
 set -euo pipefail
@@ -36,4 +37,14 @@ curl --silent --fail --output /dev/null -X PUT "$server/segments"
 for file in samples/newsletter/input/*; do
   curl --silent --fail --output /dev/null --upload-file "$file" "$server/segments/imports/"
 done
+call() { # SERVICE TARGET JSON
+  curl --silent --fail --user test:test --aws-sigv4 "aws:amz:us-east-1:$1" "$server/" \
+    -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: $2" --data "$3"
+}
+key=$(call kms TrentService.CreateKey '{"KeyUsage":"GENERATE_VERIFY_MAC","KeySpec":"HMAC_256"}' |
+  sed 's/.*"KeyId": *"\([^"]*\)".*/\1/')
+call kms TrentService.CreateAlias "{\"AliasName\":\"alias/segprep\",\"TargetKeyId\":\"$key\"}" >/dev/null
+secret="hex:$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
+call secretsmanager secretsmanager.CreateSecret \
+  "{\"Name\":\"segprep/k2\",\"SecretString\":\"$secret\",\"ClientRequestToken\":\"$(cat /proc/sys/kernel/random/uuid)\"}" >/dev/null
 echo "moto serves $server, until: tests/s3/moto.sh stop"

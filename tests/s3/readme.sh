@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does what the README's section on S3 says, word for word, with the program that it is given, and
-# holds the objects to those of the sample.
+# holds the objects to those of the sample, and the key in KMS to what Python makes of it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,7 +12,7 @@ ln -s "$program" "$path/segprep"
 awk '/^## S3$/ { here = 1 } here && /^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } /^## / && !/^## S3$/ { here = 0 } inside' \
   README.md >"$path/commands"
 grep --quiet moto.sh "$path/commands"
-(export PATH="$path:$PATH" && bash -euo pipefail "$path/commands")
+(export PATH="$path:$PATH" && bash -euo pipefail "$path/commands") | tee "$path/said"
 
 server="http://127.0.0.1:5555/segments"
 get() { curl --silent --fail --user test:test --aws-sigv4 aws:amz:us-east-1:s3 "$1"; }
@@ -23,4 +23,20 @@ get "$server/account/rejects.ndjson" | sed 's|s3://segments/imports/|samples/new
   cmp - samples/newsletter/expected/account/rejects.ndjson
 left=$(get "$server/?list-type=2" | grep --count segprep || true)
 [[ "$left" == 0 ]]
+
+mac=$(curl --silent --fail --user test:test --aws-sigv4 aws:amz:us-east-1:kms http://127.0.0.1:5555/ \
+  -H 'Content-Type: application/x-amz-json-1.1' -H 'X-Amz-Target: TrentService.GenerateMac' \
+  --data "{\"KeyId\":\"alias/segprep\",\"MacAlgorithm\":\"HMAC_SHA_256\",\"Message\":\"$(printf segprep/v1/master | base64)\"}")
+check=$(python3 - "$mac" <<'END'
+import base64, hashlib, hmac, json, sys
+master = base64.b64decode(json.loads(sys.argv[1])["Mac"])
+assert len(master) == 32
+extracted = hmac.new(bytes(32), master, hashlib.sha256).digest()
+print(hmac.new(extracted, b"segprep/v1/check\x01", hashlib.sha256).hexdigest()[:16])
+END
+)
+grep --quiet "^k1  $check$" "$path/said"
+grep --quiet --extended-regexp '^k2  [0-9a-f]{16}$' "$path/said"
+get "$server/account-k1/manifest.json" | tr -d ' \n' | grep --quiet "{\"id\":\"k1\",\"check\":\"$check\",\"demo\":false}"
+get "$server/clean-k1/job-000/part-00000.json" | grep --quiet '"hmac:k1:'
 echo "the README's section on S3 holds"

@@ -6,7 +6,7 @@ use super::Surroundings;
 use crate::pipeline::places::{self, Use};
 use crate::pipeline::section::Section;
 use crate::pipeline::section::text;
-use crate::pipeline::source::{Faults, Origin, Spanned, is_harmless_key_text};
+use crate::pipeline::source::{Faults, Origin, Spanned, hide_keys, is_harmless_key_text};
 use crate::pipeline::tree::{Entry, Item, Table, Value};
 
 /// The most characters of a key's id.
@@ -42,6 +42,10 @@ pub enum KeyKind {
     /// An environment variable.
     Env(String),
     File(std::path::PathBuf),
+    /// A key in KMS for HMACs, which makes the master and stays there: its id, `alias/NAME` or ARN.
+    Kms(String),
+    /// A text in Secrets Manager: its name or ARN.
+    SecretsManager(String),
     /// The published key.
     Demo,
 }
@@ -154,7 +158,11 @@ fn read_check(check: Spanned<&str>, faults: &mut Faults<'_>) -> Option<String> {
     None
 }
 
-const FROM_HELP: &str = "name where the key is: `env:NAME`, `file:PATH`, or `demo:` for trying out";
+const FROM_HELP: &str = "name where the key is: `env:NAME`, `file:PATH`, `kms:KEY-ID`, \
+                         `secretsmanager:NAME`, or `demo:` for trying out";
+const KMS_HELP: &str = "such as `kms:alias/segprep`: an id, `alias/NAME` or an ARN";
+const SECRET_HELP: &str =
+    "such as `secretsmanager:segprep/k1`: a name or an ARN, and never the key itself";
 
 fn read_kind(
     from: Spanned<&str>,
@@ -182,8 +190,18 @@ fn read_kind(
             faults.push(from.at, "`demo:` is followed by something", "", "write `demo:` alone");
             None
         }
-        Some((kind @ ("kms" | "secretsmanager"), _)) => {
-            faults.push(from.at, format!("`{kind}:` is not in this version"), "", FROM_HELP);
+        Some(("kms", key)) if is_kms_key(key) => Some(KeyKind::Kms(key.to_owned())),
+        Some(("kms", _)) => {
+            let what = "`kms:` is followed by no key in KMS";
+            faults.push(from.at, what, "not shown here", KMS_HELP);
+            None
+        }
+        Some(("secretsmanager", name)) if is_secret(name) => {
+            Some(KeyKind::SecretsManager(name.to_owned()))
+        }
+        Some(("secretsmanager", _)) => {
+            let what = "`secretsmanager:` is followed by no name of a secret";
+            faults.push(from.at, what, "not shown here", SECRET_HELP);
             None
         }
         Some(("hex" | "base64", _)) => {
@@ -208,4 +226,114 @@ pub fn is_variable(name: &str) -> bool {
     name.bytes().next().is_some_and(is_letter)
         && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
         && !is_key
+}
+
+/// Whether it is a key in KMS: an id (`1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-…`), `alias/NAME`, or
+/// the ARN of one.
+pub fn is_kms_key(text: &str) -> bool {
+    const NAME_CHARS_MAX: usize = 256;
+    let own = in_arn("kms", text);
+    let id = own.map_or(text, |own| own.strip_prefix("key/").unwrap_or(own));
+    if let Some(name) = id.strip_prefix("alias/") {
+        let is_allowed = |char: char| char.is_ascii_alphanumeric() || "/_-".contains(char);
+        return (1..=NAME_CHARS_MAX).contains(&name.len())
+            && name.chars().all(is_allowed)
+            && !holds_key(name);
+    }
+    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if let Some(id) = id.strip_prefix("mrk-") {
+        return id.len() == 32 && is_hex(id);
+    }
+    let groups = id.split('-');
+    let lengths: Vec<usize> = groups.clone().map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && groups.into_iter().all(is_hex)
+}
+
+/// Whether it is the name or the ARN of a secret, and not a key in its place.
+pub fn is_secret(text: &str) -> bool {
+    const NAME_CHARS_MAX: usize = 512;
+    let own = in_arn("secretsmanager", text);
+    let name = own.map_or(Some(text), |own| own.strip_prefix("secret:"));
+    let is_allowed = |char: char| char.is_ascii_alphanumeric() || "/_+=.@-".contains(char);
+    name.is_some_and(|name| {
+        (1..=NAME_CHARS_MAX).contains(&name.len())
+            && name.chars().all(is_allowed)
+            && !holds_key(name)
+    })
+}
+
+/// What an ARN of that service (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`) names; none for what is no such.
+fn in_arn<'t>(service: &str, text: &'t str) -> Option<&'t str> {
+    let is_word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let mut fields = text.splitn(6, ':');
+    let is_begun = fields.next() == Some("arn")
+        && fields.next().is_some_and(|partition| partition.starts_with("aws"))
+        && fields.next() == Some(service)
+        && fields.next().is_some_and(is_word)
+        && fields.next().is_some_and(is_word);
+    fields.next().filter(|_| is_begun)
+}
+
+/// Whether a name holds what reads as the bytes of a key, in hex or Base64.
+fn holds_key(name: &str) -> bool {
+    const KEY_DIGITS_MIN: usize = 32;
+    const KEY_BYTES_MIN: usize = 32;
+    let is_hex = |word: &str| {
+        KEY_DIGITS_MIN <= word.len() && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let decoded = data_encoding::BASE64.decode(name.as_bytes());
+    name.split(|char: char| !char.is_ascii_alphanumeric()).any(is_hex)
+        || decoded.is_ok_and(|bytes| KEY_BYTES_MIN <= bytes.len())
+        || hide_keys(name) != name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_in_kms_are_told_by_their_form() {
+        for (text, expected) in [
+            ("1234abcd-12ab-34cd-56ef-1234567890ab", true),
+            ("mrk-1234abcd12ab34cd56ef1234567890ab", true),
+            ("alias/segprep", true),
+            ("arn:aws:kms:eu-central-1:111122223333:alias/segprep", true),
+            (
+                "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                true,
+            ),
+            ("", false),
+            ("segprep", false),
+            ("alias/", false),
+            ("alias/a b", false),
+            ("arn:aws:s3:eu-central-1:111122223333:key/a", false),
+            ("arn:aws:kms:eu-central-1:key/a", false),
+            ("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", false),
+            ("alias/000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", false),
+        ] {
+            assert_eq!(is_kms_key(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_named_and_no_keys() {
+        for (text, expected) in [
+            ("segprep/k1", true),
+            ("prod/crm/segprep-k1@2026", true),
+            ("arn:aws:secretsmanager:eu-central-1:111122223333:secret:segprep/k1-a1B2c3", true),
+            ("", false),
+            ("a b", false),
+            ("hex:00", false),
+            ("arn:aws:kms:eu-central-1:111122223333:secret:a", false),
+            ("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", false),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", false),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", false),
+            ("k1=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", false),
+            ("k1/pX8sQ2vN7kLw0RtY5uIo3AbC9dEfG1hJ4mZ6", false),
+        ] {
+            assert_eq!(is_secret(text), expected, "{text}");
+        }
+    }
 }

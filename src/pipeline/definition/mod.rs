@@ -26,7 +26,7 @@ pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
 pub use fields::FieldRule;
 pub use input::Input;
-pub use keys::{KeyKind, KeySource, Keys, is_variable};
+pub use keys::{KeyKind, KeySource, Keys, is_kms_key, is_secret, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};

@@ -15,7 +15,8 @@ use crate::run::publish::error::{PublishError, Strangers};
 use crate::run::publish::journal::{Journal, Owned};
 use crate::run::publish::place::{OutputPlace, WORK};
 use crate::run::publish::staged::StagedFile;
-use crate::store::s3::{Finished, Folder, Lease, S3ErrorKind};
+use crate::store::aws::AwsErrorKind;
+use crate::store::s3::{Finished, Folder, Lease};
 
 /// Objects that are whole and wait to be seen.
 pub(super) type Waiting = Arc<Mutex<Vec<Finished>>>;
@@ -52,7 +53,7 @@ fn abort_left(
     }
     match folder.abort_all(|name| is_ours(Path::new(name))) {
         // A server without a list of uploads ends them by itself, or never.
-        Err(error) if error.kind == S3ErrorKind::Unsupported => Ok(()),
+        Err(error) if error.kind == AwsErrorKind::Unsupported => Ok(()),
         // Those that are known are ended; a rule of the bucket ends the others.
         Err(_) if !was_left => Ok(()),
         aborted => Ok(aborted?),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::s3::S3Error;
+use crate::store::aws::AwsError;
 
 /// A place could not be taken, written or published.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum PublishError {
     },
     /// A bucket: the kind says what follows.
     #[error(transparent)]
-    Bucket(#[from] S3Error),
+    Bucket(#[from] AwsError),
 }
 
 impl PublishError {

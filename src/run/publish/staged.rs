@@ -10,7 +10,8 @@ use std::{
 use crate::run::publish::bucket::Waiting;
 use crate::run::publish::error::{PublishError, at};
 use crate::store::Staged;
-use crate::store::s3::{S3Error, Upload};
+use crate::store::aws::AwsError;
+use crate::store::s3::Upload;
 
 /// A part or a file of the account, in waiting. Dropped unfinished, it is gone.
 ///
@@ -52,7 +53,7 @@ impl StagedFile {
             return source; // the caller's loop tries again
         }
         let kind = source.kind();
-        let error = match (&self.0, source.downcast::<S3Error>()) {
+        let error = match (&self.0, source.downcast::<AwsError>()) {
             (_, Ok(error)) => PublishError::Bucket(error),
             (Kind::OnDisk(staged), Err(source)) => at(staged.path(), "write")(source),
             (Kind::InBucket { upload, .. }, Err(source)) => {

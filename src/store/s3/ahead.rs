@@ -18,8 +18,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::store::aws::AwsError;
 use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::error::S3Error;
 use crate::store::s3::fetch::fetch;
 use crate::store::s3::list::Object;
 
@@ -81,7 +81,7 @@ struct State {
 enum Slot {
     OnItsWay,
     Here(Vec<u8>),
-    Failed(S3Error),
+    Failed(AwsError),
 }
 
 impl ReadAhead {
@@ -90,13 +90,13 @@ impl ReadAhead {
         s3: &S3,
         objects: Vec<Option<Object>>,
         reach: Reach,
-    ) -> Result<ReadAhead, S3Error> {
+    ) -> Result<ReadAhead, AwsError> {
         let state = State { wanted: vec![0; objects.len()], ..State::default() };
         let stop = s3.clone();
         let shared = Arc::new(Shared {
             s3: Arc::clone(&s3.clients),
-            handle: s3.handle()?,
-            stop: Arc::new(move || stop.is_stopped()),
+            handle: s3.session().handle()?,
+            stop: Arc::new(move || stop.session().is_stopped()),
             objects,
             piece: if reach == Reach::Whole { PIECE } else { HEAD },
             reach,
@@ -219,7 +219,7 @@ impl Shared {
     }
 
     /// Waits for a piece; it stays counted until [`Shared::release`].
-    fn take(self: &Arc<Self>, place: (usize, u64)) -> Result<Vec<u8>, S3Error> {
+    fn take(self: &Arc<Self>, place: (usize, u64)) -> Result<Vec<u8>, AwsError> {
         let mut state = self.state();
         loop {
             match state.pieces.get(&place) {
@@ -228,7 +228,7 @@ impl Shared {
                     let waited = self.came.wait_timeout(state, SIGNAL);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                     if (self.stop)() {
-                        return Err(S3Error::stopped());
+                        return Err(AwsError::stopped());
                     }
                 }
                 Some(Slot::Failed(error)) => return Err(error.clone()),

@@ -4,8 +4,9 @@ use std::{ops::Range, time::Duration};
 
 use aws_sdk_s3::primitives::ByteStream;
 
+use crate::store::aws::{AwsError, AwsErrorKind, innermost};
+use crate::store::s3::asked::Asked;
 use crate::store::s3::client::Clients;
-use crate::store::s3::error::{Asked, S3Error, S3ErrorKind, innermost};
 use crate::store::s3::list::Object;
 
 /// How often in a row a read may break off without a byte more.
@@ -18,7 +19,7 @@ pub(super) async fn fetch(
     clients: &Clients,
     object: &Object,
     range: Range<u64>,
-) -> Result<Vec<u8>, S3Error> {
+) -> Result<Vec<u8>, AwsError> {
     let length = usize::try_from(range.end.saturating_sub(range.start)).expect("a piece is small");
     let mut bytes = Vec::with_capacity(length);
     let (mut failures, mut reached) = (0, 0);
@@ -50,7 +51,7 @@ async fn read_on(
     object: &Object,
     range: &Range<u64>,
     bytes: &mut Vec<u8>,
-) -> Result<(), S3Error> {
+) -> Result<(), AwsError> {
     let url = &object.url;
     let asked = Asked { action: "s3:GetObject", bucket: &url.bucket, key: &url.key };
     let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
@@ -67,14 +68,14 @@ async fn read_on(
             .send()
     });
     let answer = answer.await.map_err(|error| match error.kind {
-        S3ErrorKind::Conflict | S3ErrorKind::NotFound => changed(object),
-        S3ErrorKind::NoBucket
-        | S3ErrorKind::Denied
-        | S3ErrorKind::Settings
-        | S3ErrorKind::Archived
-        | S3ErrorKind::Unsupported
-        | S3ErrorKind::Stopped
-        | S3ErrorKind::Io => error,
+        AwsErrorKind::Conflict | AwsErrorKind::NotFound => changed(object),
+        AwsErrorKind::NoBucket
+        | AwsErrorKind::Denied
+        | AwsErrorKind::Settings
+        | AwsErrorKind::Archived
+        | AwsErrorKind::Unsupported
+        | AwsErrorKind::Stopped
+        | AwsErrorKind::Io => error,
     })?;
     let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
     let is_same = answer.e_tag().is_some_and(|etag| plain(etag) == plain(&object.etag));
@@ -90,13 +91,13 @@ async fn take_body(
     mut body: ByteStream,
     length: u64,
     bytes: &mut Vec<u8>,
-) -> Result<(), S3Error> {
+) -> Result<(), AwsError> {
     let broken = |why: &str| {
         let message = format!("`{}` broke off while it was read: {why}", object.url);
-        S3Error::passing(message, "check the network, and run again")
+        AwsError::passing(message, "check the network, and run again")
     };
     loop {
-        let chunk = tokio::time::timeout(clients.settings.patience(), body.next()).await;
+        let chunk = tokio::time::timeout(clients.identity.access.patience(), body.next()).await;
         match chunk {
             Err(_) => return Err(broken("nothing came any more")),
             Ok(None) => break,
@@ -119,9 +120,9 @@ async fn take_body(
     Err(broken("the answer was too short"))
 }
 
-fn changed(object: &Object) -> S3Error {
+fn changed(object: &Object) -> AwsError {
     let message = format!("`{}` changed or went away while the run read it", object.url);
-    S3Error::new(S3ErrorKind::Conflict, message, "run again when nothing writes to it")
+    AwsError::new(AwsErrorKind::Conflict, message, "run again when nothing writes to it")
 }
 
 fn plain(etag: &str) -> &str {

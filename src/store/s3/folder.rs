@@ -19,9 +19,10 @@ use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::store::aws::{AwsError, AwsErrorKind};
+use crate::store::s3::asked::Asked;
 use crate::store::s3::checksum::Sum;
 use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::error::{Asked, S3Error, S3ErrorKind};
 use crate::store::s3::settings::{Encryption, Storing};
 use crate::store::s3::upload::{Finished, PARTS_AT_ONCE, Upload};
 use crate::store::s3::url::Url;
@@ -96,23 +97,23 @@ impl Folder {
     }
 
     /// The names in this folder, in the order of their bytes. Its own marker is none.
-    pub fn names(&self) -> Result<Vec<String>, S3Error> {
-        let objects = self.s3.see_through(self.all())?;
+    pub fn names(&self) -> Result<Vec<String>, AwsError> {
+        let objects = self.s3.session().see_through(self.all())?;
         Ok(objects.into_iter().filter(|name| !name.is_empty()).collect())
     }
 
-    async fn all(&self) -> Result<Vec<String>, S3Error> {
+    async fn all(&self) -> Result<Vec<String>, AwsError> {
         let objects = crate::store::s3::list::all(Arc::clone(self.clients()), self.url.clone());
         let own = |key: String| key.strip_prefix(&self.url.key).map(str::to_owned);
         Ok(objects.await?.into_iter().filter_map(|object| own(object.url.key)).collect())
     }
 
     /// A small object whole; none if there is no such.
-    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
-        self.s3.see_through(self.get_now(name))
+    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
+        self.s3.session().see_through(self.get_now(name))
     }
 
-    pub(super) async fn get_now(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
+    pub(super) async fn get_now(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
         let url = self.url.join(name);
         let asked = asked("s3:GetObject", &url);
         let answer = self.clients().ask(&asked, |client| {
@@ -126,19 +127,19 @@ impl Folder {
         });
         match answer.await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind == S3ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Writes a small object over what is there.
-    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), S3Error> {
-        self.s3.see_through(self.put_now(name, bytes.to_vec(), Put::Working))
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), AwsError> {
+        self.s3.session().see_through(self.put_now(name, bytes.to_vec(), Put::Working))
     }
 
     /// Writes a small object where nothing is; one that is there is a conflict.
-    pub fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), S3Error> {
-        self.s3.see_through(self.put_now(name, bytes.to_vec(), Put::New))
+    pub fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), AwsError> {
+        self.s3.session().see_through(self.put_now(name, bytes.to_vec(), Put::New))
     }
 
     pub(super) async fn put_now(
@@ -146,7 +147,7 @@ impl Folder {
         name: &str,
         bytes: Vec<u8>,
         how: Put,
-    ) -> Result<(), S3Error> {
+    ) -> Result<(), AwsError> {
         let url = self.url.join(name);
         let asked = asked("s3:PutObject", &url);
         let mark = mark()?;
@@ -160,7 +161,7 @@ impl Folder {
             Ok(_) => Ok(()),
             // The answer to an earlier try may have been lost.
             Err(error)
-                if error.kind == S3ErrorKind::Conflict && self.has_mark(&url, &mark).await? =>
+                if error.kind == AwsErrorKind::Conflict && self.has_mark(&url, &mark).await? =>
             {
                 Ok(())
             }
@@ -189,7 +190,7 @@ impl Folder {
     }
 
     /// Begins an upload in parts; gives its id.
-    pub(super) async fn begin_upload(&self, name: &str, mark: &str) -> Result<String, S3Error> {
+    pub(super) async fn begin_upload(&self, name: &str, mark: &str) -> Result<String, AwsError> {
         let url = self.url.join(name);
         let asked = asked("s3:PutObject", &url);
         let Storing { encryption, storage_class, tags } = &self.shared.storing;
@@ -219,7 +220,7 @@ impl Folder {
     }
 
     /// Whether this object came from the upload of that mark.
-    pub(super) async fn has_mark(&self, url: &Url, mark: &str) -> Result<bool, S3Error> {
+    pub(super) async fn has_mark(&self, url: &Url, mark: &str) -> Result<bool, AwsError> {
         let asked = asked("s3:GetObject", url);
         let head = self
             .clients()
@@ -228,28 +229,28 @@ impl Folder {
             Ok(head) => {
                 Ok(head.metadata().and_then(|all| all.get(MARK)).is_some_and(|m| m == mark))
             }
-            Err(error) if error.kind == S3ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Puts finished objects where readers look for them, where nothing may be yet.
-    pub fn complete(&self, finished: Vec<Finished>) -> Result<(), S3Error> {
-        self.s3.see_through(each(finished, |object| {
+    pub fn complete(&self, finished: Vec<Finished>) -> Result<(), AwsError> {
+        self.s3.session().see_through(each(finished, |object| {
             let folder = self.clone();
             async move { object.complete(&folder).await }
         }))
     }
 
     /// Removes objects; they may be gone already.
-    pub fn remove(&self, names: Vec<String>) -> Result<(), S3Error> {
-        self.s3.see_through(each(names, |name| {
+    pub fn remove(&self, names: Vec<String>) -> Result<(), AwsError> {
+        self.s3.session().see_through(each(names, |name| {
             let folder = self.clone();
             async move { folder.remove_now(&name).await }
         }))
     }
 
-    pub(super) async fn remove_now(&self, name: &str) -> Result<(), S3Error> {
+    pub(super) async fn remove_now(&self, name: &str) -> Result<(), AwsError> {
         let url = self.url.join(name);
         let asked = asked("s3:DeleteObject", &url);
         let removed = self.clients().ask(&asked, |client| {
@@ -262,7 +263,7 @@ impl Folder {
         });
         match removed.await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind == S3ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -274,26 +275,26 @@ impl Folder {
     }
 
     /// Ends the uploads that this run began here and did not complete.
-    pub fn abort_own(&self) -> Result<(), S3Error> {
+    pub fn abort_own(&self) -> Result<(), AwsError> {
         let own: Vec<(String, String)> = self.uploads().clone().into_iter().collect();
         self.abort(own)
     }
 
     /// Ends all uploads under this folder's name, whoever began them, of objects that `is_ours`
     /// tells by their names. Only whoever took the place over may do so.
-    pub fn abort_all(&self, is_ours: impl Fn(&str) -> bool) -> Result<(), S3Error> {
-        let found = self.s3.see_through(self.uploads_here())?;
+    pub fn abort_all(&self, is_ours: impl Fn(&str) -> bool) -> Result<(), AwsError> {
+        let found = self.s3.session().see_through(self.uploads_here())?;
         self.abort(found.into_iter().filter(|(_, name)| is_ours(name)).collect())
     }
 
-    fn abort(&self, uploads: Vec<(String, String)>) -> Result<(), S3Error> {
-        self.s3.see_through(each(uploads, |(id, name)| {
+    fn abort(&self, uploads: Vec<(String, String)>) -> Result<(), AwsError> {
+        self.s3.session().see_through(each(uploads, |(id, name)| {
             let folder = self.clone();
             async move { folder.abort_one(&id, &name).await }
         }))
     }
 
-    async fn abort_one(&self, id: &str, name: &str) -> Result<(), S3Error> {
+    async fn abort_one(&self, id: &str, name: &str) -> Result<(), AwsError> {
         let url = self.url.join(name);
         let asked = asked("s3:AbortMultipartUpload", &url);
         let aborted = self.clients().ask(&asked, |client| {
@@ -306,7 +307,7 @@ impl Folder {
                 .send()
         });
         match aborted.await {
-            Err(error) if error.kind != S3ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind != AwsErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
         }
         self.uploads().remove(id);
@@ -314,7 +315,7 @@ impl Folder {
     }
 
     /// Ids and names of all uploads here that are under way.
-    async fn uploads_here(&self) -> Result<Vec<(String, String)>, S3Error> {
+    async fn uploads_here(&self) -> Result<Vec<(String, String)>, AwsError> {
         let asked = asked("s3:ListBucketMultipartUploads", &self.url);
         let asked = Asked { key: "", ..asked };
         let (mut found, mut key, mut id) = (Vec::new(), None, None);
@@ -362,10 +363,10 @@ pub(super) fn asked<'a>(action: &'static str, url: &'a Url) -> Asked<'a> {
 }
 
 /// Something to know an object by again.
-pub(super) fn mark() -> Result<String, S3Error> {
+pub(super) fn mark() -> Result<String, AwsError> {
     let random = getrandom::u64().map_err(|error| {
         let message = format!("the system gives no random bytes: {error}");
-        S3Error::new(S3ErrorKind::Io, message, "run again")
+        AwsError::new(AwsErrorKind::Io, message, "run again")
     })?;
     Ok(format!("{random:016x}"))
 }
@@ -383,9 +384,9 @@ fn encryption_of(encryption: Option<&Encryption>) -> Sse {
 }
 
 /// Does something for each, some at once. The first failure is told when those at work have ended.
-async fn each<T, F>(all: Vec<T>, what: impl Fn(T) -> F) -> Result<(), S3Error>
+async fn each<T, F>(all: Vec<T>, what: impl Fn(T) -> F) -> Result<(), AwsError>
 where
-    F: Future<Output = Result<(), S3Error>> + Send + 'static,
+    F: Future<Output = Result<(), AwsError>> + Send + 'static,
 {
     let mut waiting = all.into_iter();
     let mut at_work = JoinSet::new();
@@ -402,7 +403,7 @@ where
             Some(Ok(done)) => outcome = outcome.and(done),
             Some(Err(_panic)) => {
                 let message = "a request could not be ended";
-                outcome = outcome.and(Err(S3Error::new(S3ErrorKind::Io, message, "run again")));
+                outcome = outcome.and(Err(AwsError::new(AwsErrorKind::Io, message, "run again")));
             }
         }
     }

@@ -23,7 +23,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::s3::error::{S3Error, S3ErrorKind};
+use crate::store::aws::{AwsError, AwsErrorKind};
 use crate::store::s3::folder::{Folder, Put, mark};
 
 /// How long a hold lasts without being renewed, and how often it is.
@@ -81,7 +81,7 @@ impl Lease {
     pub const PREFIX: &str = ".segprep/lock-";
 
     /// Takes the folder. None if somebody holds it. `mark` says whose work it will be.
-    pub fn take(folder: &Folder, mark: &str) -> Result<Option<Lease>, S3Error> {
+    pub fn take(folder: &Folder, mark: &str) -> Result<Option<Lease>, AwsError> {
         Self::take_from(folder, mark, |_| false)
     }
 
@@ -90,7 +90,7 @@ impl Lease {
         folder: &Folder,
         own: &str,
         is_gone: impl Fn(&str) -> bool,
-    ) -> Result<Option<Lease>, S3Error> {
+    ) -> Result<Option<Lease>, AwsError> {
         let found = locks(folder)?;
         for lock in &found {
             if !is_gone(&lock.note.mark) && !is_dead(folder, lock)? {
@@ -101,8 +101,8 @@ impl Lease {
         let note = Note::new(own)?;
         let name = format!("{}{number}", Self::PREFIX);
         let made = folder.put_now(&name, note.text(), Put::NewWorking);
-        match folder.s3.see_through(made) {
-            Err(error) if error.kind == S3ErrorKind::Conflict => return Ok(None),
+        match folder.s3.session().see_through(made) {
+            Err(error) if error.kind == AwsErrorKind::Conflict => return Ok(None),
             made => made?,
         }
         let dead: Vec<String> = found.into_iter().map(|lock| lock.name).collect();
@@ -114,12 +114,12 @@ impl Lease {
         }
         let held = Arc::new(Held::default());
         let renewal = renew(folder.clone(), name, note.clone(), Arc::clone(&held));
-        let renewing = Some(folder.s3.handle()?.spawn(renewal));
+        let renewing = Some(folder.s3.session().handle()?.spawn(renewal));
         Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead }))
     }
 
     /// The mark of whoever held the folder last; none if nobody does, or did and let go.
-    pub fn mark_in(folder: &Folder) -> Result<Option<String>, S3Error> {
+    pub fn mark_in(folder: &Folder) -> Result<Option<String>, AwsError> {
         Ok(locks(folder)?.pop().map(|lock| lock.note.mark))
     }
 
@@ -133,9 +133,9 @@ impl Lease {
     }
 
     /// Fails if the hold was lost.
-    pub fn check(&self) -> Result<(), S3Error> {
+    pub fn check(&self) -> Result<(), AwsError> {
         let is_last = || {
-            Ok::<_, S3Error>(
+            Ok::<_, AwsError>(
                 locks(&self.folder)?.last().is_some_and(|lock| lock.number == self.number),
             )
         };
@@ -144,15 +144,15 @@ impl Lease {
         }
         let message =
             format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
-        Err(S3Error::new(S3ErrorKind::Io, message, "check the network, and run again"))
+        Err(AwsError::new(AwsErrorKind::Io, message, "check the network, and run again"))
     }
 
     /// Lets go.
-    pub fn release(mut self) -> Result<(), S3Error> {
+    pub fn release(mut self) -> Result<(), AwsError> {
         self.held.end.notify_one();
         if let Some(renewing) = self.renewing.take() {
             // A renewal that is on its way would bring the lock back: let it end first.
-            self.folder.s3.see_through(async { Ok(renewing.await) })?.ok();
+            self.folder.s3.session().see_through(async { Ok(renewing.await) })?.ok();
         }
         self.folder.remove(self.dead.clone())?;
         self.folder.remove(vec![format!("{}{}", Self::PREFIX, self.number)])
@@ -168,7 +168,7 @@ impl Drop for Lease {
 }
 
 impl Note {
-    fn new(own: &str) -> Result<Note, S3Error> {
+    fn new(own: &str) -> Result<Note, AwsError> {
         let process = std::process::id();
         Ok(Note {
             version: 1,
@@ -224,7 +224,7 @@ async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
 }
 
 /// The locks of a folder, the last one last.
-fn locks(folder: &Folder) -> Result<Vec<Found>, S3Error> {
+fn locks(folder: &Folder) -> Result<Vec<Found>, AwsError> {
     let here = Folder::new(
         &folder.s3,
         folder.url().join(".segprep/"),
@@ -240,7 +240,7 @@ fn locks(folder: &Folder) -> Result<Vec<Found>, S3Error> {
         let Some(text) = folder.get(&name)? else { continue };
         let Ok(note) = serde_json::from_slice(&text) else {
             let message = format!("`{}` is no lock of segprep", folder.url().join(&name));
-            return Err(S3Error::new(S3ErrorKind::Io, message, "move it away, and run again"));
+            return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));
         };
         found.push(Found { name, number, note });
     }
@@ -249,7 +249,7 @@ fn locks(folder: &Folder) -> Result<Vec<Found>, S3Error> {
 }
 
 /// Whether nobody holds this lock any more. Watches it where that can't be told at once.
-fn is_dead(folder: &Folder, lock: &Found) -> Result<bool, S3Error> {
+fn is_dead(folder: &Folder, lock: &Found) -> Result<bool, AwsError> {
     if lock.note.is_of_this_machine() {
         return Ok(lock.note.is_of_the_dead());
     }
@@ -258,8 +258,8 @@ fn is_dead(folder: &Folder, lock: &Found) -> Result<bool, S3Error> {
     }
     let began = Instant::now();
     while began.elapsed() < LIFE {
-        if folder.s3.is_stopped() {
-            return Err(S3Error::stopped());
+        if folder.s3.session().is_stopped() {
+            return Err(AwsError::stopped());
         }
         thread::sleep(LOOK);
         match folder.get(&lock.name)? {

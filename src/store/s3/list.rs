@@ -9,8 +9,9 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
 use tokio::task::JoinSet;
 
+use crate::store::aws::{AwsError, AwsErrorKind};
+use crate::store::s3::asked::Asked;
 use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::error::{Asked, S3Error, S3ErrorKind};
 use crate::store::s3::url::Url;
 
 /// Folders that are listed at once.
@@ -36,17 +37,17 @@ struct Page {
 
 impl S3 {
     /// All objects whose keys begin so, by the bytes of their keys.
-    pub(crate) fn list(&self, prefix: &Url) -> Result<Vec<Object>, S3Error> {
-        self.wait(all(Arc::clone(&self.clients), prefix.clone()))
+    pub(crate) fn list(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
+        self.session().wait(all(Arc::clone(&self.clients), prefix.clone()))
     }
 
     /// The first objects whose keys begin so: at most a page of them.
-    pub(crate) fn list_first(&self, prefix: &Url) -> Result<Vec<Object>, S3Error> {
-        self.wait(async { Ok(page(&self.clients, prefix, None, None).await?.objects) })
+    pub(crate) fn list_first(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
+        self.session().wait(async { Ok(page(&self.clients, prefix, None, None).await?.objects) })
     }
 }
 
-pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, S3Error> {
+pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
     let first = page(&clients, &prefix, None, None).await?;
     let mut found: BTreeMap<String, Object> = BTreeMap::new();
     let keep = |found: &mut BTreeMap<String, Object>, objects: Vec<Object>| {
@@ -76,7 +77,7 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
 }
 
 /// The objects of a folder, and the folders in it, as far as slashes make folders.
-async fn top(clients: &Clients, prefix: &Url) -> Result<(Vec<Object>, BTreeSet<String>), S3Error> {
+async fn top(clients: &Clients, prefix: &Url) -> Result<(Vec<Object>, BTreeSet<String>), AwsError> {
     let (mut objects, mut folders, mut next) = (Vec::new(), BTreeSet::new(), None);
     loop {
         let page = page(clients, prefix, Some("/"), next).await?;
@@ -89,7 +90,7 @@ async fn top(clients: &Clients, prefix: &Url) -> Result<(Vec<Object>, BTreeSet<S
     }
 }
 
-async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, S3Error> {
+async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
     let (mut objects, mut next) = (Vec::new(), None);
     loop {
         let page = page(&clients, &prefix, None, next).await?;
@@ -106,7 +107,7 @@ async fn page(
     prefix: &Url,
     delimiter: Option<&str>,
     next: Option<String>,
-) -> Result<Page, S3Error> {
+) -> Result<Page, AwsError> {
     let asked = Asked { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
     let answer = clients
         .ask(&asked, |client| {
@@ -124,13 +125,13 @@ async fn page(
     page_of(&answer, prefix)
 }
 
-fn page_of(answer: &ListObjectsV2Output, prefix: &Url) -> Result<Page, S3Error> {
+fn page_of(answer: &ListObjectsV2Output, prefix: &Url) -> Result<Page, AwsError> {
     let is_encoded = answer.encoding_type() == Some(&EncodingType::Url);
     let decoded = |text: &str| {
         let text = if is_encoded { decode(text) } else { Some(text.to_owned()) };
         text.ok_or_else(|| {
             let message = format!("a key in `{prefix}` is not UTF-8");
-            S3Error::new(S3ErrorKind::Settings, message, "rename the object")
+            AwsError::new(AwsErrorKind::Settings, message, "rename the object")
         })
     };
     let mut objects = Vec::new();
@@ -179,8 +180,8 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn broken(prefix: &Url) -> S3Error {
-    S3Error::new(S3ErrorKind::Io, format!("`{prefix}` could not be listed"), "run again")
+fn broken(prefix: &Url) -> AwsError {
+    AwsError::new(AwsErrorKind::Io, format!("`{prefix}` could not be listed"), "run again")
 }
 
 #[cfg(test)]

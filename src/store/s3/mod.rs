@@ -2,17 +2,14 @@
 //!
 //! What always holds:
 //!
-//! - Nothing of AWS is read, started or asked for before the first call needs it.
-//! - Requests run on two threads of this module's own; nobody else waits inside of one.
 //! - An object is read in one state, the one it was listed in, or not at all.
 //! - What is written is seen by nobody before it is completed.
 //! - Memory has a bound, whatever the number and size of objects: see `run/limits.rs`.
-//! - No error repeats what a server wrote but its code.
 
 mod ahead;
+mod asked;
 mod checksum;
 mod client;
-mod error;
 mod fetch;
 mod folder;
 mod lease;
@@ -24,12 +21,11 @@ mod url;
 pub use ahead::Reach;
 pub(crate) use ahead::{PIECE, REQUEST_BYTES, REQUESTS, ReadAhead, WINDOW};
 pub use client::S3;
-pub use error::{S3Error, S3ErrorKind};
 pub use folder::Folder;
 pub(crate) use folder::HELD_MAX;
 pub use lease::Lease;
 pub(crate) use list::Object;
-pub use settings::{Checksum, Encryption, Role, Settings, Storing};
+pub use settings::{Checksum, Encryption, Settings, Storing};
 pub use upload::{Finished, OBJECT_MAX, Upload};
 pub(crate) use upload::{PART, PARTS_AT_ONCE};
 pub use url::Url;

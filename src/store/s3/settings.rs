@@ -1,36 +1,13 @@
-//! How S3 is to be spoken to, and how objects are to be stored: plain data, without a secret.
+//! How S3 is to be spoken to, and how objects are to be stored: plain data.
 
-use std::time::Duration;
-
-/// Who we are, and where S3 is. What is none is left to the standard chain of AWS: the environment,
-/// profiles, and the services of the machine.
+/// How S3 is spoken to, beside who we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    pub region: Option<String>,
-    pub profile: Option<String>,
-    pub endpoint_url: Option<String>,
     /// The bucket in the path, and not in the host's name.
     pub path_style: Option<bool>,
-    pub dual_stack: bool,
-    pub fips: bool,
-    /// Whether plain HTTP may go to other machines.
-    pub allow_http: bool,
-    pub role: Option<Role>,
     /// The account that every bucket we write to has to belong to.
     pub bucket_owner: Option<String>,
     pub checksum: Checksum,
-    /// How long a server may send nothing.
-    pub patience: Option<Duration>,
-    /// Tells this run's requests from others: it is in the user agent, and so in the trail that AWS keeps.
-    pub run: String,
-}
-
-/// A role to take on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
-    pub arn: String,
-    pub external_id: Option<String>,
-    pub session_name: Option<String>,
 }
 
 /// What is sent with the bytes of an object, so that a server can tell that they are whole.
@@ -66,11 +43,4 @@ pub enum Encryption {
         /// JSON of texts, in Base64.
         context: Option<String>,
     },
-}
-
-impl Settings {
-    pub(super) fn patience(&self) -> Duration {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        self.patience.unwrap_or(PATIENCE)
-    }
 }

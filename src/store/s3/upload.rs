@@ -14,9 +14,8 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
 use crate::store::s3::checksum::Sum;
-use crate::store::s3::client::timeouts;
-use crate::store::s3::error::{S3Error, S3ErrorKind};
 use crate::store::s3::fetch::pause;
 use crate::store::s3::folder::{Folder, Put, asked, mark};
 
@@ -45,7 +44,7 @@ pub struct Upload {
     /// None until the first part is sent.
     id: Option<String>,
     number: i32,
-    on_their_way: JoinSet<Result<Part, S3Error>>,
+    on_their_way: JoinSet<Result<Part, AwsError>>,
     parts: Vec<Part>,
 }
 
@@ -91,7 +90,7 @@ impl Upload {
     }
 
     /// Ends the object: all its bytes are with the server, or few enough to wait here.
-    pub fn finish(mut self) -> Result<Finished, S3Error> {
+    pub fn finish(mut self) -> Result<Finished, AwsError> {
         let is_small = self.id.is_none() && self.buffer.len() <= SMALL;
         if is_small && self.folder.may_hold(self.buffer.len()) {
             let kind = Kind::Small(std::mem::take(&mut self.buffer));
@@ -102,7 +101,7 @@ impl Upload {
         }
         while let Some(done) = {
             let next = self.on_their_way.join_next();
-            self.folder.s3.wait(async { Ok(next.await) })?
+            self.folder.s3.session().wait(async { Ok(next.await) })?
         } {
             self.parts.push(done.map_err(|_panic| self.lost())??);
         }
@@ -116,7 +115,7 @@ impl Upload {
     }
 
     /// Sends what is gathered as a part, once one may be on its way.
-    fn send(&mut self) -> Result<(), S3Error> {
+    fn send(&mut self) -> Result<(), AwsError> {
         while let Some(done) = self.on_their_way.try_join_next() {
             self.parts.push(done.map_err(|_panic| self.lost())??);
         }
@@ -125,10 +124,10 @@ impl Upload {
         } else {
             self.mark = mark()?;
             let begun = self.folder.begin_upload(&self.name, &self.mark);
-            self.id.insert(self.folder.s3.wait(begun)?).clone()
+            self.id.insert(self.folder.s3.session().wait(begun)?).clone()
         };
         let turn = Arc::clone(&self.folder.shared.on_their_way).acquire_owned();
-        let turn = self.folder.s3.wait(async { Ok(turn.await) })?;
+        let turn = self.folder.s3.session().wait(async { Ok(turn.await) })?;
         self.number += 1;
         let bytes = Bytes::from(std::mem::take(&mut self.buffer));
         let (folder, name, number) = (self.folder.clone(), self.name.clone(), self.number);
@@ -137,13 +136,13 @@ impl Upload {
             drop(turn);
             sent
         };
-        self.on_their_way.spawn_on(part, &self.folder.s3.handle()?);
+        self.on_their_way.spawn_on(part, &self.folder.s3.session().handle()?);
         Ok(())
     }
 
-    fn lost(&self) -> S3Error {
+    fn lost(&self) -> AwsError {
         let message = format!("a part of `{}` was lost", self.place());
-        S3Error::new(S3ErrorKind::Io, message, "run again")
+        AwsError::new(AwsErrorKind::Io, message, "run again")
     }
 }
 
@@ -176,12 +175,11 @@ async fn send_part(
     id: &str,
     number: i32,
     bytes: Bytes,
-) -> Result<Part, S3Error> {
+) -> Result<Part, AwsError> {
     let url = folder.url().join(name);
     let asked = asked("s3:PutObject", &url);
-    let settings = &folder.clients().settings;
-    let sum = Sum::of(settings.checksum, &bytes);
-    let patience: Duration = settings.patience() * LONGER;
+    let sum = Sum::of(folder.clients().settings.checksum, &bytes);
+    let patience: Duration = folder.clients().identity.access.patience() * LONGER;
     let mut failures = 0;
     loop {
         let sent = folder.clients().ask(&asked, |client| {
@@ -211,7 +209,7 @@ async fn send_part(
 
 impl Finished {
     /// Shows the object to readers, where nothing may be yet.
-    pub(super) async fn complete(self, folder: &Folder) -> Result<(), S3Error> {
+    pub(super) async fn complete(self, folder: &Folder) -> Result<(), AwsError> {
         match self.kind {
             Kind::Small(bytes) => folder.put_now(&self.name, bytes, Put::New).await,
             Kind::InParts { id, mark, parts } => {
@@ -227,7 +225,7 @@ async fn complete_parts(
     id: &str,
     mark: &str,
     parts: &[Part],
-) -> Result<(), S3Error> {
+) -> Result<(), AwsError> {
     let url = folder.url().join(name);
     let asked = asked("s3:PutObject", &url);
     let whole = parts.iter().map(|part| (&part.sum, part.bytes));
@@ -242,7 +240,7 @@ async fn complete_parts(
         part.sum.give_to_completed(builder).build()
     });
     let upload = CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
-    let patience = folder.clients().settings.patience() * LONGER;
+    let patience = folder.clients().identity.access.patience() * LONGER;
     let answer = folder.clients().ask(&asked, |client| {
         let request = client
             .complete_multipart_upload()

@@ -38,7 +38,10 @@ fn no_key_is_quoted_in_a_failure() {
         let mut command = segprep();
         command.args(["key", "check", "--from", &format!("file:{}", file.display())]);
         check_said(&c, command, 77);
-        for from in [key.clone(), format!("env:{key}")] {
+        // A text that has not the form of a key may be a name at AWS.
+        let at_aws = ["kms:", "kms:alias/", "secretsmanager:"].iter().filter(|_| *key != text);
+        let sources = at_aws.chain(&["env:", ""]).map(|kind| format!("{kind}{key}"));
+        for from in sources {
             let mut command = segprep();
             command.args(["key", "check", "--from", &from]);
             check_said(&c, command, 77);
@@ -53,6 +56,8 @@ fn no_key_is_quoted_in_a_failure() {
         format!("keys.k1={{ from = \"{good}\" }}"),
         format!("keys.k1=\"env:{good}\""),
         format!("keys.k1=\"env:a{hex}\""),
+        format!("keys.k1=\"kms:{hex}\""),
+        format!("keys.k1=\"secretsmanager:{base64}\""),
         format!("keys.\"{good}\"=\"demo:\""),
         format!("keys.current=\"{good}\""),
         format!("keys.{hex}=\"demo:\""),
@@ -88,6 +93,9 @@ fn no_key_in_a_definition_is_quoted() {
         format!("k1 = \"\"\"\nhex:{hex}\"\"\""),
         format!("k1 = \"env:SEGPREP_KEY_K1\" \"hex:{hex}\""),
         format!("k1 = \"env:hex:{hex}\""),
+        format!("k1 = \"kms:{hex}\""),
+        format!("k1 = \"secretsmanager:{hex}\""),
+        format!("k1 = \"secretsmanager:{hex}"),
         format!("k1 = \"env:hex:{hex}"),
         format!("k1 = 'file:hex:{hex}"),
         format!("\"hex:{hex}\" = 1"),

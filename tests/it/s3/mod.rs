@@ -2,11 +2,13 @@
 
 mod conformance;
 mod faults;
+mod keys;
 mod kills;
 mod objects;
 mod random;
 mod scale;
 mod server;
+mod services;
 mod words;
 
 use std::{fmt::Write, path::Path, process::Command};
@@ -19,8 +21,14 @@ use crate::s3::server::{ACCESS_KEY, SECRET_KEY, Server};
 /// A run of the definition that keeps everything it can, with this server's bucket.
 pub(crate) fn run(server: &Server) -> Command {
     let mut command = segprep();
+    command.args(["run", "tests/s3/definition.toml", "--quiet", "--threads", "2"]);
+    at(server, &mut command);
     command
-        .args(["run", "tests/s3/definition.toml", "--quiet", "--threads", "2"])
+}
+
+/// Points a command at this server, with credentials for it.
+pub(crate) fn at(server: &Server, command: &mut Command) {
+    command
         .arg("--set")
         .arg(format!("aws.endpoint_url={}", toml_text(&server.endpoint())))
         .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -28,7 +36,6 @@ pub(crate) fn run(server: &Server) -> Command {
         .env("AWS_CONFIG_FILE", "/nonexistent")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
         .env("AWS_EC2_METADATA_DISABLED", "true");
-    command
 }
 
 /// The same, with inputs elsewhere.

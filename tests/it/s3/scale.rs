@@ -50,7 +50,8 @@ fn ten_thousand_small_objects() {
 fn one_large_object() {
     let server = Server::start();
     let text = records(0, 1_000_000);
-    server.put("in/a.ndjson", text.clone());
+    let pieces = text.as_bytes().chunks(16 << 20).map(<[u8]>::to_vec);
+    server.put_in_parts("in/a.ndjson", pieces);
     let memory = memory_of(&mut run(&server));
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     let place = Place::new();

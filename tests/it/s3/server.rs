@@ -10,6 +10,7 @@ use std::{
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
@@ -19,6 +20,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
 use crate::s3::objects::Objects;
+use crate::s3::services;
 
 pub(crate) const ACCESS_KEY: &str = "AKIASEGPREPTESTONLY0";
 pub(crate) const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";
@@ -148,6 +150,24 @@ impl Server {
         });
     }
 
+    /// Puts one object that consists of these, of which all but the last have 5 MiB or more.
+    pub(crate) fn put_in_parts(&self, key: &str, parts: impl Iterator<Item = Vec<u8>>) {
+        let upload = self.client.create_multipart_upload().bucket("bucket").key(key);
+        let begun = self.block_on(upload.send()).expect("it begins");
+        let id = begun.upload_id().expect("an id");
+        let put = |(number, body): (i32, Vec<u8>)| {
+            let request = self.client.upload_part().bucket("bucket").key(key).upload_id(id);
+            let request = request.part_number(number).body(ByteStream::from(body));
+            let put = self.block_on(request.send()).expect("it is put");
+            CompletedPart::builder().part_number(number).e_tag(put.e_tag().unwrap_or("")).build()
+        };
+        let parts = (1..).zip(parts).map(put).collect();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let complete = self.client.complete_multipart_upload().bucket("bucket").key(key);
+        let complete = complete.upload_id(id).multipart_upload(parts);
+        self.block_on(complete.send()).expect("it is complete");
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.block_on(async {
             let answer = self.client.get_object().bucket("bucket").key(key).send().await.ok()?;
@@ -218,9 +238,17 @@ async fn serve(
     }
 }
 
+/// What is asked of a service that is not S3.
+fn target(headers: &http::HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target").and_then(|target| target.to_str().ok())
+}
+
 /// What a request asks for, in a word.
 fn operation(request: &http::Request<Incoming>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
+    if target(request.headers()).is_some() {
+        return "service";
+    }
     let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
     match request.method().as_str() {
         "GET" if has("list-type") => "list",
@@ -323,6 +351,9 @@ async fn done(
     head: &http::request::Parts,
     body: Bytes,
 ) -> Result<http::Response<Bytes>, std::io::Error> {
+    if let Some(target) = target(&head.headers) {
+        return Ok(services::answer(target, &body));
+    }
     let request = http::Request::from_parts(head.clone(), s3s::Body::from(body));
     let answer = service.call(request).await;
     let answer = answer.map_err(|_why| std::io::Error::other("the server failed"))?;
@@ -337,6 +368,10 @@ fn whole(body: Bytes) -> UnsyncBoxBody<Bytes, std::io::Error> {
 
 fn refusal(status: u16, code: &str) -> Answer {
     let text = format!("<Error><Code>{code}</Code><Message>said so</Message></Error>");
-    let answer = http::Response::builder().status(status).header("content-type", "application/xml");
+    let mut answer =
+        http::Response::builder().status(status).header("content-type", "application/xml");
+    if status == 301 {
+        answer = answer.header("x-amz-bucket-region", "eu-west-1");
+    }
     answer.body(whole(text.into())).expect("an answer")
 }

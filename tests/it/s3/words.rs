@@ -1,5 +1,6 @@
 //! What is said when something is wrong: what, where, what next, with its exit code and in time.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::program::{code, stderr};
@@ -58,7 +59,13 @@ fn what_a_server_refuses_is_said_with_what_to_do() {
             ["session of these credentials is over", "aws sso login"],
         ),
         ("list", 403, "RequestTimeTooSkewed", 77, ["clock of this machine", "NTP"]),
-        ("list", 301, "PermanentRedirect", 78, ["another Region", "`region` under `[aws]`"]),
+        (
+            "list",
+            301,
+            "PermanentRedirect",
+            78,
+            ["another Region: `eu-west-1`", "`region = \"eu-west-1\"` under `[aws]`"],
+        ),
         ("list", 503, "SlowDown", 74, ["slow down", "run again later"]),
     ];
     for (operation, status, error, expected, words) in cases {
@@ -99,6 +106,39 @@ fn a_server_that_is_not_there_is_told() {
     let mut command = run(&server);
     command.args(["--set", r#"aws.endpoint_url="http://127.0.0.1:9""#]);
     says(&mut command, 74, &["could not be reached", "the endpoint under `[aws]`"]);
+}
+
+/// A server that answers each client's first words with these bytes.
+fn that_says(words: &'static [u8]) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let Ok(mut socket) = socket else { return };
+            let mut hello = [0; 4096];
+            if socket.read(&mut hello).is_ok() {
+                socket.write_all(words).ok();
+                socket.read(&mut hello).ok();
+            }
+        }
+    });
+    address
+}
+
+/// What a server says that speaks TLS 1.1 at most: a `ServerHello` of that version (RFC 4346, 7.4.1.3),
+/// or the alert `protocol_version`.
+#[test]
+fn tls_before_1_2_is_refused() {
+    const HELLO: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
+        0123456789abcdef0123456789abcdef\x00\xc0\x13\x00";
+    const ALERT: &[u8] = b"\x15\x03\x02\x00\x02\x02\x46";
+    let server = with_input();
+    for words in [HELLO, ALERT] {
+        let mut command = run(&server);
+        let url = format!("aws.endpoint_url=\"https://{}\"", that_says(words));
+        command.args(["--set", &url]);
+        says(&mut command, 74, &["could not be reached", "TLS 1.2 or 1.3"]);
+    }
 }
 
 #[test]

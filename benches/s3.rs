@@ -1,0 +1,312 @@
+//! What a bucket costs against a disk, and what each request's delay does: `cargo bench --bench s3 -- run`.
+//!
+//! The server is the one of the tests, in this process, over loopback: s3s-fs in memory-backed storage,
+//! behind a layer that lets every request wait. segprep is a process of its own, so its memory is its
+//! own. Both share the machine's cores, so figures compare with each other and with nothing else.
+//!
+//! - One large object: from disk to disk, then read from, written to, and both, at each delay.
+//! - Many small objects, both read and written, at each delay.
+//! - One object of 2 GB, for its memory.
+//! - `aws s3 cp` of the large object there and back, installed from `PyPI` under `target/`; where that
+//!   fails it is said.
+//!
+//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark's result is what it prints; the server is that of the tests"
+)]
+
+#[path = "s3/awscli.rs"]
+mod awscli;
+#[expect(dead_code, reason = "other benches ask for other amounts")]
+#[path = "generate/mod.rs"]
+mod generate;
+#[path = "main_job/measure.rs"]
+mod measure;
+#[expect(dead_code, reason = "tests ask for more than a bench does")]
+#[path = "../tests/it/s3"]
+mod s3 {
+    pub(crate) mod objects;
+    pub(crate) mod server;
+    pub(crate) mod services;
+}
+
+use std::{
+    env,
+    error::Error,
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use generate::{Amount, Format, Job, parse_size, write_file};
+use measure::{Cost, measure};
+use s3::server::{ACCESS_KEY, SECRET_KEY, Server};
+
+/// Measures runs from and to buckets
+#[derive(Parser)]
+#[command(bin_name = "cargo bench --bench s3 --")]
+struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Measure, and print medians
+    Run(Options),
+}
+
+#[derive(clap::Args)]
+struct Options {
+    /// The large object's size
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "300MB")]
+    bytes: u64,
+    /// How many small objects
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    objects: usize,
+    /// How long each request waits, in milliseconds
+    #[arg(long, value_name = "MS,…", value_delimiter = ',', default_value = "0,20,50,100")]
+    delays: Vec<u64>,
+    /// Runs of each, by turns
+    #[arg(long, value_name = "K", default_value_t = 3)]
+    runs: usize,
+    #[arg(long, default_value_t = 2)]
+    threads: u32,
+    /// The object whose run is measured for its memory alone; 0 for none
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2GB")]
+    largest: u64,
+}
+
+/// For made-up records only: anyone can read it here.
+const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SEED: u64 = 7;
+/// Below the definition's budget.
+const INVALID: f64 = 0.02;
+/// Bytes that one small object has at least.
+const SMALL: usize = 2_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo says `--bench` to every benchmark.
+    let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
+    if arguments.len() == 1 {
+        Arguments::command().print_help()?;
+        return Ok(());
+    }
+    if cfg!(debug_assertions) {
+        return Err("built without optimisation: use `cargo bench`".into());
+    }
+    let Mode::Run(options) = Arguments::parse_from(arguments).mode;
+    // The server's objects too.
+    tempfile::env::override_temp_dir(&scratch()).ok();
+    let bench = Bench { server: Server::start(), threads: options.threads };
+    let folder = tempfile::tempdir()?;
+    large(&bench, &options, folder.path())?;
+    small(&bench, &options, folder.path())?;
+    largest(&bench, &options, folder.path())
+}
+
+fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
+}
+
+fn records(bytes: u64, path: &Path) -> Result<u64, Box<dyn Error>> {
+    let amount = Amount::Bytes(bytes);
+    Ok(write_file(&Job { amount, format: Format::Ndjson, seed: SEED, invalid: INVALID }, path)?
+        .bytes)
+}
+
+struct Bench {
+    server: Server,
+    threads: u32,
+}
+
+impl Bench {
+    /// Runs the main job from one place to another, which is empty before and after.
+    fn run(&self, from: &str, to: &str) -> Result<Cost, Box<dyn Error>> {
+        self.clear();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["run", "benches/main_job/definition.toml", "--quiet"]);
+        command.args(["--threads", &self.threads.to_string()]);
+        command.arg("--set").arg(format!(
+            "aws={{ region = \"us-east-1\", endpoint_url = \"{}\" }}",
+            self.server.endpoint()
+        ));
+        command.env("SEGPREP_BENCH_INPUT", from).env("SEGPREP_BENCH_OUT", to);
+        command.env("SEGPREP_KEY_K1", KEY);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let cost = measure(&mut command)?;
+        self.clear();
+        if Path::new(to).is_dir() {
+            fs::remove_dir_all(to)?;
+        }
+        Ok(cost)
+    }
+
+    fn clear(&self) {
+        self.server.seen();
+        for key in self.server.keys().into_iter().filter(|key| key.starts_with("out/")) {
+            self.server.remove(&key);
+        }
+    }
+}
+
+/// What was measured, and at which delay.
+struct Series {
+    what: &'static str,
+    delay: u64,
+    costs: Vec<Cost>,
+}
+
+impl Series {
+    fn seconds(&self) -> f64 {
+        median(self.costs.iter().map(|cost| cost.wall.as_secs_f64()).collect())
+    }
+
+    fn cpu_seconds(&self) -> f64 {
+        median(self.costs.iter().map(|cost| cost.cpu.as_secs_f64()).collect())
+    }
+
+    fn peak_mib(&self) -> u64 {
+        self.costs.iter().map(|cost| cost.peak_bytes >> 20).max().unwrap_or(0)
+    }
+}
+
+/// Runs each of them by turns, so that a slow minute of the machine meets all alike.
+fn by_turns(
+    bench: &Bench,
+    options: &Options,
+    jobs: &[(&'static str, String, String)],
+) -> Result<Vec<Series>, Box<dyn Error>> {
+    let delays = &options.delays;
+    let each = jobs.iter().flat_map(|(what, ..)| {
+        delays.iter().map(|delay| Series { what, delay: *delay, costs: Vec::new() })
+    });
+    let mut all: Vec<Series> = each.collect();
+    for _ in 0..options.runs {
+        for series in &mut all {
+            let (_, from, to) =
+                jobs.iter().find(|(what, ..)| *what == series.what).expect("it is one of them");
+            bench.server.delay(Duration::from_millis(series.delay));
+            series.costs.push(bench.run(from, to)?);
+            bench.server.delay(Duration::ZERO);
+        }
+    }
+    Ok(all)
+}
+
+fn print(all: &[Series], amount: f64, unit: &str) {
+    println!(
+        "{:<18} {:>9} {:>9} {:>6} {unit:>10} {:>6} {:>9}",
+        "", "delay ms", "seconds", "CPU s", "rate", "peak MiB"
+    );
+    for series in all {
+        let first = all.iter().find(|one| one.what == series.what).expect("itself at least");
+        println!(
+            "{:<18} {:>9} {:>9.2} {:>6.2} {:>10.1} {:>5.0}% {:>9}",
+            series.what,
+            series.delay,
+            series.seconds(),
+            series.cpu_seconds(),
+            amount / series.seconds(),
+            100.0 * first.seconds() / series.seconds(),
+            series.peak_mib()
+        );
+    }
+}
+
+fn large(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let file = folder.join("large.ndjson");
+    let megabytes = approximate(records(options.bytes, &file)?) / 1e6;
+    put_file(&bench.server, "in/large.ndjson", &file)?;
+    let (disk, bucket) = (folder.join("out").display().to_string(), "s3://bucket/out".to_owned());
+    let local = file.display().to_string();
+    let remote = "s3://bucket/in/large.ndjson".to_owned();
+    println!("one object of {megabytes:.0} MB, medians of {} runs", options.runs);
+    let mut on_disk = Series { what: "disk to disk", delay: 0, costs: Vec::new() };
+    for _ in 0..options.runs {
+        on_disk.costs.push(bench.run(&local, &disk)?);
+    }
+    print(&[on_disk], megabytes, "MB/s");
+    let jobs = [
+        ("bucket to disk", remote.clone(), disk),
+        ("disk to bucket", local, bucket.clone()),
+        ("bucket to bucket", remote, bucket),
+    ];
+    print(&by_turns(bench, options, &jobs)?, megabytes, "MB/s");
+    awscli::compare(&bench.server.endpoint(), folder, megabytes);
+    bench.server.remove("in/large.ndjson");
+    fs::remove_file(file)?;
+    Ok(())
+}
+
+fn small(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let file = folder.join("small.ndjson");
+    let bytes = u64::try_from(options.objects * SMALL)?;
+    records(bytes, &file)?;
+    let mut lines = BufReader::new(File::open(&file)?);
+    let mut all = Vec::new();
+    for number in 0..options.objects {
+        let mut body = Vec::new();
+        while body.len() < SMALL && 0 < lines.read_until(b'\n', &mut body)? {}
+        all.push((format!("in/{number:06}.ndjson"), body));
+    }
+    all.retain(|(_, body)| !body.is_empty());
+    let objects = approximate(u64::try_from(all.len())?);
+    bench.server.put_all(all);
+    println!("\n{objects} objects of 2 kB");
+    let jobs = [("bucket to bucket", "s3://bucket/in/".to_owned(), "s3://bucket/out".to_owned())];
+    print(&by_turns(bench, options, &jobs)?, objects, "objects/s");
+    for key in bench.server.keys() {
+        bench.server.remove(&key);
+    }
+    fs::remove_file(file)?;
+    Ok(())
+}
+
+fn largest(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
+    if options.largest == 0 {
+        return Ok(());
+    }
+    let file = folder.join("largest.ndjson");
+    let megabytes = approximate(records(options.largest, &file)?) / 1e6;
+    put_file(&bench.server, "in/largest.ndjson", &file)?;
+    fs::remove_file(file)?;
+    let cost = bench.run("s3://bucket/in/largest.ndjson", "s3://bucket/out")?;
+    println!("\none object of {megabytes:.0} MB");
+    print(&[Series { what: "bucket to bucket", delay: 0, costs: vec![cost] }], megabytes, "MB/s");
+    Ok(())
+}
+
+/// Puts a file as an object, a piece of it after the other.
+fn put_file(server: &Server, key: &str, path: &Path) -> Result<(), Box<dyn Error>> {
+    const PIECE: u64 = 64 << 20;
+    let mut file = File::open(path)?;
+    let pieces = std::iter::from_fn(|| {
+        let mut piece = Vec::new();
+        let read = file.by_ref().take(PIECE).read_to_end(&mut piece).expect("it can be read");
+        (0 < read).then_some(piece)
+    });
+    server.put_in_parts(key, pieces);
+    Ok(())
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "53 bits are plenty here")]
+fn approximate(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,302 @@
+//! One session with AWS: who we are, found once, and the threads on which requests wait.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{
+    AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, sts::AssumeRoleProvider,
+};
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents,
+    StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::error::BoxError;
+use tokio::sync::OnceCell;
+
+use crate::store::aws::access::Access;
+use crate::store::aws::error::{AwsError, AwsErrorKind};
+
+/// How often one request is sent before its failure is told, and how long we wait in between.
+const ATTEMPTS: u32 = 6;
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(3);
+/// The threads on which requests wait.
+const THREADS: usize = 2;
+/// How long a signal waits at most.
+const SIGNAL: Duration = Duration::from_millis(100);
+
+/// AWS for callers that wait. Nothing is started, read or asked for before it is first used.
+/// Clones are the same session.
+#[derive(Clone)]
+pub struct Session {
+    pub(in crate::store) identity: Arc<Identity>,
+    threads: Arc<Mutex<Threads>>,
+    /// Whether the run is asked to end.
+    stop: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Who we are, found when it is first asked for.
+pub(in crate::store) struct Identity {
+    pub(in crate::store) access: Access,
+    config: OnceCell<SdkConfig>,
+}
+
+#[derive(Default)]
+struct Threads(Option<tokio::runtime::Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+impl Session {
+    /// `stop` tells whether the run is asked to end: whoever waits then gets an error.
+    pub fn new(access: Access, stop: Arc<dyn Fn() -> bool + Send + Sync>) -> Session {
+        let identity = Arc::new(Identity { access, config: OnceCell::new() });
+        Session { identity, threads: Arc::default(), stop }
+    }
+
+    /// As [`Session::new`], with another way to send requests, and these credentials.
+    #[cfg(test)]
+    pub(super) fn over(
+        access: Access,
+        client: impl aws_smithy_runtime_api::client::http::HttpClient + 'static,
+        credentials: aws_credential_types::Credentials,
+    ) -> Session {
+        let session = Session::new(access, Arc::new(|| false));
+        let access = &session.identity.access;
+        let found = session.wait(async {
+            let loader = loader(access).http_client(client).credentials_provider(credentials);
+            in_place(loader.load().await, access).await
+        });
+        session.identity.config.set(found.expect("a Region")).expect("it is new");
+        session
+    }
+
+    pub(in crate::store) fn is_stopped(&self) -> bool {
+        (self.stop)()
+    }
+
+    /// Where requests run.
+    pub(in crate::store) fn handle(&self) -> Result<tokio::runtime::Handle, AwsError> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &threads.0 {
+            return Ok(runtime.handle().clone());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("segprep-aws")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                let message = format!("could not start threads: {error}");
+                AwsError::new(AwsErrorKind::Io, message, "raise the limit of threads")
+            })?;
+        let handle = runtime.handle().clone();
+        threads.0 = Some(runtime);
+        Ok(handle)
+    }
+
+    /// Waits for a request, unless the run is asked to end.
+    pub(in crate::store) fn wait<T>(
+        &self,
+        request: impl Future<Output = Result<T, AwsError>>,
+    ) -> Result<T, AwsError> {
+        self.handle()?.block_on(async {
+            let mut request = std::pin::pin!(request);
+            loop {
+                match tokio::time::timeout(SIGNAL, &mut request).await {
+                    Ok(done) => return done,
+                    Err(_) if self.is_stopped() => return Err(AwsError::stopped()),
+                    Err(_) => {}
+                }
+            }
+        })
+    }
+
+    /// Waits for what has to be done also when a run ends: publishing, and cleaning up.
+    pub(in crate::store) fn see_through<T>(
+        &self,
+        request: impl Future<Output = Result<T, AwsError>>,
+    ) -> Result<T, AwsError> {
+        self.handle()?.block_on(request)
+    }
+}
+
+impl Identity {
+    /// The settings of all clients: ours, then what the environment and the profile say.
+    pub(in crate::store) async fn config(&self) -> Result<&SdkConfig, AwsError> {
+        // Boxed: it is large, is awaited once, and would be in the future of every request.
+        let found = || {
+            Box::pin(async {
+                let config = loader(&self.access).load().await;
+                in_place(config, &self.access).await
+            })
+        };
+        self.config.get_or_try_init(found).await
+    }
+
+    /// As [`Identity::config`], if it was asked for already.
+    pub(in crate::store) fn known_config(&self) -> Option<&SdkConfig> {
+        self.config.get()
+    }
+}
+
+fn loader(access: &Access) -> ConfigLoader {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF);
+    let stalled = StalledStreamProtectionConfig::enabled().grace_period(access.patience());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries)
+        .timeout_config(timeouts(access.patience()))
+        .stalled_stream_protection(stalled.build())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    if let Ok(name) = AppName::new(format!("segprep-{}", access.run)) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = &access.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &access.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &access.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if access.fips {
+        loader = loader.use_fips(true);
+    }
+    if access.dual_stack {
+        loader = loader.use_dual_stack(true);
+    }
+    loader
+}
+
+/// What was found, in the role that is asked for, and with a Region.
+async fn in_place(config: SdkConfig, access: &Access) -> Result<SdkConfig, AwsError> {
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
+        return Err(AwsError::new(
+            AwsErrorKind::Settings,
+            "no Region of AWS is set",
+            "set `region` under `[aws]`, or `AWS_REGION`, or a profile that has one",
+        ));
+    }
+    Ok(in_role(config, access).await)
+}
+
+/// How long a server may take to begin to answer.
+pub(in crate::store) fn timeouts(patience: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(patience).build()
+}
+
+async fn in_role(config: SdkConfig, access: &Access) -> SdkConfig {
+    let Some(role) = &access.role else { return config };
+    let session = role.session_name.clone().unwrap_or_else(|| format!("segprep-{}", access.run));
+    let mut provider =
+        AssumeRoleProvider::builder(role.arn.as_str()).session_name(session).configure(&config);
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    let provider = provider.build().await;
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    config.into_builder().credentials_provider(provider).build()
+}
+
+/// The Region that an ARN (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`) names; none of what is no ARN.
+pub(super) fn region_of(arn: &str) -> Option<Region> {
+    let mut fields = arn.strip_prefix("arn:")?.split(':');
+    let region = fields.nth(2).filter(|region| !region.is_empty())?;
+    Some(Region::new(region.to_owned()))
+}
+
+/// Lets no request go in the clear to another machine, unless that is allowed: wherever the
+/// endpoint comes from.
+#[derive(Debug)]
+pub(in crate::store) struct Plainness {
+    pub(in crate::store) is_allowed: bool,
+}
+
+impl Intercept for Plainness {
+    fn name(&self) -> &'static str {
+        "Plainness"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.is_allowed || is_private(context.request().uri()) {
+            return Ok(());
+        }
+        Err(Box::new(AwsError::new(
+            AwsErrorKind::Settings,
+            "the endpoint is plain HTTP on another machine",
+            "use `https://`, or set `allow_http = true` under `[aws]`",
+        )))
+    }
+}
+
+/// Whether nobody else can read what goes to this URL.
+fn is_private(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return url.starts_with("https://") };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback =
+        |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    host == "localhost" || host.ends_with(".localhost") || is_loopback(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_names_its_region() {
+        let region = |text| region_of(text).map(|region| region.to_string());
+        let key = "arn:aws:kms:eu-central-1:111122223333:alias/segprep";
+        assert_eq!(region(key).as_deref(), Some("eu-central-1"));
+        assert_eq!(region("arn:aws:kms::1:key/a"), None);
+        assert_eq!(region("alias/segprep"), None);
+        assert_eq!(region("arn:aws"), None);
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for (url, expected) in [
+            ("https://s3.eu-central-1.amazonaws.com/b/k", true),
+            ("http://127.0.0.1:5000/b/k", true),
+            ("http://[::1]:5000/b/k", true),
+            ("http://localhost/b", true),
+            ("http://b.localhost:80?x", true),
+            ("http://10.0.0.1/b", false),
+            ("http://localhost.example.com/b", false),
+            ("http://s3.amazonaws.com/127.0.0.1", false),
+            ("ftp://127.0.0.1/", false),
+        ] {
+            assert_eq!(is_private(url), expected, "{url}");
+        }
+    }
+}

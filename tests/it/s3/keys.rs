@@ -1,0 +1,129 @@
+//! Keys in KMS and in Secrets Manager, asked of a server that answers as they do.
+
+use std::process::Command;
+
+use data_encoding::{BASE64, HEXLOWER};
+
+use crate::program::{code, segprep, stderr};
+use crate::s3::server::{Fault, Rule, SECRET_KEY, Server};
+use crate::s3::services::{SECRET, mac};
+use crate::s3::{at, run};
+
+const RECORD: &str =
+    "{\"ChannelType\":\"EMAIL\",\"Address\":\"a@example.com\",\"User\":{\"UserId\":\"u1\"}}\n";
+
+fn with_key(command: &mut Command, from: &str) {
+    command.args(["--set", "fields.\"User.UserId\"={ op = \"hmac\", join = \"user\" }"]);
+    command.arg("--set").arg(format!("keys={{ current = \"k1\", k1 = \"{from}\" }}"));
+}
+
+/// The check value of a key; fails unless the program exits with 0.
+fn check_of(server: &Server, from: &str) -> String {
+    let mut command = segprep();
+    command.args(["key", "check", "tests/s3/definition.toml"]);
+    at(server, &mut command);
+    with_key(&mut command, from);
+    let output = command.output().expect("it runs");
+    assert_eq!(code(&output), 0, "{from}: {}", stderr(&output));
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.trim().strip_prefix("k1  ").expect("the id").to_owned()
+}
+
+/// The parts and the manifest's note of the key.
+fn run_with(key: &str, secret: &str) -> (Vec<u8>, String) {
+    let server = Server::start();
+    server.put("in/a.ndjson", RECORD);
+    let mut command = run(&server);
+    with_key(&mut command, key);
+    command.env("SEGPREP_KEY_K1", secret);
+    let output = command.output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for secret in [HEXLOWER.encode(&master()), BASE64.encode(&master()), SECRET.to_owned()] {
+        assert!(!stderr(&output).contains(&secret));
+        let manifest = server.get("account/manifest.json").expect("a manifest");
+        assert!(!String::from_utf8_lossy(&manifest).contains(&secret));
+    }
+    let note = server.manifest().expect("a manifest")["keys"].to_string();
+    (server.parts(), note)
+}
+
+fn master() -> Vec<u8> {
+    mac(b"segprep/v1/master")
+}
+
+#[test]
+fn what_kms_makes_of_the_text_is_the_master() {
+    let by_kms = run_with("kms:alias/tokens", "");
+    let by_hand = run_with("env:SEGPREP_KEY_K1", &format!("hex:{}", HEXLOWER.encode(&master())));
+    assert_eq!(by_kms, by_hand);
+    assert!(String::from_utf8_lossy(&by_kms.0).contains("hmac:k1:"));
+}
+
+#[test]
+fn a_secret_is_the_text_of_a_key() {
+    let by_secret = run_with("secretsmanager:segprep/k1", "");
+    assert_eq!(by_secret, run_with("env:SEGPREP_KEY_K1", SECRET));
+    let server = Server::start();
+    let check = check_of(&server, "secretsmanager:segprep/k1");
+    assert_eq!(check, check_of(&server, "secretsmanager:segprep/line"));
+    assert_ne!(check, check_of(&server, "kms:alias/tokens"));
+}
+
+#[test]
+fn requests_for_keys_are_signed_for_their_region_and_say_whose_they_are() {
+    let server = Server::start();
+    check_of(&server, "kms:alias/tokens");
+    check_of(&server, "kms:arn:aws:kms:eu-west-1:111122223333:alias/tokens");
+    check_of(&server, "secretsmanager:segprep/k1");
+    let seen = server.seen();
+    let header =
+        |number: usize, name: &str| seen[number].headers[name].to_str().expect("text").to_owned();
+    assert_eq!(seen.len(), 3);
+    assert!(header(0, "authorization").contains("/us-east-1/kms/aws4_request"));
+    assert!(header(1, "authorization").contains("/eu-west-1/kms/aws4_request"));
+    assert!(header(2, "authorization").contains("/us-east-1/secretsmanager/aws4_request"));
+    assert!((0..3).all(|number| header(number, "x-amz-user-agent").contains("app/segprep-")));
+}
+
+#[test]
+fn a_request_that_fails_once_is_sent_again() {
+    let server = Server::start();
+    for fault in [Fault::Refused(500, "InternalError"), Fault::Reset] {
+        server.rules(&[Rule { operation: "service", skip: 0, times: 2, fault }]);
+        check_of(&server, "kms:alias/tokens");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_key_at_aws_is_said_with_what_to_do() {
+    let server = Server::start();
+    server.put("in/a.ndjson", RECORD);
+    for (from, expected, words) in [
+        ("kms:alias/other", 77, ["`k1`: KMS has no key `alias/other`", "the Region"]),
+        ("kms:alias/denied", 77, ["`kms:GenerateMac` on `alias/denied` was denied", "docs/iam.md"]),
+        ("kms:alias/off", 77, ["can't be used now", "enable it"]),
+        ("kms:alias/data", 77, ["makes no MACs", "GENERATE_VERIFY_MAC"]),
+        ("kms:alias/short", 77, ["at least 32 bytes", "k1"]),
+        ("kms:alias/late", 77, ["session of these credentials is over", "aws sso login"]),
+        ("secretsmanager:other", 77, ["no secret `other`", "the Region"]),
+        ("secretsmanager:segprep/denied", 77, ["`secretsmanager:GetSecretValue`", "docs/iam.md"]),
+        ("secretsmanager:segprep/gone", 77, ["can't be read now", "restore-secret"]),
+        ("secretsmanager:segprep/bytes", 77, ["bytes and no text", "--secret-string"]),
+        ("secretsmanager:segprep/json", 77, ["begins with `hex:`", "segprep key new"]),
+        ("secretsmanager:segprep/short", 77, ["at least 32 bytes", "segprep key new"]),
+        ("kms:tokens", 78, ["no key in KMS", "alias/NAME"]),
+    ] {
+        let mut command = run(&server);
+        with_key(&mut command, from);
+        let output = command.output().expect("it runs");
+        let said = stderr(&output);
+        assert_eq!(code(&output), expected, "{from}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{from}: no `{word}` in: {said}");
+        }
+        let secrets =
+            [SECRET_KEY, SECRET, SECRET.trim_start_matches("hex:"), "0011", "AAECAw", "said so"];
+        assert!(secrets.iter().all(|secret| !said.contains(secret)), "{from}: {said}");
+        server.check_unpublished();
+    }
+}
