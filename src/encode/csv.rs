@@ -91,7 +91,7 @@ impl CsvCounts {
 
 impl CsvEncoder {
     /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
-    /// Columns that lead nowhere stay empty.
+    /// Columns of what the policy drops stay empty.
     pub fn new(
         schema: &Schema,
         written: &[bool],
@@ -111,7 +111,7 @@ impl CsvEncoder {
             endpoint_size: schema.target.limits.endpoint_size,
         };
         for column in columns {
-            encoder.add(schema, column);
+            encoder.add(schema, written, column);
         }
         encoder.header.pop();
         encoder.header.push(b'\n');
@@ -126,13 +126,15 @@ impl CsvEncoder {
         encoder
     }
 
-    fn add(&mut self, schema: &Schema, column: &CsvColumn) {
+    fn add(&mut self, schema: &Schema, written: &[bool], column: &CsvColumn) {
         let first = self.cells.len();
         let mut is_attribute = false;
         if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
             is_attribute = shape == Shape::Lists;
             self.names.insert((map, name.to_owned()), Cells { first, count: column.repeat });
-        } else if let Some(node) = schema.node(&column.name) {
+        } else if let Some(node) = schema.node(&column.name)
+            && written.get(node).copied().unwrap_or(false)
+        {
             self.fields.push((node, first));
         }
         for _ in 0..column.repeat {
