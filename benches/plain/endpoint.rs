@@ -9,7 +9,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, Visitor},
+    de::{self, MapAccess, Visitor},
 };
 use serde_json::Number;
 
@@ -162,8 +162,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-        let mut entries = Vec::new();
+        let mut entries: Vec<(String, T)> = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Option<T>>()? {
+            if entries.iter().any(|(known, _)| *known == name) {
+                return Err(de::Error::custom("duplicate name"));
+            }
             entries.extend(value.map(|value| (name, value)));
         }
         Ok(Named(entries))

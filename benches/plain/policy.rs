@@ -8,6 +8,7 @@ use std::{env, error::Error};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{endpoint::Endpoint, hex};
 
@@ -59,9 +60,10 @@ fn token(key: &[u8; 32], value: &str) -> String {
     token
 }
 
-/// All but the last `keep` characters become `*`; of a shorter text, all.
+/// All but the last `keep` of what people see as characters become `*`; of a shorter text, all.
 fn masked(text: &str, keep: usize) -> String {
-    let count = text.chars().count();
+    let count = text.graphemes(true).count();
     let hidden = if count <= keep { count } else { count - keep };
-    text.chars().enumerate().map(|(index, c)| if index < hidden { '*' } else { c }).collect()
+    let clusters = text.graphemes(true).enumerate();
+    clusters.map(|(index, cluster)| if index < hidden { "*" } else { cluster }).collect()
 }

@@ -6,12 +6,13 @@ use std::{
     path::Path,
 };
 
-use serde_json::error::Category;
+use serde_json::{Deserializer, error::Category};
 
-use super::{BUFFER_BYTES, Job, check::Problem};
+use super::{BUFFER_BYTES, Job, check::Problem, endpoint::Endpoint, unknown::Unknown};
 
 pub(super) fn read(path: &Path, job: &mut Job) -> io::Result<()> {
     let mut input = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
+    let mut unknown = Unknown::new();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -19,15 +20,27 @@ pub(super) fn read(path: &Path, job: &mut Job) -> io::Result<()> {
             break;
         }
         if !line.trim_ascii().is_empty() {
-            job.take(number, serde_json::from_slice(&line).map_err(|error| problem(&error)))?;
+            job.take(number, endpoint(&line, &mut unknown))?;
         }
     }
+    job.summary.unknown = unknown.count();
     Ok(())
 }
 
+fn endpoint(line: &[u8], unknown: &mut Unknown) -> Result<Endpoint, Problem> {
+    let mut json = Deserializer::from_slice(line);
+    let read = serde_ignored::deserialize(&mut json, |path| unknown.note(&path));
+    let read = read.and_then(|endpoint| json.end().map(|()| endpoint));
+    // Taken even of a broken record, or the next one would have it.
+    let problem = unknown.take_problem();
+    let endpoint = read.map_err(|error| syntax_problem(&error))?;
+    problem.map_or(Ok(endpoint), Err)
+}
+
 /// The error's own text is left out, since it quotes the value.
-fn problem(error: &serde_json::Error) -> Problem {
+fn syntax_problem(error: &serde_json::Error) -> Problem {
     let code = match error.classify() {
+        Category::Data if error.to_string().starts_with("duplicate") => "duplicate_key",
         Category::Data => "type",
         Category::Io | Category::Syntax | Category::Eof => "json_syntax",
     };

@@ -6,20 +6,22 @@ use segprep::schema::{Files, merged};
 use super::render::{Event, Screen};
 
 /// Each by its name, with what it is for.
-const ALL: [(&str, &str); 5] = [
+const ALL: [(&str, &str); 6] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
     ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
     ("manifest", "manifest.json in the account of a run (JSON Schema)"),
     ("rejects", "a line of rejects.ndjson in the account of a run (JSON Schema)"),
+    ("pipeline", "a definition, for editors (JSON Schema)"),
 ];
 
 /// What `segprep schema` takes.
-pub(crate) const NAMES: [&str; 5] = [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0];
+pub(crate) const NAMES: [&str; 6] = [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
 /// The one that a target's limits can be merged into.
 pub(crate) const MERGEABLE: &str = "endpoint";
 
+const PIPELINE: &str = include_str!("../../schemas/pipeline.schema.json");
 const MANIFEST: &str = include_str!("../../schemas/manifest.schema.json");
 const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
 
@@ -33,6 +35,7 @@ pub(crate) fn list(screen: Screen) -> Result<(), Failure> {
 /// The file of that name, or nothing.
 pub(crate) fn text(name: &str) -> &'static str {
     match name {
+        "pipeline" => PIPELINE,
         "manifest" => MANIFEST,
         "rejects" => REJECTS,
         other => Files::shipped_text(other).unwrap_or_default(),

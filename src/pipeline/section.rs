@@ -18,7 +18,7 @@ pub(super) struct Section<'t> {
     table: &'t Table,
     /// Where it begins: what is missing in it is missed there.
     at: Origin,
-    /// The keys asked for, in that order.
+    /// The keys asked for, each once, in that order.
     known: Vec<&'static str>,
     /// Keys that a later version knows; no message lists them.
     later: &'static [&'static str],
@@ -48,7 +48,9 @@ impl<'t> Section<'t> {
 
     /// The setting of that name, with the name's own place.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<&'t Entry> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

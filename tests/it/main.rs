@@ -17,6 +17,7 @@ mod csv_decoder;
 mod definition_tests;
 mod definitions;
 mod differential;
+mod editors;
 mod faults;
 mod formats;
 mod header_union;
