@@ -189,7 +189,24 @@ const HARMLESS: [&str; 5] = ["env:", "file:", "demo:", "kms:", "secretsmanager:"
 pub(super) fn is_harmless_key_text(text: &str) -> bool {
     let text = text.trim().trim_start_matches(['"', '\'']);
     let holds_key = ["hex:", "base64:"].iter().any(|form| text.contains(form));
-    !holds_key && HARMLESS.iter().any(|kind| text.starts_with(kind))
+    let is_bare = text.split_once(':').is_some_and(|(_, rest)| is_bare_key(rest));
+    !holds_key && !is_bare && HARMLESS.iter().any(|kind| text.starts_with(kind))
+}
+
+/// Whether it is the text of a key without its form, and no name of anything: 32 bytes or more as
+/// digits, or as base64 in which small and capital letters and digits all occur.
+pub(super) fn is_bare_key(text: &str) -> bool {
+    const BASE64_CHARS_MIN: usize = 43;
+    let text = text.trim_end_matches(['"', '\'', ' ']).trim_end_matches('=');
+    let all = |is: fn(&u8) -> bool| text.bytes().all(|byte| is(&byte));
+    let any = |is: fn(&u8) -> bool| text.bytes().any(|byte| is(&byte));
+    let is_hex = KEY_CHARS_MIN <= text.len() && all(u8::is_ascii_hexdigit);
+    let is_base64 = BASE64_CHARS_MIN <= text.len()
+        && !text.starts_with('/')
+        && all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
+    let is_mixed =
+        any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit);
+    is_hex || is_base64 && is_mixed
 }
 
 /// The spans of a file that may hold keys, found without parsing: for a file that is no TOML.

@@ -3,6 +3,7 @@
 //! A run reads the definition, takes its place, lets chunks go through the stages on every
 //! core, and publishes what came of them. Each step is a file here.
 
+mod apart;
 mod assemble;
 mod aws;
 mod cancel;
@@ -129,6 +130,7 @@ fn run_whole(
     if listing.files.is_empty() {
         return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
     }
+    apart::check_apart(&prepared.plan, &listing.files)?;
     let list_files = lists::list_files(&prepared.plan, &store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);

@@ -1,8 +1,12 @@
 //! Where a run may write: what is in its way, what it replaces and what it never touches.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
 
-use crate::program::{files_below, set};
+use crate::program::{files_below, set, toml_text};
 use crate::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
 
 /// Two parts of a thousand records or so.
@@ -85,6 +89,32 @@ fn overwriting_replaces_all_that_is_ours_and_nothing_else() {
     ends(site.run().arg("--overwrite"), 0);
     site.check_published();
     assert_eq!(files_below(&site.place.to()).len(), 1);
+}
+
+/// What is overwritten goes whole, also where the new run writes nothing.
+#[test]
+fn overwriting_from_elsewhere_takes_the_earlier_parts_away() {
+    let site = published_in_parts();
+    let elsewhere = site.folder().join("elsewhere");
+    let to = format!("output.0.to={}", toml_text(&elsewhere.to_string_lossy()));
+    ends(site.run().args(["--overwrite", "--set", &to]), 0);
+    assert_eq!(files_below(&site.place.to()), [] as [PathBuf; 0]);
+    assert_eq!(files_below(&elsewhere).len(), 1);
+    ends(site.run().arg("--overwrite"), 0);
+    assert_eq!(files_below(&elsewhere), [] as [PathBuf; 0]);
+    site.check_published();
+}
+
+#[test]
+fn an_output_that_a_link_makes_an_input_is_refused() {
+    let site = Site::with(&endpoints(10));
+    let link = site.inputs().join("link");
+    fs::create_dir_all(site.place.to()).expect("a folder");
+    symlink(site.place.to(), &link).expect("a link");
+    ends(&mut site.run(), 0);
+    let before = state(site.folder());
+    ends_saying(site.run().arg("--overwrite"), 78, &["where the run writes", "`exclude`"]);
+    assert_eq!(state(site.folder()), before);
 }
 
 #[test]

@@ -71,7 +71,11 @@ impl<T: Copy> ShortNames<T> {
 
     /// The upper bits of a product, which depend on all bits of its factors.
     #[inline]
-    #[expect(clippy::as_conversions, reason = "both halves are wanted; a place has few bits")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "both halves are wanted; a place has few bits"
+    )]
     fn place(scope: Scope, name: u128) -> usize {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 by the golden ratio
         let halves = (name as u64) ^ ((name >> 64) as u64).rotate_left(29);

@@ -6,7 +6,9 @@ use super::Surroundings;
 use crate::pipeline::places::{self, Use};
 use crate::pipeline::section::Section;
 use crate::pipeline::section::text;
-use crate::pipeline::source::{Faults, Origin, Spanned, hide_keys, is_harmless_key_text};
+use crate::pipeline::source::{
+    Faults, Origin, Spanned, hide_keys, is_bare_key, is_harmless_key_text,
+};
 use crate::pipeline::tree::{Entry, Item, Table, Value};
 
 /// The most characters of a key's id.
@@ -180,6 +182,10 @@ fn read_kind(
             );
             None
         }
+        Some(("file", text)) if is_key(text) => {
+            faults.push(from.at, "a key stands behind `file:`", "not shown here", LITERAL_HELP);
+            None
+        }
         Some(("file", path)) => {
             let path = Spanned { value: path, at: from.at };
             places::read("file:", path, Use::KeyFile, around, faults)
@@ -213,6 +219,11 @@ fn read_kind(
             None
         }
     }
+}
+
+/// Whether it is a key, and no path of a file that holds one.
+fn is_key(text: &str) -> bool {
+    text.starts_with("hex:") || text.starts_with("base64:") || is_bare_key(text)
 }
 
 const LITERAL_HELP: &str = "make a new key, since this one has been seen, and keep it outside: \

@@ -10,6 +10,7 @@ use crate::pipeline::section::shown;
 use crate::pipeline::size;
 use crate::pipeline::source::Faults;
 use crate::schema::{Class, Schema};
+use crate::transform::Other;
 
 /// Under so many bits two people may come to share a token.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
@@ -98,12 +99,30 @@ pub(super) fn address(
             let help = "write `\"Address\" = \"keep\"`, or `purpose = \"analytics\"` if nobody is written to";
             faults.push(rule.at, what, "", help);
         }
-        (Purpose::Analytics, OpSpec::Keep) => {
-            let what = format!("`{ADDRESS}` would leave in the clear");
+        (Purpose::Analytics, op) if may_pass_on(op) => {
+            let what = format!("`{ADDRESS}` could leave in the clear");
             let help = "for analytics write `\"Address\" = { op = \"hmac\" }` or `\"drop\"`";
             faults.push(rule.at, what, "", help);
         }
         (Purpose::Analytics, _) => {}
+    }
+}
+
+/// Whether it may give a text, or all that matters of it, as it came in.
+fn may_pass_on(op: &OpSpec) -> bool {
+    match op {
+        OpSpec::Keep | OpSpec::Round(_) => true,
+        OpSpec::Mask { skip, .. } => !skip.is_empty(),
+        OpSpec::Map(spec) => {
+            spec.other == Other::Keep || spec.table.iter().any(|(from, to)| *from == to.value)
+        }
+        OpSpec::Drop
+        | OpSpec::Redact { .. }
+        | OpSpec::Hmac(_)
+        | OpSpec::DateTrunc(_)
+        | OpSpec::DateShift(_)
+        | OpSpec::Bucket { .. }
+        | OpSpec::Geo { .. } => false,
     }
 }
 

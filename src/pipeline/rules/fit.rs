@@ -105,6 +105,28 @@ pub(super) fn operations(
     }
 }
 
+/// What `redact` gives is no empty text where there must be one.
+pub(super) fn redacted(
+    cover: &Cover,
+    definition: &Definition,
+    schema: &Schema,
+    faults: &mut Faults<'_>,
+) {
+    let must_be_filled =
+        |node: &Node| node.checks.iter().any(|check| matches!(check.test, Test::NotEmpty));
+    let governed = cover.governed(schema);
+    for (number, rule) in definition.rules.iter().enumerate() {
+        let Some(OpSpec::Redact { text }) = &rule.op else { continue };
+        let mut of_rule = governed.iter().filter(|field| field.rule == Some(number));
+        if text.is_empty()
+            && let Some(field) = of_rule.find(|field| must_be_filled(field.node))
+        {
+            let what = format!("`{}` can't be empty", field.path);
+            faults.push(rule.at, what, "", "give `text` a text, or drop the field");
+        }
+    }
+}
+
 /// What a `map` gives is what its field may hold.
 pub(super) fn maps(
     cover: &Cover,

@@ -71,6 +71,7 @@ pub(super) fn read(definition: &Definition, schema: &Schema) -> (Option<Rules>, 
     check::coverage(&cover, definition, schema, &mut faults);
     fit::operations(&cover, definition, schema, &mut faults);
     fit::maps(&cover, definition, schema, &mut faults);
+    fit::redacted(&cover, definition, schema, &mut faults);
     fit::shifts(definition, schema, &mut faults);
     check::address(&cover, definition, schema, &mut faults);
     joins::joins(&cover, definition, schema, &mut faults);

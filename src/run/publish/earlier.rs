@@ -95,6 +95,18 @@ impl Account {
             && self.manifest.as_ref().is_some_and(|manifest| manifest.fingerprint == fingerprint)
     }
 
+    /// The outputs that runs of this account wrote to, resolved, and of which there is something.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        let manifests = self.manifest.iter().chain(&self.earlier);
+        let with_parts = manifests.flat_map(|manifest| &manifest.outputs);
+        let with_parts = with_parts.filter(|output| !output.files.is_empty());
+        let mut outputs: Vec<PathBuf> =
+            with_parts.filter_map(|output| resolve(&output.to).ok()).collect();
+        outputs.sort_unstable();
+        outputs.dedup();
+        outputs
+    }
+
     /// What runs of this account wrote into this output.
     pub(super) fn parts_in(&self, to: &Path) -> HashSet<&Path> {
         let manifests = self.manifest.iter().chain(&self.earlier);

@@ -145,7 +145,10 @@ impl Publication {
         }
         publication.check_account(may_overwrite)?;
         publication.journal.overwrite = may_overwrite;
-        publication.take_places(&outputs, mode)?;
+        let stale = if may_overwrite { publication.stale(&outputs) } else { Vec::new() };
+        let places: Vec<PathBuf> = outputs.into_iter().chain(stale).collect();
+        check_apart(&resolve(request.account)?, &places)?;
+        publication.take_places(&places, mode)?;
         Ok(Begun::Ready(publication))
     }
 
@@ -240,6 +243,17 @@ impl Publication {
             return Err(PublishError::Published { account: self.account.name() });
         }
         Ok(())
+    }
+
+    /// Outputs of the run that is overwritten where this one writes nothing: their parts go with
+    /// its manifest, or nobody would know whose they are.
+    fn stale(&self, outputs: &[PathBuf]) -> Vec<PathBuf> {
+        let is_there = |to: &PathBuf| match Url::of(to) {
+            Some(_) => self.buckets.is_some(),
+            None => to.exists(),
+        };
+        let others = self.earlier.outputs().into_iter().filter(|to| !outputs.contains(to));
+        others.filter(is_there).collect()
     }
 
     fn take_places(
