@@ -30,9 +30,10 @@ fn the_shipped_schemas_are_schemas() {
     for path in schemas {
         let schema = read(&path);
         // Editors of TOML read the older draft.
-        let draft = match path.ends_with("pipeline.schema.json") {
-            true => "http://json-schema.org/draft-07/schema#",
-            false => "https://json-schema.org/draft/2020-12/schema",
+        let draft = if path.ends_with("pipeline.schema.json") {
+            "http://json-schema.org/draft-07/schema#"
+        } else {
+            "https://json-schema.org/draft/2020-12/schema"
         };
         assert_eq!(schema["$schema"], draft, "{}", path.display());
         if let Err(error) = jsonschema::meta::validate(&schema) {
