@@ -14,7 +14,8 @@
 //! Two rules hold everywhere, and `tests/it/tidy.rs` checks both:
 //!
 //! - Imports point down the table in `ARCHITECTURE.md`, never up it.
-//! - Only `store` and `run` touch files, clocks, signals or the environment. Everything else computes.
+//! - Of these, only `store` and `run` touch files, clocks, signals or the environment. Everything else
+//!   computes.
 
 pub mod decode;
 pub mod encode;

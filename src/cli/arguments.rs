@@ -1,17 +1,25 @@
 //! What the command line can say. Nothing here reads, writes or decides.
 
-use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    ops::RangeInclusive,
+    path::PathBuf,
+};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use jiff::civil::Date;
+use segprep::lanes::Level;
 
 use super::schemas;
 
 /// What `[run]` of a definition takes too.
 const THREADS: RangeInclusive<i64> = 1..=1024;
 const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
+
+/// The variable that says which vector instructions may be used at most.
+pub(crate) const CPU: &str = "SEGPREP_CPU";
 
 /// Check, repair and pseudonymise segment files, with an account of every record.
 ///
@@ -171,6 +179,16 @@ impl Arguments {
             | Command::Man => None,
         }
     }
+}
+
+/// Understands the value of [`CPU`].
+pub(crate) fn vector_level(value: &OsStr) -> Result<Level, clap::Error> {
+    let level = Level::ALL.into_iter().find(|level| value == level.name());
+    level.ok_or_else(|| {
+        let names = Level::ALL.map(|level| format!("`{}`", level.name())).join(", ");
+        let fault = format!("the value of the variable `{CPU}` is none of {names}");
+        Arguments::command().error(ErrorKind::ValueValidation, fault)
+    })
 }
 
 /// Whether it is a day, written in the one form that `{date}` has.

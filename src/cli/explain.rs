@@ -123,7 +123,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     for class in [Class::Identifier, Class::Personal, Class::Technical] {
         sheet.section(class_name(class), fields(plan, class));
     }
-    sheet.styled_section(CAREFUL, "clear", listed(plan.in_the_clear(), "written as they come in"));
+    sheet.styled_section(
+        CAREFUL,
+        "clear",
+        listed(plan.personal_in_the_clear(), "written as they come in"),
+    );
     sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
     sheet.section("joins", joins(&plan.joins));
     sheet.section("repairs", together(&plan.repairs));
@@ -232,7 +236,7 @@ mod tests {
 
     fn field(path: &str, class: Class, rule: &str, op: &str, why: &str) -> FieldLine {
         let (path, rule) = (path.to_owned(), rule.to_owned());
-        let in_the_clear = op == "keep" && class != Class::Technical;
+        let in_the_clear = op == "keep";
         let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
         let (op, why) = (op.to_owned(), why.to_owned());
         FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key }
@@ -309,7 +313,7 @@ sound `newsletter` for messaging
   from       in/
   to         out/  pinpoint-json, parts up to 1.0 GB, a note
              account/  account
-  memory     at most 176 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
+  memory     at most 184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
              columns) + 2 threads × (25 MiB batch + 3 MiB learned + 22 MiB read
              ahead) + 24 MiB base
   warning    tokens protect nobody

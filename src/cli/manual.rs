@@ -64,7 +64,9 @@ mod tests {
     #[test]
     fn the_manual_has_every_command_and_every_exit_code() {
         let page = String::from_utf8(manual()).expect("roff is text");
-        for command in ["RUN", "CHECK", "KEY NEW", "KEY CHECK", "SCHEMA", "COMPLETIONS", "MAN"] {
+        for command in
+            ["RUN", "CHECK", "TEST", "KEY NEW", "KEY CHECK", "SCHEMA", "COMPLETIONS", "MAN"]
+        {
             assert!(page.contains(&format!(".SH \"SEGPREP {command}\"\n")), "{command}\n{page}");
         }
         for exit in exit::TABLE {

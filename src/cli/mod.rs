@@ -21,10 +21,11 @@ mod sheet;
 mod signals;
 mod summary;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use segprep::lanes::Level;
 use segprep::run::{Cancel, ErrorKind, Failure, Progress, RunError, RunOptions};
 
 use arguments::{Arguments, Command, Common, Key, RunArguments, Schema};
@@ -41,13 +42,19 @@ pub(crate) fn harden(arguments: &[OsString]) {
 /// Does what the command line says.
 pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
     let format = Format::asked_for(&arguments);
-    match Arguments::read(arguments) {
+    match limit_vectors().and_then(|()| Arguments::read(arguments)) {
         Ok(arguments) => {
             let screen = Screen::new(&arguments.common);
             perform(screen, arguments).unwrap_or_else(|failure| screen.failure(&failure))
         }
         Err(error) => Screen::plain(format).usage(&error),
     }
+}
+
+/// Holds the process to the vector instructions that the environment allows, if it says any.
+fn limit_vectors() -> Result<(), clap::Error> {
+    let Some(value) = env::var_os(arguments::CPU) else { return Ok(()) };
+    arguments::vector_level(&value).map(Level::limit_to)
 }
 
 fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {

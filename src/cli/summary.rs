@@ -126,11 +126,11 @@ fn parts(output: &OutputNote) -> Vec<String> {
         format!("{}  {}, {}", shown(&part.path), counted(part.records, "record"), bytes(part.bytes))
     }));
     lines.extend(more(output.files.len(), "files"));
-    let told = |number: Option<u64>, what: &str| {
-        number.filter(|number| 0 < *number).map(|number| format!("{} {what}", count(number)))
+    let told = |number: Option<u64>, one: &str, what: &str| {
+        number.filter(|number| 0 < *number).map(|number| format!("{} {what}", counted(number, one)))
     };
-    lines.extend(told(output.emptied, "empty texts or lists became empty cells"));
-    lines.extend(told(output.formula, "texts that a spreadsheet would take for a formula"));
+    lines.extend(told(output.emptied, "cell", "for empty texts or lists, which CSV can't hold"));
+    lines.extend(told(output.formula, "text", "with `=`, `+`, `-` or `@` first, as formulas have"));
     lines
 }
 

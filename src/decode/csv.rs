@@ -10,7 +10,9 @@ use memchr::memchr;
 
 use super::columns::{Columns, MapColumns};
 use super::narrow;
-use crate::record::{Batch, Code, Detail, Entries, Entry, Field, Names, Slot, Values};
+use crate::lanes::copy::Span;
+use crate::lanes::scan::each_divider;
+use crate::record::{Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Values};
 
 /// Memory that one worker's decoder reuses.
 #[derive(Default)]
@@ -18,11 +20,15 @@ pub(super) struct Scratch {
     cells: Vec<Cell>,
     /// Where the constants are in the batch's arena.
     constants: Vec<Range<usize>>,
+    /// By map and name of the columns, once a row of the batch has a value of that name.
+    names: Vec<Vec<Option<NameId>>>,
 }
 
 impl Scratch {
     /// Puts the constants into a batch whose rows are to have them.
     pub(super) fn begin(&mut self, columns: &Columns, batch: &mut Batch) {
+        self.names.clear();
+        self.names.extend(columns.maps.iter().map(|map| vec![None; map.names.len()]));
         self.constants.clear();
         for constant in &columns.constants {
             let start = batch.arena.len();
@@ -41,6 +47,14 @@ pub(super) struct Cell {
 }
 
 impl Cell {
+    /// From the cell's first byte to the delimiter behind it, with so many quotes.
+    #[inline]
+    fn between(start: usize, end: usize, quotes: usize) -> Cell {
+        let quote = usize::from(0 < quotes);
+        let len = (end - start).saturating_sub(2 * quote);
+        Cell { start: start + quote, len, has_doubled_quotes: 2 < quotes }
+    }
+
     pub(super) fn bytes(self, record: &[u8]) -> &[u8] {
         record.get(self.start..self.start + self.len).unwrap_or(&[])
     }
@@ -57,20 +71,20 @@ pub(super) fn decode(
     row: usize,
     batch: &mut Batch,
 ) {
-    let record = chunk.get(span.clone()).unwrap_or(&[]);
+    let record = Span { source: chunk, start: span.start, len: span.len() };
     scratch.cells.clear();
-    each_cell(record, columns.delimiter, &mut |cell| scratch.cells.push(cell));
+    let has_escapes = cells_of(record, columns.delimiter, &mut |cell| scratch.cells.push(cell));
     if let Some(detail) = shape_fault(columns, &scratch.cells) {
         return super::broken(batch, row, Field::Record, Code::CsvSyntax, detail);
     }
-    let Scratch { cells, constants } = scratch;
-    let mut cells = Cells { all: cells, constants, chunk, base: span.start, batch };
+    let Scratch { cells, constants, names: known } = scratch;
+    let mut cells = Cells { all: cells, constants, chunk, base: span.start, has_escapes, batch };
     for field in &columns.fields {
         let slot = cells.slot(field.column, field.is_number);
         cells.batch.set_slot(row, field.node, slot);
     }
-    for map in &columns.maps {
-        cells.map(map, names, row);
+    for (map, known) in columns.maps.iter().zip(known) {
+        cells.map(map, names, known, row);
     }
     for column in &columns.export_only {
         if !cells.is_empty(*column)
@@ -107,6 +121,8 @@ struct Cells<'a> {
     chunk: &'a [u8],
     /// Where the record starts in the chunk.
     base: usize,
+    /// Whether something in the record has to be escaped in JSON, but for the quotes of quoted cells.
+    has_escapes: bool,
     batch: &'a mut Batch,
 }
 
@@ -130,7 +146,7 @@ impl Cells<'_> {
             return Slot::number(start, cell.len);
         }
         if !cell.has_doubled_quotes {
-            return Slot::text(start, cell.len, false);
+            return Slot::text(start, cell.len, !self.has_escapes);
         }
         let start = self.batch.arena.len();
         push_without_doubled(bytes, &mut self.batch.arena);
@@ -153,9 +169,16 @@ impl Cells<'_> {
         Slot::new_text(start, end - start, false)
     }
 
-    fn map(&mut self, map: &MapColumns, names: &mut Names, row: usize) {
+    /// `known`: the names of the map's columns, as far as they were needed.
+    fn map(
+        &mut self,
+        map: &MapColumns,
+        names: &mut Names,
+        known: &mut [Option<NameId>],
+        row: usize,
+    ) {
         let first = self.batch.entries.len();
-        for (name, columns) in &map.names {
+        for ((name, columns), known) in map.names.iter().zip(known) {
             let start = self.batch.values.len();
             for column in columns {
                 let slot = self.slot(*column, !map.is_lists);
@@ -166,7 +189,7 @@ impl Cells<'_> {
             let len = self.batch.values.len() - start;
             if 0 < len {
                 let values = Values { start: narrow(start), len: narrow(len) };
-                let name = names.intern(map.scope, name);
+                let name = *known.get_or_insert_with(|| names.intern(map.scope, name));
                 self.batch.entries.push(Entry { name, values, is_list: map.is_lists });
             }
         }
@@ -212,41 +235,31 @@ fn push_text(cell: Cell, record: &[u8], out: &mut Vec<u8>) {
 
 /// Gives each cell of a record whose frame is sound.
 pub(super) fn each_cell(record: &[u8], delimiter: u8, give: &mut impl FnMut(Cell)) {
-    let mut at = 0;
-    loop {
-        let (cell, end) = cell_at(record, at, delimiter);
-        give(cell);
-        if end == record.len() {
-            return;
-        }
-        at = end + 1;
-    }
+    cells_of(Span::whole(record), delimiter, give);
 }
 
-/// The cell that starts at `at`, and where its delimiter or the record's end is.
+/// The same; tells whether the record holds a backslash, a control character, or a quote in a cell
+/// that does not begin with one.
+///
+/// Where a frame is sound, a quoted cell ends at the delimiter before which its quotes are even.
 #[inline]
-fn cell_at(record: &[u8], at: usize, delimiter: u8) -> (Cell, usize) {
-    let rest = record.get(at..).unwrap_or(&[]);
-    if rest.first() == Some(&b'"') {
-        return quoted_cell(record, at + 1);
-    }
-    let len = memchr(delimiter, rest).unwrap_or(rest.len());
-    (Cell { start: at, len, has_doubled_quotes: false }, at + len)
-}
-
-fn quoted_cell(record: &[u8], start: usize) -> (Cell, usize) {
-    let mut at = start;
-    let mut has_doubled_quotes = false;
-    loop {
-        let rest = record.get(at..).unwrap_or(&[]);
-        let quote = at + memchr(b'"', rest).unwrap_or(rest.len());
-        if record.get(quote + 1) != Some(&b'"') {
-            let cell = Cell { start, len: quote - start, has_doubled_quotes };
-            return (cell, record.len().min(quote + 1));
+fn cells_of(record: Span<'_>, delimiter: u8, give: &mut impl FnMut(Cell)) -> bool {
+    let bytes = record.bytes();
+    let (mut start, mut quotes, mut has_bare_quote) = (0, 0_usize, false);
+    let has_escapes = each_divider(record, delimiter, |at| {
+        if bytes.get(at) == Some(&delimiter) {
+            if quotes.is_multiple_of(2) {
+                give(Cell::between(start, at, quotes));
+                (start, quotes) = (at + 1, 0);
+            }
+        } else if at == start || 0 < quotes {
+            quotes += 1;
+        } else {
+            has_bare_quote = true;
         }
-        has_doubled_quotes = true;
-        at = quote + 2;
-    }
+    });
+    give(Cell::between(start, bytes.len(), quotes));
+    has_escapes || has_bare_quote
 }
 
 fn push_without_doubled(bytes: &[u8], out: &mut Vec<u8>) {

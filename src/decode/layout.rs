@@ -1,7 +1,6 @@
 //! Where a name leads: the schema's objects with their members, laid out for the decoders.
 
 use super::narrow;
-use crate::lanes::scan::Wanted;
 use crate::record::{Field, Scope};
 use crate::schema::{NodeIx, Schema, Shape};
 
@@ -21,15 +20,11 @@ pub struct Layout {
 pub(super) struct Object {
     pub(super) scope: Scope,
     pub(super) members: Vec<Member>,
-    /// Members of the objects before this one, and one for each of these objects.
-    pub(super) members_before: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: Box<[u8]>,
-    /// The name as most producers write it, with quotes and colon.
-    pub(super) token: Wanted,
     pub(super) node: NodeIx,
     pub(super) field: Field,
     /// The member's bit among those of its object.
@@ -55,19 +50,14 @@ impl Layout {
     /// while a record's names are looked for twice.
     pub fn new(schema: &Schema) -> Layout {
         assert!(schema.nodes.len() <= 128, "a record's nodes are bits of 128");
-        let mut objects =
-            vec![Object { scope: Scope::ROOT, members: Vec::new(), members_before: 0 }];
+        let mut objects = vec![Object { scope: Scope::ROOT, members: Vec::new() }];
         let mut object_of_node = vec![0; schema.nodes.len()];
         for (node, description) in schema.nodes.iter().enumerate() {
             if description.shape == Shape::Object {
                 if let Some(place) = object_of_node.get_mut(node) {
                     *place = objects.len();
                 }
-                objects.push(Object {
-                    scope: scope_of(node),
-                    members: Vec::new(),
-                    members_before: 0,
-                });
+                objects.push(Object { scope: scope_of(node), members: Vec::new() });
             }
         }
         for (node, description) in schema.nodes.iter().enumerate() {
@@ -82,18 +72,12 @@ impl Layout {
             };
             let parent = description.parent.and_then(|parent| object_of_node.get(parent).copied());
             let name = description.name.as_bytes().into();
-            let token = Wanted::new(format!("\"{}\":", description.name).as_bytes());
             let field = Field::Node(u8::try_from(node).expect("below 128"));
             let members =
                 &mut objects.get_mut(parent.unwrap_or(0)).expect("a parent is an object").members;
             let bit = 1_u64.checked_shl(narrow(members.len()));
             let bit = bit.expect("an object has at most 64 members");
-            members.push(Member { name, token, node, field, bit, leads_to });
-        }
-        let mut before = 0;
-        for object in &mut objects {
-            object.members_before = before;
-            before += object.members.len() + 1;
+            members.push(Member { name, node, field, bit, leads_to });
         }
         Layout { objects, width: schema.nodes.len(), maps: schema.maps.len() }
     }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::lanes::copy::{Span, append};
+use crate::lanes::scan::holds_divider_or_escape;
 use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
@@ -91,7 +93,7 @@ impl CsvCounts {
 
 impl CsvEncoder {
     /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
-    /// Columns that lead nowhere stay empty.
+    /// Columns of what the policy drops stay empty.
     pub fn new(
         schema: &Schema,
         written: &[bool],
@@ -111,7 +113,7 @@ impl CsvEncoder {
             endpoint_size: schema.target.limits.endpoint_size,
         };
         for column in columns {
-            encoder.add(schema, column);
+            encoder.add(schema, written, column);
         }
         encoder.header.pop();
         encoder.header.push(b'\n');
@@ -126,17 +128,19 @@ impl CsvEncoder {
         encoder
     }
 
-    fn add(&mut self, schema: &Schema, column: &CsvColumn) {
+    fn add(&mut self, schema: &Schema, written: &[bool], column: &CsvColumn) {
         let first = self.cells.len();
         let mut is_attribute = false;
         if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
             is_attribute = shape == Shape::Lists;
             self.names.insert((map, name.to_owned()), Cells { first, count: column.repeat });
-        } else if let Some(node) = schema.node(&column.name) {
+        } else if let Some(node) = schema.node(&column.name)
+            && written.get(node).copied().unwrap_or(false)
+        {
             self.fields.push((node, first));
         }
         for _ in 0..column.repeat {
-            push_cell(column.name.as_bytes(), &mut self.header);
+            push_cell(Span::whole(column.name.as_bytes()), &mut self.header);
             self.header.push(b',');
             self.cells.push(is_attribute);
         }
@@ -186,7 +190,7 @@ impl CsvEncoder {
             add(field(*node), Code::Column, self.rules.column, Detail::None);
         }
         for (node, _) in &self.fields {
-            if has_line_break(text.of(slot(*node))) {
+            if has_line_break(slot(*node), text) {
                 add(field(*node), Code::LineBreak, self.rules.line_break, Detail::None);
             }
         }
@@ -209,7 +213,7 @@ impl CsvEncoder {
                 add(field, Code::Column, self.rules.column, Detail::None);
             }
         }
-        if values.iter().any(|value| has_line_break(text.of(*value))) {
+        if values.iter().any(|value| has_line_break(*value, text)) {
             add(field, Code::LineBreak, self.rules.line_break, Detail::None);
         }
         // The `'` in front of a formula is one character more than the target's limits were held to.
@@ -283,10 +287,11 @@ impl CsvEncoder {
         counts: &mut CsvCounts,
         out: &mut Vec<u8>,
     ) {
-        let bytes = text.of(slot);
+        let span = text.span(slot);
+        let bytes = span.bytes();
         counts.emptied += u64::from(bytes.is_empty());
         if !is_formula(slot, bytes) {
-            return push_cell(bytes, out);
+            return push_cell(span, out);
         }
         counts.formula += 1;
         if self.quotes_formulas && is_attribute {
@@ -294,9 +299,9 @@ impl CsvEncoder {
             let mut quoted = Vec::with_capacity(bytes.len() + 1);
             quoted.push(b'\'');
             quoted.extend_from_slice(bytes);
-            return push_cell(&quoted, out);
+            return push_cell(Span::whole(&quoted), out);
         }
-        push_cell(bytes, out);
+        push_cell(span, out);
     }
 }
 
@@ -305,8 +310,9 @@ fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
     slot.is_text() && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'))
 }
 
-fn has_line_break(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+/// A tab counts as one. Plain text holds neither.
+fn has_line_break(slot: Slot, text: Text<'_>) -> bool {
+    !slot.is_plain() && text.of(slot).iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
 fn code_points(text: &[u8]) -> usize {
@@ -315,9 +321,21 @@ fn code_points(text: &[u8]) -> usize {
 
 /// Appends a cell, in quotes where it needs them: blank text too, since a line with nothing else
 /// would be a blank one.
-fn push_cell(bytes: &[u8], out: &mut Vec<u8>) {
+#[inline]
+fn push_cell(cell: Span<'_>, out: &mut Vec<u8>) {
+    let bytes = cell.bytes();
+    let may_be_blank = bytes.first() == Some(&b' ');
+    if may_be_blank || holds_divider_or_escape(cell, b',') {
+        push_special_cell(bytes, out);
+    } else {
+        append(out, cell);
+    }
+}
+
+#[inline(never)]
+fn push_special_cell(bytes: &[u8], out: &mut Vec<u8>) {
     let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-    let is_blank = || !bytes.is_empty() && bytes.iter().all(|byte| *byte == b' ');
+    let is_blank = || bytes.iter().all(|byte| *byte == b' ');
     if !bytes.iter().any(is_special) && !is_blank() {
         return out.extend_from_slice(bytes);
     }
@@ -338,7 +356,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, cell: &str) {
         let mut out = Vec::new();
-        push_cell(text.as_bytes(), &mut out);
+        push_cell(Span::whole(text.as_bytes()), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), cell);
     }
 

@@ -16,7 +16,14 @@ pub struct JsonEncoder {
     steps: Vec<Step>,
     /// All keys, each with what ends the member before it and what opens the value: `","Address":"`.
     keys: Literals,
+    /// The bytes of these and of all that closes what they open, at most.
+    fixed: usize,
 }
+
+/// The longest escape: `\u0000`.
+const ESCAPE_BYTES_MAX: usize = 6;
+/// What a value has around it in JSON, `","` at most, and the one byte that it may get in CSV.
+const FRAME_BYTES_MAX: usize = 4;
 
 #[derive(Debug)]
 enum Step {
@@ -49,8 +56,9 @@ fn push_key(name: &str, opening: &[u8], out: &mut Vec<u8>) {
 impl JsonEncoder {
     /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
     pub fn new(schema: &Schema, written: &[bool]) -> JsonEncoder {
-        let mut encoder = JsonEncoder { steps: Vec::new(), keys: Literals::default() };
+        let mut encoder = JsonEncoder { steps: Vec::new(), keys: Literals::default(), fixed: 0 };
         encoder.steps = encoder.members_of(None, schema, written);
+        encoder.fixed = encoder.keys.bytes_in_all() + FRAME_BYTES_MAX * (1 + schema.nodes.len());
         encoder
     }
 
@@ -104,6 +112,20 @@ impl JsonEncoder {
         let mut line = Line { out, skip: FIRST, text, enough, is_cut: false };
         self.members(&self.steps, batch, row, names, &mut line);
         line.close(b'}');
+    }
+
+    /// At least as many bytes as [`JsonEncoder::encode`] appends, and one for each value beside.
+    /// No text is looked at: it is taken for one that has to be escaped all through.
+    pub fn size_bound(&self, batch: &Batch, row: usize, names: &impl NameKeys) -> usize {
+        let of_values = |values: &[Slot]| -> usize {
+            values.iter().map(|slot| ESCAPE_BYTES_MAX * slot.len() + FRAME_BYTES_MAX).sum()
+        };
+        let of_entry = |entry: &Entry| {
+            let key = names.key(entry.name).map_or(0, |key| key.len + FRAME_BYTES_MAX);
+            key + of_values(batch.entry_values(*entry))
+        };
+        let entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
+        self.fixed + of_values(batch.row_slots(row)) + entries.map(of_entry).sum::<usize>()
     }
 
     fn members(
@@ -320,8 +342,83 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::record::{Entries, Names, Scope, Values};
+
+    /// Every name is written.
+    struct AllNames(Literals, Vec<Range<usize>>);
+
+    impl AllNames {
+        fn of(names: &Names) -> AllNames {
+            let mut keys = Literals::default();
+            let key = |name: usize| {
+                let mut key = Vec::new();
+                push_name_key(names.nth(name).1, &mut key);
+                keys.add(&key)
+            };
+            let places = (0..names.len()).map(key).collect();
+            AllNames(keys, places)
+        }
+    }
+
+    impl NameKeys for AllNames {
+        fn key(&self, name: NameId) -> Option<Span<'_>> {
+            self.1.get(name.index()).map(|place| self.0.span(place))
+        }
+    }
+
+    /// One row with these texts in its fields, and in each of its maps.
+    fn filled(schema: &Schema, texts: &[String], names: &mut Names) -> (Batch, String) {
+        let mut batch = Batch::new(schema.nodes.len(), schema.maps.len());
+        let row = batch.begin_row(0);
+        let mut chunk = String::new();
+        let mut slots = texts.iter().map(|text| {
+            chunk.push_str(text);
+            Slot::text(chunk.len() - text.len(), text.len(), false)
+        });
+        for (node, description) in schema.nodes.iter().enumerate() {
+            if description.shape == Shape::Text {
+                batch.set_slot(row, node, slots.next().unwrap_or(Slot::ABSENT));
+            }
+        }
+        let slots: Vec<Slot> = slots.collect();
+        for map in 0..schema.maps.len() {
+            let start = batch.entries.len();
+            for (some, name) in slots.chunks(3).zip(texts) {
+                let values = Values { start: narrow(batch.values.len()), len: narrow(some.len()) };
+                batch.values.extend_from_slice(some);
+                let name = names.intern(Scope::ROOT, name);
+                batch.entries.push(Entry { name, values, is_list: true });
+            }
+            let len = narrow(batch.entries.len() - start);
+            batch.set_map(row, map, Entries { start: narrow(start), len });
+        }
+        (batch, chunk)
+    }
+
+    fn narrow(place: usize) -> u32 {
+        place.try_into().unwrap()
+    }
 
     proptest! {
+        /// A record is never larger than was thought without looking at it.
+        #[test]
+        fn no_record_is_larger_than_its_bound(
+            texts in proptest::collection::vec("[\u{1}-\u{1f}]{0,9}|\\PC{0,9}", 0..60),
+        ) {
+            let schema = Schema::shipped("pinpoint").unwrap();
+            let mut names = Names::default();
+            let (batch, chunk) = filled(&schema, &texts, &mut names);
+            let encoder = JsonEncoder::new(&schema, &vec![true; schema.nodes.len()]);
+            let names = AllNames::of(&names);
+            let mut out = Vec::new();
+            let text = Text { chunk: chunk.as_bytes(), arena: &[] };
+            encoder.encode(&batch, 0, text, &names, usize::MAX / 2, &mut out);
+            let values = batch.row_slots(0).iter().chain(&batch.values);
+            let values = values.filter(|slot| !slot.is_absent()).count();
+            let bound = encoder.size_bound(&batch, 0, &names);
+            prop_assert!(out.len() + values <= bound, "{} of {bound}", out.len());
+        }
+
         /// serde_json writes the same escapes, and reads back the same text.
         #[test]
         fn text_is_written_as_serde_json_writes_it(text in any::<String>()) {

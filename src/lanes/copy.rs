@@ -85,6 +85,11 @@ impl Literals {
         start..self.len
     }
 
+    /// How long all texts are together.
+    pub fn bytes_in_all(&self) -> usize {
+        self.len
+    }
+
     #[inline]
     pub fn span(&self, place: &Range<usize>) -> Span<'_> {
         Span { source: &self.bytes, start: place.start, len: place.len() }

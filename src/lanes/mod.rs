@@ -8,6 +8,8 @@ pub mod copy;
 pub mod scan;
 pub mod sha256;
 
+use std::sync::OnceLock;
+
 /// The vector instructions that a function was compiled for. Results never depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -17,7 +19,20 @@ pub enum Level {
     Avx512,
 }
 
+/// The level that this process uses, from the first question on.
+static USED: OnceLock<Level> = OnceLock::new();
+
 impl Level {
+    pub const ALL: [Level; 3] = [Level::Baseline, Level::Avx2, Level::Avx512];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Baseline => "baseline",
+            Level::Avx2 => "avx2",
+            Level::Avx512 => "avx512",
+        }
+    }
+
     /// The highest level of this processor.
     pub fn detected() -> Level {
         #[cfg(target_arch = "x86_64")]
@@ -30,5 +45,16 @@ impl Level {
             }
         }
         Level::Baseline
+    }
+
+    /// The level to use: the processor's, or the one that was set where that is lower.
+    pub fn used() -> Level {
+        *USED.get_or_init(Level::detected)
+    }
+
+    /// Lets the whole process use no more than this level. What counts is the first call, and
+    /// none after work has begun.
+    pub fn limit_to(self) {
+        USED.get_or_init(|| self.min(Level::detected()));
     }
 }

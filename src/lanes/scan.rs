@@ -1,5 +1,7 @@
 //! Finding bytes, and comparing with bytes that are likely: in blocks of a fixed size.
 
+use super::copy::Span;
+
 /// The place of the first byte that JSON text can't hold as it is (`"`, `\` or below 0x20),
 /// or the length.
 #[inline]
@@ -8,7 +10,7 @@ pub fn first_special(bytes: &[u8]) -> usize {
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let marks = special_marks(block);
         if marks != 0 {
-            return at + first_mark(marks);
+            return at + first_mark(marks.into());
         }
         at += block.len();
     }
@@ -56,9 +58,122 @@ fn special_marks_plain(block: &[u8; 16]) -> u32 {
     marks.map(|(place, _)| 1 << place).sum()
 }
 
+/// What a text of CSV is made of: a bit for each byte of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct CellMarks<T> {
+    /// Delimiters and quotes.
+    dividers: T,
+    /// Backslashes, and what is below 0x20.
+    escapes: T,
+}
+
+/// Gives the places of delimiters and quotes in a text, in their order. Tells whether the text
+/// holds a backslash or a byte below 0x20.
 #[inline]
-#[expect(clippy::as_conversions, reason = "at most 32")]
-fn first_mark(marks: u32) -> usize {
+pub fn each_divider(text: Span<'_>, delimiter: u8, mut give: impl FnMut(usize)) -> bool {
+    let (mut at, mut escapes) = (0, 0);
+    while at < text.len {
+        let here = text.source.get(text.start + at..).unwrap_or(&[]);
+        let marks = match here.first_chunk() {
+            Some(row) => row_marks(row, delimiter),
+            None => row_marks(&padded(here), delimiter),
+        };
+        let inside = u64::MAX >> (ROW - (text.len - at).min(ROW));
+        let mut dividers = marks.dividers & inside;
+        escapes |= marks.escapes & inside;
+        while dividers != 0 {
+            give(at + first_mark(dividers));
+            dividers &= dividers - 1;
+        }
+        at += ROW;
+    }
+    escapes != 0
+}
+
+/// Whether a text holds a delimiter, a quote, a backslash or a byte below 0x20: most cells of CSV
+/// hold none, and so need no quotes.
+#[inline]
+pub fn holds_divider_or_escape(text: Span<'_>, delimiter: u8) -> bool {
+    let mut at = 0;
+    while at < text.len {
+        let here = text.source.get(text.start + at..).unwrap_or(&[]);
+        let CellMarks { dividers, escapes } = match here.first_chunk() {
+            Some(block) => cell_marks(block, delimiter),
+            None => cell_marks(&padded(here), delimiter),
+        };
+        let inside = u32::from(u16::MAX) >> (16 - (text.len - at).min(16));
+        if (dividers | escapes) & inside != 0 {
+            return true;
+        }
+        at += 16;
+    }
+    false
+}
+
+/// What is left near the end of a source, filled up with what nobody looks for.
+fn padded<const N: usize>(rest: &[u8]) -> [u8; N] {
+    let mut block = [b'.'; N];
+    block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    block
+}
+
+/// Bytes that are looked at together where cells are looked for.
+const ROW: usize = 64;
+
+#[inline]
+fn row_marks(row: &[u8; ROW], delimiter: u8) -> CellMarks<u64> {
+    let mut marks = CellMarks::default();
+    for (block, shift) in row.as_chunks().0.iter().zip([0, 16, 32, 48]) {
+        let CellMarks { dividers, escapes } = cell_marks(block, delimiter);
+        marks.dividers |= u64::from(dividers) << shift;
+        marks.escapes |= u64::from(escapes) << shift;
+    }
+    marks
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[expect(unsafe_code, reason = "the intrinsics of SSE2, which every x86-64 has")]
+fn cell_marks(block: &[u8; 16], delimiter: u8) -> CellMarks<u32> {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8,
+    };
+    // SAFETY: the load reads the 16 bytes that the reference is to, at any alignment; the rest
+    // works on registers.
+    let (dividers, escapes) = unsafe {
+        let bytes = _mm_loadu_si128(block.as_ptr().cast());
+        let delimiters = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(delimiter.cast_signed()));
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
+        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1f)));
+        let dividers = _mm_or_si128(delimiters, quotes);
+        let escapes = _mm_or_si128(backslashes, controls);
+        (_mm_movemask_epi8(dividers), _mm_movemask_epi8(escapes))
+    };
+    CellMarks { dividers: dividers.cast_unsigned(), escapes: escapes.cast_unsigned() }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn cell_marks(block: &[u8; 16], delimiter: u8) -> CellMarks<u32> {
+    cell_marks_plain(block, delimiter)
+}
+
+/// The same without vector instructions.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn cell_marks_plain(block: &[u8; 16], delimiter: u8) -> CellMarks<u32> {
+    let mut marks = CellMarks::default();
+    for (place, byte) in block.iter().enumerate() {
+        marks.dividers |= u32::from(*byte == delimiter || *byte == b'"') << place;
+        marks.escapes |= u32::from(*byte < 0x20 || *byte == b'\\') << place;
+    }
+    marks
+}
+
+#[inline]
+#[expect(clippy::as_conversions, reason = "at most 64")]
+fn first_mark(marks: u64) -> usize {
     marks.trailing_zeros() as usize
 }
 
@@ -175,6 +290,36 @@ mod tests {
         ) {
             prop_assert_eq!(differing_marks(&one, &other), differing_marks_plain(&one, &other));
             prop_assert_eq!(differing_marks(&one, &one), 0);
+        }
+
+        #[test]
+        fn marks_of_cells_are_the_plain_ones(
+            block in proptest::array::uniform16(0_u8..0x60),
+            delimiter in any::<u8>(),
+        ) {
+            prop_assert_eq!(cell_marks(&block, delimiter), cell_marks_plain(&block, delimiter));
+        }
+
+        #[test]
+        fn dividers_are_found_where_they_are(
+            text in "[,\"a\\\\\t]{0,9}|[,\"a]{0,150}|[a-z]{60,70},?",
+            start in 0_usize..70,
+            len in 0_usize..150,
+        ) {
+            let source = text.as_bytes();
+            let start = start.min(source.len());
+            let span = Span { source, start, len: len.min(source.len() - start) };
+            let mut found = Vec::new();
+            let has_escapes = each_divider(span, b',', |at| found.push(at));
+            let places = span.bytes().iter().enumerate();
+            let plain = places.filter(|(_, byte)| matches!(byte, b',' | b'"')).map(|(at, _)| at);
+            prop_assert_eq!(&found, &plain.collect::<Vec<_>>());
+            let plain = span.bytes().iter().any(|byte| *byte < 0x20 || *byte == b'\\');
+            prop_assert_eq!(has_escapes, plain);
+            prop_assert_eq!(
+                holds_divider_or_escape(span, b','),
+                has_escapes || !found.is_empty()
+            );
         }
 
         #[test]

@@ -25,7 +25,7 @@ pub type Block = [Words; 16];
 ///
 /// Instructions of its own for SHA-256 beat all lanes that do not fit one register.
 pub fn pays() -> bool {
-    match Level::detected() {
+    match Level::used() {
         Level::Avx512 => true,
         Level::Avx2 => !has_sha_instructions(),
         Level::Baseline => false,
@@ -43,9 +43,14 @@ fn has_sha_instructions() -> bool {
 }
 
 /// Takes a block of each message into its state. The blocks are used up.
-#[expect(unsafe_code, reason = "calls what was compiled for instructions that are there")]
 pub fn compress(state: &mut State, block: &mut Block) {
-    match Level::detected() {
+    compress_at(Level::used(), state, block);
+}
+
+/// The same by the instructions of a level, or by the highest that the processor has.
+#[expect(unsafe_code, reason = "calls what was compiled for instructions that are there")]
+fn compress_at(level: Level, state: &mut State, block: &mut Block) {
+    match level.min(Level::detected()) {
         // SAFETY: the processor was asked for these instructions.
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => unsafe { compress_avx512(state, block) },
@@ -226,10 +231,13 @@ mod tests {
                     word.0[lane] = u32::from_be_bytes(of);
                 }
             }
-            let (mut plain, mut plain_block) = (state, block);
-            compress(&mut state, &mut block);
-            compress_plain(&mut plain, &mut plain_block);
-            prop_assert_eq!(state, plain);
+            let (before, block_before) = (state, block);
+            compress_plain(&mut state, &mut block);
+            for level in Level::ALL {
+                let (mut of_level, mut block) = (before, block_before);
+                compress_at(level, &mut of_level, &mut block);
+                prop_assert_eq!(of_level, state, "{:?}", level);
+            }
             for lane in 0..LANES {
                 let mut expected = states[lane];
                 let bytes: [u8; 64] = blocks[lane].concat().try_into().unwrap();

@@ -323,8 +323,7 @@ impl Finish<'_> {
         problems: &[(u32, Problem)],
         block: &mut Block,
     ) -> Option<Vec<RejectedFor>> {
-        let Worker { batch, book, .. } = &*self.worker;
-        let is_broken = batch.rows.get(row).is_some_and(|row| row.broken);
+        let is_broken = self.worker.batch.rows.get(row).is_some_and(|row| row.broken);
         if is_broken {
             let once = problems.chunk_by(|one, next| one == next).filter_map(|same| same.first());
             let mut words = self.told(once);
@@ -332,13 +331,10 @@ impl Finish<'_> {
             return Some(words);
         }
         let start = block.json.bytes.len();
-        let text = Text { chunk: self.chunk, arena: &batch.arena };
         // Of a record with problems too: the size is one that the reader wants to know of as well.
-        let most = self.stages.limits.endpoint_size();
-        self.stages.encoder.encode(batch, row, text, book, most, &mut block.json.bytes);
-        let size = block.json.bytes.len() - start;
+        let size = self.write_json(row, block);
         let mut words = self.told(problems.iter());
-        if most < size {
+        if self.stages.limits.endpoint_size() < size.unwrap_or(0) {
             words.push(self.in_words(row, &self.stages.limits.size_problem()));
         } else if problems.is_empty()
             && let Some(problem) = self.write_csv(row, size, block)
@@ -359,7 +355,9 @@ impl Finish<'_> {
         if !words.is_empty() {
             return Some(words);
         }
-        if self.stages.tables.is_some() {
+        if let Some(size) = size
+            && self.stages.tables.is_some()
+        {
             let size = u32::try_from(size).expect("a record is below 64 MiB");
             self.worker.to_table.push((row, size));
         }
@@ -367,9 +365,24 @@ impl Finish<'_> {
         None
     }
 
+    /// Writes a row as JSON behind the block's lines, and gives its bytes. None, and nothing is
+    /// written, where no output asks for it and the record is surely small enough.
+    fn write_json(&self, row: usize, block: &mut Block) -> Option<usize> {
+        let (stages, Worker { batch, book, .. }) = (self.stages, &*self.worker);
+        let most = stages.limits.endpoint_size();
+        let is_asked_for = stages.writes_json || stages.tables.is_some();
+        if !is_asked_for && stages.encoder.size_bound(batch, row, book) <= most {
+            return None;
+        }
+        let start = block.json.bytes.len();
+        let text = Text { chunk: self.chunk, arena: &batch.arena };
+        stages.encoder.encode(batch, row, text, book, most, &mut block.json.bytes);
+        Some(block.json.bytes.len() - start)
+    }
+
     /// Writes a row as a line of every output of CSV, or of none where one can't take it, and then
-    /// says why. `size`: that of its compact JSON in bytes.
-    fn write_csv(&mut self, row: usize, size: usize, block: &mut Block) -> Option<Problem> {
+    /// says why. `size`: that of its compact JSON in bytes, unless it is surely small enough.
+    fn write_csv(&mut self, row: usize, size: Option<usize>, block: &mut Block) -> Option<Problem> {
         let Worker { batch, book, cells, .. } = &mut *self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         let encoders = &self.stages.csv;
@@ -381,7 +394,8 @@ impl Finish<'_> {
             lines.counts.add(counts);
             let fits = self.stages.fits_part(csv, lines.bytes.len() - start);
             let of_part = (!fits).then(|| self.stages.part_problem());
-            problem = problem.or_else(|| encoder.size_problem(size, counts)).or(of_part);
+            let of_size = || encoder.size_problem(size?, counts);
+            problem = problem.or_else(of_size).or(of_part);
         }
         for lines in &mut block.csv {
             if problem.is_none() { lines.end() } else { lines.undo() }

@@ -656,7 +656,8 @@ fn the_explanation_says_what_can_be_joined_and_what_leaves_in_the_clear() {
             ("person", vec!["Attributes.Crm".to_owned(), "User.UserId".to_owned()], false),
         ]
     );
-    let clear: Vec<&str> = explanation.in_the_clear().map(|field| field.path.as_str()).collect();
+    let clear: Vec<&str> =
+        explanation.personal_in_the_clear().map(|field| field.path.as_str()).collect();
     assert_eq!(clear, ["Id", "Address", "Attributes.*", "Metrics.*"]);
     let user =
         explanation.fields.iter().find(|field| field.path == "User.UserId").expect("it has a rule");

@@ -16,8 +16,6 @@ mod lists;
 mod locale;
 mod phone;
 mod step;
-#[cfg(test)]
-mod tests;
 mod timezone;
 mod trial;
 mod trim;

@@ -18,6 +18,7 @@ use crate::encode::ROW_GROUP_BYTES;
 use crate::pipeline::BATCH_BYTES;
 use crate::store::s3;
 
+const MIB: usize = 1 << 20;
 /// Bytes of input in a chunk, where the definition does not say otherwise.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// Memory of a block at which the rest of its chunk waits for the next.
@@ -120,16 +121,18 @@ impl Limits {
         (s3::PARTS_AT_ONCE + UPLOADS_OPEN) * s3::PART + s3::HELD_MAX
     }
 
-    /// The bound on the whole, in bytes.
+    /// The bound on the whole, in bytes: the sum of its parts as they are shown, each in whole MiB.
     pub fn memory_max(&self) -> usize {
+        let shown = |bytes: usize| bytes.next_multiple_of(MIB);
         let in_flight = self.in_flight().get();
-        in_flight * (self.chunk_max() + self.block_max() + COLUMNS_BYTES)
-            + self.threads * (self.worker_max() + LEARNED_BYTES + self.ahead_max())
-            + self.parquet * self.row_groups_max()
-            + self.list_bytes
-            + self.objects_max()
-            + self.buckets * self.uploads_max()
-            + BASE_BYTES
+        in_flight * (shown(self.chunk_max()) + shown(self.block_max()) + shown(COLUMNS_BYTES))
+            + self.threads
+                * (shown(self.worker_max()) + shown(LEARNED_BYTES) + shown(self.ahead_max()))
+            + self.parquet * shown(self.row_groups_max())
+            + shown(self.list_bytes)
+            + shown(self.objects_max())
+            + self.buckets * shown(self.uploads_max())
+            + shown(BASE_BYTES)
     }
 }
 
@@ -137,7 +140,7 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} threads × ({} batch + {} learned \
+            "{} = {} in flight × ({} chunk + {} block + {} columns) + {} {} × ({} batch + {} learned \
              + {} read ahead)",
             Mib(self.memory_max()),
             self.in_flight(),
@@ -145,6 +148,7 @@ impl fmt::Display for Limits {
             Mib(self.block_max()),
             Mib(COLUMNS_BYTES),
             self.threads,
+            if self.threads == 1 { "thread" } else { "threads" },
             Mib(self.worker_max()),
             Mib(LEARNED_BYTES),
             Mib(self.ahead_max()),
@@ -171,7 +175,7 @@ struct Mib(usize);
 
 impl fmt::Display for Mib {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} MiB", self.0.div_ceil(1 << 20))
+        write!(f, "{} MiB", self.0.div_ceil(MIB))
     }
 }
 
@@ -195,13 +199,13 @@ mod tests {
         assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
         assert_eq!(
             plain.to_string(),
-            "176 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
+            "184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
              (25 MiB batch + 3 MiB learned + 22 MiB read ahead) + 24 MiB base"
         );
         let limits = Limits { parquet: 1, ..plain };
         assert_eq!(
             limits.to_string(),
-            "452 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × \
+            "460 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × \
              (25 MiB batch + 3 MiB learned + 22 MiB read ahead) + 1 Parquet × 256 MiB + 24 MiB base"
         );
     }

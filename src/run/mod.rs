@@ -159,6 +159,10 @@ fn run_whole(
         let message = "the counts of records do not add up; nothing was published";
         return Err(RunError::new(ErrorKind::Internal, message).into());
     }
+    // Listed files have bytes; standard input may have had none.
+    if assembler.bytes == 0 {
+        return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
+    }
     if assembler.broken.len() == listing.files.len() && assembler.total.read == 0 {
         return Err(nothing_readable(&assembler.broken).into());
     }

@@ -5,8 +5,8 @@
 //! can't apply to is removed, never written through. What was a number stays one.
 
 use super::map::{Fate, Span};
-use super::{Hmac, Map, Op, Outcome, Shifts};
-use crate::lanes::sha256::LANES;
+use super::waiting::{Home, WAITING_BYTES_MAX, Waiting};
+use super::{Map, Op, Outcome, Shifts};
 use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
 use crate::schema::NodeIx;
 
@@ -64,19 +64,26 @@ pub fn apply_to_node(
     batch: &mut Batch,
     traces: &mut Traces,
 ) {
-    if let Op::Hmac(hmac) = applied.op
-        && hmac.hashes_values_as_they_are()
-    {
-        return tokens_of_node(node, hmac, applied.rule_name, chunk, batch);
-    }
+    let mut waiting = Waiting::default();
     let field = field_of(node);
     for row in 0..batch.rows.len() {
         let slot = batch.slot(row, node);
         if is_live(batch, row) && applied.takes(slot) {
-            let made = new_value(applied, shifts, slot, chunk, row, field, batch, traces);
+            let place = Place { row, field, home: Home::Slot { row, node } };
+            let made = new_value(applied, shifts, slot, chunk, place, batch, traces, &mut waiting);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
     }
+    waiting.finish(batch);
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Place {
+    row: usize,
+    field: Field,
+    /// Where its new value is to go.
+    home: Home,
 }
 
 impl Applied<'_> {
@@ -86,51 +93,6 @@ impl Applied<'_> {
         let is_of_type = slot.is_text() || (slot.kind() == Kind::Number && self.op.takes_numbers());
         is_of_type && !slot.is_empty()
     }
-}
-
-/// Makes tokens of one field of all live rows, many side by side.
-fn tokens_of_node(node: NodeIx, hmac: &Hmac, rule: u16, chunk: &[u8], batch: &mut Batch) {
-    let mut next = 0;
-    while next < batch.rows.len() {
-        let mut rows = [0; LANES];
-        let mut values: [&[u8]; LANES] = [&[]; LANES];
-        let mut arena = std::mem::take(&mut batch.arena);
-        let text = Text { chunk, arena: &arena };
-        let mut count = 0;
-        while let (Some(row), Some(value)) = (rows.get_mut(count), values.get_mut(count)) {
-            let Some(slot) = next_text(batch, node, &mut next) else { break };
-            (*row, *value) = (next - 1, text.of(slot));
-            match hmac.left_alone(value) {
-                None => count += 1,
-                Some(Outcome::AlreadyToken) => {
-                    let (field, code, detail) = (field_of(node), Code::AlreadyToken, Detail::None);
-                    batch.problem(*row, Problem { field, code, rule, detail });
-                }
-                Some(Outcome::Kept | Outcome::Dropped | Outcome::Failed | Outcome::Made { .. }) => {
-                }
-            }
-        }
-        let macs = hmac.macs(values.get(..count).unwrap_or(&[]));
-        for (row, mac) in rows.iter().zip(&macs).take(count) {
-            let start = arena.len();
-            hmac.push_token(mac, &mut arena);
-            batch.set_slot(*row, node, Slot::new_text(start, arena.len() - start, true));
-        }
-        batch.arena = arena;
-    }
-}
-
-/// The text of a field in the next live row that has any; `row` is then the one after.
-fn next_text(batch: &Batch, node: NodeIx, row: &mut usize) -> Option<Slot> {
-    while *row < batch.rows.len() {
-        let slot = batch.slot(*row, node);
-        let is_live = is_live(batch, *row);
-        *row += 1;
-        if is_live && slot.is_text() && !slot.is_empty() {
-            return Some(slot);
-        }
-    }
-    None
 }
 
 fn field_of(node: NodeIx) -> Field {
@@ -150,8 +112,9 @@ pub fn apply_to_map(
     batch: &mut Batch,
     traces: &mut Traces,
 ) {
+    let mut waiting = Waiting::default();
     for row in 0..batch.rows.len() {
-        if batch.rows.get(row).is_none_or(|row| row.broken || row.dropped) {
+        if !is_live(batch, row) {
             continue;
         }
         for place in batch.map(row, map).range() {
@@ -159,22 +122,24 @@ pub fn apply_to_map(
             if let Some(applied) = names.op(entry.name)
                 && (entry.is_list || applied.op.takes_numbers())
             {
-                apply_to_entry(place, applied, shifts, chunk, row, batch, traces);
+                apply_to_entry(place, applied, shifts, chunk, row, batch, traces, &mut waiting);
             }
         }
     }
+    waiting.finish(batch);
 }
 
 /// Applies an operation to the values of one entry, and closes the gaps of those removed. A list
 /// left without values goes too; one that came in empty stays.
-fn apply_to_entry(
+fn apply_to_entry<'a>(
     place: usize,
-    applied: Applied<'_>,
+    applied: Applied<'a>,
     shifts: &Shifts,
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
     traces: &mut Traces,
+    waiting: &mut Waiting<'a>,
 ) {
     let Some(mut entry) = batch.entries.get(place).copied() else { return };
     let range = entry.values.range();
@@ -182,8 +147,8 @@ fn apply_to_entry(
     for value in range.clone() {
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
         let made = if applied.takes(slot) {
-            let field = Field::Named(entry.name);
-            new_value(applied, shifts, slot, chunk, row, field, batch, traces)
+            let place = Place { row, field: Field::Named(entry.name), home: Home::Value(kept) };
+            new_value(applied, shifts, slot, chunk, place, batch, traces, waiting)
         } else {
             Some(slot)
         };
@@ -200,16 +165,17 @@ fn apply_to_entry(
     }
 }
 
-/// The value that the operation makes of a slot; none where it is removed.
-fn new_value(
-    applied: Applied<'_>,
+/// The value that the operation makes of a slot; none where it is removed. In the place of a token
+/// that is to come stands an empty text.
+fn new_value<'a>(
+    applied: Applied<'a>,
     shifts: &Shifts,
     slot: Slot,
     chunk: &[u8],
-    row: usize,
-    field: Field,
+    Place { row, field, home }: Place,
     batch: &mut Batch,
     traces: &mut Traces,
+    waiting: &mut Waiting<'a>,
 ) -> Option<Slot> {
     if let Op::Redact(redact) = applied.op
         && let Some(slot) = redact.last_made(&batch.arena)
@@ -219,9 +185,16 @@ fn new_value(
     if let Op::Map(map) = applied.op {
         return mapped_value(map, applied.rule, slot, chunk, batch, traces);
     }
+    let waits = slot.len() <= WAITING_BYTES_MAX;
+    let hmac = if let Op::Hmac(hmac) = applied.op { Some(hmac).filter(|_| waits) } else { None };
+    if let Some(hmac) = hmac {
+        waiting.make_room(hmac, batch);
+    }
     let mut arena = std::mem::take(&mut batch.arena);
     let start = arena.len();
-    let outcome = if slot.in_arena() {
+    let outcome = if let Some(hmac) = hmac {
+        waiting.add(hmac, Text { chunk, arena: &arena }.of(slot), home)
+    } else if slot.in_arena() {
         // The value lies in the arena that the new one is appended to.
         let value = Text { chunk, arena: &arena }.of(slot).to_vec();
         applied.op.apply(&value, row, shifts, &mut arena)

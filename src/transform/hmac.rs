@@ -74,12 +74,8 @@ impl Hmac {
         if let Some(outcome) = self.left_alone(value) {
             return outcome;
         }
-        if self.hashes_values_as_they_are() {
-            self.write_token(value, out);
-            return Outcome::PLAIN;
-        }
         let mut normal = Vec::new();
-        if !self.normalize.normalize(value, &mut normal) {
+        if !self.normalize(value, &mut normal) {
             return Outcome::Failed;
         }
         self.write_token(&normal, out);
@@ -95,9 +91,10 @@ impl Hmac {
         }
     }
 
-    /// Whether values have no other normal form.
-    pub(super) fn hashes_values_as_they_are(&self) -> bool {
-        self.normalize == Normalize::None
+    /// Puts what is hashed of a value into `out`, instead of what was there. False where it has no
+    /// normal form.
+    pub(super) fn normalize(&self, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.normalize.normalize(value, out)
     }
 
     /// Appends the token of a value in its normal form, whatever the value is.

@@ -25,6 +25,7 @@ mod round;
 mod token;
 #[cfg(test)]
 mod vectors;
+mod waiting;
 
 pub use apply::{Applied, NameOps, Traces, apply_to_map, apply_to_node};
 pub use bucket::Bucket;

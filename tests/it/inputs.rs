@@ -76,12 +76,20 @@ fn standard_input_is_read_and_never_the_same_run() {
     assert_eq!(place.parts(), b"{\"Id\":\"b\"}\n");
 }
 
+/// A command that failed in front of the pipe must not replace what is there by nothing.
 #[test]
-fn standard_input_with_nothing_in_it_is_no_record() {
+fn standard_input_with_nothing_in_it_is_no_input() {
     let place = Place::new();
-    let output = feed(run_in(&place, &["input.from=[\"-\"]"]), b"");
-    assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert_eq!(place.manifest()["records"]["read"], json!(0));
+    let empty = |more: &[&str]| {
+        let mut command = run_in(&place, &["input.from=[\"-\"]"]);
+        command.args(more);
+        feed(command, b"")
+    };
+    assert_eq!(code(&empty(&[])), 66);
+    assert_eq!(code(&feed(run_in(&place, &["input.from=[\"-\"]"]), b"{\"Id\":\"a\"}")), 0);
+    assert_eq!(code(&empty(&["--overwrite"])), 66);
+    assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n");
+    assert_eq!(place.manifest()["status"], json!("published"));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn another_account_does_not_get_the_output() {
     for arguments in [&[][..], &["--overwrite"]] {
         let mut command = site.run();
         set(&mut command, "account.to", &site.folder().join("other"));
-        ends_saying(command.args(arguments), 73, &["import", "did not write"]);
+        ends_saying(command.args(arguments), 73, &["import", "no manifest of this account"]);
         assert_eq!(state(site.folder()), before);
     }
 }
@@ -74,7 +74,11 @@ fn overwriting_replaces_all_that_is_ours_and_nothing_else() {
         let path = site.folder().join(name);
         fs::write(&path, "of another").expect("a file");
         let before = state(site.folder());
-        ends_saying(site.run().arg("--overwrite"), 73, &["notes.txt", "did not write"]);
+        ends_saying(
+            site.run().arg("--overwrite"),
+            73,
+            &["notes.txt", "no manifest of this account"],
+        );
         assert_eq!(state(site.folder()), before);
         fs::remove_file(path).expect("it stays");
     }

@@ -4,12 +4,24 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::program::{Place, code, files_below, segprep, stderr};
 
 /// More than there are cores, and more than there are inputs.
 const THREADS: [&str; 3] = ["1", "2", "7"];
+/// Of a level that the processor does not have, the highest below it is used.
+const VECTOR_LEVELS: [&str; 3] = ["baseline", "avx2", "avx512"];
+
+fn samples() -> BTreeSet<String> {
+    fs::read_dir("samples")
+        .expect("the samples")
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
 
 #[test]
 fn every_pipeline_has_a_sample_and_every_sample_a_pipeline() {
@@ -19,12 +31,7 @@ fn every_pipeline_has_a_sample_and_every_sample_a_pipeline() {
         .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
         .filter(|name| !name.contains('.')) // NAME.test.toml says what NAME is held to
         .collect();
-    let samples: BTreeSet<String> = fs::read_dir("samples")
-        .expect("the samples")
-        .map(|entry| entry.expect("an entry"))
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let samples = samples();
     assert!(!samples.is_empty());
     assert_eq!(pipelines, samples);
     for sample in &samples {
@@ -36,22 +43,38 @@ fn every_pipeline_has_a_sample_and_every_sample_a_pipeline() {
 
 #[test]
 fn every_sample_gives_what_it_says() {
-    for sample in fs::read_dir("samples").expect("the samples") {
-        let sample = sample.expect("an entry");
-        if !sample.path().is_dir() {
-            continue;
-        }
+    for sample in &samples() {
         for threads in THREADS {
-            check(&sample.file_name().into_string().expect("a name"), threads);
+            check(sample, segprep().arg("--set").arg(format!("run.threads={threads}")));
         }
     }
 }
 
-fn check(name: &str, threads: &str) {
+#[test]
+fn the_vector_instructions_that_are_used_change_no_byte() {
+    for sample in &samples() {
+        for level in VECTOR_LEVELS {
+            check(sample, segprep().env("SEGPREP_CPU", level));
+        }
+    }
+}
+
+#[test]
+fn vector_instructions_that_nobody_knows_are_refused() {
+    for level in ["", "avx", "AVX2", "avx512,avx2"] {
+        let output = segprep().arg("schema").env("SEGPREP_CPU", level).output();
+        let output = output.expect("the program runs");
+        assert_eq!(code(&output), 64, "{level}");
+        let message = stderr(&output);
+        assert!(VECTOR_LEVELS.iter().all(|known| message.contains(known)), "{message}");
+    }
+}
+
+/// Holds a sample to its files. `command`: without its subcommand.
+fn check(name: &str, command: &mut Command) {
     let place = Place::new();
-    let mut command = segprep();
-    command.args(["run", &format!("pipelines/{name}.toml"), "--quiet", "--threads", threads]);
-    place.take(&mut command);
+    command.args(["run", &format!("pipelines/{name}.toml"), "--quiet"]);
+    place.take(command);
     for setting in place.further_outputs(&format!("pipelines/{name}.toml")) {
         command.args(["--set", &setting]);
     }

@@ -7,9 +7,8 @@
 //!   one copy escape the policy.
 //! - Nesting is bounded, so recursion is too.
 //!
-//! Records of one producer have their names in one order. So what name came after a name the
-//! last time is compared first, quotes and colon included; only where it is another one is the
-//! name read, unescaped and looked for. Both ways decide the same.
+//! Names that were met before are found by comparing a number or two ([`scratch::ShortNames`]);
+//! only others are unescaped and looked for. Both ways decide the same.
 
 mod learned;
 mod left_out;
@@ -169,27 +168,19 @@ impl<W: Watch> Reader<'_, W> {
         let layout = self.layout;
         let object = layout.object(place);
         let this = self.next_object();
-        let (mut last, mut seen) = (0, 0_u64);
+        let mut seen = 0_u64;
         if self.begin(depth, b'}')? {
             return Ok(());
         }
         loop {
-            let likely = self.scratch.likely_member(object, last);
-            let found = match object.members.get(likely) {
-                Some(member) if self.take_all(&member.token) => Some(likely),
-                _ => self.find_member(object, last, this, depth)?,
-            };
-            if let Some(found) = found
-                && let Some(member) = object.members.get(found)
-            {
+            let found = self.find_member(object, this, depth)?;
+            if let Some(member) = found.and_then(|found| object.members.get(found)) {
                 self.inside = member.field;
                 if seen & member.bit != 0 {
                     self.repeated(self.inside);
                 }
                 seen |= member.bit;
-                last = found + 1;
                 self.watch.event(Event::Member(member.node));
-                self.skip_space();
                 self.member(member, depth)?;
             }
             if self.ends(b'}')? {
@@ -199,18 +190,18 @@ impl<W: Watch> Reader<'_, W> {
     }
 
     /// Reads a name and finds its member. What the schema does not know is read whole, and none.
-    fn find_member(
-        &mut self,
-        object: &Object,
-        last: usize,
-        this: u64,
-        depth: usize,
-    ) -> Read<Option<usize>> {
+    fn find_member(&mut self, object: &Object, this: u64, depth: usize) -> Read<Option<usize>> {
         let name = self.name()?;
+        let short = self.short_name(name);
+        let known = short.and_then(|short| self.scratch.members.find(object.scope, short));
+        if known.is_some() {
+            return Ok(known);
+        }
         let found = object.find(self.name_bytes(name));
-        match found {
-            Some(found) => self.scratch.note_member(object, last, found),
-            None => self.unknown_member(object.scope, name, this, depth)?,
+        match (found, short) {
+            (Some(found), Some(short)) => self.scratch.members.keep(object.scope, short, found),
+            (Some(_), None) => {}
+            (None, _) => self.unknown_member(object.scope, name, this, depth)?,
         }
         Ok(found)
     }
@@ -305,20 +296,13 @@ impl<W: Watch> Reader<'_, W> {
         let start = self.batch.entries.len();
         self.watch.event(Event::Step(Step::BeginMap));
         let mut is_over = self.begin(depth, b'}')?;
-        let mut last = None;
         while !is_over {
-            let likely = self.scratch.likely_name(scope, last);
-            let id = match likely {
-                Some(id) if self.take_token(id) => id,
-                _ => self.map_name(scope, last)?,
-            };
-            last = Some(id);
+            let id = self.map_name(scope)?;
             self.inside = Field::Named(id);
             if self.scratch.is_repeated(id, this) {
                 self.repeated(self.inside);
             }
             self.watch.event(Event::Step(Step::Name(id)));
-            self.skip_space();
             entry(self, id, depth + 1)?;
             is_over = self.ends(b'}')?;
         }
@@ -328,12 +312,18 @@ impl<W: Watch> Reader<'_, W> {
         Ok(())
     }
 
-    /// Reads the name of an entry, and notes it as likely.
-    fn map_name(&mut self, scope: Scope, last: Option<NameId>) -> Read<NameId> {
+    /// Reads the name of an entry, and its colon.
+    fn map_name(&mut self, scope: Scope) -> Read<NameId> {
         let name = self.name()?;
+        let short = self.short_name(name);
+        let known = short.and_then(|short| self.scratch.names.find(scope, short));
+        if let Some(id) = known {
+            return Ok(id);
+        }
         let id = self.intern(scope, name)?;
-        self.scratch.learn_tokens(self.names);
-        self.scratch.note_name(scope, last, id);
+        if let Some(short) = short {
+            self.scratch.names.keep(scope, short, id);
+        }
         Ok(id)
     }
 

@@ -1,13 +1,8 @@
-//! What one worker's decoder keeps from record to record: the order of names it saw last, and
-//! where each name was last seen.
+//! What one worker's decoder keeps from record to record: where each name was last seen, and what
+//! the names seen last lead to.
 
 use super::learned::Event;
-use crate::decode::layout::Object;
-use crate::lanes::scan::{Wanted, first_special};
-use crate::record::{NameId, Names, Scope};
-
-/// Names whose tokens are kept: far more than the records of one producer have.
-const TOKENS_MAX: usize = 4096;
+use crate::record::{NameId, Scope};
 
 /// Memory that one worker's decoder reuses.
 #[derive(Default)]
@@ -18,14 +13,9 @@ pub(in crate::decode) struct Scratch {
     pub(super) object: u64,
     /// An unescaped name.
     pub(super) name: Vec<u8>,
-    /// What member came after each member the last time, in the order of the layout.
-    members: Vec<usize>,
-    /// What name came after each name of the maps the last time.
-    names: Vec<Option<NameId>>,
-    /// The name that a map began with the last time, by scope.
-    first_names: Vec<(Scope, NameId)>,
-    /// Each name as most producers write it, with quotes and colon; none that needs escapes.
-    pub(super) tokens: Vec<Option<Wanted>>,
+    /// Members by their names; those of a schema never change.
+    pub(super) members: ShortNames<usize>,
+    pub(super) names: ShortNames<NameId>,
     /// What the decoder did with the record that is learned from.
     pub(super) trace: Vec<Event>,
 }
@@ -33,58 +23,7 @@ pub(in crate::decode) struct Scratch {
 impl Scratch {
     pub(in crate::decode) fn forget_names(&mut self) {
         self.seen_in.clear();
-        self.names.clear();
-        self.first_names.clear();
-        self.tokens.clear();
-    }
-
-    /// Adds the tokens of names that are new.
-    pub(super) fn learn_tokens(&mut self, names: &Names) {
-        while self.tokens.len() < names.len().min(TOKENS_MAX) {
-            let (_, name) = names.nth(self.tokens.len());
-            let is_plain = first_special(name.as_bytes()) == name.len();
-            self.tokens.push(is_plain.then(|| Wanted::new(format!("\"{name}\":").as_bytes())));
-        }
-    }
-
-    /// The member that is likely to come after `last`; both are places among the members, and
-    /// a `last` of 0 is the object's beginning.
-    #[inline]
-    pub(super) fn likely_member(&self, object: &Object, last: usize) -> usize {
-        self.members.get(object.members_before + last).copied().unwrap_or(0)
-    }
-
-    pub(super) fn note_member(&mut self, object: &Object, last: usize, next: usize) {
-        let at = object.members_before + last;
-        if self.members.len() <= at {
-            self.members.resize(at + 1, 0);
-        }
-        if let Some(place) = self.members.get_mut(at) {
-            *place = next;
-        }
-    }
-
-    /// The name that is likely to come after `last` in a map of that scope.
-    #[inline]
-    pub(super) fn likely_name(&self, scope: Scope, last: Option<NameId>) -> Option<NameId> {
-        match last {
-            Some(last) => self.names.get(last.index()).copied().flatten(),
-            None => self.first_names.iter().find(|(of, _)| *of == scope).map(|(_, name)| *name),
-        }
-    }
-
-    pub(super) fn note_name(&mut self, scope: Scope, last: Option<NameId>, next: NameId) {
-        let Some(last) = last else {
-            self.first_names.retain(|(of, _)| *of != scope);
-            self.first_names.push((scope, next));
-            return;
-        };
-        if self.names.len() <= last.index() {
-            self.names.resize(last.index() + 1, None);
-        }
-        if let Some(place) = self.names.get_mut(last.index()) {
-            *place = Some(next);
-        }
+        self.names = ShortNames::default();
     }
 
     /// Whether the name was in this object already.
@@ -96,5 +35,47 @@ impl Scratch {
             Some(last) => std::mem::replace(last, object) == object,
             None => false,
         }
+    }
+}
+
+/// What short names lead to, by what [`Span::packed`] makes of them: one name for each place of a
+/// table, the one that was kept last. Whatever is not found here is looked for elsewhere.
+///
+/// [`Span::packed`]: crate::lanes::copy::Span::packed
+pub(super) struct ShortNames<T>(Vec<Option<(u128, Scope, T)>>);
+
+impl<T> Default for ShortNames<T> {
+    fn default() -> Self {
+        ShortNames(Vec::new())
+    }
+}
+
+impl<T: Copy> ShortNames<T> {
+    /// Several times as many places as the records of one producer have names.
+    const PLACES_LOG2: u32 = 8;
+
+    #[inline]
+    pub(super) fn find(&self, scope: Scope, name: u128) -> Option<T> {
+        match self.0.get(Self::place(scope, name)) {
+            Some(Some((known, of, leads_to))) if *known == name && *of == scope => Some(*leads_to),
+            _ => None,
+        }
+    }
+
+    pub(super) fn keep(&mut self, scope: Scope, name: u128, leads_to: T) {
+        self.0.resize(1 << Self::PLACES_LOG2, None);
+        if let Some(place) = self.0.get_mut(Self::place(scope, name)) {
+            *place = Some((name, scope, leads_to));
+        }
+    }
+
+    /// The upper bits of a product, which depend on all bits of its factors.
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "both halves are wanted; a place has few bits")]
+    fn place(scope: Scope, name: u128) -> usize {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 by the golden ratio
+        let halves = (name as u64) ^ ((name >> 64) as u64).rotate_left(29);
+        let mixed = (halves ^ u64::from(scope.0)).wrapping_mul(ODD);
+        (mixed >> (u64::BITS - Self::PLACES_LOG2)) as usize
     }
 }

@@ -4,7 +4,8 @@ use super::learned::{Event, Watch};
 use super::unescape::unescape;
 use super::{Fault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
-use crate::lanes::scan::{Wanted, first_special};
+use crate::lanes::copy::Span;
+use crate::lanes::scan::first_special;
 use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
 
 impl<W: Watch> Reader<'_, W> {
@@ -97,6 +98,13 @@ impl<W: Watch> Reader<'_, W> {
         broken(self.batch, self.row, Field::Record, Code::Utf8, Detail::LoneSurrogate);
     }
 
+    /// A name as a number, if it is short and has no escapes.
+    #[inline]
+    pub(super) fn short_name(&self, raw: RawText) -> Option<u128> {
+        let span = Span { source: self.chunk, start: raw.start, len: raw.len };
+        if raw.has_escapes { None } else { span.packed() }
+    }
+
     /// A name's text, unescaped.
     #[inline]
     pub(super) fn name_bytes(&mut self, raw: RawText) -> &[u8] {
@@ -133,25 +141,6 @@ impl<W: Watch> Reader<'_, W> {
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let is_here = self.peek() == Some(byte);
         self.at += usize::from(is_here);
-        is_here
-    }
-
-    /// Steps over a text if it stands here.
-    #[inline]
-    pub(super) fn take_all(&mut self, wanted: &Wanted) -> bool {
-        let end = self.at + wanted.len();
-        let is_here = wanted.is_at(self.chunk, self.at) && end <= self.text.len();
-        self.at = if is_here { end } else { self.at };
-        is_here
-    }
-
-    /// Steps over a name with its colon if it stands here.
-    #[inline]
-    pub(super) fn take_token(&mut self, name: NameId) -> bool {
-        let Some(Some(token)) = self.scratch.tokens.get(name.index()) else { return false };
-        let end = self.at + token.len();
-        let is_here = token.is_at(self.chunk, self.at) && end <= self.text.len();
-        self.at = if is_here { end } else { self.at };
         is_here
     }
 

@@ -23,8 +23,9 @@ pub struct Explanation {
 
 impl Explanation {
     /// The fields that identify or describe a person and leave as they came.
-    pub fn in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
-        self.fields.iter().filter(|field| field.in_the_clear)
+    pub fn personal_in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
+        let of_a_person = |field: &&FieldLine| field.class != Class::Technical;
+        self.fields.iter().filter(|field| field.in_the_clear).filter(of_a_person)
     }
 
     /// The fields of which something is written, and less than came in.
@@ -50,7 +51,7 @@ pub struct FieldLine {
     pub op: String,
     /// Where the rule comes from.
     pub why: String,
-    /// Whether it says something of a person and is kept.
+    /// Whether it is written as it comes in.
     pub in_the_clear: bool,
     /// Whether two values may become one. (What is dropped is not written at all.)
     pub is_lossy: bool,
@@ -89,7 +90,7 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             rule: rule.path.clone(),
             op: rule.op.to_string(),
             why: why(rule.origin.as_deref(), field.node.class),
-            in_the_clear: rule.op == OpSpec::Keep && field.node.class != Class::Technical,
+            in_the_clear: rule.op == OpSpec::Keep,
             is_lossy: rule.op.is_lossy() && rule.op != OpSpec::Drop,
             needs_key: rule.op.needs_key(),
             path: field.path,

@@ -17,7 +17,7 @@ pub enum PublishError {
     #[error("`{}` holds another published run", account.display())]
     Published { account: PathBuf },
     /// Exit 73: move them away or write elsewhere; `--overwrite` does not replace them.
-    #[error("`{}` holds what segprep did not write: {strangers}", place.display())]
+    #[error("`{}` holds files that no manifest of this account lists: {strangers}", place.display())]
     Foreign { place: PathBuf, strangers: Strangers },
     /// Exit 78: each output and the account need a folder of their own.
     #[error("`{}` and `{}` lie in one another", one.display(), other.display())]

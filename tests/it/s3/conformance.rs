@@ -49,7 +49,7 @@ fn foreign_objects_block_and_stay() {
         server.put(key, "foreign");
         let before = server.keys();
         let said = ends(run(&server).arg("--overwrite"), 73);
-        assert!(said.contains("did not write"), "{said}");
+        assert!(said.contains("no manifest of this account"), "{said}");
         assert_eq!(server.keys(), before);
     }
 }
