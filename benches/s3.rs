@@ -27,7 +27,7 @@ mod awscli;
 mod generate;
 #[path = "main_job/measure.rs"]
 mod measure;
-#[expect(dead_code, reason = "tests ask for more than a bench does")]
+#[expect(dead_code, clippy::wildcard_imports, reason = "it is made for tests, which ask for more")]
 #[path = "../tests/it/s3"]
 mod s3 {
     pub(crate) mod objects;

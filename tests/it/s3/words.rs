@@ -1,6 +1,6 @@
 //! What is said when something is wrong: what, where, what next, with its exit code and in time.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::program::{code, stderr};
@@ -115,10 +115,11 @@ fn that_says(words: &'static [u8]) -> std::net::SocketAddr {
     std::thread::spawn(move || {
         for socket in listener.incoming() {
             let Ok(mut socket) = socket else { return };
+            socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a time");
             let mut hello = [0; 4096];
             if socket.read(&mut hello).is_ok() {
                 socket.write_all(words).ok();
-                socket.read(&mut hello).ok();
+                io::copy(&mut socket, &mut io::sink()).ok(); // until the client goes
             }
         }
     });
