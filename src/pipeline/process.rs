@@ -14,7 +14,7 @@ use super::rows::{LineCount, of_row, take_row};
 use super::stages::{INACTIVE, Stages};
 use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
-use crate::record::{Batch, Code, Field, Kind, NameId, Problem, Row, Slot, Text};
+use crate::record::{Batch, Field, Kind, NameId, Problem, Row, Slot, Text};
 use crate::repair::{Mended, Repaired, Source};
 use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
@@ -480,7 +480,7 @@ impl Finish<'_> {
         RejectedFor {
             field: self.path_of(problem.field),
             code: problem.code.as_str(),
-            rule: self.rule_text(problem.rule, problem.code),
+            rule: self.stages.rule_text(problem.rule, problem.code),
             detail: problem.detail.as_str(),
             repair: repair.map_or("", |(_, kind)| kind.setting()),
         }
@@ -496,9 +496,5 @@ impl Finish<'_> {
             }
             Field::Named(name) => shown_path(&self.worker.decoder.names, name, self.plan),
         }
-    }
-
-    fn rule_text(&self, rule: u16, code: Code) -> String {
-        self.stages.rule_text(rule, code)
     }
 }
