@@ -118,13 +118,17 @@ fn small_sigma(words: Words, [x, y]: [u32; 2], shift: u32) -> Words {
     each3(words, words, words, |w, _, _| w.rotate_right(x) ^ w.rotate_right(y) ^ (w >> shift))
 }
 
-/// Applies a function to each lane of three words.
+/// Applies a function to each lane of three words. No iterator: its steps are calls where
+/// little is optimised, and tests hash a lot.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
+#[expect(clippy::indexing_slicing, reason = "a lane is a place below LANES")]
 fn each3(a: Words, b: Words, c: Words, f: impl Fn(u32, u32, u32) -> u32) -> Words {
     let mut out = Words([0; LANES]);
-    for (((out, a), b), c) in out.0.iter_mut().zip(a.0).zip(b.0).zip(c.0) {
-        *out = f(a, b, c);
+    let mut lane = 0;
+    while lane < LANES {
+        out.0[lane] = f(a.0[lane], b.0[lane], c.0[lane]);
+        lane += 1;
     }
     out
 }
