@@ -46,8 +46,10 @@ fn read_rule(entry: &Entry, faults: &mut Faults<'_>) -> Option<FieldRule> {
             push_without_quotes(entry, table, faults);
             return None;
         }
-        let mut section = Section::new("the rule", table, at);
-        let name = section.required_text("op", "begin it with `{ op = \"…\"`", faults);
+        if table.get("op").is_none() {
+            faults.push(at, "`op` is missing in the rule", "", "begin it with `{ op = \"…\"`");
+        }
+        let name = Section::new("the rule", table, at).text("op", faults);
         name.map_or((None, None), |name| read_operation(name, table, at, faults))
     } else {
         let help = "write an operation, such as `\"keep\"` or `{ op = \"hmac\" }`";
