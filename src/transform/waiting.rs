@@ -12,6 +12,10 @@ use crate::schema::NodeIx;
 /// Longer values do not wait: they take more than one block of the hash, and memory.
 pub(super) const WAITING_BYTES_MAX: usize = 256;
 
+/// Values of more operations do not wait, such as those of names that have a key each: an operation
+/// is found by looking at all of them.
+const OPERATIONS_MAX: usize = 32;
+
 /// All values that wait, by operation.
 #[derive(Default)]
 pub(super) struct Waiting<'a>(Vec<Queue<'a>>);
@@ -36,6 +40,11 @@ pub(super) enum Home {
 }
 
 impl<'a> Waiting<'a> {
+    /// Whether values of that operation can wait.
+    pub(super) fn takes(&self, hmac: &Hmac) -> bool {
+        self.0.len() < OPERATIONS_MAX || self.0.iter().any(|queue| std::ptr::eq(queue.hmac, hmac))
+    }
+
     /// Sees to it that one more value can wait. What is written is in `batch`.
     pub(super) fn make_room(&mut self, hmac: &'a Hmac, batch: &mut Batch) {
         let queue = self.queue(hmac);
