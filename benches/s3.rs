@@ -6,9 +6,9 @@
 //!
 //! - One large object: from disk to disk, then read from, written to, and both, at each delay.
 //! - Many small objects, both read and written, at each delay.
-//! - One object of 2 GB, for its memory.
-//! - `aws s3 cp` of the large object there and back, installed from `PyPI` under `target/`; where that
-//!   fails it is said.
+//! - One object of 2 GB, the same.
+//! - Beside the first two, without delay: `aws s3 cp`, and DuckDB and Polars, which only read
+//!   (`s3/peers.rs`).
 //!
 //! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
 
@@ -20,13 +20,13 @@
     reason = "a benchmark's result is what it prints; the server is that of the tests"
 )]
 
-#[path = "s3/awscli.rs"]
-mod awscli;
 #[expect(dead_code, reason = "other benches ask for other amounts")]
 #[path = "generate/mod.rs"]
 mod generate;
 #[path = "main_job/measure.rs"]
 mod measure;
+#[path = "s3/peers.rs"]
+mod peers;
 #[expect(dead_code, clippy::wildcard_imports, reason = "it is made for tests, which ask for more")]
 #[path = "../tests/it/s3"]
 mod s3 {
@@ -49,6 +49,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use generate::{Amount, Format, Job, parse_size, write_file};
 use measure::{Cost, measure};
+use peers::Peers;
 use s3::server::{ACCESS_KEY, SECRET_KEY, Server};
 
 /// Measures runs from and to buckets
@@ -81,7 +82,7 @@ struct Options {
     runs: usize,
     #[arg(long, default_value_t = 2)]
     threads: u32,
-    /// The object whose run is measured for its memory alone; 0 for none
+    /// The size of an object that is larger than the memory of a run; 0 for none
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2GB")]
     largest: u64,
 }
@@ -91,8 +92,9 @@ const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1
 const SEED: u64 = 7;
 /// Below the definition's budget.
 const INVALID: f64 = 0.02;
-/// Bytes that one small object has at least.
-const SMALL: usize = 2_000;
+/// Bytes that small objects have at least: each of so many sizes by turns.
+const SMALL: usize = 1_000;
+const SIZES: usize = 19;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo says `--bench` to every benchmark.
@@ -109,8 +111,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tempfile::env::override_temp_dir(&scratch()).ok();
     let bench = Bench { server: Server::start(), threads: options.threads };
     let folder = tempfile::tempdir()?;
-    large(&bench, &options, folder.path())?;
-    small(&bench, &options, folder.path())?;
+    let peers = Peers::new();
+    large(&bench, &options, peers.as_ref(), folder.path())?;
+    small(&bench, &options, peers.as_ref(), folder.path())?;
     largest(&bench, &options, folder.path())
 }
 
@@ -225,7 +228,12 @@ fn print(all: &[Series], amount: f64, unit: &str) {
     }
 }
 
-fn large(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn large(
+    bench: &Bench,
+    options: &Options,
+    peers: Option<&Peers>,
+    folder: &Path,
+) -> Result<(), Box<dyn Error>> {
     let file = folder.join("large.ndjson");
     let megabytes = approximate(records(options.bytes, &file)?) / 1e6;
     put_file(&bench.server, "in/large.ndjson", &file)?;
@@ -244,29 +252,40 @@ fn large(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn 
         ("bucket to bucket", remote, bucket),
     ];
     print(&by_turns(bench, options, &jobs)?, megabytes, "MB/s");
-    awscli::compare(&bench.server.endpoint(), folder, megabytes);
+    if let Some(peers) = peers {
+        peers.compare_large(&bench.server, folder, options.runs, megabytes);
+    }
     bench.server.remove("in/large.ndjson");
     fs::remove_file(file)?;
     Ok(())
 }
 
-fn small(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn small(
+    bench: &Bench,
+    options: &Options,
+    peers: Option<&Peers>,
+    folder: &Path,
+) -> Result<(), Box<dyn Error>> {
     let file = folder.join("small.ndjson");
-    let bytes = u64::try_from(options.objects * SMALL)?;
-    records(bytes, &file)?;
+    let sizes = (1..=SIZES).map(|size| size * SMALL).cycle().take(options.objects);
+    let room = options.objects * SMALL; // each ends with a whole record
+    records(u64::try_from(sizes.clone().sum::<usize>() + room)?, &file)?;
     let mut lines = BufReader::new(File::open(&file)?);
     let mut all = Vec::new();
-    for number in 0..options.objects {
+    for (number, size) in sizes.enumerate() {
         let mut body = Vec::new();
-        while body.len() < SMALL && 0 < lines.read_until(b'\n', &mut body)? {}
+        while body.len() < size && 0 < lines.read_until(b'\n', &mut body)? {}
         all.push((format!("in/{number:06}.ndjson"), body));
     }
-    all.retain(|(_, body)| !body.is_empty());
     let objects = approximate(u64::try_from(all.len())?);
+    let bytes = u64::try_from(all.iter().map(|(_, body)| body.len()).sum::<usize>())?;
+    println!("\n{objects} objects, {:.0} MB in all", approximate(bytes) / 1e6);
     bench.server.put_all(all);
-    println!("\n{objects} objects of 2 kB");
     let jobs = [("bucket to bucket", "s3://bucket/in/".to_owned(), "s3://bucket/out".to_owned())];
     print(&by_turns(bench, options, &jobs)?, objects, "objects/s");
+    if let Some(peers) = peers {
+        peers.compare_small(&bench.server, folder, objects);
+    }
     for key in bench.server.keys() {
         bench.server.remove(&key);
     }
@@ -282,9 +301,10 @@ fn largest(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dy
     let megabytes = approximate(records(options.largest, &file)?) / 1e6;
     put_file(&bench.server, "in/largest.ndjson", &file)?;
     fs::remove_file(file)?;
-    let cost = bench.run("s3://bucket/in/largest.ndjson", "s3://bucket/out")?;
     println!("\none object of {megabytes:.0} MB");
-    print(&[Series { what: "bucket to bucket", delay: 0, costs: vec![cost] }], megabytes, "MB/s");
+    let remote = "s3://bucket/in/largest.ndjson".to_owned();
+    let jobs = [("bucket to bucket", remote, "s3://bucket/out".to_owned())];
+    print(&by_turns(bench, options, &jobs)?, megabytes, "MB/s");
     Ok(())
 }
 

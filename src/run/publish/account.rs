@@ -32,6 +32,13 @@ pub(super) trait AccountPlace: Debug + Send + Sync {
     /// Folders that this place would have to make, outermost first.
     fn missing(&self) -> Vec<PathBuf>;
 
+    /// Looks again at what lies here. What is asked and removed goes by the last look, while the
+    /// place is held and only we change it; to take it is a look too. Fails if it is held no longer.
+    fn look(&mut self) -> Result<(), PublishError>;
+
+    /// Whether there is a file of the account; not asked before the place is held.
+    fn has(&self, name: &str) -> Result<bool, PublishError>;
+
     /// A file of the account whole; none if there is none.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError>;
 
@@ -53,8 +60,8 @@ pub(super) trait AccountPlace: Debug + Send + Sync {
 
     fn stage_manifest(&self, manifest: &[u8]) -> Result<(), PublishError>;
 
-    /// Fails if the place is no longer held; what was written is safe after it.
-    fn secure(&self) -> Result<(), PublishError>;
+    /// What was written is safe after it.
+    fn sync(&self) -> Result<(), PublishError>;
 
     /// Removes the earlier manifests, and then what they told of here.
     fn retire_earlier(&self) -> Result<(), PublishError>;
@@ -122,6 +129,16 @@ impl AccountPlace for AccountFolder {
         folder::missing(&self.path)
     }
 
+    /// The lock goes with the process alone, and what lies on a disk is seen at once.
+    fn look(&mut self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> Result<bool, PublishError> {
+        let path = self.path.join(name);
+        path.try_exists().map_err(at(&path, "look at"))
+    }
+
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
         let path = self.path.join(name);
         match fs::read(&path) {
@@ -168,7 +185,7 @@ impl AccountPlace for AccountFolder {
         file.finish().map_err(failed())
     }
 
-    fn secure(&self) -> Result<(), PublishError> {
+    fn sync(&self) -> Result<(), PublishError> {
         let work = self.work();
         folder::sync_all(&work).map_err(at(&work, "sync"))
     }

@@ -2,7 +2,8 @@
 //!
 //! No rename puts many objects in place at once: they are uploaded in parts that nobody sees, and
 //! completed one by one while there is no manifest. Who holds a place is told by a lease in
-//! `.segprep/`, which is there while a run works and goes with it.
+//! `.segprep/`, which is there while a run works and goes with it. What lies in a place is known
+//! from a look at all of it when it is taken, and from another before anything is replaced.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,10 +31,13 @@ fn name_of(folder: &Folder) -> PathBuf {
     PathBuf::from(folder.url().to_string())
 }
 
-/// Fails if the folder holds an object that is not ours, and names some.
-fn no_strangers(folder: &Folder, is_ours: impl Fn(&Path) -> bool) -> Result<(), PublishError> {
-    let names = folder.names()?.into_iter().map(PathBuf::from);
-    let foreign = names.filter(|name| !name.starts_with(WORK) && !is_ours(name));
+/// Fails if one of these objects of a folder is not ours, and names some.
+fn no_strangers(
+    folder: &Folder,
+    names: &[String],
+    is_ours: impl Fn(&Path) -> bool,
+) -> Result<(), PublishError> {
+    let foreign = names.iter().map(PathBuf::from).filter(|name| !is_ours(name));
     match Strangers::among(foreign.map(Ok)) {
         Ok(Some(strangers)) => Err(PublishError::Foreign { place: name_of(folder), strangers }),
         Ok(None) | Err(_) => Ok(()), // there is no failure among names
@@ -77,16 +81,21 @@ impl AccountBucket {
         AccountBucket { folder, lease: None, waiting, manifest }
     }
 
-    fn remove_files(&self) -> Result<(), PublishError> {
-        let mut names = self.folder.names()?;
-        names
-            .retain(|name| name != MANIFEST && name != EARLIER && is_account_file(Path::new(name)));
-        Ok(self.folder.remove(names)?)
+    /// What lay here when it was last looked at; nothing where the place is not held.
+    fn names(&self) -> &[String] {
+        self.lease.as_ref().map_or(&[], Lease::names)
     }
 
-    fn remove(&self, name: &str) -> Result<(), PublishError> {
-        Ok(self.folder.remove(vec![name.to_owned()])?)
+    /// Removes what was seen here.
+    fn remove_seen(&self, is_meant: impl Fn(&str) -> bool) -> Result<(), PublishError> {
+        let names = self.names().iter().filter(|name| is_meant(name));
+        Ok(self.folder.remove(names.cloned().collect())?)
     }
+}
+
+/// Whether it is an object of an account that is no manifest.
+fn is_file(name: &str) -> bool {
+    name != MANIFEST && name != EARLIER && is_account_file(Path::new(name))
 }
 
 impl AccountPlace for AccountBucket {
@@ -95,8 +104,7 @@ impl AccountPlace for AccountBucket {
     }
 
     fn is_quiet(&self) -> Result<bool, PublishError> {
-        let at_work = Lease::mark_in(&self.folder)?.is_some();
-        Ok(!at_work && self.folder.get(JOURNAL)?.is_none())
+        Ok(self.folder.join(WORK).names()?.is_empty())
     }
 
     fn open(&mut self) -> Result<bool, PublishError> {
@@ -112,27 +120,34 @@ impl AccountPlace for AccountBucket {
         Vec::new()
     }
 
+    fn look(&mut self) -> Result<(), PublishError> {
+        Ok(self.lease.as_mut().map_or(Ok(()), Lease::look)?)
+    }
+
+    fn has(&self, name: &str) -> Result<bool, PublishError> {
+        Ok(self.names().iter().any(|there| there == name))
+    }
+
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
+        if self.is_held() && !self.has(name)? {
+            return Ok(None);
+        }
         Ok(self.folder.get(name)?)
     }
 
     fn check(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
-        no_strangers(&self.folder, is_ours)
+        no_strangers(&self.folder, self.names(), |name| name.starts_with(WORK) || is_ours(name))
     }
 
     fn check_work(&self) -> Result<(), PublishError> {
-        let is_ours = |name: &str| name == JOURNAL || name.starts_with(Lease::PREFIX);
-        let names = self.folder.names()?;
-        let foreign = names.iter().filter(|name| Path::new(name).starts_with(WORK));
-        let foreign = foreign.filter(|name| !is_ours(name)).map(|name| Ok(PathBuf::from(name)));
-        match Strangers::among(foreign) {
-            Ok(Some(strangers)) => Err(PublishError::Foreign { place: self.name(), strangers }),
-            Ok(None) | Err(_) => Ok(()),
-        }
+        let is_work = |name: &str| name == JOURNAL || name.starts_with(Lease::PREFIX);
+        no_strangers(&self.folder, self.names(), |name| {
+            !name.starts_with(WORK) || name.to_str().is_some_and(is_work)
+        })
     }
 
     fn read_journal(&self) -> Result<Option<Journal>, PublishError> {
-        let text = self.folder.get(JOURNAL)?;
+        let text = self.read(JOURNAL)?;
         text.map(|text| Journal::of(&text, &self.name())).transpose()
     }
 
@@ -141,7 +156,7 @@ impl AccountPlace for AccountBucket {
     }
 
     fn remove_journal(&self) -> Result<(), PublishError> {
-        self.remove(JOURNAL)
+        Ok(self.folder.remove(vec![JOURNAL.to_owned()])?)
     }
 
     fn prepare(&self) -> Result<(), PublishError> {
@@ -159,22 +174,22 @@ impl AccountPlace for AccountBucket {
         Ok(())
     }
 
-    fn secure(&self) -> Result<(), PublishError> {
-        Ok(self.lease.as_ref().map_or(Ok(()), Lease::check)?)
+    /// What was written is with the server.
+    fn sync(&self) -> Result<(), PublishError> {
+        Ok(())
     }
 
     fn retire_earlier(&self) -> Result<(), PublishError> {
-        self.remove(MANIFEST)?;
-        self.remove(EARLIER)?;
-        self.remove_files()
+        self.remove_seen(|name| name == MANIFEST)?;
+        self.remove_seen(|name| name == EARLIER || is_file(name))
     }
 
     fn set_earlier_aside(&self, is_published: bool) -> Result<(), PublishError> {
-        if is_published && let Some(manifest) = self.folder.get(MANIFEST)? {
+        if is_published && let Some(manifest) = self.read(MANIFEST)? {
             self.folder.put(EARLIER, &manifest)?;
         }
-        self.remove(MANIFEST)?;
-        self.remove_files()
+        self.remove_seen(|name| name == MANIFEST)?;
+        self.remove_seen(is_file)
     }
 
     fn move_files_in(&self) -> Result<(), PublishError> {
@@ -182,7 +197,7 @@ impl AccountPlace for AccountBucket {
     }
 
     fn place_manifest(&self) -> Result<(), PublishError> {
-        self.secure()?;
+        self.lease.as_ref().map_or(Ok(()), Lease::check)?;
         let manifest = self.manifest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(self.folder.put_new(MANIFEST, &manifest)?)
     }
@@ -191,10 +206,9 @@ impl AccountPlace for AccountBucket {
         drop(take_waiting(&self.waiting));
         self.folder.abort_own()?;
         abort_left(&self.folder, self.lease.as_ref(), is_account_file)?;
-        if half_published {
-            self.remove(EARLIER)?;
-        }
-        if half_filled { self.remove_files() } else { Ok(()) }
+        self.remove_seen(|name| {
+            (half_published && name == EARLIER) || (half_filled && is_file(name))
+        })
     }
 
     fn let_go(&mut self) -> Result<(), PublishError> {
@@ -227,7 +241,7 @@ impl OutputBucket {
         let Some(lease) = lease else {
             return Err(PublishError::Taken { place: name_of(&folder) });
         };
-        let mut place = OutputBucket { folder, lease, waiting: Waiting::default() };
+        let place = OutputBucket { folder, lease, waiting: Waiting::default() };
         if let Err(error) = place.check(earlier).and_then(|()| place.abort_left()) {
             place.lease.release().ok(); // it ends by itself
             return Err(error);
@@ -256,10 +270,18 @@ impl OutputBucket {
         abort_left(&self.folder, Some(&self.lease), is_part_name)
     }
 
+    /// Fails if something lies here that no run of this account wrote.
+    fn check(&self, earlier: &Account) -> Result<(), PublishError> {
+        let parts = earlier.parts_in(&name_of(&self.folder));
+        no_strangers(&self.folder, self.lease.names(), |file| {
+            file.starts_with(WORK) || parts.contains(file)
+        })
+    }
+
+    /// Removes the parts that were seen here.
     fn clear(&self) -> Result<(), PublishError> {
-        let mut names = self.folder.names()?;
-        names.retain(|name| is_part_name(Path::new(name)));
-        Ok(self.folder.remove(names)?)
+        let parts = self.lease.names().iter().filter(|name| is_part_name(Path::new(name)));
+        Ok(self.folder.remove(parts.cloned().collect())?)
     }
 }
 
@@ -268,13 +290,9 @@ impl OutputPlace for OutputBucket {
         Ok(StagedFile::in_bucket(self.folder.create(path), &self.waiting))
     }
 
-    fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
-        let parts = earlier.parts_in(&name_of(&self.folder));
-        no_strangers(&self.folder, |file| parts.contains(file))
-    }
-
-    fn secure(&self) -> Result<(), PublishError> {
-        Ok(self.lease.check()?)
+    fn check_and_sync(&mut self, earlier: &Account) -> Result<(), PublishError> {
+        self.lease.look()?;
+        self.check(earlier)
     }
 
     fn move_aside(&self) -> Result<(), PublishError> {
@@ -285,11 +303,12 @@ impl OutputPlace for OutputBucket {
         Ok(self.folder.complete(take_waiting(&self.waiting))?)
     }
 
-    fn undo(self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
+    fn undo(mut self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
         drop(take_waiting(&self.waiting));
         self.folder.abort_own()?;
         self.abort_left()?;
         if half_published {
+            self.lease.look()?;
             self.clear()?;
         }
         Ok(self.lease.release()?)

@@ -120,6 +120,15 @@ impl Account {
     }
 }
 
+/// Whether the run of this fingerprint is published in an account.
+pub(super) fn is_published_as(
+    account: &dyn AccountPlace,
+    fingerprint: &str,
+) -> Result<bool, PublishError> {
+    let manifest = Manifest::read(account, MANIFEST)?;
+    Ok(Account { manifest, earlier: None }.is_published_as(fingerprint))
+}
+
 /// Whether a file of this path in an account is one that runs write.
 pub(super) fn is_account_file(file: &Path) -> bool {
     let Some(file) = file.to_str() else { return false };

@@ -39,7 +39,7 @@ use std::{
 
 use crate::run::publish::account::{AccountFolder, AccountPlace};
 use crate::run::publish::bucket::{AccountBucket, OutputBucket};
-use crate::run::publish::earlier::{Account, MANIFEST};
+use crate::run::publish::earlier::{Account, MANIFEST, is_published_as};
 use crate::run::publish::error::at;
 use crate::run::publish::journal::{Journal, Owned, Phase};
 use crate::run::publish::place::{Mode, OutputFolder, OutputPlace};
@@ -134,7 +134,7 @@ impl Publication {
         let account = account_at(account, request.buckets)?;
         let published = || Begun::AlreadyPublished { manifest: request.account.join(MANIFEST) };
 
-        if account.is_quiet()? && Account::read(&*account)?.is_published_as(request.fingerprint) {
+        if is_published_as(&*account, request.fingerprint)? && account.is_quiet()? {
             return Ok(published());
         }
         let mut publication = Publication::open(account, request)?;
@@ -217,6 +217,7 @@ impl Publication {
             self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
         }
         self.account.remove_journal()?;
+        self.account.look()?;
         self.earlier = Account::read(&*self.account)?;
         Ok(left.overwrite && left.fingerprint == self.journal.fingerprint)
     }
@@ -309,12 +310,12 @@ impl Publication {
 
     /// Nothing has moved yet: a foreign file that came meanwhile still stops the run.
     fn check_and_sync(&mut self) -> Result<(), PublishError> {
-        self.earlier.check(&*self.account)?;
         for place in &mut self.places {
-            place.check(&self.earlier)?;
-            place.secure()?;
+            place.check_and_sync(&self.earlier)?;
         }
-        self.account.secure()
+        self.account.look()?;
+        self.earlier.check(&*self.account)?;
+        self.account.sync()
     }
 
     fn note_publishing(&mut self) -> Result<(), PublishError> {
@@ -376,9 +377,14 @@ impl Publication {
     }
 
     /// Takes away what a run left that came this far. While a manifest stands, what it tells of is
-    /// whole and stays.
-    fn sweep(&self, phase: Phase, places: Vec<Box<dyn OutputPlace>>) -> Result<(), PublishError> {
-        let is_whole = self.account.read(MANIFEST)?.is_some();
+    /// whole and stays. Whoever lost the account leaves all that to whoever has it now.
+    fn sweep(
+        &mut self,
+        phase: Phase,
+        places: Vec<Box<dyn OutputPlace>>,
+    ) -> Result<(), PublishError> {
+        self.account.look()?;
+        let is_whole = self.account.has(MANIFEST)?;
         let half_published = phase == Phase::Publishing && !is_whole;
         places.into_iter().try_for_each(|place| place.undo(half_published))?;
         self.account.sweep(half_published, phase != Phase::Writing && !is_whole)

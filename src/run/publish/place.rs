@@ -40,13 +40,11 @@ pub(super) trait OutputPlace: Debug + Send + Sync {
     /// A new part, to be written and finished, that waits to be seen.
     fn part(&self, path: &str) -> Result<StagedFile, PublishError>;
 
-    /// Fails if a file lies in the place or with our working files that no run wrote.
-    fn check(&mut self, earlier: &Account) -> Result<(), PublishError>;
+    /// Fails if a file lies in the place or with our working files that no run wrote, or the place
+    /// is no longer held. What was written is safe after it.
+    fn check_and_sync(&mut self, earlier: &Account) -> Result<(), PublishError>;
 
-    /// Fails if the place is no longer held; what was written is safe after it.
-    fn secure(&self) -> Result<(), PublishError>;
-
-    /// Clears the way for the new parts. All that lies in the place must be ours.
+    /// Clears the way for the new parts. All that lay in the place when it was checked is ours.
     fn move_aside(&self) -> Result<(), PublishError>;
 
     /// Puts the new parts where readers look for them.
@@ -153,6 +151,20 @@ impl OutputFolder {
         // The kill came before the place was claimed.
         place.let_go();
         Ok(None)
+    }
+
+    /// Fails if a file lies in the place or with our working files that no run wrote.
+    fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
+        let parts = earlier.parts_in(&self.to);
+        let inside = self.mode == Mode::PartByPart;
+        let is_ours = |file: &Path| parts.contains(file) || (inside && file.starts_with(WORK));
+        no_strangers(&self.to, |file| is_ours(file))?;
+        let work = self.lock.folder().to_owned();
+        let marked = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
+        no_strangers(&work, |file| {
+            file == Path::new(Lock::NAME)
+                || (marked && (file.starts_with(NEW) || file.starts_with(OLD)))
+        })
     }
 
     /// Fails if the place could not be emptied: better now than when the parts are ready.
@@ -277,20 +289,8 @@ impl OutputPlace for OutputFolder {
         stage(&self.new_parts(), path, false)
     }
 
-    fn check(&mut self, earlier: &Account) -> Result<(), PublishError> {
-        let parts = earlier.parts_in(&self.to);
-        let inside = self.mode == Mode::PartByPart;
-        let is_ours = |file: &Path| parts.contains(file) || (inside && file.starts_with(WORK));
-        no_strangers(&self.to, |file| is_ours(file))?;
-        let work = self.lock.folder().to_owned();
-        let marked = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
-        no_strangers(&work, |file| {
-            file == Path::new(Lock::NAME)
-                || (marked && (file.starts_with(NEW) || file.starts_with(OLD)))
-        })
-    }
-
-    fn secure(&self) -> Result<(), PublishError> {
+    fn check_and_sync(&mut self, earlier: &Account) -> Result<(), PublishError> {
+        self.check(earlier)?;
         let new = self.new_parts();
         folder::sync_all(&new).map_err(at(&new, "sync"))
     }

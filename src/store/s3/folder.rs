@@ -83,6 +83,12 @@ impl Folder {
         &self.url
     }
 
+    /// A folder in this one.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Folder {
+        Folder::new(&self.s3, self.url.join(name), self.shared.storing.clone())
+    }
+
     pub(super) fn clients(&self) -> &Arc<Clients> {
         &self.s3.clients
     }

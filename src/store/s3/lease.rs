@@ -3,9 +3,12 @@
 //! The hold is an object, `lock-1`; S3 makes it only where there is none (`If-None-Match`), so two
 //! never have it. Its holder writes over it again and again, each time with a later expiry. Whoever
 //! finds it expired makes `lock-2`, and so on: the same condition lets one of them through, and
-//! nobody ever removes or replaces what another holds. Who has made one looks whether there is
-//! another that lives, and steps back if so. A holder that comes too late to renew, or finds a later
-//! one, knows that it has lost the place, before it shows anything.
+//! nobody ever removes or replaces what another holds. Who has made one looks whether it is there
+//! and no other that lives, and steps back if not. A holder that comes too late to renew, or finds
+//! a later one, knows that it has lost the place, before it shows anything.
+//!
+//! Each question takes a journey to the bucket. So that look is at the whole folder: it says who
+//! holds it and what lies in it, which nobody else changes as long as the hold lasts.
 //!
 //! A lock is dead when the process that made it is (which can be told on the same machine), when
 //! its expiry is long past, or when it was not renewed while somebody watched it for that long.
@@ -44,6 +47,8 @@ pub struct Lease {
     renewing: Option<tokio::task::JoinHandle<()>>,
     /// Locks that died; they go with this one.
     dead: Vec<String>,
+    /// What lay in the folder when it was last looked at.
+    names: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -91,13 +96,22 @@ impl Lease {
         own: &str,
         is_gone: impl Fn(&str) -> bool,
     ) -> Result<Option<Lease>, AwsError> {
+        // Most often nobody was there: then the first lock is made without a look.
+        if let Some(lease) = Lease::make(folder, own, Vec::new())? {
+            return Ok(Some(lease));
+        }
         let found = locks(folder)?;
         for lock in &found {
             if !is_gone(&lock.note.mark) && !is_dead(folder, lock)? {
                 return Ok(None);
             }
         }
-        let number = found.last().map_or(0, |lock| lock.number) + 1;
+        Lease::make(folder, own, found)
+    }
+
+    /// Makes the lock that follows these, which are dead. None if another was there or came.
+    fn make(folder: &Folder, own: &str, dead: Vec<Found>) -> Result<Option<Lease>, AwsError> {
+        let number = dead.last().map_or(0, |lock| lock.number) + 1;
         let note = Note::new(own)?;
         let name = format!("{}{number}", Self::PREFIX);
         let made = folder.put_now(&name, note.text(), Put::NewWorking);
@@ -105,17 +119,20 @@ impl Lease {
             Err(error) if error.kind == AwsErrorKind::Conflict => return Ok(None),
             made => made?,
         }
-        let dead: Vec<String> = found.into_iter().map(|lock| lock.name).collect();
-        let others = locks(folder)?;
-        let is_alone = others.iter().all(|lock| lock.name == name || dead.contains(&lock.name));
-        if !is_alone {
+        let dead: Vec<String> = dead.into_iter().map(|lock| lock.name).collect();
+        let names = folder.names().inspect_err(|_| {
+            folder.remove(vec![name.clone()]).ok(); // it ends by itself
+        })?;
+        let is_known = |lock: &String| *lock == name || dead.contains(lock);
+        let is_alone = names.iter().filter(|name| number_of(name).is_some()).all(is_known);
+        if !is_alone || !names.contains(&name) {
             folder.remove(vec![name])?;
             return Ok(None);
         }
         let held = Arc::new(Held::default());
-        let renewal = renew(folder.clone(), name, note.clone(), Arc::clone(&held));
+        let renewal = renew(folder.clone(), name, note, Arc::clone(&held));
         let renewing = Some(folder.s3.session().handle()?.spawn(renewal));
-        Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead }))
+        Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead, names }))
     }
 
     /// The mark of whoever held the folder last; none if nobody does, or did and let go.
@@ -132,19 +149,34 @@ impl Lease {
         &self.folder
     }
 
+    /// What lay in the folder when it was taken, or last looked at, by the bytes of the names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Looks again at what lies in the folder. Fails if the hold was lost.
+    pub fn look(&mut self) -> Result<(), AwsError> {
+        self.names = self.folder.names()?;
+        self.check_among(&self.names)
+    }
+
     /// Fails if the hold was lost.
     pub fn check(&self) -> Result<(), AwsError> {
-        let is_last = || {
-            Ok::<_, AwsError>(
-                locks(&self.folder)?.last().is_some_and(|lock| lock.number == self.number),
-            )
-        };
-        if !self.held.is_lost.load(Ordering::Relaxed) && is_last()? {
+        self.check_among(&lock_names(&self.folder)?)
+    }
+
+    fn check_among(&self, names: &[String]) -> Result<(), AwsError> {
+        let last = names.iter().filter_map(|name| number_of(name)).max();
+        if !self.is_lost() && last == Some(self.number) {
             return Ok(());
         }
         let message =
             format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
         Err(AwsError::new(AwsErrorKind::Io, message, "check the network, and run again"))
+    }
+
+    fn is_lost(&self) -> bool {
+        self.held.is_lost.load(Ordering::Relaxed)
     }
 
     /// Lets go.
@@ -154,7 +186,10 @@ impl Lease {
             // A renewal that is on its way would bring the lock back: let it end first.
             self.folder.s3.session().see_through(async { Ok(renewing.await) })?.ok();
         }
-        self.folder.remove(self.dead.clone())?;
+        if self.is_lost() {
+            return Ok(()); // by now the names of these locks may be another's
+        }
+        self.folder.remove(std::mem::take(&mut self.dead))?;
         self.folder.remove(vec![format!("{}{}", Self::PREFIX, self.number)])
     }
 }
@@ -201,43 +236,48 @@ impl Note {
     }
 }
 
-/// Writes the lock again until that is to end, or can't be done in time.
+/// Writes the lock again until that is to end; or the hold is lost, since it can't be done in time.
 async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
     let mut renewed = Instant::now();
     loop {
         if tokio::time::timeout(RENEWAL, held.end.notified()).await.is_ok() {
             return;
         }
-        note.expires = now() + LIFE.as_secs();
         let attempt = Instant::now();
-        let put = folder.put_now(&name, note.text(), Put::Working);
         let left = (renewed + LIFE).saturating_duration_since(attempt);
+        if left.is_zero() {
+            break; // this process slept that long: the lock may be another's by now
+        }
+        note.expires = now() + LIFE.as_secs();
+        let put = folder.put_now(&name, note.text(), Put::Working);
         match tokio::time::timeout(left, put).await {
             Ok(Ok(())) => renewed = attempt,
             Ok(Err(_)) if renewed.elapsed() < LIFE => {}
-            Ok(Err(_)) | Err(_) => {
-                held.is_lost.store(true, Ordering::Relaxed);
-                return;
-            }
+            Ok(Err(_)) | Err(_) => break,
         }
     }
+    held.is_lost.store(true, Ordering::Relaxed);
+}
+
+/// The number of a lock, by its name in the folder.
+fn number_of(name: &str) -> Option<u32> {
+    let number = name.strip_prefix(Lease::PREFIX)?;
+    number.parse().ok().filter(|parsed: &u32| parsed.to_string() == number)
+}
+
+/// The names of a folder's locks.
+fn lock_names(folder: &Folder) -> Result<Vec<String>, AwsError> {
+    const WORK: &str = ".segprep/";
+    let names = folder.join(WORK).names()?.into_iter().map(|name| format!("{WORK}{name}"));
+    Ok(names.filter(|name| number_of(name).is_some()).collect())
 }
 
 /// The locks of a folder, the last one last.
 fn locks(folder: &Folder) -> Result<Vec<Found>, AwsError> {
-    let here = Folder::new(
-        &folder.s3,
-        folder.url().join(".segprep/"),
-        crate::store::s3::Storing::default(),
-    );
     let mut found = Vec::new();
-    for name in here.names()? {
-        let Some(number) = name.strip_prefix("lock-").and_then(|number| number.parse().ok()) else {
-            continue;
-        };
-        let name = format!("{}{number}", Lease::PREFIX);
-        // It may be gone by now; what is no note of ours holds nothing.
-        let Some(text) = folder.get(&name)? else { continue };
+    for name in lock_names(folder)? {
+        let Some(number) = number_of(&name) else { continue };
+        let Some(text) = folder.get(&name)? else { continue }; // it is gone by now
         let Ok(note) = serde_json::from_slice(&text) else {
             let message = format!("`{}` is no lock of segprep", folder.url().join(&name));
             return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));

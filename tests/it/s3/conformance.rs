@@ -1,11 +1,11 @@
 //! What is promised of buckets, each on this server.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use serde_json::Value;
 
 use crate::program::{Place, code, set, stderr};
-use crate::s3::server::Server;
+use crate::s3::server::{Fault, Rule, Server};
 use crate::s3::{records, run, run_of, to};
 
 #[track_caller]
@@ -26,6 +26,53 @@ fn a_run_reads_a_bucket_and_writes_to_it() {
     let before = server.keys();
     let said = ends(&mut run(&server), 0);
     assert_eq!(server.keys(), before, "{said}");
+}
+
+/// Each of these waits for the one before, but for the two files of the account: a journey each.
+#[test]
+fn a_run_makes_few_journeys() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    server.seen();
+    ends(&mut run(&server), 0);
+    let asked = |seen: &crate::s3::server::Seen| {
+        let path = seen.path.replace("%2F", "/");
+        let prefix = path.split(['?', '&']).find_map(|part| part.strip_prefix("prefix="));
+        let place = prefix.or(path.split('?').next()).unwrap_or_default();
+        format!("{} {}", seen.operation, place.trim_start_matches("/bucket/"))
+    };
+    let mut seen: Vec<String> = server.seen().iter().map(asked).collect();
+    seen[12..14].sort_unstable(); // side by side
+    let expected = [
+        "list in/",
+        "get account/manifest.json",
+        "put account/.segprep/lock-1",
+        "list account/",
+        "put account/.segprep/journal.json",
+        "put out/.segprep/lock-1",
+        "list out/",
+        "get in/a.ndjson",
+        "list out/",
+        "list account/",
+        "put account/.segprep/journal.json",
+        "put out/job-000/part-00000.json",
+        "put account/inputs.ndjson",
+        "put account/rejects.ndjson",
+        "list account/.segprep/",
+        "put account/manifest.json",
+        "list account/",
+        "delete out/.segprep/lock-1",
+        "delete account/.segprep/journal.json",
+        "delete account/.segprep/lock-1",
+    ];
+    assert_eq!(seen, expected);
+    ends(&mut run(&server), 0);
+    let seen: Vec<String> = server.seen().iter().map(asked).collect();
+    assert_eq!(
+        seen,
+        ["list in/", "get account/manifest.json", "list account/.segprep/"],
+        "the same run again"
+    );
 }
 
 #[test]
@@ -160,6 +207,40 @@ fn objects_prefixes_and_patterns_are_found_as_files_are() {
         let all: String = expected.iter().map(|number| records(*number, 1)).collect();
         assert_eq!(String::from_utf8_lossy(&place.parts()), all, "{from:?}");
     }
+}
+
+/// Larger than a range of reading, so that archives are inflated as they come.
+#[test]
+fn archives_and_several_buckets_are_read_as_one_input() {
+    let server = Server::start();
+    let level = flate2::Compression::none();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+    gzip.write_all(records(0, 60_000).as_bytes()).expect("memory");
+    let gzip = gzip.finish().expect("memory");
+    assert!(4 << 20 < gzip.len());
+    server.put("in/a.ndjson.gz", gzip);
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstd = ruzstd::encoding::compress_to_vec(records(60_000, 1000).as_bytes(), level);
+    server.put("in/b.ndjson.zst", zstd);
+    server.put_into_new("other", "in/c.ndjson", records(61_000, 10));
+    ends(&mut run_of(&server, &["s3://bucket/in/", "s3://other/in/c.ndjson"]), 0);
+    server.check_published(&records(0, 61_010));
+}
+
+#[test]
+fn a_bucket_in_another_region_is_asked_there() {
+    let server = Server::start();
+    server.put("in/a.ndjson", records(0, 3));
+    let fault = Fault::Refused(301, "PermanentRedirect"); // it names eu-west-1
+    server.rules(&[Rule { operation: "list", skip: 0, times: 1, fault }]);
+    server.seen();
+    ends(&mut run(&server), 0);
+    let seen = server.seen();
+    server.check_published(&records(0, 3));
+    let is_there = |seen: &crate::s3::server::Seen| {
+        seen.headers["authorization"].to_str().expect("text").contains("/eu-west-1/s3/")
+    };
+    assert!(!is_there(&seen[0]) && seen[1..].iter().all(is_there));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::program::{code, stderr};
+use crate::s3::proxy::{Direction, Proxy};
 use crate::s3::server::{Fault, Rule, Server};
 use crate::s3::{records, run};
 
@@ -58,9 +59,7 @@ fn after(server: &Server, text: &str, what: &str) {
         }
         other => panic!("{what}: exit {other}: {said}"),
     }
-    for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
-        server.remove(&key);
-    }
+    clear(server);
 }
 
 /// How many requests of a kind pass before the fault; `SEGPREP_S3_SEEDS` asks for more of them.
@@ -95,8 +94,46 @@ fn one_fault_of_each_kind_at(operation: &'static str) {
             assert_eq!(code(&output), 0, "{what}: {}", stderr(&output));
             server.rules(&[]);
             server.check_published(&text);
-            for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
-                server.remove(&key);
+            clear(&server);
+        }
+    }
+}
+
+/// Removes all that a run wrote.
+fn clear(server: &Server) {
+    for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
+        server.remove(&key);
+    }
+}
+
+/// The ends come at bytes spread over a whole run: before an answer, in its head and in its body,
+/// and so for what is asked.
+#[test]
+fn connections_that_are_half_closed_are_made_good() {
+    let more = if skips().len() == 1 { 1 } else { 10 };
+    for (text, ends) in [(records(0, 1000), 12 * more), (text(), 4 * more)] {
+        let server = server(&text);
+        let proxy = Proxy::before(server.address());
+        let run = || {
+            let mut command = run(&server);
+            command.arg("--set").arg(format!("aws.endpoint_url=\"{}\"", proxy.endpoint()));
+            let output = command.output().expect("it runs");
+            (code(&output), stderr(&output))
+        };
+        assert_eq!(run().0, 0);
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            proxy.end(None);
+            clear(&server);
+            assert_eq!(run().0, 0);
+            let all = proxy.passed(direction);
+            for number in 0..ends {
+                clear(&server);
+                let end = all * number / ends;
+                proxy.end(Some((direction, end)));
+                let (code, said) = run();
+                assert!(proxy.has_ended(), "{direction:?} {end} of {all}");
+                assert_eq!(code, 0, "{direction:?} ended at {end} of {all}: {said}");
+                server.check_published(&text);
             }
         }
     }

@@ -5,6 +5,7 @@ mod faults;
 mod keys;
 mod kills;
 mod objects;
+mod proxy;
 mod random;
 mod scale;
 mod server;

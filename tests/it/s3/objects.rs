@@ -108,6 +108,13 @@ impl Inner {
         self.state().objects.insert((bucket.to_owned(), key.to_owned()), meta);
     }
 
+    /// s3s-fs makes folders as it needs them; a bucket has to be made.
+    async fn must_exist(&self, bucket: &str) -> S3Result<()> {
+        let head = HeadBucketInput { bucket: bucket.to_owned(), ..HeadBucketInput::default() };
+        let found = self.fs.head_bucket(request(head)).await;
+        found.map(drop).map_err(|_absent| s3_error!(NoSuchBucket))
+    }
+
     async fn bytes_of(&self, bucket: &str, file: &str) -> S3Result<i64> {
         let head = HeadObjectInput {
             bucket: bucket.to_owned(),
@@ -171,6 +178,7 @@ impl S3 for Objects {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
+        self.must_exist(&bucket).await?;
         let class = request.input.storage_class.take().map(|class| class.as_str().to_owned());
         let (none, some) = (request.input.if_none_match.take(), request.input.if_match.take());
         request.input.key = self.name();
@@ -195,6 +203,7 @@ impl S3 for Objects {
         mut request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = &mut request.input;
+        self.must_exist(&input.bucket).await?;
         let Some(meta) = self.find(&input.bucket, &input.key) else {
             return Err(s3_error!(NoSuchKey));
         };
@@ -234,11 +243,7 @@ impl S3 for Objects {
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = request.input;
-        let head = HeadBucketInput { bucket: input.bucket.clone(), ..HeadBucketInput::default() };
-        self.fs
-            .head_bucket(self::request(head))
-            .await
-            .map_err(|_absent| s3_error!(NoSuchBucket))?;
+        self.must_exist(&input.bucket).await?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let after = input.continuation_token.clone().or(input.start_after.clone());
         let is_encoded = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");

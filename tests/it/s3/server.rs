@@ -124,12 +124,23 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.as_ref().expect("it runs").block_on(future)
     }
 
     pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
         let request = self.client.put_object().bucket("bucket").key(key);
+        self.block_on(request.body(ByteStream::from(body.into())).send()).expect("it is put");
+    }
+
+    /// Puts an object into a bucket of its own.
+    pub(crate) fn put_into_new(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
+        self.block_on(self.client.create_bucket().bucket(bucket).send()).expect("a bucket");
+        let request = self.client.put_object().bucket(bucket).key(key);
         self.block_on(request.body(ByteStream::from(body.into())).send()).expect("it is put");
     }
 

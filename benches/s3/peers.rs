@@ -1,0 +1,150 @@
+//! Others with the same objects at the same server: `aws s3 cp` there and back, and what DuckDB and
+//! Polars take to read them (records counted by a field, so that each is decoded).
+//!
+//! They are installed from `PyPI` under `target/`; what can't be measured is said.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::measure::{Cost, measure};
+use crate::s3::server::{ACCESS_KEY, SECRET_KEY, Server};
+use crate::{Series, print};
+
+const PACKAGES: [&str; 4] =
+    ["awscli==1.45.11", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "polars==2.1.0"];
+
+const DUCKDB: &str = r#"
+import os, sys, duckdb
+from duckdb_extensions import import_extension
+import_extension("httpfs")
+duckdb.sql(f"""load httpfs; create secret (type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}',
+  secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}', region 'us-east-1', url_style 'path', use_ssl false,
+  endpoint '{sys.argv[1].removeprefix("http://")}')""")
+print(duckdb.sql(f"select count(Address) from read_json('{sys.argv[2]}', format='newline_delimited',"
+                 " columns={Address: 'VARCHAR'}, ignore_errors=true)").fetchone())
+"#;
+
+const POLARS: &str = r#"
+import os, sys, polars as pl
+options = {"aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"], "aws_region": "us-east-1",
+           "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+           "aws_endpoint_url": sys.argv[1], "aws_allow_http": "true"}
+lines = pl.scan_ndjson(sys.argv[2], schema={"Address": pl.String}, ignore_errors=True, storage_options=options)
+print(lines.select(pl.col("Address").count()).collect(engine="streaming").item())
+"#;
+
+/// Where they are, once they are installed.
+pub(crate) struct Peers {
+    home: PathBuf,
+}
+
+impl Peers {
+    /// None, with a word on why, where they can't be had.
+    pub(crate) fn new() -> Option<Peers> {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("s3-peers");
+        match install(&home) {
+            Ok(()) => Some(Peers { home }),
+            Err(why) => {
+                println!("others: not measured, since {PACKAGES:?} could not be installed: {why}");
+                None
+            }
+        }
+    }
+
+    /// Prints what a copy of this object takes, there and back, and what reading it takes.
+    pub(crate) fn compare_large(
+        &self,
+        server: &Server,
+        folder: &Path,
+        runs: usize,
+        megabytes: f64,
+    ) {
+        let (object, again) = ("s3://bucket/in/large.ndjson", "s3://bucket/out/large.ndjson");
+        let file = folder.join("copied.ndjson").display().to_string();
+        let all = [
+            self.series("aws s3 cp, down", runs, || self.aws(server, &[object, &file])),
+            self.series("aws s3 cp, up", runs, || self.aws(server, &[&file, again])),
+            self.series("DuckDB, read", runs, || self.python(server, DUCKDB, object)),
+            self.series("Polars, read", runs, || self.python(server, POLARS, object)),
+        ];
+        std::fs::remove_file(file).ok(); // in a folder that goes anyway
+        server.remove("out/large.ndjson");
+        print(&all.into_iter().flatten().collect::<Vec<_>>(), megabytes, "MB/s");
+    }
+
+    /// The same of many small objects; copied once, and one way.
+    pub(crate) fn compare_small(&self, server: &Server, folder: &Path, objects: f64) {
+        let copied = folder.join("copied").display().to_string();
+        let prefix = "s3://bucket/in/";
+        let all = [
+            self.series("aws s3 cp, down", 1, || {
+                self.aws(server, &["--recursive", prefix, &copied])
+            }),
+            self.series("DuckDB, read", 1, || {
+                self.python(server, DUCKDB, &format!("{prefix}*.ndjson"))
+            }),
+            self.series("Polars, read", 1, || {
+                self.python(server, POLARS, &format!("{prefix}*.ndjson"))
+            }),
+        ];
+        std::fs::remove_dir_all(copied).ok(); // in a folder that goes anyway
+        print(&all.into_iter().flatten().collect::<Vec<_>>(), objects, "objects/s");
+    }
+
+    fn series(
+        &self,
+        what: &'static str,
+        runs: usize,
+        mut command: impl FnMut() -> Command,
+    ) -> Option<Series> {
+        let costs: Result<Vec<Cost>, _> = (0..runs).map(|_| measure(&mut command())).collect();
+        match costs {
+            Ok(costs) => Some(Series { what, delay: 0, costs }),
+            Err(why) => {
+                println!("{what}: not measured: {why}");
+                None
+            }
+        }
+    }
+
+    fn aws(&self, server: &Server, arguments: &[&str]) -> Command {
+        let mut command = self.command("aws");
+        command.args(["s3", "cp", "--only-show-errors", "--endpoint-url", &server.endpoint()]);
+        command.args(arguments);
+        command
+    }
+
+    fn python(&self, server: &Server, program: &str, objects: &str) -> Command {
+        let mut command = self.command("python");
+        command.args(["-c", program, &server.endpoint(), objects]);
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.home.join("bin").join(program));
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_DEFAULT_REGION", "us-east-1");
+        command
+    }
+}
+
+fn install(home: &Path) -> Result<(), String> {
+    let done = home.join("done");
+    if done.exists() {
+        return Ok(());
+    }
+    let python = |program: &Path, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(format!("{arguments:?} ended with {}", output.status)),
+            Err(error) => Err(format!("{}: {error}", program.display())),
+        }
+    };
+    python(Path::new("python3"), &["-m", "venv", &home.display().to_string()])?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    python(&home.join("bin/python"), &[&pip[..], &PACKAGES[..]].concat())?;
+    std::fs::write(done, "").map_err(|error| error.to_string())
+}
