@@ -9,7 +9,8 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    fs::{self, Metadata},
+    ffi::OsString,
+    fs::{self, DirEntry, Metadata},
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -92,11 +93,11 @@ pub(super) fn list<P: AsRef<Path>>(
         } else if is_glob(entry) {
             walk.visit_matching(entry)?;
         } else {
-            walk.visit(entry, true)?;
+            walk.visit(entry, By::Name)?;
         }
     }
     while let Some(link) = walk.links.pop_first() {
-        walk.visit(&link, false)?;
+        walk.visit(&link, By::Search)?;
     }
     let mut listing = walk.listing;
     listing.files.append(&mut objects.files);
@@ -118,10 +119,23 @@ impl Stamp {
     }
 }
 
+/// How a path was come to.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// `from` names it.
+    Name,
+    /// By a pattern or a link.
+    Search,
+    /// As what stands in this folder and is no link. A folder's path is without links, so that
+    /// those of its entries need not be looked up one by one.
+    Entry(&'a Path, &'a DirEntry),
+}
+
 /// What a path leads to.
 enum Found {
     File(Metadata),
-    Folder,
+    /// With its path without links.
+    Folder(PathBuf),
     /// A file or folder met before.
     Again,
     Nothing(Reason),
@@ -130,8 +144,8 @@ enum Found {
 #[derive(Default)]
 struct Walk {
     listing: Listing,
-    /// Files and folders met, without links in their paths.
-    seen: HashSet<PathBuf>,
+    /// Files and folders met, by their paths without links.
+    seen: HashSet<OsString>,
     /// Links met inside folders, to be visited when all real files are known.
     links: BTreeSet<PathBuf>,
     excluded: Excluded,
@@ -140,7 +154,7 @@ struct Walk {
 impl Walk {
     fn add_standard_input(&mut self) {
         let name = STANDARD_INPUT.to_owned();
-        if self.seen.insert(PathBuf::from(&name)) {
+        if self.seen.insert(OsString::from(&name)) {
             self.listing.files.push(Listed { name, bytes: 0, stamp: Stamp::Stream });
         }
     }
@@ -158,7 +172,7 @@ impl Walk {
             } else if path.is_symlink() {
                 self.links.insert(path);
             } else {
-                self.visit(&path, false)?;
+                self.visit(&path, By::Search)?;
             }
         }
         Ok(())
@@ -173,12 +187,12 @@ impl Walk {
         above.into_iter().rev().find(is_excluded)
     }
 
-    fn visit(&mut self, path: &Path, named: bool) -> Result<(), StoreError> {
+    fn visit(&mut self, path: &Path, by: By<'_>) -> Result<(), StoreError> {
         let name = text(path)?;
-        let found = self.look(path, named).map_err(|source| StoreError::sorted(name, source))?;
+        let found = self.look(path, by).map_err(|source| StoreError::sorted(name, source))?;
         match found {
             Found::Again => {}
-            Found::Folder => return self.enter(path, name),
+            Found::Folder(real) => return self.enter(path, &real, name),
             Found::Nothing(reason) => {
                 self.listing.ignored.push(Ignored { name: name.to_owned(), reason });
             }
@@ -191,31 +205,33 @@ impl Walk {
         Ok(())
     }
 
-    fn look(&mut self, path: &Path, named: bool) -> io::Result<Found> {
-        if has_hidden_name(path) && !(named && path.is_dir()) {
+    fn look(&mut self, path: &Path, by: By<'_>) -> io::Result<Found> {
+        if has_hidden_name(path) && !(matches!(by, By::Name) && path.is_dir()) {
             return Ok(Found::Nothing(Reason::Name));
         }
         if path.to_str().is_some_and(|path| self.excluded.matches(path)) {
             return Ok(Found::Nothing(Reason::Excluded));
         }
-        let metadata = match fs::metadata(path) {
+        let metadata = match by.metadata(path) {
             Err(error) if leads_nowhere(&error) => return Ok(Found::Nothing(Reason::NotAFile)),
             metadata => metadata?,
         };
         if !metadata.is_dir() && !metadata.is_file() {
             return Ok(Found::Nothing(Reason::NotAFile));
         }
-        if !self.seen.insert(fs::canonicalize(path)?) {
+        let real = by.real_path(path)?;
+        if !self.seen.insert(real.clone().into_os_string()) {
             return Ok(Found::Again);
         }
         Ok(match (metadata.is_dir(), metadata.len()) {
-            (true, _) => Found::Folder,
+            (true, _) => Found::Folder(real),
             (false, 0) => Found::Nothing(Reason::Empty),
             (false, _) => Found::File(metadata),
         })
     }
 
-    fn enter(&mut self, folder: &Path, name: &str) -> Result<(), StoreError> {
+    /// `real`: the folder's path without links.
+    fn enter(&mut self, folder: &Path, real: &Path, name: &str) -> Result<(), StoreError> {
         let failed = |source| StoreError::sorted(name, source);
         let mut children = Vec::new();
         for child in fs::read_dir(folder).map_err(failed)? {
@@ -223,11 +239,28 @@ impl Walk {
             if child.file_type().map_err(failed)?.is_symlink() {
                 self.links.insert(child.path());
             } else {
-                children.push(child.path());
+                children.push(child);
             }
         }
-        children.sort_unstable();
-        children.iter().try_for_each(|child| self.visit(child, false))
+        children.sort_by_cached_key(DirEntry::file_name);
+        children.iter().try_for_each(|child| self.visit(&child.path(), By::Entry(real, child)))
+    }
+}
+
+impl By<'_> {
+    fn metadata(self, path: &Path) -> io::Result<Metadata> {
+        match self {
+            By::Entry(_, entry) => entry.metadata(),
+            By::Name | By::Search => fs::metadata(path),
+        }
+    }
+
+    /// The path without links.
+    fn real_path(self, path: &Path) -> io::Result<PathBuf> {
+        match self {
+            By::Entry(folder, entry) => Ok(folder.join(entry.file_name())),
+            By::Name | By::Search => fs::canonicalize(path),
+        }
     }
 }
 
