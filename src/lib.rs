@@ -3,7 +3,7 @@
 //! The modules follow the path of a record. Read them in this order:
 //!
 //! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes; [`lanes`] below it
-//!    finds, copies and hashes many bytes at once.
+//!    finds, copies and hashes many bytes at once, and [`crypto`] is where keys and digests come from.
 //! 2. [`schema`]: the schema files and a target's limits become checks on slots.
 //! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
 //! 4. [`decode`], [`repair`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
@@ -17,6 +17,7 @@
 //! - Of these, only `store` and `run` touch files, clocks, signals or the environment. Everything else
 //!   computes.
 
+pub mod crypto;
 pub mod decode;
 pub mod encode;
 pub mod engine;

@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     ops::RangeInclusive,
     path::PathBuf,
+    sync::LazyLock,
 };
 
 use clap::error::ErrorKind;
@@ -18,6 +19,13 @@ use super::schemas;
 const THREADS: RangeInclusive<i64> = 1..=1024;
 const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
 
+/// `0.1.0`, or `0.1.0 (AWS-LC FIPS 4.2.0)` where a FIPS module makes the hashes.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let version = env!("CARGO_PKG_VERSION");
+    segprep::crypto::fips_module()
+        .map_or_else(|| version.to_owned(), |module| format!("{version} ({module})"))
+});
+
 /// The variable that says which vector instructions may be used at most.
 pub(crate) const CPU: &str = "SEGPREP_CPU";
 
@@ -29,7 +37,7 @@ pub(crate) const CPU: &str = "SEGPREP_CPU";
 #[derive(Debug, Parser)]
 #[command(
     name = "segprep",
-    version,
+    version = VERSION.as_str(),
     max_term_width = 100,
     after_help = "Start with `segprep check FILE`: it shows what would happen to each field, and writes nothing."
 )]

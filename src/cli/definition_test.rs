@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use segprep::run::{Difference, Tested};
+use segprep::run::{Difference, Tested, TestedCase};
 use serde::Serialize;
 
 use super::quantities::counted;
@@ -53,15 +53,16 @@ impl<'a> TestEvent<'a> {
 
 /// One file: a line, and what differs in each case that does not hold.
 pub(crate) fn page(tested: &Tested) -> String {
-    let (style, word) = if tested.holds() { (GOOD, "holds") } else { (BAD, "differs") };
-    let number = u64::try_from(tested.cases.len()).unwrap_or(u64::MAX);
-    let mut lines = vec![format!(
-        "{} {}, {}\n",
-        styled(style, word),
-        shown(tested.file.display()),
-        counted(number, "case")
-    )];
-    for case in tested.cases.iter().filter(|case| !case.differences.is_empty()) {
+    let differing: Vec<&TestedCase> =
+        tested.cases.iter().filter(|case| !case.differences.is_empty()).collect();
+    let all = counted(u64::try_from(tested.cases.len()).unwrap_or(u64::MAX), "case");
+    let file = shown(tested.file.display());
+    if differing.is_empty() {
+        return format!("{} {file}, {all}\n", styled(GOOD, "holds"));
+    }
+    let number = differing.len();
+    let mut lines = vec![format!("{} {file}, {number} of {all}\n", styled(BAD, "differs"))];
+    for case in differing {
         lines.push(format!("  {}\n", shown(&case.name)));
         lines.extend(case.differences.iter().map(lines_of));
     }
@@ -80,8 +81,6 @@ fn lines_of(difference: &Difference) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segprep::run::TestedCase;
-
     use super::*;
 
     #[test]
@@ -97,7 +96,7 @@ mod tests {
         ];
         let tested = Tested { file: "a.test.toml".into(), definition: "a.toml".into(), cases };
         let expected = "\
-differs a.test.toml, 2 cases
+differs a.test.toml, 1 of 2 cases
   ids stay
     output line 1, `Id`
       wanted \"a\"

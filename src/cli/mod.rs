@@ -58,6 +58,7 @@ fn limit_vectors() -> Result<(), clap::Error> {
 }
 
 fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
+    is_as_promised()?;
     let common = arguments.common;
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
@@ -75,6 +76,13 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
         Command::Man => render::print(&String::from_utf8_lossy(&manual::manual()))?,
     }
     Ok(exit::DONE)
+}
+
+/// Does nothing by a FIPS build whose cryptography is not in FIPS mode.
+fn is_as_promised() -> Result<(), RunError> {
+    let hint = "build it again as docs/fips.md says";
+    segprep::crypto::ready()
+        .map_err(|error| RunError::new(ErrorKind::Internal, error.to_string()).hint(hint))
 }
 
 fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {

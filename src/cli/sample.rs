@@ -40,6 +40,7 @@ pub(crate) fn manifest() -> Manifest {
         name: "newsletter".to_owned(),
         purpose: "messaging".to_owned(),
         version: "0.1.0".to_owned(),
+        fips: false,
         fingerprint: String::new(),
         definition: Digests { sha256: String::new() },
         schemas: BTreeMap::new(),

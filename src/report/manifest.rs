@@ -18,6 +18,9 @@ pub struct Manifest {
     pub purpose: String,
     /// The version of the program.
     pub version: String,
+    /// Whether a FIPS module made all hashes and keys. In no manifest of another build.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
     pub fingerprint: String,
     pub definition: Digests,
     /// SHA-256 of each schema file, by name.

@@ -152,12 +152,20 @@ fn read_test(file: &Path) -> Result<TestFile, RunError> {
         RunError::new(kind, format!("the test `{}` can't be read: {error}", shown(file)))
             .hint("name a test of a definition, such as `pipelines/newsletter.test.toml`")
     })?;
-    let test: TestFile = toml::from_str(&written)
-        .map_err(|error| wrong(file, &format!("is wrong{}", fault_of(&written, &error))))?;
+    let test: TestFile = toml::from_str(&written).map_err(|error| {
+        if is_definition(&written) {
+            return wrong(file, "is a definition").hint(format!("its test is called NAME{ENDING}"));
+        }
+        wrong(file, &format!("is wrong{}", fault_of(&written, &error)))
+    })?;
     if test.case.is_empty() {
         return Err(wrong(file, "has no `[[case]]`"));
     }
     Ok(test)
+}
+
+fn is_definition(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("segprep"))
 }
 
 /// ` in line 3: …`

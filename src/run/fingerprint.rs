@@ -1,8 +1,7 @@
 //! Tells runs that would write the same from others.
 
-use sha2::{Digest, Sha256};
-
 use super::prepare::Prepared;
+use crate::crypto::Sha256;
 use crate::store::{Listed, Stamp};
 
 /// The digest of all that decides what a run writes: definition, schemas, keys, inputs, lists, version.
@@ -31,7 +30,7 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
             digest.add_file(file);
         }
     }
-    super::hex(&digest.0.finalize())
+    super::hex(&digest.0.finish())
 }
 
 /// A digest of texts, each with its length, so that no two lists of texts give the same bytes.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::aws::{self, Remote};
 use super::cancel::Cancel;
 use super::error::{self, ErrorKind, RunError};
+use crate::crypto;
 use crate::pipeline::{Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable};
 use crate::report::KeyNote;
 use crate::store::aws::{AwsError, Session, generate_mac, secret_text};
@@ -83,9 +84,8 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
 /// A fresh key of 32 random bytes, as text for a key source.
 pub fn new_key() -> Result<Zeroizing<String>, RunError> {
     let mut random = Zeroizing::new([0; 32]);
-    getrandom::fill(random.as_mut()).map_err(|error| {
-        RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
-    })?;
+    crypto::random(random.as_mut())
+        .map_err(|error| RunError::new(ErrorKind::Io, error.to_string()))?;
     Ok(new_key_text(*random))
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::assemble::Assembler;
 use super::lists::ListCounts;
 use super::prepare::Prepared;
+use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose, Stages};
 use crate::report::{
@@ -39,6 +40,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         name: plan.name.clone(),
         purpose: purpose(plan).to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        fips: crypto::fips_module().is_some(),
         fingerprint: facts.fingerprint.clone(),
         definition: Digests { sha256: facts.prepared.definition_sha256.clone() },
         schemas: plan.schema.files.iter().cloned().collect(),

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
-use sha2::{Digest as _, Sha256};
 
 use super::publish::{Publication, PublishError, StagedFile};
+use crate::crypto::Sha256;
 use crate::pipeline::DigestKind;
 use crate::report::PartNote;
 
@@ -47,7 +47,7 @@ impl Part {
         let mut note =
             PartNote { path: self.path, bytes: self.bytes, records, sha256: None, crc64nvme: None };
         match self.digest {
-            PartDigest::Sha256(digest) => note.sha256 = Some(super::hex(&digest.finalize())),
+            PartDigest::Sha256(digest) => note.sha256 = Some(super::hex(&digest.finish())),
             PartDigest::Crc64Nvme(digest) => {
                 note.crc64nvme =
                     Some(data_encoding::BASE64.encode(&digest.finalize().to_be_bytes()));

@@ -8,7 +8,6 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use sha2::{Digest, Sha256};
 
 use super::aws::{self, Remote};
 use super::cancel::Cancel;
@@ -17,6 +16,7 @@ use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
 use super::lists;
 use super::{Failure, RunOptions};
+use crate::crypto::sha256;
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::pipeline::{
     self, Definition, Explanation, ListAction, ListForm, OutputFormat, Plan, Rules, Suppression,
@@ -181,7 +181,7 @@ pub(super) fn prepare(options: &RunOptions, cancel: &Cancel) -> Result<Prepared,
     let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
     let ring = keys::read_keys(&definition, &remote.session)?;
-    let definition_sha256 = super::hex(&Sha256::digest(definition.canonical()));
+    let definition_sha256 = super::hex(&sha256(definition.canonical()));
     let plan = Plan::new(&definition, rules, schema, ring.keys)
         .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;
     let mut warnings = plan.warnings.clone();

@@ -6,7 +6,6 @@
 use std::fmt::Write;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::checks::checks;
 use super::keywords;
@@ -14,6 +13,7 @@ use super::place::{Fault, Place, SchemaError};
 use super::rules::{check_field_limits, conditions, kinds};
 use super::target::{self, Target};
 use super::{Check, Class, Node, NodeIx, Schema, Shape};
+use crate::crypto::sha256;
 
 /// The text of `schemas/endpoint.schema.json`.
 pub(super) const ENDPOINT: &str = include_str!("../../schemas/endpoint.schema.json");
@@ -106,7 +106,7 @@ fn read(file: &'static str, text: &str) -> Result<Value, SchemaError> {
 }
 
 fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+    sha256(text).iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a String takes all that is written");
         hex
     })

@@ -185,10 +185,8 @@ fn new_value<'a>(
     if let Op::Map(map) = applied.op {
         return mapped_value(map, applied.rule, slot, chunk, batch, traces);
     }
-    let hmac = match applied.op {
-        Op::Hmac(hmac) if slot.len() <= WAITING_BYTES_MAX && waiting.takes(hmac) => Some(hmac),
-        _ => None,
-    };
+    let hmac = if let Op::Hmac(hmac) = applied.op { Some(hmac) } else { None };
+    let hmac = hmac.filter(|hmac| slot.len() <= WAITING_BYTES_MAX && waiting.takes(hmac));
     if let Some(hmac) = hmac {
         waiting.make_room(hmac, batch);
     }

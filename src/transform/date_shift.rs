@@ -8,8 +8,8 @@
 
 use std::io::Write;
 
-use super::JoinKey;
 use super::Outcome;
+use crate::crypto::MacKey;
 use crate::record::{Batch, Text};
 use crate::schema::{DateParts, NodeIx, parse_date};
 
@@ -77,7 +77,7 @@ pub struct ShiftKey {
     pub by: NodeIx,
     /// The most days: 1 to [`DAYS_MAX`].
     pub days: u32,
-    pub key: JoinKey,
+    pub key: MacKey,
 }
 
 impl ShiftKey {

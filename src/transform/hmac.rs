@@ -8,20 +8,19 @@
 
 use std::sync::Arc;
 
-use super::JoinKey;
 use super::Normalize;
 use super::Outcome;
 use super::TokenShape;
 use super::Tokens;
 use super::token::PREFIX;
-use crate::lanes::sha256::LANES;
+use crate::crypto::{LANES, MacKey};
 
 /// The `hmac` operation.
 #[derive(Debug)]
 pub struct Hmac {
     /// `hmac:k1:`
     prefix: String,
-    key: JoinKey,
+    key: MacKey,
     shape: TokenShape,
     normalize: Normalize,
     already: Already,
@@ -42,7 +41,7 @@ pub enum Already {
 impl Hmac {
     /// Makes tokens of that shape under the key of that id; `known` are the tokens of the
     /// whole definition, which are told from values.
-    pub fn new(key_id: &str, key: JoinKey, shape: TokenShape, known: Arc<Tokens>) -> Hmac {
+    pub fn new(key_id: &str, key: MacKey, shape: TokenShape, known: Arc<Tokens>) -> Hmac {
         Hmac {
             prefix: format!("{PREFIX}{key_id}:"),
             key,

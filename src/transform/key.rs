@@ -8,11 +8,9 @@
 use std::fmt;
 
 use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::JoinKey;
+use crate::crypto::{self, MacKey};
 
 /// The fewest bytes of a master: what HMAC-SHA256 can make use of.
 const MASTER_LEN_MIN: usize = 32;
@@ -84,24 +82,24 @@ impl MasterKey {
     /// 16 hex digits that tell a wrong key from the right one, and nothing else of either.
     pub fn check_value(&self) -> String {
         let mut check = [0; 8];
-        expand(&self.0, b"", &[CHECK_INFO], &mut check);
+        crypto::hkdf(&self.0, b"", &[CHECK_INFO], &mut check);
         HEXLOWER.encode(&check)
     }
 
     /// The key of a join: values with the same scope and join have the same tokens.
-    pub fn derive(&self, scope: &Scope, join: &str) -> JoinKey {
+    pub fn derive(&self, scope: &Scope, join: &str) -> MacKey {
         self.join_key(scope, HMAC_INFO, join)
     }
 
     /// The key that moves dates: those of one person move alike where the join is the same.
-    pub fn derive_shift(&self, join: &str) -> JoinKey {
+    pub fn derive_shift(&self, join: &str) -> MacKey {
         self.join_key(&Scope::Person, SHIFT_INFO, join)
     }
 
-    fn join_key(&self, scope: &Scope, info: &[u8], join: &str) -> JoinKey {
+    fn join_key(&self, scope: &Scope, info: &[u8], join: &str) -> MacKey {
         let mut key = Zeroizing::new([0; 32]);
-        expand(&self.0, scope.salt(), &[info, join.as_bytes()], &mut *key);
-        JoinKey::new(&*key)
+        crypto::hkdf(&self.0, scope.salt(), &[info, join.as_bytes()], &mut *key);
+        MacKey::new(&*key)
     }
 }
 
@@ -117,13 +115,6 @@ fn decode(encoding: &data_encoding::Encoding, digits: &str) -> Option<Zeroizing<
     let len = encoding.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
     bytes.truncate(len);
     Some(bytes)
-}
-
-/// HKDF-SHA256 with the parts of `info` joined; at most 8,160 bytes.
-fn expand(master: &[u8], salt: &[u8], info: &[&[u8]], out: &mut [u8]) {
-    let (mut extracted, hkdf) = Hkdf::<Sha256>::extract(Some(salt), master);
-    zeroize::Zeroize::zeroize(extracted.as_mut_slice());
-    hkdf.expand_multi_info(info, out).expect("no caller asks for more than 8,160 bytes");
 }
 
 /// How far the tokens of one value are the same.
@@ -210,88 +201,8 @@ mod tests {
                 "hmac" => master.derive(&Scope::parse(text("scope")).unwrap(), text("join")),
                 _ => master.derive_shift(text("join")),
             };
-            let expected = JoinKey::new(&bytes(case["output"].as_str().unwrap()));
+            let expected = MacKey::new(&bytes(case["output"].as_str().unwrap()));
             assert_eq!(made.mac(b"a value"), expected.mac(b"a value"), "{case}");
-        }
-    }
-
-    /// RFC 4231, test cases 1 to 7; of the fifth, the RFC gives the first 128 bits.
-    #[test]
-    fn macs_are_those_of_rfc_4231() {
-        let cases: [(Vec<u8>, &[u8], &str); 7] = [
-            (
-                vec![0x0b; 20],
-                b"Hi There",
-                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
-            ),
-            (
-                b"Jefe".to_vec(),
-                b"what do ya want for nothing?",
-                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-            ),
-            (
-                vec![0xaa; 20],
-                &[0xdd; 50],
-                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
-            ),
-            (
-                (1..=25).collect(),
-                &[0xcd; 50],
-                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
-            ),
-            (vec![0x0c; 20], b"Test With Truncation", "a3b6167473100ee06e0c796c2955552b"),
-            (
-                vec![0xaa; 131],
-                b"Test Using Larger Than Block-Size Key - Hash Key First",
-                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
-            ),
-            (
-                vec![0xaa; 131],
-                b"This is a test using a larger than block-size key and a larger than block-size \
-                  data. The key needs to be hashed before being used by the HMAC algorithm.",
-                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
-            ),
-        ];
-        for (key, data, expected) in cases {
-            let mac = JoinKey::new(&key).mac(data);
-            assert!(mac.starts_with(&bytes(expected)), "{expected}");
-        }
-    }
-
-    /// RFC 5869, appendix A.1 to A.3.
-    #[test]
-    fn keys_are_derived_as_in_rfc_5869() {
-        let all = |range: std::ops::RangeInclusive<u8>| range.collect::<Vec<u8>>();
-        let cases = [
-            (
-                vec![0x0b; 22],
-                all(0..=0x0c),
-                all(0xf0..=0xf9),
-                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf\
-                 34007208d5b887185865",
-            ),
-            (
-                all(0..=0x4f),
-                all(0x60..=0xaf),
-                all(0xb0..=0xff),
-                "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c\
-                 59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71\
-                 cc30c58179ec3e87c14c01d5c1f3434f1d87",
-            ),
-            (
-                vec![0x0b; 22],
-                Vec::new(),
-                Vec::new(),
-                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d\
-                 9d201395faa4b61a96c8",
-            ),
-        ];
-        for (master, salt, info, expected) in cases {
-            let expected = bytes(expected);
-            let mut made = vec![0; expected.len()];
-            let (left, right) = info.split_at(info.len() / 2);
-            expand(&master, &salt, &[left, right], &mut made);
-            assert_eq!(made, expected);
         }
     }
 
@@ -338,7 +249,7 @@ mod tests {
             let master = MasterKey::parse(&text).unwrap();
             let join = master.derive(&Scope::Person, "user");
             let mut key = [0; 32];
-            expand(&random, b"", &[HMAC_INFO, b"user"], &mut key);
+            crypto::hkdf(&random, b"", &[HMAC_INFO, b"user"], &mut key);
             for shown in [format!("{master:?} {master:#?}"), format!("{join:?} {join:#?}")] {
                 prop_assert!(!shows(&shown, &random) && !shows(&shown, &key), "{}", shown);
             }

@@ -5,7 +5,7 @@
 //! were one forgotten, nothing of it would be written.
 
 use super::{Hmac, Outcome};
-use crate::lanes::sha256::LANES;
+use crate::crypto::LANES;
 use crate::record::{Batch, Slot};
 use crate::schema::NodeIx;
 

@@ -4,7 +4,8 @@
 //!
 //! `TRYCMD=overwrite cargo test --test it cli` writes what is shown now into the cases, with
 //! `[..]` for what differs from run to run. Look at the changes before they are committed.
-//! A `...` before a summary stands for the progress that a run tells of after ten seconds.
+//! A `...` before a summary stands for the progress that a run tells of after ten seconds, `[FIPS]` and
+//! `[MODULE]` for what a FIPS build says and others do not.
 
 use std::{
     fs,
@@ -15,7 +16,9 @@ use std::{
 use crate::program::files_below;
 
 /// What differs from run to run, or with every change of a comment in a schema.
-const VARYING: [(&str, &str); 5] = [
+const VARYING: [(&str, &str); 7] = [
+    (r"(segprep 0\.1\.0)(\[MODULE\])?", "$1[MODULE]"),
+    (r#"("version":"0\.1\.0",)(\[FIPS\])?"#, "$1[FIPS]"),
     ("(?m)^  time       .*$", "  time       [..]"),
     ("(?m)^hex:[0-9a-f]{64}$", "hex:[..]"),
     (r#""(fingerprint|sha256|started|finished)":"[^"]*""#, r#""$1":"[..]""#),
@@ -44,6 +47,11 @@ fn the_program_shows_what_the_cases_say() {
         .env("NO_COLOR", "1")
         .case(stage.folder.path().join("*.trycmd"))
         .case(stage.folder.path().join("*.md"));
+    let module = segprep::crypto::fips_module();
+    let member = module.as_ref().map_or("", |_| r#""fips":true,"#);
+    let version = module.map_or_else(String::new, |module| format!(" ({module})"));
+    run.insert_var("[FIPS]", member).expect("a name in brackets");
+    run.insert_var("[MODULE]", version).expect("a name in brackets");
     run.run();
     if std::env::var_os("TRYCMD").is_some_and(|mode| mode == "overwrite") {
         for case in &cases {

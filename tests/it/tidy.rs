@@ -16,24 +16,36 @@ use crate::program::files_below;
 /// Each module of the library and those of ours that it may import, lowest first.
 const LAYERS: &[(&str, &[&str])] = &[
     ("lanes", &[]),
+    ("crypto", &["lanes"]),
     ("record", &["lanes"]),
     ("engine", &[]),
-    ("store", &[]),
-    ("schema", &["record"]),
+    ("store", &["crypto"]),
+    ("schema", &["crypto", "record"]),
     ("decode", &["lanes", "record", "schema"]),
     ("repair", &["lanes", "record", "schema"]),
     ("validate", &["lanes", "record", "schema"]),
-    ("transform", &["lanes", "record", "schema"]),
     ("encode", &["lanes", "record", "schema"]),
+    ("transform", &["lanes", "crypto", "record", "schema"]),
     (
         "pipeline",
-        &["lanes", "record", "schema", "decode", "repair", "validate", "transform", "encode"],
+        &[
+            "lanes",
+            "crypto",
+            "record",
+            "schema",
+            "decode",
+            "repair",
+            "validate",
+            "transform",
+            "encode",
+        ],
     ),
     ("report", &["record", "schema", "pipeline"]),
     (
         "run",
         &[
             "lanes",
+            "crypto",
             "record",
             "engine",
             "store",
@@ -198,6 +210,19 @@ fn nothing_is_left_for_later_and_nothing_is_unsafe() {
             }
         }
         faults
+    }));
+}
+
+/// So a FIPS build has no hash from elsewhere by oversight.
+#[test]
+fn cryptography_comes_from_one_place() {
+    const CRATES: [&str; 4] = ["aws_lc_rs::", "hkdf::", "rustls::", "sha2::"];
+    let elsewhere = sources(&["src"]);
+    let elsewhere = elsewhere.iter().filter(|s| !s.is_test && s.module != "crypto");
+    none(elsewhere.flat_map(|source| {
+        let code = source.code().into_iter().enumerate().take(source.tests_from() - 1);
+        let faults = code.filter(|(_, line)| CRATES.iter().any(|name| line.contains(name)));
+        faults.map(|(at, _)| source.fault(at + 1, "has its hashes and keys from `crate::crypto`"))
     }));
 }
 

@@ -108,7 +108,7 @@ impl Definition {
     }
 
     /// As `parse`, but gives what could be read beside the faults, for the checks that follow.
-    /// There is nothing to check where the text is no TOML.
+    /// There is nothing to check where the text is no TOML, or one of another version.
     pub(in crate::pipeline) fn read(
         file: &str,
         text: &str,
@@ -120,9 +120,11 @@ impl Definition {
         let Some(root) = root else { return (None, faults) };
         let source = Arc::new(source);
         let mut faults = Faults::with(&source, faults);
-        let definition = read_root(&root, &source, &mut faults, around);
+        let mut section = Section::new("the definition", &root, Origin::default());
+        let definition = reads_version(&mut section, &mut faults)
+            .then(|| read_sections(section, &source, &mut faults, around));
         let faults = faults.in_order();
-        (Some(definition), faults)
+        (definition, faults)
     }
 
     /// What the records are for.
@@ -185,14 +187,12 @@ fn too_large(source: &Source) -> Option<&'static str> {
     }
 }
 
-fn read_root(
-    root: &Table,
+fn read_sections(
+    mut section: Section<'_>,
     source: &Arc<Source>,
     faults: &mut Faults<'_>,
     around: &Surroundings<'_>,
 ) -> Definition {
-    let mut section = Section::new("the definition", root, Origin::default());
-    read_version(&mut section, faults);
     let name = read_name(&mut section, faults);
     let purpose = read_purpose(&mut section, faults);
     let input = input::read(&mut section, around, faults);
@@ -226,15 +226,19 @@ fn read_root(
     }
 }
 
-fn read_version(section: &mut Section<'_>, faults: &mut Faults<'_>) {
+/// Whether what stands in the definition is for this program. (In another version it may mean
+/// something else, so nothing more is said of it.)
+fn reads_version(section: &mut Section<'_>, faults: &mut Faults<'_>) -> bool {
     let help = "begin the definition with `segprep = 1`";
     match section.take("segprep") {
         None => section.require("segprep", "segprep", help, faults),
         Some(item) if item.value == Value::Integer(VERSION) => {}
         Some(item) => {
             faults.push(item.at, "this program reads version 1 of the format", "", help);
+            return !matches!(item.value, Value::Integer(_));
         }
     }
+    true
 }
 
 fn read_name(section: &mut Section<'_>, faults: &mut Faults<'_>) -> String {

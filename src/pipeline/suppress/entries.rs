@@ -8,7 +8,8 @@
 use std::{fmt, ops::Range};
 
 use rayon::slice::ParallelSliceMut;
-use sha2::{Digest as _, Sha256};
+
+use crate::crypto::sha256;
 
 /// The first 16 bytes of a SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +18,7 @@ pub struct EntryDigest(u128);
 impl EntryDigest {
     /// The digest of an entry's bytes.
     pub fn of(bytes: &[u8]) -> EntryDigest {
-        EntryDigest::from_sha256(Sha256::digest(bytes).into())
+        EntryDigest::from_sha256(sha256(bytes))
     }
 
     /// The digest of what has this SHA-256.

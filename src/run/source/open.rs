@@ -9,12 +9,12 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sha2::{Digest, Sha256};
 
 use super::ahead::Ahead;
 use super::fault::{Stop, store_error};
 use super::inflate::{Compression, Inflated, MAGIC_BYTES};
 use super::text::Decoded;
+use crate::crypto::Sha256;
 use crate::pipeline::InputPlan;
 use crate::run::cancel::Cancel;
 use crate::store::{Inputs, Listed, Stamp};
@@ -46,7 +46,7 @@ impl Stored {
     /// The SHA-256 of what was read, where the definition asks for it.
     pub(super) fn sha256(&self) -> Option<String> {
         let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        digest.map(|digest| crate::run::hex(&digest.finalize()))
+        digest.map(|digest| crate::run::hex(&digest.finish()))
     }
 
     fn add(&self, bytes: &[u8]) {

@@ -10,6 +10,7 @@
 
 mod access;
 mod error;
+mod https;
 mod kms;
 mod secrets;
 mod session;

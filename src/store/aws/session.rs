@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 
 use crate::store::aws::access::Access;
 use crate::store::aws::error::{AwsError, AwsErrorKind};
+use crate::store::aws::https;
 
 /// How often one request is sent before its failure is told, and how long we wait in between.
 const ATTEMPTS: u32 = 6;
@@ -165,6 +166,7 @@ fn loader(access: &Access) -> ConfigLoader {
         .with_max_backoff(LONGEST_BACKOFF);
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(access.patience());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https::client())
         .retry_config(retries)
         .timeout_config(timeouts(access.patience()))
         .stalled_stream_protection(stalled.build())

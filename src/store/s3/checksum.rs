@@ -8,8 +8,8 @@ use aws_sdk_s3::types::builders::CompletedPartBuilder;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
 use data_encoding::BASE64;
-use sha2::{Digest, Sha256};
 
+use crate::crypto::sha256;
 use crate::store::s3::settings::Checksum;
 
 /// The checksum of some bytes.
@@ -33,7 +33,7 @@ impl Sum {
             Checksum::Crc64Nvme => Sum::Crc64Nvme(checksum(CrcAlgorithm::Crc64Nvme, bytes)),
             Checksum::Crc32C => Sum::Crc32C(crc32(CrcAlgorithm::Crc32Iscsi)),
             Checksum::Crc32 => Sum::Crc32(crc32(CrcAlgorithm::Crc32IsoHdlc)),
-            Checksum::Sha256 => Sum::Sha256(BASE64.encode(&Sha256::digest(bytes))),
+            Checksum::Sha256 => Sum::Sha256(BASE64.encode(&sha256(bytes))),
             Checksum::None => Sum::None,
         }
     }

@@ -1,10 +1,9 @@
 //! HMAC-SHA256 under one key, many times: the key's two blocks go in once.
 //!
 //! A short value then takes two compressions and no copy of a hasher. The compression itself is
-//! that of the `sha2` crate, which uses the processor's own instructions where there are any;
-//! the `hmac` crate is what tests hold this to.
+//! that of the `sha2` crate, which uses the processor's own instructions where there are any.
 
-use std::{fmt, slice};
+use std::slice;
 
 use sha2::{Digest, Sha256, block_api::compress256};
 use zeroize::{Zeroize, Zeroizing};
@@ -27,32 +26,31 @@ const START: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// The key of one join, as the states of HMAC-SHA256 (RFC 2104) after the key went in. Wiped when
-/// it goes; its `Debug` shows nothing of it.
-pub struct JoinKey {
+/// A key, as the states of HMAC-SHA256 (RFC 2104) after it went in. Wiped when it goes.
+pub struct MacKey {
     inner: [u32; 8],
     outer: [u32; 8],
 }
 
-impl JoinKey {
+impl MacKey {
     /// A key of any length.
-    pub(super) fn new(key: &[u8]) -> JoinKey {
+    pub fn new(key: &[u8]) -> MacKey {
         let mut block = Zeroizing::new([0; BLOCK]);
         if let Some(place) = block.get_mut(..key.len()) {
             place.copy_from_slice(key);
         } else if let Some(place) = block.first_chunk_mut::<32>() {
             *place = Sha256::digest(key).into();
         }
-        JoinKey { inner: state_after(&block, 0x36), outer: state_after(&block, 0x5c) }
+        MacKey { inner: state_after(&block, 0x36), outer: state_after(&block, 0x5c) }
     }
 
     /// HMAC-SHA256 of the value.
-    pub(super) fn mac(&self, value: &[u8]) -> [u8; 32] {
+    pub fn mac(&self, value: &[u8]) -> [u8; 32] {
         finish(self.outer, &finish(self.inner, value))
     }
 
     /// HMAC-SHA256 of each value, up to [`LANES`] of them; zeros beyond.
-    pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
+    pub fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
         let mut macs = [[0; 32]; LANES];
         let side_by_side = pays() && 1 < values.len();
         if side_by_side {
@@ -155,53 +153,9 @@ fn finish(mut state: [u32; 8], rest: &[u8]) -> [u8; 32] {
     digest
 }
 
-impl Drop for JoinKey {
+impl Drop for MacKey {
     fn drop(&mut self) {
         self.inner.zeroize();
         self.outer.zeroize();
-    }
-}
-
-impl fmt::Debug for JoinKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JoinKey(..)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use hmac::{Hmac, KeyInit, Mac};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn makes_what_the_hmac_crate_makes(
-            key in proptest::collection::vec(any::<u8>(), 0..200),
-            value in proptest::collection::vec(any::<u8>(), 0..200),
-        ) {
-            let mut expected = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-            expected.update(&value);
-            let expected: [u8; 32] = expected.finalize().into_bytes().into();
-            prop_assert_eq!(JoinKey::new(&key).mac(&value), expected);
-        }
-
-        #[test]
-        fn many_at_once_are_as_one_after_the_other(
-            values in proptest::collection::vec(
-                proptest::collection::vec(any::<u8>(), 0..70), 0..=LANES
-            ),
-        ) {
-            let key = JoinKey::new(b"made for this test");
-            let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-            let short: Vec<&[u8]> = values.iter().map(|v| &v[..v.len().min(55)]).collect();
-            for values in [values, short] {
-                let macs = key.macs(&values);
-                for (mac, value) in macs.iter().zip(&values) {
-                    prop_assert_eq!(*mac, key.mac(value));
-                }
-            }
-        }
     }
 }
