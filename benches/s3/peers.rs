@@ -15,25 +15,8 @@ use crate::{Series, print};
 const PACKAGES: [&str; 4] =
     ["awscli==1.45.11", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "polars==2.1.0"];
 
-const DUCKDB: &str = r#"
-import os, sys, duckdb
-from duckdb_extensions import import_extension
-import_extension("httpfs")
-duckdb.sql(f"""load httpfs; create secret (type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}',
-  secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}', region 'us-east-1', url_style 'path', use_ssl false,
-  endpoint '{sys.argv[1].removeprefix("http://")}')""")
-print(duckdb.sql(f"select count(Address) from read_json('{sys.argv[2]}', format='newline_delimited',"
-                 " columns={Address: 'VARCHAR'}, ignore_errors=true)").fetchone())
-"#;
-
-const POLARS: &str = r#"
-import os, sys, polars as pl
-options = {"aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"], "aws_region": "us-east-1",
-           "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
-           "aws_endpoint_url": sys.argv[1], "aws_allow_http": "true"}
-lines = pl.scan_ndjson(sys.argv[2], schema={"Address": pl.String}, ignore_errors=True, storage_options=options)
-print(lines.select(pl.col("Address").count()).collect(engine="streaming").item())
-"#;
+const DUCKDB: &str = "benches/s3/duckdb_read.py";
+const POLARS: &str = "benches/s3/polars_read.py";
 
 /// Where they are, once they are installed.
 pub(crate) struct Peers {
@@ -118,12 +101,13 @@ impl Peers {
 
     fn python(&self, server: &Server, program: &str, objects: &str) -> Command {
         let mut command = self.command("python");
-        command.args(["-c", program, &server.endpoint(), objects]);
+        command.args([program, &server.endpoint(), objects]);
         command
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.home.join("bin").join(program));
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         command.env("AWS_DEFAULT_REGION", "us-east-1");
         command

@@ -29,7 +29,7 @@ const HEAD: u64 = 128 << 10;
 /// Bytes that are held ahead of whoever reads.
 pub(crate) const WINDOW: u64 = 32 << 20;
 /// Requests at once.
-pub(crate) const REQUESTS: usize = 64;
+pub(crate) const REQUESTS: usize = 128;
 /// What a piece costs beside its bytes: a request, its answer and a connection.
 pub(crate) const REQUEST_BYTES: u64 = 64 << 10;
 /// How long a signal waits at most.

@@ -1,7 +1,7 @@
 //! A run that is killed at any moment leaves no manifest of what is not there, and the next one
-//! cleans up and succeeds.
+//! cleans up and succeeds. Moments are spread over a whole run; `SEGPREP_KILLS` sets how many.
 
-use std::{thread, time::Duration};
+use std::{env, thread, time::Duration};
 
 use crate::program::{code, stderr};
 use crate::s3::server::Server;
@@ -19,12 +19,13 @@ fn a_kill_at_any_moment_is_made_good_by_the_next_run() {
     let output = run(&server).output().expect("it runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let took = begun.elapsed();
-    for kill in 0..KILLS {
+    let kills = env::var("SEGPREP_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    for kill in 0..kills {
         for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
             server.remove(&key);
         }
         let mut victim = run(&server).spawn().expect("it runs");
-        thread::sleep(took * (kill + 1) / KILLS);
+        thread::sleep(took * (kill + 1) / kills);
         victim.kill().expect("a process");
         victim.wait().expect("it ends");
         if server.manifest().is_some() {

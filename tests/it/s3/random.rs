@@ -2,13 +2,14 @@
 //! run without faults succeeds. A seed that fails is printed, and fails again:
 //! `SEGPREP_S3_SEED=17 cargo test mixed_faults`. `SEGPREP_S3_SEEDS` says how many are tried.
 
-use std::{env, time::Duration};
+use std::{env, thread, time::Duration};
 
 use crate::program::{code, stderr};
 use crate::s3::server::{Fault, Server};
 use crate::s3::{records, run};
 
 const SEEDS: u64 = 25;
+const SIDE_BY_SIDE: usize = 4;
 
 /// `SplitMix64`: small, and the same everywhere.
 struct Random(u64);
@@ -47,44 +48,52 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn mixed_faults_leave_the_whole_output_or_none() {
-    let first = number("SEGPREP_S3_SEED");
-    let seeds = match first {
+    let seeds = match number("SEGPREP_S3_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEGPREP_S3_SEEDS").unwrap_or(SEEDS),
     };
-    let server = Server::start();
-    for seed in seeds {
-        let mut random = Random(seed);
-        for key in server.keys() {
-            server.remove(&key);
+    // Most of these runs wait, between tries.
+    thread::scope(|scope| {
+        for first in 0..SIDE_BY_SIDE {
+            let seeds = seeds.clone().skip(first).step_by(SIDE_BY_SIDE);
+            scope.spawn(move || {
+                let server = Server::start();
+                seeds.for_each(|seed| one_run(&server, seed));
+            });
         }
-        let inputs = 1 + random.below(4);
-        let text: String = (0..inputs)
-            .map(|input| {
-                let text = records(usize::try_from(input * 100).expect("small"), 100);
-                server.put(&format!("in/{input}.ndjson"), text.clone());
-                text
-            })
-            .collect();
-        let often = 3 + random.below(30);
-        let mut weather = Random(random.next());
-        server.choose(Some(Box::new(move |_| {
-            (weather.below(often) == 0).then(|| fault(&mut weather))
-        })));
-        let output = run(&server).output().expect("it runs");
-        server.choose(None);
-        let said = stderr(&output);
-        let what = format!("SEGPREP_S3_SEED={seed}: exit {}: {said}", code(&output));
-        assert!(matches!(code(&output), 0 | 73 | 74 | 77), "{what}");
-        assert!(!said.contains("panicked"), "{what}");
-        if code(&output) == 0 {
-            assert!(server.manifest().is_some(), "{what}");
-            assert!(server.parts() == text.as_bytes(), "{what}");
-        } else if server.manifest().is_some() {
-            assert!(server.parts() == text.as_bytes(), "a manifest tells of what is there: {what}");
-        }
-        let next = run(&server).output().expect("it runs");
-        assert_eq!(code(&next), 0, "{what}; and then: {}", stderr(&next));
-        server.check_published(&text);
+    });
+}
+
+fn one_run(server: &Server, seed: u64) {
+    let mut random = Random(seed);
+    for key in server.keys() {
+        server.remove(&key);
     }
+    let inputs = 1 + random.below(4);
+    let text: String = (0..inputs)
+        .map(|input| {
+            let text = records(usize::try_from(input * 100).expect("small"), 100);
+            server.put(&format!("in/{input}.ndjson"), text.clone());
+            text
+        })
+        .collect();
+    let often = 3 + random.below(30);
+    let mut weather = Random(random.next());
+    server
+        .choose(Some(Box::new(move |_| (weather.below(often) == 0).then(|| fault(&mut weather)))));
+    let output = run(server).output().expect("it runs");
+    server.choose(None);
+    let said = stderr(&output);
+    let what = format!("SEGPREP_S3_SEED={seed}: exit {}: {said}", code(&output));
+    assert!(matches!(code(&output), 0 | 73 | 74 | 77), "{what}");
+    assert!(!said.contains("panicked"), "{what}");
+    if code(&output) == 0 {
+        assert!(server.manifest().is_some(), "{what}");
+        assert!(server.parts() == text.as_bytes(), "{what}");
+    } else if server.manifest().is_some() {
+        assert!(server.parts() == text.as_bytes(), "a manifest tells of what is there: {what}");
+    }
+    let next = run(server).output().expect("it runs");
+    assert_eq!(code(&next), 0, "{what}; and then: {}", stderr(&next));
+    server.check_published(&text);
 }
