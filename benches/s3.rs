@@ -7,7 +7,7 @@
 //! - One large object: from disk to disk, then read from, written to, and both, at each delay.
 //! - Many small objects, both read and written, at each delay.
 //! - One object of 2 GB, the same.
-//! - Beside the first two, without delay: `aws s3 cp`, and DuckDB and Polars, which only read
+//! - Beside the first two, without delay: `aws s3 cp`, and `DuckDB` and Polars, which only read
 //!   (`s3/peers.rs`).
 //!
 //! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.

@@ -1,4 +1,4 @@
-//! Others with the same objects at the same server: `aws s3 cp` there and back, and what DuckDB and
+//! Others with the same objects at the same server: `aws s3 cp` there and back, and what `DuckDB` and
 //! Polars take to read them (records counted by a field, so that each is decoded).
 //!
 //! They are installed from `PyPI` under `target/`; what can't be measured is said.
@@ -47,10 +47,10 @@ impl Peers {
         let (object, again) = ("s3://bucket/in/large.ndjson", "s3://bucket/out/large.ndjson");
         let file = folder.join("copied.ndjson").display().to_string();
         let all = [
-            self.series("aws s3 cp, down", runs, || self.aws(server, &[object, &file])),
-            self.series("aws s3 cp, up", runs, || self.aws(server, &[&file, again])),
-            self.series("DuckDB, read", runs, || self.python(server, DUCKDB, object)),
-            self.series("Polars, read", runs, || self.python(server, POLARS, object)),
+            series("aws s3 cp, down", runs, || self.aws(server, &[object, &file])),
+            series("aws s3 cp, up", runs, || self.aws(server, &[&file, again])),
+            series("DuckDB, read", runs, || self.python(server, DUCKDB, object)),
+            series("Polars, read", runs, || self.python(server, POLARS, object)),
         ];
         std::fs::remove_file(file).ok(); // in a folder that goes anyway
         server.remove("out/large.ndjson");
@@ -62,34 +62,12 @@ impl Peers {
         let copied = folder.join("copied").display().to_string();
         let prefix = "s3://bucket/in/";
         let all = [
-            self.series("aws s3 cp, down", 1, || {
-                self.aws(server, &["--recursive", prefix, &copied])
-            }),
-            self.series("DuckDB, read", 1, || {
-                self.python(server, DUCKDB, &format!("{prefix}*.ndjson"))
-            }),
-            self.series("Polars, read", 1, || {
-                self.python(server, POLARS, &format!("{prefix}*.ndjson"))
-            }),
+            series("aws s3 cp, down", 1, || self.aws(server, &["--recursive", prefix, &copied])),
+            series("DuckDB, read", 1, || self.python(server, DUCKDB, &format!("{prefix}*.ndjson"))),
+            series("Polars, read", 1, || self.python(server, POLARS, &format!("{prefix}*.ndjson"))),
         ];
         std::fs::remove_dir_all(copied).ok(); // in a folder that goes anyway
         print(&all.into_iter().flatten().collect::<Vec<_>>(), objects, "objects/s");
-    }
-
-    fn series(
-        &self,
-        what: &'static str,
-        runs: usize,
-        mut command: impl FnMut() -> Command,
-    ) -> Option<Series> {
-        let costs: Result<Vec<Cost>, _> = (0..runs).map(|_| measure(&mut command())).collect();
-        match costs {
-            Ok(costs) => Some(Series { what, delay: 0, costs }),
-            Err(why) => {
-                println!("{what}: not measured: {why}");
-                None
-            }
-        }
     }
 
     fn aws(&self, server: &Server, arguments: &[&str]) -> Command {
@@ -111,6 +89,17 @@ impl Peers {
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         command.env("AWS_DEFAULT_REGION", "us-east-1");
         command
+    }
+}
+
+fn series(what: &'static str, runs: usize, mut command: impl FnMut() -> Command) -> Option<Series> {
+    let costs: Result<Vec<Cost>, _> = (0..runs).map(|_| measure(&mut command())).collect();
+    match costs {
+        Ok(costs) => Some(Series { what, delay: 0, costs }),
+        Err(why) => {
+            println!("{what}: not measured: {why}");
+            None
+        }
     }
 }
 
