@@ -1,10 +1,10 @@
 //! Instructions of each stage, which are the same on any machine and at any hour:
 //! `cargo bench --bench instructions -- run`.
 //!
-//! Valgrind counts them, for one process that does nothing but read its input, and for one more
-//! with each further stage: the difference is the stage's. Its processor has AVX2, and neither
-//! AVX-512 nor instructions for SHA-256, whatever the machine has: compare counts with counts, and
-//! take rates from `stages` and `compare`.
+//! Valgrind counts them, for processes that go once and twice through the stages up to each: the
+//! second time's are the stages', and what one stage more adds is its own. Its processor has AVX2,
+//! and neither AVX-512 nor instructions for SHA-256, whatever the machine has: compare counts with
+//! counts, and take rates from `stages` and `compare`.
 //!
 //! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
 
@@ -46,8 +46,9 @@ enum Mode {
     /// Take an input through the stages up to this one: what `run` counts in a process of its own
     Pass {
         input: PathBuf,
-        /// None: read it and do nothing
-        stage: Option<String>,
+        stage: String,
+        /// So many times, one after the other
+        times: u32,
     },
 }
 
@@ -60,13 +61,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     match Arguments::parse_from(arguments).mode {
         Mode::Run { records } => run(&inputs(records)?),
-        Mode::Pass { input, stage } => pass(&input, stage.as_deref()),
+        Mode::Pass { input, stage, times } => pass(&input, &stage, times),
     }
 }
 
-fn pass(input: &Path, stage: Option<&str>) -> Result<(), Box<dyn Error>> {
+fn pass(input: &Path, stage: &str, times: u32) -> Result<(), Box<dyn Error>> {
     let mut task = Task::new(input)?;
-    if let Some(stage) = Stage::ALL.into_iter().find(|known| Some(known.name()) == stage) {
+    let stage = Stage::ALL.into_iter().find(|known| known.name() == stage);
+    let stage = stage.ok_or("there is no such stage")?;
+    for _ in 0..times {
         task.pass(stage, |_, _| ());
     }
     Ok(())
@@ -76,17 +79,15 @@ fn run(inputs: &[Input]) -> Result<(), Box<dyn Error>> {
     let stages = Stage::ALL.map(|stage| format!("{:>11}", stage.name())).concat();
     println!("instructions of a record {stages} {:>11} {:>11}", "in all", "of a byte");
     for input in inputs {
-        let mut before = count(&input.path, None)?;
-        let first = before;
+        let mut before = 0;
         print!("{:24} ", input.name);
         for stage in Stage::ALL {
-            let through = count(&input.path, Some(stage))?;
+            let through = count(&input.path, stage)?;
             print!("{:>11.0}", per(through - before, f64::from(input.records)));
             before = through;
         }
-        let in_all = before - first;
-        let of_record = per(in_all, f64::from(input.records));
-        println!(" {of_record:>11.0} {:>11.2}", per(in_all, per(input.bytes, 1.0)));
+        let of_record = per(before, f64::from(input.records));
+        println!(" {of_record:>11.0} {:>11.2}", per(before, per(input.bytes, 1.0)));
     }
     Ok(())
 }
@@ -96,12 +97,18 @@ fn per(count: u64, of: f64) -> f64 {
     count as f64 / of
 }
 
-/// The instructions of a process of ours that goes up to this stage.
-fn count(input: &Path, stage: Option<Stage>) -> Result<u64, Box<dyn Error>> {
+/// The instructions of a pass up to this stage: what a second one adds, so that nothing counts that
+/// is done once, such as the reading of tables.
+fn count(input: &Path, stage: Stage) -> Result<u64, Box<dyn Error>> {
+    Ok(count_passes(input, stage, 2)?.saturating_sub(count_passes(input, stage, 1)?))
+}
+
+/// The instructions of a process of ours that goes so many times up to this stage.
+fn count_passes(input: &Path, stage: Stage, times: u32) -> Result<u64, Box<dyn Error>> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
     command.arg(env::current_exe()?).arg("pass").arg(input);
-    command.args(stage.map(Stage::name));
+    command.args([stage.name(), &times.to_string()]);
     let told = command.output().map_err(|error| {
         format!("`valgrind` can't be started: {error}; Debian has it under that name")
     })?;
