@@ -8,9 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::Series;
 use crate::measure::{Cost, measure};
+use crate::print;
 use crate::s3::server::{ACCESS_KEY, SECRET_KEY, Server};
-use crate::{Series, print};
 
 const PACKAGES: [&str; 4] =
     ["awscli==1.45.11", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "polars==2.1.0"];

@@ -225,6 +225,7 @@ impl Drop for Server {
 fn client(address: SocketAddr, secret: &str) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new(ACCESS_KEY, secret, None, None, "test"))
         .endpoint_url(format!("http://{address}"))
