@@ -30,6 +30,7 @@ mod peers;
 #[expect(dead_code, clippy::wildcard_imports, reason = "it is made for tests, which ask for more")]
 #[path = "../tests/it/s3"]
 mod s3 {
+    pub(crate) mod bodies;
     pub(crate) mod objects;
     pub(crate) mod server;
     pub(crate) mod services;

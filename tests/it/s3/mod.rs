@@ -1,5 +1,6 @@
 //! Runs that read from buckets and write to them, against a server in this process.
 
+mod bodies;
 mod conformance;
 mod faults;
 mod keys;

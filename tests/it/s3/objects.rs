@@ -2,7 +2,9 @@
 //! between two that come at once, listings have an `ETag`, keys are any text, and uploads that are
 //! under way can be listed.
 //!
-//! Bodies lie in s3s-fs under plain names; what there is to know of an object is kept here.
+//! What is put whole goes to s3s-fs, which checks it. All bodies are answered from memory, and uploads
+//! in parts are kept here: s3s-fs reads in blocks of 4 KiB and joins parts by copying them, which would
+//! cost more than the program that is tested or measured.
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +17,19 @@ use std::{
 };
 
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
+
+use crate::s3::bodies::{Content, Upload, check_part, crc64, etag_of, joined, length, whole};
 
 /// What is known of an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Meta {
-    /// Its name in s3s-fs.
-    file: String,
     pub(crate) etag: String,
-    pub(crate) bytes: i64,
+    pub(crate) bytes: u64,
     modified: SystemTime,
     pub(crate) class: Option<String>,
+    content: Arc<Content>,
 }
 
 type Key = (String, String);
@@ -34,8 +37,7 @@ type Key = (String, String);
 #[derive(Default)]
 struct State {
     objects: BTreeMap<Key, Meta>,
-    /// By id: what is uploaded, and its name in s3s-fs.
-    uploads: BTreeMap<String, (Key, String)>,
+    uploads: BTreeMap<String, Upload>,
 }
 
 /// Clones are the same objects.
@@ -94,7 +96,7 @@ impl Inner {
 
     /// Keys of uploads that are under way.
     pub(crate) fn uploads(&self) -> Vec<String> {
-        self.state().uploads.values().map(|((_, key), _)| key.clone()).collect()
+        self.state().uploads.values().map(|upload| upload.place.1.clone()).collect()
     }
 
     /// Puts an object into a storage class without a word of it to anybody.
@@ -104,8 +106,11 @@ impl Inner {
         object.expect("it is there").class = Some(class.to_owned());
     }
 
-    fn keep(&self, bucket: &str, key: &str, meta: Meta) {
-        self.state().objects.insert((bucket.to_owned(), key.to_owned()), meta);
+    fn keep(&self, place: Key, etag: String, class: Option<String>, content: Content) {
+        let bytes = content.pieces.iter().map(length).sum();
+        let modified = SystemTime::now();
+        let meta = Meta { etag, bytes, modified, class, content: Arc::new(content) };
+        self.state().objects.insert(place, meta);
     }
 
     /// s3s-fs makes folders as it needs them; a bucket has to be made.
@@ -114,16 +119,11 @@ impl Inner {
         let found = self.fs.head_bucket(request(head)).await;
         found.map(drop).map_err(|_absent| s3_error!(NoSuchBucket))
     }
+}
 
-    async fn bytes_of(&self, bucket: &str, file: &str) -> S3Result<i64> {
-        let head = HeadObjectInput {
-            bucket: bucket.to_owned(),
-            key: file.to_owned(),
-            ..HeadObjectInput::default()
-        };
-        let head = self.fs.head_object(request(head)).await?;
-        Ok(head.output.content_length.unwrap_or(0))
-    }
+/// For an answer.
+fn signed(bytes: u64) -> Option<i64> {
+    i64::try_from(bytes).ok()
 }
 
 fn request<T>(input: T) -> S3Request<T> {
@@ -138,10 +138,6 @@ fn request<T>(input: T) -> S3Request<T> {
         service: None,
         trailing_headers: None,
     }
-}
-
-fn etag_text(etag: Option<ETag>) -> String {
-    etag.map(|etag| etag.value().to_owned()).unwrap_or_default()
 }
 
 fn matches(condition: &ETagCondition, meta: Option<&Meta>) -> bool {
@@ -181,11 +177,12 @@ impl S3 for Objects {
         self.must_exist(&bucket).await?;
         let class = request.input.storage_class.take().map(|class| class.as_str().to_owned());
         let (none, some) = (request.input.if_none_match.take(), request.input.if_match.take());
+        let words = request.input.metadata.clone();
+        let body = whole(request.input.body.take()).await?;
+        request.input.body = Some(StreamingBlob::from(Body::from(body.clone())));
         request.input.key = self.name();
         request.input.tagging = None;
-        let file = request.input.key.clone();
         let done = self.fs.put_object(request).await?;
-        let bytes = self.bytes_of(&bucket, &file).await?;
         let _turn = self.turn.lock().await;
         let there = self.find(&bucket, &key);
         if none.is_some_and(|condition| matches(&condition, there.as_ref()))
@@ -193,39 +190,69 @@ impl S3 for Objects {
         {
             return Err(s3_error!(PreconditionFailed));
         }
-        let etag = etag_text(done.output.e_tag.clone());
-        self.keep(&bucket, &key, Meta { file, etag, bytes, modified: SystemTime::now(), class });
+        let sums = Checksum {
+            checksum_crc32: done.output.checksum_crc32.clone(),
+            checksum_crc32c: done.output.checksum_crc32c.clone(),
+            checksum_crc64nvme: done.output.checksum_crc64nvme.clone(),
+            checksum_sha1: done.output.checksum_sha1.clone(),
+            checksum_sha256: done.output.checksum_sha256.clone(),
+            checksum_type: None,
+        };
+        let etag = done.output.e_tag.as_ref().map(|etag| etag.value().to_owned());
+        let content = Content { pieces: vec![body], words, sums };
+        self.keep((bucket, key), etag.unwrap_or_default(), class, content);
         Ok(done)
     }
 
     async fn get_object(
         &self,
-        mut request: S3Request<GetObjectInput>,
+        request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let input = &mut request.input;
+        let input = request.input;
         self.must_exist(&input.bucket).await?;
-        let Some(meta) = self.find(&input.bucket, &input.key) else {
-            return Err(s3_error!(NoSuchKey));
-        };
-        if input.if_match.take().is_some_and(|condition| !matches(&condition, Some(&meta))) {
+        let meta = self.find(&input.bucket, &input.key).ok_or_else(|| s3_error!(NoSuchKey))?;
+        if input.if_match.is_some_and(|condition| !matches(&condition, Some(&meta))) {
             return Err(s3_error!(PreconditionFailed));
         }
         if meta.class.as_deref().is_some_and(|class| class.starts_with("GLACIER")) {
             return Err(s3_error!(InvalidObjectState));
         }
-        input.key = meta.file;
-        self.fs.get_object(request).await
+        let range = input.range.map_or(Ok(0..meta.bytes), |range| range.check(meta.bytes))?;
+        let content_range =
+            format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), meta.bytes);
+        // Checksums are of all bytes.
+        let sums =
+            if range == (0..meta.bytes) { meta.content.sums.clone() } else { Checksum::default() };
+        let body = meta.content.cut(range);
+        Ok(S3Response::new(GetObjectOutput {
+            content_length: signed(length(&body)),
+            body: Some(StreamingBlob::from(Body::from(body))),
+            content_range: input.range.map(|_| content_range),
+            last_modified: Some(Timestamp::from(meta.modified)),
+            metadata: meta.content.words.clone(),
+            e_tag: Some(ETag::Strong(meta.etag)),
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_sha1: sums.checksum_sha1,
+            checksum_sha256: sums.checksum_sha256,
+            ..GetObjectOutput::default()
+        }))
     }
 
     async fn head_object(
         &self,
-        mut request: S3Request<HeadObjectInput>,
+        request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let Some(meta) = self.find(&request.input.bucket, &request.input.key) else {
-            return Err(s3_error!(NoSuchKey));
-        };
-        request.input.key = meta.file;
-        self.fs.head_object(request).await
+        let HeadObjectInput { bucket, key, .. } = request.input;
+        let meta = self.find(&bucket, &key).ok_or_else(|| s3_error!(NoSuchKey))?;
+        Ok(S3Response::new(HeadObjectOutput {
+            content_length: signed(meta.bytes),
+            last_modified: Some(Timestamp::from(meta.modified)),
+            metadata: meta.content.words.clone(),
+            e_tag: Some(ETag::Strong(meta.etag)),
+            ..HeadObjectOutput::default()
+        }))
     }
 
     async fn delete_object(
@@ -275,7 +302,7 @@ impl S3 for Objects {
             contents.push(Object {
                 key: Some(shown(key)),
                 e_tag: Some(ETag::Strong(meta.etag.clone())),
-                size: Some(meta.bytes),
+                size: signed(meta.bytes),
                 last_modified: Some(Timestamp::from(meta.modified)),
                 storage_class: meta.class.clone().map(ObjectStorageClass::from),
                 ..Object::default()
@@ -295,61 +322,82 @@ impl S3 for Objects {
 
     async fn create_multipart_upload(
         &self,
-        mut request: S3Request<CreateMultipartUploadInput>,
+        request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let place = (request.input.bucket.clone(), request.input.key.clone());
-        let file = self.name();
-        request.input.key.clone_from(&file);
-        let mut begun = self.fs.create_multipart_upload(request).await?;
-        begun.output.key = Some(place.1.clone());
-        let id = begun.output.upload_id.clone().unwrap_or_default();
-        self.state().uploads.insert(id, (place, file));
-        Ok(begun)
+        let CreateMultipartUploadInput { bucket, key, metadata: words, .. } = request.input;
+        self.must_exist(&bucket).await?;
+        let id = self.name();
+        let place = (bucket.clone(), key.clone());
+        let upload = Upload { place, words, parts: BTreeMap::new() };
+        self.state().uploads.insert(id.clone(), upload);
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id: Some(id),
+            ..CreateMultipartUploadOutput::default()
+        }))
     }
 
     async fn upload_part(
         &self,
         mut request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
-        let file = self.state().uploads.get(&request.input.upload_id).map(|(_, file)| file.clone());
-        request.input.key = file.ok_or_else(|| s3_error!(NoSuchUpload))?;
-        self.fs.upload_part(request).await
+        let body = whole(request.input.body.take()).await?;
+        let input = request.input;
+        check_part(&input, &body)?;
+        let etag = etag_of(&crc64(&[body.clone()]), 1);
+        let mut state = self.state();
+        let upload = state.uploads.get_mut(&input.upload_id);
+        let upload = upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
+        upload.parts.insert(input.part_number, (etag.clone(), body));
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(ETag::Strong(etag)),
+            checksum_crc64nvme: input.checksum_crc64nvme,
+            ..UploadPartOutput::default()
+        }))
     }
 
     async fn complete_multipart_upload(
         &self,
-        mut request: S3Request<CompleteMultipartUploadInput>,
+        request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let _turn = self.turn.lock().await;
-        let upload = self.state().uploads.get(&request.input.upload_id).cloned();
-        let ((bucket, key), file) = upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
-        let there = self.find(&bucket, &key);
-        if request.input.if_none_match.take().is_some_and(|c| matches(&c, there.as_ref())) {
-            return Err(s3_error!(PreconditionFailed));
-        }
-        let id = request.input.upload_id.clone();
-        request.input.key.clone_from(&file);
-        let done = self.fs.complete_multipart_upload(request).await?;
-        let head = HeadObjectInput {
-            bucket: bucket.clone(),
-            key: file.clone(),
-            ..HeadObjectInput::default()
+        let input = request.input;
+        let there = self.find(&input.bucket, &input.key);
+        let pieces = {
+            let state = self.state();
+            let upload = state.uploads.get(&input.upload_id);
+            let upload = upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
+            if input.if_none_match.is_some_and(|condition| matches(&condition, there.as_ref())) {
+                return Err(s3_error!(PreconditionFailed));
+            }
+            joined(upload, input.multipart_upload.as_ref())?
         };
-        let head = self.fs.head_object(self::request(head)).await?.output;
-        let (etag, bytes) = (etag_text(head.e_tag), head.content_length.unwrap_or(0));
-        self.state().uploads.remove(&id);
-        let modified = SystemTime::now();
-        self.keep(&bucket, &key, Meta { file, etag, bytes, modified, class: None });
-        Ok(done)
+        let sum = crc64(&pieces);
+        if input.checksum_crc64nvme.is_some_and(|said| said != sum) {
+            return Err(s3_error!(BadDigest));
+        }
+        let upload = self.state().uploads.remove(&input.upload_id);
+        let words = upload.and_then(|upload| upload.words);
+        let etag = etag_of(&sum, pieces.len());
+        let sums = Checksum { checksum_crc64nvme: Some(sum), ..Checksum::default() };
+        let place = (input.bucket.clone(), input.key.clone());
+        self.keep(place, etag.clone(), None, Content { pieces, words, sums });
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            e_tag: Some(ETag::Strong(etag)),
+            ..CompleteMultipartUploadOutput::default()
+        }))
     }
 
     async fn abort_multipart_upload(
         &self,
-        mut request: S3Request<AbortMultipartUploadInput>,
+        request: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         let upload = self.state().uploads.remove(&request.input.upload_id);
-        request.input.key = upload.ok_or_else(|| s3_error!(NoSuchUpload))?.1;
-        self.fs.abort_multipart_upload(request).await
+        upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
     async fn list_multipart_uploads(
@@ -359,12 +407,10 @@ impl S3 for Objects {
         let prefix = request.input.prefix.clone().unwrap_or_default();
         let bucket = request.input.bucket;
         let state = self.state();
-        let here = state
-            .uploads
-            .iter()
-            .filter(|(_, ((of, key), _))| *of == bucket && key.starts_with(&prefix));
-        let uploads = here.map(|(id, ((_, key), _))| MultipartUpload {
-            key: Some(key.clone()),
+        let is_here = |(of, key): &Key| *of == bucket && key.starts_with(&prefix);
+        let here = state.uploads.iter().filter(|(_, upload)| is_here(&upload.place));
+        let uploads = here.map(|(id, upload)| MultipartUpload {
+            key: Some(upload.place.1.clone()),
             upload_id: Some(id.clone()),
             ..MultipartUpload::default()
         });
