@@ -75,7 +75,7 @@ impl Session {
 
     /// As [`Session::new`], with another way to send requests, and these credentials.
     #[cfg(test)]
-    pub(super) fn over(
+    pub(in crate::store) fn over(
         access: Access,
         client: impl aws_smithy_runtime_api::client::http::HttpClient + 'static,
         credentials: aws_credential_types::Credentials,

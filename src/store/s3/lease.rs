@@ -5,7 +5,7 @@
 //! finds it expired makes `lock-2`, and so on: the same condition lets one of them through, and
 //! nobody ever removes or replaces what another holds. Who has made one looks whether it is there
 //! and no other that lives, and steps back if not. A holder that comes too late to renew, or finds
-//! a later one, knows that it has lost the place, before it shows anything.
+//! a later one, knows that it has lost the place, before it shows or removes anything.
 //!
 //! Each question takes a journey to the bucket. So that look is at the whole folder: it says who
 //! holds it and what lies in it, which nobody else changes as long as the hold lasts.
@@ -16,10 +16,7 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -51,11 +48,20 @@ pub struct Lease {
     names: Vec<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
-    is_lost: AtomicBool,
+    term: Mutex<Term>,
     /// Asks for an end of the renewals.
     end: tokio::sync::Notify,
+}
+
+/// How long a hold lasts that is not renewed. By two clocks: the machine's stands still while it
+/// sleeps, and the other can be set.
+#[derive(Clone, Copy, Debug)]
+struct Term {
+    began: Instant,
+    /// Seconds since 1970.
+    expires: u64,
 }
 
 /// What a lock says.
@@ -112,7 +118,8 @@ impl Lease {
     /// Makes the lock that follows these, which are dead. None if another was there or came.
     fn make(folder: &Folder, own: &str, dead: Vec<Found>) -> Result<Option<Lease>, AwsError> {
         let number = dead.last().map_or(0, |lock| lock.number) + 1;
-        let note = Note::new(own)?;
+        let term = Term::new();
+        let note = Note::new(own, term.expires)?;
         let name = format!("{}{number}", Self::PREFIX);
         let made = folder.put_now(&name, note.text(), Put::NewWorking);
         match folder.s3.session().see_through(made) {
@@ -129,7 +136,7 @@ impl Lease {
             folder.remove(vec![name])?;
             return Ok(None);
         }
-        let held = Arc::new(Held::default());
+        let held = Arc::new(Held { term: Mutex::new(term), end: tokio::sync::Notify::new() });
         let renewal = renew(folder.clone(), name, note, Arc::clone(&held));
         let renewing = Some(folder.s3.session().handle()?.spawn(renewal));
         Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead, names }))
@@ -167,16 +174,12 @@ impl Lease {
 
     fn check_among(&self, names: &[String]) -> Result<(), AwsError> {
         let last = names.iter().filter_map(|name| number_of(name)).max();
-        if !self.is_lost() && last == Some(self.number) {
+        if !self.held.is_over() && last == Some(self.number) {
             return Ok(());
         }
         let message =
             format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
         Err(AwsError::new(AwsErrorKind::Io, message, "check the network, and run again"))
-    }
-
-    fn is_lost(&self) -> bool {
-        self.held.is_lost.load(Ordering::Relaxed)
     }
 
     /// Lets go.
@@ -186,7 +189,7 @@ impl Lease {
             // A renewal that is on its way would bring the lock back: let it end first.
             self.folder.s3.session().see_through(async { Ok(renewing.await) })?.ok();
         }
-        if self.is_lost() {
+        if self.held.is_over() {
             return Ok(()); // by now the names of these locks may be another's
         }
         self.folder.remove(std::mem::take(&mut self.dead))?;
@@ -202,8 +205,31 @@ impl Drop for Lease {
     }
 }
 
+impl Term {
+    fn new() -> Term {
+        Term { began: Instant::now(), expires: now() + LIFE.as_secs() }
+    }
+
+    /// What is left of it; none when it is over.
+    fn left(&self) -> Option<Duration> {
+        let left = LIFE.saturating_sub(self.began.elapsed());
+        (!left.is_zero() && now() <= self.expires).then_some(left)
+    }
+}
+
+impl Held {
+    fn term(&self) -> MutexGuard<'_, Term> {
+        self.term.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it was not renewed in time: the lock may be another's by now.
+    fn is_over(&self) -> bool {
+        self.term().left().is_none()
+    }
+}
+
 impl Note {
-    fn new(own: &str) -> Result<Note, AwsError> {
+    fn new(own: &str, expires: u64) -> Result<Note, AwsError> {
         let process = std::process::id();
         Ok(Note {
             version: 1,
@@ -212,7 +238,7 @@ impl Note {
             host: host(),
             process,
             began: began(process).unwrap_or_default(),
-            expires: now() + LIFE.as_secs(),
+            expires,
         })
     }
 
@@ -236,27 +262,26 @@ impl Note {
     }
 }
 
-/// Writes the lock again until that is to end; or the hold is lost, since it can't be done in time.
+/// Writes the lock again and again, until that is to end or comes too late.
 async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
-    let mut renewed = Instant::now();
-    loop {
-        if tokio::time::timeout(RENEWAL, held.end.notified()).await.is_ok() {
+    while tokio::time::timeout(RENEWAL, held.end.notified()).await.is_err() {
+        if renew_once(&folder, &name, &mut note, &held).await.is_none() {
             return;
         }
-        let attempt = Instant::now();
-        let left = (renewed + LIFE).saturating_duration_since(attempt);
-        if left.is_zero() {
-            break; // this process slept that long: the lock may be another's by now
-        }
-        note.expires = now() + LIFE.as_secs();
-        let put = folder.put_now(&name, note.text(), Put::Working);
-        match tokio::time::timeout(left, put).await {
-            Ok(Ok(())) => renewed = attempt,
-            Ok(Err(_)) if renewed.elapsed() < LIFE => {}
-            Ok(Err(_)) | Err(_) => break,
-        }
     }
-    held.is_lost.store(true, Ordering::Relaxed);
+}
+
+/// None once the hold is over: then nothing is written, since a process that slept that long would
+/// write over another's lock.
+async fn renew_once(folder: &Folder, name: &str, note: &mut Note, held: &Held) -> Option<()> {
+    let left = held.term().left()?;
+    let next = Term::new();
+    note.expires = next.expires;
+    let put = folder.put_now(name, note.text(), Put::Working);
+    if let Ok(Ok(())) = tokio::time::timeout(left, put).await {
+        *held.term() = next;
+    }
+    Some(())
 }
 
 /// The number of a lock, by its name in the folder.
@@ -337,11 +362,26 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, path::Path};
+
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::primitives::SdkBody;
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use aws_smithy_runtime_api::http::StatusCode;
+
     use super::*;
+    use crate::store::aws::{Access, Session};
+    use crate::store::s3::client::S3;
+    use crate::store::s3::settings::{Settings, Storing};
+    use crate::store::s3::url::Url;
 
     #[test]
     fn a_note_of_this_process_lives_and_one_of_another_time_does_not() {
-        let note = Note::new("m").expect("random bytes");
+        let note = Note::new("m", now()).expect("random bytes");
         assert!(note.is_of_this_machine() && !note.is_of_the_dead() && !note.is_long_past());
         assert!(Note { began: "1".to_owned(), ..note.clone() }.is_of_the_dead());
         assert!(
@@ -349,5 +389,173 @@ mod tests {
                 .is_of_the_dead()
         );
         assert!(Note { expires: 0, ..note }.is_long_past());
+    }
+
+    /// A bucket in memory, which notes what is asked of it.
+    #[derive(Clone, Debug, Default)]
+    struct Bucket(Arc<Mutex<Contents>>);
+
+    #[derive(Debug, Default)]
+    struct Contents {
+        objects: BTreeMap<String, Vec<u8>>,
+        asked: Vec<String>,
+    }
+
+    impl Bucket {
+        fn folder(&self) -> Folder {
+            let credentials = Credentials::new("AKIASEGPREPTESTONLY0", "none", None, None, "test");
+            let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
+            let session = Session::over(access, self.clone(), credentials);
+            let url = Url::of(Path::new("s3://bucket/out/")).expect("a place");
+            Folder::new(&S3::new(session, Settings::default()), url, Storing::default())
+        }
+
+        fn contents(&self) -> MutexGuard<'_, Contents> {
+            self.0.lock().expect("no panic")
+        }
+
+        fn put(&self, key: &str, text: &[u8]) {
+            self.contents().objects.insert(key.to_owned(), text.to_vec());
+        }
+
+        fn keys(&self) -> Vec<String> {
+            self.contents().objects.keys().cloned().collect()
+        }
+
+        /// What was asked since the last time.
+        fn asked(&self) -> Vec<String> {
+            std::mem::take(&mut self.contents().asked)
+        }
+
+        fn answer(&self, request: &HttpRequest) -> (u16, Vec<u8>) {
+            let uri: http::Uri = request.uri().parse().expect("a URL");
+            let key = uri.path().trim_start_matches('/').to_owned();
+            let method = if uri.query().is_some_and(|query| query.contains("list-type")) {
+                "LIST"
+            } else {
+                request.method()
+            };
+            let mut contents = self.contents();
+            contents.asked.push(format!("{method} {key}"));
+            let is_there = contents.objects.contains_key(&key);
+            match method {
+                "LIST" => {
+                    let keys = contents.objects.keys();
+                    let all = keys.map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
+                    (
+                        200,
+                        format!("<ListBucketResult>{}</ListBucketResult>", all.collect::<String>())
+                            .into_bytes(),
+                    )
+                }
+                "PUT" if is_there && request.headers().contains_key("if-none-match") => {
+                    (412, b"<Error><Code>PreconditionFailed</Code></Error>".to_vec())
+                }
+                "PUT" => {
+                    let body = request.body().bytes().expect("it is in memory");
+                    contents.objects.insert(key, body.to_vec());
+                    (200, Vec::new())
+                }
+                "DELETE" => {
+                    contents.objects.remove(&key);
+                    (204, Vec::new())
+                }
+                "GET" if is_there => (200, contents.objects.get(&key).cloned().unwrap_or_default()),
+                _ => (404, b"<Error><Code>NoSuchKey</Code></Error>".to_vec()),
+            }
+        }
+    }
+
+    impl HttpConnector for Bucket {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let (status, body) = self.answer(&request);
+            let status = StatusCode::try_from(status).expect("a status");
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        }
+    }
+
+    impl HttpClient for Bucket {
+        fn http_connector(
+            &self,
+            _settings: &HttpConnectorSettings,
+            _components: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    /// As if the process had not run for as long as a hold lasts.
+    fn sleep_too_long(lease: &Lease) {
+        let began = Instant::now().checked_sub(LIFE).expect("the machine runs that long");
+        *lease.held.term() = Term { began, ..Term::new() };
+    }
+
+    fn note_of(text: &[u8]) -> Note {
+        serde_json::from_slice(text).expect("a note")
+    }
+
+    const LOCK: &str = "out/.segprep/lock-1";
+
+    #[test]
+    fn a_hold_is_renewed_and_let_go() {
+        let bucket = Bucket::default();
+        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        let text = bucket.contents().objects[LOCK].clone();
+        assert!(Lease::take(&bucket.folder(), "m").expect("no fault").is_none(), "it is held");
+        let mut note = note_of(&text);
+        bucket.asked();
+        let renewed = renew_once(lease.folder(), ".segprep/lock-1", &mut note, &lease.held);
+        assert!(
+            lease.folder.s3.session().see_through(async { Ok(renewed.await) }).unwrap().is_some()
+        );
+        assert_eq!(bucket.asked(), [format!("PUT {LOCK}")]);
+        lease.check().expect("it is held");
+        lease.release().expect("no fault");
+        assert_eq!(bucket.keys(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_slept_too_long_does_not_renew() {
+        let bucket = Bucket::default();
+        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        sleep_too_long(&lease);
+        bucket.put(LOCK, b"another's");
+        bucket.asked();
+        let mut note = Note::new("m", 0).expect("random bytes");
+        let renewed = renew_once(lease.folder(), ".segprep/lock-1", &mut note, &lease.held);
+        assert!(
+            lease.folder.s3.session().see_through(async { Ok(renewed.await) }).unwrap().is_none()
+        );
+        assert_eq!(bucket.asked(), Vec::<String>::new(), "nothing was sent");
+        assert_eq!(bucket.contents().objects[LOCK], b"another's");
+    }
+
+    /// Another may have taken over, finished, and a third have begun: with a lock of our number.
+    #[test]
+    fn who_slept_too_long_holds_nothing_and_removes_nothing() {
+        let bucket = Bucket::default();
+        let mut lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        bucket.put(LOCK, b"another's");
+        sleep_too_long(&lease);
+        assert!(lease.check().is_err() && lease.look().is_err());
+        lease.release().expect("no fault");
+        assert_eq!(bucket.contents().objects[LOCK], b"another's");
+    }
+
+    #[test]
+    fn a_later_lock_is_the_end_of_a_hold() {
+        let bucket = Bucket::default();
+        let mut lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        bucket.put("out/.segprep/lock-2", b"another's");
+        assert!(lease.check().is_err() && lease.look().is_err());
+    }
+
+    #[test]
+    fn a_hold_ends_by_either_clock() {
+        let term = Term::new();
+        assert!(term.left().is_some());
+        assert!(Term { expires: now() - 1, ..term }.left().is_none());
+        let began = Instant::now().checked_sub(LIFE).expect("the machine runs that long");
+        assert!(Term { began, ..term }.left().is_none());
     }
 }
