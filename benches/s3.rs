@@ -1,7 +1,7 @@
 //! What a bucket costs against a disk, and what each request's delay does: `cargo bench --bench s3 -- run`.
 //!
-//! The server is the one of the tests, in this process, over loopback: s3s-fs in memory-backed storage,
-//! behind a layer that lets every request wait. segprep is a process of its own, so its memory is its
+//! The server is the one of the tests, in this process, over loopback: it speaks S3 by s3s, answers from
+//! memory, and lets every request wait. segprep is a process of its own, so its memory is its
 //! own. Both share the machine's cores, so figures compare with each other and with nothing else.
 //!
 //! - One large object: from disk to disk, then read from, written to, and both, at each delay.
@@ -86,6 +86,9 @@ struct Options {
     /// The size of an object that is larger than the memory of a run; 0 for none
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2GB")]
     largest: u64,
+    /// Without the others
+    #[arg(long)]
+    alone: bool,
 }
 
 /// For made-up records only: anyone can read it here.
@@ -112,7 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tempfile::env::override_temp_dir(&scratch()).ok();
     let bench = Bench { server: Server::start(), threads: options.threads };
     let folder = tempfile::tempdir()?;
-    let peers = Peers::new();
+    let peers = if options.alone { None } else { Peers::new() };
     large(&bench, &options, peers.as_ref(), folder.path())?;
     small(&bench, &options, peers.as_ref(), folder.path())?;
     largest(&bench, &options, folder.path())

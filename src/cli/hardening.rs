@@ -1,9 +1,9 @@
 //! What keeps keys and records out of core dumps and crash messages, and the process alive to tell
-//! of an error; done before anything else.
+//! of an error and with the files that it needs; done before anything else.
 
 use std::{panic, sync::Arc};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::{consts::SIGXFSZ, flag};
 
 use super::render::{Format, Screen};
@@ -17,9 +17,21 @@ pub(crate) fn harden(format: Format) {
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     flag::register(SIGXFSZ, Arc::default()).ok();
+    allow_files();
     panic::set_hook(Box::new(move |panicked| {
         let place =
             panicked.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         Screen::plain(format).defect(&place);
     }));
+}
+
+/// Many small objects are read over hundreds of connections, and each is an open file: some systems
+/// let a process have 256 unless it asks for more.
+fn allow_files() {
+    const FILES: u64 = 4096;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    if limit.current.is_some_and(|files| files < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit }).ok();
+    }
 }

@@ -113,7 +113,7 @@ impl AccountPlace for AccountBucket {
     }
 
     fn is_held(&self) -> bool {
-        self.lease.is_some()
+        self.lease.as_ref().is_some_and(|lease| !lease.is_over())
     }
 
     fn missing(&self) -> Vec<PathBuf> {
@@ -306,9 +306,12 @@ impl OutputPlace for OutputBucket {
     fn undo(mut self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
         drop(take_waiting(&self.waiting));
         self.folder.abort_own()?;
-        self.abort_left()?;
-        if half_published {
+        // Whatever else is here belongs to whoever holds the place.
+        if half_published || self.lease.was_left() || self.folder.has_uploaded() {
             self.lease.look()?;
+            self.abort_left()?;
+        }
+        if half_published {
             self.clear()?;
         }
         Ok(self.lease.release()?)

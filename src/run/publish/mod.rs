@@ -35,6 +35,7 @@ pub use staged::StagedFile;
 use std::{
     io,
     path::{Path, PathBuf},
+    thread,
 };
 
 use crate::run::publish::account::{AccountFolder, AccountPlace};
@@ -92,19 +93,20 @@ pub struct Publication {
     is_noted: bool,
     /// What it made was taken away, as far as that could be done.
     is_over: bool,
+    /// Its manifest stands.
+    is_whole: bool,
     places: Vec<Box<dyn OutputPlace>>,
 }
 
 /// A step of the way to the manifest. A run may be killed after any of them.
 type Step = fn(&mut Publication) -> Result<(), PublishError>;
 
-const PUBLISH: [Step; 7] = [
+const PUBLISH: [Step; 6] = [
     Publication::check_and_sync,
     Publication::note_publishing,
     Publication::retire_earlier,
     Publication::move_aside,
     Publication::move_in,
-    Publication::move_account_files,
     Publication::place_manifest,
 ];
 
@@ -197,6 +199,7 @@ impl Publication {
             journal,
             is_noted: false,
             is_over: false,
+            is_whole: false,
             places: Vec::new(),
         };
         if !publication.account.open()? {
@@ -304,16 +307,15 @@ impl Publication {
             self.journal.made.clear();
         }
         // The manifest stands. What cannot be cleaned up now, the next run finds by the journal.
+        self.is_whole = true;
         self.take_away().ok();
         Ok(())
     }
 
     /// Nothing has moved yet: a foreign file that came meanwhile still stops the run.
     fn check_and_sync(&mut self) -> Result<(), PublishError> {
-        for place in &mut self.places {
-            place.check_and_sync(&self.earlier)?;
-        }
-        self.account.look()?;
+        let (account, earlier) = (&mut self.account, &self.earlier);
+        at_once(self.places.iter_mut(), |place| place.check_and_sync(earlier), || account.look())?;
         self.earlier.check(&*self.account)?;
         self.account.sync()
     }
@@ -343,7 +345,8 @@ impl Publication {
     }
 
     fn move_in(&mut self) -> Result<(), PublishError> {
-        self.places.iter().try_for_each(|place| place.move_in())
+        let account = &self.account;
+        at_once(self.places.iter(), |place| place.move_in(), || account.move_files_in())
     }
 
     fn move_account_files(&mut self) -> Result<(), PublishError> {
@@ -383,8 +386,10 @@ impl Publication {
         phase: Phase,
         places: Vec<Box<dyn OutputPlace>>,
     ) -> Result<(), PublishError> {
-        self.account.look()?;
-        let is_whole = self.account.has(MANIFEST)?;
+        let is_whole = self.is_whole || {
+            self.account.look()?;
+            self.account.has(MANIFEST)?
+        };
         let half_published = phase == Phase::Publishing && !is_whole;
         places.into_iter().try_for_each(|place| place.undo(half_published))?;
         self.account.sweep(half_published, phase != Phase::Writing && !is_whole)
@@ -395,6 +400,24 @@ impl Drop for Publication {
     fn drop(&mut self) {
         self.take_away().ok(); // what is left, the next run finds by the journal
     }
+}
+
+/// Does something to each place and something else, side by side: in buckets each of them waits.
+/// All of it has ended when this returns; the first failure is told.
+fn at_once<T: Send>(
+    places: impl Iterator<Item = T>,
+    each: impl Fn(T) -> Result<(), PublishError> + Sync,
+    other: impl FnOnce() -> Result<(), PublishError>,
+) -> Result<(), PublishError> {
+    thread::scope(|scope| {
+        let each = &each;
+        let at_work: Vec<_> = places.map(|place| scope.spawn(move || each(place))).collect();
+        let done = other();
+        let ended = at_work
+            .into_iter()
+            .map(|work| work.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)));
+        ended.fold(Ok(()), Result::and).and(done)
+    })
 }
 
 /// Removes folders that a run made, where nothing came to lie in them.

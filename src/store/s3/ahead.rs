@@ -28,8 +28,9 @@ pub(crate) const PIECE: u64 = 4 << 20;
 const HEAD: u64 = 128 << 10;
 /// Bytes that are held ahead of whoever reads.
 pub(crate) const WINDOW: u64 = 32 << 20;
-/// Requests at once.
-pub(crate) const REQUESTS: usize = 128;
+/// Requests at once: what is waited for is hidden as long as this many small objects take no less
+/// time to be worked on than one takes to come.
+pub(crate) const REQUESTS: usize = 512;
 /// What a piece costs beside its bytes: a request, its answer and a connection.
 pub(crate) const REQUEST_BYTES: u64 = 64 << 10;
 /// How long a signal waits at most.

@@ -152,6 +152,11 @@ impl Lease {
         !self.dead.is_empty()
     }
 
+    /// Whether the hold was not renewed in time; another may hold the folder by now.
+    pub fn is_over(&self) -> bool {
+        self.held.term().left().is_none()
+    }
+
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
@@ -174,7 +179,7 @@ impl Lease {
 
     fn check_among(&self, names: &[String]) -> Result<(), AwsError> {
         let last = names.iter().filter_map(|name| number_of(name)).max();
-        if !self.held.is_over() && last == Some(self.number) {
+        if !self.is_over() && last == Some(self.number) {
             return Ok(());
         }
         let message =
@@ -189,7 +194,7 @@ impl Lease {
             // A renewal that is on its way would bring the lock back: let it end first.
             self.folder.s3.session().see_through(async { Ok(renewing.await) })?.ok();
         }
-        if self.held.is_over() {
+        if self.is_over() {
             return Ok(()); // by now the names of these locks may be another's
         }
         self.folder.remove(std::mem::take(&mut self.dead))?;
@@ -220,11 +225,6 @@ impl Term {
 impl Held {
     fn term(&self) -> MutexGuard<'_, Term> {
         self.term.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it was not renewed in time: the lock may be another's by now.
-    fn is_over(&self) -> bool {
-        self.term().left().is_none()
     }
 }
 
@@ -530,14 +530,22 @@ mod tests {
         assert_eq!(bucket.contents().objects[LOCK], b"another's");
     }
 
-    /// Another may have taken over, finished, and a third have begun: with a lock of our number.
+    /// Another may have taken over and finished, and a third have begun: with a lock of our number.
     #[test]
-    fn who_slept_too_long_holds_nothing_and_removes_nothing() {
+    fn who_slept_too_long_holds_nothing() {
         let bucket = Bucket::default();
         let mut lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
         bucket.put(LOCK, b"another's");
         sleep_too_long(&lease);
         assert!(lease.check().is_err() && lease.look().is_err());
+    }
+
+    #[test]
+    fn who_slept_too_long_removes_nothing() {
+        let bucket = Bucket::default();
+        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        bucket.put(LOCK, b"another's");
+        sleep_too_long(&lease);
         lease.release().expect("no fault");
         assert_eq!(bucket.contents().objects[LOCK], b"another's");
     }

@@ -1,7 +1,11 @@
-//! Lists objects: page by page, and folders beside each other once there is more than one page.
+//! Lists objects: page by page, and once there is more than one, folders beside each other, and
+//! what one folder has in stretches beside each other.
+//!
+//! Where a stretch ends is a guess, from the keys on the first page. A wrong one costs a request, and
+//! never a key: stretches follow upon each other, and each is listed until its end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -14,8 +18,10 @@ use crate::store::s3::asked::Asked;
 use crate::store::s3::client::{Clients, S3};
 use crate::store::s3::url::Url;
 
-/// Folders that are listed at once.
-const FOLDERS_AT_ONCE: usize = 16;
+/// Folders, or stretches of one, that are listed at once.
+const AT_ONCE: usize = 16;
+/// Stretches that one folder is listed in.
+const STRETCHES_MAX: usize = 64;
 
 /// An object as it was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +41,16 @@ struct Page {
     next: Option<String>,
 }
 
+/// Where a page begins.
+#[derive(Clone, Debug)]
+enum Start {
+    First,
+    /// After this key.
+    After(String),
+    /// Where another page ended, as the server calls it.
+    Next(String),
+}
+
 impl S3 {
     /// All objects whose keys begin so, by the bytes of their keys.
     pub(crate) fn list(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
@@ -43,12 +59,13 @@ impl S3 {
 
     /// The first objects whose keys begin so: at most a page of them.
     pub(crate) fn list_first(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
-        self.session().wait(async { Ok(page(&self.clients, prefix, None, None).await?.objects) })
+        self.session()
+            .wait(async { Ok(page(&self.clients, prefix, None, Start::First).await?.objects) })
     }
 }
 
 pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
-    let first = page(&clients, &prefix, None, None).await?;
+    let first = page(&clients, &prefix, None, Start::First).await?;
     let mut found: BTreeMap<String, Object> = BTreeMap::new();
     let keep = |found: &mut BTreeMap<String, Object>, objects: Vec<Object>| {
         found.extend(objects.into_iter().map(|object| (object.url.key.clone(), object)));
@@ -59,7 +76,7 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
         let mut waiting: BTreeSet<String> = folders;
         let mut at_work = JoinSet::new();
         loop {
-            while at_work.len() < FOLDERS_AT_ONCE
+            while at_work.len() < AT_ONCE
                 && let Some(key) = waiting.pop_first()
             {
                 let folder = Url { bucket: prefix.bucket.clone(), key };
@@ -77,28 +94,97 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
 }
 
 /// The objects of a folder, and the folders in it, as far as slashes make folders.
-async fn top(clients: &Clients, prefix: &Url) -> Result<(Vec<Object>, BTreeSet<String>), AwsError> {
-    let (mut objects, mut folders, mut next) = (Vec::new(), BTreeSet::new(), None);
+async fn top(
+    clients: &Arc<Clients>,
+    prefix: &Url,
+) -> Result<(Vec<Object>, BTreeSet<String>), AwsError> {
+    let first = page(clients, prefix, Some("/"), Start::First).await?;
+    let (mut objects, mut folders) = (first.objects, BTreeSet::from_iter(first.folders));
+    let Some(next) = first.next else { return Ok((objects, folders)) };
+    let ends = ends_of_stretches(prefix, &objects, &folders);
+    let starts = std::iter::once(Start::Next(next)).chain(ends.iter().cloned().map(Start::After));
+    let mut waiting: VecDeque<(Start, Option<String>)> =
+        starts.zip(ends.iter().cloned().map(Some).chain([None])).collect();
+    let mut at_work = JoinSet::new();
     loop {
-        let page = page(clients, prefix, Some("/"), next).await?;
-        objects.extend(page.objects);
-        folders.extend(page.folders);
-        next = page.next;
-        if next.is_none() {
-            return Ok((objects, folders));
+        while at_work.len() < AT_ONCE
+            && let Some((start, end)) = waiting.pop_front()
+        {
+            at_work.spawn(stretch(Arc::clone(clients), prefix.clone(), start, end));
+        }
+        let Some(listed) = at_work.join_next().await else { return Ok((objects, folders)) };
+        let listed = listed.map_err(|_panic| broken(prefix))??;
+        objects.extend(listed.objects);
+        folders.extend(listed.folders);
+        if listed.next.is_none() {
+            waiting.clear(); // nothing comes after it, and so nothing in the stretches that follow
         }
     }
 }
 
-async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
-    let (mut objects, mut next) = (Vec::new(), None);
-    loop {
-        let page = page(&clients, &prefix, None, next).await?;
-        objects.extend(page.objects);
-        next = page.next;
-        if next.is_none() {
-            return Ok(objects);
+/// What a folder has from one place to another, and perhaps beyond. Its `next` is none if nothing
+/// comes after it.
+async fn stretch(
+    clients: Arc<Clients>,
+    prefix: Url,
+    start: Start,
+    end: Option<String>,
+) -> Result<Page, AwsError> {
+    let mut all = page(&clients, &prefix, Some("/"), start).await?;
+    while let Some(next) = all.next.clone() {
+        if end.as_deref().is_some_and(|end| last_of(&all).is_some_and(|last| end < last)) {
+            return Ok(all);
         }
+        let more = page(&clients, &prefix, Some("/"), Start::Next(next)).await?;
+        all.objects.extend(more.objects);
+        all.folders.extend(more.folders);
+        all.next = more.next;
+    }
+    Ok(all)
+}
+
+/// The last key or folder of a page.
+fn last_of(page: &Page) -> Option<&str> {
+    let object = page.objects.last().map(|object| object.url.key.as_str());
+    object.max(page.folders.last().map(String::as_str))
+}
+
+/// Keys between which what follows a first page may be spread evenly: as its last key, with one of
+/// the bytes that all its keys share counted up, from the last of them to the first.
+fn ends_of_stretches(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) -> Vec<String> {
+    // Directory buckets have no order.
+    if prefix.bucket.ends_with("--x-s3") {
+        return Vec::new();
+    }
+    let keys = || objects.iter().map(|object| &object.url.key).chain(folders);
+    let (Some(first), Some(last)) = (keys().min(), keys().max()) else { return Vec::new() };
+    let shared = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+    let places = (prefix.key.len()..shared).rev();
+    let counted_up = places.flat_map(|place| {
+        let (before, byte) = (last.get(..place), last.as_bytes().get(place).copied());
+        let following = byte.into_iter().flat_map(following);
+        following.filter_map(move |byte| Some(format!("{}{}", before?, char::from(byte))))
+    });
+    counted_up.take(STRETCHES_MAX).collect()
+}
+
+/// The digits or letters after this one.
+fn following(byte: u8) -> std::ops::RangeInclusive<u8> {
+    match byte {
+        b'0'..=b'9' => byte + 1..=b'9',
+        b'a'..=b'z' => byte + 1..=b'z',
+        b'A'..=b'Z' => byte + 1..=b'Z',
+        _ => 1..=0,
+    }
+}
+
+async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
+    let (mut objects, mut start) = (Vec::new(), Start::First);
+    loop {
+        let page = page(&clients, &prefix, None, start).await?;
+        objects.extend(page.objects);
+        let Some(next) = page.next else { return Ok(objects) };
+        start = Start::Next(next);
     }
 }
 
@@ -106,8 +192,13 @@ async fn page(
     clients: &Clients,
     prefix: &Url,
     delimiter: Option<&str>,
-    next: Option<String>,
+    start: Start,
 ) -> Result<Page, AwsError> {
+    let (after, next) = match start {
+        Start::First => (None, None),
+        Start::After(key) => (Some(key), None),
+        Start::Next(next) => (None, Some(next)),
+    };
     let asked = Asked { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
     let answer = clients
         .ask(&asked, |client| {
@@ -116,6 +207,7 @@ async fn page(
                 .bucket(&prefix.bucket)
                 .prefix(&prefix.key)
                 .set_delimiter(delimiter.map(str::to_owned))
+                .set_start_after(after.clone())
                 .set_continuation_token(next.clone())
                 .encoding_type(EncodingType::Url) // XML has no words for some characters
                 .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
@@ -186,7 +278,43 @@ fn broken(prefix: &Url) -> AwsError {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::*;
+
+    #[track_caller]
+    fn check_ends(keys: &[&str], expected: &[&str]) {
+        let prefix = Url { bucket: "b".to_owned(), key: "in/".to_owned() };
+        let folders = keys.iter().map(|key| (*key).to_owned()).collect();
+        let ends = ends_of_stretches(&prefix, &[], &folders);
+        assert_eq!(ends, expected, "{keys:?}");
+        assert!(
+            ends.is_sorted() && ends.iter().all(|end| keys.iter().all(|key| key < &end.as_str()))
+        );
+    }
+
+    #[test]
+    fn stretches_count_up_what_keys_share() {
+        check_ends(
+            &["in/0700", "in/0799"],
+            &[
+                "in/08", "in/09", "in/1", "in/2", "in/3", "in/4", "in/5", "in/6", "in/7", "in/8",
+                "in/9",
+            ],
+        );
+        check_ends(&["in/x0.json", "in/x7.json"], &["in/y", "in/z"]);
+        check_ends(
+            &["in/2026-é1", "in/2026-é2"],
+            &["in/2027", "in/2028", "in/2029", "in/203"]
+                .into_iter()
+                .chain([
+                    "in/204", "in/205", "in/206", "in/207", "in/208", "in/209", "in/21", "in/22",
+                    "in/23", "in/24", "in/25", "in/26", "in/27", "in/28", "in/29", "in/3", "in/4",
+                    "in/5", "in/6", "in/7", "in/8", "in/9",
+                ])
+                .collect::<Vec<_>>(),
+        );
+        check_ends(&["in/a", "in/b"], &[]);
+        check_ends(&[], &[]);
+    }
 
     #[test]
     fn keys_are_decoded_as_forms_are() {

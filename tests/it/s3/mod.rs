@@ -11,6 +11,7 @@ mod random;
 mod scale;
 mod server;
 mod services;
+mod takeover;
 mod words;
 
 use std::{fmt::Write, path::Path, process::Command};

@@ -179,6 +179,12 @@ impl Server {
         self.block_on(complete.send()).expect("it is complete");
     }
 
+    /// Begins an upload that nobody ends.
+    pub(crate) fn begin(&self, key: &str) {
+        let upload = self.client.create_multipart_upload().bucket("bucket").key(key);
+        self.block_on(upload.send()).expect("it begins");
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.block_on(async {
             let answer = self.client.get_object().bucket("bucket").key(key).send().await.ok()?;
