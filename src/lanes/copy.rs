@@ -40,17 +40,11 @@ impl<'a> Span<'a> {
     /// Up to 15 bytes as one number, which no other bytes have; none for more.
     #[inline]
     pub fn packed(self) -> Option<u128> {
-        const PACKED_MAX: usize = 15;
         if PACKED_MAX < self.len {
             return None;
         }
         let block = self.source.get(self.start..).and_then(<[u8]>::first_chunk::<16>);
-        let number = match block {
-            Some(block) => u128::from_le_bytes(*block) & ((1 << (8 * self.len)) - 1),
-            None => self.bytes().iter().rev().fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
-        };
-        let len = u128::try_from(self.len).expect("at most 15");
-        Some(number | len << (8 * PACKED_MAX))
+        Some(block.map_or_else(|| pack_bytes(self.bytes()), |block| pack(block, self.len)))
     }
 
     /// The span's bytes; none where the source ends before.
@@ -65,6 +59,38 @@ impl<'a> Span<'a> {
         let block = self.source.get(self.start..)?.first_chunk();
         block.filter(|_| self.len <= N)
     }
+}
+
+/// The most bytes that are packed.
+pub(super) const PACKED_MAX: usize = 15;
+
+/// For each length a number whose bits below it are set, and its own value in the last byte.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "a table of constants: the compiler has gone through it"
+)]
+const PACKS: [(u128, u128); PACKED_MAX + 1] = {
+    let mut packs = [(0, 0); PACKED_MAX + 1];
+    let mut len = 0;
+    while len <= PACKED_MAX {
+        packs[len] = ((1 << (8 * len)) - 1, (len as u128) << (8 * PACKED_MAX));
+        len += 1;
+    }
+    packs
+};
+
+/// The first bytes of a block as one number; see [`Span::packed`].
+#[inline]
+pub(super) fn pack(block: &[u8; 16], len: usize) -> u128 {
+    let (mask, len) = PACKS.get(len).copied().unwrap_or_default();
+    u128::from_le_bytes(*block) & mask | len
+}
+
+fn pack_bytes(bytes: &[u8]) -> u128 {
+    let mut block = [0; 16];
+    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    pack(&block, bytes.len())
 }
 
 /// Short texts that are copied again and again. Behind the last is room for a block.

@@ -1,6 +1,6 @@
 //! Finding bytes, and comparing with bytes that are likely: in blocks of a fixed size.
 
-use super::copy::Span;
+use super::copy::{Span, pack};
 
 /// The place of the first byte that JSON text can't hold as it is (`"`, `\` or below 0x20),
 /// or the length.
@@ -16,6 +16,16 @@ pub fn first_special(bytes: &[u8]) -> usize {
     }
     let rest = bytes.get(at..).unwrap_or(&[]);
     at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+/// The text before the first special byte: its length, and itself as [`Span::packed`] has it. None
+/// where it is too long for that, or the source ends within 16 bytes.
+#[inline]
+pub fn packed_text(bytes: &[u8]) -> Option<(usize, u128)> {
+    let block = bytes.first_chunk()?;
+    let marks = special_marks(block);
+    let len = first_mark(marks.into());
+    (marks != 0).then(|| (len, pack(block, len)))
 }
 
 /// Whether JSON must escape the byte inside a string.

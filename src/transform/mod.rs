@@ -40,6 +40,8 @@ pub use redact::Redact;
 pub use round::Round;
 pub use token::{BadBits, Encoding, TokenShape, Tokens};
 
+use crate::lanes::scan::first_special;
+
 /// What a rule does to each value of its field.
 #[derive(Debug)]
 pub enum Op {
@@ -125,7 +127,7 @@ impl Outcome {
 
 /// Whether JSON writes these bytes of UTF-8 as they are.
 fn is_plain(text: &[u8]) -> bool {
-    !text.iter().any(|byte| *byte < b' ' || *byte == b'"' || *byte == b'\\')
+    first_special(text) == text.len()
 }
 
 #[cfg(test)]

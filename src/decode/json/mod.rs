@@ -19,7 +19,7 @@ mod unescape;
 
 use std::ops::Range;
 
-pub(super) use learned::{LEARNED_BYTES, Learned};
+pub(super) use learned::Learned;
 pub(super) use scratch::Scratch;
 
 use learned::{Event, Step, Target, Then, Watch};
@@ -42,6 +42,9 @@ enum Fault {
 }
 
 type Read<T> = Result<T, Fault>;
+
+/// The most memory of what one worker keeps of the records that it has read, in bytes.
+pub(super) const LEARNED_BYTES: usize = learned::LEARNED_BYTES + scratch::TABLES_BYTES;
 
 /// Reads the object in `span` of the chunk into a row of the batch.
 pub(super) fn decode(
@@ -190,15 +193,28 @@ impl<W: Watch> Reader<'_, W> {
     }
 
     /// Reads a name and finds its member. What the schema does not know is read whole, and none.
+    #[inline]
     fn find_member(&mut self, object: &Object, this: u64, depth: usize) -> Read<Option<usize>> {
-        let name = self.name()?;
-        let short = self.short_name(name);
-        let known = short.and_then(|short| self.scratch.members.find(object.scope, short));
+        let start = self.at;
+        let short = self.short_name();
+        let known = short.and_then(|name| self.scratch.members.find(object.scope, name));
         if known.is_some() {
             return Ok(known);
         }
+        self.at = start;
+        self.find_other_member(object, this, depth)
+    }
+
+    #[inline(never)]
+    fn find_other_member(
+        &mut self,
+        object: &Object,
+        this: u64,
+        depth: usize,
+    ) -> Read<Option<usize>> {
+        let name = self.name()?;
         let found = object.find(self.name_bytes(name));
-        match (found, short) {
+        match (found, self.packed(name)) {
             (Some(found), Some(short)) => self.scratch.members.keep(object.scope, short, found),
             (Some(_), None) => {}
             (None, _) => self.unknown_member(object.scope, name, this, depth)?,
@@ -313,15 +329,23 @@ impl<W: Watch> Reader<'_, W> {
     }
 
     /// Reads the name of an entry, and its colon.
+    #[inline]
     fn map_name(&mut self, scope: Scope) -> Read<NameId> {
-        let name = self.name()?;
-        let short = self.short_name(name);
-        let known = short.and_then(|short| self.scratch.names.find(scope, short));
+        let start = self.at;
+        let short = self.short_name();
+        let known = short.and_then(|name| self.scratch.names.find(scope, name));
         if let Some(id) = known {
             return Ok(id);
         }
+        self.at = start;
+        self.other_map_name(scope)
+    }
+
+    #[inline(never)]
+    fn other_map_name(&mut self, scope: Scope) -> Read<NameId> {
+        let name = self.name()?;
         let id = self.intern(scope, name)?;
-        if let Some(short) = short {
+        if let Some(short) = self.packed(name) {
             self.scratch.names.keep(scope, short, id);
         }
         Ok(id)

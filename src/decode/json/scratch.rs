@@ -38,11 +38,14 @@ impl Scratch {
     }
 }
 
-/// What short names lead to, by what [`Span::packed`] makes of them: one name for each place of a
-/// table, the one that was kept last. Whatever is not found here is looked for elsewhere.
+/// The memory of both tables, in bytes.
+pub(super) const TABLES_BYTES: usize = ShortNames::<usize>::BYTES + ShortNames::<NameId>::BYTES;
+
+/// What short names lead to, by what [`Span::packed`] makes of them. Each has two places in a table,
+/// and where both are taken the last one wins. Whatever is not found here is looked for elsewhere.
 ///
 /// [`Span::packed`]: crate::lanes::copy::Span::packed
-pub(super) struct ShortNames<T>(Vec<Option<(u128, Scope, T)>>);
+pub(super) struct ShortNames<T>(Vec<[Option<(u128, Scope, T)>; 2]>);
 
 impl<T> Default for ShortNames<T> {
     fn default() -> Self {
@@ -51,20 +54,22 @@ impl<T> Default for ShortNames<T> {
 }
 
 impl<T: Copy> ShortNames<T> {
-    /// Several times as many places as the records of one producer have names.
-    const PLACES_LOG2: u32 = 8;
+    /// Many times as many places as the records of one producer have names, so that few share one.
+    const PLACES_LOG2: u32 = 9;
+    const BYTES: usize = size_of::<[Option<(u128, Scope, T)>; 2]>() << Self::PLACES_LOG2;
 
     #[inline]
     pub(super) fn find(&self, scope: Scope, name: u128) -> Option<T> {
-        match self.0.get(Self::place(scope, name)) {
-            Some(Some((known, of, leads_to))) if *known == name && *of == scope => Some(*leads_to),
-            _ => None,
-        }
+        let [first, second] = self.0.get(Self::place(scope, name))?;
+        let is_it = |known: &&(u128, Scope, T)| known.0 == name && known.1 == scope;
+        let found = first.as_ref().filter(is_it).or_else(|| second.as_ref().filter(is_it));
+        found.map(|(_, _, leads_to)| *leads_to)
     }
 
     pub(super) fn keep(&mut self, scope: Scope, name: u128, leads_to: T) {
-        self.0.resize(1 << Self::PLACES_LOG2, None);
-        if let Some(place) = self.0.get_mut(Self::place(scope, name)) {
+        self.0.resize(1 << Self::PLACES_LOG2, [None; 2]);
+        if let Some([first, second]) = self.0.get_mut(Self::place(scope, name)) {
+            let place = if first.is_none() { first } else { second };
             *place = Some((name, scope, leads_to));
         }
     }

@@ -5,7 +5,7 @@ use super::unescape::unescape;
 use super::{Fault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
 use crate::lanes::copy::Span;
-use crate::lanes::scan::first_special;
+use crate::lanes::scan::{first_special, packed_text};
 use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
 
 impl<W: Watch> Reader<'_, W> {
@@ -98,9 +98,24 @@ impl<W: Watch> Reader<'_, W> {
         broken(self.batch, self.row, Field::Record, Code::Utf8, Detail::LoneSurrogate);
     }
 
-    /// A name as a number, if it is short and has no escapes.
+    /// Steps over a name as most are, and its colon: short and without escapes, with the value right
+    /// behind. Gives it as a number; none for others, and then the place is anywhere.
+    ///
+    /// A result of more than two words would go through memory, and cost as much as the rest.
     #[inline]
-    pub(super) fn short_name(&self, raw: RawText) -> Option<u128> {
+    pub(super) fn short_name(&mut self) -> Option<u128> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let (len, packed) = packed_text(self.chunk.get(self.at + 1..)?)?;
+        let end = self.at + 1 + len;
+        let [b'"', b':', b'!'..=u8::MAX] = self.text.get(end..end + 3)? else { return None };
+        self.at = end + 2;
+        Some(packed)
+    }
+
+    /// The same number of a name that was read, if it is short and has no escapes.
+    pub(super) fn packed(&self, raw: RawText) -> Option<u128> {
         let span = Span { source: self.chunk, start: raw.start, len: raw.len };
         if raw.has_escapes { None } else { span.packed() }
     }
