@@ -44,6 +44,7 @@ osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+mon_data_avail_crit = 1
 mon_data = $home/mon.a
 osd_data = $home/osd.0
 osd_objectstore = memstore
@@ -108,7 +109,7 @@ holds() {
 }
 
 ask --upload-file LICENSE-MIT "$server/segments/clean/notes.txt"
-run 73 'did not write'
+run 73 'no manifest of this account'
 ask -X DELETE "$server/segments/clean/notes.txt"
 run 0 ''
 holds

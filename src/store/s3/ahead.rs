@@ -13,7 +13,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
@@ -28,9 +28,13 @@ pub(crate) const PIECE: u64 = 4 << 20;
 const HEAD: u64 = 128 << 10;
 /// Bytes that are held ahead of whoever reads.
 pub(crate) const WINDOW: u64 = 32 << 20;
-/// Requests at once: what is waited for is hidden as long as this many small objects take no less
-/// time to be worked on than one takes to come.
+/// Requests at once at most: for many small objects, whose answers are far and come all the same.
 pub(crate) const REQUESTS: usize = 512;
+/// How many there are at first, and at least.
+const REQUESTS_FIRST: usize = 256;
+const REQUESTS_LEAST: usize = 32;
+/// A server that takes longer to answer is not helped by more of them.
+const QUICK: Duration = Duration::from_millis(500);
 /// What a piece costs beside its bytes: a request, its answer and a connection.
 pub(crate) const REQUEST_BYTES: u64 = 64 << 10;
 /// How long a signal waits at most.
@@ -77,6 +81,8 @@ struct State {
     /// Bytes on their way, waiting, or in the hands of a reader.
     held: u64,
     on_their_way: usize,
+    /// Requests that may be made at once now.
+    at_once: usize,
 }
 
 enum Slot {
@@ -92,7 +98,8 @@ impl ReadAhead {
         objects: Vec<Option<Object>>,
         reach: Reach,
     ) -> Result<ReadAhead, AwsError> {
-        let state = State { wanted: vec![0; objects.len()], ..State::default() };
+        let at_once = REQUESTS_FIRST;
+        let state = State { wanted: vec![0; objects.len()], at_once, ..State::default() };
         let stop = s3.clone();
         let shared = Arc::new(Shared {
             s3: Arc::clone(&s3.clients),
@@ -154,7 +161,7 @@ impl Shared {
         loop {
             let (object, number) = state.next;
             let is_all = self.objects.len() <= object;
-            if is_all || REQUESTS <= state.on_their_way {
+            if is_all || state.at_once <= state.on_their_way {
                 return None;
             }
             let pieces = match self.reach {
@@ -203,9 +210,11 @@ impl Shared {
         state.pieces.insert(place, Slot::OnItsWay);
         let (shared, found, range) = (Arc::clone(self), found.clone(), self.range(object, number));
         self.handle.spawn(async move {
+            let asked = Instant::now();
             let fetched = fetch(&shared.s3, &found, range).await;
             let mut state = shared.state();
             state.on_their_way -= 1;
+            state.at_once = paced(state.at_once, asked.elapsed());
             if state.wanted.get(object).is_some_and(|wanted| number < *wanted) {
                 // Its reader has gone.
                 state.pieces.remove(&place);
@@ -275,6 +284,12 @@ impl Shared {
     }
 }
 
+/// How many requests may be made at once after one of so many took so long.
+fn paced(at_once: usize, took: Duration) -> usize {
+    let next = if took < QUICK { at_once + 1 } else { at_once - 1 };
+    next.clamp(REQUESTS_LEAST, REQUESTS)
+}
+
 /// The bytes of one object, from its start.
 pub(crate) struct ObjectReader {
     shared: Arc<Shared>,
@@ -312,5 +327,22 @@ impl Drop for ObjectReader {
     fn drop(&mut self) {
         self.shared.release(std::mem::take(&mut self.cost));
         self.shared.close(self.object);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_slow_is_asked_less_at_once() {
+        let after = |count: usize, took: u64| {
+            let took = Duration::from_millis(took);
+            (0..count).fold(REQUESTS_FIRST, |at_once, _| paced(at_once, took))
+        };
+        assert_eq!(after(1, 50), REQUESTS_FIRST + 1);
+        assert_eq!(after(1, 5000), REQUESTS_FIRST - 1);
+        assert_eq!(after(1000, 50), REQUESTS);
+        assert_eq!(after(1000, 5000), REQUESTS_LEAST);
     }
 }

@@ -170,12 +170,13 @@ fn ends_of_stretches(prefix: &Url, objects: &[Object], folders: &BTreeSet<String
 
 /// The digits or letters after this one.
 fn following(byte: u8) -> std::ops::RangeInclusive<u8> {
-    match byte {
-        b'0'..=b'9' => byte + 1..=b'9',
-        b'a'..=b'z' => byte + 1..=b'z',
-        b'A'..=b'Z' => byte + 1..=b'Z',
-        _ => 1..=0,
-    }
+    let last = match byte {
+        b'0'..=b'9' => b'9',
+        b'a'..=b'z' => b'z',
+        b'A'..=b'Z' => b'Z',
+        other => other,
+    };
+    byte.saturating_add(1)..=last
 }
 
 async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
