@@ -106,7 +106,9 @@ pub(crate) fn joined(
 /// As its header has it.
 pub(crate) fn crc64(pieces: &[Bytes]) -> String {
     let mut sum = crc_fast::Digest::new(Crc64Nvme);
-    pieces.iter().for_each(|piece| sum.update(piece));
+    for piece in pieces {
+        sum.update(piece);
+    }
     BASE64.encode(&sum.finalize().to_be_bytes())
 }
 

@@ -345,7 +345,7 @@ impl S3 for Objects {
         let body = whole(request.input.body.take()).await?;
         let input = request.input;
         check_part(&input, &body)?;
-        let etag = etag_of(&crc64(&[body.clone()]), 1);
+        let etag = etag_of(&crc64(std::slice::from_ref(&body)), 1);
         let mut state = self.state();
         let upload = state.uploads.get_mut(&input.upload_id);
         let upload = upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
