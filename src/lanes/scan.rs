@@ -283,9 +283,16 @@ const BLOCK: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::ops::Range;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
+
+    /// Bytes out of these.
+    fn bytes_of(some: &'static [u8], len: Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+        vec(select(some), len)
+    }
 
     proptest! {
         #[test]
@@ -312,11 +319,12 @@ mod tests {
 
         #[test]
         fn dividers_are_found_where_they_are(
-            text in "[,\"a\\\\\t]{0,9}|[,\"a]{0,150}|[a-z]{60,70},?",
+            often in bytes_of(b",\"a\\\t", 0..9),
+            others in bytes_of(b",\"aaaaaaaaa", 0..150),
             start in 0_usize..70,
             len in 0_usize..150,
         ) {
-            let source = text.as_bytes();
+            let source = &[others, often].concat();
             let start = start.min(source.len());
             let span = Span { source, start, len: len.min(source.len() - start) };
             let mut found = Vec::new();
@@ -339,20 +347,37 @@ mod tests {
         }
 
         #[test]
-        fn finds_what_is_wanted_where_it_is(
-            text in "a{0,40}|[ab]{0,40}",
-            wanted in "[ab]{0,3}|[ab]{0,40}",
-            at in 0_usize..45,
+        fn short_text_is_packed_as_a_span_is(
+            text in bytes_of(b"aaaaaaab\xc3", 0..20),
+            behind in bytes_of(b"\"a", 0..20),
         ) {
-            let plain = text.as_bytes().get(at..).is_some_and(|t| t.starts_with(wanted.as_bytes()));
-            prop_assert_eq!(Wanted::new(wanted.as_bytes()).is_at(text.as_bytes(), at), plain);
+            let source = &[&*text, b"\"", &behind].concat();
+            let packed = Span { source, start: 0, len: text.len() }.packed();
+            let has_block = 16 <= source.len();
+            let expected = packed.filter(|_| has_block).map(|packed| (text.len(), packed));
+            prop_assert_eq!(packed_text(source), expected);
+            prop_assert_eq!(packed, Span::whole(&text).packed());
         }
 
         #[test]
-        fn agrees_on_mostly_plain_text(text in "[ -~é]{0,40}[\"\\\\\u{1f}]?[ -~]{0,9}") {
-            let bytes = text.as_bytes();
+        fn finds_what_is_wanted_where_it_is(
+            text in bytes_of(b"aaaaaaaaab", 0..80),
+            wanted in bytes_of(b"aaaaaaaaab", 0..40),
+            at in 0_usize..85,
+        ) {
+            let plain = text.get(at..).is_some_and(|text| text.starts_with(&wanted));
+            prop_assert_eq!(Wanted::new(&wanted).is_at(&text, at), plain);
+        }
+
+        #[test]
+        fn agrees_on_mostly_plain_text(
+            before in bytes_of(b" a~\xc3\xa9\x7f", 0..40),
+            special in bytes_of(b"\"\\\x1f", 0..2),
+            behind in bytes_of(b" \"a", 0..9),
+        ) {
+            let bytes = [before, special, behind].concat();
             let plain = bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len());
-            prop_assert_eq!(first_special(bytes), plain);
+            prop_assert_eq!(first_special(&bytes), plain);
         }
     }
 }

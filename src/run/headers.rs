@@ -1,7 +1,8 @@
 //! The columns of CSV outputs that name none: the union of the inputs' headers after the policy,
 //! in order of first appearance, each as often as any header has it.
 //!
-//! Only headers are read for it, before anything else.
+//! Only headers are read for it, before anything else; and none where the definition says what
+//! columns the inputs have.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
 use super::source::{Source, Spare, store_error};
-use crate::decode::{Format, Lead};
+use crate::decode::{Columns, Format, Lead};
 use crate::encode::CsvColumn;
 use crate::pipeline::{ListAction, OutputFormat, OutputPlan, Plan, Stages};
 use crate::store::s3::Reach;
@@ -29,23 +30,13 @@ pub(super) fn give_columns(
         output.format == OutputFormat::PinpointCsv && output.columns.is_none()
     };
     if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
-        let spare = Spare::default();
-        let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
-        let mut inputs = Source::new(plan, stages, limits, cancel, &inputs, &spare);
         let mut union = Union::default();
-        if let Some(stream) = listed.iter().find(|listed| listed.stamp == Stamp::Stream) {
-            let what = "is read once, and its header is needed before";
-            return Err(no_columns(output, &stream.name, what));
+        if let Some(names) = &plan.input.columns {
+            union.add(plan, &columns_named(plan, stages, names)?.leads());
+        } else {
+            refuse_stream(output, listed)?;
+            read_headers(plan, stages, limits, cancel, store, listed, output, &mut union)?;
         }
-        inputs.each_format(|name, format| match format {
-            Format::Csv(columns) => {
-                union.add(plan, &columns.leads());
-                Ok(())
-            }
-            Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
-                Err(no_columns(output, name, "is JSON"))
-            }
-        })?;
         // A list sets it, whether or not an input has it.
         let opt_out = stages.opt_out().map(|node| (Lead::Field(node), 1));
         if plan.suppress.iter().any(|list| list.action == ListAction::OptOut) {
@@ -54,6 +45,46 @@ pub(super) fn give_columns(
         stages.set_columns(plan, &union.columns);
     }
     check_headers(plan, stages)
+}
+
+/// The columns that the definition says the inputs have: no header is read.
+fn columns_named(plan: &Plan, stages: &Stages, names: &[String]) -> Result<Columns, RunError> {
+    let delimiter = plan.input.delimiter.unwrap_or(b',');
+    Columns::named(names, delimiter, &stages.columns).map_err(|fault| {
+        let mut error = RunError::new(ErrorKind::BadInput, fault.message).hint(fault.hint);
+        error.paste = fault.paste;
+        error
+    })
+}
+
+fn refuse_stream(output: &OutputPlan, listed: &[Listed]) -> Result<(), RunError> {
+    let stream = listed.iter().find(|listed| listed.stamp == Stamp::Stream);
+    let what = "is read once, and its header is needed before";
+    stream.map_or(Ok(()), |stream| Err(no_columns(output, &stream.name, what)))
+}
+
+fn read_headers(
+    plan: &Plan,
+    stages: &Stages,
+    limits: Limits,
+    cancel: &Cancel,
+    store: &Store,
+    listed: &[Listed],
+    output: &OutputPlan,
+    union: &mut Union,
+) -> Result<(), RunError> {
+    let spare = Spare::default();
+    let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
+    let mut inputs = Source::new(plan, stages, limits, cancel, &inputs, &spare);
+    inputs.each_format(|name, format| match format {
+        Format::Csv(columns) => {
+            union.add(plan, &columns.leads());
+            Ok(())
+        }
+        Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
+            Err(no_columns(output, name, "is JSON"))
+        }
+    })
 }
 
 /// The columns found so far.

@@ -59,6 +59,21 @@ fn headers_are_joined_in_input_order() {
     );
 }
 
+/// No header is looked for where the definition says what columns the inputs have.
+#[test]
+fn standard_input_without_a_header_needs_no_columns() {
+    let site = Site::new();
+    let settings = [
+        "input.from=[\"-\"]",
+        "input.format=csv",
+        "input.header=false",
+        "input.columns=[\"ChannelType\", \"Address\"]",
+    ];
+    let output = feed(run(&site, &[], &settings), b"EMAIL,ana@example.com\n");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(site.place.parts(), b"ChannelType,Address\nEMAIL,ana@example.com\n");
+}
+
 /// A list that opts people out has its column, whether or not a header has it.
 #[test]
 fn an_opt_out_by_a_list_has_a_column() {

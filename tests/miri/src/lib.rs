@@ -1,0 +1,4 @@
+//! `src/lanes`, with its tests, and nothing else.
+
+#[path = "../../../src/lanes/mod.rs"]
+pub mod lanes;
