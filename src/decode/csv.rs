@@ -8,34 +8,89 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::columns::{Columns, MapColumns};
+use super::columns::{Columns, FieldColumn, MapColumns};
 use super::narrow;
 use crate::lanes::copy::Span;
+use crate::lanes::divide::Divided;
 use crate::lanes::scan::each_divider;
-use crate::record::{Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Values};
+use crate::record::{
+    Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Text, Values,
+};
 
 /// Memory that one worker's decoder reuses.
 #[derive(Default)]
 pub(super) struct Scratch {
-    cells: Vec<Cell>,
-    /// Where the constants are in the batch's arena.
-    constants: Vec<Range<usize>>,
-    /// By map and name of the columns, once a row of the batch has a value of that name.
-    names: Vec<Vec<Option<NameId>>>,
+    divided: Divided,
+    /// The cells of a record, and behind them the constants: what is empty is absent.
+    cells: Vec<Slot>,
+    /// In the batch's arena.
+    constants: Vec<Slot>,
+    /// By map and name of the columns.
+    names: Vec<Vec<NameId>>,
 }
 
 impl Scratch {
-    /// Puts the constants into a batch whose rows are to have them.
-    pub(super) fn begin(&mut self, columns: &Columns, batch: &mut Batch) {
+    /// Makes ready for a batch, whose arena gets the constants.
+    pub(super) fn begin(&mut self, columns: &Columns, names: &mut Names, batch: &mut Batch) {
         self.names.clear();
-        self.names.extend(columns.maps.iter().map(|map| vec![None; map.names.len()]));
+        self.names.extend(columns.maps.iter().map(|map| {
+            let all = map.names.iter();
+            all.map(|(name, _)| names.intern(map.scope, name)).collect::<Vec<NameId>>()
+        }));
         self.constants.clear();
         for constant in &columns.constants {
             let start = batch.arena.len();
             batch.arena.extend_from_slice(constant.as_bytes());
-            self.constants.push(start..batch.arena.len());
+            self.constants.push(Slot::new_text(start, constant.len(), false));
         }
     }
+
+    /// Finds the cells of a record.
+    fn find_cells(&mut self, record: Span<'_>, columns: &Columns, arena: &mut Vec<u8>) {
+        assert!(record.len <= Slot::LEN_MAX, "a record is below 64 MiB");
+        let Scratch { divided, cells, .. } = self;
+        divided.find(record, columns.delimiter, columns.width);
+        if divided.has_bare_quote() {
+            return find_cells_plainly(record, columns.delimiter, cells, arena);
+        }
+        let is_plain = !divided.has_escapes();
+        cells.clear();
+        cells.extend(divided.starts().windows(2).map(|places| match places {
+            [start, next] => Slot::text_or_absent(*start, next - start - 1, is_plain),
+            _ => Slot::ABSENT,
+        }));
+        for cell in divided.quoted() {
+            if let Some(slot) = cells.get_mut(*cell) {
+                let (start, len) = (slot.start() + 1, slot.len().saturating_sub(2));
+                let text = Span { start, len, ..record };
+                *slot = text_slot(text, divided.has_doubled_quotes(), is_plain, arena);
+            }
+        }
+    }
+}
+
+/// The same where a cell holds a quote and is not quoted: none of its cells is plain.
+#[cold]
+fn find_cells_plainly(record: Span<'_>, delimiter: u8, cells: &mut Vec<Slot>, arena: &mut Vec<u8>) {
+    cells.clear();
+    cells_of(record, delimiter, &mut |Cell { start, len, has_doubled_quotes }| {
+        let text = Span { start: record.start + start, len, ..record };
+        cells.push(text_slot(text, has_doubled_quotes, false, arena));
+    });
+}
+
+/// The slot of a cell's text, in which quotes may be doubled.
+fn text_slot(text: Span<'_>, may_be_doubled: bool, is_plain: bool, arena: &mut Vec<u8>) -> Slot {
+    let bytes = text.bytes();
+    if bytes.is_empty() {
+        return Slot::ABSENT;
+    }
+    if !may_be_doubled || memchr(b'"', bytes).is_none() {
+        return Slot::text(text.start, text.len, is_plain);
+    }
+    let start = arena.len();
+    push_without_doubled(bytes, arena);
+    Slot::new_text(start, arena.len() - start, false)
 }
 
 /// A cell's text in the record, without its quotes.
@@ -72,129 +127,100 @@ pub(super) fn decode(
     batch: &mut Batch,
 ) {
     let record = Span { source: chunk, start: span.start, len: span.len() };
-    scratch.cells.clear();
-    let has_escapes = cells_of(record, columns.delimiter, &mut |cell| scratch.cells.push(cell));
+    scratch.find_cells(record, columns, &mut batch.arena);
     if let Some(detail) = shape_fault(columns, &scratch.cells) {
         return super::broken(batch, row, Field::Record, Code::CsvSyntax, detail);
     }
-    let Scratch { cells, constants, names: known } = scratch;
-    let mut cells = Cells { all: cells, constants, chunk, base: span.start, has_escapes, batch };
-    for field in &columns.fields {
-        let slot = cells.slot(field.column, field.is_number);
-        cells.batch.set_slot(row, field.node, slot);
-    }
-    for (map, known) in columns.maps.iter().zip(known) {
-        cells.map(map, names, known, row);
-    }
-    for column in &columns.export_only {
-        if !cells.is_empty(*column)
-            && let Some(place) = cells.batch.rows.get_mut(row)
-        {
-            place.export_only += 1;
-        }
-    }
+    let has_value = |column: &usize| scratch.cells.get(*column).is_some_and(|c| !c.is_absent());
+    let export_only = columns.export_only.iter().filter(|column| has_value(column)).count();
     for (column, scope, name) in &columns.unknown {
-        if !cells.is_empty(*column) {
+        if has_value(column) {
             let id = names.intern(*scope, name);
-            cells.batch.unknown_field(row, id);
+            batch.unknown_field(row, id);
         }
+    }
+    if let Some(place) = batch.rows.get_mut(row) {
+        place.export_only = narrow(export_only);
+    }
+    scratch.cells.extend_from_slice(&scratch.constants);
+    set_fields(&columns.fields, &scratch.cells, chunk, row, batch);
+    for (map, names) in columns.maps.iter().zip(&scratch.names) {
+        set_map(map, names, &scratch.cells, chunk, row, batch);
     }
 }
 
 /// A row has as many cells as the header, and none with a value under an empty name.
-fn shape_fault(columns: &Columns, cells: &[Cell]) -> Option<Detail> {
+fn shape_fault(columns: &Columns, cells: &[Slot]) -> Option<Detail> {
     if cells.len() < columns.width {
         return Some(Detail::TooFewCells);
     }
     if columns.width < cells.len() {
         return Some(Detail::TooManyCells);
     }
-    let has_value = |column: &usize| cells.get(*column).is_some_and(|cell| 0 < cell.len);
+    let has_value = |column: &usize| cells.get(*column).is_some_and(|cell| !cell.is_absent());
     columns.unnamed.iter().any(has_value).then_some(Detail::UnnamedColumn)
 }
 
-/// The cells of one record, on their way into a batch.
-struct Cells<'a> {
-    all: &'a [Cell],
-    /// Of columns after the last cell.
-    constants: &'a [Range<usize>],
-    chunk: &'a [u8],
-    /// Where the record starts in the chunk.
-    base: usize,
-    /// Whether something in the record has to be escaped in JSON, but for the quotes of quoted cells.
-    has_escapes: bool,
-    batch: &'a mut Batch,
+/// Puts cells into the slots of fields.
+fn set_fields(fields: &[FieldColumn], cells: &[Slot], chunk: &[u8], row: usize, batch: &mut Batch) {
+    let Batch { slots, arena, width, .. } = batch;
+    let text = Text { chunk, arena };
+    let slots = slots.get_mut(row * *width..).unwrap_or(&mut []);
+    for field in fields {
+        if let (Some(slot), Some(cell)) = (slots.get_mut(field.node), cells.get(field.column)) {
+            *slot = if field.is_number { as_number(*cell, text) } else { *cell };
+        }
+    }
 }
 
-impl Cells<'_> {
-    fn cell(&self, column: usize) -> Cell {
-        self.all.get(column).copied().unwrap_or_default()
+/// Puts cells under the names of a map. Which of them have values can't be foretold: so each name
+/// is written, and those without values are written over by the next.
+fn set_map(
+    map: &MapColumns,
+    names: &[NameId],
+    cells: &[Slot],
+    chunk: &[u8],
+    row: usize,
+    batch: &mut Batch,
+) {
+    let Batch { entries, values, arena, .. } = batch;
+    let text = Text { chunk, arena };
+    let first = entries.len();
+    let (mut entry, mut value) = (first, values.len());
+    let nothing = Values { start: 0, len: 0 };
+    if let Some(name) = names.first() {
+        entries.resize(first + names.len(), Entry { name: *name, values: nothing, is_list: false });
     }
-
-    fn is_empty(&self, column: usize) -> bool {
-        self.cell(column).len == 0
-    }
-
-    fn slot(&mut self, column: usize, is_number: bool) -> Slot {
-        let cell = self.cell(column);
-        if cell.len == 0 {
-            return self.constant(column, is_number);
-        }
-        let start = self.base + cell.start;
-        let bytes = self.chunk.get(start..start + cell.len).unwrap_or(&[]);
-        if is_number && super::number_len(bytes) == Some(cell.len) {
-            return Slot::number(start, cell.len);
-        }
-        if !cell.has_doubled_quotes {
-            return Slot::text(start, cell.len, !self.has_escapes);
-        }
-        let start = self.batch.arena.len();
-        push_without_doubled(bytes, &mut self.batch.arena);
-        Slot::new_text(start, self.batch.arena.len() - start, false)
-    }
-
-    /// The slot of a constant, or of an empty cell.
-    #[inline]
-    fn constant(&self, column: usize, is_number: bool) -> Slot {
-        let number = column.checked_sub(self.all.len());
-        let Some(Range { start, end }) =
-            number.and_then(|number| self.constants.get(number)).cloned()
-        else {
-            return Slot::ABSENT;
-        };
-        let bytes = self.batch.arena.get(start..end).unwrap_or(&[]);
-        if is_number && super::number_len(bytes) == Some(end - start) {
-            return Slot::new_number(start, end - start);
-        }
-        Slot::new_text(start, end - start, false)
-    }
-
-    /// `known`: the names of the map's columns, as far as they were needed.
-    fn map(
-        &mut self,
-        map: &MapColumns,
-        names: &mut Names,
-        known: &mut [Option<NameId>],
-        row: usize,
-    ) {
-        let first = self.batch.entries.len();
-        for ((name, columns), known) in map.names.iter().zip(known) {
-            let start = self.batch.values.len();
-            for column in columns {
-                let slot = self.slot(*column, !map.is_lists);
-                if !slot.is_absent() {
-                    self.batch.values.push(slot);
-                }
+    values.resize(value + cells.len(), Slot::ABSENT);
+    for ((_, columns), name) in map.names.iter().zip(names) {
+        let start = value;
+        for column in columns {
+            let cell = cells.get(*column).copied().unwrap_or(Slot::ABSENT);
+            if let Some(place) = values.get_mut(value) {
+                *place = if map.is_lists { cell } else { as_number(cell, text) };
             }
-            let len = self.batch.values.len() - start;
-            if 0 < len {
-                let values = Values { start: narrow(start), len: narrow(len) };
-                let name = *known.get_or_insert_with(|| names.intern(map.scope, name));
-                self.batch.entries.push(Entry { name, values, is_list: map.is_lists });
-            }
+            value += usize::from(!cell.is_absent());
         }
-        let len = self.batch.entries.len() - first;
-        self.batch.set_map(row, map.map, Entries { start: narrow(first), len: narrow(len) });
+        if let Some(place) = entries.get_mut(entry) {
+            let values = Values { start: narrow(start), len: narrow(value - start) };
+            *place = Entry { name: *name, values, is_list: map.is_lists };
+        }
+        entry += usize::from(start < value);
+    }
+    entries.truncate(entry);
+    values.truncate(value);
+    let len = narrow(entry - first);
+    batch.set_map(row, map.map, Entries { start: narrow(first), len });
+}
+
+/// Text of a number field as a number, if it is one.
+#[inline]
+fn as_number(slot: Slot, text: Text<'_>) -> Slot {
+    let is_number = !slot.is_empty() && super::number_len(text.of(slot)) == Some(slot.len());
+    match (is_number, slot.in_arena()) {
+        (false, _) => slot,
+        (true, false) => Slot::number(slot.start(), slot.len()),
+        (true, true) => Slot::new_number(slot.start(), slot.len()),
     }
 }
 

@@ -133,7 +133,7 @@ impl Decoder {
     ) -> Decoded {
         let mut decoded = Decoded { next: from, blank_after: 0 };
         if let Format::Csv(columns) = format {
-            self.csv.begin(columns, batch);
+            self.csv.begin(columns, &mut self.names, batch);
         }
         let framing = format.framing();
         while decoded.next < chunk.len()

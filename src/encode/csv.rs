@@ -4,11 +4,13 @@
 //! column) or written as an empty cell and counted (`""` and `[]`). What is written and read again
 //! is the same record but for those.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
+use super::json::push_name_key;
+use crate::lanes::cells::{Cell, append_plain_cells};
 use crate::lanes::copy::{Span, append};
 use crate::lanes::scan::holds_divider_or_escape;
-use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text};
+use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text, Values};
 use crate::schema::{NodeIx, Schema, Shape};
 
 /// A column as a definition or the headers of the input name it.
@@ -39,13 +41,33 @@ pub struct CsvEncoder {
     value_length: usize,
     /// The most bytes of a record in compact JSON.
     endpoint_size: usize,
+    /// What a record has in compact JSON beside its values: at most so many bytes.
+    json_frame: usize,
 }
+
+/// What a value has around it in JSON, `","` at most, and the one byte that it may get in CSV.
+const FRAME_BYTES_MAX: usize = 4;
+/// The longest escape of a byte in JSON: `\u0000`.
+const ESCAPE_BYTES_MAX: usize = 6;
 
 /// The cells of one name of a map, side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cells {
-    first: usize,
-    count: usize,
+    first: u32,
+    count: u32,
+}
+
+impl Cells {
+    #[inline]
+    fn range(self) -> Range<usize> {
+        Values { start: self.first, len: self.count }.range()
+    }
+}
+
+/// `count` cells from the one of that place on.
+fn cells_from(first: usize, count: usize) -> Cells {
+    let narrow = |number| u32::try_from(number).expect("a header has few columns");
+    Cells { first: narrow(first), count: narrow(count) }
 }
 
 /// Where the values of a name go.
@@ -111,7 +133,11 @@ impl CsvEncoder {
             quotes_formulas,
             value_length: schema.target.limits.value_length,
             endpoint_size: schema.target.limits.endpoint_size,
+            json_frame: FRAME_BYTES_MAX,
         };
+        for node in &schema.nodes {
+            encoder.json_frame += FRAME_BYTES_MAX + key_len(&node.name);
+        }
         for column in columns {
             encoder.add(schema, written, column);
         }
@@ -133,7 +159,8 @@ impl CsvEncoder {
         let mut is_attribute = false;
         if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
             is_attribute = shape == Shape::Lists;
-            self.names.insert((map, name.to_owned()), Cells { first, count: column.repeat });
+            self.names.insert((map, name.to_owned()), cells_from(first, column.repeat));
+            self.json_frame += FRAME_BYTES_MAX * (1 + column.repeat) + key_len(name);
         } else if let Some(node) = schema.node(&column.name)
             && written.get(node).copied().unwrap_or(false)
         {
@@ -168,11 +195,7 @@ impl CsvEncoder {
             };
             self.judge_fields(batch.row_slots(row), text, &mut add);
             for map in 0..batch.maps_width {
-                for entry in batch.map_entries(row, map) {
-                    if !entry.is_removed() {
-                        self.judge_entry(*entry, batch, text, names, &mut add);
-                    }
-                }
+                self.judge_map(batch.map_entries(row, map), batch, text, names, &mut add);
             }
         }
         batch.problems = problems;
@@ -189,6 +212,9 @@ impl CsvEncoder {
         for node in self.without_column.iter().filter(|node| !slot(**node).is_absent()) {
             add(field(*node), Code::Column, self.rules.column, Detail::None);
         }
+        if are_plain(slots) {
+            return;
+        }
         for (node, _) in &self.fields {
             if has_line_break(slot(*node), text) {
                 add(field(*node), Code::LineBreak, self.rules.line_break, Detail::None);
@@ -196,23 +222,39 @@ impl CsvEncoder {
         }
     }
 
-    fn judge_entry(
+    fn judge_map(
         &self,
-        entry: Entry,
+        entries: &[Entry],
         batch: &Batch,
         text: Text<'_>,
         names: &impl CellsOfNames,
         add: &mut impl FnMut(Field, Code, u16, Detail),
     ) {
-        let values = batch.entry_values(entry);
-        let field = Field::Named(entry.name);
-        match names.cells(entry.name) {
-            NameCells::Dropped => return,
-            NameCells::At(cells) if values.len() <= cells.count => {}
-            NameCells::At(_) | NameCells::Missing => {
-                add(field, Code::Column, self.rules.column, Detail::None);
+        let may_be_faulty = self.quotes_formulas || !are_plain(batch.values_around(entries));
+        for entry in entries {
+            let cells = names.cells(entry.name);
+            let has_room = match cells {
+                NameCells::Dropped => true,
+                NameCells::At(cells) => entry.values.len <= cells.count,
+                NameCells::Missing => entry.is_removed(),
+            };
+            if !has_room {
+                add(Field::Named(entry.name), Code::Column, self.rules.column, Detail::None);
+            }
+            if may_be_faulty && cells != NameCells::Dropped {
+                self.judge_values(*entry, batch.entry_values(*entry), text, add);
             }
         }
+    }
+
+    fn judge_values(
+        &self,
+        entry: Entry,
+        values: &[Slot],
+        text: Text<'_>,
+        add: &mut impl FnMut(Field, Code, u16, Detail),
+    ) {
+        let field = Field::Named(entry.name);
         if values.iter().any(|value| has_line_break(*value, text)) {
             add(field, Code::LineBreak, self.rules.line_break, Detail::None);
         }
@@ -224,6 +266,12 @@ impl CsvEncoder {
         if self.quotes_formulas && entry.is_list && values.iter().any(is_too_long) {
             add(field, Code::ValueLength, self.rules.value_length, Detail::TooLong);
         }
+    }
+
+    /// At least as many bytes as a record has in compact JSON that is a line of so many, and one for
+    /// each `'` beside: all its values stand in the line, and at worst each byte is escaped.
+    pub fn size_bound(&self, line: usize) -> usize {
+        self.json_frame + ESCAPE_BYTES_MAX * line
     }
 
     /// A record that is too large with the `'` in front of its formulas; `size` is that of its compact
@@ -252,6 +300,36 @@ impl CsvEncoder {
         let mut counts = CsvCounts::default();
         cells.clear();
         cells.resize(self.cells.len(), Slot::ABSENT);
+        self.fill(batch, row, names, cells, &mut counts);
+        let (mut cells, mut is_attribute) = (&cells[..], &self.cells[..]);
+        loop {
+            let plain = append_plain_cells(out, cells, |slot| Cell {
+                span: text.span(*slot),
+                is_text: slot.is_text(),
+            });
+            let others = cells.split_at_checked(plain).and_then(|(_, rest)| rest.split_first());
+            let Some((slot, rest)) = others else { break };
+            let is_attributes = is_attribute.get(plain..).unwrap_or(&[]);
+            if !slot.is_absent() {
+                self.push(*slot, is_attributes.first() == Some(&true), text, &mut counts, out);
+            }
+            out.push(b',');
+            (cells, is_attribute) = (rest, is_attributes.get(1..).unwrap_or(&[]));
+        }
+        out.pop();
+        out.push(b'\n');
+        counts
+    }
+
+    /// Puts the values of a row into its cells.
+    fn fill(
+        &self,
+        batch: &Batch,
+        row: usize,
+        names: &impl CellsOfNames,
+        cells: &mut [Slot],
+        counts: &mut CsvCounts,
+    ) {
         let slots = batch.row_slots(row);
         for (node, cell) in &self.fields {
             if let (Some(place), Some(slot)) = (cells.get_mut(*cell), slots.get(*node)) {
@@ -263,20 +341,12 @@ impl CsvEncoder {
                 let NameCells::At(at) = names.cells(entry.name) else { continue };
                 let values = batch.entry_values(*entry);
                 counts.emptied += u64::from(entry.is_list && values.is_empty());
-                for (place, value) in cells.iter_mut().skip(at.first).take(at.count).zip(values) {
+                let places = cells.get_mut(at.range()).unwrap_or(&mut []);
+                for (place, value) in places.iter_mut().zip(values) {
                     *place = *value;
                 }
             }
         }
-        for (slot, is_attribute) in cells.iter().zip(&self.cells) {
-            if !slot.is_absent() {
-                self.push(*slot, *is_attribute, text, &mut counts, out);
-            }
-            out.push(b',');
-        }
-        out.pop();
-        out.push(b'\n');
-        counts
     }
 
     fn push(
@@ -310,9 +380,22 @@ fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
     slot.is_text() && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'))
 }
 
+/// Whether none of these holds what JSON must escape, as nearly always.
+#[inline]
+fn are_plain(slots: &[Slot]) -> bool {
+    slots.iter().fold(0, |bits, slot| bits | slot.is_more_than_plain()) == 0
+}
+
 /// A tab counts as one. Plain text holds neither.
 fn has_line_break(slot: Slot, text: Text<'_>) -> bool {
     !slot.is_plain() && text.of(slot).iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+/// The bytes of a name with what is around it in JSON.
+fn key_len(name: &str) -> usize {
+    let mut key = Vec::new();
+    push_name_key(name, &mut key);
+    key.len()
 }
 
 fn code_points(text: &[u8]) -> usize {

@@ -8,6 +8,8 @@ use std::{ops::Range, ptr};
 
 /// Bytes in a block.
 const BLOCK: usize = 32;
+/// Bytes in the block of a value that may be longer.
+const VALUE: usize = 3 * BLOCK;
 
 /// A part of a longer text.
 #[derive(Clone, Copy)]
@@ -125,7 +127,7 @@ impl Literals {
 /// Appends a span; nothing where it ends behind its source.
 #[inline]
 pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
-    const NOTHING: Span<'static> = Span { source: &[0; BLOCK], start: 0, len: 0 };
+    const NOTHING: Span<'static> = Span { source: &[0; VALUE], start: 0, len: 0 };
     append_pair(out, span, NOTHING);
 }
 
@@ -133,7 +135,7 @@ pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
 #[inline(never)]
 pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
-        append_blocks::<{ 3 * BLOCK }>(out, (head_block, head.len), (value_block, value.len));
+        append_blocks::<VALUE>(out, (head_block, head.len), (value_block, value.len));
     } else {
         append_plain(out, head, value);
     }
@@ -158,13 +160,13 @@ fn append_plain(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
 /// Appends the first bytes of two blocks.
 #[inline]
 #[expect(unsafe_code, reason = "copies blocks to room that is there")]
-fn append_blocks<const VALUE: usize>(
+fn append_blocks<const N: usize>(
     out: &mut Vec<u8>,
     (head, head_len): (&[u8; BLOCK], usize),
-    (value, value_len): (&[u8; VALUE], usize),
+    (value, value_len): (&[u8; N], usize),
 ) {
-    assert!(head_len <= BLOCK && value_len <= VALUE, "a block holds what is taken of it");
-    out.reserve(BLOCK + VALUE);
+    assert!(head_len <= BLOCK && value_len <= N, "a block holds what is taken of it");
+    out.reserve(BLOCK + N);
     let start = out.len();
     // SAFETY: there is room for both blocks. The second is copied to where what is kept of the
     // first ends, which is inside that block. So nothing is written outside the room, and no byte
@@ -172,7 +174,7 @@ fn append_blocks<const VALUE: usize>(
     unsafe {
         let to = out.as_mut_ptr().add(start);
         ptr::copy_nonoverlapping(head.as_ptr(), to, BLOCK);
-        ptr::copy_nonoverlapping(value.as_ptr(), to.add(head_len), VALUE);
+        ptr::copy_nonoverlapping(value.as_ptr(), to.add(head_len), N);
         out.set_len(start + head_len + value_len);
     }
 }

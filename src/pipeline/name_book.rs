@@ -16,8 +16,8 @@ pub(super) struct NameBook {
     verdicts: Vec<NameVerdict>,
     policies: Vec<NamePolicy>,
     keys: Literals,
-    /// The cells in each output of CSV, one list for each name.
-    cells: Vec<Box<[NameCells]>>,
+    /// The cells in each output of CSV, one list for each output.
+    cells: Vec<Vec<NameCells>>,
 }
 
 #[derive(Debug)]
@@ -27,12 +27,9 @@ struct NamePolicy {
     key: Range<usize>,
 }
 
-/// A name book for one output of CSV, by its place among those.
+/// A name book for one output of CSV.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ForCsv<'a> {
-    pub(super) book: &'a NameBook,
-    pub(super) csv: usize,
-}
+pub(super) struct ForCsv<'a>(&'a [NameCells]);
 
 /// A name book with its plan, as the stages ask it.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +46,10 @@ impl NameBook {
 
     /// Decides for the names that are new since the last call.
     pub(super) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
+        if self.verdicts.is_empty() {
+            self.cells.resize_with(stages.csv.len(), Vec::new);
+        }
+        assert_eq!(self.cells.len(), stages.csv.len(), "a book is for one set of stages");
         while self.verdicts.len() < names.len() {
             let (scope, name) = names.nth(self.verdicts.len());
             let map = scope.slot().and_then(|node| plan.schema.map_of(node));
@@ -69,11 +70,9 @@ impl NameBook {
             push_name_key(name, &mut key);
         }
         self.policies.push(NamePolicy { applied: Some((rule, op)), key: self.keys.add(&key) });
-        let cells = stages
-            .csv
-            .iter()
-            .map(|csv| if dropped { NameCells::Dropped } else { csv.cells_of(map, name) });
-        self.cells.push(cells.collect());
+        for (cells, csv) in self.cells.iter_mut().zip(&stages.csv) {
+            cells.push(if dropped { NameCells::Dropped } else { csv.cells_of(map, name) });
+        }
     }
 
     fn learn_unknown(&mut self, scope: Scope, name: &str, plan: &Plan, stages: &Stages) {
@@ -81,11 +80,16 @@ impl NameBook {
             !scope.is_unknown() && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
         self.verdicts.push(NameVerdict { looks_like_a_field, ..NameVerdict::default() });
         self.policies.push(NamePolicy { applied: None, key: 0..0 });
-        self.cells.push(Box::default());
+        self.cells.iter_mut().for_each(|cells| cells.push(NameCells::Dropped));
     }
 
     pub(super) fn verdicts(&self) -> NameVerdicts<'_> {
         NameVerdicts(&self.verdicts)
+    }
+
+    /// For the output of CSV of that place among those.
+    pub(super) fn for_csv(&self, csv: usize) -> ForCsv<'_> {
+        ForCsv(self.cells.get(csv).map_or(&[], Vec::as_slice))
     }
 
     pub(super) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
@@ -104,8 +108,7 @@ impl NameKeys for NameBook {
 impl CellsOfNames for ForCsv<'_> {
     #[inline]
     fn cells(&self, name: NameId) -> NameCells {
-        let cells = self.book.cells.get(name.index()).and_then(|cells| cells.get(self.csv));
-        cells.copied().unwrap_or(NameCells::Dropped)
+        self.0.get(name.index()).copied().unwrap_or(NameCells::Dropped)
     }
 }
 

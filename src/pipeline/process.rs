@@ -8,13 +8,13 @@ use std::{fmt, sync::Arc};
 
 use super::block::{Block, Lines, Reject, RejectedFor};
 use super::definition::ListAction;
-use super::name_book::{ForCsv, NameBook, Opened, shown_path};
+use super::name_book::{NameBook, Opened, shown_path};
 use super::plan::Plan;
 use super::rows::{LineCount, of_row, take_row};
-use super::stages::{INACTIVE, Stages};
+use super::stages::Stages;
 use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
-use crate::record::{Batch, Field, Kind, NameId, Problem, Row, Slot, Text};
+use crate::record::{Batch, Field, NameId, Problem, Row, Slot, Text};
 use crate::repair::{Mended, Repaired, Source};
 use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
 
@@ -161,7 +161,7 @@ impl<'a> Passage<'a> {
             let is_dropped = |name| book.verdicts().of(name).dropped;
             stages.repairs.apply(source, batch, is_dropped, repaired);
         }
-        drop_inactive(stages, source.chunk, batch);
+        stages.drop_inactive(source.chunk, batch);
         hits.find(&plan.suppress, stages.opt_out, source.chunk, batch);
     }
 
@@ -198,7 +198,7 @@ impl<'a> Passage<'a> {
         stages.values.judge_kinds_after(batch, is_written);
         stages.limits.judge(chunk, batch, book.verdicts());
         for (csv, encoder) in stages.csv.iter().enumerate() {
-            encoder.judge(chunk, batch, &ForCsv { book, csv });
+            encoder.judge(chunk, batch, &book.for_csv(csv));
         }
     }
 
@@ -230,19 +230,6 @@ fn try_repairs(
         let problems = judge(batch);
         let is_dropped = |name| names.of(name).dropped;
         mended.extend(stages.repairs.try_on(row, &problems, source, batch, is_dropped, judge));
-    }
-}
-
-/// Records that an import would make active again are left out.
-fn drop_inactive(stages: &Stages, chunk: &[u8], batch: &mut Batch) {
-    let Some(node) = stages.inactive else { return };
-    for row in 0..batch.rows.len() {
-        let slot = batch.slot(row, node);
-        let text = Text { chunk, arena: &batch.arena }.of(slot);
-        let is_inactive = slot.kind() == Kind::Text && text == INACTIVE;
-        if let Some(row) = batch.rows.get_mut(row) {
-            row.dropped = is_inactive && !row.broken;
-        }
     }
 }
 
@@ -332,7 +319,8 @@ impl Finish<'_> {
         }
         let start = block.json.bytes.len();
         // Of a record with problems too: the size is one that the reader wants to know of as well.
-        let size = self.write_json(row, block);
+        let is_asked_for = self.stages.asks_for_json() || !problems.is_empty();
+        let size = is_asked_for.then(|| self.write_json(row, &mut block.json));
         let mut words = self.told(problems.iter());
         if self.stages.limits.endpoint_size() < size.unwrap_or(0) {
             words.push(self.in_words(row, &self.stages.limits.size_problem()));
@@ -365,42 +353,49 @@ impl Finish<'_> {
         None
     }
 
-    /// Writes a row as JSON behind the block's lines, and gives its bytes. None, and nothing is
-    /// written, where no output asks for it and the record is surely small enough.
-    fn write_json(&self, row: usize, block: &mut Block) -> Option<usize> {
-        let (stages, Worker { batch, book, .. }) = (self.stages, &*self.worker);
-        let most = stages.limits.endpoint_size();
-        let is_asked_for = stages.writes_json || stages.tables.is_some();
-        if !is_asked_for && stages.encoder.size_bound(batch, row, book) <= most {
-            return None;
-        }
-        let start = block.json.bytes.len();
+    /// Writes a row as JSON behind these lines, and gives its bytes.
+    fn write_json(&self, row: usize, lines: &mut Lines) -> usize {
+        let Worker { batch, book, .. } = &*self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
-        stages.encoder.encode(batch, row, text, book, most, &mut block.json.bytes);
-        Some(block.json.bytes.len() - start)
+        let (encoder, limits) = (&self.stages.encoder, &self.stages.limits);
+        let start = lines.bytes.len();
+        encoder.encode(batch, row, text, book, limits.endpoint_size(), &mut lines.bytes);
+        lines.bytes.len() - start
     }
 
     /// Writes a row as a line of every output of CSV, or of none where one can't take it, and then
-    /// says why. `size`: that of its compact JSON in bytes, unless it is surely small enough.
+    /// says why. `size`: that of its compact JSON in bytes, if it is known.
     fn write_csv(&mut self, row: usize, size: Option<usize>, block: &mut Block) -> Option<Problem> {
-        let Worker { batch, book, cells, .. } = &mut *self.worker;
-        let text = Text { chunk: self.chunk, arena: &batch.arena };
         let encoders = &self.stages.csv;
         block.csv.resize_with(encoders.len(), Lines::default);
-        let mut problem = None;
+        let (mut size, mut problem) = (size, None);
         for ((csv, encoder), lines) in encoders.iter().enumerate().zip(&mut block.csv) {
-            let (start, names) = (lines.bytes.len(), ForCsv { book, csv });
+            let Worker { batch, book, cells, .. } = &mut *self.worker;
+            let text = Text { chunk: self.chunk, arena: &batch.arena };
+            let (start, names) = (lines.bytes.len(), book.for_csv(csv));
             let counts = encoder.encode(batch, row, text, &names, cells, &mut lines.bytes);
+            let line = lines.bytes.len() - start;
             lines.counts.add(counts);
-            let fits = self.stages.fits_part(csv, lines.bytes.len() - start);
+            size = size.or_else(|| self.size(row, encoder.size_bound(line), &mut block.json));
+            let fits = self.stages.fits_part(csv, line);
             let of_part = (!fits).then(|| self.stages.part_problem());
+            let of_limit = || self.stages.limits.size_problem_of(size?);
             let of_size = || encoder.size_problem(size?, counts);
-            problem = problem.or_else(of_size).or(of_part);
+            problem = problem.or_else(of_limit).or_else(of_size).or(of_part);
         }
         for lines in &mut block.csv {
             if problem.is_none() { lines.end() } else { lines.undo() }
         }
         problem
+    }
+
+    /// The bytes of a row as JSON, which may be left behind these lines; none where a bound of them
+    /// tells that they are few enough.
+    fn size(&self, row: usize, bound: usize, lines: &mut Lines) -> Option<usize> {
+        let (stages, Worker { batch, book, .. }) = (self.stages, &*self.worker);
+        let most = stages.limits.endpoint_size();
+        let may_be_large = most < bound && most < stages.encoder.size_bound(batch, row, book);
+        may_be_large.then(|| self.write_json(row, lines))
     }
 
     /// Lays the written rows out by columns.
@@ -432,11 +427,19 @@ impl Finish<'_> {
         let Worker { batch, book, traces, .. } = &*self.worker;
         block.written += 1;
         block.count_slots(batch.row_slots(row));
+        // Names side by side are often of one rule.
+        let (mut rule, mut values) = (None, 0);
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
-                block.count_values(book.rule_of(entry.name), u64::from(entry.values.len));
+                let next = book.rule_of(entry.name);
+                if next != rule {
+                    block.count_values(rule, std::mem::take(&mut values));
+                    rule = next;
+                }
+                values += u64::from(entry.values.len);
             }
         }
+        block.count_values(rule, values);
         block.count_failures(&traces.failures, row);
         let repaired = of_row(&self.worker.repaired, row, |repaired| repaired.row);
         for repaired in repaired.iter().filter(|repaired| repaired.is_written) {

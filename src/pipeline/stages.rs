@@ -7,7 +7,7 @@ use super::plan::{OnError, OutputFormat, OutputPlan, Plan, RuleIx, Unknown};
 use super::suppress::OPT_OUT;
 use crate::decode::{ColumnRules, Layout, Lookalikes};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
-use crate::record::{Code, Problem};
+use crate::record::{Batch, Code, Problem, Text};
 use crate::repair::Repairs;
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{Applied, Op};
@@ -41,7 +41,7 @@ pub struct Stages {
     /// Maps in which some name's values are made anew.
     pub(super) altered_maps: Vec<usize>,
     /// Where records say that they are inactive, if such records are dropped.
-    pub(super) inactive: Option<NodeIx>,
+    inactive: Option<NodeIx>,
     /// Where records say that somebody is opted out.
     pub(super) opt_out: Option<NodeIx>,
     rules: RuleNames,
@@ -51,7 +51,7 @@ pub struct Stages {
 
 /// The field by which a record is inactive, and the value that says so.
 const STATUS: &str = "EndpointStatus";
-pub(super) const INACTIVE: &[u8] = b"INACTIVE";
+const INACTIVE: &[u8] = b"INACTIVE";
 
 impl Stages {
     pub fn new(plan: &Plan) -> Stages {
@@ -111,6 +111,24 @@ impl Stages {
     /// Gives the outputs of CSV that name no columns these.
     pub fn set_columns(&mut self, plan: &Plan, columns: &[CsvColumn]) {
         self.csv = csv_encoders(plan, &self.written, columns, self.csv_rules);
+    }
+
+    /// Leaves out the records that an import would make active again.
+    pub(super) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
+        let Some(node) = self.inactive else { return };
+        for row in 0..batch.rows.len() {
+            let slot = batch.slot(row, node);
+            let text = Text { chunk, arena: &batch.arena }.of(slot);
+            let is_inactive = slot.is_text() && text == INACTIVE;
+            if let Some(row) = batch.rows.get_mut(row) {
+                row.dropped = is_inactive && !row.broken;
+            }
+        }
+    }
+
+    /// Whether records are to be written as JSON, or at least to be measured.
+    pub(super) fn asks_for_json(&self) -> bool {
+        self.writes_json || self.tables.is_some() || self.csv.is_empty()
     }
 
     /// The field by which people are opted out.

@@ -70,7 +70,8 @@ pub struct Row {
 
 /// A run of records from one chunk, in input order.
 ///
-/// Row `r` has its slots at `r * width ..` and its maps at `r * maps_width ..`.
+/// Row `r` has its slots at `r * width ..` and its maps at `r * maps_width ..`. The values of a map
+/// stand in the order of its entries; between them may be what operations have taken away.
 /// Clearing keeps the memory, so that a worker reuses it from batch to batch.
 #[derive(Default)]
 pub struct Batch {
@@ -170,6 +171,19 @@ impl Batch {
     #[inline]
     pub fn entry_values(&self, entry: Entry) -> &[Slot] {
         self.values.get(entry.values.range()).unwrap_or(&[])
+    }
+
+    /// What all values of these entries, those of one map, lie in, perhaps with others between.
+    #[inline]
+    pub fn values_around(&self, entries: &[Entry]) -> &[Slot] {
+        let ([first, ..], [.., last]) = (entries, entries) else { return &[] };
+        let around = first.values.range().start..last.values.range().end;
+        let holds = |entry: &Entry| {
+            let own = entry.values.range();
+            own.is_empty() || (around.start <= own.start && own.end <= around.end)
+        };
+        debug_assert!(entries.iter().all(holds), "values stand in the order of entries");
+        self.values.get(around).unwrap_or(&[])
     }
 
     pub fn problem(&mut self, row: usize, problem: Problem) {

@@ -48,7 +48,7 @@ pub struct Slot {
 
 const LEN_BITS: u32 = 28;
 const LEN_MASK: u32 = (1 << LEN_BITS) - 1;
-const PLAIN: u32 = 1 << 28;
+const PLAIN: u32 = 1 << LEN_BITS;
 const ARENA: u32 = 1 << 29;
 const KIND_SHIFT: u32 = 30;
 const TEXT: u32 = 1 << KIND_SHIFT;
@@ -65,6 +65,14 @@ impl Slot {
     /// Text in the chunk. `plain`: known to hold nothing that JSON must escape.
     pub fn text(start: usize, len: usize, plain: bool) -> Slot {
         Slot::spanning(TEXT | if plain { PLAIN } else { 0 }, start, len)
+    }
+
+    /// Text in the chunk, or nothing where it is empty.
+    #[inline]
+    pub fn text_or_absent(start: u32, len: u32, plain: bool) -> Slot {
+        let tag = TEXT | if plain { PLAIN } else { 0 };
+        debug_assert!(len <= LEN_MASK, "a span is at most {} bytes", Slot::LEN_MAX);
+        if len == 0 { Slot::ABSENT } else { Slot { start, tagged_len: tag | len & LEN_MASK } }
     }
 
     /// Text in the arena.
@@ -131,6 +139,14 @@ impl Slot {
     #[inline]
     pub fn strays(self, kinds: Kinds) -> u32 {
         self.tagged_len >> KIND_SHIFT & !kinds.0
+    }
+
+    /// A bit that is set where the slot is neither absent nor plain: the bits of many slots can be
+    /// told by one look.
+    #[inline]
+    pub fn is_more_than_plain(self) -> u32 {
+        let is_there = self.tagged_len >> KIND_SHIFT | self.tagged_len >> (KIND_SHIFT + 1);
+        is_there & !(self.tagged_len >> LEN_BITS) & 1
     }
 
     /// Whether the span lies in the arena.
@@ -205,6 +221,7 @@ mod tests {
                 assert_eq!(slot.strays(kinds) == 0, fitting.contains(&kinds), "{slot:?} {kinds:?}");
             }
             assert_eq!(slot.strays(Kinds::ANY), 0);
+            assert_eq!(slot.is_more_than_plain() == 1, !slot.is_absent() && !slot.is_plain());
         }
     }
 }

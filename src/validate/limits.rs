@@ -3,7 +3,7 @@
 //! Lengths count code points; the size of a whole record is known only to the encoder, which
 //! uses [`LimitChecks::size_problem`].
 
-use super::{NameVerdict, NameVerdicts, RuleNames};
+use super::{NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
@@ -93,6 +93,11 @@ impl LimitChecks {
         self.endpoint_size
     }
 
+    /// A record that is of so many bytes in compact JSON and too large.
+    pub fn size_problem_of(&self, size: usize) -> Option<Problem> {
+        (self.endpoint_size < size).then(|| self.size_problem())
+    }
+
     pub fn size_problem(&self) -> Problem {
         Problem {
             field: Field::Record,
@@ -114,16 +119,17 @@ impl LimitChecks {
             self.judge_fields(batch.row_slots(row), text, &mut add);
             let mut count = 0;
             for (map, is_lists) in &self.maps {
-                for entry in batch.map_entries(row, *map) {
-                    let NameVerdict { dropped, .. } = names.of(entry.name);
-                    if dropped || entry.is_removed() {
-                        continue;
-                    }
-                    count += 1;
-                    if *is_lists && entry.is_list {
+                let entries = batch.map_entries(row, *map);
+                count += entries.len();
+                if *is_lists && !self.are_surely_within(entries, batch) {
+                    for entry in entries.iter().filter(|entry| is_written(entry, names)) {
                         self.judge_entry(*entry, batch, text, &mut add);
                     }
                 }
+            }
+            if self.attribute_count < count {
+                let entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
+                count = entries.filter(|entry| is_written(entry, names)).count();
             }
             if self.attribute_count < count {
                 add(Field::Record, Code::AttributeCount, self.attribute_count_rule, Detail::None);
@@ -154,6 +160,15 @@ impl LimitChecks {
         }
     }
 
+    /// Whether no list can be too long, nor any value: told of all at once, with those that are not
+    /// written among them.
+    fn are_surely_within(&self, entries: &[Entry], batch: &Batch) -> bool {
+        let values = entries.iter().fold(0, |most, entry| entry.values.range().len().max(most));
+        let around = batch.values_around(entries);
+        let bytes = around.iter().fold(0, |most, value| value.len().max(most));
+        values <= self.value_count && bytes <= self.value_length
+    }
+
     fn judge_entry(
         &self,
         entry: Entry,
@@ -161,6 +176,9 @@ impl LimitChecks {
         text: Text<'_>,
         add: &mut impl FnMut(Field, Code, u16, Detail),
     ) {
+        if !entry.is_list {
+            return;
+        }
         let values = batch.entry_values(entry);
         if self.value_count < values.len() {
             add(Field::Named(entry.name), Code::ValueCount, self.value_count_rule, Detail::None);
@@ -178,4 +196,8 @@ impl LimitChecks {
         let is_start = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
         self.value_length < text.iter().filter(is_start).count()
     }
+}
+
+fn is_written(entry: &Entry, names: NameVerdicts<'_>) -> bool {
+    !names.of(entry.name).dropped && !entry.is_removed()
 }

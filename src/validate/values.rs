@@ -178,8 +178,11 @@ impl ValueChecks {
         for map in &self.maps {
             for row in rows {
                 let mut found = Problems { of: problems, row: *row };
-                for entry in batch.map_entries(*row, map.map) {
-                    judge_entry(map, *entry, batch, text, names, &mut found);
+                let entries = batch.map_entries(*row, map.map);
+                if !map.are_surely_fine(entries, batch, names) {
+                    for entry in entries {
+                        judge_entry(map, *entry, batch, text, names, &mut found);
+                    }
                 }
             }
         }
@@ -347,6 +350,21 @@ impl NodeChecks {
             // A slot of an object or a map is set only where something else stood.
             Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => Kinds::NONE,
         }
+    }
+}
+
+impl MapChecks {
+    /// Whether all names are, and all that stands under them is lists of text: told by sweeps over
+    /// names and values, nearly always.
+    #[inline]
+    fn are_surely_fine(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
+        let is_fine = |entry: &Entry| entry.is_list & names.of(entry.name).fault.is_none();
+        let values = batch.values_around(entries).iter();
+        let are_lists_of_text = || {
+            entries.iter().fold(true, |all, entry| all & is_fine(entry))
+                && values.fold(true, |all, value| all & value.is_text())
+        };
+        entries.is_empty() || (self.is_lists && are_lists_of_text())
     }
 }
 
