@@ -173,8 +173,7 @@ fn set_fields(fields: &[FieldColumn], cells: &[Slot], chunk: &[u8], row: usize, 
     }
 }
 
-/// Puts cells under the names of a map. Which of them have values can't be foretold: so each name
-/// is written, and those without values are written over by the next.
+/// Puts cells under the names of a map.
 fn set_map(
     map: &MapColumns,
     names: &[NameId],
@@ -183,34 +182,63 @@ fn set_map(
     row: usize,
     batch: &mut Batch,
 ) {
+    let first = batch.entries.len();
+    match &map.single {
+        Some(columns) if map.is_lists => set_lists_of_one(columns, names, cells, batch),
+        _ => set_entries(map, names, cells, chunk, batch),
+    }
+    let len = narrow(batch.entries.len() - first);
+    batch.set_map(row, map.map, Entries { start: narrow(first), len });
+}
+
+/// Which names have a value can't be foretold: so each is written, and what has none is written
+/// over by the next.
+fn set_lists_of_one(columns: &[usize], names: &[NameId], cells: &[Slot], batch: &mut Batch) {
+    let Some(name) = names.first() else { return };
+    let Batch { entries, values, .. } = batch;
+    let (first_entry, first_value) = (entries.len(), values.len());
+    let mut list = Values { start: narrow(first_value), len: 1 };
+    entries.resize(first_entry + names.len(), Entry { name: *name, values: list, is_list: true });
+    values.resize(first_value + names.len(), Slot::ABSENT);
+    let mut found = 0;
+    for (column, name) in columns.iter().zip(names) {
+        let cell = cells.get(*column).copied().unwrap_or(Slot::ABSENT);
+        let places = (entries.get_mut(first_entry + found), values.get_mut(first_value + found));
+        if let (Some(entry), Some(value)) = places {
+            *entry = Entry { name: *name, values: list, is_list: true };
+            *value = cell;
+        }
+        list.start += u32::from(!cell.is_absent());
+        found += usize::from(!cell.is_absent());
+    }
+    entries.truncate(first_entry + found);
+    values.truncate(first_value + found);
+}
+
+/// The same for any map.
+fn set_entries(
+    map: &MapColumns,
+    names: &[NameId],
+    cells: &[Slot],
+    chunk: &[u8],
+    batch: &mut Batch,
+) {
     let Batch { entries, values, arena, .. } = batch;
     let text = Text { chunk, arena };
-    let first = entries.len();
-    let (mut entry, mut value) = (first, values.len());
-    let nothing = Values { start: 0, len: 0 };
-    if let Some(name) = names.first() {
-        entries.resize(first + names.len(), Entry { name: *name, values: nothing, is_list: false });
-    }
-    values.resize(value + cells.len(), Slot::ABSENT);
     for ((_, columns), name) in map.names.iter().zip(names) {
-        let start = value;
+        let start = values.len();
         for column in columns {
             let cell = cells.get(*column).copied().unwrap_or(Slot::ABSENT);
-            if let Some(place) = values.get_mut(value) {
-                *place = if map.is_lists { cell } else { as_number(cell, text) };
+            if !cell.is_absent() {
+                values.push(if map.is_lists { cell } else { as_number(cell, text) });
             }
-            value += usize::from(!cell.is_absent());
         }
-        if let Some(place) = entries.get_mut(entry) {
-            let values = Values { start: narrow(start), len: narrow(value - start) };
-            *place = Entry { name: *name, values, is_list: map.is_lists };
+        let len = values.len() - start;
+        if 0 < len {
+            let values = Values { start: narrow(start), len: narrow(len) };
+            entries.push(Entry { name: *name, values, is_list: map.is_lists });
         }
-        entry += usize::from(start < value);
     }
-    entries.truncate(entry);
-    values.truncate(value);
-    let len = narrow(entry - first);
-    batch.set_map(row, map.map, Entries { start: narrow(first), len });
 }
 
 /// Text of a number field as a number, if it is one.

@@ -342,8 +342,10 @@ impl CsvEncoder {
                 let values = batch.entry_values(*entry);
                 counts.emptied += u64::from(entry.is_list && values.is_empty());
                 let places = cells.get_mut(at.range()).unwrap_or(&mut []);
-                for (place, value) in places.iter_mut().zip(values) {
+                if let ([place, ..], [value]) = (&mut *places, values) {
                     *place = *value;
+                } else {
+                    places.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
                 }
             }
         }

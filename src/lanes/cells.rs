@@ -18,13 +18,15 @@ pub struct Cell<'a> {
 }
 
 /// Bytes that are looked at together; a longer cell is left to others.
-const BLOCK: usize = 64;
-/// What is copied of a cell, and for a longer one once more.
-const HALF: usize = BLOCK / 2;
+const BLOCK: usize = 96;
+/// What is copied of any cell; the rest of the block only of a longer one.
+const SHORT: usize = 32;
+/// Cells that are appended at most: there is room for each of them beforehand.
+const CELLS_MAX: usize = 1024;
 
-/// Appends cells with a comma behind each, up to the first for which this might be wrong; tells how
-/// many. It is surely right for what is no longer than 63 bytes, holds no comma, quote, or byte
-/// below 0x20, and lies at least 64 bytes before its source's end; if it is text, it also has to
+/// Appends cells with a comma behind each, up to the first for which this might be wrong, and no more
+/// than 1,024; tells how many. It is surely right for what is shorter than 96 bytes, holds no comma, quote or byte
+/// below 0x20, and lies at least 96 bytes before its source's end; if it is text, it also has to
 /// begin with neither a space nor the sign of a formula, and may not be empty.
 #[inline]
 #[expect(unsafe_code, reason = "copies blocks to room that is there")]
@@ -33,14 +35,14 @@ pub fn append_plain_cells<'a, T>(
     cells: &[T],
     cell_of: impl Fn(&T) -> Cell<'a>,
 ) -> usize {
+    let cells = cells.get(..CELLS_MAX).unwrap_or(cells);
     out.reserve(cells.len() * BLOCK);
     let to = out.as_mut_ptr();
     let (mut end, mut count) = (out.len(), 0);
     for cell in cells {
         let Cell { span, is_text } = cell_of(cell);
-        let Some(block) = span.source.get(span.start..).and_then(<[u8]>::first_chunk) else {
-            break;
-        };
+        let block = span.source.get(span.start..span.start + BLOCK);
+        let Some(block) = block.and_then(<[u8]>::first_chunk) else { break };
         if BLOCK <= span.len || is_special(block, span.len, is_text) {
             break;
         }
@@ -49,9 +51,10 @@ pub fn append_plain_cells<'a, T>(
         // one `end` to the next are written, by one copy or two and by the comma. `out` is borrowed
         // for writing, so no source overlaps it.
         unsafe {
-            ptr::copy_nonoverlapping(block.as_ptr(), to.add(end), HALF);
-            if HALF < span.len {
-                ptr::copy_nonoverlapping(block.as_ptr().add(HALF), to.add(end + HALF), HALF);
+            ptr::copy_nonoverlapping(block.as_ptr(), to.add(end), SHORT);
+            if SHORT < span.len {
+                let rest = block.as_ptr().add(SHORT);
+                ptr::copy_nonoverlapping(rest, to.add(end + SHORT), BLOCK - SHORT);
             }
             *to.add(end + span.len) = b',';
         }
@@ -66,24 +69,36 @@ pub fn append_plain_cells<'a, T>(
 /// Whether the first `len` bytes of a block, fewer than all, might not be written as they are.
 #[inline]
 fn is_special(block: &[u8; BLOCK], len: usize, is_text: bool) -> bool {
-    let ([low, more, rest @ ..], _) = block.as_chunks::<16>() else { return true };
-    let mut marks = u64::from(quote_marks(low)) | u64::from(quote_marks(more)) << 16;
-    if let ([third, last], true) = (rest, HALF < len) {
-        marks |= u64::from(quote_marks(third)) << 32 | u64::from(quote_marks(last)) << 48;
-    }
+    let ([low, high, rest @ ..], _) = block.as_chunks::<16>() else { return true };
     let [first, ..] = block;
-    marks |= u64::from(is_text & opens_special(*first));
-    let inside = (1_u64 << len) - 1;
-    let is_empty_text = is_text & (len == 0);
-    marks & inside != 0 || is_empty_text
+    let first = u32::from(is_text & opens_special(*first));
+    let marks = u64::from(quote_marks(low) | quote_marks(high) << 16 | first);
+    let is_empty_text = is_text && len == 0;
+    if marks & bits(len.min(SHORT)) != 0 || is_empty_text {
+        return true;
+    }
+    SHORT < len && {
+        let shifts = [0, 16, 32, 48];
+        let marks = rest.iter().zip(shifts).map(|(part, at)| u64::from(quote_marks(part)) << at);
+        marks.fold(0, |all, marks| all | marks) & bits(len - SHORT) != 0
+    }
+}
+
+/// So many bits, fewer than 64.
+#[inline]
+fn bits(count: usize) -> u64 {
+    (1 << count) - 1
 }
 
 /// What a spreadsheet takes for a formula begins so, and blank text does.
 #[inline]
 fn opens_special(byte: u8) -> bool {
-    /// A bit for each byte below 64.
-    const LOW: u64 = 1 << b' ' | 1 << b'=' | 1 << b'+' | 1 << b'-';
-    byte == b'@' || (byte < 64 && LOW >> (byte & 63) & 1 != 0)
+    const fn bit(byte: u8) -> u64 {
+        1 << (byte - b' ')
+    }
+    const OPENS: u64 = bit(b' ') | bit(b'=') | bit(b'+') | bit(b'-') | bit(b'@');
+    let place = byte.wrapping_sub(b' ');
+    place < 64 && OPENS >> (place & 63) & 1 != 0
 }
 
 /// A bit for each byte that needs quotes around its cell, or is below 0x20.
@@ -123,7 +138,7 @@ fn quote_marks_plain(block: &[u8; 16]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
 
@@ -145,13 +160,14 @@ mod tests {
 
         #[test]
         fn appends_cells_up_to_the_first_that_is_not_plain(
-            text in "[ a-z=+@é-]{0,200}([,\"\t][a-z]{0,200}){0,3}",
-            spans in proptest::collection::vec(
-                (0_usize..250, prop_oneof![Just(0_usize), 0_usize..40, 30_usize..70], any::<bool>()),
+            text in vec(select(b" a=b+c@d-\xc3\xa9".as_slice()), 0..300),
+            behind in vec(select(b",\"\taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".as_slice()), 0..300),
+            spans in vec(
+                (0_usize..450, prop_oneof![Just(0_usize), 0_usize..40, 30_usize..100], any::<bool>()),
                 0..20,
             ),
         ) {
-            let source = text.as_bytes();
+            let source = &[text, behind].concat();
             let cell = |(start, len, is_text): &(usize, usize, bool)| {
                 let start = (*start).min(source.len());
                 let len = (*len).min(source.len() - start);
@@ -167,5 +183,15 @@ mod tests {
             prop_assert_eq!(append_plain_cells(&mut out, &spans, cell), plain);
             prop_assert_eq!(out, expected);
         }
+    }
+
+    #[test]
+    fn many_cells_are_taken_by_and_by() {
+        let source = [b'a'; BLOCK];
+        let cell =
+            |(): &()| Cell { span: Span { source: &source, start: 0, len: 1 }, is_text: true };
+        let mut out = Vec::new();
+        assert_eq!(append_plain_cells(&mut out, &[(); CELLS_MAX + 1], cell), CELLS_MAX);
+        assert_eq!(out, b"a,".repeat(CELLS_MAX));
     }
 }

@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 pub enum Level {
     /// What every processor of the kind has.
     Baseline,
+    /// With what came along with it: BMI1, BMI2 and POPCNT.
     Avx2,
     Avx512,
 }
@@ -39,11 +40,9 @@ impl Level {
     pub fn detected() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                return Level::Avx512;
-            }
-            if std::arch::is_x86_feature_detected!("avx2") {
-                return Level::Avx2;
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx2") && has!("bmi1") && has!("bmi2") && has!("popcnt") {
+                return if has!("avx512f") { Level::Avx512 } else { Level::Avx2 };
             }
         }
         Level::Baseline

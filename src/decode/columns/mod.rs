@@ -113,6 +113,8 @@ pub(super) struct MapColumns {
     pub(super) scope: Scope,
     pub(super) is_lists: bool,
     pub(super) names: Vec<(String, Vec<usize>)>,
+    /// The column of each name, where none has more than one.
+    pub(super) single: Option<Vec<usize>>,
 }
 
 /// What a column's values are: those of a field, or of a name of a map.
@@ -249,15 +251,21 @@ impl Columns {
     ) {
         let found = self.maps.iter().position(|columns| columns.map == map);
         let place = found.unwrap_or_else(|| {
-            self.maps.push(MapColumns { map, scope: scope_of(node), is_lists, names: Vec::new() });
+            let (scope, names, single) = (scope_of(node), Vec::new(), Some(Vec::new()));
+            self.maps.push(MapColumns { map, scope, is_lists, names, single });
             self.maps.len() - 1
         });
-        let Some(MapColumns { names, .. }) = self.maps.get_mut(place) else { return };
+        let Some(MapColumns { names, single, .. }) = self.maps.get_mut(place) else { return };
         // Names stand in the order of their first columns.
         let known = names.binary_search_by_key(&Some(&first), |(_, columns)| columns.first());
-        match known.ok().and_then(|known| names.get_mut(known)) {
-            Some((_, columns)) => columns.push(column),
-            None => names.push((name.to_owned(), vec![column])),
+        if let Some((_, columns)) = known.ok().and_then(|known| names.get_mut(known)) {
+            columns.push(column);
+            *single = None;
+        } else {
+            names.push((name.to_owned(), vec![column]));
+            if let Some(columns) = single {
+                columns.push(column);
+            }
         }
     }
 }
