@@ -53,7 +53,7 @@ fn server() -> Server {
 
 #[test]
 fn who_lost_the_account_leaves_all_to_another() {
-    const ANOTHERS: [&str; 5] = [
+    const OF_ANOTHER: [&str; 5] = [
         "account/.segprep/lock-2",
         "account/.segprep/journal.json",
         "account/inputs.ndjson",
@@ -61,24 +61,24 @@ fn who_lost_the_account_leaves_all_to_another() {
         "out/job-000/part-00000.json",
     ];
     let server = server();
-    let (code, said) = ends_after(&server, &[], |server| take(server, &ANOTHERS));
+    let (code, said) = ends_after(&server, &[], |server| take(server, &OF_ANOTHER));
     assert_eq!(code, 74, "{said}");
     assert!(said.contains("the hold on `s3://bucket/account/` was lost"), "{said}");
-    check_stands(&server, &ANOTHERS);
+    check_stands(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }
 
 #[test]
 fn who_lost_an_output_leaves_it_to_another() {
-    const ANOTHERS: [&str; 2] = ["out/.segprep/lock-2", "out/job-000/part-00000.json"];
+    const OF_ANOTHER: [&str; 2] = ["out/.segprep/lock-2", "out/job-000/part-00000.json"];
     // Locks, journals and files of the account.
     const EARLIER_PUTS: usize = 6;
     let fault = Fault::Refused(403, "AccessDenied");
-    let skip = EARLIER_PUTS + ANOTHERS.len();
+    let skip = EARLIER_PUTS + OF_ANOTHER.len();
     let no_manifest = Rule { operation: "put", skip, times: 1, fault };
     let server = server();
-    let (code, said) = ends_after(&server, &[no_manifest], |server| take(server, &ANOTHERS));
+    let (code, said) = ends_after(&server, &[no_manifest], |server| take(server, &OF_ANOTHER));
     assert_eq!(code, 77, "{said}");
-    check_stands(&server, &ANOTHERS);
+    check_stands(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }
