@@ -1,6 +1,6 @@
 //! Work on many bytes at once: finding, copying and hashing.
 //!
-//! Here, and nowhere else, is `unsafe` allowed: for a load that has no safe form, and for calls
+//! Here, and nowhere else, is `unsafe` allowed: for loads and copies that have no safe form, and for calls
 //! of functions that were compiled for instructions which not every processor has. Each use
 //! says why it is sound; a plain twin does the same without, and a test compares both.
 
