@@ -2,7 +2,7 @@
 //!
 //! The modules follow the path of a record. Read them in this order:
 //!
-//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes; [`lanes`] below it
+//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes; [`simd`] below it
 //!    finds, copies and hashes many bytes at once, and [`crypto`] is where keys and digests come from.
 //! 2. [`schema`]: the schema files and a target's limits become checks on slots.
 //! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
@@ -19,15 +19,20 @@
 
 pub mod crypto;
 pub mod decode;
+pub mod definition;
 pub mod encode;
 pub mod engine;
-pub mod lanes;
+pub mod input;
+pub mod output;
 pub mod pipeline;
+pub mod plan;
+pub mod publish;
 pub mod record;
 pub mod repair;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod simd;
 pub mod store;
 pub mod transform;
 pub mod validate;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
-use segprep::lanes::sha256::{Block, LANES, State, Words, compress};
+use segprep::simd::sha256::{Block, HashState, LANES, Words, compress};
 use sha2::{Digest, Sha256, block_api::compress256};
 
 use super::structure::{Marks, by_blocks, by_memchr};
@@ -133,7 +133,7 @@ fn hmacs_in_turn(count: usize) -> [u32; 8] {
     state
 }
 
-fn hmacs_side_by_side(count: usize) -> State {
+fn hmacs_side_by_side(count: usize) -> HashState {
     let mut state = [Words([0x6a09_e667; LANES]); 8];
     let block = black_box([Words([0x6161_6161; LANES]); 16]);
     for _ in 0..2 * count.div_ceil(LANES) {
@@ -143,7 +143,7 @@ fn hmacs_side_by_side(count: usize) -> State {
 }
 
 /// As if the bytes were of sixteen parts that are open at once.
-fn sixteen_streams(bytes: &[u8]) -> State {
+fn sixteen_streams(bytes: &[u8]) -> HashState {
     let mut state = [Words([0x6a09_e667; LANES]); 8];
     let (blocks, _) = bytes.as_chunks::<SHA256_BLOCK>();
     let each = blocks.len() / LANES;

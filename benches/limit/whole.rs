@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segprep::run::{Cancel, Failure, Progress, RunOptions, run};
+use segprep::engine::Cancel;
+use segprep::run::{Failure, Progress, RunOptions, run};
 
 use super::task::{DEFINITION, files::Input};
 

@@ -13,13 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segprep::{
-    decode::{Columns, Format, Lead},
-    encode::CsvColumn,
-    pipeline::{self, Block, Passage, Plan, Stages, Surroundings, Worker},
-    schema::Schema,
-    transform::{MasterKey, Op},
-};
+use segprep::decode::{Columns, Format, Lead};
+use segprep::definition::Environment;
+use segprep::encode::CsvColumn;
+use segprep::pipeline::{Block, ChunkPass, Stages, Worker};
+use segprep::plan::{self, Plan};
+use segprep::schema::Schema;
+use segprep::transform::{MasterKey, Op};
 
 /// As a run has them where the definition does not say otherwise.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -99,7 +99,7 @@ impl Task {
         for chunk in chunks {
             let chunk = text.get(chunk.clone()).unwrap_or(&[]);
             let mut passage =
-                clock.time(Stage::Utf8, || Passage::new(plan, stages, worker, chunk, 0, format));
+                clock.time(Stage::Utf8, || ChunkPass::new(plan, stages, worker, chunk, 0, format));
             let mut at = if last == Stage::Utf8 { chunk.len() } else { 0 };
             while at < chunk.len() {
                 at = batch(&mut passage, at, last, block, &mut clock);
@@ -113,7 +113,7 @@ impl Task {
 
 /// Takes the batch at that place through the stages, and gives the place of the next.
 fn batch(
-    passage: &mut Passage<'_>,
+    passage: &mut ChunkPass<'_>,
     at: usize,
     last: Stage,
     block: &mut Block,
@@ -157,9 +157,9 @@ fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
         if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
     // Nothing is read or written there.
     let env = |name: &str| Some(name.to_owned());
-    let around = Surroundings { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
+    let around = Environment { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
     let (definition, rules) =
-        pipeline::check(DEFINITION, &text, &[format.to_owned()], &around, &schema)
+        plan::check(DEFINITION, &text, &[format.to_owned()], &around, &schema)
             .map_err(|faults| format!("{faults:?}"))?;
     let keys = BTreeMap::from([("k1".to_owned(), MasterKey::demo())]);
     Ok(Plan::new(&definition, rules, Arc::new(schema), keys)?)

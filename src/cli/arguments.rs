@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use jiff::civil::Date;
-use segprep::lanes::Level;
+use segprep::simd::Level;
 
 use super::schemas;
 

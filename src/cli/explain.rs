@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use segprep::pipeline::{Explanation, FieldLine, JoinGroup};
+use segprep::plan::{Explanation, FieldLine, JoinGroup};
 use segprep::run::{Checked, CheckedOutput};
 use segprep::schema::Class;
 use serde::Serialize;

@@ -5,7 +5,6 @@
 
 mod advice;
 mod arguments;
-mod definition_test;
 mod exit;
 mod explain;
 mod hardening;
@@ -20,13 +19,15 @@ mod schemas;
 mod sheet;
 mod signals;
 mod summary;
+mod test_cases;
 
 use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use segprep::lanes::Level;
-use segprep::run::{Cancel, ErrorKind, Failure, Progress, RunError, RunOptions};
+use segprep::engine::Cancel;
+use segprep::run::{ErrorKind, Failure, Progress, RunError, RunOptions};
+use segprep::simd::Level;
 
 use arguments::{Arguments, Command, Common, Key, RunArguments, Schema};
 use exit::Exit;

@@ -10,18 +10,18 @@ use std::{
     time::Duration,
 };
 
-use segprep::pipeline::Diagnostic;
+use segprep::definition::Diagnostic;
 use segprep::report::{Manifest, Status};
 use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError, Tested};
 use serde::Serialize;
 
 use super::arguments::{Color, Common};
-use super::definition_test::{self, TestEvent};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::quantities::{count, percent};
 use super::sheet::{BAD, GOOD, shown, styled, without_keys};
 use super::summary::{self, Finished};
+use super::test_cases::{self, TestEvent};
 
 const WIDTH_DEFAULT: usize = 80;
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=110;
@@ -86,7 +86,7 @@ pub(crate) enum Event<'a> {
         name: &'a str,
         about: &'a str,
     },
-    Error(Fault<'a>),
+    Error(ErrorLine<'a>),
 }
 
 /// How a run ended; `manifest` is the whole of it, where this run made one.
@@ -102,7 +102,7 @@ pub(crate) struct Summary<'a> {
 
 /// An error; `line` and `column` count from 1 and stand with faults of a definition.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Fault<'a> {
+pub(crate) struct ErrorLine<'a> {
     /// The exit code.
     code: u8,
     kind: &'a str,
@@ -194,7 +194,7 @@ impl Screen {
             let hint = format!("look at {}", summary::file_below(account, "rejects.ndjson"));
             let hint = (!dry_run).then_some(hint.as_str());
             let message = over_budget(manifest);
-            self.fault(&Fault { code, kind, message: &message, hint, ..Fault::default() });
+            self.fault(&ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() });
         }
         Ok(exit)
     }
@@ -213,7 +213,7 @@ impl Screen {
     /// Whether definitions hold to their tests. Those that do not are told of even to the quiet.
     pub(crate) fn tested(self, tested: &[Tested]) -> Result<Exit, Failure> {
         for file in tested.iter().filter(|file| !(self.quiet && file.holds())) {
-            self.result(&Event::Test(TestEvent::of(file)), || definition_test::page(file))?;
+            self.result(&Event::Test(TestEvent::of(file)), || test_cases::page(file))?;
         }
         Ok(if tested.iter().all(Tested::holds) { exit::DONE } else { exit::DIFFERS })
     }
@@ -229,13 +229,13 @@ impl Screen {
                     self.say(|| format!("{gap}{}\n", diagnostic.render(true)), &event);
                 }
             }
-            Failure::Run(error) => self.fault(&Fault {
+            Failure::Run(error) => self.fault(&ErrorLine {
                 code: exit.code,
                 kind: exit.kind,
                 message: &without_keys(&error.message),
                 hint: hint_of(error),
                 paste: error.paste.as_deref(),
-                ..Fault::default()
+                ..ErrorLine::default()
             }),
         }
         exit
@@ -249,7 +249,7 @@ impl Screen {
         }
         let Exit { code, kind, .. } = exit::USAGE;
         let message = without_keys(&first_paragraph(&error.render().to_string()));
-        let fault = Fault { code, kind, message: &message, ..Fault::default() };
+        let fault = ErrorLine { code, kind, message: &message, ..ErrorLine::default() };
         self.say(|| without_keys(&error.render().ansi().to_string()), &Event::Error(fault));
         exit::USAGE
     }
@@ -258,17 +258,17 @@ impl Screen {
     pub(crate) fn defect(self, place: &str) {
         let Exit { code, kind, .. } = exit::INTERNAL;
         let message = format!("internal failure at {place}");
-        self.fault(&Fault {
+        self.fault(&ErrorLine {
             code,
             kind,
             message: &message,
             hint: Some(DEFECT),
-            ..Fault::default()
+            ..ErrorLine::default()
         });
     }
 
-    fn fault(self, fault: &Fault<'_>) {
-        self.say(|| fault_text(fault), &Event::Error(Fault { ..*fault }));
+    fn fault(self, fault: &ErrorLine<'_>) {
+        self.say(|| fault_text(fault), &Event::Error(ErrorLine { ..*fault }));
     }
 
     fn say(self, text: impl FnOnce() -> String, event: &Event<'_>) {
@@ -305,7 +305,7 @@ fn first_paragraph(text: &str) -> String {
 }
 
 /// `error: …`, and what to do next on a line of its own.
-fn fault_text(fault: &Fault<'_>) -> String {
+fn fault_text(fault: &ErrorLine<'_>) -> String {
     let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
     let hint = fault.hint.map(|hint| line(GOOD, "hint", shown(hint))).unwrap_or_default();
     let pasted = fault.paste.unwrap_or_default().lines().map(|line| shown(line) + "\n");
@@ -313,8 +313,8 @@ fn fault_text(fault: &Fault<'_>) -> String {
     line(BAD, "error", shown(fault.message)) + &hint + gap + &pasted.collect::<String>()
 }
 
-fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> Fault<'_> {
-    Fault {
+fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
+    ErrorLine {
         code: exit.code,
         kind: exit.kind,
         message: &diagnostic.message,
@@ -393,22 +393,25 @@ mod tests {
 
     #[test]
     fn an_error_says_what_and_what_next() {
-        let fault =
-            Fault { message: "no `\u{1b}[2Ja`", hint: Some("write `b`"), ..Fault::default() };
+        let fault = ErrorLine {
+            message: "no `\u{1b}[2Ja`",
+            hint: Some("write `b`"),
+            ..ErrorLine::default()
+        };
         assert_eq!(plain(&fault_text(&fault)), "error: no `\\u{1b}[2Ja`\nhint: write `b`\n");
-        let fault = Fault { message: "no `a`", ..Fault::default() };
+        let fault = ErrorLine { message: "no `a`", ..ErrorLine::default() };
         assert_eq!(plain(&fault_text(&fault)), "error: no `a`\n");
     }
 
     #[test]
     fn an_error_line_has_its_code_and_place() {
         let exit = Exit::from(ErrorKind::NoInput);
-        let fault = Fault {
+        let fault = ErrorLine {
             code: exit.code,
             kind: exit.kind,
             message: "m",
             line: Some(3),
-            ..Fault::default()
+            ..ErrorLine::default()
         };
         let expected = "{\"event\":\"error\",\"code\":66,\"kind\":\"no_input\",\"message\":\"m\",\
                         \"hint\":null,\"file\":null,\"line\":3,\"column\":null}\n";

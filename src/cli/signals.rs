@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segprep::run::Cancel;
+use segprep::engine::Cancel;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, iterator::Signals, low_level::emulate_default_handler};
 

@@ -1,6 +1,6 @@
 //! The product's own cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and by what TLS is made.
 //!
-//! It has two makers. A plain build has the `RustCrypto` crates, with the kernels of [`lanes`](crate::lanes)
+//! It has two makers. A plain build has the `RustCrypto` crates, with the kernels of [`lanes`](crate::simd)
 //! for many MACs at once; a build with the feature `fips` has the FIPS module of aws-lc and nothing else.
 //! What always holds:
 //!
@@ -24,7 +24,7 @@ pub use rust_crypto::{MacKey, Sha256, TLS, fips_module, hkdf, random, ready};
 
 /// How many MACs are asked for at once.
 #[doc(inline)]
-pub use crate::lanes::sha256::LANES;
+pub use crate::simd::sha256::LANES;
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,17 +4,16 @@
 //! text had escapes. A record that can't be decoded is a broken row with a problem; decoding
 //! never stops at one. How the input was cut into chunks makes no difference.
 
-pub mod columns;
-mod csv;
+pub mod csv;
 pub mod frame;
 mod json;
 mod layout;
 mod lookalike;
 
-pub use columns::{
-    COLUMNS_MAX, ColumnRules, ColumnSettings, Columns, HeaderFault, Lead, is_column,
+pub use csv::{
+    COLUMNS_MAX, ColumnRules, ColumnSettings, Columns, HeaderFault, Lead, cell_texts, is_column,
+    push_cell_text,
 };
-pub use csv::{cell_texts, push_cell_text};
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 
@@ -79,7 +78,7 @@ pub struct Decoder {
     max_record: usize,
     pub names: Names,
     json: json::Scratch,
-    learned: json::Learned,
+    learned: json::ShapeCache,
     csv: csv::Scratch,
 }
 
@@ -107,7 +106,7 @@ impl Decoder {
             max_record,
             names: Names::default(),
             json: json::Scratch::default(),
-            learned: json::Learned::default(),
+            learned: json::ShapeCache::default(),
             csv: csv::Scratch::default(),
         }
     }
@@ -116,7 +115,7 @@ impl Decoder {
     pub fn forget_names(&mut self) {
         self.names.clear();
         self.json.forget_names();
-        self.learned = json::Learned::default();
+        self.learned = json::ShapeCache::default();
     }
 
     /// Decodes records of `chunk` from `from` on into `batch`, until it is full or the chunk ends.

@@ -19,12 +19,12 @@ use crate::schema::{NodeIx, Schema, Shape};
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) field: FieldRef,
-    source: Source,
+    source: ArraySource,
 }
 
 /// Where an array's values come from.
 #[derive(Debug)]
-enum Source {
+enum ArraySource {
     /// The policy drops it.
     Nowhere,
     /// A column of the tables, by its place.
@@ -42,7 +42,7 @@ fn members(schema: &Schema, encoder: &TableEncoder, parent: Option<NodeIx>) -> V
     let mut roots = Vec::new();
     for (node, description) in nodes {
         let column = encoder.nodes().position(|written| written == node);
-        let leaf = column.map_or(Source::Nowhere, Source::Column);
+        let leaf = column.map_or(ArraySource::Nowhere, ArraySource::Column);
         let (data_type, source) = match description.shape {
             Shape::ExportOnly => continue,
             Shape::Text if description.is_instant() => (instant(), leaf),
@@ -53,7 +53,7 @@ fn members(schema: &Schema, encoder: &TableEncoder, parent: Option<NodeIx>) -> V
             Shape::Object => {
                 let members = members(schema, encoder, Some(node));
                 let fields = members.iter().map(|member| Arc::clone(&member.field)).collect();
-                (DataType::Struct(fields), Source::Members(members))
+                (DataType::Struct(fields), ArraySource::Members(members))
             }
         };
         let field = Arc::new(Field::new(&description.name, data_type, true));
@@ -93,9 +93,9 @@ impl Root {
     /// The values of all rows.
     pub(super) fn array(&self, rows: Rows<'_>) -> Result<ArrayRef, ArrowError> {
         match &self.source {
-            Source::Nowhere => Ok(new_null_array(self.field.data_type(), rows.count())),
-            Source::Column(column) => rows.column(*column, &self.field),
-            Source::Members(members) => {
+            ArraySource::Nowhere => Ok(new_null_array(self.field.data_type(), rows.count())),
+            ArraySource::Column(column) => rows.column(*column, &self.field),
+            ArraySource::Members(members) => {
                 let arrays: Vec<ArrayRef> =
                     members.iter().map(|member| member.array(rows)).collect::<Result<_, _>>()?;
                 let fields = members.iter().map(|member| Arc::clone(&member.field)).collect();

@@ -7,11 +7,11 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::json::push_name_key;
-use crate::lanes::cells::{Cell, append_plain_cells};
-use crate::lanes::copy::{Span, append};
-use crate::lanes::scan::holds_divider_or_escape;
 use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text, Values};
 use crate::schema::{NodeIx, Schema, Shape};
+use crate::simd::cells::{Cell, append_plain_cells};
+use crate::simd::copy::{Span, append};
+use crate::simd::scan::holds_divider_or_escape;
 
 /// A column as a definition or the headers of the input name it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,15 +5,15 @@
 
 use std::ops::Range;
 
-use crate::lanes::copy::{Literals, Span, append, append_pair, append_short};
-use crate::lanes::scan::{first_special, is_special};
-use crate::record::{Batch, Entry, Kind, NameId, Slot, Text};
+use crate::record::{Batch, Entry, NameId, Slot, SlotKind, Text};
 use crate::schema::{NodeIx, Schema, Shape};
+use crate::simd::copy::{Literals, Span, append, append_pair, append_short};
+use crate::simd::scan::{first_special, is_special};
 
 /// Writes records as compact JSON objects.
 #[derive(Debug)]
 pub struct JsonEncoder {
-    steps: Vec<Step>,
+    steps: Vec<WriteStep>,
     /// All keys, each with what ends the member before it and what opens the value: `","Address":"`.
     keys: Literals,
     /// The bytes of these and of all that closes what they open, at most.
@@ -26,9 +26,9 @@ const ESCAPE_BYTES_MAX: usize = 6;
 const FRAME_BYTES_MAX: usize = 4;
 
 #[derive(Debug)]
-enum Step {
+enum WriteStep {
     Field { node: NodeIx, key: Range<usize> },
-    Object { key: Range<usize>, members: Vec<Step> },
+    Object { key: Range<usize>, members: Vec<WriteStep> },
     Lists { map: usize, key: Range<usize> },
     Numbers { map: usize, key: Range<usize> },
 }
@@ -67,7 +67,7 @@ impl JsonEncoder {
         parent: Option<NodeIx>,
         schema: &Schema,
         written: &[bool],
-    ) -> Vec<Step> {
+    ) -> Vec<WriteStep> {
         let mut steps = Vec::new();
         for (node, description) in schema.nodes.iter().enumerate() {
             if description.parent != parent || !written.get(node).copied().unwrap_or(false) {
@@ -82,11 +82,11 @@ impl JsonEncoder {
             let key = self.keys.add(&key);
             let map = || schema.map_of(node).expect("a schema lists its maps");
             steps.push(match description.shape {
-                Shape::Text | Shape::Number => Step::Field { node, key },
-                Shape::Lists => Step::Lists { map: map(), key },
-                Shape::Numbers => Step::Numbers { map: map(), key },
+                Shape::Text | Shape::Number => WriteStep::Field { node, key },
+                Shape::Lists => WriteStep::Lists { map: map(), key },
+                Shape::Numbers => WriteStep::Numbers { map: map(), key },
                 Shape::Object => {
-                    Step::Object { key, members: self.members_of(Some(node), schema, written) }
+                    WriteStep::Object { key, members: self.members_of(Some(node), schema, written) }
                 }
                 Shape::ExportOnly => continue,
             });
@@ -130,7 +130,7 @@ impl JsonEncoder {
 
     fn members(
         &self,
-        steps: &[Step],
+        steps: &[WriteStep],
         batch: &Batch,
         row: usize,
         names: &impl NameKeys,
@@ -139,22 +139,22 @@ impl JsonEncoder {
         let slots = batch.row_slots(row);
         for step in steps {
             match step {
-                Step::Field { node, key } => {
+                WriteStep::Field { node, key } => {
                     let slot = slots.get(*node).copied().unwrap_or(Slot::ABSENT);
                     if !slot.is_absent() {
                         line.value(self.keys.span(key), slot);
                     }
                 }
-                Step::Object { key, members } => line.object(self.keys.span(key), |line| {
+                WriteStep::Object { key, members } => line.object(self.keys.span(key), |line| {
                     self.members(members, batch, row, names, line);
                 }),
-                Step::Lists { map, key } => {
+                WriteStep::Lists { map, key } => {
                     let entries = batch.map_entries(row, *map);
                     line.map(self.keys.span(key), entries, names, |line, name, entry| {
                         line.list(name, batch.entry_values(entry));
                     });
                 }
-                Step::Numbers { map, key } => {
+                WriteStep::Numbers { map, key } => {
                     let entries = batch.map_entries(row, *map);
                     line.map(self.keys.span(key), entries, names, |line, name, entry| {
                         let value = batch.entry_values(entry).first().copied();
@@ -212,21 +212,21 @@ impl Line<'_> {
         let key = key.after(self.skip);
         self.skip = match slot.kind() {
             // Text that is too long anyway needs no escapes, which would make it six times as long.
-            Kind::Text if slot.is_plain() || self.enough < self.out.len() + slot.len() => {
+            SlotKind::Text if slot.is_plain() || self.enough < self.out.len() + slot.len() => {
                 append_pair(self.out, key, self.text.span(slot));
                 AFTER_TEXT
             }
-            Kind::Number => {
+            SlotKind::Number => {
                 append_pair(self.out, key.without(1), self.text.span(slot));
                 AFTER_OTHER
             }
-            Kind::Text => {
+            SlotKind::Text => {
                 append(self.out, key.without(1));
                 push_json_text(self.text.of(slot), self.out);
                 AFTER_OTHER
             }
             // Only in a record that is rejected: it stands for nothing.
-            Kind::Absent | Kind::Other(_) => {
+            SlotKind::Absent | SlotKind::Other(_) => {
                 append(self.out, key.without(1));
                 AFTER_OTHER
             }

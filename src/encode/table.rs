@@ -68,11 +68,11 @@ pub struct Piece {
 /// Lays rows out by columns. What the policy drops has no column.
 #[derive(Debug)]
 pub struct TableEncoder {
-    nodes: Vec<(NodeIx, Kind)>,
+    nodes: Vec<(NodeIx, ColumnKind)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ColumnKind {
     Text,
     Number,
     Date,
@@ -88,16 +88,16 @@ impl TableEncoder {
         let kind = |node: NodeIx, shape| {
             let map = || schema.map_of(node).expect("a schema lists its maps");
             match shape {
-                Shape::Text => Some(Kind::Text),
-                Shape::Number => Some(Kind::Number),
-                Shape::Lists => Some(Kind::Lists { map: map() }),
-                Shape::Numbers => Some(Kind::Numbers { map: map() }),
+                Shape::Text => Some(ColumnKind::Text),
+                Shape::Number => Some(ColumnKind::Number),
+                Shape::Lists => Some(ColumnKind::Lists { map: map() }),
+                Shape::Numbers => Some(ColumnKind::Numbers { map: map() }),
                 Shape::Object | Shape::ExportOnly => None,
             }
         };
         let nodes = written.filter_map(|(node, description)| {
             let kind = kind(node, description.shape)?;
-            Some((node, if description.is_instant() { Kind::Date } else { kind }))
+            Some((node, if description.is_instant() { ColumnKind::Date } else { kind }))
         });
         TableEncoder { nodes: nodes.collect() }
     }
@@ -109,12 +109,12 @@ impl TableEncoder {
 
     /// A table without rows.
     pub fn table(&self) -> Table {
-        let column = |(_, kind): &(NodeIx, Kind)| match kind {
-            Kind::Text => Column::Text(Texts::default()),
-            Kind::Number => Column::Number(Vec::new()),
-            Kind::Date => Column::Date(Vec::new()),
-            Kind::Lists { .. } => Column::Lists(Lists::default()),
-            Kind::Numbers { .. } => Column::Numbers(Numbers::default()),
+        let column = |(_, kind): &(NodeIx, ColumnKind)| match kind {
+            ColumnKind::Text => Column::Text(Texts::default()),
+            ColumnKind::Number => Column::Number(Vec::new()),
+            ColumnKind::Date => Column::Date(Vec::new()),
+            ColumnKind::Lists { .. } => Column::Lists(Lists::default()),
+            ColumnKind::Numbers { .. } => Column::Numbers(Numbers::default()),
         };
         Table { sizes: Vec::new(), columns: self.nodes.iter().map(column).collect() }
     }
@@ -140,12 +140,12 @@ impl TableEncoder {
                     numbers.extend(slots.map(|slot| number(slot, text)));
                 }
                 (Column::Date(dates), _) => dates.extend(slots.map(|slot| date(slot, text))),
-                (Column::Lists(lists), Kind::Lists { map }) => {
+                (Column::Lists(lists), ColumnKind::Lists { map }) => {
                     for (row, _) in rows {
                         lists.push(from, *row, *map, keys);
                     }
                 }
-                (Column::Numbers(numbers), Kind::Numbers { map }) => {
+                (Column::Numbers(numbers), ColumnKind::Numbers { map }) => {
                     for (row, _) in rows {
                         numbers.push(from, *row, *map, keys);
                     }

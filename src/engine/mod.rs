@@ -13,7 +13,8 @@
 //!
 //! This module knows nothing about records, files or stores.
 
-mod later;
+mod cancel;
+mod deferred;
 
 use std::{
     collections::VecDeque,
@@ -23,7 +24,8 @@ use std::{
     thread,
 };
 
-pub use later::{Later, later};
+pub use cancel::{Cancel, Cancelled};
+pub use deferred::{Deferred, defer};
 use rayon::{ThreadPool, Yield};
 
 /// Applies `work` to each input in parallel and gives the outputs to `emit` in input order.

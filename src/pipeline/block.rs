@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::first_seen::FirstSeen;
 use crate::encode::{CsvCounts, Table};
 use crate::record::Slot;
-use crate::repair::{Kind, Kinds};
+use crate::repair::{RepairKind, RepairSet};
 
 /// One record that is not written.
 #[derive(Clone, Debug)]
@@ -49,8 +49,8 @@ pub struct Block {
     /// The written records by columns, where an output is Parquet.
     pub table: Option<Arc<Table>>,
     /// About how much memory that takes; told when a batch is added.
-    pub(super) table_bytes: usize,
-    pub(super) written: u64,
+    pub(crate) table_bytes: usize,
+    pub(crate) written: u64,
     pub rejects: Vec<Reject>,
     pub read: u64,
     pub inactive: u64,
@@ -68,9 +68,9 @@ pub struct Block {
     /// Unknown fields by shown path.
     pub unknown: FirstSeen,
     /// Values of written records that a repair changed, by shown path.
-    pub repairs: BTreeMap<Kind, FirstSeen>,
+    pub repairs: BTreeMap<RepairKind, FirstSeen>,
     /// Rejects that repairs would mend, by those repairs.
-    pub mendable: BTreeMap<Kinds, u64>,
+    pub mendable: BTreeMap<RepairSet, u64>,
     /// Line ends in the bytes that the block comes from.
     pub lines: u64,
     /// By node of the schema: written records that have it. Added to `values` at the end.
@@ -106,13 +106,13 @@ impl Lines {
     }
 
     /// Ends the record that was appended.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.ends.push(self.bytes.len());
         self.counts_at_end = self.counts;
     }
 
     /// Takes back what was appended after the last record.
-    pub(super) fn undo(&mut self) {
+    pub(crate) fn undo(&mut self) {
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
         self.counts = self.counts_at_end;
     }
@@ -145,7 +145,7 @@ impl Block {
         self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
     }
 
-    pub(super) fn reject(&mut self, reject: Reject) {
+    pub(crate) fn reject(&mut self, reject: Reject) {
         self.reject_bytes += REJECT_COST + PROBLEM_COST * reject.problems.len();
         self.rejects.push(reject);
     }
@@ -158,14 +158,14 @@ impl Block {
         u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
     }
 
-    pub(super) fn count_match(&mut self, list: usize) {
+    pub(crate) fn count_match(&mut self, list: usize) {
         self.matches.resize(self.matches.len().max(list + 1), 0);
         if let Some(count) = self.matches.get_mut(list) {
             *count += 1;
         }
     }
 
-    pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
+    pub(crate) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
         let of_row = |(failed, _): &&(u32, usize)| usize::try_from(*failed).is_ok_and(|r| r == row);
         for (_, rule) in failures.iter().filter(of_row) {
             if let Some(count) = self.op_failed.get_mut(*rule) {
@@ -175,7 +175,7 @@ impl Block {
     }
 
     /// Counts the fields that a written record has, in one sweep.
-    pub(super) fn count_slots(&mut self, row: &[Slot]) {
+    pub(crate) fn count_slots(&mut self, row: &[Slot]) {
         self.slots.resize(self.slots.len().max(row.len()), 0);
         for (count, slot) in self.slots.iter_mut().zip(row) {
             *count += u64::from(!slot.is_absent());
@@ -183,7 +183,7 @@ impl Block {
     }
 
     /// Adds the counted fields to the rules that govern them.
-    pub(super) fn add_slots_to_rules(&mut self, node_rules: &[Option<usize>]) {
+    pub(crate) fn add_slots_to_rules(&mut self, node_rules: &[Option<usize>]) {
         let mut slots = std::mem::take(&mut self.slots);
         for (rule, count) in node_rules.iter().zip(&mut slots) {
             self.count_values(*rule, std::mem::take(count));
@@ -191,7 +191,7 @@ impl Block {
         self.slots = slots;
     }
 
-    pub(super) fn count_values(&mut self, rule: Option<usize>, values: u64) {
+    pub(crate) fn count_values(&mut self, rule: Option<usize>, values: u64) {
         if let Some(count) = rule.and_then(|rule| self.values.get_mut(rule)) {
             *count += values;
         }

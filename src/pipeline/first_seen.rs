@@ -18,7 +18,7 @@ pub struct FirstSeen {
 
 impl FirstSeen {
     /// Counts a name once more.
-    pub(super) fn count(&mut self, name: String) {
+    pub(crate) fn count(&mut self, name: String) {
         let FirstSeen { names, table, hasher, .. } = self;
         let is_same = |place: &usize| names.get(*place).is_some_and(|(known, _)| *known == name);
         let hash = hasher.hash_one(&name);
@@ -33,7 +33,7 @@ impl FirstSeen {
         names.push((name, 1));
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 

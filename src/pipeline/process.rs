@@ -4,22 +4,22 @@
 //! memory does not depend on the chunk. A block is bounded too: where a chunk's output grows
 //! beyond it, the caller goes on from the place that is returned.
 
-mod finish;
+mod emit;
 
 use std::{fmt, sync::Arc};
 
-use finish::Finish;
+use emit::BatchEmitter;
 
 use super::block::Block;
-use super::name_book::{NameBook, Opened};
-use super::plan::Plan;
+use super::name_policies::{NamePolicies, OpLookup};
 use super::rows::LineCount;
 use super::stages::Stages;
-use super::suppress::Hits;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
+use crate::plan::Hits;
+use crate::plan::Plan;
 use crate::record::{Batch, Slot};
-use crate::repair::{Mended, Repaired, Source};
-use crate::transform::{Op, Shifts, Traces, apply_to_map, apply_to_node};
+use crate::repair::{ChunkText, Mended, Repaired};
+use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
 
 /// Records in a batch, at most.
 const BATCH_ROWS: usize = 512;
@@ -33,8 +33,8 @@ const NAMES_BYTES_MAX: usize = 1 << 20;
 pub struct Worker {
     decoder: Decoder,
     batch: Batch,
-    book: NameBook,
-    traces: Traces,
+    book: NamePolicies,
+    traces: TransformLog,
     shifts: Shifts,
     hits: Hits,
     repaired: Vec<Repaired>,
@@ -52,8 +52,8 @@ impl Worker {
         Worker {
             batch: Batch::new(layout.width, layout.maps),
             decoder: Decoder::new(layout, plan.input.max_record),
-            book: NameBook::default(),
-            traces: Traces::default(),
+            book: NamePolicies::default(),
+            traces: TransformLog::default(),
             shifts: Shifts::default(),
             hits: Hits::default(),
             repaired: Vec::new(),
@@ -94,7 +94,7 @@ pub fn process(
     block_bytes: usize,
     block: &mut Block,
 ) -> usize {
-    let mut passage = Passage::new(plan, stages, worker, chunk, from, format);
+    let mut passage = ChunkPass::new(plan, stages, worker, chunk, from, format);
     let mut at = from;
     while at < chunk.len() && block.cost() < block_bytes {
         let decoded = passage.decode(at);
@@ -116,17 +116,17 @@ pub fn process(
 /// A chunk on its way through the stages, batch after batch. [`process`] calls them in the order
 /// in which they stand here; benches do the same and measure each.
 #[derive(Debug)]
-pub struct Passage<'a> {
+pub struct ChunkPass<'a> {
     plan: &'a Plan,
     stages: &'a Stages,
     worker: &'a mut Worker,
-    source: Source<'a>,
+    source: ChunkText<'a>,
     format: &'a Format,
     valid_utf8: bool,
     lines: LineCount,
 }
 
-impl<'a> Passage<'a> {
+impl<'a> ChunkPass<'a> {
     /// Records of `chunk` from byte `from` on.
     pub fn new(
         plan: &'a Plan,
@@ -135,11 +135,11 @@ impl<'a> Passage<'a> {
         chunk: &'a [u8],
         from: usize,
         format: &'a Format,
-    ) -> Passage<'a> {
+    ) -> ChunkPass<'a> {
         let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
-        let source = Source { chunk, is_csv: matches!(format, Format::Csv(_)) };
+        let source = ChunkText { chunk, is_csv: matches!(format, Format::Csv(_)) };
         let lines = LineCount::from(from);
-        Passage { plan, stages, worker, source, format, valid_utf8, lines }
+        ChunkPass { plan, stages, worker, source, format, valid_utf8, lines }
     }
 
     /// Decodes the batch that begins at byte `at`.
@@ -183,7 +183,7 @@ impl<'a> Passage<'a> {
             apply_to_node(*node, applied, shifts, chunk, batch, traces);
         }
         for map in &stages.altered_maps {
-            apply_to_map(*map, &Opened { book, plan, stages }, shifts, chunk, batch, traces);
+            apply_to_map(*map, &OpLookup { book, plan, stages }, shifts, chunk, batch, traces);
         }
     }
 
@@ -204,7 +204,7 @@ impl<'a> Passage<'a> {
     /// the place of the first record not taken.
     pub fn encode(&mut self, decoded: Decoded, block_bytes: usize, block: &mut Block) -> usize {
         let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
-        let finish = Finish { plan, stages, worker: &mut *self.worker, chunk, block_bytes };
+        let finish = BatchEmitter { plan, stages, worker: &mut *self.worker, chunk, block_bytes };
         finish.rows(decoded, &mut self.lines, block)
     }
 }
@@ -212,9 +212,9 @@ impl<'a> Passage<'a> {
 /// Finds what would mend the records that are not broken but have problems.
 fn try_repairs(
     stages: &Stages,
-    source: Source<'_>,
+    source: ChunkText<'_>,
     batch: &mut Batch,
-    book: &NameBook,
+    book: &NamePolicies,
     mended: &mut Vec<Mended>,
 ) {
     let mut rows: Vec<usize> =

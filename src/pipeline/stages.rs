@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::definition::OpSpec;
-use super::plan::{OnError, OutputFormat, OutputPlan, Plan, RuleIx, Unknown};
-use super::suppress::OPT_OUT;
 use crate::decode::{ColumnRules, Layout, Lookalikes};
+use crate::definition::OpSpec;
+use crate::definition::{OnError, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
+use crate::plan::OPT_OUT;
+use crate::plan::{OutputPlan, Plan, RuleIx};
 use crate::record::{Batch, Code, Problem, Text};
 use crate::repair::Repairs;
 use crate::schema::{NodeIx, Schema, Shape};
@@ -16,18 +17,18 @@ use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 /// All that is decided before the first record.
 #[derive(Debug)]
 pub struct Stages {
-    pub(super) layout: Arc<Layout>,
+    pub(crate) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
     /// What headers of CSV files are read with.
     pub columns: ColumnRules,
-    pub(super) repairs: Repairs,
-    pub(super) values: ValueChecks,
-    pub(super) limits: LimitChecks,
-    pub(super) encoder: JsonEncoder,
+    pub(crate) repairs: Repairs,
+    pub(crate) values: ValueChecks,
+    pub(crate) limits: LimitChecks,
+    pub(crate) encoder: JsonEncoder,
     /// Whether an output is JSON; else it only tells how large a record is.
-    pub(super) writes_json: bool,
+    pub(crate) writes_json: bool,
     /// One for each output of CSV, in their order.
-    pub(super) csv: Vec<CsvEncoder>,
+    pub(crate) csv: Vec<CsvEncoder>,
     /// Where an output is Parquet.
     pub tables: Option<TableEncoder>,
     /// The most bytes of a part of each output of CSV.
@@ -37,13 +38,13 @@ pub struct Stages {
     written: Vec<bool>,
     csv_rules: CsvRules,
     /// Fields whose values an operation makes anew, with their rule.
-    pub(super) altered_nodes: Vec<(NodeIx, RuleIx)>,
+    pub(crate) altered_nodes: Vec<(NodeIx, RuleIx)>,
     /// Maps in which some name's values are made anew.
-    pub(super) altered_maps: Vec<usize>,
+    pub(crate) altered_maps: Vec<usize>,
     /// Where records say that they are inactive, if such records are dropped.
     inactive: Option<NodeIx>,
     /// Where records say that somebody is opted out.
-    pub(super) opt_out: Option<NodeIx>,
+    pub(crate) opt_out: Option<NodeIx>,
     rules: RuleNames,
     /// The rule name of each rule of the plan.
     rule_names: Vec<u16>,
@@ -100,7 +101,7 @@ impl Stages {
 
     /// Stages that write JSON, whatever the outputs are. Outputs of CSV judge where they name
     /// their columns; else there is no header to tell them.
-    pub(super) fn for_trial(plan: &Plan) -> Stages {
+    pub(crate) fn for_trial(plan: &Plan) -> Stages {
         let mut stages = Stages { writes_json: true, tables: None, ..Stages::new(plan) };
         if csv_outputs(plan).any(|output| output.columns.is_none()) {
             stages.csv.clear();
@@ -114,7 +115,7 @@ impl Stages {
     }
 
     /// Leaves out the records that an import would make active again.
-    pub(super) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
+    pub(crate) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
         let Some(node) = self.inactive else { return };
         for row in 0..batch.rows.len() {
             let slot = batch.slot(row, node);
@@ -127,7 +128,7 @@ impl Stages {
     }
 
     /// Whether records are to be written as JSON, or at least to be measured.
-    pub(super) fn asks_for_json(&self) -> bool {
+    pub(crate) fn asks_for_json(&self) -> bool {
         self.writes_json || self.tables.is_some() || self.csv.is_empty()
     }
 
@@ -144,29 +145,29 @@ impl Stages {
 
     /// Whether a line of so many bytes fits in a part of an output of CSV, by its place among
     /// those: parts are not cut inside records, and none is over its cap.
-    pub(super) fn fits_part(&self, csv: usize, line: usize) -> bool {
+    pub(crate) fn fits_part(&self, csv: usize, line: usize) -> bool {
         let header = self.csv.get(csv).map_or(0, |csv| csv.header().len());
         self.csv_parts.get(csv).is_some_and(|most| line.saturating_add(header) <= *most)
     }
 
     /// A record that fits in no part.
-    pub(super) fn part_problem(&self) -> Problem {
+    pub(crate) fn part_problem(&self) -> Problem {
         Problem { rule: self.part_rule, ..self.limits.size_problem() }
     }
 
-    pub(super) fn layout(&self) -> Arc<Layout> {
+    pub(crate) fn layout(&self) -> Arc<Layout> {
         Arc::clone(&self.layout)
     }
 
     /// An operation of a rule, as the transform stage wants it.
-    pub(super) fn applied<'a>(&self, plan: &Plan, rule: RuleIx, op: &'a Op) -> Applied<'a> {
+    pub(crate) fn applied<'a>(&self, plan: &Plan, rule: RuleIx, op: &'a Op) -> Applied<'a> {
         let on_error = plan.rules.get(rule).map(|rule| rule.on_error);
         let rule_name = self.rule_names.get(rule).copied().unwrap_or(0);
         Applied { op, rule, rule_name, rejects: on_error == Some(OnError::Reject) }
     }
 
     /// The name of the check that a problem comes from. Decoding has no rule but the format's.
-    pub(super) fn rule_text(&self, rule: u16, code: Code) -> String {
+    pub(crate) fn rule_text(&self, rule: u16, code: Code) -> String {
         if rule == 0 { decode_rule(code).to_owned() } else { self.rules.get(rule).to_owned() }
     }
 }
@@ -186,7 +187,7 @@ pub fn decode_rule(code: Code) -> &'static str {
 }
 
 /// The place of an output among those of CSV.
-pub(super) fn csv_place(plan: &Plan, output: usize) -> Option<usize> {
+pub(crate) fn csv_place(plan: &Plan, output: usize) -> Option<usize> {
     let is_csv = |output: &OutputPlan| output.format == OutputFormat::PinpointCsv;
     plan.outputs.get(output).filter(|output| is_csv(output))?;
     Some(plan.outputs.iter().take(output).filter(|output| is_csv(output)).count())

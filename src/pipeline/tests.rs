@@ -10,6 +10,10 @@ use proptest::prelude::*;
 use sha2::Digest as _;
 
 use super::*;
+use crate::definition::document::source;
+use crate::definition::*;
+use crate::plan::*;
+use crate::schema::Schema;
 use crate::transform::{Encoding, Hmac, MasterKey, Op, Outcome, Scope, TokenShape, Tokens};
 
 const BASE: &str = r#"segprep = 1
@@ -43,8 +47,8 @@ fn schema() -> Schema {
     Schema::shipped("pinpoint").expect("it is shipped")
 }
 
-fn around<'a>() -> Surroundings<'a> {
-    Surroundings {
+fn around<'a>() -> Environment<'a> {
+    Environment {
         env: &|name| (name == "HOME_DIR").then(|| "/home/somebody".to_owned()),
         date: "2026-11-23",
         real_path: &Path::to_path_buf,
@@ -483,7 +487,7 @@ fn no_value_of_a_variable_is_shown() {
 
 #[test]
 fn places_are_compared_as_the_system_finds_them() {
-    let linked = Surroundings {
+    let linked = Environment {
         real_path: &|path| match path.strip_prefix("link") {
             Ok(rest) => Path::new("/data/in").join(rest),
             Err(_) => Path::new("/data").join(path),

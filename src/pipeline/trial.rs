@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::block::{Block, RejectedFor};
-use super::plan::{InputFormat, Plan};
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::columns::first_row;
+use crate::decode::csv::columns::first_row;
 use crate::decode::{Columns, Format};
+use crate::definition::InputFormat;
+use crate::plan::Plan;
 
 /// What became of some records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

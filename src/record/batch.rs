@@ -2,9 +2,9 @@
 
 use std::{fmt, ops::Range};
 
-use crate::lanes::copy::Span;
+use crate::simd::copy::Span;
 
-use super::{Found, Kind, NameId, Problem, Slot};
+use super::{JsonType, NameId, Problem, Slot, SlotKind};
 
 /// The values of one entry: a range of [`Batch::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,12 +224,14 @@ impl<'a> Text<'a> {
     #[inline]
     pub fn of(self, slot: Slot) -> &'a [u8] {
         match slot.kind() {
-            Kind::Text | Kind::Number => {
+            SlotKind::Text | SlotKind::Number => {
                 let bytes = if slot.in_arena() { self.arena } else { self.chunk };
                 bytes.get(slot.start()..slot.start() + slot.len()).unwrap_or(&[])
             }
-            Kind::Absent
-            | Kind::Other(Found::Boolean | Found::Object | Found::Array | Found::Null) => &[],
+            SlotKind::Absent
+            | SlotKind::Other(
+                JsonType::Boolean | JsonType::Object | JsonType::Array | JsonType::Null,
+            ) => &[],
         }
     }
 }

@@ -113,7 +113,7 @@ const DIGIT_RUN_MAX: usize = 6;
 
 /// A name from the data as accounts and messages may show it: the name where it matches
 /// `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` with fewer than 7 digits in a row, else only its length.
-pub fn shown_name(name: &str) -> String {
+pub fn describe_name(name: &str) -> String {
     if is_harmless(name) {
         name.to_owned()
     } else {
@@ -140,7 +140,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, shown: &str) {
-        assert_eq!(shown_name(name), shown);
+        assert_eq!(describe_name(name), shown);
     }
 
     #[test]

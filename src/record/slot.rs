@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SlotKind {
     /// The field is not in the record, or is null, or an empty CSV cell.
     Absent,
     /// Text: the span is the value itself, never its escaped form.
@@ -12,12 +12,12 @@ pub enum Kind {
     /// A number: the span is its text as it came in.
     Number,
     /// A value of a type that the field can't have, or an object where one is due.
-    Other(Found),
+    Other(JsonType),
 }
 
 /// The JSON type that was found where text or a number was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum JsonType {
     Boolean,
     Object,
     Array,
@@ -27,13 +27,13 @@ pub enum Found {
 
 /// The kinds of values that a field may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds(u32);
+pub struct SlotKinds(u32);
 
-impl Kinds {
-    pub const NONE: Kinds = Kinds(0);
-    pub const TEXT: Kinds = Kinds(TEXT >> KIND_SHIFT);
-    pub const NUMBER: Kinds = Kinds(NUMBER >> KIND_SHIFT);
-    pub const ANY: Kinds = Kinds(OTHER >> KIND_SHIFT);
+impl SlotKinds {
+    pub const NONE: SlotKinds = SlotKinds(0);
+    pub const TEXT: SlotKinds = SlotKinds(TEXT >> KIND_SHIFT);
+    pub const NUMBER: SlotKinds = SlotKinds(NUMBER >> KIND_SHIFT);
+    pub const ANY: SlotKinds = SlotKinds(OTHER >> KIND_SHIFT);
 }
 
 /// A field's place: in the chunk, or in the arena for what the stages made.
@@ -91,12 +91,12 @@ impl Slot {
     }
 
     /// A value that is neither.
-    pub fn other(found: Found) -> Slot {
+    pub fn other(found: JsonType) -> Slot {
         let code = match found {
-            Found::Boolean => 0,
-            Found::Object => 1,
-            Found::Array => 2,
-            Found::Null => 3,
+            JsonType::Boolean => 0,
+            JsonType::Object => 1,
+            JsonType::Array => 2,
+            JsonType::Null => 3,
         };
         Slot { start: 0, tagged_len: OTHER | code }
     }
@@ -108,16 +108,16 @@ impl Slot {
         Slot { start, tagged_len: tag | len }
     }
 
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> SlotKind {
         match self.tagged_len >> KIND_SHIFT {
-            0 => Kind::Absent,
-            1 => Kind::Text,
-            2 => Kind::Number,
-            _ => Kind::Other(match self.tagged_len & LEN_MASK {
-                0 => Found::Boolean,
-                1 => Found::Object,
-                2 => Found::Array,
-                _ => Found::Null,
+            0 => SlotKind::Absent,
+            1 => SlotKind::Text,
+            2 => SlotKind::Number,
+            _ => SlotKind::Other(match self.tagged_len & LEN_MASK {
+                0 => JsonType::Boolean,
+                1 => JsonType::Object,
+                2 => JsonType::Array,
+                _ => JsonType::Null,
             }),
         }
     }
@@ -137,7 +137,7 @@ impl Slot {
     /// Bits that are all zero where the slot is absent or of these kinds: the bits of many slots
     /// can be told by one look.
     #[inline]
-    pub fn strays(self, kinds: Kinds) -> u32 {
+    pub fn strays(self, kinds: SlotKinds) -> u32 {
         self.tagged_len >> KIND_SHIFT & !kinds.0
     }
 
@@ -196,31 +196,31 @@ mod tests {
     #[test]
     fn a_slot_gives_back_what_it_was_made_of() {
         let slot = Slot::new_text(7, 9, true);
-        assert_eq!((slot.kind(), slot.start(), slot.len()), (Kind::Text, 7, 9));
+        assert_eq!((slot.kind(), slot.start(), slot.len()), (SlotKind::Text, 7, 9));
         assert!(slot.in_arena() && slot.is_plain());
         assert!(!Slot::text(0, 0, false).is_absent());
-        for found in [Found::Boolean, Found::Object, Found::Array, Found::Null] {
-            assert_eq!(Slot::other(found).kind(), Kind::Other(found));
+        for found in [JsonType::Boolean, JsonType::Object, JsonType::Array, JsonType::Null] {
+            assert_eq!(Slot::other(found).kind(), SlotKind::Other(found));
         }
-        assert_eq!(Slot::number(1, 2).kind(), Kind::Number);
+        assert_eq!(Slot::number(1, 2).kind(), SlotKind::Number);
         assert!(Slot::ABSENT.is_absent());
     }
 
     #[test]
     fn what_is_of_other_kinds_strays() {
         let slots = [
-            (Slot::ABSENT, &[Kinds::NONE, Kinds::TEXT, Kinds::NUMBER][..]),
-            (Slot::text(1, 2, true), &[Kinds::TEXT]),
-            (Slot::new_text(0, 0, false), &[Kinds::TEXT]),
-            (Slot::number(1, 2), &[Kinds::NUMBER]),
-            (Slot::other(Found::Boolean), &[]),
-            (Slot::other(Found::Null), &[]),
+            (Slot::ABSENT, &[SlotKinds::NONE, SlotKinds::TEXT, SlotKinds::NUMBER][..]),
+            (Slot::text(1, 2, true), &[SlotKinds::TEXT]),
+            (Slot::new_text(0, 0, false), &[SlotKinds::TEXT]),
+            (Slot::number(1, 2), &[SlotKinds::NUMBER]),
+            (Slot::other(JsonType::Boolean), &[]),
+            (Slot::other(JsonType::Null), &[]),
         ];
         for (slot, fitting) in slots {
-            for kinds in [Kinds::NONE, Kinds::TEXT, Kinds::NUMBER] {
+            for kinds in [SlotKinds::NONE, SlotKinds::TEXT, SlotKinds::NUMBER] {
                 assert_eq!(slot.strays(kinds) == 0, fitting.contains(&kinds), "{slot:?} {kinds:?}");
             }
-            assert_eq!(slot.strays(Kinds::ANY), 0);
+            assert_eq!(slot.strays(SlotKinds::ANY), 0);
             assert_eq!(slot.is_more_than_plain() == 1, !slot.is_absent() && !slot.is_plain());
         }
     }

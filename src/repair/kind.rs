@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A repair, as a setting of `[repair]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RepairKind {
     Trim,
     Lists,
     Channel,
@@ -17,19 +17,19 @@ pub enum Kind {
     Phone,
 }
 
-impl Kind {
+impl RepairKind {
     /// All of them, in the order in which they are made: what one needs of another comes later.
-    pub const ALL: [Kind; 10] = [
-        Kind::Trim,
-        Kind::Lists,
-        Kind::Channel,
-        Kind::OptOut,
-        Kind::Country,
-        Kind::Locale,
-        Kind::Timezone,
-        Kind::Dates,
-        Kind::Email,
-        Kind::Phone,
+    pub const ALL: [RepairKind; 10] = [
+        RepairKind::Trim,
+        RepairKind::Lists,
+        RepairKind::Channel,
+        RepairKind::OptOut,
+        RepairKind::Country,
+        RepairKind::Locale,
+        RepairKind::Timezone,
+        RepairKind::Dates,
+        RepairKind::Email,
+        RepairKind::Phone,
     ];
 
     /// The key in `[repair]`.
@@ -40,64 +40,64 @@ impl Kind {
     /// The setting as rejects and summaries name it.
     pub fn setting(self) -> &'static str {
         match self {
-            Kind::Trim => "repair.trim",
-            Kind::Lists => "repair.lists",
-            Kind::Channel => "repair.channel",
-            Kind::OptOut => "repair.optout",
-            Kind::Country => "repair.country",
-            Kind::Locale => "repair.locale",
-            Kind::Timezone => "repair.timezone",
-            Kind::Dates => "repair.dates",
-            Kind::Email => "repair.email",
-            Kind::Phone => "repair.phone",
+            RepairKind::Trim => "repair.trim",
+            RepairKind::Lists => "repair.lists",
+            RepairKind::Channel => "repair.channel",
+            RepairKind::OptOut => "repair.optout",
+            RepairKind::Country => "repair.country",
+            RepairKind::Locale => "repair.locale",
+            RepairKind::Timezone => "repair.timezone",
+            RepairKind::Dates => "repair.dates",
+            RepairKind::Email => "repair.email",
+            RepairKind::Phone => "repair.phone",
         }
     }
 
     fn bit(self) -> u16 {
-        let place = Kind::ALL.iter().take_while(|kind| **kind != self).count();
+        let place = RepairKind::ALL.iter().take_while(|kind| **kind != self).count();
         1 << place
     }
 }
 
 /// Some repairs.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Kinds(u16);
+pub struct RepairSet(u16);
 
-impl Kinds {
-    pub fn has(self, kind: Kind) -> bool {
+impl RepairSet {
+    pub fn has(self, kind: RepairKind) -> bool {
         self.0 & kind.bit() != 0
     }
 
     #[must_use]
-    pub fn with(self, kind: Kind) -> Kinds {
-        Kinds(self.0 | kind.bit())
+    pub fn with(self, kind: RepairKind) -> RepairSet {
+        RepairSet(self.0 | kind.bit())
     }
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// In the order of [`Kind::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(move |kind| self.has(*kind))
+    /// In the order of [`RepairKind::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = RepairKind> {
+        RepairKind::ALL.into_iter().filter(move |kind| self.has(*kind))
     }
 }
 
-impl FromIterator<Kind> for Kinds {
-    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Kinds {
-        kinds.into_iter().fold(Kinds::default(), Kinds::with)
+impl FromIterator<RepairKind> for RepairSet {
+    fn from_iter<I: IntoIterator<Item = RepairKind>>(kinds: I) -> RepairSet {
+        kinds.into_iter().fold(RepairSet::default(), RepairSet::with)
     }
 }
 
 /// The settings: `repair.trim + repair.country`.
-impl fmt::Display for Kinds {
+impl fmt::Display for RepairSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings: Vec<&str> = self.iter().map(Kind::setting).collect();
+        let settings: Vec<&str> = self.iter().map(RepairKind::setting).collect();
         f.write_str(&settings.join(" + "))
     }
 }
 
-impl fmt::Debug for Kinds {
+impl fmt::Debug for RepairSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }

@@ -1,6 +1,6 @@
 //! `lists`: a bare text or number where a list of texts is due becomes a list of one.
 
-use crate::record::{Batch, Kind as SlotKind, NameId, Slot};
+use crate::record::{Batch, NameId, Slot, SlotKind};
 
 /// Makes a list of the entry's value; gives its name if it did.
 pub(super) fn mend(place: usize, batch: &mut Batch) -> Option<NameId> {

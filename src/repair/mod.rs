@@ -21,17 +21,17 @@ mod trial;
 mod trim;
 mod words;
 
-pub use kind::{Kind, Kinds};
+pub use kind::{RepairKind, RepairSet};
 pub use trial::Mended;
 
 use crate::record::{Batch, Field, NameId, Slot};
 use crate::schema::{NodeIx, PhoneRegion, Schema, Shape};
-use step::Step;
+use step::FieldRepair;
 
 /// What a definition says of repairs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    pub on: Kinds,
+    pub on: RepairSet,
     pub phone_region: PhoneRegionFrom,
     /// Whether telephone numbers have to be in their numbering plan.
     pub phone_plan: bool,
@@ -50,15 +50,15 @@ pub enum PhoneRegionFrom {
 
 /// The chunk that slots point into.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct ChunkText<'a> {
     pub chunk: &'a [u8],
     /// Whether an empty value is an absent field.
     pub is_csv: bool,
 }
 
-impl std::fmt::Debug for Source<'_> {
+impl std::fmt::Debug for ChunkText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Source({} bytes)", self.chunk.len())
+        write!(f, "ChunkText({} bytes)", self.chunk.len())
     }
 }
 
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Source<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repaired {
     pub row: u32,
-    pub kind: Kind,
+    pub kind: RepairKind,
     pub field: Field,
     /// Whether the policy writes the field; else nobody needs to know.
     pub is_written: bool,
@@ -75,12 +75,12 @@ pub struct Repaired {
 /// The repairs of a definition, compiled to slots; also those that are off, to be tried on rejects.
 #[derive(Debug)]
 pub struct Repairs {
-    on: Kinds,
+    on: RepairSet,
     /// The text and number fields, and whether each is written.
     fields: Vec<TrimmedField>,
     /// For each map, whether its values are lists.
     maps: Vec<bool>,
-    steps: Vec<Step>,
+    steps: Vec<FieldRepair>,
 }
 
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Repairs {
     }
 
     /// The repairs that are on.
-    pub fn on(&self) -> Kinds {
+    pub fn on(&self) -> RepairSet {
         self.on
     }
 
@@ -121,7 +121,7 @@ impl Repairs {
     /// policy drops what stands under a name.
     pub fn apply(
         &self,
-        source: Source<'_>,
+        source: ChunkText<'_>,
         batch: &mut Batch,
         is_dropped: impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
@@ -135,17 +135,17 @@ impl Repairs {
 
     fn apply_to_row(
         &self,
-        kinds: Kinds,
+        kinds: RepairSet,
         row: usize,
-        source: Source<'_>,
+        source: ChunkText<'_>,
         batch: &mut Batch,
         is_dropped: &impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
     ) {
-        if kinds.has(Kind::Trim) {
+        if kinds.has(RepairKind::Trim) {
             self.trim_fields(row, source, batch, done);
         }
-        if kinds.has(Kind::Trim) || kinds.has(Kind::Lists) {
+        if kinds.has(RepairKind::Trim) || kinds.has(RepairKind::Lists) {
             self.mend_maps(kinds, row, source, batch, is_dropped, done);
         }
         for step in self.steps.iter().filter(|step| kinds.has(step.kind)) {
@@ -160,7 +160,7 @@ impl Repairs {
     fn trim_fields(
         &self,
         row: usize,
-        source: Source<'_>,
+        source: ChunkText<'_>,
         batch: &mut Batch,
         done: &mut Vec<Repaired>,
     ) {
@@ -168,16 +168,16 @@ impl Repairs {
             let slot = batch.slot(row, of.node);
             if let Some(trimmed) = trim::trimmed(slot, source, &batch.arena, of.is_number) {
                 batch.set_slot(row, of.node, trimmed);
-                done.push(repaired(row, Kind::Trim, field(of.node), of.is_written));
+                done.push(repaired(row, RepairKind::Trim, field(of.node), of.is_written));
             }
         }
     }
 
     fn mend_maps(
         &self,
-        kinds: Kinds,
+        kinds: RepairSet,
         row: usize,
-        source: Source<'_>,
+        source: ChunkText<'_>,
         batch: &mut Batch,
         is_dropped: &impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
@@ -187,22 +187,22 @@ impl Repairs {
                 if batch.entries.get(place).is_none_or(|entry| is_dropped(entry.name)) {
                     continue;
                 }
-                if kinds.has(Kind::Trim) {
-                    let note = |field| repaired(row, Kind::Trim, field, true);
+                if kinds.has(RepairKind::Trim) {
+                    let note = |field| repaired(row, RepairKind::Trim, field, true);
                     trim::trim_entry(place, !is_lists, source, batch, note, done);
                 }
                 if *is_lists
-                    && kinds.has(Kind::Lists)
+                    && kinds.has(RepairKind::Lists)
                     && let Some(name) = lists::mend(place, batch)
                 {
-                    done.push(repaired(row, Kind::Lists, Field::Named(name), true));
+                    done.push(repaired(row, RepairKind::Lists, Field::Named(name), true));
                 }
             }
         }
     }
 }
 
-fn repaired(row: usize, kind: Kind, field: Field, is_written: bool) -> Repaired {
+fn repaired(row: usize, kind: RepairKind, field: Field, is_written: bool) -> Repaired {
     let row = u32::try_from(row).expect("a batch has few rows");
     Repaired { row, kind, field, is_written }
 }

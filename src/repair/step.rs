@@ -1,6 +1,6 @@
 //! A repair of one field, told from the schema: the field's format or enum says which.
 
-use super::{Kind, PhoneRegionFrom, Settings, Source};
+use super::{ChunkText, PhoneRegionFrom, RepairKind, Settings};
 use super::{country, dates, email, locale, phone, timezone, words};
 use crate::record::{Batch, Text};
 use crate::schema::{Check, Format, FormatLimits, NodeIx, PhoneRegion, Schema, Test};
@@ -11,8 +11,8 @@ const OPT_OUT: &str = "OptOut";
 
 /// One repair of one field.
 #[derive(Debug)]
-pub(super) struct Step {
-    pub(super) kind: Kind,
+pub(super) struct FieldRepair {
+    pub(super) kind: RepairKind,
     pub(super) node: NodeIx,
     /// Whether the policy writes the field.
     pub(super) is_written: bool,
@@ -35,12 +35,12 @@ enum How {
 }
 
 /// All repairs of fields, in the order in which they are made.
-pub(super) fn steps(schema: &Schema, settings: &Settings, written: &[bool]) -> Vec<Step> {
+pub(super) fn steps(schema: &Schema, settings: &Settings, written: &[bool]) -> Vec<FieldRepair> {
     let mut steps = Vec::new();
     let mut add = |node: NodeIx, check: &Check, when| {
         if let Some((kind, how)) = how(node, &check.test, schema, settings) {
             let is_written = written.get(node).copied().unwrap_or(false);
-            steps.push(Step { kind, node, is_written, when, how });
+            steps.push(FieldRepair { kind, node, is_written, when, how });
         }
     };
     for (node, description) in schema.nodes.iter().enumerate() {
@@ -54,20 +54,25 @@ pub(super) fn steps(schema: &Schema, settings: &Settings, written: &[bool]) -> V
     steps
 }
 
-fn how(node: NodeIx, test: &Test, schema: &Schema, settings: &Settings) -> Option<(Kind, How)> {
+fn how(
+    node: NodeIx,
+    test: &Test,
+    schema: &Schema,
+    settings: &Settings,
+) -> Option<(RepairKind, How)> {
     let limits = schema.target.formats;
     let is_at = |path| schema.node(path) == Some(node);
     Some(match test {
-        Test::Enum(words) if is_at(CHANNEL) => (Kind::Channel, How::Channel(words.clone())),
-        Test::Enum(words) if is_at(OPT_OUT) => (Kind::OptOut, How::OptOut(words.clone())),
-        Test::Format(Format::Country) => (Kind::Country, How::Country),
-        Test::Format(Format::Locale) => (Kind::Locale, How::Locale),
-        Test::Format(Format::Timezone) => (Kind::Timezone, How::Timezone),
-        Test::Format(Format::Date) => (Kind::Dates, How::Dates),
-        Test::Format(Format::Email) => (Kind::Email, How::Email(limits)),
+        Test::Enum(words) if is_at(CHANNEL) => (RepairKind::Channel, How::Channel(words.clone())),
+        Test::Enum(words) if is_at(OPT_OUT) => (RepairKind::OptOut, How::OptOut(words.clone())),
+        Test::Format(Format::Country) => (RepairKind::Country, How::Country),
+        Test::Format(Format::Locale) => (RepairKind::Locale, How::Locale),
+        Test::Format(Format::Timezone) => (RepairKind::Timezone, How::Timezone),
+        Test::Format(Format::Date) => (RepairKind::Dates, How::Dates),
+        Test::Format(Format::Email) => (RepairKind::Email, How::Email(limits)),
         Test::Format(Format::Phone) => {
             let region = phone_region(schema, settings);
-            (Kind::Phone, How::Phone { region, plan: settings.phone_plan, limits })
+            (RepairKind::Phone, How::Phone { region, plan: settings.phone_plan, limits })
         }
         Test::Enum(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => return None,
     })
@@ -75,7 +80,7 @@ fn how(node: NodeIx, test: &Test, schema: &Schema, settings: &Settings) -> Optio
 
 /// Where the repair is off, it is tried with the record's own country.
 fn phone_region(schema: &Schema, settings: &Settings) -> PhoneRegionFrom {
-    if settings.on.has(Kind::Phone) {
+    if settings.on.has(RepairKind::Phone) {
         return settings.phone_region;
     }
     let is_country = |check: &Check| matches!(check.test, Test::Format(Format::Country));
@@ -83,9 +88,9 @@ fn phone_region(schema: &Schema, settings: &Settings) -> PhoneRegionFrom {
     country.map_or(PhoneRegionFrom::Nowhere, PhoneRegionFrom::Field)
 }
 
-impl Step {
+impl FieldRepair {
     /// What the row's value becomes, if the repair changes it.
-    pub(super) fn mend(&self, row: usize, source: Source<'_>, batch: &Batch) -> Option<String> {
+    pub(super) fn mend(&self, row: usize, source: ChunkText<'_>, batch: &Batch) -> Option<String> {
         let text = Text { chunk: source.chunk, arena: &batch.arena };
         let slot = batch.slot(row, self.node);
         if !slot.is_text() || slot.is_empty() {

@@ -3,7 +3,7 @@
 //!
 //! Only records with problems come here, so nobody else pays for it.
 
-use super::{Kind, Kinds, Repaired, Repairs, Source};
+use super::{ChunkText, RepairKind, RepairSet, Repaired, Repairs};
 use crate::record::{Batch, Entry, NameId, Problem, Slot};
 
 /// A record with more problems is not looked at: they are compared pair by pair, and somebody
@@ -15,9 +15,9 @@ const PROBLEMS_MAX: usize = 50;
 pub struct Mended {
     pub row: u32,
     /// Problems, each with a repair that takes it away.
-    pub problems: Vec<(Problem, Kind)>,
+    pub problems: Vec<(Problem, RepairKind)>,
     /// The repairs that together leave no problem; none where there are no such.
-    pub by: Kinds,
+    pub by: RepairSet,
 }
 
 /// One row as it was.
@@ -36,7 +36,7 @@ impl Repairs {
         &self,
         row: usize,
         problems: &[Problem],
-        source: Source<'_>,
+        source: ChunkText<'_>,
         batch: &mut Batch,
         is_dropped: impl Fn(NameId) -> bool,
         mut judge: impl FnMut(&Batch) -> Vec<Problem>,
@@ -46,7 +46,7 @@ impl Repairs {
         }
         let before = Before::of(row, batch);
         let mut changed: Vec<Repaired> = Vec::new();
-        let mut attempt = |kinds: Kinds, batch: &mut Batch| {
+        let mut attempt = |kinds: RepairSet, batch: &mut Batch| {
             changed.clear();
             self.apply_to_row(kinds, row, source, batch, &is_dropped, &mut changed);
             let left = (!changed.is_empty()).then(|| judge(batch));
@@ -54,7 +54,7 @@ impl Repairs {
             left
         };
         let mut mended = Mended { row: u32::try_from(row).ok()?, ..Mended::default() };
-        for kind in Kind::ALL.into_iter().filter(|kind| !self.on.has(*kind)) {
+        for kind in RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind)) {
             let Some(left) = attempt(self.on.with(kind), batch) else { continue };
             for problem in problems.iter().filter(|problem| !left.contains(problem)) {
                 if !mended.problems.iter().any(|(known, _)| known == problem) {
@@ -62,7 +62,7 @@ impl Repairs {
                 }
             }
         }
-        let by: Kinds = mended.problems.iter().map(|(_, kind)| *kind).collect();
+        let by: RepairSet = mended.problems.iter().map(|(_, kind)| *kind).collect();
         let all = self.on.iter().chain(by.iter()).collect();
         if !by.is_empty() && attempt(all, batch).is_some_and(|left| left.is_empty()) {
             mended.by = by;

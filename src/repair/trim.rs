@@ -3,13 +3,13 @@
 //! What is blank becomes `""`, and in CSV an absent field, as any empty cell is. There a number
 //! in blanks becomes a number.
 
-use super::{Repaired, Source};
-use crate::record::{Batch, Entry, Field, Kind as SlotKind, Slot, Text, number_len};
+use super::{ChunkText, Repaired};
+use crate::record::{Batch, Entry, Field, Slot, SlotKind, Text, number_len};
 
 /// The slot without outer white space; none where it has none.
 pub(super) fn trimmed(
     slot: Slot,
-    source: Source<'_>,
+    source: ChunkText<'_>,
     arena: &[u8],
     is_number: bool,
 ) -> Option<Slot> {
@@ -43,7 +43,7 @@ pub(super) fn trimmed(
 pub(super) fn trim_entry(
     place: usize,
     is_number: bool,
-    source: Source<'_>,
+    source: ChunkText<'_>,
     batch: &mut Batch,
     mut note: impl FnMut(Field) -> Repaired,
     done: &mut Vec<Repaired>,

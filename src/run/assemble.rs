@@ -8,15 +8,17 @@ use std::{
 
 use serde::Serialize;
 
-use super::output::{LinesWriter, OutputWriter};
-use super::parquet::{Metadata, ParquetWriter, RejectsWriter};
 use super::progress::Progress;
-use super::publish::{Publication, PublishError, StagedFile};
-use super::source::{Begin, Compression, End};
+use crate::definition::OutputFormat;
 use crate::encode::CsvCounts;
-use crate::pipeline::{Block, OutputFormat, OutputPlan, Plan, RejectedFor, Stages, decode_rule};
+use crate::input::{Begin, Compression, End};
+use crate::output::lines::{LinesWriter, OutputWriter};
+use crate::output::parquet::{Metadata, ParquetWriter, RejectsWriter};
+use crate::pipeline::{Block, RejectedFor, Stages, decode_rule};
+use crate::plan::{OutputPlan, Plan};
+use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, Detail};
-use crate::repair::{Kind, Kinds};
+use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
 
@@ -44,9 +46,9 @@ pub(super) struct Assembler<'a> {
     /// The renamings of the definition that some header has names for, by their places there.
     pub(super) renamings: BTreeSet<usize>,
     /// Rejects that repairs would mend, by those repairs.
-    pub(super) by_repair: BTreeMap<Kinds, u64>,
+    pub(super) by_repair: BTreeMap<RepairSet, u64>,
     /// By repair, the values that it changed.
-    pub(super) repairs: BTreeMap<Kind, NameCounts>,
+    pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
     current: InputState,
 }
 
@@ -332,7 +334,7 @@ impl<'a> Assembler<'a> {
                 offset_reached: broken.map(|broken| broken.offset),
             };
             write_line(self.inputs.as_mut(), &line)?;
-            self.broken.extend(broken.map(|broken| broken.in_words(&listed.name)));
+            self.broken.extend(broken.map(|broken| broken.describe(&listed.name)));
         }
         Ok(())
     }

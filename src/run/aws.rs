@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
-use super::publish::Buckets;
-use crate::pipeline::{AwsChecksum, Definition, Encryption, Storing};
+use crate::definition::{AwsChecksum, Definition, Encryption, Storing};
+use crate::engine::Cancel;
+use crate::publish::Buckets;
 use crate::store::Store;
 use crate::store::aws::{Access, Role, Session};
-use crate::store::s3::{self, OBJECT_MAX, S3, Settings, Url};
+use crate::store::s3;
+use crate::store::s3::{OBJECT_MAX, S3, Settings, Url};
 
 /// Inputs, and the places of a run that are in buckets.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ fn writes(definition: &Definition) -> bool {
 pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     let mut warnings = Vec::new();
     let account = &definition.account;
-    let is_bucket = |to: &crate::pipeline::Place| Url::of(&to.path).is_some();
+    let is_bucket = |to: &crate::definition::Location| Url::of(&to.path).is_some();
     let is_kms = matches!(account.storing.encryption, Some(Encryption::Kms { .. }));
     if account.keep_rejected && is_bucket(&account.to) && !is_kms {
         let message = "`keep_rejected` puts originals into a bucket, and nothing says that they are encrypted with your key";
@@ -84,7 +85,7 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     let outputs = definition.outputs.iter().map(|output| (&output.to, &output.storing));
     for (to, storing) in outputs.chain([(&account.to, &account.storing)]) {
         if !is_bucket(to) && !storing.is_default() {
-            let place = super::shown_path(&to.written);
+            let place = super::escape_path(&to.written);
             warnings.push(format!(
                 "encryption, storage class and tags are for buckets: `{place}` is on this machine"
             ));

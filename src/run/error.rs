@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::publish::PublishError;
+use crate::engine::Cancelled;
+use crate::publish::PublishError;
 use crate::store::aws::AwsErrorKind;
 
 /// A run could not do its work.
@@ -62,8 +63,18 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+impl From<Cancelled> for RunError {
+    fn from(cancelled: Cancelled) -> RunError {
+        let kind = match cancelled {
+            Cancelled::Interrupted => ErrorKind::Interrupted,
+            Cancelled::Terminated => ErrorKind::Terminated,
+        };
+        RunError::new(kind, format!("{cancelled}; nothing was published"))
+    }
+}
+
 /// What a failure of S3 is here; `absent`: where what is asked for is not there.
-pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
+pub(crate) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
     match kind {
         AwsErrorKind::NoBucket | AwsErrorKind::NotFound => absent,
         AwsErrorKind::Denied => ErrorKind::Access,
@@ -77,7 +88,7 @@ pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
 }
 
 /// A failure of publishing, with what to do about it.
-pub(super) fn of_publishing(error: &PublishError) -> RunError {
+pub(crate) fn of_publishing(error: &PublishError) -> RunError {
     let (kind, hint) = match error {
         PublishError::Taken { .. } => {
             (ErrorKind::Taken, "wait until it has ended, or write elsewhere")

@@ -6,13 +6,15 @@
 
 use std::collections::HashMap;
 
-use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
-use super::source::{Source, Spare, store_error};
 use crate::decode::{Columns, Format, Lead};
+use crate::definition::{ListAction, OutputFormat};
 use crate::encode::CsvColumn;
-use crate::pipeline::{ListAction, OutputFormat, OutputPlan, Plan, Stages};
+use crate::engine::Cancel;
+use crate::input::{BufferPool, InputReader, store_error};
+use crate::pipeline::Stages;
+use crate::plan::{OutputPlan, Plan};
 use crate::store::s3::Reach;
 use crate::store::{Listed, Stamp, Store};
 use crate::transform::Op;
@@ -73,9 +75,9 @@ fn read_headers(
     output: &OutputPlan,
     union: &mut Union,
 ) -> Result<(), RunError> {
-    let spare = Spare::default();
+    let spare = BufferPool::default();
     let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
-    let mut inputs = Source::new(plan, stages, limits, cancel, &inputs, &spare);
+    let mut inputs = InputReader::new(plan, stages, limits, cancel, &inputs, &spare);
     inputs.each_format(|name, format| match format {
         Format::Csv(columns) => {
             union.add(plan, &columns.leads());
@@ -125,8 +127,8 @@ fn written_name(plan: &Plan, lead: Lead<'_>) -> Option<String> {
 fn no_columns(output: &OutputPlan, input: &str, what: &str) -> RunError {
     let message = format!(
         "`{}` {what}, and the CSV output `{}` names no columns",
-        super::shown_path(input),
-        super::shown_path(&output.to.to_string_lossy()),
+        super::escape_path(input),
+        super::escape_path(&output.to.to_string_lossy()),
     );
     RunError::new(ErrorKind::Definition, message)
         .hint("name them: `columns = [\"Address\", …]` under this `[[output]]`")
@@ -139,7 +141,7 @@ fn check_headers(plan: &Plan, stages: &Stages) -> Result<(), RunError> {
         if u64::try_from(header).is_ok_and(|header| output.max_bytes <= header) {
             let message = format!(
                 "the header of `{}` has {header} bytes, and no part may have more than {}",
-                super::shown_path(&output.to.to_string_lossy()),
+                super::escape_path(&output.to.to_string_lossy()),
                 output.max_bytes,
             );
             return Err(RunError::new(ErrorKind::Definition, message)

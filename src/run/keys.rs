@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Pa
 use zeroize::Zeroizing;
 
 use super::aws::{self, Remote};
-use super::cancel::Cancel;
 use super::error::{self, ErrorKind, RunError};
 use crate::crypto;
-use crate::pipeline::{Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable};
+use crate::definition::{
+    Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable,
+};
+use crate::engine::Cancel;
 use crate::report::KeyNote;
 use crate::store::aws::{AwsError, Session, generate_mac, secret_text};
 use crate::transform::{MasterKey, new_key_text};
@@ -77,7 +79,7 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
         }
     };
     let source =
-        KeySource { id: super::shown_path(from), kind, check: None, at: Origin::default() };
+        KeySource { id: super::escape_path(from), kind, check: None, at: Origin::default() };
     Ok(read_key(&source, &aws::session()?, &mut Vec::new())?.check_value())
 }
 
@@ -137,7 +139,7 @@ fn read_variable(id: &str, name: &str) -> Result<Zeroizing<String>, RunError> {
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
 fn read_file(id: &str, path: &Path) -> Result<Zeroizing<String>, RunError> {
-    let shown = super::shown_path(&path.to_string_lossy());
+    let shown = super::escape_path(&path.to_string_lossy());
     let denied = |what: String| {
         RunError::new(ErrorKind::Access, format!("the key `{id}`: `{shown}` {what}"))
             .hint("`segprep key new > FILE` makes one; `chmod 600 FILE` keeps it from others")
@@ -156,7 +158,7 @@ fn readable_by_others(id: &str, path: &Path) -> Option<String> {
     const GROUP_AND_OTHERS: u32 = 0o077;
     let mode = fs::metadata(path).ok()?.permissions().mode();
     (mode & GROUP_AND_OTHERS != 0).then(|| {
-        let shown = super::shown_path(&path.to_string_lossy());
+        let shown = super::escape_path(&path.to_string_lossy());
         format!("others can read the key `{id}` in `{shown}`: `chmod 600` keeps it from them")
     })
 }

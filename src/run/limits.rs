@@ -11,20 +11,20 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use super::source::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
 use crate::decode::LEARNED_BYTES;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
+use crate::input::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
 use crate::pipeline::BATCH_BYTES;
 use crate::store::s3;
 
 const MIB: usize = 1 << 20;
 /// Bytes of input in a chunk, where the definition does not say otherwise.
-pub(super) const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 /// Memory of a block at which the rest of its chunk waits for the next.
-pub(super) const BLOCK_BYTES: usize = 4 << 20;
+pub(crate) const BLOCK_BYTES: usize = 4 << 20;
 /// What is read on while a record has no end yet.
-pub(super) const READ_ON_BYTES: usize = 64 << 10;
+pub(crate) const READ_ON_BYTES: usize = 64 << 10;
 /// What the last record of a block adds to it beside its text: its problems and its unknown names,
 /// as many of both as are told.
 const TOLD_BYTES: usize = 512 << 10;

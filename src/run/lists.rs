@@ -10,12 +10,13 @@ use std::io::Read;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
-use super::source::store_error;
 use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
-use crate::pipeline::{Entries, EntryDigest, Plan, SuppressPlan, Suppression};
+use crate::definition::Suppression;
+use crate::engine::Cancel;
+use crate::input::store_error;
+use crate::plan::{Entries, EntryDigest, Plan, SuppressPlan};
 use crate::store::s3::{Reach, Url};
 use crate::store::{Inputs, Listed, Store, StoreError};
 
@@ -111,7 +112,8 @@ pub(super) fn entries_of_text(plan: &SuppressPlan, text: &str) -> Result<Vec<Ent
         }
         Some(_) | None => (None, 0),
     };
-    let found = entries(plan, text.get(start..).unwrap_or(&[]), column).map_err(Fault::in_words)?;
+    let found =
+        entries(plan, text.get(start..).unwrap_or(&[]), column).map_err(ListFault::describe)?;
     Ok(found.digests)
 }
 
@@ -124,7 +126,7 @@ struct List<'p> {
 
 /// What one piece of a file holds.
 #[derive(Default)]
-struct Found {
+struct ListPiece {
     digests: Vec<EntryDigest>,
     unusable: u64,
 }
@@ -148,11 +150,11 @@ impl List<'_> {
             cancel.check()?;
             let held = reading.held.get(..whole).unwrap_or(&[]);
             let pieces = pieces(held, framing(column));
-            let found: Vec<Result<Found, Fault>> = pool.install(|| {
+            let found: Vec<Result<ListPiece, ListFault>> = pool.install(|| {
                 pieces.par_iter().map(|piece| entries(self.plan, piece, column)).collect()
             });
             for found in found {
-                let found = found.map_err(|fault| reading.bad(&fault.in_words()))?;
+                let found = found.map_err(|fault| reading.bad(&fault.describe()))?;
                 self.unusable += found.unusable;
                 self.digests.extend(found.digests);
             }
@@ -170,7 +172,7 @@ impl List<'_> {
         let most = self.plan.max_entries;
         let message = format!(
             "`{}`: the list for `{}` has over {most} entries",
-            super::shown_path(&file.name),
+            super::escape_path(&file.name),
             self.plan.field
         );
         let hint = "raise `max_entries` under `[[suppress]]`; `segprep check` tells the memory";
@@ -238,12 +240,12 @@ impl<'f> Reading<'f> {
         match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
             Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => Ok(Some(whole)),
             // Much more is held than a row may have.
-            Cut::More | Cut::Faulty(..) => Err(self.bad(&Fault::Frame.in_words())),
+            Cut::More | Cut::Faulty(..) => Err(self.bad(&ListFault::Frame.describe())),
         }
     }
 
     fn bad(&self, what: &str) -> RunError {
-        let message = format!("`{}`: {what}", super::shown_path(&self.file.name));
+        let message = format!("`{}`: {what}", super::escape_path(&self.file.name));
         RunError::new(ErrorKind::BadInput, message)
             .hint("a list is UTF-8: an entry a line, or CSV with a header and `column`")
     }
@@ -271,16 +273,16 @@ fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
 
 /// What is wrong with a list as such.
 #[derive(Clone, Copy)]
-enum Fault {
+enum ListFault {
     Utf8,
     Frame,
 }
 
-impl Fault {
-    fn in_words(self) -> String {
+impl ListFault {
+    fn describe(self) -> String {
         match self {
-            Fault::Utf8 => "the list is not UTF-8".to_owned(),
-            Fault::Frame => {
+            ListFault::Utf8 => "the list is not UTF-8".to_owned(),
+            ListFault::Frame => {
                 format!("a row has a quote that is not closed, or is over {ROW_BYTES_MAX} bytes")
             }
         }
@@ -308,16 +310,20 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
 }
 
 /// The entries of whole records.
-fn entries(plan: &SuppressPlan, piece: &[u8], column: Option<Column>) -> Result<Found, Fault> {
-    simdutf8::basic::from_utf8(piece).map_err(|_place| Fault::Utf8)?;
-    let mut found = Found::default();
+fn entries(
+    plan: &SuppressPlan,
+    piece: &[u8],
+    column: Option<Column>,
+) -> Result<ListPiece, ListFault> {
+    simdutf8::basic::from_utf8(piece).map_err(|_place| ListFault::Utf8)?;
+    let mut found = ListPiece::default();
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < piece.len() {
         let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
         at = record.next;
         if record.fault.is_some() {
-            return Err(Fault::Frame);
+            return Err(ListFault::Frame);
         }
         cell.clear();
         match column {
@@ -346,7 +352,7 @@ fn no_entry(plan: &SuppressPlan, files: &[Listed]) -> RunError {
     let name = files.first().map_or("", |file| file.name.as_str());
     let message = format!(
         "`{}`: no entry of the list for `{}` is {}",
-        super::shown_path(name),
+        super::escape_path(name),
         plan.field,
         plan.entry_in_words()
     );

@@ -9,7 +9,9 @@ use super::lists::ListCounts;
 use super::prepare::Prepared;
 use crate::crypto;
 use crate::decode::ColumnSettings;
-use crate::pipeline::{AccountPlan, OutputFormat, Plan, Purpose, Stages};
+use crate::definition::{OutputFormat, Purpose};
+use crate::pipeline::Stages;
+use crate::plan::{AccountPlan, Plan};
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
     Status, Tally, Timing,
@@ -193,7 +195,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     let mut warnings = prepared.warnings.clone();
     warnings.extend(assembled.broken.iter().cloned());
     for pattern in &listing.unmatched {
-        warnings.push(format!("the pattern `{}` matches no file", super::shown_path(pattern)));
+        warnings.push(format!("the pattern `{}` matches no file", super::escape_path(pattern)));
     }
     for (list, counts) in prepared.plan.suppress.iter().zip(&facts.lists) {
         if 0 < counts.unusable {
@@ -201,7 +203,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
             warnings.push(format!(
                 "{} of the list `{}` can't be used: not {}; nobody is found by them",
                 entries_in_words(counts.unusable),
-                super::shown_path(&from),
+                super::escape_path(&from),
                 list.entry_in_words()
             ));
         }
@@ -233,14 +235,14 @@ fn idle_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
     let renamed = unmatched.map(|(_, (name, _))| {
         format!(
             "no header has the name `{}`, which `[input.rename]` renames",
-            super::shown_path(name)
+            super::escape_path(name)
         )
     });
     let ignored = constants.iter().filter(|(field, _)| plan.ignores(field));
     let constant = ignored.map(|(field, _)| {
         format!(
             "the constant `{}` makes no difference: its rule drops it",
-            super::shown_path(field)
+            super::escape_path(field)
         )
     });
     renamed.chain(constant).collect()

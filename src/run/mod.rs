@@ -3,25 +3,19 @@
 //! A run reads the definition, takes its place, lets chunks go through the stages on every
 //! core, and publishes what came of them. Each step is a file here.
 
-mod apart;
 mod assemble;
 mod aws;
-mod cancel;
-mod definition_test;
-mod error;
+pub(crate) mod error;
 mod fingerprint;
 mod headers;
 mod keys;
-mod limits;
+pub(crate) mod limits;
 mod lists;
 mod manifest;
-mod output;
-mod parquet;
-mod part;
+mod overlap;
 mod prepare;
 mod progress;
-pub mod publish;
-mod source;
+mod test_cases;
 
 use std::{
     num::NonZeroUsize,
@@ -32,16 +26,19 @@ use std::{
 
 use rayon::ThreadPool;
 
-pub use cancel::Cancel;
-pub use definition_test::{Difference, Tested, TestedCase, test_definitions};
 pub use error::{ErrorKind, RunError};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
 pub use prepare::{Checked, CheckedOutput, check, check_keys};
 pub use progress::{Progress, ProgressView};
+pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 
-use crate::engine::map_ordered;
-use crate::pipeline::{Block, Diagnostic, Plan, Stages, Worker, process};
+use crate::definition::Diagnostic;
+use crate::engine::{Cancel, map_ordered};
+use crate::input::{BufferPool, InputReader, Unit, Work, store_error};
+use crate::pipeline::{Block, Stages, Worker, process};
+use crate::plan::Plan;
+use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
 use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
 use crate::store::{Ignored, Inputs};
@@ -49,8 +46,6 @@ use assemble::{Assembler, BlockPlace};
 use limits::BLOCK_BYTES;
 use manifest::Facts;
 use prepare::Prepared;
-use publish::{Begun, PlaceRequest, Publication, PublishError};
-use source::{Source, Spare, Unit, Work};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug, Default)]
@@ -112,8 +107,9 @@ impl From<PublishError> for RunError {
 /// A wrong definition with all its faults; else what went wrong first. Nothing is published then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
     // Whoever waited when the run was asked to end has failed: that is why.
-    run_whole(options, progress, cancel)
-        .map_err(|failure| cancel.check().err().map_or(failure, Failure::Run))
+    run_whole(options, progress, cancel).map_err(|failure| {
+        cancel.check().err().map_or(failure, |cancelled| Failure::Run(cancelled.into()))
+    })
 }
 
 fn run_whole(
@@ -125,12 +121,11 @@ fn run_whole(
     let mut prepared = prepare::prepare(options, cancel)?;
     let input = &prepared.plan.input;
     let store = prepared.remote.store.clone();
-    let listing =
-        store.list(&input.from, &input.exclude).map_err(|error| source::store_error(&error))?;
+    let listing = store.list(&input.from, &input.exclude).map_err(|error| store_error(&error))?;
     if listing.files.is_empty() {
         return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
     }
-    apart::check_apart(&prepared.plan, &listing.files)?;
+    overlap::check_apart(&prepared.plan, &listing.files)?;
     let list_files = lists::list_files(&prepared.plan, &store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
@@ -153,8 +148,7 @@ fn run_whole(
         place.as_ref(),
         progress,
     )?;
-    let inputs =
-        store.inputs(&listing.files, Reach::Whole).map_err(|error| source::store_error(&error))?;
+    let inputs = store.inputs(&listing.files, Reach::Whole).map_err(|error| store_error(&error))?;
     job.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     if !assembler.total.balances() {
@@ -168,7 +162,7 @@ fn run_whole(
     if assembler.broken.len() == listing.files.len() && assembler.total.read == 0 {
         return Err(nothing_readable(&assembler.broken).into());
     }
-    cancel.check()?;
+    cancel.check().map_err(RunError::from)?;
     let stages = &stages;
     let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages, lists };
     let manifest = manifest::manifest(&facts, &assembler);
@@ -221,7 +215,7 @@ fn nothing_to_read(plan: &Plan, ignored: &[Ignored]) -> RunError {
         .input
         .from
         .iter()
-        .map(|path| format!("`{}`", shown_path(&path.to_string_lossy())))
+        .map(|path| format!("`{}`", escape_path(&path.to_string_lossy())))
         .collect();
     let ignored = match ignored.len() {
         0 => String::new(),
@@ -263,7 +257,7 @@ struct Job<'a> {
 struct Idle<'a> {
     workers: Mutex<Vec<Worker>>,
     blocks: Mutex<Vec<Block>>,
-    buffers: &'a Spare,
+    buffers: &'a BufferPool,
 }
 
 fn take<T>(idle: &Mutex<Vec<T>>) -> Option<T> {
@@ -291,9 +285,10 @@ impl Job<'_> {
         inputs: &Inputs<'_>,
         assembler: &mut Assembler<'_>,
     ) -> Result<(), RunError> {
-        let spare = Spare::default();
+        let spare = BufferPool::default();
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
-        let inputs = Source::new(self.plan, self.stages, self.limits, self.cancel, inputs, &spare);
+        let inputs =
+            InputReader::new(self.plan, self.stages, self.limits, self.cancel, inputs, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
         // Whoever waits for a row group must stand below it on its thread's stack: so all that is
         // done in order is done by one thread, which entered the pool before any work did.
@@ -371,19 +366,19 @@ impl Job<'_> {
 }
 
 /// Bytes in lower hex.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
 /// A path for a message: control characters escaped, since others chose it.
-fn shown_path(path: &str) -> String {
+pub(crate) fn escape_path(path: &str) -> String {
     path.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()
 }
 
 /// An error with the errors behind it.
-fn with_source(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_source(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -10,18 +10,19 @@ use std::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::aws::{self, Remote};
-use super::cancel::Cancel;
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, KeyCheck};
 use super::limits::{CHUNK_BYTES, Limits};
 use super::lists;
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
-use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
-use crate::pipeline::{
-    self, Definition, Explanation, ListAction, ListForm, OutputFormat, Plan, Rules, Suppression,
-    Surroundings,
+use crate::definition::{
+    Definition, Environment, KeyKind, ListAction, ListForm, Output, OutputFormat, Purpose,
+    Suppression,
 };
+use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::engine::Cancel;
+use crate::plan::{self, Explanation, Plan, Rules};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 use crate::store::Store;
@@ -86,8 +87,8 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
     let purpose = match definition.purpose() {
-        pipeline::Purpose::Messaging => "messaging",
-        pipeline::Purpose::Analytics => "analytics",
+        Purpose::Messaging => "messaging",
+        Purpose::Analytics => "analytics",
     };
     Ok(Checked {
         name: definition.name.clone(),
@@ -108,7 +109,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     })
 }
 
-fn checked_output(output: &pipeline::Output, schema: &Schema) -> CheckedOutput {
+fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
     let max_bytes = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
     let mut notes = Vec::new();
     match output.format {
@@ -161,17 +162,17 @@ fn list_in_words(list: &Suppression) -> String {
     )
 }
 
-fn place_of(kind: &pipeline::KeyKind) -> String {
+fn place_of(kind: &KeyKind) -> String {
     match kind {
-        pipeline::KeyKind::Env(name) => format!("the variable {name}"),
-        pipeline::KeyKind::File(path) => {
-            format!("the file {}", super::shown_path(&path.to_string_lossy()))
+        KeyKind::Env(name) => format!("the variable {name}"),
+        KeyKind::File(path) => {
+            format!("the file {}", super::escape_path(&path.to_string_lossy()))
         }
-        pipeline::KeyKind::Kms(key) => {
+        KeyKind::Kms(key) => {
             format!("the key {key} in KMS, which makes it and stays there")
         }
-        pipeline::KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),
-        pipeline::KeyKind::Demo => "the published demo key".to_owned(),
+        KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),
+        KeyKind::Demo => "the published demo key".to_owned(),
     }
 }
 
@@ -202,15 +203,15 @@ pub(super) fn read(options: &RunOptions) -> Result<Read, Failure> {
     let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
     let date = date(options.date.as_deref())?;
     let around =
-        Surroundings { env: &|name| env::var(name).ok(), date: &date, real_path: &real_path };
+        Environment { env: &|name| env::var(name).ok(), date: &date, real_path: &real_path };
     let file = super::path_text(&options.definition);
-    let (definition, rules) = pipeline::check(&file, &text, &options.sets, &around, &schema)
-        .map_err(Failure::Diagnostics)?;
+    let (definition, rules) =
+        plan::check(&file, &text, &options.sets, &around, &schema).map_err(Failure::Diagnostics)?;
     Ok(Read { definition, rules, schema: Arc::new(schema) })
 }
 
 fn definition_text(path: &Path) -> Result<String, RunError> {
-    let shown = super::shown_path(&path.to_string_lossy());
+    let shown = super::escape_path(&path.to_string_lossy());
     let wrong = |what: String| {
         RunError::new(ErrorKind::Definition, format!("the definition `{shown}` {what}"))
             .hint("name a definition file; those under `pipelines/` are made to start from")
@@ -239,7 +240,7 @@ fn date(given: Option<&str>) -> Result<String, RunError> {
 
 /// The path as the system would find it: absolute, with the links of what exists of it resolved.
 fn real_path(path: &Path) -> PathBuf {
-    crate::store::folder::resolve(path).unwrap_or_else(|_unreadable| path.to_owned())
+    crate::store::disk::folder::resolve(path).unwrap_or_else(|_unreadable| path.to_owned())
 }
 
 fn limits(
@@ -258,7 +259,7 @@ fn limits(
     let max_record = usize::try_from(definition.input.max_record).map_err(|_too_large| {
         RunError::new(ErrorKind::Definition, "`max_record` is over what this machine can address")
     })?;
-    let is_parquet = |output: &&pipeline::Output| output.format == OutputFormat::Parquet;
+    let is_parquet = |output: &&Output| output.format == OutputFormat::Parquet;
     let parquet = definition.outputs.iter().filter(is_parquet).count();
     let list_bytes = lists::memory_max(&definition.suppress, store);
     let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));

@@ -3,13 +3,13 @@
 use regex::Regex;
 
 use super::format::Format;
-use super::place::{Fault, Place, SchemaError};
+use super::place::{SchemaError, SchemaFault, SchemaPlace};
 use super::{Check, Shape, Test};
 
 /// All checks that stand at a place, in the order in which they are made.
-pub(super) fn checks(place: &Place<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
+pub(super) fn checks(place: &SchemaPlace<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
     let mut checks = Vec::new();
-    let mut add = |place: &Place<'_>, test| checks.push(Check { rule: place.rule(), test });
+    let mut add = |place: &SchemaPlace<'_>, test| checks.push(Check { rule: place.rule(), test });
     if place.is_marked("x-segprep-not-empty")? {
         add(&place.need("x-segprep-not-empty")?, Test::NotEmpty);
     }
@@ -27,7 +27,9 @@ pub(super) fn checks(place: &Place<'_>, shape: Shape) -> Result<Vec<Check>, Sche
     }
     match checks.iter().find(|check| !fits(&check.test, shape)) {
         None => Ok(checks),
-        Some(_) => Err(place.fault(Fault::Contradiction("a check that does not fit the type"))),
+        Some(_) => {
+            Err(place.fault(SchemaFault::Contradiction("a check that does not fit the type")))
+        }
     }
 }
 
@@ -41,21 +43,22 @@ fn fits(test: &Test, shape: Shape) -> bool {
     }
 }
 
-fn format(name: &Place<'_>) -> Result<Format, SchemaError> {
+fn format(name: &SchemaPlace<'_>) -> Result<Format, SchemaError> {
     let text = name.text()?;
     let known = Format::ALL.iter().find(|format| format.name() == text);
     known.copied().ok_or_else(|| {
-        name.fault(Fault::Expected(
+        name.fault(SchemaFault::Expected(
             "`email`, `phone`, `country`, `date-time-zone`, `locale` or `timezone`",
         ))
     })
 }
 
-fn regex(pattern: &Place<'_>) -> Result<Regex, SchemaError> {
-    Regex::new(pattern.text()?).map_err(|error| pattern.fault(Fault::Pattern(error.to_string())))
+fn regex(pattern: &SchemaPlace<'_>) -> Result<Regex, SchemaError> {
+    Regex::new(pattern.text()?)
+        .map_err(|error| pattern.fault(SchemaFault::Pattern(error.to_string())))
 }
 
-fn range(place: &Place<'_>) -> Result<Option<Test>, SchemaError> {
+fn range(place: &SchemaPlace<'_>) -> Result<Option<Test>, SchemaError> {
     let bound = |keyword| place.get(keyword).map(|bound| bound.number()).transpose();
     match (bound("minimum")?, bound("maximum")?) {
         (None, None) => Ok(None),

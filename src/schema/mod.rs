@@ -23,7 +23,7 @@ pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
 pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
-pub use place::{Fault, SchemaError};
+pub use place::{SchemaError, SchemaFault};
 pub use tables::{Known, country_of, language, timezone, timezone_of_any_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::checks::checks;
 use super::keywords;
-use super::place::{Fault, Place, SchemaError};
+use super::place::{SchemaError, SchemaFault, SchemaPlace};
 use super::rules::{check_field_limits, conditions, kinds};
 use super::target::{self, Target};
 use super::{Check, Class, Node, NodeIx, Schema, Shape};
@@ -71,8 +71,8 @@ impl Files<'_> {
 
 pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
     let (endpoint, user) = (files.read_endpoint()?, files.read_user()?);
-    let root = Place::of_file(ENDPOINT_FILE, &endpoint);
-    let user = Place::of_file(USER_FILE, &user);
+    let root = SchemaPlace::of_file(ENDPOINT_FILE, &endpoint);
+    let user = SchemaPlace::of_file(USER_FILE, &user);
     let nodes = Walk::over(&root, &user)?;
     let target = files.read_target()?;
     check_field_limits(&nodes, &target)?;
@@ -95,13 +95,14 @@ pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
 fn read(file: &'static str, text: &str) -> Result<Value, SchemaError> {
     let value: Value = serde_json::from_str(text).map_err(|error| SchemaError {
         place: file.to_owned(),
-        fault: Fault::Syntax(error.to_string()),
+        fault: SchemaFault::Syntax(error.to_string()),
     })?;
     match keywords::first_unknown(&value) {
         None => Ok(value),
-        Some(pointer) => {
-            Err(SchemaError { place: format!("{file}#{pointer}"), fault: Fault::UnknownKeyword })
-        }
+        Some(pointer) => Err(SchemaError {
+            place: format!("{file}#{pointer}"),
+            fault: SchemaFault::UnknownKeyword,
+        }),
     }
 }
 
@@ -121,22 +122,26 @@ fn maps(nodes: &[Node]) -> Vec<NodeIx> {
 
 /// Depth first over the fields, each object before its own.
 struct Walk<'a> {
-    user: &'a Place<'a>,
+    user: &'a SchemaPlace<'a>,
     nodes: Vec<Node>,
 }
 
 impl<'a> Walk<'a> {
-    fn over(root: &Place<'a>, user: &'a Place<'a>) -> Result<Vec<Node>, SchemaError> {
+    fn over(root: &SchemaPlace<'a>, user: &'a SchemaPlace<'a>) -> Result<Vec<Node>, SchemaError> {
         let mut walk = Walk { user, nodes: Vec::new() };
         walk.fields(root, None)?;
         Ok(walk.nodes)
     }
 
-    fn fields(&mut self, object: &Place<'a>, parent: Option<NodeIx>) -> Result<(), SchemaError> {
+    fn fields(
+        &mut self,
+        object: &SchemaPlace<'a>,
+        parent: Option<NodeIx>,
+    ) -> Result<(), SchemaError> {
         require_closed(object)?;
         for (name, field) in object.need("properties")?.members()? {
             if self.nodes.len() == NODES_MAX {
-                return Err(field.fault(Fault::Contradiction("more than 120 fields")));
+                return Err(field.fault(SchemaFault::Contradiction("more than 120 fields")));
             }
             let ix = self.nodes.len();
             let node = self.node(name, &field, parent)?;
@@ -153,7 +158,7 @@ impl<'a> Walk<'a> {
     fn node(
         &self,
         name: &str,
-        field: &Place<'_>,
+        field: &SchemaPlace<'_>,
         parent: Option<NodeIx>,
     ) -> Result<Node, SchemaError> {
         let path = match parent.and_then(|parent| self.nodes.get(parent)) {
@@ -174,22 +179,22 @@ impl<'a> Walk<'a> {
 }
 
 /// Unknown names must be refused, or they would be checked by nobody.
-fn require_closed(object: &Place<'_>) -> Result<(), SchemaError> {
+fn require_closed(object: &SchemaPlace<'_>) -> Result<(), SchemaError> {
     if object.need("type")?.text()? != "object" {
-        return Err(object.need("type")?.fault(Fault::Expected("`object`")));
+        return Err(object.need("type")?.fault(SchemaFault::Expected("`object`")));
     }
     let others = object.need("additionalProperties")?;
-    if others.flag()? { Err(others.fault(Fault::Expected("`false`"))) } else { Ok(()) }
+    if others.flag()? { Err(others.fault(SchemaFault::Expected("`false`"))) } else { Ok(()) }
 }
 
-fn shape(field: &Place<'_>) -> Result<Shape, SchemaError> {
+fn shape(field: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
     if field.is_marked("x-segprep-export-only")? {
         return Ok(Shape::ExportOnly);
     }
     if let Some(reference) = field.get("$ref") {
         return match reference.text()? {
             USER_FILE => Ok(Shape::Object),
-            _ => Err(reference.fault(Fault::Expected("`user.schema.json`"))),
+            _ => Err(reference.fault(SchemaFault::Expected("`user.schema.json`"))),
         };
     }
     let kind = field.need("type")?;
@@ -198,11 +203,11 @@ fn shape(field: &Place<'_>) -> Result<Shape, SchemaError> {
         "number" => Ok(Shape::Number),
         "object" if field.has("properties") => Ok(Shape::Object),
         "object" => map_shape(&field.need("additionalProperties")?),
-        _ => Err(kind.fault(Fault::Expected("`string`, `number` or `object`"))),
+        _ => Err(kind.fault(SchemaFault::Expected("`string`, `number` or `object`"))),
     }
 }
 
-fn map_shape(entry: &Place<'_>) -> Result<Shape, SchemaError> {
+fn map_shape(entry: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
     let kind = entry.need("type")?;
     match kind.text()? {
         "number" => Ok(Shape::Numbers),
@@ -210,18 +215,18 @@ fn map_shape(entry: &Place<'_>) -> Result<Shape, SchemaError> {
             let item = entry.need("items")?.need("type")?;
             match item.text()? {
                 "string" => Ok(Shape::Lists),
-                _ => Err(item.fault(Fault::Expected("`string`"))),
+                _ => Err(item.fault(SchemaFault::Expected("`string`"))),
             }
         }
-        _ => Err(kind.fault(Fault::Expected("`array` or `number`"))),
+        _ => Err(kind.fault(SchemaFault::Expected("`array` or `number`"))),
     }
 }
 
-fn class(field: &Place<'_>, shape: Shape) -> Result<Class, SchemaError> {
+fn class(field: &SchemaPlace<'_>, shape: Shape) -> Result<Class, SchemaError> {
     if matches!(shape, Shape::Object | Shape::ExportOnly) {
         return match field.get("x-segprep-class") {
             None => Ok(Class::Technical),
-            Some(class) => Err(class.fault(Fault::Contradiction("only a field has a class"))),
+            Some(class) => Err(class.fault(SchemaFault::Contradiction("only a field has a class"))),
         };
     }
     let class = field.need("x-segprep-class")?;
@@ -229,12 +234,12 @@ fn class(field: &Place<'_>, shape: Shape) -> Result<Class, SchemaError> {
         "identifier" => Ok(Class::Identifier),
         "personal" => Ok(Class::Personal),
         "technical" => Ok(Class::Technical),
-        _ => Err(class.fault(Fault::Expected("`identifier`, `personal` or `technical`"))),
+        _ => Err(class.fault(SchemaFault::Expected("`identifier`, `personal` or `technical`"))),
     }
 }
 
 /// The checks of a field, or of each value of a map.
-fn node_checks(field: &Place<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
+fn node_checks(field: &SchemaPlace<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
     let own = checks(field, shape)?;
     let of_values = match shape {
         Shape::Lists => Some(field.need("additionalProperties")?.need("items")?),
@@ -244,7 +249,7 @@ fn node_checks(field: &Place<'_>, shape: Shape) -> Result<Vec<Check>, SchemaErro
     match of_values {
         None => Ok(own),
         Some(_) if !own.is_empty() => {
-            Err(field.fault(Fault::Contradiction("a map is checked by its values")))
+            Err(field.fault(SchemaFault::Contradiction("a map is checked by its values")))
         }
         Some(values) => checks(&values, shape),
     }
@@ -679,6 +684,6 @@ mod tests {
     fn fields_are_not_without_end() {
         let endless = user_with("/properties/Friend", json!({"$ref": "user.schema.json"}));
         let error = endless.expect_err("a user that holds a user has no end");
-        assert_eq!(error.fault, Fault::Contradiction("more than 120 fields"));
+        assert_eq!(error.fault, SchemaFault::Contradiction("more than 120 fields"));
     }
 }

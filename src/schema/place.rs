@@ -11,12 +11,12 @@ use super::keywords;
 pub struct SchemaError {
     /// File and place in it: `endpoint.schema.json#/properties/OptOut`, `pinpoint.toml#limits`.
     pub place: String,
-    pub fault: Fault,
+    pub fault: SchemaFault,
 }
 
 /// What is wrong at a place.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
+pub enum SchemaFault {
     #[error("{0}")]
     Syntax(String),
     #[error("no keyword that is read here")]
@@ -37,16 +37,16 @@ pub enum Fault {
 
 /// A value of a schema file, with the file's name and the JSON pointer to it.
 #[derive(Clone)]
-pub(super) struct Place<'a> {
+pub(super) struct SchemaPlace<'a> {
     file: &'static str,
     pointer: String,
     value: &'a Value,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SchemaPlace<'a> {
     /// The whole of a file.
     pub(super) fn of_file(file: &'static str, value: &'a Value) -> Self {
-        Place { file, pointer: String::new(), value }
+        SchemaPlace { file, pointer: String::new(), value }
     }
 
     /// The name of the rule that stands here: `endpoint.schema.json#/properties/OptOut/enum`.
@@ -54,25 +54,25 @@ impl<'a> Place<'a> {
         format!("{}#{}", self.file, self.pointer)
     }
 
-    pub(super) fn fault(&self, fault: Fault) -> SchemaError {
+    pub(super) fn fault(&self, fault: SchemaFault) -> SchemaError {
         SchemaError { place: self.rule(), fault }
     }
 
     fn expected(&self, what: &'static str) -> SchemaError {
-        self.fault(Fault::Expected(what))
+        self.fault(SchemaFault::Expected(what))
     }
 
-    fn below(&self, name: &str, value: &'a Value) -> Place<'a> {
-        Place { file: self.file, pointer: keywords::below(&self.pointer, name), value }
+    fn below(&self, name: &str, value: &'a Value) -> SchemaPlace<'a> {
+        SchemaPlace { file: self.file, pointer: keywords::below(&self.pointer, name), value }
     }
 
     /// The member of that name, if this is an object that has it.
-    pub(super) fn get(&self, name: &str) -> Option<Place<'a>> {
+    pub(super) fn get(&self, name: &str) -> Option<SchemaPlace<'a>> {
         self.value.get(name).map(|value| self.below(name, value))
     }
 
-    pub(super) fn need(&self, name: &'static str) -> Result<Place<'a>, SchemaError> {
-        self.get(name).ok_or_else(|| self.fault(Fault::Missing(name)))
+    pub(super) fn need(&self, name: &'static str) -> Result<SchemaPlace<'a>, SchemaError> {
+        self.get(name).ok_or_else(|| self.fault(SchemaFault::Missing(name)))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -81,13 +81,13 @@ impl<'a> Place<'a> {
 
     pub(super) fn members(
         &self,
-    ) -> Result<impl Iterator<Item = (&'a str, Place<'a>)>, SchemaError> {
+    ) -> Result<impl Iterator<Item = (&'a str, SchemaPlace<'a>)>, SchemaError> {
         let members: &'a Map<String, Value> =
             self.value.as_object().ok_or_else(|| self.expected("an object"))?;
         Ok(members.iter().map(|(name, value)| (name.as_str(), self.below(name, value))))
     }
 
-    pub(super) fn items(&self) -> Result<impl Iterator<Item = Place<'a>>, SchemaError> {
+    pub(super) fn items(&self) -> Result<impl Iterator<Item = SchemaPlace<'a>>, SchemaError> {
         let items = self.value.as_array().ok_or_else(|| self.expected("a list"))?;
         let items = items.iter().enumerate();
         Ok(items.map(|(at, value)| self.below(&at.to_string(), value)))

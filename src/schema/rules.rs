@@ -4,16 +4,19 @@
 //! error, since such a rule would never hold for anything.
 
 use super::checks::checks;
-use super::place::{Fault, Place, SchemaError};
+use super::place::{SchemaError, SchemaFault, SchemaPlace};
 use super::target::Target;
 use super::{Condition, Node, NodeIx, RecordKind, Shape, Test};
 
 /// The kinds of record, in the file's order.
-pub(super) fn kinds(root: &Place<'_>, nodes: &[Node]) -> Result<Vec<RecordKind>, SchemaError> {
+pub(super) fn kinds(
+    root: &SchemaPlace<'_>,
+    nodes: &[Node],
+) -> Result<Vec<RecordKind>, SchemaError> {
     root.need("anyOf")?.items()?.map(|kind| record_kind(&kind, nodes)).collect()
 }
 
-fn record_kind(kind: &Place<'_>, nodes: &[Node]) -> Result<RecordKind, SchemaError> {
+fn record_kind(kind: &SchemaPlace<'_>, nodes: &[Node]) -> Result<RecordKind, SchemaError> {
     let mut forbidden = Vec::new();
     let mut required = Vec::new();
     for name in kind.need("required")?.texts()? {
@@ -39,7 +42,7 @@ fn record_kind(kind: &Place<'_>, nodes: &[Node]) -> Result<RecordKind, SchemaErr
 
 /// A required field; of an object, the fields of it that the kind requires.
 fn required_fields(
-    kind: &Place<'_>,
+    kind: &SchemaPlace<'_>,
     name: &str,
     nodes: &[Node],
 ) -> Result<Vec<NodeIx>, SchemaError> {
@@ -48,21 +51,24 @@ fn required_fields(
         return Ok(vec![node]);
     }
     let members = kind.get("properties").and_then(|all| all.get(name)).ok_or_else(|| {
-        kind.fault(Fault::Contradiction("a required object names its required fields"))
+        kind.fault(SchemaFault::Contradiction("a required object names its required fields"))
     })?;
     let names = members.need("required")?.texts()?;
     names.iter().map(|member| node_at(&members, &format!("{name}.{member}"), nodes)).collect()
 }
 
-fn require_forbidden(presence: &Place<'_>) -> Result<(), SchemaError> {
+fn require_forbidden(presence: &SchemaPlace<'_>) -> Result<(), SchemaError> {
     match presence.flag() {
         Ok(false) => Ok(()),
-        Ok(true) | Err(_) => Err(presence.fault(Fault::Expected("`false` or `required`"))),
+        Ok(true) | Err(_) => Err(presence.fault(SchemaFault::Expected("`false` or `required`"))),
     }
 }
 
 /// The rules of `allOf`, one for each check in a `then`.
-pub(super) fn conditions(root: &Place<'_>, nodes: &[Node]) -> Result<Vec<Condition>, SchemaError> {
+pub(super) fn conditions(
+    root: &SchemaPlace<'_>,
+    nodes: &[Node],
+) -> Result<Vec<Condition>, SchemaError> {
     let mut conditions = Vec::new();
     if let Some(all) = root.get("allOf") {
         for rule in all.items()? {
@@ -73,7 +79,7 @@ pub(super) fn conditions(root: &Place<'_>, nodes: &[Node]) -> Result<Vec<Conditi
 }
 
 fn add_conditions(
-    rule: &Place<'_>,
+    rule: &SchemaPlace<'_>,
     nodes: &[Node],
     conditions: &mut Vec<Condition>,
 ) -> Result<(), SchemaError> {
@@ -91,20 +97,20 @@ fn add_conditions(
 /// The field and its values for which a rule holds.
 ///
 /// JSON Schema has an absent field satisfy `properties`, so the field must be required too.
-fn premise(place: &Place<'_>, nodes: &[Node]) -> Result<(NodeIx, Vec<String>), SchemaError> {
+fn premise(place: &SchemaPlace<'_>, nodes: &[Node]) -> Result<(NodeIx, Vec<String>), SchemaError> {
     let properties: Vec<_> = place.need("properties")?.members()?.collect();
     let [(name, field)] = properties.as_slice() else {
-        return Err(place.fault(Fault::Expected("one field")));
+        return Err(place.fault(SchemaFault::Expected("one field")));
     };
     let required = place.need("required")?;
     if required.texts()? != [*name] {
-        return Err(required.fault(Fault::Expected("the field of `properties`")));
+        return Err(required.fault(SchemaFault::Expected("the field of `properties`")));
     }
     let on = node_at(field, name, nodes)?;
     let values = field.need("enum")?.texts()?;
     match unknown_value(nodes, on, &values) {
         None => Ok((on, values)),
-        Some(value) => Err(field.fault(Fault::NotInEnum(value.clone()))),
+        Some(value) => Err(field.fault(SchemaFault::NotInEnum(value.clone()))),
     }
 }
 
@@ -113,14 +119,14 @@ pub(super) fn check_field_limits(nodes: &[Node], target: &Target) -> Result<(), 
     let fault = |fault| SchemaError { place: target.rule("limits.fields"), fault };
     let find = |path: &str| {
         let at = nodes.iter().position(|node| node.path == path);
-        at.ok_or_else(|| fault(Fault::NoField(path.to_owned())))
+        at.ok_or_else(|| fault(SchemaFault::NoField(path.to_owned())))
     };
     for limit in &target.limits.fields {
         find(&limit.path)?;
         if let Some((on, values)) = &limit.when
             && let Some(value) = unknown_value(nodes, find(on)?, values)
         {
-            return Err(fault(Fault::NotInEnum(value.clone())));
+            return Err(fault(SchemaFault::NotInEnum(value.clone())));
         }
     }
     Ok(())
@@ -136,9 +142,9 @@ fn unknown_value<'a>(nodes: &[Node], on: NodeIx, values: &'a [String]) -> Option
     values.iter().find(|value| !known.contains(value))
 }
 
-fn node_at(place: &Place<'_>, path: &str, nodes: &[Node]) -> Result<NodeIx, SchemaError> {
+fn node_at(place: &SchemaPlace<'_>, path: &str, nodes: &[Node]) -> Result<NodeIx, SchemaError> {
     nodes
         .iter()
         .position(|node| node.path == path)
-        .ok_or_else(|| place.fault(Fault::NoField(path.to_owned())))
+        .ok_or_else(|| place.fault(SchemaFault::NoField(path.to_owned())))
 }

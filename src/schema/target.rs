@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::place::{Fault, SchemaError};
+use super::place::{SchemaError, SchemaFault};
 
 /// The targets in this program: name of the file, and its text.
 const SHIPPED: &[(&str, &str)] =
@@ -116,7 +116,7 @@ fn syntax_error(file: &str, text: &str, error: &toml::de::Error) -> SchemaError 
     let line = before.matches('\n').count() + 1;
     SchemaError {
         place: format!("{file}:{line}"),
-        fault: Fault::Syntax(error.message().to_owned()),
+        fault: SchemaFault::Syntax(error.message().to_owned()),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::{io::Read, path::Path};
 
-use crate::store::list::{self, Listed, Listing, Stamp};
-use crate::store::s3::{Object, Reach, ReadAhead, S3, Url};
-use crate::store::{StoreError, read};
+use super::StoreError;
+use super::disk::list::{self, Listed, Listing, Stamp};
+use super::disk::read;
+use super::s3::{Object, Reach, ReadAhead, S3, Url};
 
 /// Disk, and buckets.
 #[derive(Clone, Debug)]

@@ -7,24 +7,18 @@
 //! - What [`folder`] or [`Staged`] call synced is on the disk, not only in its cache.
 
 pub mod aws;
-pub mod folder;
-mod glob;
+pub mod disk;
 mod inputs;
-mod list;
-mod lock;
-mod objects;
-mod read;
 pub mod s3;
-mod staged;
 
+pub use disk::Lock;
+pub use disk::Staged;
+pub use disk::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
 pub use inputs::{Inputs, Store};
-pub use list::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
-pub use lock::Lock;
-pub use staged::Staged;
 
 use std::io;
 
-use crate::store::aws::AwsError;
+use aws::AwsError;
 
 /// An input could not be listed or read; named by what the reader can do about it.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,10 @@
 //! dropped is never written. Absent and empty values are left alone. A value that an operation
 //! can't apply to is removed, never written through. What was a number stays one.
 
-use super::map::{Fate, Span};
-use super::waiting::{Home, WAITING_BYTES_MAX, Waiting};
+use super::hmac_batch::{Destination, HmacBatch, WAITING_BYTES_MAX};
+use super::map::{MapResult, Span};
 use super::{Map, Op, Outcome, Shifts};
-use crate::record::{Batch, Code, Detail, Field, Kind, NameId, Problem, Slot, Text};
+use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, SlotKind, Text};
 use crate::schema::NodeIx;
 
 /// An operation with what is said of the values that it can't apply to.
@@ -29,14 +29,14 @@ pub trait NameOps {
 
 /// What operations leave behind beside the values of a batch.
 #[derive(Debug, Default)]
-pub struct Traces {
+pub struct TransformLog {
     /// Values that were removed since an operation could not apply: row and rule.
     pub failures: Vec<(u32, usize)>,
     /// Where in the arena the texts of a rule's `map` begin.
     texts: Vec<(usize, usize)>,
 }
 
-impl Traces {
+impl TransformLog {
     /// Forgets a batch.
     pub fn clear(&mut self) {
         self.failures.clear();
@@ -62,14 +62,14 @@ pub fn apply_to_node(
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut Traces,
+    traces: &mut TransformLog,
 ) {
-    let mut waiting = Waiting::default();
+    let mut waiting = HmacBatch::default();
     let field = field_of(node);
     for row in 0..batch.rows.len() {
         let slot = batch.slot(row, node);
         if is_live(batch, row) && applied.takes(slot) {
-            let place = Place { row, field, home: Home::Slot { row, node } };
+            let place = ValuePlace { row, field, home: Destination::Slot { row, node } };
             let made = new_value(applied, shifts, slot, chunk, place, batch, traces, &mut waiting);
             batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
         }
@@ -79,18 +79,19 @@ pub fn apply_to_node(
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
-struct Place {
+struct ValuePlace {
     row: usize,
     field: Field,
     /// Where its new value is to go.
-    home: Home,
+    home: Destination,
 }
 
 impl Applied<'_> {
     /// Whether the operation is for what a slot holds. Values of other types are problems by now.
     #[inline]
     fn takes(&self, slot: Slot) -> bool {
-        let is_of_type = slot.is_text() || (slot.kind() == Kind::Number && self.op.takes_numbers());
+        let is_of_type =
+            slot.is_text() || (slot.kind() == SlotKind::Number && self.op.takes_numbers());
         is_of_type && !slot.is_empty()
     }
 }
@@ -110,9 +111,9 @@ pub fn apply_to_map(
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut Traces,
+    traces: &mut TransformLog,
 ) {
-    let mut waiting = Waiting::default();
+    let mut waiting = HmacBatch::default();
     for row in 0..batch.rows.len() {
         if !is_live(batch, row) {
             continue;
@@ -138,8 +139,8 @@ fn apply_to_entry<'a>(
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
-    traces: &mut Traces,
-    waiting: &mut Waiting<'a>,
+    traces: &mut TransformLog,
+    waiting: &mut HmacBatch<'a>,
 ) {
     let Some(mut entry) = batch.entries.get(place).copied() else { return };
     let range = entry.values.range();
@@ -147,7 +148,8 @@ fn apply_to_entry<'a>(
     for value in range.clone() {
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
         let made = if applied.takes(slot) {
-            let place = Place { row, field: Field::Named(entry.name), home: Home::Value(kept) };
+            let place =
+                ValuePlace { row, field: Field::Named(entry.name), home: Destination::Value(kept) };
             new_value(applied, shifts, slot, chunk, place, batch, traces, waiting)
         } else {
             Some(slot)
@@ -172,10 +174,10 @@ fn new_value<'a>(
     shifts: &Shifts,
     slot: Slot,
     chunk: &[u8],
-    Place { row, field, home }: Place,
+    ValuePlace { row, field, home }: ValuePlace,
     batch: &mut Batch,
-    traces: &mut Traces,
-    waiting: &mut Waiting<'a>,
+    traces: &mut TransformLog,
+    waiting: &mut HmacBatch<'a>,
 ) -> Option<Slot> {
     if let Op::Redact(redact) = applied.op
         && let Some(slot) = redact.last_made(&batch.arena)
@@ -231,14 +233,14 @@ fn mapped_value(
     slot: Slot,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut Traces,
+    traces: &mut TransformLog,
 ) -> Option<Slot> {
     match map.fate(Text { chunk, arena: &batch.arena }.of(slot)) {
-        Fate::Text(Span { start, len, is_plain }) => {
+        MapResult::Text(Span { start, len, is_plain }) => {
             let texts = traces.place_texts(rule, map, &mut batch.arena);
             Some(Slot::new_text(texts + start, len, is_plain))
         }
-        Fate::Keep => Some(slot),
-        Fate::Drop => None,
+        MapResult::Keep => Some(slot),
+        MapResult::Drop => None,
     }
 }

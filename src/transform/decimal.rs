@@ -76,7 +76,7 @@ impl Decimal {
 
     /// The nearest multiple of a step; between two of them the even one.
     #[must_use]
-    pub fn round_to(&self, step: Step) -> Decimal {
+    pub fn round_to(&self, step: RoundingStep) -> Decimal {
         let (quotient, rest) = self.divide(step);
         let is_odd = quotient.last().is_some_and(|digit| digit % 2 == 1);
         let goes_up = rest == Ordering::Greater || (rest == Ordering::Equal && is_odd);
@@ -86,7 +86,7 @@ impl Decimal {
 
     /// How many whole steps lie in the size of the number, and how what is left compares with half
     /// a step.
-    fn divide(&self, step: Step) -> (Vec<u8>, Ordering) {
+    fn divide(&self, step: RoundingStep) -> (Vec<u8>, Ordering) {
         let shift = self.exponent.saturating_sub(step.exponent);
         let whole_digits = usize::try_from(self.len().saturating_add(shift.min(0))).unwrap_or(0);
         let (whole, fraction) = self.digits.split_at(whole_digits.min(self.digits.len()));
@@ -162,24 +162,24 @@ impl std::fmt::Debug for Decimal {
 
 /// What numbers are taken to multiples of: `digits` times 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct RoundingStep {
     digits: u64,
     exponent: i64,
 }
 
-impl Step {
+impl RoundingStep {
     /// The step of so many decimals: 0.01 for 2.
-    pub fn of_decimals(decimals: u32) -> Step {
-        Step { digits: 1, exponent: -i64::from(decimals) }
+    pub fn of_decimals(decimals: u32) -> RoundingStep {
+        RoundingStep { digits: 1, exponent: -i64::from(decimals) }
     }
 
     /// A number as a step; none where it is not above zero, or has over 15 digits or decimals.
-    pub fn new(number: &Decimal) -> Option<Step> {
+    pub fn new(number: &Decimal) -> Option<RoundingStep> {
         let fits = !number.is_negative
             && (1..=STEP_DIGITS_MAX).contains(&number.digits.len())
             && (-STEP_DECIMALS_MAX..=STEP_DECIMALS_MAX).contains(&number.exponent);
         let digits = number.digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(*digit));
-        fits.then_some(Step { digits, exponent: number.exponent })
+        fits.then_some(RoundingStep { digits, exponent: number.exponent })
     }
 
     /// The shortest text of it.
@@ -321,7 +321,7 @@ mod tests {
 
     #[track_caller]
     fn check_rounded(text: &str, step: &str, expected: &str) {
-        let step = Step::new(&number(step)).expect("a step");
+        let step = RoundingStep::new(&number(step)).expect("a step");
         assert_eq!(number(text).round_to(step).text(), expected, "{text}");
     }
 
@@ -342,7 +342,7 @@ mod tests {
             ("1e308", "1e308"),
             ("9.99e-99999999999999999999", "0"),
         ] {
-            let written = number(text).round_to(Step::of_decimals(15)).text();
+            let written = number(text).round_to(RoundingStep::of_decimals(15)).text();
             assert_eq!(written, expected, "{text}");
         }
     }
@@ -405,7 +405,7 @@ mod tests {
             let (whole, rest) = (value.abs() / step, value.abs() % step);
             let up = step < rest * 2 || (step == rest * 2 && whole % 2 == 1);
             let expected = (whole + i64::from(up)) * step * value.signum();
-            let step = Step::new(&number(&thousandths(step))).expect("a step");
+            let step = RoundingStep::new(&number(&thousandths(step))).expect("a step");
             let rounded = number(&thousandths(value)).round_to(step);
             prop_assert_eq!(rounded.text(), number(&thousandths(expected)).text());
             prop_assert_eq!(rounded.round_to(step), rounded);
@@ -425,7 +425,7 @@ mod tests {
             prop_assume!(!is_beyond);
             if let Some(number) = Decimal::parse(text.as_bytes()) {
                 prop_assert!(json);
-                let rounded = number.round_to(Step::of_decimals(2));
+                let rounded = number.round_to(RoundingStep::of_decimals(2));
                 prop_assert!(serde_json::from_str::<f64>(&rounded.text()).is_ok());
                 prop_assert!(rounded.text().len() < 400);
             }

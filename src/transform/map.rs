@@ -13,7 +13,7 @@ pub struct Map {
     /// All texts that values become, one after the other: a batch holds them once.
     texts: Vec<u8>,
     table: BTreeMap<Vec<u8>, Span>,
-    other: Fate,
+    other: MapResult,
 }
 
 /// What becomes of a value that is not in the table.
@@ -35,7 +35,7 @@ pub(super) struct Span {
 
 /// What becomes of a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fate {
+pub(super) enum MapResult {
     Drop,
     Keep,
     Text(Span),
@@ -43,15 +43,15 @@ pub(super) enum Fate {
 
 impl Map {
     pub fn new<'t>(table: impl IntoIterator<Item = (&'t str, &'t str)>, other: &Other) -> Map {
-        let mut map = Map { texts: Vec::new(), table: BTreeMap::new(), other: Fate::Drop };
+        let mut map = Map { texts: Vec::new(), table: BTreeMap::new(), other: MapResult::Drop };
         for (from, to) in table {
             let span = map.add(to);
             map.table.insert(from.as_bytes().to_vec(), span);
         }
         map.other = match other {
-            Other::Drop => Fate::Drop,
-            Other::Keep => Fate::Keep,
-            Other::Text(text) => Fate::Text(map.add(text)),
+            Other::Drop => MapResult::Drop,
+            Other::Keep => MapResult::Keep,
+            Other::Text(text) => MapResult::Text(map.add(text)),
         };
         map
     }
@@ -68,8 +68,8 @@ impl Map {
     }
 
     /// What becomes of a value that is not empty.
-    pub(super) fn fate(&self, value: &[u8]) -> Fate {
-        self.table.get(value).map_or(self.other, |span| Fate::Text(*span))
+    pub(super) fn fate(&self, value: &[u8]) -> MapResult {
+        self.table.get(value).map_or(self.other, |span| MapResult::Text(*span))
     }
 
     /// Appends what the value becomes, if it becomes another.
@@ -78,12 +78,12 @@ impl Map {
             return Outcome::PLAIN;
         }
         match self.fate(value) {
-            Fate::Text(Span { start, len, is_plain }) => {
+            MapResult::Text(Span { start, len, is_plain }) => {
                 out.extend_from_slice(self.texts.get(start..start + len).unwrap_or(&[]));
                 Outcome::Made { plain: is_plain }
             }
-            Fate::Keep => Outcome::Kept,
-            Fate::Drop => Outcome::Dropped,
+            MapResult::Keep => Outcome::Kept,
+            MapResult::Drop => Outcome::Dropped,
         }
     }
 }

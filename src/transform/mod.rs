@@ -15,6 +15,7 @@ mod date_shift;
 mod date_trunc;
 mod decimal;
 mod hmac;
+mod hmac_batch;
 mod key;
 mod map;
 mod mask;
@@ -24,13 +25,12 @@ mod round;
 mod token;
 #[cfg(test)]
 mod vectors;
-mod waiting;
 
-pub use apply::{Applied, NameOps, Traces, apply_to_map, apply_to_node};
+pub use apply::{Applied, NameOps, TransformLog, apply_to_map, apply_to_node};
 pub use bucket::Bucket;
 pub use date_shift::{DAYS_MAX as SHIFT_DAYS_MAX, DateShift, ShiftKey, Shifts};
 pub use date_trunc::{DateForm, DateTrunc, Unit};
-pub use decimal::{Decimal, Step};
+pub use decimal::{Decimal, RoundingStep};
 pub use hmac::{Already, Hmac};
 pub use key::{KeyError, MasterKey, Scope, new_key_text};
 pub use map::{Map, Other};
@@ -40,7 +40,7 @@ pub use redact::Redact;
 pub use round::Round;
 pub use token::{BadBits, Encoding, TokenShape, Tokens};
 
-use crate::lanes::scan::first_special;
+use crate::simd::scan::first_special;
 
 /// What a rule does to each value of its field.
 #[derive(Debug)]

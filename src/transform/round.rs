@@ -5,12 +5,12 @@
 
 use super::Outcome;
 use super::decimal::Decimal;
-use super::decimal::Step;
+use super::decimal::RoundingStep;
 
 /// The operations `round` and `geo`.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    pub step: Step,
+    pub step: RoundingStep,
 }
 
 impl Round {
@@ -39,9 +39,11 @@ mod tests {
         ] {
             vectors::check(file, |params, value, out| {
                 let step = match vectors::text(params, "step") {
-                    Some(step) => Decimal::parse(step.as_bytes()).and_then(|step| Step::new(&step)),
+                    Some(step) => {
+                        Decimal::parse(step.as_bytes()).and_then(|step| RoundingStep::new(&step))
+                    }
                     None => vectors::count(params, "decimals")
-                        .map(|decimals| Step::of_decimals(decimals.try_into().unwrap())),
+                        .map(|decimals| RoundingStep::of_decimals(decimals.try_into().unwrap())),
                 };
                 Round { step: step.unwrap() }.apply(value, out)
             });

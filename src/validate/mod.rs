@@ -4,13 +4,13 @@
 //! A stage here adds problems to the batch and changes nothing else.
 
 mod limits;
-mod value_test;
+mod value_check;
 mod values;
 
 pub use limits::LimitChecks;
 pub use values::{Strictness, ValueChecks};
 
-use crate::record::{Code, Detail, Found, Kind, NameId, Slot};
+use crate::record::{Code, Detail, JsonType, NameId, Slot, SlotKind};
 
 /// The names of the rules that problems point to, by number. Number 0 is no rule.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ impl NameVerdicts<'_> {
 
 fn found(slot: Slot) -> Detail {
     match slot.kind() {
-        Kind::Absent => Detail::None,
-        Kind::Text => Detail::FoundText,
-        Kind::Number => Detail::FoundNumber,
-        Kind::Other(Found::Boolean) => Detail::FoundBoolean,
-        Kind::Other(Found::Object) => Detail::FoundObject,
-        Kind::Other(Found::Array) => Detail::FoundArray,
-        Kind::Other(Found::Null) => Detail::FoundNull,
+        SlotKind::Absent => Detail::None,
+        SlotKind::Text => Detail::FoundText,
+        SlotKind::Number => Detail::FoundNumber,
+        SlotKind::Other(JsonType::Boolean) => Detail::FoundBoolean,
+        SlotKind::Other(JsonType::Object) => Detail::FoundObject,
+        SlotKind::Other(JsonType::Array) => Detail::FoundArray,
+        SlotKind::Other(JsonType::Null) => Detail::FoundNull,
     }
 }

@@ -1,20 +1,20 @@
 //! The schema's checks, on values as they came in (after repair, before the policy).
 
-use super::value_test::{TestOf, Words, is_out_of_bounds, number};
+use super::value_check::{TestOf, Words, is_out_of_bounds, number};
 use super::{NameVerdicts, RuleNames, found};
-use crate::lanes::copy::Span;
-use crate::record::{Batch, Code, Detail, Entry, Field, Kinds, Problem, Slot, Text};
+use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, SlotKinds, Text};
 use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
+use crate::simd::copy::Span;
 
 /// All checks of the nodes that the policy does not drop, compiled from the schema.
 #[derive(Debug)]
 pub struct ValueChecks {
     /// By node of the schema.
-    types: Vec<Kinds>,
+    types: Vec<SlotKinds>,
     nodes: Vec<NodeChecks>,
     maps: Vec<MapChecks>,
     conditions: Vec<Condition>,
-    kinds: Vec<Kind>,
+    kinds: Vec<SlotKind>,
     unknown_rule: u16,
     strictness: Strictness,
     formats: FormatLimits,
@@ -57,7 +57,7 @@ struct Condition {
 
 /// A kind of record as bits of nodes.
 #[derive(Debug)]
-struct Kind {
+struct SlotKind {
     required: Vec<NodeIx>,
     forbidden: Vec<NodeIx>,
     rule: u16,
@@ -88,7 +88,7 @@ impl ValueChecks {
                     .collect(),
             })
             .collect();
-        let mut types = vec![Kinds::ANY; schema.nodes.len()];
+        let mut types = vec![SlotKinds::ANY; schema.nodes.len()];
         for checks in &nodes {
             if let Some(kinds) = types.get_mut(checks.node) {
                 *kinds = checks.kinds();
@@ -116,7 +116,7 @@ impl ValueChecks {
             kinds: kinds
                 .iter()
                 .filter_map(|kind| schema.kinds.get(*kind))
-                .map(|kind| Kind::new(kind, rules))
+                .map(|kind| SlotKind::new(kind, rules))
                 .collect(),
             unknown_rule: rules.add("input.unknown"),
             strictness,
@@ -222,7 +222,7 @@ impl ValueChecks {
 
     /// A record is of a kind when all that the kind needs is there, and nothing that it must not have.
     fn kind_of(&self, found: &mut Problems<'_>, is_there: impl Fn(NodeIx) -> bool, when: Detail) {
-        let is_of = |kind: &Kind| {
+        let is_of = |kind: &SlotKind| {
             kind.required.iter().all(|node| is_there(*node))
                 && !kind.forbidden.iter().any(|node| is_there(*node))
         };
@@ -230,7 +230,7 @@ impl ValueChecks {
             return;
         }
         // Told from the kind that it has something of, else from the first.
-        let begun = |kind: &&Kind| kind.required.iter().any(|node| is_there(*node));
+        let begun = |kind: &&SlotKind| kind.required.iter().any(|node| is_there(*node));
         let Some(kind) = self.kinds.iter().find(begun).or(self.kinds.first()) else { return };
         let lacking = kind.required.iter().find(|node| !is_there(**node));
         if let Some(node) = lacking.or(kind.required.first()) {
@@ -343,12 +343,12 @@ impl Column<'_> {
 }
 
 impl NodeChecks {
-    fn kinds(&self) -> Kinds {
+    fn kinds(&self) -> SlotKinds {
         match self.shape {
-            Shape::Text => Kinds::TEXT,
-            Shape::Number => Kinds::NUMBER,
+            Shape::Text => SlotKinds::TEXT,
+            Shape::Number => SlotKinds::NUMBER,
             // A slot of an object or a map is set only where something else stood.
-            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => Kinds::NONE,
+            Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => SlotKinds::NONE,
         }
     }
 }
@@ -445,9 +445,9 @@ impl Problems<'_> {
     }
 }
 
-impl Kind {
-    fn new(kind: &RecordKind, rules: &mut RuleNames) -> Kind {
-        Kind {
+impl SlotKind {
+    fn new(kind: &RecordKind, rules: &mut RuleNames) -> SlotKind {
+        SlotKind {
             required: kind.required.clone(),
             forbidden: kind.forbidden.clone(),
             rule: rules.add(&*kind.rule),

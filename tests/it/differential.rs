@@ -8,7 +8,7 @@ use std::{cell::Cell, collections::BTreeSet};
 
 use jsonschema::Validator;
 use proptest::{collection::vec, prelude::*, sample::select};
-use segprep::record::shown_name;
+use segprep::record::describe_name;
 use segprep::schema::{Check, Files, NodeIx, Schema, Shape, Test, merged};
 use serde_json::{Map, Value, json};
 
@@ -128,7 +128,7 @@ fn cases(schema: &Schema) -> impl Strategy<Value = Case> + use<> {
         let mut changed: Vec<String> = Vec::new();
         for (path, value) in changes {
             put(&mut record, &path, value);
-            changed.push(path.iter().map(|name| shown_name(name)).collect::<Vec<_>>().join("."));
+            changed.push(path.iter().map(|name| describe_name(name)).collect::<Vec<_>>().join("."));
         }
         if let Some(size) = size {
             pad(&mut record, size);

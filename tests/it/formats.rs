@@ -9,7 +9,9 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
-use segprep::{decode::Format, encode::CsvColumn, schema::Schema};
+use segprep::decode::Format;
+use segprep::encode::CsvColumn;
+use segprep::schema::Schema;
 use serde_json::{Value, json};
 
 use crate::in_memory::InMemory;

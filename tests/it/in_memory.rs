@@ -2,12 +2,10 @@
 
 use std::{fs, sync::Arc};
 
-use segprep::{
-    decode::frame::{self, Framing},
-    decode::{ColumnRules, ColumnSettings, Columns, Format},
-    pipeline::Block,
-    schema::Schema,
-};
+use segprep::decode::frame::Framing;
+use segprep::decode::{ColumnRules, ColumnSettings, Columns, Format, frame};
+use segprep::pipeline::Block;
+use segprep::schema::Schema;
 
 use crate::in_process::InProcess;
 

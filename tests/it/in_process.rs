@@ -2,12 +2,12 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
-use segprep::{
-    decode::Format,
-    pipeline::{self, Block, Plan, RejectedFor, Stages, Surroundings, Worker},
-    schema::Schema,
-    transform::MasterKey,
-};
+use segprep::decode::Format;
+use segprep::definition::Environment;
+use segprep::pipeline::{self, Block, RejectedFor, Stages, Worker};
+use segprep::plan::{self, Plan};
+use segprep::schema::Schema;
+use segprep::transform::MasterKey;
 
 /// Takes every kind of record, and keeps every field. Outputs are to be added, and whatever else an
 /// account may say before them.
@@ -53,8 +53,8 @@ impl InProcess {
     pub(crate) fn of(file: &str, text: &str, schema: Schema, sets: &[&str]) -> InProcess {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let around =
-            Surroundings { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
-        let (definition, rules) = pipeline::check(file, text, &sets, &around, &schema)
+            Environment { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
+        let (definition, rules) = plan::check(file, text, &sets, &around, &schema)
             .unwrap_or_else(|faults| panic!("{faults:?}"));
         let keys = BTreeMap::from([("demo".to_owned(), MasterKey::demo())]);
         let plan = Plan::new(&definition, rules, Arc::new(schema), keys).expect("a plan");

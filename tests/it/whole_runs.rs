@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use segprep::run::{Cancel, Failure, Outcome, Progress, RunOptions, run};
+use segprep::engine::Cancel;
+use segprep::run::{Failure, Outcome, Progress, RunOptions, run};
 use serde_json::Value;
 
 use crate::program::{Place, files_below, toml_text};

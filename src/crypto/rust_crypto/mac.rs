@@ -8,7 +8,7 @@ use std::slice;
 use sha2::{Digest, Sha256, block_api::compress256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::lanes::sha256::{Block, LANES, State, Words, compress, pays};
+use crate::simd::sha256::{Block, HashState, LANES, Words, compress, pays};
 
 /// Bytes in a block of SHA-256.
 const BLOCK: usize = 64;
@@ -94,7 +94,7 @@ fn is_short(value: &[u8]) -> bool {
     value.len() + PADDING_MIN <= BLOCK
 }
 
-fn in_each_lane(state: &[u32; 8]) -> State {
+fn in_each_lane(state: &[u32; 8]) -> HashState {
     state.map(|word| Words([word; LANES]))
 }
 
@@ -111,7 +111,7 @@ fn last_block(value: &[u8]) -> [u8; BLOCK] {
 }
 
 /// The last block of a message that is one block of key and a digest.
-fn digest_block(digests: &State) -> Block {
+fn digest_block(digests: &HashState) -> Block {
     const MARK: u32 = 0x8000_0000;
     const BITS: u32 = 8 * (64 + 32);
     let mut block = [Words([0; LANES]); 16];

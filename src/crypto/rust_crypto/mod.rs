@@ -7,8 +7,8 @@ use hkdf::Hkdf;
 use sha2::Digest;
 use zeroize::Zeroize;
 
-pub use self::mac::MacKey;
 use super::{NoRandomness, NotReady};
+pub use mac::MacKey;
 
 /// By what TLS is made: rustls with aws-lc.
 pub const TLS: CryptoMode = CryptoMode::AwsLc;

@@ -151,12 +151,12 @@ mod tests {
     use super::*;
 
     /// Start, end and fault.
-    type Found = (usize, usize, Option<(Code, Detail)>);
+    type FramedRecord = (usize, usize, Option<(Code, Detail)>);
 
     const CSV: Framing = Framing::Csv { delimiter: b',' };
 
     /// The records of `text` when it is read in pieces of `piece` bytes, as (start, end, fault).
-    fn records(text: &[u8], framing: Framing, max: usize, piece: usize) -> Vec<Found> {
+    fn records(text: &[u8], framing: Framing, max: usize, piece: usize) -> Vec<FramedRecord> {
         let mut found = Vec::new();
         let (mut base, mut held) = (0, 0);
         while base < text.len() {

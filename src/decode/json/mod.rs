@@ -10,25 +10,25 @@
 //! Names that were met before are found by comparing a number or two ([`scratch::ShortNames`]);
 //! only others are unescaped and looked for. Both ways decide the same.
 
-mod learned;
-mod left_out;
 mod replay;
 mod scratch;
+mod shape_cache;
+mod skip;
 mod tokens;
 mod unescape;
 
 use std::ops::Range;
 
-pub(super) use learned::Learned;
 pub(super) use scratch::Scratch;
+pub(super) use shape_cache::ShapeCache;
 
-use learned::{Event, Step, Target, Then, Watch};
+use shape_cache::{DecodeStep, Event, Target, Then, Watch};
 
 use super::layout::{Layout, LeadsTo, Member, Object, scope_of};
 use super::narrow;
 use crate::record::{
-    Batch, Code, Detail, Entries, Entry, Field, Found, Kind, NameId, Names, Problem, Scope, Slot,
-    Values,
+    Batch, Code, Detail, Entries, Entry, Field, JsonType, NameId, Names, Problem, Scope, Slot,
+    SlotKind, Values,
 };
 
 /// The deepest nesting that is taken; the record itself is one.
@@ -36,22 +36,22 @@ const DEPTH_MAX: usize = 64;
 
 /// Why a record can't be read on.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum JsonFault {
     Syntax,
     Depth,
 }
 
-type Read<T> = Result<T, Fault>;
+type Read<T> = Result<T, JsonFault>;
 
 /// The most memory of what one worker keeps of the records that it has read, in bytes.
-pub(super) const LEARNED_BYTES: usize = learned::LEARNED_BYTES + scratch::TABLES_BYTES;
+pub(super) const LEARNED_BYTES: usize = shape_cache::LEARNED_BYTES + scratch::TABLES_BYTES;
 
 /// Reads the object in `span` of the chunk into a row of the batch.
 pub(super) fn decode(
     layout: &Layout,
     names: &mut Names,
     scratch: &mut Scratch,
-    learned: &mut Learned,
+    learned: &mut ShapeCache,
     chunk: &[u8],
     span: Range<usize>,
     row: usize,
@@ -88,8 +88,8 @@ pub(super) fn decode(
         // What was found before says nothing about a text that is no JSON.
         batch.problems.truncate(before.problems);
         let code = match fault {
-            Fault::Syntax => Code::JsonSyntax,
-            Fault::Depth => Code::TooDeep,
+            JsonFault::Syntax => Code::JsonSyntax,
+            JsonFault::Depth => Code::TooDeep,
         };
         super::broken(batch, row, Field::Record, code, Detail::None);
     }
@@ -163,7 +163,7 @@ impl<W: Watch> Reader<'_, W> {
             }
         }
         self.skip_space();
-        if self.at == self.text.len() { Ok(()) } else { Err(Fault::Syntax) }
+        if self.at == self.text.len() { Ok(()) } else { Err(JsonFault::Syntax) }
     }
 
     /// Reads an object of the schema; `place` is its place in the layout.
@@ -231,7 +231,7 @@ impl<W: Watch> Reader<'_, W> {
     #[inline]
     fn begin(&mut self, depth: usize, close: u8) -> Read<bool> {
         if DEPTH_MAX < depth {
-            return Err(Fault::Depth);
+            return Err(JsonFault::Depth);
         }
         self.at += 1;
         let closes = self.next_byte() == Some(close);
@@ -250,7 +250,7 @@ impl<W: Watch> Reader<'_, W> {
         } else if next == Some(close) {
             Ok(true)
         } else {
-            Err(Fault::Syntax)
+            Err(JsonFault::Syntax)
         }
     }
 
@@ -310,7 +310,7 @@ impl<W: Watch> Reader<'_, W> {
     ) -> Read<()> {
         let this = self.next_object();
         let start = self.batch.entries.len();
-        self.watch.event(Event::Step(Step::BeginMap));
+        self.watch.event(Event::DecodeStep(DecodeStep::BeginMap));
         let mut is_over = self.begin(depth, b'}')?;
         while !is_over {
             let id = self.map_name(scope)?;
@@ -318,11 +318,11 @@ impl<W: Watch> Reader<'_, W> {
             if self.scratch.is_repeated(id, this) {
                 self.repeated(self.inside);
             }
-            self.watch.event(Event::Step(Step::Name(id)));
+            self.watch.event(Event::DecodeStep(DecodeStep::Name(id)));
             entry(self, id, depth + 1)?;
             is_over = self.ends(b'}')?;
         }
-        self.watch.event(Event::Step(Step::EndMap(map)));
+        self.watch.event(Event::DecodeStep(DecodeStep::EndMap(map)));
         let len = self.batch.entries.len() - start;
         self.batch.set_map(self.row, map, Entries { start: narrow(start), len: narrow(len) });
         Ok(())
@@ -356,17 +356,17 @@ impl<W: Watch> Reader<'_, W> {
             return self.number_entry(name, depth);
         }
         let start = self.batch.values.len();
-        self.watch.event(Event::Step(Step::BeginList));
+        self.watch.event(Event::DecodeStep(DecodeStep::BeginList));
         let mut is_over = self.begin(depth, b']')?;
         while !is_over {
             let at = self.at;
             let slot = self.scalar(depth + 1)?;
-            let slot = if slot.is_absent() { Slot::other(Found::Null) } else { slot };
+            let slot = if slot.is_absent() { Slot::other(JsonType::Null) } else { slot };
             self.watch_value(Target::Item(name), at, slot);
             self.batch.values.push(slot);
             is_over = self.ends(b']')?;
         }
-        self.watch.event(Event::Step(Step::EndList(name)));
+        self.watch.event(Event::DecodeStep(DecodeStep::EndList(name)));
         self.push_entry(name, start, true);
         Ok(())
     }
@@ -390,15 +390,15 @@ impl<W: Watch> Reader<'_, W> {
     fn watch_value(&mut self, target: Target, start: usize, slot: Slot) {
         let end = self.at;
         match slot.kind() {
-            Kind::Text => {
+            SlotKind::Text => {
                 let then = Then::Text(target);
                 self.watch.event(Event::Value { start: start + 1, end: end - 1, then });
             }
-            Kind::Number => {
+            SlotKind::Number => {
                 self.watch.event(Event::Value { start, end, then: Then::Number(target) });
             }
-            Kind::Absent => {}
-            Kind::Other(_) => self.watch.event(Event::Unlike),
+            SlotKind::Absent => {}
+            SlotKind::Other(_) => self.watch.event(Event::Unlike),
         }
     }
 
@@ -437,10 +437,10 @@ impl<W: Watch> Reader<'_, W> {
                 Ok(Slot::number(start, self.at - start))
             }
             Some(b'n') => self.word(b"null").map(|()| Slot::ABSENT),
-            Some(b't' | b'f') => self.boolean().map(|()| Slot::other(Found::Boolean)),
-            Some(b'{') => self.value(depth).map(|()| Slot::other(Found::Object)),
-            Some(b'[') => self.value(depth).map(|()| Slot::other(Found::Array)),
-            _ => Err(Fault::Syntax),
+            Some(b't' | b'f') => self.boolean().map(|()| Slot::other(JsonType::Boolean)),
+            Some(b'{') => self.value(depth).map(|()| Slot::other(JsonType::Object)),
+            Some(b'[') => self.value(depth).map(|()| Slot::other(JsonType::Array)),
+            _ => Err(JsonFault::Syntax),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Reads a record by comparison with those before it; see [`super::learned`].
+//! Reads a record by comparison with those before it; see [`super::shape_cache`].
 //!
 //! It decides exactly what the decoder decides: each text between two values was read by the
 //! decoder before, at the same place. Whatever is not plainly alike (a text not seen before, a
 //! name twice) is left to the decoder, which then reads the whole record.
 
-use super::learned::{Learned, Step, Target, Then};
+use super::shape_cache::{DecodeStep, ShapeCache, Target, Then};
 use super::{Entries, Reader, Slot, narrow};
 
 /// What the steps of one record keep between them.
@@ -18,7 +18,7 @@ struct Open {
 
 impl Reader<'_, ()> {
     /// Reads the record; none where it is not alike, and then the row may be half filled.
-    pub(super) fn replay(&mut self, learned: &mut Learned) -> Option<()> {
+    pub(super) fn replay(&mut self, learned: &mut ShapeCache) -> Option<()> {
         let mut open = Open::default();
         let (mut seen, mut place) = (0, 0);
         loop {
@@ -44,24 +44,24 @@ impl Reader<'_, ()> {
     }
 
     #[inline]
-    fn step(&mut self, step: Step, open: &mut Open) -> Option<()> {
+    fn step(&mut self, step: DecodeStep, open: &mut Open) -> Option<()> {
         match step {
-            Step::ExportOnly => self.batch.rows.get_mut(self.row)?.export_only += 1,
-            Step::BeginMap => {
+            DecodeStep::ExportOnly => self.batch.rows.get_mut(self.row)?.export_only += 1,
+            DecodeStep::BeginMap => {
                 open.map = self.next_object();
                 open.first_entry = self.batch.entries.len();
             }
-            Step::Name(name) => {
+            DecodeStep::Name(name) => {
                 let is_new = !self.scratch.is_repeated(name, open.map);
                 return is_new.then_some(());
             }
-            Step::EndMap(map) => {
+            DecodeStep::EndMap(map) => {
                 let (start, end) = (open.first_entry, self.batch.entries.len());
                 let entries = Entries { start: narrow(start), len: narrow(end - start) };
                 self.batch.set_map(self.row, map, entries);
             }
-            Step::BeginList => open.first_value = self.batch.values.len(),
-            Step::EndList(name) => self.push_entry(name, open.first_value, true),
+            DecodeStep::BeginList => open.first_value = self.batch.values.len(),
+            DecodeStep::EndList(name) => self.push_entry(name, open.first_value, true),
         }
         Some(())
     }

@@ -1,7 +1,7 @@
 //! What one worker's decoder keeps from record to record: where each name was last seen, and what
 //! the names seen last lead to.
 
-use super::learned::Event;
+use super::shape_cache::Event;
 use crate::record::{NameId, Scope};
 
 /// Memory that one worker's decoder reuses.
@@ -44,7 +44,7 @@ pub(super) const TABLES_BYTES: usize = ShortNames::<usize>::BYTES + ShortNames::
 /// What short names lead to, by what [`Span::packed`] makes of them. Each has two places in a table,
 /// and where both are taken the last one wins. Whatever is not found here is looked for elsewhere.
 ///
-/// [`Span::packed`]: crate::lanes::copy::Span::packed
+/// [`Span::packed`]: crate::simd::copy::Span::packed
 pub(super) struct ShortNames<T>(Vec<[Option<(u128, Scope, T)>; 2]>);
 
 impl<T> Default for ShortNames<T> {

@@ -1,12 +1,12 @@
 //! The tokens of JSON (RFC 8259): words, numbers, strings, and what stands between them.
 
-use super::learned::{Event, Watch};
+use super::shape_cache::{Event, Watch};
 use super::unescape::unescape;
-use super::{Fault, RawText, Read, Reader};
+use super::{JsonFault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
-use crate::lanes::copy::Span;
-use crate::lanes::scan::{first_special, packed_text};
 use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
+use crate::simd::copy::Span;
+use crate::simd::scan::{first_special, packed_text};
 
 impl<W: Watch> Reader<'_, W> {
     pub(super) fn boolean(&mut self) -> Read<()> {
@@ -19,13 +19,13 @@ impl<W: Watch> Reader<'_, W> {
             self.at += word.len();
             Ok(())
         } else {
-            Err(Fault::Syntax)
+            Err(JsonFault::Syntax)
         }
     }
 
     pub(super) fn number(&mut self) -> Read<()> {
         let rest = self.text.get(self.at..).unwrap_or(&[]);
-        let len = number_len(rest).ok_or(Fault::Syntax)?;
+        let len = number_len(rest).ok_or(JsonFault::Syntax)?;
         self.at += len;
         Ok(())
     }
@@ -45,7 +45,7 @@ impl<W: Watch> Reader<'_, W> {
                     self.at += 1;
                     self.escape()?;
                 }
-                _ => return Err(Fault::Syntax),
+                _ => return Err(JsonFault::Syntax),
             }
         }
         let len = self.at - start;
@@ -69,12 +69,12 @@ impl<W: Watch> Reader<'_, W> {
             Some(b'u') => {
                 let digits = self.text.get(self.at + 1..self.at + 5).unwrap_or(&[]);
                 if digits.len() < 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(Fault::Syntax);
+                    return Err(JsonFault::Syntax);
                 }
                 self.at += 5;
                 Ok(())
             }
-            _ => Err(Fault::Syntax),
+            _ => Err(JsonFault::Syntax),
         }
     }
 
@@ -139,11 +139,11 @@ impl<W: Watch> Reader<'_, W> {
     pub(super) fn intern(&mut self, scope: Scope, raw: RawText) -> Read<NameId> {
         if raw.has_escapes {
             self.name_bytes(raw);
-            let name = str::from_utf8(&self.scratch.name).map_err(|_invalid| Fault::Syntax)?;
+            let name = str::from_utf8(&self.scratch.name).map_err(|_invalid| JsonFault::Syntax)?;
             return Ok(self.names.intern(scope, name));
         }
         let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
-        let name = str::from_utf8(bytes).map_err(|_invalid| Fault::Syntax)?;
+        let name = str::from_utf8(bytes).map_err(|_invalid| JsonFault::Syntax)?;
         Ok(self.names.intern(scope, name))
     }
 
@@ -161,7 +161,7 @@ impl<W: Watch> Reader<'_, W> {
 
     #[inline]
     pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
-        if self.take(byte) { Ok(()) } else { Err(Fault::Syntax) }
+        if self.take(byte) { Ok(()) } else { Err(JsonFault::Syntax) }
     }
 
     /// The next byte that is no white space; it is not stepped over.

@@ -5,8 +5,8 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::MacAlgorithmSpec;
 use zeroize::Zeroizing;
 
-use crate::store::aws::error::{AwsError, AwsErrorKind, Refusal};
-use crate::store::aws::session::{Identity, Plainness, Session, region_of};
+use super::error::{AwsError, AwsErrorKind, Refusal};
+use super::session::{Identity, Plainness, Session, region_of};
 
 const ACTION: &str = "kms:GenerateMac";
 

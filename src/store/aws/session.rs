@@ -19,9 +19,9 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::BoxError;
 use tokio::sync::OnceCell;
 
-use crate::store::aws::access::Access;
-use crate::store::aws::error::{AwsError, AwsErrorKind};
-use crate::store::aws::https;
+use super::access::Access;
+use super::error::{AwsError, AwsErrorKind};
+use super::https;
 
 /// How often one request is sent before its failure is told, and how long we wait in between.
 const ATTEMPTS: u32 = 6;

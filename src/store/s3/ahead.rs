@@ -18,10 +18,10 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::client::{Clients, S3};
+use super::fetch::fetch;
+use super::list::Object;
 use crate::store::aws::AwsError;
-use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::fetch::fetch;
-use crate::store::s3::list::Object;
 
 /// Bytes of a piece, and of a first piece where only beginnings are read.
 pub(crate) const PIECE: u64 = 4 << 20;
@@ -61,7 +61,7 @@ struct Shared {
     objects: Vec<Option<Object>>,
     piece: u64,
     reach: Reach,
-    state: Mutex<State>,
+    state: Mutex<ReadAheadState>,
     /// A piece has come, or failed.
     came: Condvar,
     /// There is room to fetch more.
@@ -72,7 +72,7 @@ struct Shared {
 type S3Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 
 #[derive(Default)]
-struct State {
+struct ReadAheadState {
     /// The next piece in reading order.
     next: (usize, u64),
     pieces: HashMap<(usize, u64), Slot>,
@@ -99,7 +99,8 @@ impl ReadAhead {
         reach: Reach,
     ) -> Result<ReadAhead, AwsError> {
         let at_once = REQUESTS_FIRST;
-        let state = State { wanted: vec![0; objects.len()], at_once, ..State::default() };
+        let state =
+            ReadAheadState { wanted: vec![0; objects.len()], at_once, ..ReadAheadState::default() };
         let stop = s3.clone();
         let shared = Arc::new(Shared {
             s3: Arc::clone(&s3.clients),
@@ -142,7 +143,7 @@ async fn drive(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ReadAheadState> {
         // Nothing panics while it holds the state, and each change of it is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +158,7 @@ impl Shared {
     }
 
     /// The next piece in reading order that nobody has fetched, if there is room for it.
-    fn next_place(&self, state: &mut State) -> Option<(usize, u64)> {
+    fn next_place(&self, state: &mut ReadAheadState) -> Option<(usize, u64)> {
         loop {
             let (object, number) = state.next;
             let is_all = self.objects.len() <= object;
@@ -202,7 +203,7 @@ impl Shared {
     }
 
     /// Sends a piece on its way.
-    fn begin(self: &Arc<Self>, state: &mut State, place: (usize, u64)) {
+    fn begin(self: &Arc<Self>, state: &mut ReadAheadState, place: (usize, u64)) {
         let (object, number) = place;
         let Some(Some(found)) = self.objects.get(object) else { return };
         state.held += self.cost(object, number);

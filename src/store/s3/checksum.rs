@@ -9,8 +9,8 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
 use data_encoding::BASE64;
 
+use super::settings::Checksum;
 use crate::crypto::sha256;
-use crate::store::s3::settings::Checksum;
 
 /// The checksum of some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

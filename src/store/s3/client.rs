@@ -12,9 +12,9 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::request::S3Request;
+use super::settings::Settings;
 use crate::store::aws::{AwsError, Identity, Plainness, Session};
-use crate::store::s3::asked::Asked;
-use crate::store::s3::settings::Settings;
 
 /// Clients by bucket.
 pub(super) struct Clients {
@@ -71,7 +71,7 @@ impl Clients {
     /// Asks S3 for something; a bucket that turns out to be in another Region is asked there.
     pub(super) async fn ask<T, E, F>(
         &self,
-        asked: &Asked<'_>,
+        asked: &S3Request<'_>,
         send: impl Fn(Client) -> F,
     ) -> Result<T, AwsError>
     where

@@ -4,10 +4,10 @@ use std::{ops::Range, time::Duration};
 
 use aws_sdk_s3::primitives::ByteStream;
 
+use super::client::Clients;
+use super::list::Object;
+use super::request::S3Request;
 use crate::store::aws::{AwsError, AwsErrorKind, innermost};
-use crate::store::s3::asked::Asked;
-use crate::store::s3::client::Clients;
-use crate::store::s3::list::Object;
 
 /// How often in a row a read may break off without a byte more.
 const FAILURES_MAX: u32 = 8;
@@ -53,7 +53,7 @@ async fn read_on(
     bytes: &mut Vec<u8>,
 ) -> Result<(), AwsError> {
     let url = &object.url;
-    let asked = Asked { action: "s3:GetObject", bucket: &url.bucket, key: &url.key };
+    let asked = S3Request { action: "s3:GetObject", bucket: &url.bucket, key: &url.key };
     let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
     // A whole object comes with its checksum.
     let is_whole = start == 0 && range.end == object.bytes;

@@ -19,13 +19,13 @@ use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::checksum::Sum;
+use super::client::{Clients, S3};
+use super::request::S3Request;
+use super::settings::{Encryption, Storing};
+use super::upload::{Finished, PARTS_AT_ONCE, Upload};
+use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind};
-use crate::store::s3::asked::Asked;
-use crate::store::s3::checksum::Sum;
-use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::settings::{Encryption, Storing};
-use crate::store::s3::upload::{Finished, PARTS_AT_ONCE, Upload};
-use crate::store::s3::url::Url;
 
 /// Requests at once where many small ones are needed.
 const AT_ONCE: usize = 16;
@@ -323,7 +323,7 @@ impl Folder {
     /// Ids and names of all uploads here that are under way.
     async fn uploads_here(&self) -> Result<Vec<(String, String)>, AwsError> {
         let asked = asked("s3:ListBucketMultipartUploads", &self.url);
-        let asked = Asked { key: "", ..asked };
+        let asked = S3Request { key: "", ..asked };
         let (mut found, mut key, mut id) = (Vec::new(), None, None);
         loop {
             let page = self.clients().ask(&asked, |client| {
@@ -364,8 +364,8 @@ impl Folder {
 }
 
 /// What is asked of S3 about an object.
-pub(super) fn asked<'a>(action: &'static str, url: &'a Url) -> Asked<'a> {
-    Asked { action, bucket: &url.bucket, key: &url.key }
+pub(super) fn asked<'a>(action: &'static str, url: &'a Url) -> S3Request<'a> {
+    S3Request { action, bucket: &url.bucket, key: &url.key }
 }
 
 /// Something to know an object by again.

@@ -23,8 +23,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::folder::{Folder, Put, mark};
 use crate::store::aws::{AwsError, AwsErrorKind};
-use crate::store::s3::folder::{Folder, Put, mark};
 
 /// How long a hold lasts without being renewed, and how often it is.
 const LIFE: Duration = Duration::from_mins(1);
@@ -81,7 +81,7 @@ struct Note {
 }
 
 /// A lock that was found.
-struct Found {
+struct SeenLock {
     name: String,
     number: u32,
     note: Note,
@@ -116,7 +116,7 @@ impl Lease {
     }
 
     /// Makes the lock that follows these, which are dead. None if another was there or came.
-    fn make(folder: &Folder, own: &str, dead: Vec<Found>) -> Result<Option<Lease>, AwsError> {
+    fn make(folder: &Folder, own: &str, dead: Vec<SeenLock>) -> Result<Option<Lease>, AwsError> {
         let number = dead.last().map_or(0, |lock| lock.number) + 1;
         let term = Term::new();
         let note = Note::new(own, term.expires)?;
@@ -298,7 +298,7 @@ fn lock_names(folder: &Folder) -> Result<Vec<String>, AwsError> {
 }
 
 /// The locks of a folder, the last one last.
-fn locks(folder: &Folder) -> Result<Vec<Found>, AwsError> {
+fn locks(folder: &Folder) -> Result<Vec<SeenLock>, AwsError> {
     let mut found = Vec::new();
     for name in lock_names(folder)? {
         let Some(number) = number_of(&name) else { continue };
@@ -307,14 +307,14 @@ fn locks(folder: &Folder) -> Result<Vec<Found>, AwsError> {
             let message = format!("`{}` is no lock of segprep", folder.url().join(&name));
             return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));
         };
-        found.push(Found { name, number, note });
+        found.push(SeenLock { name, number, note });
     }
     found.sort_unstable_by_key(|lock| lock.number);
     Ok(found)
 }
 
 /// Whether nobody holds this lock any more. Watches it where that can't be told at once.
-fn is_dead(folder: &Folder, lock: &Found) -> Result<bool, AwsError> {
+fn is_dead(folder: &Folder, lock: &SeenLock) -> Result<bool, AwsError> {
     if lock.note.is_of_this_machine() {
         return Ok(lock.note.is_of_the_dead());
     }

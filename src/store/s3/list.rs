@@ -13,10 +13,10 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
 use tokio::task::JoinSet;
 
+use super::client::{Clients, S3};
+use super::request::S3Request;
+use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind};
-use crate::store::s3::asked::Asked;
-use crate::store::s3::client::{Clients, S3};
-use crate::store::s3::url::Url;
 
 /// Folders, or stretches of one, that are listed at once.
 const AT_ONCE: usize = 16;
@@ -200,7 +200,7 @@ async fn page(
         Start::After(key) => (Some(key), None),
         Start::Next(next) => (None, Some(next)),
     };
-    let asked = Asked { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
+    let asked = S3Request { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
     let answer = clients
         .ask(&asked, |client| {
             client

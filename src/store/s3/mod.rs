@@ -7,13 +7,14 @@
 //! - Memory has a bound, whatever the number and size of objects: see `run/limits.rs`.
 
 mod ahead;
-mod asked;
 mod checksum;
 mod client;
 mod fetch;
 mod folder;
 mod lease;
 mod list;
+pub(super) mod objects;
+mod request;
 mod settings;
 mod upload;
 mod url;

@@ -14,10 +14,10 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::checksum::Sum;
+use super::fetch::pause;
+use super::folder::{Folder, Put, asked, mark};
 use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
-use crate::store::s3::checksum::Sum;
-use crate::store::s3::fetch::pause;
-use crate::store::s3::folder::{Folder, Put, asked, mark};
 
 /// Bytes of a part. (S3 takes no less than 5 MiB but for the last, and 10,000 of them.)
 pub(crate) const PART: usize = 8 << 20;
@@ -61,11 +61,11 @@ struct Part {
 #[derive(Debug)]
 pub struct Finished {
     name: String,
-    kind: Kind,
+    kind: UploadKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum UploadKind {
     Small(Vec<u8>),
     InParts { id: String, mark: String, parts: Vec<Part> },
 }
@@ -93,7 +93,7 @@ impl Upload {
     pub fn finish(mut self) -> Result<Finished, AwsError> {
         let is_small = self.id.is_none() && self.buffer.len() <= SMALL;
         if is_small && self.folder.may_hold(self.buffer.len()) {
-            let kind = Kind::Small(std::mem::take(&mut self.buffer));
+            let kind = UploadKind::Small(std::mem::take(&mut self.buffer));
             return Ok(Finished { name: std::mem::take(&mut self.name), kind });
         }
         if !self.buffer.is_empty() || self.number == 0 {
@@ -110,7 +110,7 @@ impl Upload {
         let (id, mark) = (self.id.take().unwrap_or_default(), std::mem::take(&mut self.mark));
         Ok(Finished {
             name: std::mem::take(&mut self.name),
-            kind: Kind::InParts { id, mark, parts },
+            kind: UploadKind::InParts { id, mark, parts },
         })
     }
 
@@ -211,8 +211,8 @@ impl Finished {
     /// Shows the object to readers, where nothing may be yet.
     pub(super) async fn complete(self, folder: &Folder) -> Result<(), AwsError> {
         match self.kind {
-            Kind::Small(bytes) => folder.put_now(&self.name, bytes, Put::New).await,
-            Kind::InParts { id, mark, parts } => {
+            UploadKind::Small(bytes) => folder.put_now(&self.name, bytes, Put::New).await,
+            UploadKind::InParts { id, mark, parts } => {
                 complete_parts(folder, &self.name, &id, &mark, &parts).await
             }
         }

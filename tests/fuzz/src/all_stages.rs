@@ -2,7 +2,7 @@
 //! whatever the worker saw before.
 
 use segprep::decode::Format;
-use segprep::pipeline::{Entries, EntryDigest};
+use segprep::plan::{Entries, EntryDigest};
 use segprep::schema::Schema;
 use serde_json::Value;
 

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, sync::LazyLock};
 
-use segprep::pipeline::{self, Plan, PlanError, Stages, Surroundings};
+use segprep::definition::Environment;
+use segprep::pipeline::Stages;
+use segprep::plan::{self, Plan, PlanError};
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
@@ -15,12 +17,12 @@ pub fn hold(data: &[u8]) {
     let mut pieces = text.split('\0').map(str::to_owned);
     let text = pieces.next().unwrap_or_default();
     let sets: Vec<String> = pieces.collect();
-    let around = Surroundings {
+    let around = Environment {
         env: &|name| (name == "HOME").then(|| "/home/somebody".to_owned()),
         date: "2026-01-31",
         real_path: &Path::to_path_buf,
     };
-    match pipeline::check("fuzz.toml", &text, &sets, &around, &SCHEMA) {
+    match plan::check("fuzz.toml", &text, &sets, &around, &SCHEMA) {
         Err(faults) => {
             assert!(!faults.is_empty(), "it says why");
             assert!(!format!("{faults:?}").is_empty());

@@ -2,12 +2,10 @@
 
 use std::{fs, sync::Arc};
 
-use segprep::{
-    decode::{BatchLimits, ColumnRules, ColumnSettings, Columns, Decoder, Format},
-    record::{Batch, Text},
-    schema::Schema,
-    transform::MasterKey,
-};
+use segprep::decode::{BatchLimits, ColumnRules, ColumnSettings, Columns, Decoder, Format};
+use segprep::record::{Batch, Text};
+use segprep::schema::Schema;
+use segprep::transform::MasterKey;
 
 use super::DEFINITION;
 use super::records::lines;

@@ -1,4 +1,4 @@
-//! `src/lanes`, with its tests, and nothing else.
+//! `src/simd`, with its tests, and nothing else.
 
-#[path = "../../../src/lanes/mod.rs"]
-pub mod lanes;
+#[path = "../../../src/simd/mod.rs"]
+pub mod simd;

@@ -1,0 +1,135 @@
+//! What a plan says of each name that a worker has met: decided once, looked up by number.
+
+use std::{ops::Range, sync::Arc};
+
+use super::stages::Stages;
+use crate::encode::{CellsOfNames, NameCells, NameKeys, push_name_key};
+use crate::plan::{Plan, RuleIx};
+use crate::record::{NameId, Names, Scope, describe_name};
+use crate::simd::copy::{Literals, Span};
+use crate::transform::{Applied, NameOps, Op};
+use crate::validate::{NameVerdict, NameVerdicts};
+
+/// Runs beside a worker's [`Names`], one entry for each.
+#[derive(Debug, Default)]
+pub(crate) struct NamePolicies {
+    verdicts: Vec<NameVerdict>,
+    policies: Vec<NamePolicy>,
+    keys: Literals,
+    /// The cells in each output of CSV, one list for each output.
+    cells: Vec<Vec<NameCells>>,
+}
+
+#[derive(Debug)]
+struct NamePolicy {
+    /// None for names outside the maps.
+    applied: Option<(RuleIx, Arc<Op>)>,
+    key: Range<usize>,
+}
+
+/// A name book for one output of CSV.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForCsv<'a>(&'a [NameCells]);
+
+/// A name book with its plan, as the stages ask it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpLookup<'a> {
+    pub(crate) book: &'a NamePolicies,
+    pub(crate) plan: &'a Plan,
+    pub(crate) stages: &'a Stages,
+}
+
+impl NamePolicies {
+    pub(crate) fn clear(&mut self) {
+        *self = NamePolicies::default();
+    }
+
+    /// Decides for the names that are new since the last call.
+    pub(crate) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
+        if self.verdicts.is_empty() {
+            self.cells.resize_with(stages.csv.len(), Vec::new);
+        }
+        assert_eq!(self.cells.len(), stages.csv.len(), "a book is for one set of stages");
+        while self.verdicts.len() < names.len() {
+            let (scope, name) = names.nth(self.verdicts.len());
+            let map = scope.slot().and_then(|node| plan.schema.map_of(node));
+            match map {
+                Some(map) => self.learn_map_name(map, name, plan, stages),
+                None => self.learn_unknown(scope, name, plan, stages),
+            }
+        }
+    }
+
+    fn learn_map_name(&mut self, map: usize, name: &str, plan: &Plan, stages: &Stages) {
+        let (rule, op) = plan.op_of_name(map, name);
+        let dropped = matches!(*op, Op::Drop);
+        let fault = stages.limits.name_fault(name).filter(|_| !dropped);
+        self.verdicts.push(NameVerdict { dropped, fault, looks_like_a_field: false });
+        let mut key = Vec::new();
+        if !dropped {
+            push_name_key(name, &mut key);
+        }
+        self.policies.push(NamePolicy { applied: Some((rule, op)), key: self.keys.add(&key) });
+        for (cells, csv) in self.cells.iter_mut().zip(&stages.csv) {
+            cells.push(if dropped { NameCells::Dropped } else { csv.cells_of(map, name) });
+        }
+    }
+
+    fn learn_unknown(&mut self, scope: Scope, name: &str, plan: &Plan, stages: &Stages) {
+        let looks_like_a_field =
+            !scope.is_unknown() && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
+        self.verdicts.push(NameVerdict { looks_like_a_field, ..NameVerdict::default() });
+        self.policies.push(NamePolicy { applied: None, key: 0..0 });
+        self.cells.iter_mut().for_each(|cells| cells.push(NameCells::Dropped));
+    }
+
+    pub(crate) fn verdicts(&self) -> NameVerdicts<'_> {
+        NameVerdicts(&self.verdicts)
+    }
+
+    /// For the output of CSV of that place among those.
+    pub(crate) fn for_csv(&self, csv: usize) -> ForCsv<'_> {
+        ForCsv(self.cells.get(csv).map_or(&[], Vec::as_slice))
+    }
+
+    pub(crate) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
+        self.policies.get(name.index())?.applied.as_ref().map(|(rule, _)| *rule)
+    }
+}
+
+impl NameKeys for NamePolicies {
+    #[inline]
+    fn key(&self, name: NameId) -> Option<Span<'_>> {
+        let key = &self.policies.get(name.index())?.key;
+        (!key.is_empty()).then(|| self.keys.span(key))
+    }
+}
+
+impl CellsOfNames for ForCsv<'_> {
+    #[inline]
+    fn cells(&self, name: NameId) -> NameCells {
+        self.0.get(name.index()).copied().unwrap_or(NameCells::Dropped)
+    }
+}
+
+impl NameOps for OpLookup<'_> {
+    fn op(&self, name: NameId) -> Option<Applied<'_>> {
+        let (rule, op) = self.book.policies.get(name.index())?.applied.as_ref()?;
+        op.makes_new_values().then(|| self.stages.applied(self.plan, *rule, op))
+    }
+}
+
+/// The path of the object or map that a scope stands for; empty for the record itself.
+pub(crate) fn scope_path(scope: Scope, plan: &Plan) -> &str {
+    let node = scope.slot().and_then(|node| plan.schema.nodes.get(node));
+    node.map_or("", |node| node.path.as_str())
+}
+
+/// A name from the data with its path, as accounts may show it.
+pub(crate) fn describe_path(names: &Names, name: NameId, plan: &Plan) -> String {
+    let (scope, name) = names.get(name);
+    match scope_path(scope, plan) {
+        "" => describe_name(name),
+        path => format!("{path}.{}", describe_name(name)),
+    }
+}

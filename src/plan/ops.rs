@@ -1,0 +1,153 @@
+//! Makes operations out of what the definition says of them, with their keys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{MapRules, PlanError, Rule, RuleIx};
+use crate::definition::{Definition, HmacSpec, OpSpec, ShiftSpec};
+use crate::schema::{NodeIx, Schema, Shape};
+use crate::transform::{
+    Bucket, DateForm, DateShift, DateTrunc, Hmac, Map, Mask, MasterKey, Op, Redact, Round,
+    RoundingStep, ShiftKey, Tokens,
+};
+
+/// Makes the operations of a plan.
+pub(crate) struct OpMaker {
+    /// The current key with its id, where a rule needs it.
+    key: Option<(String, MasterKey)>,
+    tokens: Arc<Tokens>,
+    /// In the order of their keys.
+    shifts: Vec<Shift>,
+    shift_keys: Vec<ShiftKey>,
+}
+
+/// One way to move dates: by which field, how far, and with which join.
+#[derive(PartialEq, Eq)]
+struct Shift {
+    by: NodeIx,
+    by_path: String,
+    days: u32,
+    join: String,
+}
+
+impl OpMaker {
+    pub(crate) fn new(
+        definition: &Definition,
+        rules: &[Rule],
+        schema: &Schema,
+        mut keys: BTreeMap<String, MasterKey>,
+    ) -> Result<OpMaker, PlanError> {
+        let mut shapes = Vec::new();
+        for spec in rules.iter().filter_map(|rule| rule.op.as_hmac()) {
+            if !shapes.contains(&spec.shape) {
+                shapes.push(spec.shape);
+            }
+        }
+        let current = definition.keys.current.clone().unwrap_or_default();
+        let key = match keys.remove(&current) {
+            Some(key) => Some((current, key)),
+            None if rules.iter().all(|rule| !rule.op.needs_key()) => None,
+            None => return Err(PlanError::NoKey(current)),
+        };
+        let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();
+        let shifts = shifts(rules, schema);
+        let shift_keys = shifts.iter().map(|shift| shift.key(key.as_ref())).collect();
+        Ok(OpMaker { key, tokens: Arc::new(Tokens { ids, shapes }), shifts, shift_keys })
+    }
+
+    pub(crate) fn shift_keys(&self) -> &[ShiftKey] {
+        &self.shift_keys
+    }
+
+    /// `path` is that of the field, which is the join where the definition names none.
+    pub(crate) fn make(&self, op: &OpSpec, path: &str, shape: Shape) -> Op {
+        match op {
+            OpSpec::Keep => Op::Keep,
+            OpSpec::Drop => Op::Drop,
+            OpSpec::Redact { text } => Op::Redact(Redact::new(text.as_str())),
+            OpSpec::Mask { keep_first, keep_last, hidden, skip } => {
+                Op::Mask(Mask::new(*keep_first, *keep_last, *hidden, skip))
+            }
+            OpSpec::Hmac(spec) => Op::Hmac(self.make_hmac(spec, path)),
+            OpSpec::DateTrunc(unit) => {
+                Op::DateTrunc(DateTrunc { unit: *unit, form: date_form(shape) })
+            }
+            OpSpec::DateShift(spec) => Op::DateShift(self.find_shift(spec)),
+            OpSpec::Round(step) => Op::Round(Round { step: *step }),
+            OpSpec::Geo { decimals } => {
+                Op::Geo(Round { step: RoundingStep::of_decimals(*decimals) })
+            }
+            OpSpec::Bucket { edges } => {
+                Op::Bucket(Bucket::new(edges.clone()).expect("the edges were checked"))
+            }
+            OpSpec::Map(spec) => {
+                let table = spec.table.iter().map(|(from, to)| (from.as_str(), to.value.as_str()));
+                Op::Map(Map::new(table, &spec.other))
+            }
+        }
+    }
+
+    fn find_shift(&self, spec: &ShiftSpec) -> DateShift {
+        let is_it = |shift: &Shift| {
+            (shift.days, &*shift.by_path, &*shift.join) == (spec.days, &*spec.by.value, spec.join())
+        };
+        let shift = self.shifts.iter().position(is_it);
+        DateShift { shift: shift.expect("every shift of a rule was collected") }
+    }
+
+    fn make_hmac(&self, spec: &HmacSpec, path: &str) -> Hmac {
+        let (id, master) = self.key.as_ref().expect("without a key, a plan with tokens is refused");
+        let key = master.derive(&spec.scope, spec.join.as_deref().unwrap_or(path));
+        Hmac::new(id, key, spec.shape, Arc::clone(&self.tokens))
+            .of_normal_form(spec.normalize)
+            .with_already(spec.already)
+    }
+
+    /// The operations of a map's rules that are the same for every name.
+    pub(crate) fn make_for_map(
+        &self,
+        of_map: &MapRules,
+        rules: &[Rule],
+        shape: Shape,
+    ) -> Vec<Option<Arc<Op>>> {
+        let is_of_map = |number: RuleIx| {
+            of_map.exact.iter().chain(&of_map.prefixes).any(|(_, rule)| *rule == number)
+        };
+        let op = |(number, rule): (RuleIx, &Rule)| {
+            let by_name = rule.op.as_hmac().is_some_and(|spec| spec.join.is_none());
+            (is_of_map(number) && !by_name).then(|| Arc::new(self.make(&rule.op, "", shape)))
+        };
+        rules.iter().enumerate().map(op).collect()
+    }
+}
+
+/// In attributes a date is text; a date field holds an instant.
+fn date_form(shape: Shape) -> DateForm {
+    match shape {
+        Shape::Lists => DateForm::Prefix,
+        Shape::Text | Shape::Number | Shape::Numbers | Shape::Object | Shape::ExportOnly => {
+            DateForm::Instant
+        }
+    }
+}
+
+/// Every way to move dates that a rule has, each once.
+fn shifts(rules: &[Rule], schema: &Schema) -> Vec<Shift> {
+    let mut shifts = Vec::new();
+    for spec in rules.iter().filter_map(|rule| rule.op.as_shift()) {
+        let by = schema.node(&spec.by.value).expect("the field was checked");
+        let (by_path, join) = (spec.by.value.clone(), spec.join().to_owned());
+        let shift = Shift { by, by_path, days: spec.days, join };
+        if !shifts.contains(&shift) {
+            shifts.push(shift);
+        }
+    }
+    shifts
+}
+
+impl Shift {
+    fn key(&self, key: Option<&(String, MasterKey)>) -> ShiftKey {
+        let (_, master) = key.expect("without a key, a plan that moves dates is refused");
+        ShiftKey { by: self.by, days: self.days, key: master.derive_shift(&self.join) }
+    }
+}

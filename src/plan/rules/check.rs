@@ -1,0 +1,193 @@
+//! What can't be meant by a definition whose rules each name fields.
+
+use super::cover::{Cover, Governed};
+use super::joins::hmac_rules;
+use crate::definition::document::nearest::listed;
+use crate::definition::document::section::escape;
+use crate::definition::document::size;
+use crate::definition::document::source::Diagnostics;
+use crate::definition::{Definition, KeyKind, OpSpec};
+use crate::definition::{OutputFormat, Purpose};
+use crate::encode::PARQUET_PART_MIN;
+use crate::schema::{Class, Schema};
+use crate::transform::Other;
+
+/// Under so many bits two people may come to share a token.
+const BITS_MIN_WITHOUT_WARNING: usize = 96;
+
+/// The field that deliveries go to.
+const ADDRESS: &str = "Address";
+
+/// Every field that identifies or describes a person has a rule.
+pub(crate) fn coverage(
+    cover: &Cover,
+    definition: &Definition,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) {
+    let governed = cover.governed(schema);
+    let needs_rule = |field: &&Governed<'_>| field.node.class != Class::Technical;
+    let is_open = |field: &&Governed<'_>| field.rule.is_none();
+    let open: Vec<&Governed<'_>> = governed.iter().filter(needs_rule).filter(is_open).collect();
+    if open.is_empty() {
+        return;
+    }
+    let mut paths: Vec<String> = Vec::new();
+    for field in &open {
+        let path = shortest_path(field, &governed, schema);
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let what = format!("no rule covers {}", listed(paths.iter().map(String::as_str)));
+    let help = format!(
+        "decide on each, such as `{}`: what identifies or describes a person never passes by default",
+        example(&open, &paths, definition, schema),
+    );
+    faults.push(definition.fields_at, what, "", help);
+}
+
+/// A rule that would cover the last of the open fields, and those beside it.
+fn example(
+    open: &[&Governed<'_>],
+    paths: &[String],
+    definition: &Definition,
+    schema: &Schema,
+) -> String {
+    let last = open.last().and_then(|field| field.node.parent);
+    let beside = open.iter().filter(|field| last.is_some() && field.node.parent == last).count();
+    let parent = last.and_then(|parent| schema.nodes.get(parent)).filter(|_| beside > 1);
+    let path = match parent {
+        Some(parent) => format!("{}.*", parent.path),
+        None => paths.last().cloned().unwrap_or_default(),
+    };
+    let is_address = path == ADDRESS && definition.purpose == Some(Purpose::Messaging);
+    let op = if is_address { "keep" } else { "drop" };
+    format!("\"{path}\" = \"{op}\"")
+}
+
+/// The path of a rule for an open field: over all of its object where that is as open as it.
+fn shortest_path(field: &Governed<'_>, governed: &[Governed<'_>], schema: &Schema) -> String {
+    let Some(parent) = field.node.parent else { return field.path.clone() };
+    let beside = |other: &&Governed<'_>| other.node.parent == Some(parent);
+    let all_open = governed
+        .iter()
+        .filter(beside)
+        .all(|other| other.rule.is_none() && other.node.class != Class::Technical);
+    match schema.nodes.get(parent) {
+        Some(parent) if all_open => format!("{}.*", parent.path),
+        _ => field.path.clone(),
+    }
+}
+
+/// The address is what the purpose needs it to be.
+pub(crate) fn address(
+    cover: &Cover,
+    definition: &Definition,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) {
+    let number =
+        schema.node(ADDRESS).and_then(|node| cover.node_rules.get(node).copied().flatten());
+    let Some(rule) = number.and_then(|number| definition.rules.get(number)) else { return };
+    let (Some(op), Some(purpose)) = (&rule.op, definition.purpose) else { return };
+    match (purpose, op) {
+        (Purpose::Messaging, OpSpec::Keep) => {}
+        (Purpose::Messaging, op) => {
+            let what =
+                format!("`{}` on `{ADDRESS}`, to which messages have to be delivered", op.name());
+            let help = "write `\"Address\" = \"keep\"`, or `purpose = \"analytics\"` if nobody is written to";
+            faults.push(rule.at, what, "", help);
+        }
+        (Purpose::Analytics, op) if may_pass_on(op) => {
+            let what = format!("`{ADDRESS}` could leave in the clear");
+            let help = "for analytics write `\"Address\" = { op = \"hmac\" }` or `\"drop\"`";
+            faults.push(rule.at, what, "", help);
+        }
+        (Purpose::Analytics, _) => {}
+    }
+}
+
+/// Whether it may give a text, or all that matters of it, as it came in.
+fn may_pass_on(op: &OpSpec) -> bool {
+    match op {
+        OpSpec::Keep | OpSpec::Round(_) => true,
+        OpSpec::Mask { skip, .. } => !skip.is_empty(),
+        OpSpec::Map(spec) => {
+            spec.other == Other::Keep || spec.table.iter().any(|(from, to)| *from == to.value)
+        }
+        OpSpec::Drop
+        | OpSpec::Redact { .. }
+        | OpSpec::Hmac(_)
+        | OpSpec::DateTrunc(_)
+        | OpSpec::DateShift(_)
+        | OpSpec::Bucket { .. }
+        | OpSpec::Geo { .. } => false,
+    }
+}
+
+/// What depends on a key needs one.
+pub(crate) fn keys(definition: &Definition, faults: &mut Diagnostics<'_>) {
+    if definition.keys.is_there {
+        return;
+    }
+    let needs_key = |op: &&OpSpec| op.needs_key();
+    let first = definition
+        .rules
+        .iter()
+        .find_map(|rule| Some((rule.at, rule.op.as_ref().filter(needs_key)?)));
+    if let Some((at, op)) = first {
+        let help = "write `[keys]`, and below it `current = \"k1\"` and `k1 = \"env:NAME\"`; `segprep key new` prints a key";
+        let what = format!("`{}` needs a key, and the definition names none", op.name());
+        faults.push(at, what, "", help);
+    }
+}
+
+/// No part is larger than an import job takes, and one of Parquet has room for its own footer.
+pub(crate) fn part_sizes(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+    let most = schema.target.job.bytes;
+    for output in &definition.outputs {
+        let Some(size) = &output.max_bytes else { continue };
+        if output.format.is_import() && most < size.value {
+            let help = format!("an import job takes at most {}", size::describe(most));
+            faults.push(size.at, "`max_bytes` is over what the target takes", "", help);
+        }
+        if output.format == OutputFormat::Parquet && size.value < PARQUET_PART_MIN {
+            let help = format!("a part takes at least {}", size::describe(PARQUET_PART_MIN));
+            faults.push(size.at, "`max_bytes` is too little for Parquet", "", help);
+        }
+    }
+}
+
+/// What is allowed but should be known by whoever relies on the output.
+pub(crate) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let current = definition.keys.current.as_ref();
+    let source = definition.keys.sources.iter().find(|source| Some(&source.id) == current);
+    if let Some(source) = source.filter(|source| source.kind == KeyKind::Demo) {
+        warnings.push(format!(
+            "the key `{}` is the published demo key: tokens made with it protect nobody",
+            source.id
+        ));
+    }
+    for (_, rule, spec) in hmac_rules(definition) {
+        let bits = spec.shape.bits();
+        if bits < BITS_MIN_WITHOUT_WARNING {
+            warnings.push(format!(
+                "`{}` makes tokens of {bits} bits: under {BITS_MIN_WITHOUT_WARNING}, two people may come to share one",
+                escape(&rule.path.value)
+            ));
+        }
+    }
+    let governed = cover.governed(schema);
+    for (number, rule) in definition.rules.iter().enumerate() {
+        let path = rule.path.value.as_str();
+        if !governed.iter().any(|field| field.rule == Some(number)) {
+            warnings.push(format!(
+                "the rule `{}` governs no field: more specific rules take all of them",
+                escape(path)
+            ));
+        }
+    }
+    warnings
+}

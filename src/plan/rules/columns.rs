@@ -1,0 +1,91 @@
+//! Whether the columns that a definition names can be columns: a field's name, or one in a map.
+
+use crate::decode::is_column;
+use crate::definition::Unknown;
+use crate::definition::document::nearest::nearest;
+use crate::definition::document::section::escape;
+use crate::definition::document::source::{Diagnostics, Spanned};
+use crate::definition::{Definition, Pair};
+use crate::schema::{Schema, Shape, Test};
+
+/// Checks `columns`, the targets of `[input.rename]`, and `[input.constants]` with their values.
+pub(crate) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+    let spec = &definition.input.columns;
+    let drops_unknown = definition.input.unknown == Some(Unknown::Drop);
+    for name in spec.columns.iter().flatten() {
+        let is_left_out = drops_unknown || name.value.trim().is_empty();
+        check_name("columns", name, is_left_out, schema, faults);
+    }
+    check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, faults);
+    for (_, field) in &spec.rename {
+        check_name("rename", field, false, schema, faults);
+    }
+    for constant in &spec.constants {
+        if check_name("constants", &constant.0, false, schema, faults) {
+            check_value(constant, schema, faults);
+            check_apart(constant, spec.columns.as_deref().unwrap_or_default(), faults);
+        }
+    }
+}
+
+fn check_name(
+    key: &str,
+    name: &Spanned<String>,
+    is_left_out: bool,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) -> bool {
+    let path = name.value.trim();
+    if is_left_out || is_column(schema, path) {
+        return true;
+    }
+    let leaves = schema.nodes.iter().filter(|node| is_column(schema, &node.path));
+    let help = match nearest(path, leaves.map(|node| node.path.as_str())) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "it takes fields such as `Address`, and names in maps such as `Attributes.Plan`"
+            .to_owned(),
+    };
+    faults.push(name.at, format!("`{key}`: no field is `{}`", escape(path)), "", help);
+    false
+}
+
+fn check_repeats(columns: &[Spanned<String>], schema: &Schema, faults: &mut Diagnostics<'_>) {
+    for (number, name) in columns.iter().enumerate() {
+        let path = name.value.trim();
+        let is_again = columns.iter().take(number).any(|earlier| earlier.value.trim() == path);
+        if is_again && !path.is_empty() && !may_repeat(path, schema) {
+            let help = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
+            faults.push(name.at, format!("`columns` names `{}` twice", escape(path)), "", help);
+        }
+    }
+}
+
+fn may_repeat(path: &str, schema: &Schema) -> bool {
+    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
+    let mut lists = maps.filter(|node| node.shape == Shape::Lists);
+    lists.any(|node| path.strip_prefix(&node.path).is_some_and(|below| below.starts_with('.')))
+}
+
+/// A constant that an enum does not have, or that is no number, would reject every record.
+fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Diagnostics<'_>) {
+    let Some(node) = schema.node(&field.value).and_then(|node| schema.nodes.get(node)) else {
+        return;
+    };
+    for check in &node.checks {
+        if let Test::Enum(words) = &check.test
+            && !words.contains(&value.value)
+        {
+            let what = format!("`{}` can't be `{}`", field.value, escape(&value.value));
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            faults.push(value.at, what, "", format!("it takes {}", words.join(", ")));
+        }
+    }
+}
+
+/// A constant has the place of a column.
+fn check_apart((field, _): &Pair, columns: &[Spanned<String>], faults: &mut Diagnostics<'_>) {
+    if columns.iter().any(|column| column.value.trim() == field.value) {
+        let what = format!("`{}` is a constant, and among the `columns` too", field.value);
+        faults.push(field.at, what, "", "leave one of them out");
+    }
+}

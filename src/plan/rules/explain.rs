@@ -1,0 +1,118 @@
+//! What a definition does to every field, for people: needs no key and reads no data.
+
+use std::collections::BTreeMap;
+
+use super::cover::{Governed, governed};
+use super::{Rules, repairs};
+use crate::definition::{HmacSpec, OpSpec};
+use crate::schema::{Class, Schema};
+use crate::transform::Already;
+
+/// What becomes of every field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// In the schema's order; of a map first whole names, then longer beginnings, then the rest.
+    pub fields: Vec<FieldLine>,
+    /// In the order of their names.
+    pub joins: Vec<JoinGroup>,
+    /// The repairs that are on, in the order in which they are made: `country`, `phone (region US)`.
+    pub repairs: Vec<String>,
+    /// Checks that are stricter than the schema.
+    pub stricter: Vec<String>,
+}
+
+impl Explanation {
+    /// The fields that identify or describe a person and leave as they came.
+    pub fn personal_in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
+        let of_a_person = |field: &&FieldLine| field.class != Class::Technical;
+        self.fields.iter().filter(|field| field.in_the_clear).filter(of_a_person)
+    }
+
+    /// The fields of which something is written, and less than came in.
+    pub fn lossy(&self) -> impl Iterator<Item = &FieldLine> {
+        self.fields.iter().filter(|field| field.is_lossy)
+    }
+
+    /// The fields that are written otherwise once another key is the current one.
+    pub fn changed_by_a_key(&self) -> impl Iterator<Item = &FieldLine> {
+        self.fields.iter().filter(|field| field.needs_key)
+    }
+}
+
+/// One field, or names of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldLine {
+    /// `User.UserId`, `Attributes.Plan`, `Attributes.*`.
+    pub path: String,
+    pub class: Class,
+    /// The path of the rule.
+    pub rule: String,
+    /// `mask (keeps first 1)`.
+    pub op: String,
+    /// Where the rule comes from.
+    pub why: String,
+    /// Whether it is written as it comes in.
+    pub in_the_clear: bool,
+    /// Whether two values may become one. (What is dropped is not written at all.)
+    pub is_lossy: bool,
+    /// Whether another current key gives other values.
+    pub needs_key: bool,
+}
+
+/// Fields whose tokens can be joined with each other, and with whatever else is made with the
+/// same key, join and scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinGroup {
+    /// The join; for names that each have their own, their path with `*`.
+    pub join: String,
+    /// `256 bits, hex`.
+    pub settings: String,
+    pub fields: Vec<String>,
+    /// Every name has a join of its own, so none can be joined with another.
+    pub apart: bool,
+}
+
+pub(crate) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
+    let mut fields = Vec::new();
+    let mut joins: BTreeMap<String, JoinGroup> = BTreeMap::new();
+    for field in governed(&rules.node_rules, &rules.map_rules, schema) {
+        let Some(rule) = field.rule.and_then(|rule| rules.rules.get(rule)) else { continue };
+        if let Some(spec) = rule.op.as_hmac() {
+            let join = spec.join.clone().unwrap_or_else(|| field.path.clone());
+            joins
+                .entry(join.clone())
+                .or_insert_with(|| group(join, spec, &field))
+                .fields
+                .push(field.path.clone());
+        }
+        fields.push(FieldLine {
+            class: field.node.class,
+            rule: rule.path.clone(),
+            op: rule.op.to_string(),
+            why: why(rule.origin.as_deref(), field.node.class),
+            in_the_clear: rule.op == OpSpec::Keep,
+            is_lossy: rule.op.is_lossy() && rule.op != OpSpec::Drop,
+            needs_key: rule.op.needs_key(),
+            path: field.path,
+        });
+    }
+    Explanation {
+        fields,
+        joins: joins.into_values().collect(),
+        repairs: repairs::describe(&rules.repairs, schema),
+        stricter: repairs::stricter(&rules.repairs),
+    }
+}
+
+fn group(join: String, spec: &HmacSpec, field: &Governed<'_>) -> JoinGroup {
+    let settings = HmacSpec { join: None, already: Already::Reject, ..spec.clone() }.to_string();
+    JoinGroup { join, settings, fields: Vec::new(), apart: spec.join.is_none() && field.is_wild }
+}
+
+fn why(origin: Option<&str>, class: Class) -> String {
+    match (origin, class) {
+        (Some(origin), _) => format!("rule of the definition, {origin}"),
+        (None, Class::Technical) => "default: technical fields are kept".to_owned(),
+        (None, Class::Identifier | Class::Personal) => "default of the schema".to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Which fields share a join, and whether they share its settings too.
+
+use std::collections::BTreeMap;
+
+use super::cover::Cover;
+use crate::definition::document::section::escape;
+use crate::definition::document::source::{Diagnostics, Origin};
+use crate::definition::{Definition, FieldRule, HmacSpec, OpSpec, ShiftSpec};
+use crate::plan::RuleIx;
+use crate::schema::Schema;
+
+/// A join with its settings, as one rule has it.
+struct JoinUse<'r> {
+    join: String,
+    rule: &'r FieldRule,
+    spec: &'r HmacSpec,
+}
+
+/// Fields that share a join make the same tokens, so they share its settings, too.
+pub(crate) fn joins(
+    cover: &Cover,
+    definition: &Definition,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) {
+    let mut first_uses: BTreeMap<String, (&FieldRule, &HmacSpec)> = BTreeMap::new();
+    let mut reported: Vec<Origin> = Vec::new();
+    for JoinUse { join, rule, spec } in join_uses(cover, definition, schema) {
+        let (other, first) = *first_uses.entry(join.clone()).or_insert((rule, spec));
+        if !first.makes_the_tokens_of(spec) && !reported.contains(&rule.at) {
+            reported.push(rule.at);
+            push_two_settings(
+                &join,
+                rule,
+                other,
+                "`bits`, `encoding`, `normalize` and `scope`",
+                faults,
+            );
+        }
+    }
+}
+
+fn push_two_settings(
+    join: &str,
+    rule: &FieldRule,
+    other: &FieldRule,
+    settings: &str,
+    faults: &mut Diagnostics<'_>,
+) {
+    let what = format!("the join `{}` is used with two settings", escape(join));
+    let help = format!(
+        "`{}` ({}) has others: give both the same {settings}, or another `join`",
+        escape(&other.path.value),
+        faults.describe_place(other.at),
+    );
+    faults.push(rule.at, what, "", help);
+}
+
+/// Dates that share a written join move alike for one person, so they move by the same range.
+pub(crate) fn shifts(definition: &Definition, faults: &mut Diagnostics<'_>) {
+    let mut first_uses: BTreeMap<&str, (&FieldRule, &ShiftSpec)> = BTreeMap::new();
+    for rule in &definition.rules {
+        let Some(spec) = rule.op.as_ref().and_then(OpSpec::as_shift) else { continue };
+        let Some(join) = &spec.join else { continue };
+        let (other, first) = *first_uses.entry(join).or_insert((rule, spec));
+        if (first.days, &first.by.value) != (spec.days, &spec.by.value) {
+            push_two_settings(join, rule, other, "`days` and `by`", faults);
+        }
+    }
+}
+
+/// Every join that is known before the data is, in the order of the rules.
+fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> Vec<JoinUse<'r>> {
+    let governed = cover.governed(schema);
+    let named: Vec<&str> =
+        hmac_rules(definition).filter_map(|(_, _, spec)| spec.join.as_deref()).collect();
+    let mut uses = Vec::new();
+    for (number, rule, spec) in hmac_rules(definition) {
+        if let Some(join) = &spec.join {
+            uses.push(JoinUse { join: join.clone(), rule, spec });
+            continue;
+        }
+        for field in governed.iter().filter(|field| field.rule == Some(number)) {
+            if field.is_wild {
+                // Which names the data has is not known; that a join is named like one of them is.
+                let of_field = named.iter().filter(|join| governs(cover, schema, number, join));
+                uses.extend(of_field.map(|join| JoinUse { join: (*join).to_owned(), rule, spec }));
+            } else {
+                uses.push(JoinUse { join: field.path.clone(), rule, spec });
+            }
+        }
+    }
+    uses
+}
+
+pub(crate) fn hmac_rules(
+    definition: &Definition,
+) -> impl Iterator<Item = (RuleIx, &FieldRule, &HmacSpec)> {
+    definition.rules.iter().enumerate().filter_map(|(number, rule)| match &rule.op {
+        Some(OpSpec::Hmac(spec)) => Some((number, rule, spec)),
+        _ => None,
+    })
+}
+
+/// Whether a rule governs the name of a map that has this path.
+fn governs(cover: &Cover, schema: &Schema, rule: RuleIx, path: &str) -> bool {
+    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map)).zip(&cover.map_rules);
+    maps.filter_map(|(map, rules)| {
+        Some((path.strip_prefix(map.path.as_str())?.strip_prefix('.')?, rules))
+    })
+    .any(|(name, rules)| rules.find(name) == Some(rule))
+}

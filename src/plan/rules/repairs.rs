@@ -1,0 +1,65 @@
+//! The repairs of a definition against the schema, and what they are in words.
+
+use crate::definition::document::nearest::advice;
+use crate::definition::document::section::quoted;
+use crate::definition::document::source::{Diagnostics, Spanned};
+use crate::definition::{Definition, PhoneRegionSetting};
+use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
+use crate::schema::{Format, Node, NodeIx, Schema, Test};
+
+pub(crate) fn settings(
+    definition: &Definition,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) -> Settings {
+    let repair = &definition.repair;
+    let phone_region = match &repair.phone_region {
+        PhoneRegionSetting::Nowhere => PhoneRegionFrom::Nowhere,
+        PhoneRegionSetting::Region(region) => PhoneRegionFrom::Region(*region),
+        PhoneRegionSetting::From(path) => country_field(path, schema, faults)
+            .map_or(PhoneRegionFrom::Nowhere, PhoneRegionFrom::Field),
+    };
+    Settings { on: repair.on, phone_region, phone_plan: repair.phone_plan }
+}
+
+fn country_field(
+    path: &Spanned<String>,
+    schema: &Schema,
+    faults: &mut Diagnostics<'_>,
+) -> Option<NodeIx> {
+    let node = schema
+        .node(&path.value)
+        .filter(|node| schema.nodes.get(*node).is_some_and(holds_a_country));
+    if node.is_none() {
+        let fields = schema.nodes.iter().filter(|node| holds_a_country(node));
+        let known: Vec<&str> = fields.map(|node| node.path.as_str()).collect();
+        let what = format!("no field with a country is {}", quoted(&path.value));
+        faults.push(path.at, what, "", advice(&path.value, &known));
+    }
+    node
+}
+
+fn holds_a_country(node: &Node) -> bool {
+    node.checks.iter().any(|check| matches!(check.test, Test::Format(Format::Country)))
+}
+
+/// Checks that are stricter than the schema.
+pub(crate) fn stricter(settings: &Settings) -> Vec<String> {
+    settings.phone_plan.then(|| "phone (in its numbering plan)".to_owned()).into_iter().collect()
+}
+
+/// Each repair that is on: `country`, `phone (region US)`.
+pub(crate) fn describe(settings: &Settings, schema: &Schema) -> Vec<String> {
+    let word = |kind: RepairKind| match (kind, settings.phone_region) {
+        (RepairKind::Phone, PhoneRegionFrom::Nowhere) => "phone (numbers with `+`)".to_owned(),
+        (RepairKind::Phone, PhoneRegionFrom::Region(region)) => {
+            format!("phone (region {region:?})")
+        }
+        (RepairKind::Phone, PhoneRegionFrom::Field(node)) => {
+            let path = schema.nodes.get(node).map_or("", |node| node.path.as_str());
+            format!("phone (region from `{path}`)")
+        }
+        (kind, _) => kind.name().to_owned(),
+    };
+    settings.on.iter().map(word).collect()
+}

@@ -1,0 +1,608 @@
+//! The protocol against a real file system: what it writes, what blocks it, and what a kill at any
+//! point leaves to the next run.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use proptest::prelude::*;
+
+use super::*;
+use std::{fs, io::Write};
+
+use super::place::{NEW, WORK};
+
+/// A folder with an account and two outputs in it.
+struct World {
+    root: tempfile::TempDir,
+    account: PathBuf,
+    outputs: Vec<PathBuf>,
+    mode: fn(&Path) -> io::Result<Mode>,
+}
+
+/// Every file of a world by its path, with what it holds; folders end in `/`.
+type Tree = BTreeMap<String, String>;
+
+impl World {
+    fn new() -> World {
+        World::with(|_| Ok(Mode::Whole))
+    }
+
+    fn with(mode: fn(&Path) -> io::Result<Mode>) -> World {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let account = root.path().join("out/account");
+        let outputs = ["out/json", "out/deep/csv"].map(|to| root.path().join(to)).to_vec();
+        World { root, account, outputs, mode }
+    }
+
+    fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
+        let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
+        let request = PlaceRequest { account, outputs, buckets: None, fingerprint, overwrite };
+        Publication::begin_as(&request, self.mode)
+    }
+
+    fn ready(&self, fingerprint: &str, overwrite: bool) -> Publication {
+        match self.begin(fingerprint, overwrite) {
+            Ok(Begun::Ready(publication)) => publication,
+            other => panic!("not ready: {other:?}"),
+        }
+    }
+
+    /// A run that has written all it has to: `parts` parts to each output.
+    fn written(&self, fingerprint: &str, overwrite: bool, parts: usize) -> Publication {
+        let publication = self.ready(fingerprint, overwrite);
+        self.write(&publication, fingerprint, parts);
+        publication
+    }
+
+    fn write(&self, publication: &Publication, fingerprint: &str, parts: usize) {
+        for output in 0..self.outputs.len() {
+            for part in 0..parts {
+                let file = publication.part(output, &part_path(part)).expect("a part");
+                fill(file, &format!("{fingerprint} {output} {part}"));
+            }
+        }
+        for (path, private) in [("rejects.ndjson", false), ("rejected-records/00000-a", true)] {
+            fill(publication.account_file(path, private).expect("a file"), fingerprint);
+        }
+    }
+
+    fn manifest(&self, status: &str, fingerprint: &str, parts: usize) -> Vec<u8> {
+        let files: Vec<_> = (0..parts)
+            .map(|part| serde_json::json!({ "path": part_path(part), "bytes": 1 }))
+            .collect();
+        let output = |to: &PathBuf| serde_json::json!({ "to": to, "files": files });
+        let outputs: Vec<_> = self.outputs.iter().map(output).collect();
+        let manifest = serde_json::json!({
+            "segprep_manifest": 1, "status": status, "fingerprint": fingerprint,
+            "name": "more than is read", "outputs": outputs,
+        });
+        manifest.to_string().into_bytes()
+    }
+
+    fn publish(&self, fingerprint: &str, overwrite: bool, parts: usize) {
+        let manifest = self.manifest("published", fingerprint, parts);
+        self.written(fingerprint, overwrite, parts).publish(&manifest).expect("published");
+    }
+
+    fn refuse(&self, fingerprint: &str, overwrite: bool) {
+        let manifest = self.manifest("over_budget", fingerprint, 0);
+        self.written(fingerprint, overwrite, 1).refuse(&manifest).expect("refused");
+    }
+
+    fn put(&self, path: &str) {
+        let path = self.root.path().join(path);
+        fs::create_dir_all(path.parent().expect("below the root")).expect("a folder");
+        fs::write(path, "foreign").expect("a file");
+    }
+
+    fn tree(&self) -> Tree {
+        let mut tree = Tree::new();
+        let mut waiting = vec![self.root.path().to_owned()];
+        while let Some(path) = waiting.pop() {
+            let name = path.strip_prefix(self.root.path()).expect("below").display().to_string();
+            if path.is_dir() {
+                waiting.extend(folder::children(&path).expect("a folder"));
+                tree.insert(format!("{name}/"), String::new());
+            } else {
+                let text = fs::read_to_string(&path).expect("a file");
+                tree.insert(name, text.replace(&*self.root.path().to_string_lossy(), ""));
+            }
+        }
+        tree
+    }
+}
+
+fn part_path(part: usize) -> String {
+    format!("job-{:03}/part-{:05}.json", part / 2, part % 2)
+}
+
+fn fill(mut file: StagedFile, text: &str) {
+    file.write_all(text.as_bytes()).expect("room for it");
+    file.finish().expect("room for it");
+}
+
+/// What a kill does: the locks are gone, and nothing is cleaned up.
+fn kill(mut publication: Publication) {
+    publication.account.die();
+    publication.places.clear();
+    publication.journal.made.clear();
+}
+
+fn strangers(result: Result<Begun, PublishError>) -> ForeignFiles {
+    match result {
+        Err(PublishError::Foreign { strangers, .. }) => strangers,
+        other => panic!("not foreign: {other:?}"),
+    }
+}
+
+fn has_work(tree: &Tree) -> bool {
+    tree.keys().any(|name| name.contains("segprep"))
+}
+
+const WHOLE: fn(&Path) -> io::Result<Mode> = |_| Ok(Mode::Whole);
+const PART_BY_PART: fn(&Path) -> io::Result<Mode> = |_| Ok(Mode::PartByPart);
+
+#[test]
+fn a_run_publishes_its_parts_its_account_and_nothing_else() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        world.publish("f1", false, 3);
+        let tree = world.tree();
+        let files: Vec<&str> =
+            tree.keys().map(String::as_str).filter(|name| !name.ends_with('/')).collect();
+        let expected = [
+            "out/account/manifest.json",
+            "out/account/rejected-records/00000-a",
+            "out/account/rejects.ndjson",
+            "out/deep/csv/job-000/part-00000.json",
+            "out/deep/csv/job-000/part-00001.json",
+            "out/deep/csv/job-001/part-00000.json",
+            "out/json/job-000/part-00000.json",
+            "out/json/job-000/part-00001.json",
+            "out/json/job-001/part-00000.json",
+        ];
+        assert_eq!(files, expected);
+        assert_eq!(tree["out/deep/csv/job-001/part-00000.json"], "f1 1 2");
+        assert!(!has_work(&tree), "{tree:?}");
+    }
+}
+
+#[test]
+fn an_output_without_parts_is_an_empty_folder() {
+    let world = World::new();
+    world.publish("f1", false, 0);
+    assert!(world.tree().contains_key("out/json/"));
+}
+
+#[test]
+fn what_is_private_stays_private_and_what_is_not_is_not() {
+    let world = World::new();
+    fs::create_dir_all(&world.outputs[0]).expect("a folder");
+    fs::set_permissions(&world.outputs[0], fs::Permissions::from_mode(0o750)).expect("a mode");
+    world.publish("f1", false, 1);
+    let mode = |path: &str| {
+        let metadata = fs::metadata(world.root.path().join(path)).expect("it is there");
+        metadata.permissions().mode() & 0o777
+    };
+    let usual = mode("out");
+    assert_eq!(mode("out/account/rejected-records/00000-a"), 0o600);
+    assert_eq!(mode("out/json"), 0o750, "the mode that its owner gave it");
+    assert_eq!(mode("out/deep/csv"), usual);
+    assert_eq!(mode("out/json/job-000"), usual);
+    assert_eq!(mode("out/json/job-000/part-00000.json"), usual & 0o666);
+}
+
+#[test]
+fn a_discarded_run_leaves_nothing_and_no_folder_that_it_made() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        let before = world.tree();
+        world.written("f1", false, 2).discard().expect("taken away");
+        assert_eq!(world.tree(), before);
+        drop(world.written("f1", false, 2));
+        assert_eq!(world.tree(), before);
+        let mut part = world.ready("f1", false).part(0, "part-00000.json").expect("a part");
+        part.write_all(b"late").expect("its bytes go nowhere");
+        drop(part);
+        assert_eq!(world.tree(), before);
+    }
+}
+
+#[test]
+fn the_same_run_again_changes_nothing() {
+    let world = World::new();
+    world.publish("f1", false, 1);
+    let before = world.tree();
+    for overwrite in [false, true] {
+        let begun = world.begin("f1", overwrite).expect("no failure");
+        let Begun::AlreadyPublished { manifest } = begun else { panic!("{begun:?}") };
+        assert_eq!(manifest, world.account.join("manifest.json"));
+        assert_eq!(world.tree(), before);
+    }
+}
+
+#[test]
+fn another_published_run_blocks_unless_it_may_be_overwritten() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        world.publish("f1", false, 3);
+        let before = world.tree();
+        let error = world.begin("f2", false).expect_err("f1 is there");
+        assert!(matches!(error, PublishError::Published { .. }), "{error}");
+        assert_eq!(world.tree(), before);
+
+        drop(world.written("f2", true, 1));
+        assert_eq!(world.tree(), before, "a run that fails leaves what it might have replaced");
+
+        world.publish("f2", true, 1);
+        let fresh = World::with(mode);
+        fresh.publish("f2", false, 1);
+        assert_eq!(world.tree(), fresh.tree(), "stale parts are gone");
+    }
+}
+
+#[test]
+fn foreign_files_block_and_stay() {
+    let cases = [
+        ("out/json/notes.txt", "notes.txt"),
+        ("out/json/job-000/part-00009.json", "job-000/part-00009.json"),
+        ("out/deep/csv", "."),
+        ("out/json/a\u{1b}[1mb", r"a\u{1b}[1mb"),
+        ("out/account/notes.txt", "notes.txt"),
+        ("out/account/rejected-records/a", "rejected-records/a"),
+        ("out/account/.segprep/notes.txt", "notes.txt"),
+        ("out/.json.segprep/new/part-00000.json", "new/part-00000.json"),
+    ];
+    for published in [false, true] {
+        for (path, name) in cases {
+            if published && path == "out/deep/csv" {
+                continue; // there is a folder then
+            }
+            let world = World::new();
+            if published {
+                world.publish("f1", false, 1);
+            }
+            world.put(path);
+            let before = world.tree();
+            let found = strangers(world.begin("f2", true));
+            assert_eq!(found, ForeignFiles { names: vec![name.to_owned()], more: false });
+            assert_eq!(world.tree(), before, "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_looks_like_ours_is_foreign_without_a_manifest() {
+    for path in ["out/account/rejects.ndjson", "out/json/job-000/part-00000.json"] {
+        let world = World::new();
+        world.put(path);
+        strangers(world.begin("f1", true));
+    }
+    let world = World::new();
+    world.put("out/account/manifest.json");
+    assert_eq!(strangers(world.begin("f1", true)).names, ["manifest.json"]);
+}
+
+#[test]
+fn at_most_three_strangers_are_named() {
+    let world = World::new();
+    for name in ["d", "c", "b", "a"] {
+        world.put(&format!("out/json/{name}"));
+    }
+    let found = strangers(world.begin("f1", false));
+    assert_eq!(found.to_string(), "`a`, `b`, `c` and others");
+}
+
+#[test]
+fn a_stranger_that_comes_while_a_run_works_stops_it_and_stays() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        world.publish("f1", false, 2);
+        let publication = world.written("f2", true, 1);
+        world.put("out/json/job-000/notes.txt");
+        let mut before = world.tree();
+        before.retain(|name, _| !name.contains("segprep"));
+        let manifest = world.manifest("published", "f2", 1);
+        let error = publication.publish(&manifest).expect_err("a stranger");
+        assert!(matches!(error, PublishError::Foreign { .. }), "{error}");
+        assert_eq!(world.tree(), before);
+    }
+}
+
+#[test]
+fn the_second_of_two_runs_is_told() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        let first = world.written("f1", false, 1);
+        let before = world.tree();
+        for fingerprint in ["f1", "f2"] {
+            let error = world.begin(fingerprint, true).expect_err("the first is at work");
+            assert!(matches!(error, PublishError::Taken { .. }), "{error}");
+            assert_eq!(world.tree(), before);
+        }
+        first.publish(&world.manifest("published", "f1", 1)).expect("it was not disturbed");
+        assert!(matches!(world.begin("f1", false), Ok(Begun::AlreadyPublished { .. })));
+    }
+}
+
+#[test]
+fn two_accounts_cannot_share_an_output() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        let first = world.written("f1", false, 1);
+        let mut other = World::with(mode);
+        other.outputs.push(world.outputs[0].clone());
+        let before = (world.tree(), other.tree());
+        let error = other.begin("f2", true).expect_err("the first is at work");
+        assert!(matches!(error, PublishError::Taken { .. }), "{error}");
+        assert_eq!((world.tree(), other.tree()), before);
+        first.publish(&world.manifest("published", "f1", 1)).expect("it was not disturbed");
+        strangers(other.begin("f2", true));
+        assert_eq!(other.tree(), before.1);
+    }
+}
+
+#[test]
+fn an_account_over_its_budget_never_blocks() {
+    let world = World::new();
+    world.refuse("f1", false);
+    let refused = world.tree();
+    assert!(
+        refused.keys().all(|name| name.starts_with("out/account") || name == "out/" || name == "/")
+    );
+    assert!(refused.contains_key("out/account/manifest.json"));
+    world.refuse("f1", false);
+    assert_eq!(world.tree(), refused);
+    world.publish("f1", false, 1);
+    let fresh = World::new();
+    fresh.publish("f1", false, 1);
+    assert_eq!(world.tree(), fresh.tree());
+}
+
+#[test]
+fn a_refused_overwrite_keeps_the_earlier_parts_until_a_run_publishes() {
+    for mode in [WHOLE, PART_BY_PART] {
+        let world = World::with(mode);
+        world.publish("f1", false, 3);
+        let published = world.tree();
+        for fingerprint in ["f2", "f3"] {
+            world.refuse(fingerprint, fingerprint == "f2");
+            let tree = world.tree();
+            let parts = |tree: &Tree| -> Vec<_> {
+                let parts = tree.iter().filter(|(name, _)| name.contains("/part-"));
+                parts.map(|(name, text)| (name.clone(), text.clone())).collect()
+            };
+            assert_eq!(parts(&tree), parts(&published));
+            assert!(tree["out/account/manifest.json"].contains("over_budget"));
+            let earlier = &tree["out/account/manifest.earlier.json"];
+            assert_eq!(earlier, &published["out/account/manifest.json"]);
+        }
+        world.publish("f4", false, 1);
+        let fresh = World::with(mode);
+        fresh.publish("f4", false, 1);
+        assert_eq!(world.tree(), fresh.tree());
+    }
+}
+
+#[test]
+fn a_link_to_a_folder_is_that_folder() {
+    let world = World::new();
+    let real = world.root.path().join("real");
+    fs::create_dir_all(&real).expect("a folder");
+    fs::create_dir_all(world.root.path().join("out")).expect("a folder");
+    symlink("../real", &world.outputs[0]).expect("a link");
+    for (fingerprint, overwrite) in [("f1", false), ("f2", true)] {
+        world.publish(fingerprint, overwrite, 1);
+        assert!(world.outputs[0].is_symlink());
+        let part = fs::read_to_string(real.join("job-000/part-00000.json")).expect("a part");
+        assert_eq!(part, format!("{fingerprint} 0 0"));
+    }
+}
+
+#[test]
+fn places_within_one_another_are_refused() {
+    for (account, output) in [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "b/../a/c")] {
+        let mut world = World::new();
+        world.account = world.root.path().join(account);
+        world.outputs = vec![world.root.path().join(output)];
+        let error = world.begin("f1", false).expect_err(output);
+        assert!(matches!(error, PublishError::Overlap { .. }), "{error}");
+        assert_eq!(world.tree().len(), 1);
+    }
+}
+
+#[test]
+fn failures_are_told_by_what_can_be_done() {
+    let told = |kind: io::ErrorKind| at(Path::new("out/json"), "write")(kind.into()).to_string();
+    assert_eq!(told(io::ErrorKind::StorageFull), "no space left on device for `out/json`");
+    assert_eq!(told(io::ErrorKind::PermissionDenied), "access to `out/json` was denied");
+    assert_eq!(told(io::ErrorKind::Other), "could not write `out/json`");
+}
+
+#[test]
+fn a_write_that_fails_says_where() {
+    let world = World::new();
+    let publication = world.ready("f1", false);
+    let file = publication.part(0, "part-00000.json").expect("a part");
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    let error = PublishError::of_write(file.told(full));
+    assert!(matches!(error, PublishError::Full { .. }), "{error}");
+    assert!(error.to_string().contains("part-00000.json"), "{error}");
+}
+
+/// What one account's kill left is not another's to judge.
+#[test]
+fn a_kill_of_one_account_and_a_run_of_another() {
+    let world = World::new();
+    let mut other = World::new();
+    other.outputs = world.outputs.clone();
+
+    let mut publication = world.written("f1", false, 1);
+    publication.account.stage_manifest(b"").expect("room for it");
+    PUBLISH.iter().take(5).for_each(|step| step(&mut publication).expect("a step"));
+    kill(publication);
+    strangers(other.begin("f2", true));
+    drop(world.ready("f1", false));
+    assert!(!has_work(&world.tree()));
+
+    kill(world.written("f1", false, 1));
+    other.publish("f2", false, 2);
+    let before = world.tree();
+    strangers(world.begin("f1", true));
+    let mut after = world.tree();
+    after.retain(|name, _| before.contains_key(name));
+    let mut parts = before.clone();
+    parts.retain(|name, _| !name.contains("account"));
+    after.retain(|name, _| !name.contains("account"));
+    assert_eq!(after, parts, "the other account's parts stand");
+}
+
+/// What lay in a world before a run was killed in it.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Nothing,
+    EmptyFolders,
+    Published,
+    OverBudget,
+    RefusedOverwrite,
+}
+
+impl Before {
+    fn make(self, world: &World) {
+        match self {
+            Before::Nothing => {}
+            Before::EmptyFolders => {
+                world.outputs.iter().for_each(|to| fs::create_dir_all(to).expect("a folder"));
+            }
+            Before::Published => world.publish("f1", false, 3),
+            Before::OverBudget => world.refuse("f1", false),
+            Before::RefusedOverwrite => {
+                world.publish("f0", false, 3);
+                world.refuse("f1", true);
+            }
+        }
+    }
+}
+
+fn any_before() -> impl Strategy<Value = Before> {
+    prop_oneof![
+        Just(Before::Nothing),
+        Just(Before::EmptyFolders),
+        Just(Before::Published),
+        Just(Before::OverBudget),
+        Just(Before::RefusedOverwrite),
+    ]
+}
+
+/// Takes the first steps to an end, and half of the next one where it has halves; then is killed.
+fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
+    let mut publication = world.written("f2", true, 2);
+    let (status, all): (_, &[PublishStep]) =
+        if refuse { ("over_budget", &REFUSE) } else { ("published", &PUBLISH) };
+    let parts = if refuse { 0 } else { 2 };
+    publication.account.stage_manifest(&world.manifest(status, "f2", parts)).expect("room for it");
+    all.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
+    if !refuse {
+        half_step(&publication, steps, half);
+    }
+    kill(publication);
+}
+
+/// What of a step is done: some for the first output, some for the account.
+type Half = (bool, bool);
+
+fn any_half() -> impl Strategy<Value = Half> {
+    (any::<bool>(), any::<bool>())
+}
+
+/// A half of a step of [`PUBLISH`].
+fn half_step(publication: &Publication, step: usize, (of_output, of_account): Half) {
+    let place = publication.places[0].on_disk().expect("a folder");
+    let account = publication.account.name();
+    match step {
+        2 if of_account => folder::remove(&account.join(MANIFEST)).expect("it is ours"),
+        3 if of_output => place.move_aside().expect("it is ours"),
+        4 => {
+            if of_output && place.new_parts().starts_with(place.to()) {
+                let part = part_path(0);
+                let job = place.to().join(&part);
+                fs::create_dir_all(job.parent().expect("a job")).expect("a folder");
+                fs::rename(place.new_parts().join(&part), job).expect("a part");
+            } else if of_output {
+                place.move_in().expect("the way is clear");
+            }
+            if of_account {
+                let file = "rejects.ndjson";
+                let staged = account.join(WORK).join(NEW).join(file);
+                fs::rename(staged, account.join(file)).expect("a file");
+            }
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    // Each case waits for the disk some hundred times.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
+
+    /// Wherever a run is killed, the next one of the same definition succeeds without leave to
+    /// overwrite, and leaves what it would have left without the kill.
+    #[test]
+    fn a_kill_makes_no_difference_to_the_next_run(
+        before in any_before(),
+        part_by_part: bool,
+        refuse: bool,
+        steps in 0..=PUBLISH.len(),
+        half in any_half(),
+        again: bool,
+    ) {
+        let mode = if part_by_part { PART_BY_PART } else { WHOLE };
+        let world = World::with(mode);
+        before.make(&world);
+        killed_at(&world, refuse, steps, half);
+        if again {
+            // The next one is killed too, before it has written a thing.
+            if let Begun::Ready(publication) = world.begin("f2", false).expect("not blocked") {
+                kill(publication);
+            }
+        }
+        let is_published = !refuse && steps == PUBLISH.len();
+        match world.begin("f2", false).expect("not blocked") {
+            Begun::AlreadyPublished { .. } => prop_assert!(is_published),
+            Begun::Ready(publication) => {
+                prop_assert!(!is_published);
+                world.write(&publication, "f2", 2);
+                publication.publish(&world.manifest("published", "f2", 2)).expect("published");
+            }
+        }
+        let fresh = World::with(mode);
+        fresh.publish("f2", false, 2);
+        prop_assert_eq!(world.tree(), fresh.tree());
+    }
+
+    /// A run that is killed before it publishes leaves what was there; after, nothing of its own.
+    #[test]
+    fn a_kill_leaves_the_earlier_run_or_nothing(
+        before in any_before(),
+        part_by_part: bool,
+        steps in 0..PUBLISH.len(),
+        half in any_half(),
+    ) {
+        let world = World::with(if part_by_part { PART_BY_PART } else { WHOLE });
+        before.make(&world);
+        let earlier = world.tree();
+        killed_at(&world, false, steps, half);
+        drop(world.begin("f2", true).expect("not blocked"));
+        let left = world.tree();
+        let manifest = "out/account/manifest.json";
+        let had_manifest = earlier.contains_key(manifest);
+        let retired = steps > 2 || (steps == 2 && half.1);
+        if !had_manifest || !retired {
+            prop_assert_eq!(left, earlier);
+        } else {
+            prop_assert!(left.keys().all(|name| name.ends_with('/')), "{:?}", left);
+        }
+    }
+}
