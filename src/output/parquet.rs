@@ -14,9 +14,10 @@ use crate::encode::{
     TableEncoder,
 };
 use crate::engine::{Deferred, defer};
-use crate::pipeline::{Block, RejectedFor};
+use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};
 use crate::publish::{Publication, PublishError, StagedFile};
+use crate::record::DescribedProblem;
 use crate::report::{PartNote, RejectLine};
 use crate::schema::{Class, Shape};
 
@@ -213,7 +214,7 @@ impl RejectsWriter {
         self.gathered.push(
             &RejectRow { source, record, line, offset, bytes },
             problems.map(|problem| {
-                let RejectedFor { field, code, rule, detail, repair } = problem;
+                let DescribedProblem { field, code, rule, detail, repair } = problem;
                 [field.as_str(), *code, rule.as_str(), *detail, *repair]
             }),
         );

@@ -3,11 +3,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use serde::Serialize;
-
 use super::first_seen::FirstSeen;
 use crate::encode::{CsvCounts, Table};
-use crate::record::Slot;
+use crate::record::{DescribedProblem, Slot};
 use crate::repair::{RepairKind, RepairSet};
 
 /// One record that is not written.
@@ -21,22 +19,7 @@ pub struct Reject {
     pub offset: usize,
     /// Without the line end.
     pub bytes: usize,
-    pub problems: Vec<RejectedFor>,
-}
-
-/// One problem in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectedFor {
-    /// The field's path; empty where no field is concerned.
-    pub field: String,
-    pub code: &'static str,
-    pub rule: String,
-    /// From the closed list of details; empty for none.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub detail: &'static str,
-    /// The setting that would mend it; empty for none.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub repair: &'static str,
+    pub problems: Vec<DescribedProblem>,
 }
 
 /// The outcome of consecutive records of one chunk.

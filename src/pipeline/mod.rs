@@ -13,7 +13,7 @@ mod stages;
 mod tests;
 mod trial;
 
-pub use block::{Block, Lines, Reject, RejectedFor};
+pub use block::{Block, Lines, Reject};
 pub use process::{BATCH_BYTES, ChunkPass, Worker, process};
 pub use stages::{Stages, decode_rule};
 pub use trial::{Trial, try_out};

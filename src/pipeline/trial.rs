@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, RejectedFor};
+use super::block::Block;
 use super::process::{Worker, process};
 use super::stages::Stages;
 use crate::decode::csv::columns::first_row;
 use crate::decode::{Columns, Format};
 use crate::definition::InputFormat;
 use crate::plan::Plan;
+use crate::record::DescribedProblem;
 
 /// What became of some records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Trial {
     /// What is written, one record a line as JSON, whatever the outputs are; in input order.
     pub lines: Vec<String>,
     /// What is rejected: the record's number among all, from 1, and its problems.
-    pub rejects: Vec<(u64, Vec<RejectedFor>)>,
+    pub rejects: Vec<(u64, Vec<DescribedProblem>)>,
     pub inactive: u64,
     pub suppressed: u64,
 }

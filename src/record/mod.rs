@@ -16,5 +16,5 @@ mod slot;
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
 pub use names::{NameId, Names, Scope};
 pub use number::number_len;
-pub use problem::{Code, Detail, Field, Problem, describe_name};
+pub use problem::{Code, DescribedProblem, Detail, Field, Problem, describe_name};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

@@ -1,5 +1,7 @@
 //! What a record broke, in words safe to log: its field and a code, never its value.
 
+use serde::Serialize;
+
 use super::NameId;
 
 /// Where in the record a problem lies.
@@ -21,6 +23,23 @@ pub struct Problem {
     /// Which check found it: a number that the plan turns into the rule's name.
     pub rule: u16,
     pub detail: Detail,
+}
+
+/// A problem in words, as `rejects.ndjson` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DescribedProblem {
+    /// The field's path; empty for the record as a whole.
+    pub field: String,
+    /// One of [`Code`].
+    pub code: &'static str,
+    /// The check that found it.
+    pub rule: String,
+    /// One of [`Detail`]; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'static str,
+    /// The setting of the repair that would fix it; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub repair: &'static str,
 }
 
 macro_rules! words {

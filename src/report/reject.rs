@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::pipeline::RejectedFor;
+use crate::record::DescribedProblem;
 
 /// A reject. The place is exact: `offset` and `bytes` cut the record out of the decompressed text.
 #[derive(Clone, Debug, Serialize)]
@@ -16,5 +16,5 @@ pub struct RejectLine<'a> {
     pub offset: u64,
     /// The record's length without its line end.
     pub bytes: u64,
-    pub problems: &'a [RejectedFor],
+    pub problems: &'a [DescribedProblem],
 }

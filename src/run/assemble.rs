@@ -14,10 +14,10 @@ use crate::encode::CsvCounts;
 use crate::input::{Begin, Compression, End};
 use crate::output::lines::{LinesWriter, OutputWriter};
 use crate::output::parquet::{Metadata, ParquetWriter, RejectsWriter};
-use crate::pipeline::{Block, RejectedFor, Stages, decode_rule};
+use crate::pipeline::{Block, Stages, decode_rule};
 use crate::plan::{OutputPlan, Plan};
 use crate::publish::{Publication, PublishError, StagedFile};
-use crate::record::{Code, Detail};
+use crate::record::{Code, DescribedProblem, Detail};
 use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed, Reason, Stamp};
@@ -251,7 +251,7 @@ impl<'a> Assembler<'a> {
         self.current.tally.read += 1;
         self.current.tally.rejected += 1;
         self.progress.advance(0, 1, 1);
-        let problem = RejectedFor {
+        let problem = DescribedProblem {
             field: String::new(),
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
@@ -270,7 +270,7 @@ impl<'a> Assembler<'a> {
         &mut self,
         input: usize,
         [record, line, offset, bytes]: [u64; 4],
-        problems: &[RejectedFor],
+        problems: &[DescribedProblem],
     ) -> Result<(), PublishError> {
         for problem in problems {
             *self.by_code.entry(problem.code.to_owned()).or_default() += 1;

@@ -4,8 +4,9 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
 use segprep::decode::Format;
 use segprep::definition::Environment;
-use segprep::pipeline::{self, Block, RejectedFor, Stages, Worker};
+use segprep::pipeline::{self, Block, Stages, Worker};
 use segprep::plan::{self, Plan};
+use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
@@ -100,7 +101,7 @@ impl InProcess {
     }
 
     /// What is wrong with a line of JSON; nothing where it is written.
-    pub(crate) fn problems(&self, line: &[u8]) -> Vec<RejectedFor> {
+    pub(crate) fn problems(&self, line: &[u8]) -> Vec<DescribedProblem> {
         let mut block = self.block(line, 0, &Format::JsonLines);
         assert_eq!(block.read, 1, "a line is a record");
         assert_eq!(block.written() + block.rejected(), 1, "and has one outcome");

@@ -4,7 +4,7 @@ use std::fs;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use segprep::decode::Format;
-use segprep::pipeline::RejectedFor;
+use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn with(sets: &[&str]) -> InProcess {
 }
 
 /// What a record becomes, or why it is refused.
-fn outcome(program: &InProcess, record: &Value) -> Result<Value, Vec<RejectedFor>> {
+fn outcome(program: &InProcess, record: &Value) -> Result<Value, Vec<DescribedProblem>> {
     let block = program.block(format!("{record}\n").as_bytes(), 0, &Format::JsonLines);
     match block.rejects.into_iter().next() {
         Some(reject) => Err(reject.problems),
@@ -284,7 +284,7 @@ fn what_would_mend_a_reject_mends_it() {
             let more = set(problem.repair);
             let sets = [sets.as_slice(), &[&more]].concat();
             let left = outcome(&with(&sets), &record).err().unwrap_or_default();
-            let is_left = |left: &RejectedFor| {
+            let is_left = |left: &DescribedProblem| {
                 (&left.field, left.code, left.detail)
                     == (&problem.field, problem.code, problem.detail)
             };

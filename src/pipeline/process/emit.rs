@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::Worker;
 use crate::decode::Decoded;
 use crate::definition::ListAction;
-use crate::pipeline::block::{Block, Lines, Reject, RejectedFor};
+use crate::pipeline::block::{Block, Lines, Reject};
 use crate::pipeline::name_policies::describe_path;
 use crate::pipeline::rows::{LineCount, of_row, take_row};
 use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
-use crate::record::{Field, NameId, Problem, Row, Text};
+use crate::record::{DescribedProblem, Field, NameId, Problem, Row, Text};
 
 /// Problems of names that are describe_problems of one record: far more than a record may have names. What is
 /// beyond them tells nobody more, and would make the account many times as long as the input.
@@ -99,7 +99,7 @@ impl BatchEmitter<'_> {
         row: usize,
         problems: &[(u32, Problem)],
         block: &mut Block,
-    ) -> Option<Vec<RejectedFor>> {
+    ) -> Option<Vec<DescribedProblem>> {
         let is_broken = self.worker.batch.rows.get(row).is_some_and(|row| row.broken);
         if is_broken {
             let once = problems.chunk_by(|one, next| one == next).filter_map(|same| same.first());
@@ -204,7 +204,7 @@ impl BatchEmitter<'_> {
     fn describe_problems<'p>(
         &self,
         problems: impl Iterator<Item = &'p (u32, Problem)>,
-    ) -> Vec<RejectedFor> {
+    ) -> Vec<DescribedProblem> {
         let mut names = 0;
         let mut is_told = |problem: &Problem| {
             let is_of_name = matches!(problem.field, Field::Named(_));
@@ -269,11 +269,11 @@ impl BatchEmitter<'_> {
         });
     }
 
-    fn describe(&self, row: usize, problem: &Problem) -> RejectedFor {
+    fn describe(&self, row: usize, problem: &Problem) -> DescribedProblem {
         let mended = of_row(&self.worker.mended, row, |mended| mended.row);
         let mended = mended.iter().flat_map(|mended| &mended.problems);
         let repair = mended.into_iter().find(|(known, _)| known == problem);
-        RejectedFor {
+        DescribedProblem {
             field: self.path_of(problem.field),
             code: problem.code.as_str(),
             rule: self.stages.rule_text(problem.rule, problem.code),
