@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segprep::decode::{Columns, Format, Lead};
+use segprep::decode::{ColumnField, Columns, Format};
 use segprep::definition::Environment;
 use segprep::encode::CsvColumn;
 use segprep::pipeline::{Block, ChunkPass, Stages, Worker};
@@ -174,15 +174,15 @@ fn header(text: &[u8]) -> Result<(&[u8], usize), Box<dyn Error>> {
 /// The columns that the policy writes.
 fn written(plan: &Plan, columns: &Columns) -> Vec<CsvColumn> {
     let path = |node: usize| plan.schema.nodes.get(node).map(|node| node.path.clone());
-    let name = |lead: Lead<'_>| match lead {
-        Lead::Field(node) if matches!(plan.op_of(node), Op::Drop) => None,
-        Lead::Field(node) => path(node),
-        Lead::Name { map, name } => {
+    let name = |lead: ColumnField<'_>| match lead {
+        ColumnField::Node(node) if matches!(plan.op_of(node), Op::Drop) => None,
+        ColumnField::Node(node) => path(node),
+        ColumnField::MapName { map, name } => {
             let map = plan.schema.maps.get(map).and_then(|node| path(*node))?;
             Some(format!("{map}.{name}"))
         }
     };
-    let leads = columns.leads();
+    let leads = columns.column_fields();
     leads
         .iter()
         .filter_map(|(lead, repeat)| Some(CsvColumn { name: name(*lead)?, repeat: *repeat }))

@@ -7,7 +7,7 @@
 use aws_lc_rs::{digest, hkdf as kdf, hmac, rand};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::{LANES, NoRandomness, NotReady};
+use super::{LANES, NoRandomness, NotInFipsMode};
 
 /// By what TLS is made: rustls with the module, and only what FIPS approves of TLS.
 pub const TLS: CryptoMode = CryptoMode::AwsLcFips;
@@ -17,9 +17,9 @@ pub const TLS: CryptoMode = CryptoMode::AwsLcFips;
 /// # Errors
 ///
 /// Where the module is not in FIPS mode. (Where its own tests fail, it ends the process by itself.)
-pub fn ready() -> Result<(), NotReady> {
+pub fn ready() -> Result<(), NotInFipsMode> {
     // The error is a fixed text without a cause.
-    aws_lc_rs::try_fips_mode().map_err(|_fixed_text| NotReady)
+    aws_lc_rs::try_fips_mode().map_err(|_fixed_text| NotInFipsMode)
 }
 
 /// The FIPS module that all of this comes from, with its version: `AWS-LC FIPS 4.2.0`.

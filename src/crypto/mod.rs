@@ -47,7 +47,7 @@ impl Default for Sha256 {
 /// The cryptography is not in the state that the build promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is a FIPS build, and its cryptography is not in FIPS mode")]
-pub struct NotReady;
+pub struct NotInFipsMode;
 
 /// There are no random bytes; says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,8 +11,8 @@ mod layout;
 mod lookalike;
 
 pub use csv::{
-    COLUMNS_MAX, ColumnRules, ColumnSettings, Columns, HeaderFault, Lead, cell_texts, is_column,
-    push_cell_text,
+    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
+    is_column, push_cell_text,
 };
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
@@ -24,7 +24,7 @@ use frame::{Framing, record_at};
 
 /// The most memory in bytes of what a decoder has learned of the records that it has read, beside
 /// their names.
-pub const LEARNED_BYTES: usize = json::LEARNED_BYTES;
+pub const CACHE_BYTES_MAX: usize = json::CACHE_BYTES_MAX;
 
 /// What is the same for all chunks of one input.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl Decoder {
             let record = record_at(chunk, decoded.next, framing, self.max_record);
             decoded.next = record.next;
             // A line that is too long to be held is a record whatever is on it: nobody could tell.
-            if record.fault.is_none() && format.is_blank_line(record.bytes(chunk)) {
+            if record.problem.is_none() && format.is_blank_line(record.bytes(chunk)) {
                 decoded.blank_after += 1;
             } else if record.is_nothing(framing) {
                 // White space at the end of what is told by brackets.
@@ -169,7 +169,7 @@ impl Decoder {
         if let Some(place) = batch.rows.last_mut() {
             place.len = bytes.len();
         }
-        if let Some((code, detail)) = record.fault {
+        if let Some((code, detail)) = record.problem {
             return broken(batch, row, Field::Record, code, detail);
         }
         if !valid_utf8 && simdutf8::basic::from_utf8(bytes).is_err() {

@@ -9,8 +9,9 @@ use std::{collections::HashMap, ops::Range};
 use super::json::push_name_key;
 use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text, Values};
 use crate::schema::{NodeIx, Schema, Shape};
+use crate::simd::Span;
 use crate::simd::cells::{Cell, append_plain_cells};
-use crate::simd::copy::{Span, append};
+use crate::simd::copy::append;
 use crate::simd::scan::holds_divider_or_escape;
 
 /// A column as a definition or the headers of the input name it.
@@ -230,7 +231,7 @@ impl CsvEncoder {
         names: &impl CellsOfNames,
         add: &mut impl FnMut(Field, Code, u16, Detail),
     ) {
-        let may_be_faulty = self.quotes_formulas || !are_plain(batch.values_around(entries));
+        let may_be_faulty = self.quotes_formulas || !are_plain(batch.covering_values(entries));
         for entry in entries {
             let cells = names.cells(entry.name);
             let has_room = match cells {
@@ -385,7 +386,7 @@ fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
 /// Whether none of these holds what JSON must escape, as nearly always.
 #[inline]
 fn are_plain(slots: &[Slot]) -> bool {
-    slots.iter().fold(0, |bits, slot| bits | slot.is_more_than_plain()) == 0
+    slots.iter().fold(0, |bits, slot| bits | slot.not_plain_bit()) == 0
 }
 
 /// A tab counts as one. Plain text holds neither.

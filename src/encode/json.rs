@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::record::{Batch, Entry, NameId, Slot, SlotKind, Text};
 use crate::schema::{NodeIx, Schema, Shape};
-use crate::simd::copy::{Literals, Span, append, append_pair, append_short};
+use crate::simd::Span;
+use crate::simd::copy::{Literals, append, append_pair, append_short};
 use crate::simd::scan::{first_special, is_special};
 
 /// Writes records as compact JSON objects.
@@ -58,7 +59,7 @@ impl JsonEncoder {
     pub fn new(schema: &Schema, written: &[bool]) -> JsonEncoder {
         let mut encoder = JsonEncoder { steps: Vec::new(), keys: Literals::default(), fixed: 0 };
         encoder.steps = encoder.members_of(None, schema, written);
-        encoder.fixed = encoder.keys.bytes_in_all() + FRAME_BYTES_MAX * (1 + schema.nodes.len());
+        encoder.fixed = encoder.keys.total_len() + FRAME_BYTES_MAX * (1 + schema.nodes.len());
         encoder
     }
 

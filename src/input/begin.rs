@@ -7,7 +7,7 @@ use super::error::{BadInput, ReadError};
 use super::reading::{Array, Reading};
 use crate::decode::Format;
 use crate::decode::csv::columns::{self, Columns};
-use crate::decode::frame::{Cut, Framing, space};
+use crate::decode::frame::{Cut, Framing, leading_space};
 use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::run::limits::{Limits, READ_ON_BYTES};
@@ -43,7 +43,7 @@ impl Reading {
         self.format = format;
         if let Some(begin) = &mut self.begin {
             begin.format = Some(name);
-            begin.by_brackets = self.format.framing().is_by_brackets();
+            begin.by_brackets = self.format.framing().is_bracketed();
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Reading {
     fn skip_space(&mut self) -> Result<(), ReadError> {
         loop {
             let (seen, at_end) = self.look(READ_ON_BYTES)?;
-            let count = space(self.seen(seen));
+            let count = leading_space(self.seen(seen));
             self.skip(count);
             if count < seen || at_end || self.broken().is_some() {
                 return Ok(());
@@ -100,7 +100,7 @@ impl Reading {
             let whole = match cut {
                 Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => whole,
                 // Another delimiter may make another record of it.
-                Cut::Faulty(..) => seen,
+                Cut::Invalid(..) => seen,
                 Cut::More => {
                     let fault = self.broken().cloned();
                     return Err(fault.unwrap_or_else(|| no_header(limits)).into());
@@ -124,7 +124,7 @@ impl Reading {
                     Columns::named(names, delimiter, &stages.columns).map_err(BadInput::from)?
                 );
             }
-            if let Some((code, _)) = row.fault {
+            if let Some((code, _)) = row.problem {
                 return Err(BadInput::of_header(code, limits).into());
             }
             let columns = Columns::read(row.bytes(chunk), delimiter, &stages.columns);

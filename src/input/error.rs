@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::decode::HeaderFault;
+use crate::decode::HeaderError;
 use crate::engine::Cancelled;
 use crate::record::Code;
 use crate::run::error::{ErrorKind, RunError};
@@ -59,9 +59,9 @@ impl fmt::Display for BadInput {
 
 impl std::error::Error for BadInput {}
 
-impl From<HeaderFault> for BadInput {
-    fn from(fault: HeaderFault) -> BadInput {
-        let HeaderFault { message, hint, paste } = fault;
+impl From<HeaderError> for BadInput {
+    fn from(fault: HeaderError) -> BadInput {
+        let HeaderError { message, hint, paste } = fault;
         BadInput { message, hint, paste }
     }
 }

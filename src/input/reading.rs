@@ -10,7 +10,7 @@ use super::error::{BadInput, ReadError};
 use super::open::{OpenInput, Stored};
 use super::{Begin, Broken, End, Work};
 use crate::decode::Format;
-use crate::decode::frame::{Cut, Framing, SPACE_MAX, Scanner, cut, space};
+use crate::decode::frame::{Cut, Framing, SPACE_MAX, Scanner, cut, leading_space};
 use crate::record::{Code, Detail};
 use crate::run::limits::{Limits, READ_ON_BYTES};
 
@@ -161,7 +161,7 @@ impl Reading {
                 | Cut::At(_)
                 | Cut::Last(_)
                 | Cut::NotClosed(_)
-                | Cut::Faulty(..)) => return Ok((cut, seen)),
+                | Cut::Invalid(..)) => return Ok((cut, seen)),
             }
         }
     }
@@ -175,7 +175,7 @@ impl Reading {
             let (seen, _) = self.look(limits.chunk_bytes)?;
             return Ok(self.slice(slicing, 0, seen, spare));
         }
-        if self.format.framing().is_by_brackets()
+        if self.format.framing().is_bracketed()
             && let Some(work) = self.between_records(limits, spare)?
         {
             return Ok(work);
@@ -201,7 +201,7 @@ impl Reading {
                 self.is_given_up = true;
                 0
             }
-            Cut::Faulty(code, detail) => return Ok(self.begin_slices(code, detail, seen, spare)),
+            Cut::Invalid(code, detail) => return Ok(self.begin_slices(code, detail, seen, spare)),
         };
         if whole == 0 {
             return Ok(Work::Nothing);
@@ -224,7 +224,7 @@ impl Reading {
             let (code, detail) = (Code::JsonSyntax, Detail::ArrayNotClosed);
             return Ok(Some(Work::Slice { buffer, offset, code, detail, is_last: true }));
         }
-        let blank = space(self.seen(seen));
+        let blank = leading_space(self.seen(seen));
         let is_after = self.array == Array::Closed;
         if 0 < blank && (blank == seen || SPACE_MAX <= blank || is_after) {
             return Ok(Some(self.give_space(blank, spare)));
@@ -253,8 +253,8 @@ impl Reading {
         seen: usize,
         spare: &BufferPool,
     ) -> Work {
-        let by_brackets = self.format.framing().is_by_brackets();
-        let blank = if by_brackets { space(self.seen(seen)) } else { 0 };
+        let by_brackets = self.format.framing().is_bracketed();
+        let blank = if by_brackets { leading_space(self.seen(seen)) } else { 0 };
         if 0 < blank {
             return self.give_space(blank, spare);
         }
@@ -409,7 +409,7 @@ mod tests {
             match work {
                 Work::Nothing => {}
                 Work::Space { buffer } => {
-                    assert_eq!(space(buffer.bytes()), buffer.len());
+                    assert_eq!(leading_space(buffer.bytes()), buffer.len());
                     passed += wide(buffer.len());
                 }
                 Work::Chunk { buffer, offset, .. } => {
@@ -419,9 +419,9 @@ mod tests {
                         let record = record_at(buffer.bytes(), at, format.framing(), max_record);
                         assert!(at < record.next);
                         at = record.next;
-                        if record.start < record.end || record.fault.is_some() {
+                        if record.start < record.end || record.problem.is_some() {
                             let len = wide(record.end - record.start);
-                            let code = record.fault.map(|(code, _)| code);
+                            let code = record.problem.map(|(code, _)| code);
                             found.push((offset + wide(record.start), len, code));
                         }
                     }

@@ -6,7 +6,7 @@ use super::stages::Stages;
 use crate::encode::{CellsOfNames, NameCells, NameKeys, push_name_key};
 use crate::plan::{Plan, RuleIx};
 use crate::record::{NameId, Names, Scope, describe_name};
-use crate::simd::copy::{Literals, Span};
+use crate::simd::{Span, copy::Literals};
 use crate::transform::{Applied, NameOps, Op};
 use crate::validate::{NameVerdict, NameVerdicts};
 
@@ -63,8 +63,8 @@ impl NamePolicies {
     fn learn_map_name(&mut self, map: usize, name: &str, plan: &Plan, stages: &Stages) {
         let (rule, op) = plan.op_of_name(map, name);
         let dropped = matches!(*op, Op::Drop);
-        let fault = stages.limits.name_fault(name).filter(|_| !dropped);
-        self.verdicts.push(NameVerdict { dropped, fault, looks_like_a_field: false });
+        let problem = stages.limits.check_name(name).filter(|_| !dropped);
+        self.verdicts.push(NameVerdict { dropped, problem, looks_like_a_field: false });
         let mut key = Vec::new();
         if !dropped {
             push_name_key(name, &mut key);

@@ -167,7 +167,7 @@ impl<'a> ChunkPass<'a> {
     pub fn judge_values(&mut self) {
         let Worker { batch, book, mended, .. } = &mut *self.worker;
         let broken = batch.problems.len();
-        self.stages.values.judge(self.source.chunk, batch, book.verdicts());
+        self.stages.values.check(self.source.chunk, batch, book.verdicts());
         if broken < batch.problems.len() {
             try_repairs(self.stages, self.source, batch, book, mended);
         }
@@ -193,8 +193,8 @@ impl<'a> ChunkPass<'a> {
         let Worker { batch, book, .. } = &mut *self.worker;
         let is_written =
             |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
-        stages.values.judge_kinds_after(batch, is_written);
-        stages.limits.judge(chunk, batch, book.verdicts());
+        stages.values.check_kinds_after_rules(batch, is_written);
+        stages.limits.check(chunk, batch, book.verdicts());
         for (csv, encoder) in stages.csv.iter().enumerate() {
             encoder.judge(chunk, batch, &book.for_csv(csv));
         }

@@ -65,7 +65,7 @@ impl Stages {
         let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut rules);
         let part_rule = rules.add("output.max_bytes".to_owned());
         let limits = LimitChecks::new(schema, &written, &mut rules)
-            .within_part(record_room(plan), part_rule);
+            .with_part_limit(record_room(plan), part_rule);
         let csv_rules = CsvRules {
             line_break: rules.add("pinpoint-csv#line_break".to_owned()),
             column: rules.add("output.columns".to_owned()),

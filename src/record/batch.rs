@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use crate::simd::copy::Span;
+use crate::simd::Span;
 
 use super::{JsonType, NameId, Problem, Slot, SlotKind};
 
@@ -117,7 +117,7 @@ impl Batch {
     }
 
     /// Makes a row as it was begun, but for its place.
-    pub fn empty_row(&mut self, row: usize) {
+    pub fn reset_row(&mut self, row: usize) {
         if let Some(row) = self.rows.get_mut(row) {
             let Row { start, len, blank_before, .. } = *row;
             *row = Row { start, len, blank_before, ..Row::default() };
@@ -175,7 +175,7 @@ impl Batch {
 
     /// What all values of these entries, those of one map, lie in, perhaps with others between.
     #[inline]
-    pub fn values_around(&self, entries: &[Entry]) -> &[Slot] {
+    pub fn covering_values(&self, entries: &[Entry]) -> &[Slot] {
         let ([first, ..], [.., last]) = (entries, entries) else { return &[] };
         let around = first.values.range().start..last.values.range().end;
         let holds = |entry: &Entry| {

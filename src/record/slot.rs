@@ -137,14 +137,14 @@ impl Slot {
     /// Bits that are all zero where the slot is absent or of these kinds: the bits of many slots
     /// can be told by one look.
     #[inline]
-    pub fn strays(self, kinds: SlotKinds) -> u32 {
+    pub fn mismatch_bits(self, kinds: SlotKinds) -> u32 {
         self.tagged_len >> KIND_SHIFT & !kinds.0
     }
 
     /// A bit that is set where the slot is neither absent nor plain: the bits of many slots can be
     /// told by one look.
     #[inline]
-    pub fn is_more_than_plain(self) -> u32 {
+    pub fn not_plain_bit(self) -> u32 {
         let is_there = self.tagged_len >> KIND_SHIFT | self.tagged_len >> (KIND_SHIFT + 1);
         is_there & !(self.tagged_len >> LEN_BITS) & 1
     }
@@ -218,10 +218,14 @@ mod tests {
         ];
         for (slot, fitting) in slots {
             for kinds in [SlotKinds::NONE, SlotKinds::TEXT, SlotKinds::NUMBER] {
-                assert_eq!(slot.strays(kinds) == 0, fitting.contains(&kinds), "{slot:?} {kinds:?}");
+                assert_eq!(
+                    slot.mismatch_bits(kinds) == 0,
+                    fitting.contains(&kinds),
+                    "{slot:?} {kinds:?}"
+                );
             }
-            assert_eq!(slot.strays(SlotKinds::ANY), 0);
-            assert_eq!(slot.is_more_than_plain() == 1, !slot.is_absent() && !slot.is_plain());
+            assert_eq!(slot.mismatch_bits(SlotKinds::ANY), 0);
+            assert_eq!(slot.not_plain_bit() == 1, !slot.is_absent() && !slot.is_plain());
         }
     }
 }

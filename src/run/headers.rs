@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
-use crate::decode::{Columns, Format, Lead};
+use crate::decode::{ColumnField, Columns, Format};
 use crate::definition::{ListAction, OutputFormat};
 use crate::encode::CsvColumn;
 use crate::engine::Cancel;
@@ -34,13 +34,13 @@ pub(super) fn give_columns(
     if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
         let mut union = Union::default();
         if let Some(names) = &plan.input.columns {
-            union.add(plan, &columns_named(plan, stages, names)?.leads());
+            union.add(plan, &columns_named(plan, stages, names)?.column_fields());
         } else {
             refuse_stream(output, listed)?;
             read_headers(plan, stages, limits, cancel, store, listed, output, &mut union)?;
         }
         // A list sets it, whether or not an input has it.
-        let opt_out = stages.opt_out().map(|node| (Lead::Field(node), 1));
+        let opt_out = stages.opt_out().map(|node| (ColumnField::Node(node), 1));
         if plan.suppress.iter().any(|list| list.action == ListAction::OptOut) {
             union.add(plan, opt_out.as_slice());
         }
@@ -80,7 +80,7 @@ fn read_headers(
     let mut inputs = InputReader::new(plan, stages, limits, cancel, &inputs, &spare);
     inputs.each_format(|name, format| match format {
         Format::Csv(columns) => {
-            union.add(plan, &columns.leads());
+            union.add(plan, &columns.column_fields());
             Ok(())
         }
         Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
@@ -97,7 +97,7 @@ struct Union {
 }
 
 impl Union {
-    fn add(&mut self, plan: &Plan, leads: &[(Lead<'_>, usize)]) {
+    fn add(&mut self, plan: &Plan, leads: &[(ColumnField<'_>, usize)]) {
         for (lead, repeat) in leads {
             let Some(name) = written_name(plan, *lead) else { continue };
             let place = *self.places.entry(name.clone()).or_insert(self.columns.len());
@@ -110,12 +110,12 @@ impl Union {
 }
 
 /// The name of a column that the policy writes, and that a line of a header can hold.
-fn written_name(plan: &Plan, lead: Lead<'_>) -> Option<String> {
+fn written_name(plan: &Plan, lead: ColumnField<'_>) -> Option<String> {
     let path = |node: usize| plan.schema.nodes.get(node).map(|node| node.path.as_str());
     match lead {
-        Lead::Field(node) if matches!(plan.op_of(node), Op::Drop) => None,
-        Lead::Field(node) => path(node).map(str::to_owned),
-        Lead::Name { map, name } => {
+        ColumnField::Node(node) if matches!(plan.op_of(node), Op::Drop) => None,
+        ColumnField::Node(node) => path(node).map(str::to_owned),
+        ColumnField::MapName { map, name } => {
             let is_dropped = matches!(*plan.op_of_name(map, name).1, Op::Drop);
             let is_line = !name.contains(['\t', '\n', '\r']);
             let path = path(*plan.schema.maps.get(map)?)?;

@@ -11,7 +11,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use crate::decode::LEARNED_BYTES;
+use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::input::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
@@ -127,7 +127,7 @@ impl Limits {
         let in_flight = self.in_flight().get();
         in_flight * (shown(self.chunk_max()) + shown(self.block_max()) + shown(COLUMNS_BYTES))
             + self.threads
-                * (shown(self.worker_max()) + shown(LEARNED_BYTES) + shown(self.ahead_max()))
+                * (shown(self.worker_max()) + shown(CACHE_BYTES_MAX) + shown(self.ahead_max()))
             + self.parquet * shown(self.row_groups_max())
             + shown(self.list_bytes)
             + shown(self.objects_max())
@@ -150,7 +150,7 @@ impl fmt::Display for Limits {
             self.threads,
             if self.threads == 1 { "thread" } else { "threads" },
             Mib(self.worker_max()),
-            Mib(LEARNED_BYTES),
+            Mib(CACHE_BYTES_MAX),
             Mib(self.ahead_max()),
         )?;
         match self.parquet {

@@ -240,7 +240,7 @@ impl<'f> Reading<'f> {
         match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
             Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => Ok(Some(whole)),
             // Much more is held than a row may have.
-            Cut::More | Cut::Faulty(..) => Err(self.bad(&ListFault::Frame.describe())),
+            Cut::More | Cut::Invalid(..) => Err(self.bad(&ListFault::Frame.describe())),
         }
     }
 
@@ -255,7 +255,7 @@ impl<'f> Reading<'f> {
 fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
     for delimiter in DELIMITERS {
         let header = frame::record_at(text, 0, Framing::Csv { delimiter }, ROW_BYTES_MAX);
-        if header.fault.is_some() {
+        if header.problem.is_some() {
             continue;
         }
         let names = cell_texts(header.bytes(text), delimiter);
@@ -298,7 +298,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
         let end = match cut(start, framing, ROW_BYTES_MAX, start.len() == rest.len()) {
             Cut::At(end) if 0 < end => end,
             // A row is longer than a piece.
-            Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Faulty(..) => {
+            Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Invalid(..) => {
                 rest.len()
             }
         };
@@ -322,7 +322,7 @@ fn entries(
     while at < piece.len() {
         let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
         at = record.next;
-        if record.fault.is_some() {
+        if record.problem.is_some() {
             return Err(ListFault::Frame);
         }
         cell.clear();

@@ -6,7 +6,7 @@
 
 use std::ptr;
 
-use super::copy::Span;
+use super::Span;
 
 /// A cell that is to be written.
 #[derive(Clone, Copy, Debug)]

@@ -6,94 +6,12 @@
 
 use std::{ops::Range, ptr};
 
+use super::Span;
+
 /// Bytes in a block.
 const BLOCK: usize = 32;
 /// Bytes in the block of a value that may be longer.
 const VALUE: usize = 3 * BLOCK;
-
-/// A part of a longer text.
-#[derive(Clone, Copy)]
-pub struct Span<'a> {
-    pub source: &'a [u8],
-    pub start: usize,
-    pub len: usize,
-}
-
-impl<'a> Span<'a> {
-    /// The span without its last bytes.
-    #[inline]
-    #[must_use]
-    pub fn without(self, last: usize) -> Span<'a> {
-        Span { len: self.len.saturating_sub(last), ..self }
-    }
-
-    /// The span without its first bytes.
-    #[inline]
-    #[must_use]
-    pub fn after(self, first: usize) -> Span<'a> {
-        Span { start: self.start + first, len: self.len.saturating_sub(first), ..self }
-    }
-
-    /// A whole text.
-    pub fn whole(source: &'a [u8]) -> Span<'a> {
-        Span { source, start: 0, len: source.len() }
-    }
-
-    /// Up to 15 bytes as one number, which no other bytes have; none for more.
-    #[inline]
-    pub fn packed(self) -> Option<u128> {
-        if PACKED_MAX < self.len {
-            return None;
-        }
-        let block = self.source.get(self.start..).and_then(<[u8]>::first_chunk::<16>);
-        Some(block.map_or_else(|| pack_bytes(self.bytes()), |block| pack(block, self.len)))
-    }
-
-    /// The span's bytes; none where the source ends before.
-    #[inline]
-    pub fn bytes(self) -> &'a [u8] {
-        self.source.get(self.start..self.start + self.len).unwrap_or(&[])
-    }
-
-    /// The first bytes of the source from the span on, if they hold it all.
-    #[inline]
-    fn block<const N: usize>(self) -> Option<&'a [u8; N]> {
-        let block = self.source.get(self.start..)?.first_chunk();
-        block.filter(|_| self.len <= N)
-    }
-}
-
-/// The most bytes that are packed.
-pub(super) const PACKED_MAX: usize = 15;
-
-/// For each length a number whose bits below it are set, and its own value in the last byte.
-#[expect(
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "a table of constants: the compiler has gone through it"
-)]
-const PACKS: [(u128, u128); PACKED_MAX + 1] = {
-    let mut packs = [(0, 0); PACKED_MAX + 1];
-    let mut len = 0;
-    while len <= PACKED_MAX {
-        packs[len] = ((1 << (8 * len)) - 1, (len as u128) << (8 * PACKED_MAX));
-        len += 1;
-    }
-    packs
-};
-
-/// The first bytes of a block as one number; see [`Span::packed`].
-#[inline]
-pub(super) fn pack(block: &[u8; 16], len: usize) -> u128 {
-    let (mask, len) = PACKS.get(len).copied().unwrap_or_default();
-    u128::from_le_bytes(*block) & mask | len
-}
-
-fn pack_bytes(bytes: &[u8]) -> u128 {
-    let mut block = [0; 16];
-    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    pack(&block, bytes.len())
-}
 
 /// Short texts that are copied again and again. Behind the last is room for a block.
 #[derive(Debug, Default)]
@@ -114,7 +32,7 @@ impl Literals {
     }
 
     /// How long all texts are together.
-    pub fn bytes_in_all(&self) -> usize {
+    pub fn total_len(&self) -> usize {
         self.len
     }
 
@@ -176,12 +94,6 @@ fn append_blocks<const N: usize>(
         ptr::copy_nonoverlapping(head.as_ptr(), to, BLOCK);
         ptr::copy_nonoverlapping(value.as_ptr(), to.add(head_len), N);
         out.set_len(start + head_len + value_len);
-    }
-}
-
-impl std::fmt::Debug for Span<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Span({}+{})", self.start, self.len)
     }
 }
 

@@ -3,8 +3,7 @@
 
 #![expect(clippy::inline_always, reason = "each caller's instructions are used")]
 
-use super::Level;
-use super::copy::Span;
+use super::{Level, Span};
 
 /// Bytes that are looked at together, a bit each.
 const BLOCK: usize = 64;

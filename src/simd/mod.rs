@@ -9,6 +9,9 @@ pub mod copy;
 pub mod divide;
 pub mod scan;
 pub mod sha256;
+mod span;
+
+pub use span::Span;
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,7 @@
 //! Finding bytes, and comparing with bytes that are likely: in blocks of a fixed size.
 
-use super::copy::{Span, pack};
+use super::Span;
+use super::span::pack;
 
 /// The place of the first byte that JSON text can't hold as it is (`"`, `\` or below 0x20),
 /// or the length.

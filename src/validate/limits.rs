@@ -67,7 +67,7 @@ impl LimitChecks {
 
     /// Holds records also to what a part takes: so many bytes, by this rule.
     #[must_use]
-    pub fn within_part(self, bytes: usize, rule: u16) -> LimitChecks {
+    pub fn with_part_limit(self, bytes: usize, rule: u16) -> LimitChecks {
         if self.endpoint_size <= bytes {
             return self;
         }
@@ -75,7 +75,7 @@ impl LimitChecks {
     }
 
     /// What a name of a map breaks, if anything.
-    pub fn name_fault(&self, name: &str) -> Option<(Code, Detail)> {
+    pub fn check_name(&self, name: &str) -> Option<(Code, Detail)> {
         let length = name.chars().count();
         if length == 0 {
             Some((Code::NameLength, Detail::TooShort))
@@ -94,7 +94,7 @@ impl LimitChecks {
     }
 
     /// A record that is of so many bytes in compact JSON and too large.
-    pub fn size_problem_of(&self, size: usize) -> Option<Problem> {
+    pub fn check_size(&self, size: usize) -> Option<Problem> {
         (self.endpoint_size < size).then(|| self.size_problem())
     }
 
@@ -108,7 +108,7 @@ impl LimitChecks {
     }
 
     /// Judges the live rows of a batch.
-    pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
+    pub fn check(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
         let text = Text { chunk, arena: &batch.arena };
         for row in batch.live_rows() {
@@ -164,7 +164,7 @@ impl LimitChecks {
     /// written among them.
     fn are_surely_within(&self, entries: &[Entry], batch: &Batch) -> bool {
         let values = entries.iter().fold(0, |most, entry| entry.values.range().len().max(most));
-        let around = batch.values_around(entries);
+        let around = batch.covering_values(entries);
         let bytes = around.iter().fold(0, |most, value| value.len().max(most));
         values <= self.value_count && bytes <= self.value_length
     }

@@ -40,7 +40,7 @@ pub struct NameVerdict {
     /// The policy drops what stands under it.
     pub dropped: bool,
     /// The name itself breaks a limit.
-    pub fault: Option<(Code, Detail)>,
+    pub problem: Option<(Code, Detail)>,
     /// It is no field, but looks like one.
     pub looks_like_a_field: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::record::Code;
 use crate::schema::{Format, FormatLimits, Test, is_in_numbering_plan};
-use crate::simd::copy::Span;
+use crate::simd::Span;
 
 /// A test with its text as bytes.
 #[derive(Debug)]

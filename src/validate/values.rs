@@ -4,7 +4,7 @@ use super::value_check::{TestOf, Words, is_out_of_bounds, number};
 use super::{NameVerdicts, RuleNames, found};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, SlotKinds, Text};
 use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
-use crate::simd::copy::Span;
+use crate::simd::Span;
 
 /// All checks of the nodes that the policy does not drop, compiled from the schema.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl ValueChecks {
     }
 
     /// Judges the live rows of a batch.
-    pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
+    pub fn check(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
         let rows: Vec<usize> = batch.live_rows().collect();
         self.judge_rows(&rows, chunk, batch, names, &mut problems);
@@ -192,13 +192,13 @@ impl ValueChecks {
     #[inline]
     fn judge_types(&self, slots: &[Slot], found_in: &mut Problems<'_>) {
         let types = slots.iter().zip(&self.types);
-        let strays = types.fold(0, |strays, (slot, kinds)| strays | slot.strays(*kinds));
+        let strays = types.fold(0, |strays, (slot, kinds)| strays | slot.mismatch_bits(*kinds));
         if strays == 0 {
             return;
         }
         for checks in &self.nodes {
             let slot = slots.get(checks.node).copied().unwrap_or(Slot::ABSENT);
-            if slot.strays(checks.kinds()) != 0 {
+            if slot.mismatch_bits(checks.kinds()) != 0 {
                 let field = Field::Node(narrow(checks.node));
                 found_in.add(field, Code::Type, checks.type_rule, found(slot));
             }
@@ -206,7 +206,11 @@ impl ValueChecks {
     }
 
     /// Adds a problem for each row that is no record any more once the policy has left things out.
-    pub fn judge_kinds_after(&self, batch: &mut Batch, is_written: impl Fn(NodeIx, Slot) -> bool) {
+    pub fn check_kinds_after_rules(
+        &self,
+        batch: &mut Batch,
+        is_written: impl Fn(NodeIx, Slot) -> bool,
+    ) {
         let mut problems = std::mem::take(&mut batch.problems);
         for row in batch.live_rows() {
             let row_number = u32::try_from(row).expect("a batch has few rows");
@@ -358,8 +362,8 @@ impl MapChecks {
     /// names and values, nearly always.
     #[inline]
     fn are_surely_fine(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
-        let is_fine = |entry: &Entry| entry.is_list & names.of(entry.name).fault.is_none();
-        let values = batch.values_around(entries).iter();
+        let is_fine = |entry: &Entry| entry.is_list & names.of(entry.name).problem.is_none();
+        let values = batch.covering_values(entries).iter();
         let are_lists_of_text = || {
             entries.iter().fold(true, |all, entry| all & is_fine(entry))
                 && values.fold(true, |all, value| all & value.is_text())
@@ -381,7 +385,7 @@ fn judge_entry(
         return;
     }
     let field = Field::Named(entry.name);
-    if let Some((code, detail)) = verdict.fault {
+    if let Some((code, detail)) = verdict.problem {
         let is_length = code == Code::NameLength;
         let rule = if is_length { map.name_length_rule } else { map.name_chars_rule };
         found_in.add(field, code, rule, detail);

@@ -77,7 +77,7 @@ impl InMemory {
         let framing = Framing::Csv { delimiter };
         let header = frame::record_at(text, 0, framing, plan.input.max_record);
         let columns = Columns::read(header.bytes(text), delimiter, &self.columns).ok()?;
-        header.fault.is_none().then(|| (Format::Csv(Arc::new(columns)), header.next))
+        header.problem.is_none().then(|| (Format::Csv(Arc::new(columns)), header.next))
     }
 }
 

@@ -7,14 +7,14 @@ use hkdf::Hkdf;
 use sha2::Digest;
 use zeroize::Zeroize;
 
-use super::{NoRandomness, NotReady};
+use super::{NoRandomness, NotInFipsMode};
 pub use mac::MacKey;
 
 /// By what TLS is made: rustls with aws-lc.
 pub const TLS: CryptoMode = CryptoMode::AwsLc;
 
 /// Whether the cryptography is as the build promises, to be asked once before anything else: always.
-pub fn ready() -> Result<(), NotReady> {
+pub fn ready() -> Result<(), NotInFipsMode> {
     Ok(())
 }
 

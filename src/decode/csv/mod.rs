@@ -4,7 +4,7 @@ pub mod columns;
 mod row;
 
 pub use columns::{
-    COLUMNS_MAX, ColumnRules, ColumnSettings, Columns, HeaderFault, Lead, is_column,
+    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, is_column,
 };
 pub(super) use row::{Scratch, decode};
 pub use row::{cell_texts, push_cell_text};

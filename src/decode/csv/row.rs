@@ -13,7 +13,7 @@ use crate::decode::{broken, narrow};
 use crate::record::{
     Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Text, Values,
 };
-use crate::simd::copy::Span;
+use crate::simd::Span;
 use crate::simd::divide::Divided;
 use crate::simd::scan::each_divider;
 

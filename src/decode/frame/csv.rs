@@ -22,8 +22,8 @@ pub(super) fn cut(bytes: &[u8], delimiter: u8, max_record: usize) -> Cut {
         match scan_csv(bytes, at, delimiter, max_record, false) {
             Scan::Ends(record) => at = record.next,
             Scan::Open => break,
-            Scan::Faulty(code, detail) if at == 0 => return Cut::Faulty(code, detail),
-            Scan::Faulty(..) => return Cut::At(at),
+            Scan::Invalid(code, detail) if at == 0 => return Cut::Invalid(code, detail),
+            Scan::Invalid(..) => return Cut::At(at),
         }
         if quote < at {
             quote = next_quote(bytes, at);
@@ -31,7 +31,7 @@ pub(super) fn cut(bytes: &[u8], delimiter: u8, max_record: usize) -> Cut {
     }
     match at {
         0 if bytes.len() <= max_record + 1 => Cut::More,
-        0 => Cut::Faulty(Code::TooLongRecord, Detail::None),
+        0 => Cut::Invalid(Code::TooLongRecord, Detail::None),
         at => Cut::At(at),
     }
 }
@@ -47,8 +47,8 @@ pub(super) fn record(chunk: &[u8], start: usize, delimiter: u8, max_record: usiz
         Scan::Ends(record) => record,
         // With nothing to follow, the chunk's end is the line's end.
         Scan::Open => whole_record(chunk, start, chunk.len(), chunk.len(), max_record),
-        Scan::Faulty(code, detail) => Record {
-            fault: Some((code, detail)),
+        Scan::Invalid(code, detail) => Record {
+            problem: Some((code, detail)),
             ..whole_record(chunk, start, chunk.len(), chunk.len(), max_record)
         },
     }
@@ -59,7 +59,7 @@ enum Scan {
     /// The bytes end before the record does.
     Open,
     /// Certainly faulty, up to and with a line end that is not in the bytes.
-    Faulty(Code, Detail),
+    Invalid(Code, Detail),
 }
 
 /// Follows one CSV record from its start through its quoted cells.
@@ -133,12 +133,12 @@ fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: b
 fn to_line_end(bytes: &[u8], start: usize, cell: usize, code: Code, detail: Detail) -> Scan {
     let rest = bytes.get(cell..).unwrap_or(&[]);
     match memchr(b'\n', rest).map(|found| cell + found) {
-        None => Scan::Faulty(code, detail),
+        None => Scan::Invalid(code, detail),
         Some(newline) => Scan::Ends(Record {
             start,
             end: without_return(bytes, start, newline),
             next: newline + 1,
-            fault: Some((code, detail)),
+            problem: Some((code, detail)),
         }),
     }
 }

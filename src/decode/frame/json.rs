@@ -128,7 +128,7 @@ impl Scanner {
 pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
     let mut whole = 0;
     loop {
-        let start = whole + space(bytes.get(whole..).unwrap_or(&[]));
+        let start = whole + leading_space(bytes.get(whole..).unwrap_or(&[]));
         let mut scanner = Scanner::item();
         match scanner.end(bytes, start) {
             Some(end) if bytes.get(end) == Some(&b']') => return Cut::Last(end + 1),
@@ -137,7 +137,7 @@ pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
             None if at_end => return Cut::NotClosed(bytes.len()),
             None if 0 < whole => return Cut::At(whole),
             None if bytes.len() <= max_record.saturating_add(SPACE_MAX) => return Cut::More,
-            None => return Cut::Faulty(Code::TooLongRecord, Detail::None),
+            None => return Cut::Invalid(Code::TooLongRecord, Detail::None),
         }
     }
 }
@@ -146,16 +146,16 @@ pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
 pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
     let mut whole = 0;
     loop {
-        let start = whole + space(bytes.get(whole..).unwrap_or(&[]));
+        let start = whole + leading_space(bytes.get(whole..).unwrap_or(&[]));
         let mut scanner = Scanner::object(bytes.get(start..).unwrap_or(&[]));
         match scanner.end(bytes, start) {
             Some(end) => whole = end,
             None if 0 < whole => return Cut::At(whole),
             None if bytes.len() <= max_record + 1 => return Cut::More,
             None if scanner.form == Form::NoObject => {
-                return Cut::Faulty(Code::JsonSyntax, Detail::TextBetweenObjects);
+                return Cut::Invalid(Code::JsonSyntax, Detail::TextBetweenObjects);
             }
-            None => return Cut::Faulty(Code::TooLongRecord, Detail::None),
+            None => return Cut::Invalid(Code::TooLongRecord, Detail::None),
         }
     }
 }
@@ -163,29 +163,29 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
 /// The item of an array that starts at `start` or after white space there. At a chunk's end
 /// there is none: then it is empty and without fault.
 pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
-    let start = start + space(chunk.get(start..).unwrap_or(&[]));
+    let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
     let delimiter = Scanner::item().end(chunk, start);
     let frame_end = delimiter.unwrap_or(chunk.len());
     let end = without_space(chunk, start, frame_end);
     let is_too_long =
         max_record < end - start || max_record.saturating_add(SPACE_MAX) < frame_end - start;
-    let fault = if start == end && delimiter.is_some() {
+    let problem = if start == end && delimiter.is_some() {
         Some((Code::JsonSyntax, Detail::NoValue))
     } else {
         is_too_long.then_some((Code::TooLongRecord, Detail::None))
     };
-    Record { start, end, next: chunk.len().min(frame_end + 1), fault }
+    Record { start, end, next: chunk.len().min(frame_end + 1), problem }
 }
 
 /// The object that starts at `start` or after white space there, or what stands there instead. At
 /// a chunk's end there is none: then it is empty and without fault.
 pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
-    let start = start + space(chunk.get(start..).unwrap_or(&[]));
+    let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
     let mut scanner = Scanner::object(chunk.get(start..).unwrap_or(&[]));
     let own_end = scanner.end(chunk, start);
     let next = own_end.unwrap_or(chunk.len());
     let end = without_space(chunk, start, next);
-    let fault = if scanner.form == Form::NoObject && start < end {
+    let problem = if scanner.form == Form::NoObject && start < end {
         Some((Code::JsonSyntax, Detail::TextBetweenObjects))
     } else {
         // One that is not closed is too long once so much was read, as `cut_objects` says of it.
@@ -193,11 +193,11 @@ pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
             max_record < end - start || (own_end.is_none() && max_record + 1 < next - start);
         is_too_long.then_some((Code::TooLongRecord, Detail::None))
     };
-    Record { start, end, next, fault }
+    Record { start, end, next, problem }
 }
 
 /// How many bytes of white space there are at the beginning (RFC 8259, section 2).
-pub fn space(bytes: &[u8]) -> usize {
+pub fn leading_space(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| is_space(**byte)).count()
 }
 

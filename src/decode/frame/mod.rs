@@ -14,7 +14,7 @@ mod json;
 
 use memchr::{memchr, memrchr};
 
-pub use json::{Scanner, space};
+pub use json::{Scanner, leading_space};
 
 use crate::record::{Code, Detail};
 
@@ -27,7 +27,7 @@ pub struct Record {
     /// Where the next one starts.
     pub next: usize,
     /// What is wrong with its frame.
-    pub fault: Option<(Code, Detail)>,
+    pub problem: Option<(Code, Detail)>,
 }
 
 impl Record {
@@ -37,7 +37,7 @@ impl Record {
 
     /// Whether it is no record: white space at the end of what is told by brackets.
     pub(super) fn is_nothing(self, framing: Framing) -> bool {
-        framing.is_by_brackets() && self.start == self.end && self.fault.is_none()
+        framing.is_bracketed() && self.start == self.end && self.problem.is_none()
     }
 }
 
@@ -56,7 +56,7 @@ pub enum Framing {
 
 impl Framing {
     /// Whether records are told by their brackets, and white space around them means nothing.
-    pub fn is_by_brackets(self) -> bool {
+    pub fn is_bracketed(self) -> bool {
         match self {
             Framing::Items | Framing::Objects => true,
             Framing::Lines | Framing::Csv { .. } => false,
@@ -78,7 +78,7 @@ pub enum Cut {
     More,
     /// The first record is faulty for certain, and its end is not here: what follows up to
     /// and with the next line end belongs to it, or by brackets up to where a [`Scanner`] says.
-    Faulty(Code, Detail),
+    Invalid(Code, Detail),
 }
 
 /// White space between the end of an array's item and its comma is taken up to so many bytes; an
@@ -101,7 +101,7 @@ pub fn cut(bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> C
     };
     match whole {
         0 if bytes.len() <= max_record + 1 => Cut::More,
-        0 => Cut::Faulty(Code::TooLongRecord, Detail::None),
+        0 => Cut::Invalid(Code::TooLongRecord, Detail::None),
         whole => Cut::At(whole),
     }
 }
@@ -134,8 +134,8 @@ fn whole_record(
     max_record: usize,
 ) -> Record {
     let end = without_return(bytes, start, line_end);
-    let fault = (max_record < end - start).then_some((Code::TooLongRecord, Detail::None));
-    Record { start, end, next, fault }
+    let problem = (max_record < end - start).then_some((Code::TooLongRecord, Detail::None));
+    Record { start, end, next, problem }
 }
 
 /// A CR before the line end belongs to it, also where the file ends after it.
@@ -170,14 +170,14 @@ mod tests {
                     let mut at = 0;
                     while at < chunk.len() {
                         let record = record_at(chunk, at, framing, max);
-                        found.push((base + at, base + record.end, record.fault));
+                        found.push((base + at, base + record.end, record.problem));
                         at = record.next;
                     }
                     base += whole;
                     held -= whole;
                 }
                 Cut::Last(_) | Cut::NotClosed(_) => unreachable!("only of an array"),
-                Cut::Faulty(code, detail) => {
+                Cut::Invalid(code, detail) => {
                     let rest = &text[base + held..];
                     let newline = memchr(b'\n', rest).unwrap_or(rest.len());
                     let end = without_return(text, base, base + held + newline);

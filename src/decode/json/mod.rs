@@ -44,7 +44,7 @@ enum JsonFault {
 type Read<T> = Result<T, JsonFault>;
 
 /// The most memory of what one worker keeps of the records that it has read, in bytes.
-pub(super) const LEARNED_BYTES: usize = shape_cache::LEARNED_BYTES + scratch::TABLES_BYTES;
+pub(super) const CACHE_BYTES_MAX: usize = shape_cache::CACHE_BYTES_MAX + scratch::TABLES_BYTES;
 
 /// Reads the object in `span` of the chunk into a row of the batch.
 pub(super) fn decode(
@@ -119,7 +119,7 @@ impl Lengths {
         batch.values.truncate(self.values);
         batch.arena.truncate(self.arena);
         batch.problems.truncate(self.problems);
-        batch.empty_row(row);
+        batch.reset_row(row);
     }
 }
 

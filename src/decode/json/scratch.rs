@@ -44,7 +44,7 @@ pub(super) const TABLES_BYTES: usize = ShortNames::<usize>::BYTES + ShortNames::
 /// What short names lead to, by what [`Span::packed`] makes of them. Each has two places in a table,
 /// and where both are taken the last one wins. Whatever is not found here is looked for elsewhere.
 ///
-/// [`Span::packed`]: crate::simd::copy::Span::packed
+/// [`Span::packed`]: crate::simd::Span::packed
 pub(super) struct ShortNames<T>(Vec<[Option<(u128, Scope, T)>; 2]>);
 
 impl<T> Default for ShortNames<T> {

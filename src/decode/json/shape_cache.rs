@@ -31,7 +31,7 @@ const PAUSE: i32 = -1024;
 
 /// The most memory of all that one worker has learned, in bytes. An edge may be the only one of its
 /// place, whose list then has room for four; lists of places grow by doubling.
-pub(in crate::decode) const LEARNED_BYTES: usize = EDGES_MAX
+pub(in crate::decode) const CACHE_BYTES_MAX: usize = EDGES_MAX
     * (4 * size_of::<Transition>()
         + LITERAL_MAX
         + STEPS_MAX * size_of::<DecodeStep>()
@@ -278,7 +278,10 @@ mod tests {
         };
         let places: usize = learned.places.iter().map(of_place).sum();
         let bytes = learned.places.capacity() * size_of::<ShapeNode>() + places;
-        assert!(LEARNED_BYTES / 2 < bytes && bytes <= LEARNED_BYTES, "{bytes} of {LEARNED_BYTES}");
+        assert!(
+            CACHE_BYTES_MAX / 2 < bytes && bytes <= CACHE_BYTES_MAX,
+            "{bytes} of {CACHE_BYTES_MAX}"
+        );
     }
 
     /// A record may be 64 MiB of values; what is noted of it has a bound, and never looks whole.

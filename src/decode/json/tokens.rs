@@ -5,7 +5,7 @@ use super::unescape::unescape;
 use super::{JsonFault, RawText, Read, Reader};
 use crate::decode::{broken, number_len};
 use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
-use crate::simd::copy::Span;
+use crate::simd::Span;
 use crate::simd::scan::{first_special, packed_text};
 
 impl<W: Watch> Reader<'_, W> {

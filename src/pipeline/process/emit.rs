@@ -169,7 +169,7 @@ impl BatchEmitter<'_> {
             size = size.or_else(|| self.size(row, encoder.size_bound(line), &mut block.json));
             let fits = self.stages.fits_part(csv, line);
             let of_part = (!fits).then(|| self.stages.part_problem());
-            let of_limit = || self.stages.limits.size_problem_of(size?);
+            let of_limit = || self.stages.limits.check_size(size?);
             let of_size = || encoder.size_problem(size?, counts);
             problem = problem.or_else(of_limit).or_else(of_size).or(of_part);
         }

@@ -19,7 +19,7 @@ pub fn hold(data: &[u8]) {
     ];
     let framing = framings[usize::from(*choice) % framings.len()];
     // By brackets, a chunk begins with a record.
-    let text = if framing.is_by_brackets() { text.trim_ascii_start() } else { text };
+    let text = if framing.is_bracketed() { text.trim_ascii_start() } else { text };
     let text = &text[..text.len().min(TEXT_MAX)];
     let whole = records(text, framing);
     for seen in 0..text.len() {
@@ -31,9 +31,9 @@ pub fn hold(data: &[u8]) {
                 assert_eq!(of_part, whole[..of_part.len()], "the same records");
                 assert_eq!(of_part.last().map_or(0, |record| record.next), end, "whole ones");
             }
-            Cut::Faulty(code, detail) => {
+            Cut::Invalid(code, detail) => {
                 let first = whole.first().expect("a text has a record");
-                assert_eq!(first.fault, Some((code, detail)), "the same fault");
+                assert_eq!(first.problem, Some((code, detail)), "the same fault");
                 assert!(seen <= first.next, "it ends behind what was seen");
             }
             Cut::NotClosed(_) => panic!("more may follow"),

@@ -12,7 +12,7 @@ use crate::schema::Test;
 
 /// Why a header can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderFault {
+pub struct HeaderError {
     /// What is wrong and where, lower case, no full stop.
     pub message: String,
     /// What to do next.
@@ -56,7 +56,7 @@ const SHOWN_MAX: usize = 50;
 
 impl ColumnRules {
     /// All faults as one: a header is mended in one go.
-    pub(super) fn describe(&self, names: &[String], faults: &[ColumnFault]) -> HeaderFault {
+    pub(super) fn describe(&self, names: &[String], faults: &[ColumnFault]) -> HeaderError {
         let shown = || faults.iter().take(SHOWN_MAX);
         let mut messages: Vec<String> = shown().map(|fault| self.message(names, fault)).collect();
         if SHOWN_MAX < faults.len() {
@@ -66,7 +66,7 @@ impl ColumnRules {
         let unknown: Vec<usize> = unknown.map(|fault| fault.column).collect();
         let paste = self.paste(names, &unknown);
         let hint = self.hints(names, faults, paste.is_some()).join("; ");
-        HeaderFault { message: messages.join("; "), hint, paste }
+        HeaderError { message: messages.join("; "), hint, paste }
     }
 
     fn message(&self, names: &[String], fault: &ColumnFault) -> String {

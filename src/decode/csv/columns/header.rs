@@ -1,6 +1,6 @@
 //! The first row of a CSV file: where it is, what delimits its cells, and which names they are.
 
-use super::{ColumnRules, Columns, DELIMITERS, HeaderFault};
+use super::{ColumnRules, Columns, DELIMITERS, HeaderError};
 use crate::decode::csv::row::each_cell;
 use crate::decode::frame::{Framing, Record, record_at};
 
@@ -21,7 +21,7 @@ pub fn first_row(
     let candidates = || DELIMITERS.iter().filter(|one| set.is_none_or(|set| set == **one));
     let rank = |(record, delimiter): &(Record, u8)| {
         let (mut familiar, mut cells) = (0_usize, 0_usize);
-        if record.fault.is_none() {
+        if record.problem.is_none() {
             let bytes = record.bytes(chunk);
             each_cell(bytes, *delimiter, &mut |cell| {
                 cells += 1;
@@ -45,7 +45,7 @@ fn first_not_blank(chunk: &[u8], delimiter: u8, max_record: usize) -> Record {
     let mut at = 0;
     loop {
         let record = record_at(chunk, at, Framing::Csv { delimiter }, max_record);
-        let is_blank = record.fault.is_none() && is_blank(record.bytes(chunk), delimiter);
+        let is_blank = record.problem.is_none() && is_blank(record.bytes(chunk), delimiter);
         if !is_blank || chunk.len() <= at {
             return record;
         }
@@ -60,8 +60,8 @@ pub(in crate::decode) fn is_blank(line: &[u8], delimiter: u8) -> bool {
 }
 
 /// The header's names, unquoted and trimmed.
-pub(super) fn names(record: &[u8], delimiter: u8) -> Result<Vec<String>, HeaderFault> {
-    let text = str::from_utf8(record).map_err(|fault| HeaderFault {
+pub(super) fn names(record: &[u8], delimiter: u8) -> Result<Vec<String>, HeaderError> {
+    let text = str::from_utf8(record).map_err(|fault| HeaderError {
         message: format!("the header is not UTF-8 at byte {}", fault.valid_up_to()),
         hint: "set `encoding` under `[input]`, as to \"windows-1252\", or save the file as UTF-8"
             .to_owned(),
@@ -83,8 +83,8 @@ pub(super) fn names(record: &[u8], delimiter: u8) -> Result<Vec<String>, HeaderF
     if more == 0 { Ok(names) } else { Err(too_many(COLUMNS_MAX + more)) }
 }
 
-fn too_many(columns: usize) -> HeaderFault {
-    HeaderFault {
+fn too_many(columns: usize) -> HeaderError {
+    HeaderError {
         message: format!("the header has {columns} columns, over {COLUMNS_MAX}"),
         hint: "check that the first line is a header".to_owned(),
         paste: None,

@@ -11,7 +11,7 @@ mod header;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-pub use advice::HeaderFault;
+pub use advice::HeaderError;
 pub use header::{COLUMNS_MAX, first_row};
 
 use crate::decode::Lookalikes;
@@ -119,14 +119,14 @@ pub(super) struct MapColumns {
 
 /// What a column's values are: those of a field, or of a name of a map.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lead<'a> {
-    Field(NodeIx),
-    Name { map: usize, name: &'a str },
+pub enum ColumnField<'a> {
+    Node(NodeIx),
+    MapName { map: usize, name: &'a str },
 }
 
-impl fmt::Debug for Lead<'_> {
+impl fmt::Debug for ColumnField<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lead")
+        f.write_str("ColumnField")
     }
 }
 
@@ -139,7 +139,7 @@ impl fmt::Debug for Columns {
 
 impl Columns {
     /// Reads a header from its record, without the line end.
-    pub fn read(record: &[u8], delimiter: u8, rules: &ColumnRules) -> Result<Columns, HeaderFault> {
+    pub fn read(record: &[u8], delimiter: u8, rules: &ColumnRules) -> Result<Columns, HeaderError> {
         let names = header::names(record, delimiter)?;
         let renamed: Vec<&str> = names.iter().map(|name| rules.renamed(name)).collect();
         let columns = Columns::of(&renamed, delimiter, rules);
@@ -153,7 +153,7 @@ impl Columns {
         names: &[String],
         delimiter: u8,
         rules: &ColumnRules,
-    ) -> Result<Columns, HeaderFault> {
+    ) -> Result<Columns, HeaderError> {
         let of: Vec<&str> = names.iter().map(String::as_str).collect();
         Columns::of(&of, delimiter, rules).map_err(|faults| rules.describe(names, &faults))
     }
@@ -192,12 +192,13 @@ impl Columns {
 
     /// What the columns lead to, constants among them, in the order of their first columns, and how
     /// many each has.
-    pub fn leads(&self) -> Vec<(Lead<'_>, usize)> {
-        let fields = self.fields.iter().map(|field| (field.column, Lead::Field(field.node), 1));
+    pub fn column_fields(&self) -> Vec<(ColumnField<'_>, usize)> {
+        let fields =
+            self.fields.iter().map(|field| (field.column, ColumnField::Node(field.node), 1));
         let names = self.maps.iter().flat_map(|map| {
             map.names.iter().map(|(name, columns)| {
                 let first = columns.first().copied().unwrap_or(usize::MAX);
-                (first, Lead::Name { map: map.map, name }, columns.len())
+                (first, ColumnField::MapName { map: map.map, name }, columns.len())
             })
         });
         let mut leads: Vec<_> = fields.chain(names).collect();
