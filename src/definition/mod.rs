@@ -38,7 +38,8 @@ pub use repair::{PhoneRegionSetting, Repair};
 pub use storing::{Encryption, Storing};
 pub use suppress::{ListAction, ListForm, Suppression};
 pub use vocabulary::{
-    DigestKind, InputFormat, OnError, OutputFormat, Purpose, RunPlan, TextEncoding, Unknown,
+    DigestKind, InputFormat, OnError, OutputFormat, PartLayout, Purpose, RunPlan, TextEncoding,
+    Unknown,
 };
 
 use document::places;

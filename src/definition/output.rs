@@ -139,7 +139,7 @@ fn read_output(
 /// What only a CSV output has.
 fn refuse_csv_keys(section: &mut Section<'_>, format: OutputFormat, faults: &mut Diagnostics<'_>) {
     for key in ["columns", "formula"] {
-        if let Some(entry) = section.entry(key).filter(|_| format != OutputFormat::PinpointCsv) {
+        if let Some(entry) = section.entry(key).filter(|_| !format.is_csv()) {
             let what = format!("`{key}` is for `format = \"pinpoint-csv\"`");
             faults.push(entry.key_at, what, "", "leave it out, or change the format");
         }

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::parquet::ParquetWriter;
 use super::part::Part;
-use crate::definition::{DigestKind, OutputFormat};
+use crate::definition::DigestKind;
 use crate::pipeline::{Block, Lines};
 use crate::plan::OutputPlan;
 use crate::publish::{Publication, PublishError};
@@ -81,7 +81,7 @@ impl LinesWriter {
             number,
             csv: csv.map(|(csv, _)| csv),
             header: csv.map(|(_, header)| header.to_vec()).unwrap_or_default(),
-            extension: if plan.format == OutputFormat::PinpointCsv { "csv" } else { "json" },
+            extension: plan.format.extension(),
             part_max: plan.max_bytes.min(job.bytes),
             job: *job,
             digest: plan.digest,

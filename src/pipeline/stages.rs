@@ -188,13 +188,12 @@ pub fn decode_rule(code: Code) -> &'static str {
 
 /// The place of an output among those of CSV.
 pub(crate) fn csv_place(plan: &Plan, output: usize) -> Option<usize> {
-    let is_csv = |output: &OutputPlan| output.format == OutputFormat::PinpointCsv;
-    plan.outputs.get(output).filter(|output| is_csv(output))?;
-    Some(plan.outputs.iter().take(output).filter(|output| is_csv(output)).count())
+    plan.outputs.get(output).filter(|output| output.format.is_csv())?;
+    Some(plan.outputs.iter().take(output).filter(|output| output.format.is_csv()).count())
 }
 
 fn csv_outputs(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
-    plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointCsv)
+    plan.outputs.iter().filter(|output| output.format.is_csv())
 }
 
 fn csv_encoders(
@@ -219,8 +218,11 @@ fn csv_parts(plan: &Plan) -> Vec<usize> {
 /// parts are not cut inside records, and none is over its cap.
 fn record_room(plan: &Plan) -> usize {
     let job = plan.schema.target.job.bytes;
-    let json = plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointJson);
-    let part = json.map(|output| output.max_bytes).fold(job, u64::min);
+    let part_max = |output: &OutputPlan| match output.format {
+        OutputFormat::PinpointJson => Some(output.max_bytes),
+        OutputFormat::PinpointCsv | OutputFormat::Parquet => None,
+    };
+    let part = plan.outputs.iter().filter_map(part_max).fold(job, u64::min);
     usize::try_from(part).unwrap_or(usize::MAX).saturating_sub(1)
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
 use crate::decode::{ColumnField, Columns, Format};
-use crate::definition::{ListAction, OutputFormat};
+use crate::definition::ListAction;
 use crate::encode::CsvColumn;
 use crate::engine::Cancel;
 use crate::input::{BufferPool, InputReader, store_error};
@@ -28,9 +28,7 @@ pub(super) fn give_columns(
     store: &Store,
     listed: &[Listed],
 ) -> Result<(), RunError> {
-    let is_open = |output: &OutputPlan| {
-        output.format == OutputFormat::PinpointCsv && output.columns.is_none()
-    };
+    let is_open = |output: &OutputPlan| output.format.is_csv() && output.columns.is_none();
     if let Some(output) = plan.outputs.iter().find(|output| is_open(output)) {
         let mut union = Union::default();
         if let Some(names) = &plan.input.columns {

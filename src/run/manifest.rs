@@ -9,7 +9,7 @@ use super::lists::ListCounts;
 use super::prepare::Prepared;
 use crate::crypto;
 use crate::decode::ColumnSettings;
-use crate::definition::{OutputFormat, Purpose};
+use crate::definition::Purpose;
 use crate::pipeline::Stages;
 use crate::plan::{AccountPlan, Plan};
 use crate::report::{
@@ -114,8 +114,7 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<Output
     let mut csv = assembled.csv.iter().copied();
     let mut notes = Vec::new();
     for (output, writer) in plan.outputs.iter().zip(&assembled.outputs) {
-        let is_csv = output.format == OutputFormat::PinpointCsv;
-        let counts = is_csv.then(|| csv.next().unwrap_or_default());
+        let counts = output.format.is_csv().then(|| csv.next().unwrap_or_default());
         let files = match status {
             Status::Published => writer.parts().to_vec(),
             Status::OverBudget => Vec::new(),

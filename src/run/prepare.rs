@@ -17,8 +17,8 @@ use super::lists;
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
 use crate::definition::{
-    Definition, Environment, KeyKind, ListAction, ListForm, Output, OutputFormat, Purpose,
-    Suppression,
+    Definition, Environment, KeyKind, ListAction, ListForm, Output, OutputFormat, PartLayout,
+    Purpose, Suppression,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
@@ -259,8 +259,8 @@ fn limits(
     let max_record = usize::try_from(definition.input.max_record).map_err(|_too_large| {
         RunError::new(ErrorKind::Definition, "`max_record` is over what this machine can address")
     })?;
-    let is_parquet = |output: &&Output| output.format == OutputFormat::Parquet;
-    let parquet = definition.outputs.iter().filter(is_parquet).count();
+    let is_columnar = |output: &&Output| output.format.layout() == PartLayout::Columns;
+    let parquet = definition.outputs.iter().filter(is_columnar).count();
     let list_bytes = lists::memory_max(&definition.suppress, store);
     let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));
     Ok(Limits { threads, chunk_bytes, max_record, parquet, list_bytes, reads_buckets, buckets })

@@ -6,9 +6,7 @@ use crate::definition::document::nearest::listed;
 use crate::definition::document::section::escape;
 use crate::definition::document::size;
 use crate::definition::document::source::Diagnostics;
-use crate::definition::{Definition, KeyKind, OpSpec};
-use crate::definition::{OutputFormat, Purpose};
-use crate::encode::PARQUET_PART_MIN;
+use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
 use crate::schema::{Class, Schema};
 use crate::transform::Other;
 
@@ -152,9 +150,11 @@ pub(crate) fn part_sizes(definition: &Definition, schema: &Schema, faults: &mut 
             let help = format!("an import job takes at most {}", size::describe(most));
             faults.push(size.at, "`max_bytes` is over what the target takes", "", help);
         }
-        if output.format == OutputFormat::Parquet && size.value < PARQUET_PART_MIN {
-            let help = format!("a part takes at least {}", size::describe(PARQUET_PART_MIN));
-            faults.push(size.at, "`max_bytes` is too little for Parquet", "", help);
+        let least = output.format.part_bytes_min();
+        if size.value < least {
+            let help = format!("a part takes at least {}", size::describe(least));
+            let what = format!("`max_bytes` is too small for `{}`", output.format.name());
+            faults.push(size.at, what, "", help);
         }
     }
 }

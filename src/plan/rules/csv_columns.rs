@@ -6,13 +6,11 @@ use std::collections::HashMap;
 use super::pattern::Pattern;
 use crate::definition::document::section::{escape, quoted};
 use crate::definition::document::source::{Diagnostics, Origin};
-use crate::definition::{Column, Definition, Output};
-use crate::definition::{InputFormat, OutputFormat};
+use crate::definition::{Column, Definition, InputFormat};
 use crate::schema::{Schema, Shape};
 
 pub(crate) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
-    let csv = |output: &&Output| output.format == OutputFormat::PinpointCsv;
-    for output in definition.outputs.iter().filter(csv) {
+    for output in definition.outputs.iter().filter(|output| output.format.is_csv()) {
         match &output.columns {
             Some(columns) => check_columns(columns, schema, faults),
             None if definition.input.format == Some(InputFormat::Json) => {
