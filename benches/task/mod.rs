@@ -13,13 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use segprep::decode::{ColumnField, Columns, Format};
+use segprep::decode::{Columns, Format};
 use segprep::definition::Environment;
-use segprep::encode::CsvColumn;
 use segprep::pipeline::{Block, ChunkPass, Stages, Worker};
-use segprep::plan::{self, Plan};
+use segprep::plan::{self, HeaderUnion, Plan};
 use segprep::schema::Schema;
-use segprep::transform::{MasterKey, Op};
+use segprep::transform::MasterKey;
 
 /// As a run has them where the definition does not say otherwise.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -74,17 +73,18 @@ impl Task {
     pub(crate) fn new(input: &Path) -> Result<Task, Box<dyn Error>> {
         let is_csv = input.extension().is_some_and(|extension| extension == "csv");
         let plan = plan(is_csv)?;
-        let mut stages = Stages::new(&plan);
         let text = fs::read(input)?;
+        let mut names = HeaderUnion::new(&plan);
         let (format, start) = if is_csv {
             let (header, start) = header(&text)?;
-            let columns = Columns::read(header, b',', &stages.columns);
+            let columns = Columns::read(header, b',', &plan.column_rules);
             let columns = columns.map_err(|fault| format!("{fault:?}"))?;
-            stages.set_columns(&plan, &written(&plan, &columns));
+            names.add(&columns);
             (Format::Csv(Arc::new(columns)), start)
         } else {
             (Format::JsonLines, 0)
         };
+        let stages = Stages::new(&plan, &names.into_columns());
         let worker = Worker::new(&plan, &stages);
         let block = Block::for_rules(plan.rules.len());
         let chunks = chunks(&text, start);
@@ -162,31 +162,13 @@ fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
         plan::check(DEFINITION, &text, &[format.to_owned()], &around, &schema)
             .map_err(|faults| format!("{faults:?}"))?;
     let keys = BTreeMap::from([("k1".to_owned(), MasterKey::demo())]);
-    Ok(Plan::new(&definition, rules, Arc::new(schema), keys)?)
+    Ok(Plan::new(&definition, rules, Arc::new(schema), keys, Vec::new())?)
 }
 
 /// The first line, and where the second begins.
 fn header(text: &[u8]) -> Result<(&[u8], usize), Box<dyn Error>> {
     let end = memchr::memchr(b'\n', text).ok_or("there is no header")?;
     Ok((text.get(..end).unwrap_or(&[]), end + 1))
-}
-
-/// The columns that the policy writes.
-fn written(plan: &Plan, columns: &Columns) -> Vec<CsvColumn> {
-    let path = |node: usize| plan.schema.nodes.get(node).map(|node| node.path.clone());
-    let name = |lead: ColumnField<'_>| match lead {
-        ColumnField::Node(node) if matches!(plan.op_of(node), Op::Drop) => None,
-        ColumnField::Node(node) => path(node),
-        ColumnField::MapName { map, name } => {
-            let map = plan.schema.maps.get(map).and_then(|node| path(*node))?;
-            Some(format!("{map}.{name}"))
-        }
-    };
-    let leads = columns.column_fields();
-    leads
-        .iter()
-        .filter_map(|(lead, repeat)| Some(CsvColumn { name: name(*lead)?, repeat: *repeat }))
-        .collect()
 }
 
 /// Whole lines of about so many bytes as a run takes at once.

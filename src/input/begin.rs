@@ -8,18 +8,12 @@ use super::reading::{Array, Reading};
 use crate::decode::Format;
 use crate::decode::csv::columns::{self, Columns};
 use crate::decode::frame::{Cut, Framing, leading_space};
-use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::run::limits::{Limits, READ_ON_BYTES};
 
 impl Reading {
     /// Tells the format and reads a header, so that `held` begins with the first record.
-    pub(crate) fn prepare(
-        &mut self,
-        plan: &Plan,
-        stages: &Stages,
-        limits: &Limits,
-    ) -> Result<(), ReadError> {
+    pub(crate) fn prepare(&mut self, plan: &Plan, limits: &Limits) -> Result<(), ReadError> {
         let (seen, at_end) = self.begin_to_look(limits)?;
         if seen == 0
             && let Some(bad) = self.broken()
@@ -32,7 +26,7 @@ impl Reading {
             check_no_columns(plan)?;
         }
         let (name, format) = match form {
-            Form::Csv => ("csv", Format::Csv(Arc::new(self.columns(plan, stages, limits)?))),
+            Form::Csv => ("csv", Format::Csv(Arc::new(self.columns(plan, limits)?))),
             Form::Lines => ("json", Format::JsonLines),
             Form::Objects => ("json", Format::JsonObjects),
             Form::Array => {
@@ -87,12 +81,7 @@ impl Reading {
     }
 
     /// The columns that the header names, or the definition in its place.
-    fn columns(
-        &mut self,
-        plan: &Plan,
-        stages: &Stages,
-        limits: &Limits,
-    ) -> Result<Columns, ReadError> {
+    fn columns(&mut self, plan: &Plan, limits: &Limits) -> Result<Columns, ReadError> {
         let input = &plan.input;
         loop {
             let any_delimiter = Framing::Csv { delimiter: input.delimiter.unwrap_or(b',') };
@@ -113,7 +102,7 @@ impl Reading {
                 input.delimiter,
                 named.map(<[String]>::len),
                 limits.max_record,
-                &stages.columns,
+                &plan.column_rules,
             );
             if row.start == chunk.len() && !chunk.is_empty() {
                 self.pass_blank_lines(row.start);
@@ -121,13 +110,13 @@ impl Reading {
             }
             if let Some(names) = named {
                 return Ok(
-                    Columns::named(names, delimiter, &stages.columns).map_err(BadInput::from)?
+                    Columns::named(names, delimiter, &plan.column_rules).map_err(BadInput::from)?
                 );
             }
             if let Some((code, _)) = row.problem {
                 return Err(BadInput::of_header(code, limits).into());
             }
-            let columns = Columns::read(row.bytes(chunk), delimiter, &stages.columns);
+            let columns = Columns::read(row.bytes(chunk), delimiter, &plan.column_rules);
             let columns = columns.map_err(BadInput::from)?;
             let header = chunk.get(row.start..row.next).unwrap_or(&[]).to_vec();
             self.pass_blank_lines(row.start);

@@ -24,7 +24,6 @@ pub(crate) use inflate::{Compression, WINDOW_BYTES};
 
 use crate::decode::Format;
 use crate::engine::Cancel;
-use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::{Code, Detail};
 use crate::run::error::RunError;
@@ -129,7 +128,6 @@ pub(crate) enum Work {
 /// All inputs, as an iterator over their units.
 pub(crate) struct InputReader<'a> {
     plan: &'a Plan,
-    stages: &'a Stages,
     limits: Limits,
     cancel: &'a Cancel,
     listed: &'a [Listed],
@@ -146,7 +144,6 @@ pub(crate) struct InputReader<'a> {
 impl<'a> InputReader<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
-        stages: &'a Stages,
         limits: Limits,
         cancel: &'a Cancel,
         inputs: &'a Inputs<'a>,
@@ -154,7 +151,6 @@ impl<'a> InputReader<'a> {
     ) -> Self {
         InputReader {
             plan,
-            stages,
             limits,
             cancel,
             listed: inputs.listed(),
@@ -234,7 +230,7 @@ impl<'a> InputReader<'a> {
         let stop = match opened {
             Ok(opened) => {
                 let mut reading = Reading::new(input, name, opened, self.spare.take());
-                match reading.prepare(self.plan, self.stages, &self.limits) {
+                match reading.prepare(self.plan, &self.limits) {
                     Ok(()) => return Ok(Begun::Reading(Box::new(reading))),
                     Err(stop) => {
                         broken.begin = reading.begin.take();

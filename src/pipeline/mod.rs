@@ -9,6 +9,7 @@ mod name_policies;
 mod process;
 mod rows;
 mod stages;
+mod suppress;
 #[cfg(test)]
 mod tests;
 mod trial;

@@ -14,8 +14,8 @@ use super::block::Block;
 use super::name_policies::{NamePolicies, OpLookup};
 use super::rows::LineCount;
 use super::stages::Stages;
+use super::suppress::ListMatches;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
-use crate::plan::Hits;
 use crate::plan::Plan;
 use crate::record::{Batch, Slot};
 use crate::repair::{ChunkText, Mended, Repaired};
@@ -36,7 +36,7 @@ pub struct Worker {
     book: NamePolicies,
     traces: TransformLog,
     shifts: Shifts,
-    hits: Hits,
+    matches: ListMatches,
     repaired: Vec<Repaired>,
     /// What would mend rejects, in the order of their rows.
     mended: Vec<Mended>,
@@ -55,7 +55,7 @@ impl Worker {
             book: NamePolicies::default(),
             traces: TransformLog::default(),
             shifts: Shifts::default(),
-            hits: Hits::default(),
+            matches: ListMatches::default(),
             repaired: Vec::new(),
             mended: Vec::new(),
             cells: Vec::new(),
@@ -153,14 +153,14 @@ impl<'a> ChunkPass<'a> {
     /// Repairs values, and marks the records that are left out.
     pub fn repair_and_drop(&mut self) {
         let (plan, stages, source) = (self.plan, self.stages, self.source);
-        let Worker { decoder, batch, book, hits, repaired, .. } = &mut *self.worker;
+        let Worker { decoder, batch, book, matches, repaired, .. } = &mut *self.worker;
         book.learn(&decoder.names, plan, stages);
         if !stages.repairs.on().is_empty() {
             let is_dropped = |name| book.verdicts().of(name).dropped;
             stages.repairs.apply(source, batch, is_dropped, repaired);
         }
         stages.drop_inactive(source.chunk, batch);
-        hits.find(&plan.suppress, stages.opt_out, source.chunk, batch);
+        matches.find(&plan.lists, stages.opt_out, source.chunk, batch);
     }
 
     /// Judges values as they came in, and finds what would mend the faulty ones.

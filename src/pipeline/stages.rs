@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::{ColumnRules, Layout, Lookalikes};
+use crate::decode::{Layout, Lookalikes};
 use crate::definition::OpSpec;
 use crate::definition::{OnError, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
@@ -19,8 +19,6 @@ use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 pub struct Stages {
     pub(crate) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
-    /// What headers of CSV files are read with.
-    pub columns: ColumnRules,
     pub(crate) repairs: Repairs,
     pub(crate) values: ValueChecks,
     pub(crate) limits: LimitChecks,
@@ -34,9 +32,6 @@ pub struct Stages {
     /// The most bytes of a part of each output of CSV.
     csv_parts: Vec<usize>,
     part_rule: u16,
-    /// For each node whether it is written, or anything inside it.
-    written: Vec<bool>,
-    csv_rules: CsvRules,
     /// Fields whose values an operation makes anew, with their rule.
     pub(crate) altered_nodes: Vec<(NodeIx, RuleIx)>,
     /// Maps in which some name's values are made anew.
@@ -55,7 +50,8 @@ const STATUS: &str = "EndpointStatus";
 const INACTIVE: &[u8] = b"INACTIVE";
 
 impl Stages {
-    pub fn new(plan: &Plan) -> Stages {
+    /// Compiles a plan. `columns` are those of the CSV outputs that name none.
+    pub fn new(plan: &Plan, columns: &[CsvColumn]) -> Stages {
         let schema = &plan.schema;
         let written = written_nodes(plan);
         let mut rules = RuleNames::default();
@@ -78,13 +74,12 @@ impl Stages {
         Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
-            columns: ColumnRules::new(Arc::clone(schema), plan.input.column_settings.clone()),
             repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
             encoder: JsonEncoder::new(schema, &written),
             writes_json: has(OutputFormat::PinpointJson),
-            csv: csv_encoders(plan, &written, &[], csv_rules),
+            csv: csv_encoders(plan, &written, columns, csv_rules),
             tables: has(OutputFormat::Parquet).then(|| TableEncoder::new(schema, &written)),
             csv_parts: csv_parts(plan),
             part_rule,
@@ -94,24 +89,16 @@ impl Stages {
             opt_out: schema.node(OPT_OUT),
             rules,
             rule_names,
-            written,
-            csv_rules,
         }
     }
 
     /// Stages that write JSON, whatever the outputs are. Outputs of CSV judge where they name
     /// their columns; else there is no header to tell them.
     pub(crate) fn for_trial(plan: &Plan) -> Stages {
-        let mut stages = Stages { writes_json: true, tables: None, ..Stages::new(plan) };
-        if csv_outputs(plan).any(|output| output.columns.is_none()) {
-            stages.csv.clear();
-        }
-        stages
-    }
-
-    /// Gives the outputs of CSV that name no columns these.
-    pub fn set_columns(&mut self, plan: &Plan, columns: &[CsvColumn]) {
-        self.csv = csv_encoders(plan, &self.written, columns, self.csv_rules);
+        let stages = Stages::new(plan, &[]);
+        let has_all_columns = !plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs);
+        let csv = if has_all_columns { stages.csv } else { Vec::new() };
+        Stages { writes_json: true, tables: None, csv, ..stages }
     }
 
     /// Leaves out the records that an import would make active again.

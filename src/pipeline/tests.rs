@@ -783,21 +783,14 @@ fn whoever_is_in_a_list_is_left_out_or_opted_out() {
         format!(r#"{{"Id":"a","ChannelType":"EMAIL","Address":"{address}","OptOut":"NONE"}}"#)
     };
     let records = [record("Ada@Example.com"), record("bob@example.com")].join("\n");
-    let entries = |plan: &Plan, texts: &[&str]| {
-        let digests = texts
-            .iter()
-            .filter_map(|text| plan.suppress[0].digest_of_entry(text.as_bytes(), &mut Vec::new()));
-        Entries::new(digests.collect())
-    };
     for (form, entry) in [
         ("plain", "ADA@EXAMPLE.COM".to_owned()),
         ("sha256", data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(b"ada@example.com"))),
         ("token", made_token(&MasterKey::demo(), "Address", "ada@example.com")),
     ] {
         for action in ["drop", "opt-out"] {
-            let mut plan = plan(&list(action, form));
-            plan.suppress[0].entries = entries(&plan, &[entry.as_str()]);
-            assert_eq!(plan.suppress[0].entries.len(), 1, "{form}");
+            let plan = plan_with_lists(&list(action, form), &[&entry]);
+            assert_eq!(plan.lists[0].entries.len(), 1, "{form}");
             let found = try_out(&plan, &records).expect("the records are JSON");
             if action == "drop" {
                 assert_eq!((found.suppressed, found.lines), (1, vec![record("bob@example.com")]));
@@ -824,9 +817,23 @@ fn made_token(key: &MasterKey, join: &str, value: &str) -> String {
 
 #[track_caller]
 fn plan(text: &str) -> Plan {
+    plan_with_lists(text, &[])
+}
+
+/// A plan whose lists all have these entries.
+#[track_caller]
+fn plan_with_lists(text: &str, entries: &[&str]) -> Plan {
     let (definition, rules) = taken(text);
     let keys = BTreeMap::from([("k1".to_owned(), MasterKey::demo())]);
-    Plan::new(&definition, rules, Arc::new(schema()), keys).expect("the key is there")
+    let schema = Arc::new(schema());
+    let specs = ListSpec::all(&definition, &rules, &schema, &keys).expect("the key is there");
+    let read = |spec: ListSpec| {
+        let digest = |entry: &&str| spec.digest_of_entry(entry.as_bytes(), &mut Vec::new());
+        let digests = entries.iter().filter_map(digest).collect();
+        spec.with_entries(Entries::new(digests))
+    };
+    let lists = specs.into_iter().map(read).collect();
+    Plan::new(&definition, rules, schema, keys, lists).expect("the key is there")
 }
 
 fn token(op: &Op, value: &str) -> String {
@@ -894,11 +901,12 @@ fn tokens_need_the_current_key() {
     let (definition, rules) = taken(&with("\"User.*\" = \"drop\"", "\"User.*\" = \"hmac\""));
     let schema = Arc::new(schema());
     let other = BTreeMap::from([("k2".to_owned(), MasterKey::demo())]);
-    let error =
-        Plan::new(&definition, rules, Arc::clone(&schema), other).expect_err("k1 is missing");
+    let error = Plan::new(&definition, rules, Arc::clone(&schema), other, Vec::new())
+        .expect_err("k1 is missing");
     assert_eq!(error, PlanError::NoKey("k1".to_owned()));
     let (definition, rules) = taken(BASE);
-    Plan::new(&definition, rules, schema, BTreeMap::new()).expect("no rule makes tokens");
+    Plan::new(&definition, rules, schema, BTreeMap::new(), Vec::new())
+        .expect("no rule makes tokens");
     let text = with("\"User.*\" = \"drop\"", "\"User.*\" = \"hmac\"")
         .replace("[keys]\ncurrent = \"k1\"\nk1 = \"env:KEY\"\n", "");
     check_fault(&text, "11:12", "`hmac` needs a key", "[keys]");

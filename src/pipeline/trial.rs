@@ -30,7 +30,7 @@ pub struct Trial {
 pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     let stages = Stages::for_trial(plan);
     let text = text.as_bytes();
-    let (format, start) = format_of(plan, &stages, text)?;
+    let (format, start) = format_of(plan, text)?;
     let mut worker = Worker::new(plan, &stages);
     let mut block = Block::for_rules(plan.rules.len());
     process(plan, &stages, &mut worker, text, start, &format, usize::MAX, &mut block);
@@ -49,7 +49,7 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
 }
 
 /// The format, and where the first record begins.
-fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize), String> {
+fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
     let is_json = match plan.input.format {
         Some(InputFormat::Json) => true,
         Some(InputFormat::Csv) => false,
@@ -58,7 +58,7 @@ fn format_of(plan: &Plan, stages: &Stages, text: &[u8]) -> Result<(Format, usize
     if is_json {
         return Ok((Format::JsonLines, 0));
     }
-    let (input, rules) = (&plan.input, &stages.columns);
+    let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();
     let cells = given.map(<[String]>::len);
     let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);

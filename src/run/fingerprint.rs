@@ -10,7 +10,7 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
     let mut digest = Parts(Sha256::new());
     digest.add(env!("CARGO_PKG_VERSION"));
     digest.add(&prepared.definition_sha256);
-    for (name, sha256) in &prepared.plan.schema.files {
+    for (name, sha256) in &prepared.schema.files {
         digest.add(name);
         digest.add(sha256);
     }
@@ -18,8 +18,8 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
         digest.add(&key.id);
         digest.add(&key.check);
     }
-    for path in prepared.plan.outputs.iter().map(|output| &output.to) {
-        digest.add(&super::path_text(path));
+    for path in prepared.outputs() {
+        digest.add(&super::path_text(&path));
     }
     for input in listed {
         digest.add_file(input);

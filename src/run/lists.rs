@@ -16,7 +16,7 @@ use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
 use crate::engine::Cancel;
 use crate::input::store_error;
-use crate::plan::{Entries, EntryDigest, Plan, SuppressPlan};
+use crate::plan::{Entries, EntryDigest, ListSpec, SuppressionList};
 use crate::store::s3::{Reach, Url};
 use crate::store::{Inputs, Listed, Store, StoreError};
 
@@ -38,13 +38,13 @@ pub(super) struct ListCounts {
 }
 
 /// The files of each list, in reading order. A list without any ends the run.
-pub(super) fn list_files(plan: &Plan, store: &Store) -> Result<Vec<Vec<Listed>>, RunError> {
-    plan.suppress.iter().map(|plan| files_of(plan, store)).collect()
+pub(super) fn list_files(specs: &[ListSpec], store: &Store) -> Result<Vec<Vec<Listed>>, RunError> {
+    specs.iter().map(|spec| files_of(spec, store)).collect()
 }
 
-fn files_of(plan: &SuppressPlan, store: &Store) -> Result<Vec<Listed>, RunError> {
+fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
     let hint = "check `from` under `[[suppress]]`";
-    let listing = store.list(&plan.from, &[]).map_err(|error| match error {
+    let listing = store.list(&spec.from, &[]).map_err(|error| match error {
         StoreError::NotFound { .. } => store_error(&error).hint(hint),
         StoreError::Denied { .. }
         | StoreError::NotUtf8 { .. }
@@ -53,7 +53,7 @@ fn files_of(plan: &SuppressPlan, store: &Store) -> Result<Vec<Listed>, RunError>
         | StoreError::Bucket(_) => store_error(&error),
     })?;
     if listing.files.is_empty() {
-        let message = format!("the list for `{}` has no file with anything in it", plan.field);
+        let message = format!("the list for `{}` has no file with anything in it", spec.field);
         return Err(RunError::new(ErrorKind::NoInput, message).hint(hint));
     }
     Ok(listing.files)
@@ -76,36 +76,37 @@ pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     lists.iter().map(|suppression| Entries::bytes_for(entries_of(suppression))).sum()
 }
 
-/// Reads all lists into the plan.
+/// Reads all lists; `files` are those of each.
 pub(super) fn read_lists(
-    plan: &mut Plan,
+    specs: Vec<ListSpec>,
     store: &Store,
     files: &[Vec<Listed>],
     pool: &ThreadPool,
     cancel: &Cancel,
-) -> Result<Vec<ListCounts>, RunError> {
-    let mut counts = Vec::new();
-    for (plan, files) in plan.suppress.iter_mut().zip(files) {
-        let mut list = List { plan, digests: Vec::new(), unusable: 0 };
+) -> Result<(Vec<SuppressionList>, Vec<ListCounts>), RunError> {
+    let (mut lists, mut counts) = (Vec::new(), Vec::new());
+    for (spec, files) in specs.into_iter().zip(files) {
+        let mut list = List { spec: &spec, digests: Vec::new(), unusable: 0 };
         let inputs = store.inputs(files, Reach::Whole).map_err(|error| store_error(&error))?;
         for number in 0..files.len() {
             list.read_file(&inputs, number, pool, cancel)?;
         }
         let List { digests, unusable, .. } = list;
         if digests.is_empty() && 0 < unusable {
-            return Err(no_entry(plan, files));
+            return Err(no_entry(&spec, files));
         }
-        plan.entries = pool.install(|| Entries::new(digests));
-        let entries = u64::try_from(plan.entries.len()).expect("fewer than 2^64");
-        counts.push(ListCounts { entries, unusable });
+        let entries = pool.install(|| Entries::new(digests));
+        let count = u64::try_from(entries.len()).expect("fewer than 2^64");
+        counts.push(ListCounts { entries: count, unusable });
+        lists.push(spec.with_entries(entries));
     }
-    Ok(counts)
+    Ok((lists, counts))
 }
 
 /// The entries of a list that is text: an entry a line, or a column of CSV with a comma.
-pub(super) fn entries_of_text(plan: &SuppressPlan, text: &str) -> Result<Vec<EntryDigest>, String> {
+pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDigest>, String> {
     let text = text.as_bytes();
-    let (column, start) = match &plan.column {
+    let (column, start) = match &spec.column {
         Some(name) if !text.is_empty() => {
             let (column, start) = column_of(text, name)?;
             (Some(column), start)
@@ -113,13 +114,13 @@ pub(super) fn entries_of_text(plan: &SuppressPlan, text: &str) -> Result<Vec<Ent
         Some(_) | None => (None, 0),
     };
     let found =
-        entries(plan, text.get(start..).unwrap_or(&[]), column).map_err(ListFault::describe)?;
+        entries(spec, text.get(start..).unwrap_or(&[]), column).map_err(ListFault::describe)?;
     Ok(found.digests)
 }
 
 /// A list that is being read.
-struct List<'p> {
-    plan: &'p SuppressPlan,
+struct List<'s> {
+    spec: &'s ListSpec,
     digests: Vec<EntryDigest>,
     unusable: u64,
 }
@@ -142,7 +143,7 @@ impl List<'_> {
         let Some(file) = inputs.listed().get(number) else { return Ok(()) };
         let reader = inputs.open(number).map_err(|error| store_error(&error))?;
         let mut reading = Reading::new(file, reader)?;
-        let column = match &self.plan.column {
+        let column = match &self.spec.column {
             Some(name) => Some(reading.find_column(name)?),
             None => None,
         };
@@ -151,7 +152,7 @@ impl List<'_> {
             let held = reading.held.get(..whole).unwrap_or(&[]);
             let pieces = pieces(held, framing(column));
             let found: Vec<Result<ListPiece, ListFault>> = pool.install(|| {
-                pieces.par_iter().map(|piece| entries(self.plan, piece, column)).collect()
+                pieces.par_iter().map(|piece| entries(self.spec, piece, column)).collect()
             });
             for found in found {
                 let found = found.map_err(|fault| reading.bad(&fault.describe()))?;
@@ -166,14 +167,14 @@ impl List<'_> {
 
     fn check_count(&self, file: &Listed) -> Result<(), RunError> {
         let count = u64::try_from(self.digests.len()).expect("fewer than 2^64");
-        if count <= self.plan.max_entries {
+        if count <= self.spec.max_entries {
             return Ok(());
         }
-        let most = self.plan.max_entries;
+        let most = self.spec.max_entries;
         let message = format!(
             "`{}`: the list for `{}` has over {most} entries",
             super::escape_path(&file.name),
-            self.plan.field
+            self.spec.field
         );
         let hint = "raise `max_entries` under `[[suppress]]`; `segprep check` tells the memory";
         Err(RunError::new(ErrorKind::BadInput, message).hint(hint))
@@ -310,11 +311,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
 }
 
 /// The entries of whole records.
-fn entries(
-    plan: &SuppressPlan,
-    piece: &[u8],
-    column: Option<Column>,
-) -> Result<ListPiece, ListFault> {
+fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<ListPiece, ListFault> {
     simdutf8::basic::from_utf8(piece).map_err(|_place| ListFault::Utf8)?;
     let mut found = ListPiece::default();
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
@@ -340,7 +337,7 @@ fn entries(
         if entry.is_empty() {
             continue;
         }
-        match plan.digest_of_entry(entry, &mut scratch) {
+        match spec.digest_of_entry(entry, &mut scratch) {
             Some(digest) => found.digests.push(digest),
             None => found.unusable += 1,
         }
@@ -348,13 +345,13 @@ fn entries(
     Ok(found)
 }
 
-fn no_entry(plan: &SuppressPlan, files: &[Listed]) -> RunError {
+fn no_entry(spec: &ListSpec, files: &[Listed]) -> RunError {
     let name = files.first().map_or("", |file| file.name.as_str());
     let message = format!(
         "`{}`: no entry of the list for `{}` is {}",
         super::escape_path(name),
-        plan.field,
-        plan.entry_in_words()
+        spec.field,
+        spec.describe_entry()
     );
     RunError::new(ErrorKind::BadInput, message)
         .hint("check `form`, `normalize` and `column` under `[[suppress]]`")

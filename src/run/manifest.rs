@@ -21,10 +21,11 @@ use crate::store::Listing;
 /// What a manifest needs beside the counts.
 pub(super) struct Facts<'a> {
     pub(super) prepared: &'a Prepared,
+    pub(super) plan: &'a Plan,
+    pub(super) stages: &'a Stages,
     pub(super) fingerprint: String,
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
-    pub(super) stages: &'a Stages,
     /// What was read of each list.
     pub(super) lists: Vec<ListCounts>,
 }
@@ -33,7 +34,7 @@ pub(super) struct Facts<'a> {
 const EXPORT_ONLY: &str = "(export only)";
 
 pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
-    let plan = &facts.prepared.plan;
+    let plan = facts.plan;
     let total = &assembled.total;
     let status = status(&plan.account, total);
     Manifest {
@@ -134,19 +135,19 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<Output
 
 /// By reason; lists are one where the definition has any.
 fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
-    let suppressed = (!plan.suppress.is_empty()).then_some(("suppressed", total.suppressed));
+    let suppressed = (!plan.lists.is_empty()).then_some(("suppressed", total.suppressed));
     let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
     reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
 /// The lists, with what they had to do with the records.
 fn lists(facts: &Facts<'_>, total: &Tally) -> Vec<ListNote> {
-    let lists = facts.prepared.plan.suppress.iter().zip(&facts.lists).enumerate();
+    let lists = facts.plan.lists.iter().zip(&facts.lists).enumerate();
     lists
         .map(|(number, (list, counts))| ListNote {
-            from: list.from.iter().map(|path| super::path_text(path)).collect(),
-            field: list.field.clone(),
-            action: list.action.name().to_owned(),
+            from: list.spec.from.iter().map(|path| super::path_text(path)).collect(),
+            field: list.spec.field.clone(),
+            action: list.spec.action.name().to_owned(),
             entries: counts.entries,
             unusable: counts.unusable,
             matches: total.matches.get(number).copied().unwrap_or(0),
@@ -189,34 +190,35 @@ fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
 /// Those of the definition; inputs that were passed over; what matched nothing and names that are
 /// near a field's: a typo may be behind each.
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
-    let Facts { prepared, listing, stages, .. } = facts;
+    let Facts { prepared, plan, stages, listing, .. } = facts;
     let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
     warnings.extend(assembled.broken.iter().cloned());
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", super::escape_path(pattern)));
     }
-    for (list, counts) in prepared.plan.suppress.iter().zip(&facts.lists) {
+    for (list, counts) in plan.lists.iter().zip(&facts.lists) {
         if 0 < counts.unusable {
-            let from = list.from.first().map(|path| super::path_text(path)).unwrap_or_default();
+            let from =
+                list.spec.from.first().map(|path| super::path_text(path)).unwrap_or_default();
             warnings.push(format!(
                 "{} of the list `{}` can't be used: not {}; nobody is found by them",
                 entries_in_words(counts.unusable),
                 super::escape_path(&from),
-                list.entry_in_words()
+                list.spec.describe_entry()
             ));
         }
     }
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
     };
-    for (number, rule) in prepared.plan.rules.iter().enumerate() {
+    for (number, rule) in plan.rules.iter().enumerate() {
         if rule.is_written() && !seen(number) && 0 < total.written {
             warnings.push(format!("the rule for `{}` matched no value", rule.path));
         }
     }
     if 0 < total.written {
-        warnings.extend(idle_columns(&prepared.plan, assembled));
+        warnings.extend(idle_columns(plan, assembled));
     }
     for name in assembled.unknown.sorted().keys() {
         if let Some(near) = stages.lookalikes.nearest(name) {

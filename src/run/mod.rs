@@ -37,7 +37,7 @@ use crate::definition::Diagnostic;
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{BufferPool, InputReader, Unit, Work, store_error};
 use crate::pipeline::{Block, Stages, Worker, process};
-use crate::plan::Plan;
+use crate::plan::{ListSpec, Plan};
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
 use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
@@ -118,15 +118,18 @@ fn run_whole(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let began = (Instant::now(), jiff::Timestamp::now());
-    let mut prepared = prepare::prepare(options, cancel)?;
-    let input = &prepared.plan.input;
-    let store = prepared.remote.store.clone();
-    let listing = store.list(&input.from, &input.exclude).map_err(|error| store_error(&error))?;
+    let (prepared, parts) = prepare::prepare(options, cancel)?;
+    let Prepared { definition, schema, limits, .. } = &prepared;
+    let list_specs =
+        ListSpec::all(definition, &parts.rules, schema, &parts.keys).map_err(prepare::no_plan)?;
+    let store = &prepared.remote.store;
+    let listing = store.list(&prepared.inputs(), &definition.input.exclude);
+    let listing = listing.map_err(|error| store_error(&error))?;
     if listing.files.is_empty() {
-        return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
+        return Err(nothing_to_read(&prepared, &listing.ignored).into());
     }
-    overlap::check_apart(&prepared.plan, &listing.files)?;
-    let list_files = lists::list_files(&prepared.plan, &store)?;
+    overlap::check_apart(&prepared, &listing.files)?;
+    let list_files = lists::list_files(&list_specs, store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
     let place = match take_place(&prepared, &fingerprint, options)? {
@@ -134,15 +137,16 @@ fn run_whole(
         Taken::Place(place) => Some(*place),
         Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
     };
-    let pool = pool(prepared.limits)?;
-    let lists = lists::read_lists(&mut prepared.plan, &store, &list_files, &pool, cancel)?;
-    let plan = &prepared.plan;
-    let mut stages = Stages::new(plan);
-    headers::give_columns(plan, &mut stages, prepared.limits, cancel, &store, &listing.files)?;
-    let job = Job { plan, stages: &stages, limits: prepared.limits, progress, cancel };
+    let pool = pool(*limits)?;
+    let (lists, list_counts) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
+    let plan = &prepared.plan(parts, lists)?;
+    let columns = headers::columns(plan, *limits, cancel, store, &listing.files)?;
+    let stages = &Stages::new(plan, &columns);
+    headers::check_sizes(plan, stages)?;
+    let job = Job { plan, stages, limits: *limits, progress, cancel };
     let mut assembler = Assembler::new(
         plan,
-        &stages,
+        stages,
         &prepared.definition_sha256,
         &listing.files,
         place.as_ref(),
@@ -157,14 +161,21 @@ fn run_whole(
     }
     // Listed files have bytes; standard input may have had none.
     if assembler.bytes == 0 {
-        return Err(nothing_to_read(&prepared.plan, &listing.ignored).into());
+        return Err(nothing_to_read(&prepared, &listing.ignored).into());
     }
     if assembler.broken.len() == listing.files.len() && assembler.total.read == 0 {
         return Err(nothing_readable(&assembler.broken).into());
     }
     cancel.check().map_err(RunError::from)?;
-    let stages = &stages;
-    let facts = Facts { prepared: &prepared, fingerprint, began, listing: &listing, stages, lists };
+    let facts = Facts {
+        prepared: &prepared,
+        plan,
+        stages,
+        fingerprint,
+        began,
+        listing: &listing,
+        lists: list_counts,
+    };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
     if let Some(place) = place {
@@ -192,13 +203,12 @@ fn take_place(
     fingerprint: &str,
     options: &RunOptions,
 ) -> Result<Taken, PublishError> {
-    let plan = &prepared.plan;
     if options.dry_run {
         return Ok(Taken::Nowhere);
     }
-    let outputs: Vec<PathBuf> = plan.outputs.iter().map(|output| output.to.clone()).collect();
+    let outputs = prepared.outputs();
     let request = PlaceRequest {
-        account: &plan.account.to,
+        account: prepared.account(),
         outputs: &outputs,
         buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
@@ -210,13 +220,10 @@ fn take_place(
     })
 }
 
-fn nothing_to_read(plan: &Plan, ignored: &[Ignored]) -> RunError {
-    let from: Vec<String> = plan
-        .input
-        .from
-        .iter()
-        .map(|path| format!("`{}`", escape_path(&path.to_string_lossy())))
-        .collect();
+fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {
+    let paths = prepared.inputs();
+    let from: Vec<String> =
+        paths.iter().map(|path| format!("`{}`", escape_path(&path.to_string_lossy()))).collect();
     let ignored = match ignored.len() {
         0 => String::new(),
         1 => " (1 file is ignored)".to_owned(),
@@ -287,8 +294,7 @@ impl Job<'_> {
     ) -> Result<(), RunError> {
         let spare = BufferPool::default();
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
-        let inputs =
-            InputReader::new(self.plan, self.stages, self.limits, self.cancel, inputs, &spare);
+        let inputs = InputReader::new(self.plan, self.limits, self.cancel, inputs, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
         // Whoever waits for a row group must stand below it on its thread's stack: so all that is
         // done in order is done by one thread, which entered the pool before any work did.

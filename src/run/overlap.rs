@@ -8,7 +8,7 @@ use std::{
 
 use super::error::{ErrorKind, RunError};
 use super::escape_path;
-use crate::plan::Plan;
+use super::prepare::Prepared;
 use crate::store::disk::folder;
 use crate::store::s3::Url;
 use crate::store::{Listed, Stamp};
@@ -16,10 +16,10 @@ use crate::store::{Listed, Stamp};
 /// # Errors
 ///
 /// An input lies where the run writes: what it wrote would be read by the next.
-pub(super) fn check_apart(plan: &Plan, listed: &[Listed]) -> Result<(), RunError> {
-    let places = plan.outputs.iter().map(|output| &output.to).chain([&plan.account.to]);
+pub(super) fn check_apart(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
+    let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]);
     let on_disk = places.filter(|to| Url::of(to).is_none());
-    let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(to).ok()).collect();
+    let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(&to).ok()).collect();
     let files = listed.iter().filter(|file| matches!(file.stamp, Stamp::Modified { .. }));
     let folders: BTreeSet<&Path> =
         files.filter_map(|file| Path::new(&file.name).parent()).collect();

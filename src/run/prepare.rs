@@ -1,6 +1,7 @@
 //! Before the first byte is read: the definition, the plan, the keys, the limits.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,20 +23,61 @@ use crate::definition::{
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
-use crate::plan::{self, Explanation, Plan, Rules};
+use crate::plan::{self, Explanation, Plan, PlanError, Rules, SuppressionList};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 use crate::store::Store;
+use crate::transform::MasterKey;
 
-/// All that a run knows before it reads.
+/// All that a run knows before it reads inputs and lists.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) plan: Plan,
+    pub(super) definition: Definition,
+    pub(super) schema: Arc<Schema>,
     pub(super) definition_sha256: String,
     pub(super) keys: Vec<KeyNote>,
     pub(super) warnings: Vec<String>,
     pub(super) limits: Limits,
     pub(super) remote: Remote,
+}
+
+/// What a plan is compiled from, once the lists are read.
+#[derive(Debug)]
+pub(super) struct PlanParts {
+    pub(super) rules: Rules,
+    pub(super) keys: BTreeMap<String, MasterKey>,
+}
+
+impl Prepared {
+    /// The files, folders and patterns to read.
+    pub(super) fn inputs(&self) -> Vec<&Path> {
+        self.definition.input.from.iter().map(|location| location.path.as_path()).collect()
+    }
+
+    /// Where the outputs go.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.definition.outputs.iter().map(|output| output.to.path.clone()).collect()
+    }
+
+    /// Where the account goes.
+    pub(super) fn account(&self) -> &Path {
+        &self.definition.account.to.path
+    }
+
+    /// Compiles the plan.
+    pub(super) fn plan(
+        &self,
+        parts: PlanParts,
+        lists: Vec<SuppressionList>,
+    ) -> Result<Plan, RunError> {
+        let schema = Arc::clone(&self.schema);
+        Plan::new(&self.definition, parts.rules, schema, parts.keys, lists).map_err(no_plan)
+    }
+}
+
+/// A definition whose keys were not all given.
+pub(super) fn no_plan(error: PlanError) -> RunError {
+    RunError::new(ErrorKind::Access, error.to_string())
 }
 
 /// What a definition does, told without data and without keys.
@@ -176,19 +218,24 @@ fn place_of(kind: &KeyKind) -> String {
     }
 }
 
-pub(super) fn prepare(options: &RunOptions, cancel: &Cancel) -> Result<Prepared, Failure> {
+/// Reads the definition and its keys; with what the run needs first, returns the rest of what the
+/// plan is compiled from.
+pub(super) fn prepare(
+    options: &RunOptions,
+    cancel: &Cancel,
+) -> Result<(Prepared, PlanParts), Failure> {
     let Read { definition, rules, schema } = read(options)?;
     let about_buckets = aws::check(&definition)?;
     let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
     let ring = keys::read_keys(&definition, &remote.session)?;
     let definition_sha256 = super::hex(&sha256(definition.canonical()));
-    let plan = Plan::new(&definition, rules, schema, ring.keys)
-        .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;
-    let mut warnings = plan.warnings.clone();
+    let mut warnings = rules.warnings.clone();
     warnings.extend(ring.warnings);
     warnings.extend(about_buckets);
-    Ok(Prepared { plan, definition_sha256, keys: ring.notes, warnings, limits, remote })
+    let parts = PlanParts { rules, keys: ring.keys };
+    let keys = ring.notes;
+    Ok((Prepared { definition, schema, definition_sha256, keys, warnings, limits, remote }, parts))
 }
 
 /// A definition that is in order, and what it was held to.

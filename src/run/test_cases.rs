@@ -16,7 +16,7 @@ use super::error::{ErrorKind, RunError};
 use super::prepare::{self, Read};
 use super::{Failure, RunOptions};
 use crate::pipeline::{Trial, try_out};
-use crate::plan::{Entries, Plan};
+use crate::plan::{Entries, ListSpec, Plan};
 use crate::transform::MasterKey;
 
 /// The ending of a test's name.
@@ -202,18 +202,18 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
     let Read { definition, rules, schema } = prepare::read(options)?;
     let sources = definition.keys.sources.iter();
     let keys = sources.map(|source| (source.id.clone(), MasterKey::demo())).collect();
-    let mut plan = Plan::new(&definition, rules, schema, keys)
-        .map_err(|error| RunError::new(ErrorKind::Access, error.to_string()))?;
-    for (list, written) in plan.suppress.iter_mut().zip(&definition.suppress) {
+    let specs = ListSpec::all(&definition, &rules, &schema, &keys).map_err(prepare::no_plan)?;
+    let mut lists = Vec::new();
+    for (spec, written) in specs.into_iter().zip(&definition.suppress) {
         let mut digests = Vec::new();
         for place in &written.from {
             let entries = test.lists.get(&place.written).map_or("", String::as_str);
-            let found = super::lists::entries_of_text(list, entries);
+            let found = super::lists::entries_of_text(&spec, entries);
             digests.extend(found.map_err(|what| wrong(file, &format!("has a list that {what}")))?);
         }
-        list.entries = Entries::new(digests);
+        lists.push(spec.with_entries(Entries::new(digests)));
     }
-    Ok(plan)
+    Ok(Plan::new(&definition, rules, schema, keys, lists).map_err(prepare::no_plan)?)
 }
 
 fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {

@@ -21,7 +21,8 @@ fn csv_is_read_as_the_csv_crate_reads_it() {
         let shown = String::from_utf8_lossy(&text).into_owned();
         let framing = Framing::Csv { delimiter: table.delimiter };
         let header = frame::record_at(&text, 0, framing, 1 << 20);
-        let columns = Columns::read(header.bytes(&text), table.delimiter, &program.stages.columns);
+        let columns =
+            Columns::read(header.bytes(&text), table.delimiter, &program.plan.column_rules);
         let format = Format::Csv(Arc::new(columns.expect("a header of known fields")));
         let block = program.block(&text, header.next, &format);
         prop_assert_eq!(block.rejects.len(), 0, "{:?}: {}", block.rejects, shown);

@@ -4,8 +4,9 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
 use segprep::decode::Format;
 use segprep::definition::Environment;
+use segprep::encode::CsvColumn;
 use segprep::pipeline::{self, Block, Stages, Worker};
-use segprep::plan::{self, Plan};
+use segprep::plan::{self, Entries, ListSpec, Plan};
 use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
@@ -50,16 +51,42 @@ impl InProcess {
         InProcess::of("keeps-everything.toml", &text, schema, sets)
     }
 
-    /// What a definition says, with its `--set`s. Its key, if it needs one, is the demo key.
+    /// A definition with `--set`s. Its key, if it needs one, is the demo key; its lists are empty.
     pub(crate) fn of(file: &str, text: &str, schema: Schema, sets: &[&str]) -> InProcess {
+        InProcess::with_lists(file, text, schema, sets, |_| Entries::default())
+    }
+
+    /// The same, with the entries of each list.
+    pub(crate) fn with_lists(
+        file: &str,
+        text: &str,
+        schema: Schema,
+        sets: &[&str],
+        entries: impl Fn(&ListSpec) -> Entries,
+    ) -> InProcess {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let around =
             Environment { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
         let (definition, rules) = plan::check(file, text, &sets, &around, &schema)
             .unwrap_or_else(|faults| panic!("{faults:?}"));
         let keys = BTreeMap::from([("demo".to_owned(), MasterKey::demo())]);
-        let plan = Plan::new(&definition, rules, Arc::new(schema), keys).expect("a plan");
-        let stages = Stages::new(&plan);
+        let specs = ListSpec::all(&definition, &rules, &schema, &keys).expect("all keys");
+        let read = |spec: ListSpec| {
+            let entries = entries(&spec);
+            spec.with_entries(entries)
+        };
+        let lists = specs.into_iter().map(read).collect();
+        let plan = Plan::new(&definition, rules, Arc::new(schema), keys, lists).expect("a plan");
+        InProcess::compiled(plan, &[])
+    }
+
+    /// The same plan, with the columns of CSV outputs that name none.
+    pub(crate) fn with_columns(self, columns: &[CsvColumn]) -> InProcess {
+        InProcess::compiled(self.plan, columns)
+    }
+
+    fn compiled(plan: Plan, columns: &[CsvColumn]) -> InProcess {
+        let stages = Stages::new(&plan, columns);
         let worker = RefCell::new(Worker::new(&plan, &stages));
         InProcess { plan, stages, worker }
     }

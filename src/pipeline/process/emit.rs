@@ -40,8 +40,8 @@ impl BatchEmitter<'_> {
         let mut unseen: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
         let mut unknown_unseen: &[(u32, NameId)] = &unknown;
-        let hits = std::mem::take(&mut self.worker.hits.rows);
-        let mut hits_unseen: &[(u32, usize)] = &hits;
+        let matches = std::mem::take(&mut self.worker.matches.rows);
+        let mut matches_unseen: &[(u32, usize)] = &matches;
         let mut next = decoded.next;
         for row in 0..self.worker.batch.rows.len() {
             let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
@@ -55,7 +55,7 @@ impl BatchEmitter<'_> {
             self.count_left_out(place, take_row(&mut unknown_unseen, row), block);
             block.read += 1;
             block.blank_lines += place.blank_before;
-            let is_suppressed = self.count_hits(take_row(&mut hits_unseen, row), block);
+            let is_suppressed = self.count_matches(take_row(&mut matches_unseen, row), block);
             if is_suppressed {
                 block.suppressed += 1;
             } else if place.dropped {
@@ -78,17 +78,17 @@ impl BatchEmitter<'_> {
         problems.clear();
         self.worker.batch.problems = problems;
         self.worker.batch.unknown = unknown;
-        self.worker.hits.rows = hits;
+        self.worker.matches.rows = matches;
         next
     }
 
     /// Counts the lists that have a record; whether one of them drops it.
-    fn count_hits(&self, hits: &[(u32, usize)], block: &mut Block) -> bool {
+    fn count_matches(&self, matches: &[(u32, usize)], block: &mut Block) -> bool {
         let mut is_dropped = false;
-        for (_, list) in hits {
+        for (_, list) in matches {
             block.count_match(*list);
-            let list = self.plan.suppress.get(*list);
-            is_dropped |= list.is_some_and(|list| list.action == ListAction::Drop);
+            let list = self.plan.lists.get(*list);
+            is_dropped |= list.is_some_and(|list| list.spec.action == ListAction::Drop);
         }
         is_dropped
     }

@@ -1,9 +1,20 @@
-//! The entries of a list, as a set of digests that is asked for every record.
+//! The entries of a list, as a set of digests that every record is looked up in.
 //!
-//! An entry is the first 16 bytes of a SHA-256, so nothing of a list can be read out of memory
-//! but by trying values, and two of ten million entries are alike by chance less often than a
-//! disk lies. The digests are sorted, and an index by their first bits leads to a few of them that
-//! lie together: a look costs two reads of memory, and an entry 16 bytes and a share of the index.
+//! An entry is the first 16 bytes of a SHA-256. So nothing of a list can be read from memory,
+//! except by trying values, and the chance that a value matches one of ten million entries
+//! that are not its own is below 10⁻³¹.
+//!
+//! The digests are sorted. An index holds, for each value of their first bits, where the digests
+//! that begin with those bits start:
+//!
+//! ```text
+//! bits = 2     index    [0, 2, 2, 3, 5]                     bucket 00 is digests[0..2], 01 is empty, …
+//!              digests  [0001…, 0010…, 1010…, 1101…, 1110…]
+//! ```
+//!
+//! The number of bits is chosen so that a bucket has about four digests, which fill one cache
+//! line. A lookup costs two reads of memory, and an entry costs 16 bytes and its share of the
+//! index.
 
 use std::{fmt, ops::Range};
 
@@ -21,13 +32,13 @@ impl EntryDigest {
         EntryDigest::from_sha256(sha256(bytes))
     }
 
-    /// The digest of what has this SHA-256.
+    /// The digest of the bytes that have this SHA-256.
     pub(crate) fn from_sha256(sha256: [u8; 32]) -> EntryDigest {
         let (first, _) = sha256.split_first_chunk::<16>().expect("it has 32 bytes");
         EntryDigest(u128::from_be_bytes(*first))
     }
 
-    /// The first so many bits.
+    /// The first `bits` bits, as a number.
     fn bucket(self, bits: u32) -> usize {
         let first = if bits == 0 { 0 } else { self.0 >> (u128::BITS - bits) };
         usize::try_from(first).expect("an index has far fewer than 2^32 buckets")
@@ -40,21 +51,22 @@ impl fmt::Debug for EntryDigest {
     }
 }
 
-/// A set of entries.
+/// A set of digests.
 #[derive(Default)]
 pub struct Entries {
     /// Sorted, each once.
     digests: Vec<EntryDigest>,
-    /// Where the digests of each bucket begin, and where the last ends.
+    /// Where the digests of each bucket begin, and at last where the last bucket ends.
     index: Vec<u32>,
+    /// The number of leading bits that select a bucket.
     bits: u32,
 }
 
-/// About how many digests share a bucket: those of one line of cache.
+/// About how many digests share a bucket: those of one cache line.
 const BUCKET_ENTRIES: usize = 4;
 
 impl Entries {
-    /// Sorts on all threads of the pool that it is called in. At most 2^32 - 1 digests.
+    /// Sorts on all threads of the current rayon pool. Takes at most 2^32 - 1 digests.
     pub fn new(mut digests: Vec<EntryDigest>) -> Entries {
         digests.par_sort_unstable();
         digests.dedup();
@@ -74,6 +86,7 @@ impl Entries {
         Entries { digests, index, bits }
     }
 
+    /// The number of different digests.
     pub fn len(&self) -> usize {
         self.digests.len()
     }
@@ -82,25 +95,26 @@ impl Entries {
         self.digests.is_empty()
     }
 
-    /// The most bytes that so many entries take.
+    /// The most bytes that a set of `entries` digests takes.
     pub fn bytes_for(entries: usize) -> usize {
         entries * size_of::<EntryDigest>() + ((1 << bits_for(entries)) + 1) * size_of::<u32>()
     }
 
-    /// Where the digests lie that begin as this one does.
-    pub(crate) fn place(&self, digest: EntryDigest) -> Range<usize> {
+    /// The range of the digests that share this one's bucket.
+    pub(crate) fn bucket_of(&self, digest: EntryDigest) -> Range<usize> {
         let bucket = digest.bucket(self.bits);
         let at = |bucket: usize| self.index.get(bucket).copied().map_or(0, wide);
         at(bucket)..at(bucket + 1)
     }
 
-    /// Whether the digest is among those of its place.
-    pub(crate) fn has(&self, place: Range<usize>, digest: EntryDigest) -> bool {
-        self.digests.get(place).is_some_and(|digests| digests.contains(&digest))
+    /// Whether the digest is among those of its bucket.
+    pub(crate) fn bucket_has(&self, bucket: Range<usize>, digest: EntryDigest) -> bool {
+        self.digests.get(bucket).is_some_and(|digests| digests.contains(&digest))
     }
 
+    /// Whether the digest is in the set.
     pub fn contains(&self, digest: EntryDigest) -> bool {
-        self.has(self.place(digest), digest)
+        self.bucket_has(self.bucket_of(digest), digest)
     }
 }
 
@@ -133,7 +147,7 @@ mod tests {
     }
 
     proptest! {
-        /// As a plain set, for sets of one bucket and of many.
+        /// Agrees with a `HashSet`, with one bucket and with many.
         #[test]
         fn has_what_was_put_in(
             values in proptest::collection::vec(0_u32..5000, 0..3000),

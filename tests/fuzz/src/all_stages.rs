@@ -2,7 +2,7 @@
 //! whatever the worker saw before.
 
 use segprep::decode::Format;
-use segprep::plan::{Entries, EntryDigest};
+use segprep::plan::Entries;
 use segprep::schema::Schema;
 use serde_json::Value;
 
@@ -15,14 +15,12 @@ thread_local! {
 
 fn plan() -> InProcess {
     let schema = Schema::shipped("pinpoint").expect("it is shipped");
-    let mut plan = InProcess::of("record.toml", include_str!("../record.toml"), schema, &[]);
     let people = ["ada@example.com", "a@b.cc", "zoe@example.org"].map(str::as_bytes);
-    for list in &mut plan.plan.suppress {
+    let definition = include_str!("../record.toml");
+    InProcess::with_lists("record.toml", definition, schema, &[], |list| {
         let digests = people.iter().filter_map(|one| list.digest_of_entry(one, &mut Vec::new()));
-        let digests: Vec<EntryDigest> = digests.collect();
-        list.entries = Entries::new(digests);
-    }
-    plan
+        Entries::new(digests.collect())
+    })
 }
 
 /// Takes a text from byte `from` on, by a worker that has seen much and by a new one, whole and in

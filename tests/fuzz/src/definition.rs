@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, sync::LazyLock};
 
 use segprep::definition::Environment;
 use segprep::pipeline::Stages;
-use segprep::plan::{self, Plan, PlanError};
+use segprep::plan::{self, Entries, ListSpec, Plan, PlanError};
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
@@ -32,8 +32,11 @@ pub fn hold(data: &[u8]) {
             let ids = ["demo", "k1", "k2"].map(str::to_owned);
             let keys: BTreeMap<String, MasterKey> =
                 ids.into_iter().map(|id| (id, MasterKey::demo())).collect();
-            match Plan::new(&definition, rules, Arc::clone(&SCHEMA), keys) {
-                Ok(plan) => drop(Stages::new(&plan)),
+            let Ok(specs) = ListSpec::all(&definition, &rules, &SCHEMA, &keys) else { return };
+            let read = |spec: ListSpec| spec.with_entries(Entries::default());
+            let lists = specs.into_iter().map(read).collect();
+            match Plan::new(&definition, rules, Arc::clone(&SCHEMA), keys, lists) {
+                Ok(plan) => drop(Stages::new(&plan, &[])),
                 Err(PlanError::NoKey(_)) => {}
             }
         }

@@ -1,0 +1,119 @@
+//! The settings of a definition in the form that a run uses them.
+
+use std::path::PathBuf;
+
+use super::columns;
+use crate::decode::ColumnSettings;
+use crate::definition::{
+    Account, Definition, DigestKind, Input, InputFormat, Output, OutputFormat, TextEncoding,
+    Unknown,
+};
+use crate::encode::CsvColumn;
+use crate::schema::Schema;
+
+/// How input is read.
+#[derive(Clone, Debug)]
+pub struct InputPlan {
+    /// Files, folders, patterns, and `-` for standard input.
+    pub from: Vec<PathBuf>,
+    /// Patterns of files that are left out.
+    pub exclude: Vec<String>,
+    /// `None`: detect it by content.
+    pub format: Option<InputFormat>,
+    /// `None`: UTF-8.
+    pub encoding: Option<TextEncoding>,
+    /// How many times its size an archive may expand to.
+    pub max_expansion: u64,
+    /// Whether a run skips a file that can't be read as a segment file.
+    pub skips_bad_files: bool,
+    /// What delimits the cells of CSV; `None`: detect it by the header.
+    pub delimiter: Option<u8>,
+    /// The names of the columns of CSV files without a header.
+    pub columns: Option<Vec<String>>,
+    /// What is renamed, constant and left out in CSV files.
+    pub column_settings: ColumnSettings,
+    pub unknown: Unknown,
+    /// The kinds of record taken, as indices into [`Schema::kinds`].
+    pub kinds: Vec<usize>,
+    /// Whether records with `EndpointStatus: INACTIVE` are kept.
+    pub keep_inactive: bool,
+    /// The longest record, in bytes without its line end.
+    pub max_record: usize,
+    /// Whether the account has a SHA-256 of each input.
+    pub digest: bool,
+}
+
+/// One output.
+#[derive(Clone, Debug)]
+pub struct OutputPlan {
+    pub to: PathBuf,
+    pub format: OutputFormat,
+    /// The most bytes of a part.
+    pub max_bytes: u64,
+    pub digest: DigestKind,
+    /// The columns of CSV; `None`: those of the inputs' headers.
+    pub columns: Option<Vec<CsvColumn>>,
+    /// Whether a `'` is put before attributes in CSV that a spreadsheet would take for formulas.
+    pub quotes_formulas: bool,
+}
+
+/// Where the account goes, and how many records may be rejected.
+#[derive(Clone, Debug)]
+pub struct AccountPlan {
+    pub to: PathBuf,
+    /// If rejected / read is above this, nothing is published.
+    pub max_reject_ratio: f64,
+    pub max_rejects: Option<u64>,
+    pub keep_rejected: bool,
+}
+
+impl InputPlan {
+    pub(super) fn new(input: &Input, kinds: Vec<usize>) -> InputPlan {
+        InputPlan {
+            from: input.from.iter().map(|location| location.path.clone()).collect(),
+            exclude: input.exclude.clone(),
+            format: input.format,
+            encoding: input.encoding,
+            max_expansion: input.max_expansion,
+            skips_bad_files: input.skips_bad_files,
+            delimiter: input.columns.delimiter,
+            columns: columns::input_names(input),
+            column_settings: columns::settings(input),
+            unknown: input.unknown.unwrap_or(Unknown::Drop),
+            kinds,
+            keep_inactive: input.keep_inactive,
+            max_record: usize::try_from(input.max_record).expect("it is at most 64 MiB"),
+            digest: input.digest,
+        }
+    }
+}
+
+impl OutputPlan {
+    pub(super) fn new(output: &Output, schema: &Schema) -> OutputPlan {
+        OutputPlan {
+            to: output.to.path.clone(),
+            format: output.format,
+            max_bytes: output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value),
+            digest: output.digest,
+            columns: output.columns.as_deref().map(columns::output_columns),
+            quotes_formulas: output.quotes_formulas,
+        }
+    }
+
+    /// Whether its columns are those of the inputs' headers.
+    pub fn takes_columns_of_inputs(&self) -> bool {
+        self.format.is_csv() && self.columns.is_none()
+    }
+}
+
+impl AccountPlan {
+    pub(super) fn new(definition: &Definition) -> AccountPlan {
+        let Account { to, max_reject_ratio, max_rejects, keep_rejected, .. } = &definition.account;
+        AccountPlan {
+            to: to.path.clone(),
+            max_reject_ratio: *max_reject_ratio,
+            max_rejects: *max_rejects,
+            keep_rejected: *keep_rejected,
+        }
+    }
+}
