@@ -1,4 +1,4 @@
-//! segprep, the program: arguments in, exit code out.
+//! The `segprep` program: parses arguments and returns an exit code.
 
 mod cli;
 
@@ -7,6 +7,6 @@ use std::{env, panic, process::ExitCode};
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
     cli::harden(&arguments);
-    // The panic hook has said where; here only the code is left to give.
+    // The panic hook has already reported the location.
     panic::catch_unwind(|| cli::main(arguments)).unwrap_or(cli::INTERNAL).into()
 }

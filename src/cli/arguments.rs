@@ -1,4 +1,4 @@
-//! What the command line can say. Nothing here reads, writes or decides.
+//! The command-line options. Nothing here does any I/O.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,18 +15,18 @@ use segprep::simd::Level;
 
 use super::schemas;
 
-/// What `[run]` of a definition takes too.
+/// The same ranges as in the `[run]` section of a definition.
 const THREADS: RangeInclusive<i64> = 1..=1024;
 const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
 
-/// `0.1.0`, or `0.1.0 (AWS-LC FIPS 4.2.0)` where a FIPS module makes the hashes.
+/// `0.1.0`, or `0.1.0 (AWS-LC FIPS 4.2.0)` in a build with a FIPS module.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let version = env!("CARGO_PKG_VERSION");
     segprep::crypto::fips_module()
         .map_or_else(|| version.to_owned(), |module| format!("{version} ({module})"))
 });
 
-/// The variable that says which vector instructions may be used at most.
+/// The environment variable that sets the highest level of vector instructions.
 pub(crate) const CPU: &str = "SEGPREP_CPU";
 
 /// Check, repair and pseudonymise segment files, with an account of every record.
@@ -39,7 +39,7 @@ pub(crate) const CPU: &str = "SEGPREP_CPU";
     name = "segprep",
     version = VERSION.as_str(),
     max_term_width = 100,
-    after_help = "Start with `segprep check FILE`: it shows what would happen to each field, and writes nothing."
+    after_help = "Start with `segprep check FILE`. It shows what would happen to each field and writes nothing."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -48,19 +48,19 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
-    /// Leave out progress and summary: show errors alone.
+    /// Print errors only: no progress, no summary.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-    /// Change a setting of the definition, as in `account.max_reject_ratio=0.1`; may be repeated.
+    /// Override a setting of the definition, such as `account.max_reject_ratio=0.1`; repeatable.
     #[arg(long = "set", global = true, value_name = "PATH=VALUE")]
     pub(crate) sets: Vec<String>,
-    /// Give progress, summary and errors as JSON, one object a line.
+    /// Print progress, summary and errors as JSON, one object per line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -74,26 +74,26 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Do what a definition says, and publish the result.
+    /// Process the inputs of a definition and publish the result.
     Run(RunArguments),
-    /// Show what a run would do to each field and why, without reading an input.
+    /// Show what a run would do to each field, and why, without reading any input.
     Check {
         /// The definition.
         file: PathBuf,
     },
-    /// Hold definitions to what their tests say they make of records.
+    /// Run definitions' tests.
     Test {
-        /// Tests; those under `pipelines/` where not given.
+        /// Test files; by default those under `pipelines/`.
         files: Vec<PathBuf>,
     },
-    /// Make keys, and tell them apart.
+    /// Make keys and print their check values.
     #[command(subcommand)]
     Key(Key),
-    /// Print a schema that records or accounts are held to.
+    /// Print the schema of records, accounts or definitions.
     Schema(Schema),
-    /// Print the completions for a shell.
+    /// Print a completion script for a shell.
     Completions { shell: Shell },
-    /// Print the manual, for `man -l -`.
+    /// Print the manual page, for `man -l -`.
     Man,
 }
 
@@ -101,57 +101,57 @@ pub(crate) enum Command {
 pub(crate) struct RunArguments {
     /// The definition.
     pub(crate) file: PathBuf,
-    /// Threads that compute; as many as there are cores where not set.
+    /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
-    /// Bytes that are worked on at once by one thread, about 1 MiB where not set.
+    /// Bytes of input that a thread processes at once; by default about 1 MiB.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
     pub(crate) chunk_bytes: Option<u32>,
-    /// The day that `{date}` in paths stands for; today in UTC where not set.
+    /// The date that replaces `{date}` in paths; by default today in UTC.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) date: Option<String>,
-    /// Do all the work, but write nothing.
+    /// Process all records but write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Replace an earlier result of segprep in the same place.
+    /// Replace an earlier result in the same place.
     #[arg(long)]
     pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Print a fresh key, for a secret store.
+    /// Print a new random key.
     New,
-    /// Print the check value of keys: it tells which key it is, and nothing about it.
+    /// Print check values: they identify a key without revealing it.
     Check(KeyCheck),
 }
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct KeyCheck {
-    /// The definition whose keys are meant.
+    /// A definition: print the check values of its keys.
     pub(crate) file: Option<PathBuf>,
-    /// One key, by where it is: `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`.
+    /// The source of one key: `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`.
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Schema {
-    /// Which one; a list of them where not given.
+    /// Name of the schema; without it, all names are listed.
     #[arg(value_parser = schemas::NAMES)]
     pub(crate) name: Option<String>,
-    /// Of `endpoint`: with the limits of that target merged in.
+    /// With `endpoint`: merge in the limits of this target.
     #[arg(long, value_parser = schemas::TARGETS)]
     pub(crate) target: Option<String>,
 }
 
 impl Arguments {
-    /// Understands a command line; the first argument is the program's name.
+    /// Parses a command line; the first argument is the name of the program.
     ///
     /// # Errors
     ///
-    /// What clap has to say: also help and the version, where they are asked for.
+    /// Clap's error, which is also how it returns help and version texts.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments = Arguments::try_parse_from(arguments)?;
         match arguments.fault() {
@@ -160,23 +160,20 @@ impl Arguments {
         }
     }
 
-    /// What clap does not see. No setting is quoted: it may be a key in the wrong place.
+    /// Checks what clap cannot. Settings are never quoted: one might be a misplaced key.
     fn fault(&self) -> Option<String> {
         if let Some(at) = self.common.sets.iter().position(|set| !set.contains('=')) {
-            return Some(format!(
-                "the value of `--set` number {} is not of the form PATH=VALUE",
-                at + 1
-            ));
+            return Some(format!("`--set` number {} does not have the form PATH=VALUE", at + 1));
         }
         match &self.command {
             Command::Run(RunArguments { date: Some(date), .. }) if !is_date(date) => {
-                Some("the value of `--date` is no day of the form YYYY-MM-DD".to_owned())
+                Some("the value of `--date` is not a date of the form YYYY-MM-DD".to_owned())
             }
             Command::Schema(schema)
                 if schema.target.is_some()
                     && schema.name.as_deref() != Some(schemas::MERGEABLE) =>
             {
-                Some(format!("`--target` goes with `schema {}` alone", schemas::MERGEABLE))
+                Some(format!("`--target` can only be used with `schema {}`", schemas::MERGEABLE))
             }
             Command::Run(_)
             | Command::Check { .. }
@@ -189,17 +186,17 @@ impl Arguments {
     }
 }
 
-/// Understands the value of [`CPU`].
+/// Parses the value of [`CPU`].
 pub(crate) fn vector_level(value: &OsStr) -> Result<Level, clap::Error> {
     let level = Level::ALL.into_iter().find(|level| value == level.name());
     level.ok_or_else(|| {
         let names = Level::ALL.map(|level| format!("`{}`", level.name())).join(", ");
-        let fault = format!("the value of the variable `{CPU}` is none of {names}");
+        let fault = format!("the value of the variable `{CPU}` must be one of {names}");
         Arguments::command().error(ErrorKind::ValueValidation, fault)
     })
 }
 
-/// Whether it is a day, written in the one form that `{date}` has.
+/// Whether this is a date in exactly the form that `{date}` expands to.
 fn is_date(text: &str) -> bool {
     text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
 }
@@ -214,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_of_the_arguments_is_sound() {
+    fn the_arguments_pass_claps_own_checks() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn good_lines_are_understood() {
+    fn valid_command_lines_are_parsed() {
         for line in [
             "run a.toml",
             "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
@@ -239,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines_are_refused() {
+    fn invalid_command_lines_are_refused() {
         for line in [
             "",
             "run",
@@ -274,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn no_help_tells_of_what_is_not_there() {
+    fn no_help_mentions_commands_that_do_not_exist() {
         let absent = ["preview", "scan", "init", "generate", "report", "retry", "verify", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {

@@ -1,4 +1,4 @@
-//! The exit codes: one table, which scripts rely on and the README repeats.
+//! The table of exit codes. Scripts rely on it, and the README repeats it.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,9 @@ use segprep::run::{ErrorKind, Failure, Outcome};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) code: u8,
-    /// The word for it in JSON lines.
+    /// Its name in JSON lines.
     pub(crate) kind: &'static str,
-    /// What it means, in the README and the manual.
+    /// Its meaning, as in the README and the manual.
     pub(crate) meaning: &'static str,
 }
 
@@ -26,7 +26,7 @@ pub(crate) const OVER_BUDGET: Exit =
     row(3, "over_budget", "the reject budget was exceeded: nothing published");
 pub(crate) const DIFFERS: Exit = row(4, "differs", "`test`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
-const BAD_INPUT: Exit = row(65, "bad_input", "input that is no segment file");
+const BAD_INPUT: Exit = row(65, "bad_input", "input that is not a segment file");
 const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none");
 const TAKEN: Exit = row(73, "taken", "the output place is taken");
 pub(crate) const IO: Exit = row(74, "io", "reading or writing failed");

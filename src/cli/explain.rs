@@ -1,4 +1,4 @@
-//! What a definition would do, field by field, and what is left in the clear.
+//! `segprep check`: what a definition does to each field, and what stays in the clear.
 
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,9 @@ use segprep::schema::Class;
 use serde::Serialize;
 
 use super::quantities::bytes;
-use super::sheet::{CAREFUL, GOOD, Sheet, shown};
+use super::sheet::{CAREFUL, GOOD, Sheet, escape};
 
-/// The same for programs.
+/// The same as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explained<'a> {
     name: &'a str,
@@ -110,14 +110,14 @@ impl<'a> Explained<'a> {
     }
 }
 
-/// The explanation for a terminal of so many columns; `file` is the definition as it was named.
+/// The explanation for a terminal with `width` columns; `file` is the path of the definition as given.
 pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String {
     let plan = &checked.explanation;
     let mut sheet = Sheet::new(width);
     sheet.heading(
         GOOD,
-        "sound",
-        &format!(" `{}` for {}", shown(&checked.name), shown(checked.purpose)),
+        "valid",
+        &format!(" `{}` for {}", escape(&checked.name), escape(checked.purpose)),
     );
     sheet.gap();
     for class in [Class::Identifier, Class::Personal, Class::Technical] {
@@ -126,38 +126,38 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.styled_section(
         CAREFUL,
         "clear",
-        listed(plan.personal_in_the_clear(), "written as they come in"),
+        listed(plan.personal_in_the_clear(), "written unchanged"),
     );
-    sheet.section("lossy", listed(plan.lossy(), "less is written than came in"));
+    sheet.section("lossy", listed(plan.lossy(), "information is lost"));
     sheet.section("joins", joins(&plan.joins));
     sheet.section("repairs", together(&plan.repairs));
     sheet.section("stricter", together(&plan.stricter));
     sheet.section("keys", keys(checked));
-    sheet.section("lists", checked.lists.iter().map(shown));
+    sheet.section("lists", checked.lists.iter().map(escape));
     sheet.section("from", paths(&checked.inputs));
-    let account = format!("{}  account", shown(checked.account.display()));
+    let account = format!("{}  account", escape(checked.account.display()));
     sheet.section("to", checked.outputs.iter().map(output).chain([account]));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
-    sheet.styled_section(CAREFUL, "warning", checked.warnings.iter().map(shown));
+    sheet.styled_section(CAREFUL, "warning", checked.warnings.iter().map(escape));
     sheet.gap();
-    sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", shown(file)));
+    sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", escape(file)));
     sheet.finish()
 }
 
-/// All of them on one line, which the sheet breaks where it must.
+/// Joins the words into one line.
 fn together(words: &[String]) -> Option<String> {
-    (!words.is_empty()).then(|| shown(words.join(", ")))
+    (!words.is_empty()).then(|| escape(words.join(", ")))
 }
 
 fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
-    paths.into_iter().map(|path| shown(path.display())).collect()
+    paths.into_iter().map(|path| escape(path.display())).collect()
 }
 
 fn output(output: &CheckedOutput) -> String {
     let CheckedOutput { to, format, max_bytes, notes } = output;
-    let mut told = vec![(*format).to_owned(), format!("parts up to {}", bytes(*max_bytes))];
-    told.extend(notes.iter().cloned());
-    format!("{}  {}", shown(to.display()), told.join(", "))
+    let mut notes_line = vec![(*format).to_owned(), format!("parts up to {}", bytes(*max_bytes))];
+    notes_line.extend(notes.iter().cloned());
+    format!("{}  {}", escape(to.display()), notes_line.join(", "))
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -168,8 +168,7 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
-/// A line for each field that a rule of the definition governs, and one for all the others of
-/// the class: those are kept, and nothing was decided about them.
+/// A line for each field with a rule, and one for the fields of the class that are kept by default.
 fn fields(plan: &Explanation, class: Class) -> Vec<String> {
     let of_class = || plan.fields.iter().filter(|field| field.class == class);
     let width =
@@ -178,11 +177,11 @@ fn fields(plan: &Explanation, class: Class) -> Vec<String> {
     let mut lines: Vec<String> = of_class()
         .filter(|field| !is_default(field))
         .map(|field| {
-            format!("{:width$}  {}, {}", shown(&field.path), shown(&field.op), shown(why(field)))
+            format!("{:width$}  {}, {}", escape(&field.path), escape(&field.op), escape(why(field)))
         })
         .collect();
     let kept: Vec<String> =
-        of_class().filter(|field| is_default(field)).map(|field| shown(&field.path)).collect();
+        of_class().filter(|field| is_default(field)).map(|field| escape(&field.path)).collect();
     if !kept.is_empty() {
         lines.push(format!("kept by default: {}", kept.join(", ")));
     }
@@ -193,39 +192,39 @@ fn is_default(field: &FieldLine) -> bool {
     field.why.starts_with("default")
 }
 
-/// Where the rule stands, and which it is if it has another path.
+/// The line of the rule, and its path if that differs from the path of the field.
 fn why(field: &FieldLine) -> String {
     let place = field.why.strip_prefix("rule of the definition, ").unwrap_or(&field.why);
     if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
 }
 
-/// Fields in one line, with what is true of all of them.
+/// The fields in one line, followed by what applies to all of them.
 fn listed<'a>(fields: impl Iterator<Item = &'a FieldLine>, what: &str) -> Option<String> {
-    let paths: Vec<String> = fields.map(|field| shown(&field.path)).collect();
+    let paths: Vec<String> = fields.map(|field| escape(&field.path)).collect();
     (!paths.is_empty()).then(|| format!("{} ({what})", paths.join(", ")))
 }
 
-/// Where each key is, and what a change of the current one would change.
+/// The source of each key, and the fields that depend on the current one.
 fn keys(checked: &Checked) -> Vec<String> {
     let mut lines: Vec<String> =
-        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", shown(from))).collect();
-    let changed = listed(checked.explanation.changed_by_a_key(), "with another `current` key");
-    lines.extend(changed.map(|fields| format!("what changes: {fields}")));
+        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", escape(from))).collect();
+    let changed = listed(checked.explanation.changed_by_a_key(), "with a different `current` key");
+    lines.extend(changed.map(|fields| format!("would change: {fields}")));
     lines
 }
 
 fn joins(groups: &[JoinGroup]) -> Vec<String> {
     let mut lines: Vec<String> = groups.iter().map(join).collect();
     if !lines.is_empty() {
-        lines.push("the same value has the same token under one join and key".to_owned());
+        lines.push("equal values have equal tokens under one join and key".to_owned());
     }
     lines
 }
 
 fn join(group: &JoinGroup) -> String {
-    let apart = if group.apart { "; each name by itself" } else { "" };
-    let fields: Vec<String> = group.fields.iter().map(shown).collect();
-    format!("`{}`  {} ({}{apart})", shown(&group.join), fields.join(", "), shown(&group.settings))
+    let apart = if group.apart { "; each name separately" } else { "" };
+    let fields: Vec<String> = group.fields.iter().map(escape).collect();
+    format!("`{}`  {} ({}{apart})", escape(&group.join), fields.join(", "), escape(&group.settings))
 }
 
 #[cfg(test)]
@@ -292,23 +291,23 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_is_told_field_by_field() {
+    fn a_definition_is_explained_field_by_field() {
         let expected = "\
-sound `newsletter` for messaging
+valid `newsletter` for messaging
 
   identifier Address      keep, line 7
              User.UserId  hmac (join \"user\"), line 7
   personal   Location.City    drop, line 7: `Location.*`
              Location.Region  mask (all of it), line 7
   technical  kept by default: OptOut, EffectiveDate
-  clear      Address (written as they come in)
-  lossy      Location.Region (less is written than came in)
+  clear      Address (written unchanged)
+  lossy      Location.Region (information is lost)
   joins      `user`  User.UserId (256 bits, hex)
-             the same value has the same token under one join and key
+             equal values have equal tokens under one join and key
   repairs    country, phone (region US)
   stricter   phone (in its numbering plan)
   keys       `k1` from the variable K1
-             what changes: User.UserId (with another `current` key)
+             would change: User.UserId (with a different `current` key)
   lists      drops records whose Address is in a.csv
   from       in/
   to         out/  pinpoint-json, parts up to 1.0 GB, a note

@@ -1,10 +1,10 @@
-//! Keys on the command line: a fresh one, and the check values of those there are.
+//! `segprep key`: new keys and check values.
 
 use segprep::run::{self, Failure, KeyCheck, RunOptions};
 
 use super::render::{Event, Screen};
 
-/// Prints a fresh key.
+/// Prints a new key.
 pub(crate) fn make(screen: Screen) -> Result<(), Failure> {
     let key = run::new_key()?;
     screen.result(&Event::Key { key: &key }, || format!("{}\n", *key))

@@ -1,4 +1,4 @@
-//! The manual: one page for `man`, made from the command line's own words.
+//! The manual page, made from the definitions of the command line.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use super::arguments::Arguments;
 use super::exit;
 
-/// The page in roff.
+/// Returns the page in roff.
 pub(crate) fn manual() -> Vec<u8> {
     let mut page = Vec::new();
     write_manual(&mut page).expect("writing to memory does not fail");
@@ -29,7 +29,7 @@ fn write_manual(page: &mut Vec<u8>) -> io::Result<()> {
     write_exit_codes(page)
 }
 
-/// A command, or the commands below it, each as a section.
+/// Writes a command, or each of its subcommands, as a section.
 fn write_command(command: &clap::Command, parent: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let name = format!("{parent} {}", command.get_name());
     if command.has_subcommands() {
@@ -44,7 +44,7 @@ fn write_command(command: &clap::Command, parent: &str, page: &mut Vec<u8>) -> i
     page.write_all(below_section(&String::from_utf8_lossy(&section)).as_bytes())
 }
 
-/// The sections of a page of its own as parts of one section.
+/// Turns the sections of a separate page into parts of one section.
 fn below_section(section: &str) -> String {
     section
         .replace(".SH DESCRIPTION\n", "")

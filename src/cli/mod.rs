@@ -1,7 +1,7 @@
-//! The command line: arguments in, words out. It sees only what the library shows to all.
+//! The command-line interface. It uses only the public API of the library.
 //!
-//! [`arguments`] is what can be asked for, [`exit`] how it can end, [`render`] what is said;
-//! this file joins them.
+//! [`arguments`] defines the options, [`exit`] the exit codes, and [`render`] does all printing.
+//! This file dispatches commands.
 
 mod advice;
 mod arguments;
@@ -35,14 +35,14 @@ use render::{Format, Screen};
 
 pub(crate) use exit::INTERNAL;
 
-/// Before anything else: no core dumps, no values in crash messages.
+/// Disables core dumps and keeps values out of panic messages. Must run first.
 pub(crate) fn harden(arguments: &[OsString]) {
-    hardening::harden(Format::asked_for(arguments));
+    hardening::harden(Format::requested(arguments));
 }
 
-/// Does what the command line says.
+/// Runs the command that the arguments name.
 pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
-    let format = Format::asked_for(&arguments);
+    let format = Format::requested(&arguments);
     match limit_vectors().and_then(|()| Arguments::read(arguments)) {
         Ok(arguments) => {
             let screen = Screen::new(&arguments.common);
@@ -52,14 +52,14 @@ pub(crate) fn main(arguments: Vec<OsString>) -> Exit {
     }
 }
 
-/// Holds the process to the vector instructions that the environment allows, if it says any.
+/// Limits vector instructions to the level in `SEGPREP_CPU`, if that is set.
 fn limit_vectors() -> Result<(), clap::Error> {
     let Some(value) = env::var_os(arguments::CPU) else { return Ok(()) };
     arguments::vector_level(&value).map(Level::limit_to)
 }
 
 fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
-    is_as_promised()?;
+    ensure_fips_mode()?;
     let common = arguments.common;
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
@@ -79,19 +79,19 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     Ok(exit::DONE)
 }
 
-/// Does nothing by a FIPS build whose cryptography is not in FIPS mode.
-fn is_as_promised() -> Result<(), RunError> {
-    let hint = "build it again as docs/fips.md says";
+/// Fails if this is a FIPS build and its module is not in FIPS mode.
+fn ensure_fips_mode() -> Result<(), RunError> {
+    let hint = "rebuild it as described in docs/fips.md";
     segprep::crypto::ready()
         .map_err(|error| RunError::new(ErrorKind::Internal, error.to_string()).hint(hint))
 }
 
 fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {
     let (progress, cancel) = (Progress::default(), Cancel::new());
-    let stopping = signals::pass_on_to(&cancel).map_err(|error| {
+    let stopping = signals::forward_to(&cancel).map_err(|error| {
         Failure::Run(RunError::new(ErrorKind::Io, format!("could not listen for signals: {error}")))
     })?;
-    let outcome = progress::shown_during(screen, &progress, &stopping, || {
+    let outcome = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::run(options, &progress, &cancel)
     })?;
     screen.outcome(&outcome)

@@ -1,6 +1,6 @@
-//! Shows how far a run is, until it ends: a bar on a terminal, else a line now and then.
+//! Shows the progress of a run: a bar on a terminal, otherwise a line every ten seconds.
 //!
-//! A thread of its own looks at the counters; the run knows nothing of it.
+//! A separate thread polls the counters. The run itself does not know about it.
 
 use std::{
     sync::{
@@ -17,22 +17,22 @@ use segprep::run::{Progress, ProgressView};
 use super::quantities::{bytes, count, duration, per_second};
 use super::render::{Event, Screen, Show};
 
-/// How often the counters are looked at.
+/// Polling interval of the counters.
 const TICK: Duration = Duration::from_millis(200);
-/// Between two lines, and before the first.
+/// Time before the first line, and between lines.
 const LINE_PACE: Duration = Duration::from_secs(10);
 
-const STOPPING: &str = "stopping and cleaning up; once more to end at once";
+const STOPPING: &str = "stopping and cleaning up; signal again to end at once";
 
-/// Does `work` while its progress is shown.
-pub(crate) fn shown_during<T>(
+/// Runs `work` and shows its progress.
+pub(crate) fn show_during<T>(
     screen: Screen,
     progress: &Progress,
     stopping: &AtomicBool,
     work: impl FnOnce() -> T,
 ) -> T {
     thread::scope(|scope| {
-        // Dropped when the work ends, even by a panic; the thread then ends too.
+        // Dropped when `work` returns or panics, which ends the thread.
         let (_working, ended) = mpsc::channel::<()>();
         scope.spawn(move || watch(screen, progress, stopping, &ended));
         work()
@@ -41,11 +41,11 @@ pub(crate) fn shown_during<T>(
 
 fn watch(screen: Screen, progress: &Progress, stopping: &AtomicBool, ended: &mpsc::Receiver<()>) {
     let mut display = Display::new(screen);
-    let mut told = false;
+    let mut announced = false;
     let begin = Instant::now();
     while ended.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-        if stopping.load(Ordering::Relaxed) && !told {
-            told = true;
+        if stopping.load(Ordering::Relaxed) && !announced {
+            announced = true;
             display.stopping();
         }
         display.show(progress.view(), begin.elapsed());
@@ -118,7 +118,7 @@ fn line(view: ProgressView, elapsed: Duration) -> String {
     format!("{}{total}, {read} records, {rejected} rejected{pace}", bytes(view.bytes_read))
 }
 
-/// `, 215 MB/s, 3 s left`, as far as it can be told.
+/// `, 215 MB/s, 3 s left`, as far as known.
 fn pace(view: ProgressView, elapsed: Duration) -> String {
     let Some(rate) = per_second(view.bytes_read, elapsed).filter(|rate| 0 < *rate) else {
         return String::new();
@@ -150,7 +150,7 @@ mod tests {
             "412 MB of 1.0 GB, 614,000 records, 12 rejected, 206 MB/s, 3.0 s left",
         );
         check((5000, 5000, 7, 0), 1, "5.0 kB of 5.0 kB, 7 records, 0 rejected, 5.0 kB/s");
-        // Of standard input nobody knows the length.
+        // The length of standard input is unknown.
         check((0, 2_000_000, 9, 1), 0, "2.0 MB, 9 records, 1 rejected");
     }
 

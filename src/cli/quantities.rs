@@ -1,4 +1,4 @@
-//! Numbers as people read them: `1,204,332`, `412 MB`, `0.3%`, `3 min 12 s`.
+//! Numbers for people: `1,204,332`, `412 MB`, `0.3%`, `3 min 12 s`.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) fn bytes(number: u64) -> String {
     }
 }
 
-/// A share with one decimal. Only nothing is `0.0%` and only all is `100.0%`.
+/// A share with one decimal. `0.0%` means none and `100.0%` means all.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if part == 0 || whole == 0 {
         return "0.0%".to_owned();
@@ -60,13 +60,13 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// The nearest whole number; 0 for what is none.
+/// The nearest whole number; 0 for a negative number or NaN.
 pub(crate) fn whole(number: f64) -> u64 {
-    // Text is the one way from float to integer that can't cut or wrap in silence.
+    // Going through text cannot truncate or wrap silently.
     format!("{number:.0}").parse().unwrap_or(0)
 }
 
-/// So many in that time, for one second; none where the time is too short to tell.
+/// The rate per second; `None` if the time is below a millisecond.
 pub(crate) fn per_second(number: u64, time: Duration) -> Option<u64> {
     let per_second = u128::from(number) * 1000 / Some(time.as_millis()).filter(|ms| 0 < *ms)?;
     u64::try_from(per_second).ok()
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn few_is_not_none_and_most_is_not_all() {
+    fn small_shares_are_not_zero_and_large_ones_not_all() {
         let cases = [
             (0, 0, "0.0%"),
             (0, 5, "0.0%"),

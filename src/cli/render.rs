@@ -1,7 +1,7 @@
-//! Events, results and errors as text or as JSON lines; the only place that prints.
+//! Prints events, results and errors as text or as JSON lines. Nothing else in the program prints.
 //!
-//! Results go to standard output, all else to standard error. Who closes standard output has
-//! read enough, which is no failure. What can't be said on standard error is not said.
+//! Results go to standard output, everything else to standard error. A closed standard output is
+//! not an error: the reader has seen enough. Failures to write to standard error are ignored.
 
 use std::{
     ffi::OsString,
@@ -19,14 +19,14 @@ use super::arguments::{Color, Common};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::quantities::{count, percent};
-use super::sheet::{BAD, GOOD, shown, styled, without_keys};
+use super::sheet::{BAD, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
 
 const WIDTH_DEFAULT: usize = 80;
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=110;
 
-/// How things are said.
+/// The form of all output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -34,8 +34,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What the command line asks for, as far as that can be told before it is understood.
-    pub(crate) fn asked_for(arguments: &[OsString]) -> Format {
+    /// The format requested on a command line that has not been parsed yet.
+    pub(crate) fn requested(arguments: &[OsString]) -> Format {
         if arguments.iter().any(|argument| argument == "--json") {
             Format::Json
         } else {
@@ -44,14 +44,14 @@ impl Format {
     }
 }
 
-/// How progress is shown.
+/// How to show progress.
 pub(crate) enum Show {
     Bar,
     Lines,
     Nothing,
 }
 
-/// Where the program speaks.
+/// Prints in one format, with the requested amount of detail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
     format: Format,
@@ -89,18 +89,18 @@ pub(crate) enum Event<'a> {
     Error(ErrorLine<'a>),
 }
 
-/// How a run ended; `manifest` is the whole of it, where this run made one.
+/// How a run ended, with the whole manifest if this run wrote one.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary<'a> {
     /// `published`, `over_budget` or `already_published`.
     status: &'a str,
     dry_run: bool,
-    /// Where the manifest stands; none after a dry run.
+    /// Path of the manifest; `None` after a dry run.
     manifest_path: Option<String>,
     manifest: Option<&'a Manifest>,
 }
 
-/// An error; `line` and `column` count from 1 and stand with faults of a definition.
+/// An error. `line` and `column` count from 1 and are set for diagnostics of a definition.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ErrorLine<'a> {
     /// The exit code.
@@ -108,7 +108,7 @@ pub(crate) struct ErrorLine<'a> {
     kind: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
-    /// TOML to be pasted into the definition.
+    /// TOML to paste into the definition.
     #[serde(skip_serializing_if = "Option::is_none")]
     paste: Option<&'a str>,
     file: Option<&'a str>,
@@ -128,7 +128,7 @@ impl Event<'_> {
         }
     }
 
-    /// The line, with its end.
+    /// The JSON line, including its line end.
     fn line(&self) -> String {
         let json = serde_json::to_string(self).expect("events are made of text and numbers");
         json + "\n"
@@ -136,7 +136,7 @@ impl Event<'_> {
 }
 
 impl Screen {
-    /// As the command line asks; sets the colours for the whole program.
+    /// Creates a screen from the options, and sets the colour choice of the whole program.
     pub(crate) fn new(common: &Common) -> Self {
         let choice = match common.color {
             Color::Auto => anstream::ColorChoice::Auto,
@@ -148,7 +148,7 @@ impl Screen {
         Screen { format, quiet: common.quiet }
     }
 
-    /// Before the command line is understood.
+    /// A screen for errors that occur before the command line is parsed.
     pub(crate) fn plain(format: Format) -> Self {
         Screen { format, quiet: false }
     }
@@ -161,7 +161,7 @@ impl Screen {
         }
     }
 
-    /// What a command was asked for, in either form.
+    /// Prints the result of a command to standard output.
     pub(crate) fn result(
         self,
         event: &Event<'_>,
@@ -174,14 +174,14 @@ impl Screen {
         print(&line)
     }
 
-    /// A word beside the result.
+    /// Prints a note to standard error, unless quiet.
     pub(crate) fn note(self, event: &Event<'_>, text: impl FnOnce() -> String) {
         if !self.quiet {
             self.say(|| format!("segprep: {}\n", text()), event);
         }
     }
 
-    /// How a run ended.
+    /// Prints how a run ended.
     pub(crate) fn outcome(self, outcome: &Outcome) -> Result<Exit, Failure> {
         let exit = Exit::from(outcome);
         if !self.quiet {
@@ -191,7 +191,7 @@ impl Screen {
             && manifest.status == Status::OverBudget
         {
             let Exit { code, kind, .. } = exit;
-            let hint = format!("look at {}", summary::file_below(account, "rejects.ndjson"));
+            let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
             let hint = (!dry_run).then_some(hint.as_str());
             let message = over_budget(manifest);
             self.fault(&ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() });
@@ -199,7 +199,7 @@ impl Screen {
         Ok(exit)
     }
 
-    /// What a definition would do.
+    /// Prints what a definition would do.
     pub(crate) fn checked(self, checked: &Checked, file: &Path) -> Result<(), Failure> {
         if self.quiet {
             return Ok(());
@@ -210,7 +210,7 @@ impl Screen {
         })
     }
 
-    /// Whether definitions hold to their tests. Those that do not are told of even to the quiet.
+    /// Prints the results of tests. Failed tests are printed even if quiet.
     pub(crate) fn tested(self, tested: &[Tested]) -> Result<Exit, Failure> {
         for file in tested.iter().filter(|file| !(self.quiet && file.holds())) {
             self.result(&Event::Test(TestEvent::of(file)), || test_cases::page(file))?;
@@ -218,7 +218,7 @@ impl Screen {
         Ok(if tested.iter().all(Tested::holds) { exit::DONE } else { exit::DIFFERS })
     }
 
-    /// Why there is no result.
+    /// Prints why there is no result.
     pub(crate) fn failure(self, failure: &Failure) -> Exit {
         let exit = Exit::from(failure);
         match failure {
@@ -232,7 +232,7 @@ impl Screen {
             Failure::Run(error) => self.fault(&ErrorLine {
                 code: exit.code,
                 kind: exit.kind,
-                message: &without_keys(&error.message),
+                message: &hide_keys(&error.message),
                 hint: hint_of(error),
                 paste: error.paste.as_deref(),
                 ..ErrorLine::default()
@@ -241,23 +241,23 @@ impl Screen {
         exit
     }
 
-    /// The command line could not be understood, or asks for help or the version.
+    /// Prints a usage error, or the help or version text that clap returns the same way.
     pub(crate) fn usage(self, error: &clap::Error) -> Exit {
         if !error.use_stderr() {
             let page = print(&error.render().ansi().to_string());
             return page.map_or_else(|failure| self.failure(&failure), |()| exit::DONE);
         }
         let Exit { code, kind, .. } = exit::USAGE;
-        let message = without_keys(&first_paragraph(&error.render().to_string()));
+        let message = hide_keys(&first_paragraph(&error.render().to_string()));
         let fault = ErrorLine { code, kind, message: &message, ..ErrorLine::default() };
-        self.say(|| without_keys(&error.render().ansi().to_string()), &Event::Error(fault));
+        self.say(|| hide_keys(&error.render().ansi().to_string()), &Event::Error(fault));
         exit::USAGE
     }
 
-    /// A panic at a place in the source.
-    pub(crate) fn defect(self, place: &str) {
+    /// Prints the source location of a panic.
+    pub(crate) fn defect(self, location: &str) {
         let Exit { code, kind, .. } = exit::INTERNAL;
-        let message = format!("internal failure at {place}");
+        let message = format!("internal failure at {location}");
         self.fault(&ErrorLine {
             code,
             kind,
@@ -276,12 +276,12 @@ impl Screen {
             Format::Text => text(),
             Format::Json => event.line(),
         };
-        // There is no other place to complain.
+        // There is nowhere else to report it.
         anstream::stderr().lock().write_all(line.as_bytes()).ok();
     }
 }
 
-/// What a command was asked for, as it stands.
+/// Prints text to standard output unchanged.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -290,27 +290,27 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-const DEFECT: &str = "this is a defect of segprep; tell its maintainers, with this line";
+const DEFECT: &str = "this is a bug in segprep; please report it with this line";
 
 fn hint_of(error: &RunError) -> Option<&str> {
     let by_default = (error.kind == ErrorKind::Internal).then_some(DEFECT);
     error.hint.as_deref().or(by_default)
 }
 
-/// What clap says of an error, without its `error: ` and the usage that follows.
+/// The first paragraph of clap's error, without `error: `.
 fn first_paragraph(text: &str) -> String {
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
     let words: Vec<&str> = lines.collect();
     words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
-/// `error: …`, and what to do next on a line of its own.
+/// `error: …`, then the hint on its own line, then lines to paste.
 fn fault_text(fault: &ErrorLine<'_>) -> String {
     let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
-    let hint = fault.hint.map(|hint| line(GOOD, "hint", shown(hint))).unwrap_or_default();
-    let pasted = fault.paste.unwrap_or_default().lines().map(|line| shown(line) + "\n");
+    let hint = fault.hint.map(|hint| line(GOOD, "hint", escape(hint))).unwrap_or_default();
+    let pasted = fault.paste.unwrap_or_default().lines().map(|line| escape(line) + "\n");
     let gap = if fault.paste.is_some() { "\n" } else { "" };
-    line(BAD, "error", shown(fault.message)) + &hint + gap + &pasted.collect::<String>()
+    line(BAD, "error", escape(fault.message)) + &hint + gap + &pasted.collect::<String>()
 }
 
 fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
@@ -363,9 +363,9 @@ fn event_of(outcome: &Outcome) -> Summary<'_> {
 fn text_of(outcome: &Outcome, width: usize) -> String {
     match outcome {
         Outcome::AlreadyPublished { manifest } => {
-            let place = shown(manifest.display());
+            let place = escape(manifest.display());
             format!(
-                "{}: {place} has the same run; nothing to do\n",
+                "{}: nothing to do; {place} is from the same run\n",
                 styled(GOOD, "already published")
             )
         }
@@ -375,7 +375,7 @@ fn text_of(outcome: &Outcome, width: usize) -> String {
     }
 }
 
-/// The columns to fill: the terminal's, within what can be read well.
+/// The width for text: that of the terminal, within readable bounds.
 fn width() -> usize {
     let columns =
         rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_and_what_next() {
+    fn an_error_has_a_message_and_a_hint() {
         let fault = ErrorLine {
             message: "no `\u{1b}[2Ja`",
             hint: Some("write `b`"),
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn clap_is_quoted_in_one_line() {
+    fn a_usage_error_is_one_line() {
         let text = "error: these are missing:\n  <FILE>\n\nUsage: segprep run <FILE>\n";
         assert_eq!(first_paragraph(text), "these are missing: <FILE>");
     }
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_already_is_told_in_one_line() {
+    fn an_already_published_run_is_one_line() {
         let outcome = Outcome::AlreadyPublished { manifest: "a/manifest.json".into() };
         let expected = "already published: a/manifest.json has the same run; nothing to do\n";
         assert_eq!(plain(&text_of(&outcome, 80)), expected);

@@ -1,4 +1,4 @@
-//! A manifest for tests, with something of everything.
+//! A manifest for tests, with every kind of content.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn output() -> OutputNote {
     }
 }
 
-/// A published run with something of everything.
+/// The manifest of a published run.
 pub(crate) fn manifest() -> Manifest {
     Manifest {
         segprep_manifest: 1,

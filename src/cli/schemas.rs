@@ -1,11 +1,11 @@
-//! The schemas that records, targets and accounts are held to, as other programs can use them.
+//! `segprep schema`: the schemas of records, targets, accounts and definitions.
 
 use segprep::run::{ErrorKind, Failure, RunError};
 use segprep::schema::{Files, merged};
 
 use super::render::{Event, Screen};
 
-/// Each by its name, with what it is for.
+/// Name and purpose of each schema.
 const ALL: [(&str, &str); 6] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
@@ -15,24 +15,24 @@ const ALL: [(&str, &str); 6] = [
     ("pipeline", "a definition, for editors (JSON Schema)"),
 ];
 
-/// What `segprep schema` takes.
+/// The names that `segprep schema` accepts.
 pub(crate) const NAMES: [&str; 6] = [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
-/// The one that a target's limits can be merged into.
+/// The schema into which the limits of a target can be merged.
 pub(crate) const MERGEABLE: &str = "endpoint";
 
 const PIPELINE: &str = include_str!("../../schemas/pipeline.schema.json");
 const MANIFEST: &str = include_str!("../../schemas/manifest.schema.json");
 const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
 
-/// Prints the names there are, each with what it is for.
+/// Prints the name and purpose of each schema.
 pub(crate) fn list(screen: Screen) -> Result<(), Failure> {
     ALL.iter().try_for_each(|(name, about)| {
         screen.result(&Event::Schema { name, about }, || format!("{name:10} {about}\n"))
     })
 }
 
-/// The file of that name, or nothing.
+/// The text of the schema with this name, or an empty text.
 pub(crate) fn text(name: &str) -> &'static str {
     match name {
         "pipeline" => PIPELINE,
@@ -42,11 +42,11 @@ pub(crate) fn text(name: &str) -> &'static str {
     }
 }
 
-/// The endpoint schema with the limits of a target in it.
+/// The endpoint schema with the limits of a target merged in.
 pub(crate) fn for_target(target: &str) -> Result<String, Failure> {
     let failure = |what: String| Failure::Run(RunError::new(ErrorKind::Internal, what));
     let files = Files::shipped(target)
-        .ok_or_else(|| failure(format!("no target `{target}` is shipped")))?;
+        .ok_or_else(|| failure(format!("the target `{target}` does not exist")))?;
     let schema = merged(&files).map_err(|error| failure(error.to_string()))?;
     Ok(format!("{schema:#}\n"))
 }

@@ -1,7 +1,7 @@
-//! A page of labelled lines for a terminal: labels in one column, text wrapped beside them.
+//! Labelled lines for a terminal: labels in one column, wrapped text in the next.
 //!
-//! Names that come from outside (paths, fields) go through [`shown`] first, so that none can
-//! move the cursor, colour the screen or turn the reading order round.
+//! Names from outside (paths, fields) go through [`escape`] first, so that they cannot move the
+//! cursor, change colours or reverse the reading order.
 
 use std::fmt::{Display, Write};
 
@@ -12,10 +12,10 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const CAREFUL: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const QUIET: Style = Style::new().dimmed();
 
-/// Where the text begins: two spaces and a label go before it.
+/// The column where text begins, after two spaces and the label.
 const TEXT_COLUMN: usize = 13;
 
-/// Lines under construction.
+/// Lines being laid out.
 #[derive(Debug)]
 pub(crate) struct Sheet {
     text: String,
@@ -23,12 +23,12 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// `width` is that of the terminal, in columns; words longer than a line are never cut.
+    /// `width` is the number of columns. Words longer than a line are not broken.
     pub(crate) fn new(width: usize) -> Self {
         Sheet { text: String::new(), width }
     }
 
-    /// A line that begins at the edge.
+    /// Adds an unindented line.
     pub(crate) fn heading(&mut self, style: Style, word: &str, rest: &str) {
         self.text.push_str(&styled(style, word));
         self.wrap(rest, word.chars().count(), 2);
@@ -38,7 +38,7 @@ impl Sheet {
         self.text.push('\n');
     }
 
-    /// Lines under one label.
+    /// Adds lines under a label.
     pub(crate) fn section(
         &mut self,
         label: &str,
@@ -47,7 +47,7 @@ impl Sheet {
         self.styled_section(QUIET, label, lines);
     }
 
-    /// As [`Sheet::section`], with another style for the label.
+    /// Like [`Sheet::section`], with a style for the label.
     pub(crate) fn styled_section(
         &mut self,
         style: Style,
@@ -68,15 +68,15 @@ impl Sheet {
         self.text
     }
 
-    /// Where the lines after the first begin: below what follows the last wide gap of `line`,
-    /// if that leaves room for words.
+    /// The indent of continuation lines: the column after the last double space of `line`, unless
+    /// that leaves too little room.
     fn indent(&self, line: &str) -> usize {
         let hang = TEXT_COLUMN + hang_of(line);
         if hang <= self.width * 2 / 3 { hang } else { TEXT_COLUMN + 2 }
     }
 
-    /// Adds `line`, of which `used` columns are taken already; what does not fit goes on
-    /// below, `indent` columns in. Spaces before its first word and between words are kept.
+    /// Adds `line`, starting at column `used`, and continues below at column `indent` where it
+    /// does not fit. Leading spaces and spaces between words are kept.
     fn wrap(&mut self, line: &str, used: usize, indent: usize) {
         let mut column = used;
         let mut space = 0;
@@ -96,7 +96,7 @@ impl Sheet {
     }
 }
 
-/// The column of what follows the last wide gap.
+/// The column after the last double space.
 fn hang_of(line: &str) -> usize {
     line.rfind("  ").map_or(0, |gap| {
         line.chars().count() - line.get(gap + 2..).map_or(0, |rest| rest.chars().count())
@@ -107,14 +107,13 @@ fn write_to(text: &mut String, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("writing to a string does not fail");
 }
 
-/// Text in a style.
+/// Applies a style to text.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{style}{text}{style:#}") }
 }
 
-/// A name as a terminal may show it: control characters and marks that change the direction
-/// of text as escapes.
-pub(crate) fn shown(name: impl Display) -> String {
+/// Escapes control characters and characters that change the direction of text.
+pub(crate) fn escape(name: impl Display) -> String {
     let name = name.to_string();
     let mut safe = String::with_capacity(name.len());
     for c in name.chars() {
@@ -127,11 +126,11 @@ pub(crate) fn shown(name: impl Display) -> String {
     safe
 }
 
-/// As many characters after `hex:` or `base64:` may be a key; fewer are an example of one.
+/// Fewer characters after `hex:` or `base64:` are an example, not a key.
 const KEY_CHARS_MIN: usize = 16;
 
-/// A text without what may be a key in it: somebody may have given one where it does not belong.
-pub(crate) fn without_keys(text: &str) -> String {
+/// Hides what may be a key in a text: somebody may have pasted one into the wrong place.
+pub(crate) fn hide_keys(text: &str) -> String {
     let mut safe = text.to_owned();
     for kind in ["hex:", "base64:"] {
         let parts: Vec<&str> = safe.split(kind).collect();
@@ -139,7 +138,7 @@ pub(crate) fn without_keys(text: &str) -> String {
             let is_of_key = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
             let rest = part.trim_start_matches(is_of_key);
             let is_key = number != 0 && KEY_CHARS_MIN <= part.len() - rest.len();
-            if is_key { format!("(a key, not shown){rest}") } else { (*part).to_owned() }
+            if is_key { format!("(key hidden){rest}") } else { (*part).to_owned() }
         });
         safe = hidden.collect::<Vec<_>>().join(kind);
     }
@@ -156,37 +155,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_was_given_in_a_wrong_place_is_not_shown() {
+    fn a_misplaced_key_is_hidden() {
         let given = format!("argument 'hex:{}' found", "00ff".repeat(16));
-        assert_eq!(without_keys(&given), "argument 'hex:(a key, not shown)' found");
+        assert_eq!(hide_keys(&given), "argument 'hex:(key hidden)' found");
         let given = format!("`base64:{}=`", "Ab+/".repeat(11));
-        assert_eq!(without_keys(&given), "`base64:(a key, not shown)`");
-        assert_eq!(without_keys("write `hex:` and 64 digits"), "write `hex:` and 64 digits");
+        assert_eq!(hide_keys(&given), "`base64:(key hidden)`");
+        assert_eq!(hide_keys("write `hex:` and 64 digits"), "write `hex:` and 64 digits");
     }
 
     #[test]
-    fn names_cannot_command_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2Jb\r\nc\u{9b}"), "a\\u{1b}[2Jb\\u{d}\\u{a}c\\u{9b}");
-        assert_eq!(shown("out/\u{202e}txt.exe"), "out/\\u{202e}txt.exe");
-        assert_eq!(shown("Größe, 名前"), "Größe, 名前");
+    fn names_cannot_control_the_terminal() {
+        assert_eq!(escape("a\u{1b}[2Jb\r\nc\u{9b}"), "a\\u{1b}[2Jb\\u{d}\\u{a}c\\u{9b}");
+        assert_eq!(escape("out/\u{202e}txt.exe"), "out/\\u{202e}txt.exe");
+        assert_eq!(escape("Größe, 名前"), "Größe, 名前");
     }
 
     #[test]
-    fn long_lines_go_on_below_the_last_gap() {
+    fn long_lines_continue_below_the_last_gap() {
         let mut sheet = Sheet::new(41);
         sheet.section(
             "rejects",
-            ["  12  email: check the address and its domain", "   3  type: mend"],
+            ["  12  email: check the address and its domain", "   3  type: fix"],
         );
         let expected = "  rejects      12  email: check the
                    address and its domain
-                3  type: mend
+                3  type: fix
 ";
         assert_eq!(anstream::adapter::strip_str(&sheet.finish()).to_string(), expected);
     }
 
     #[test]
-    fn words_are_never_cut() {
+    fn words_are_never_broken() {
         let mut sheet = Sheet::new(10);
         sheet.heading(GOOD, "next", ": from out/newsletter/import/");
         let expected = "next: from\n  out/newsletter/import/\n";

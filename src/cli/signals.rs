@@ -1,7 +1,7 @@
-//! SIGINT and SIGTERM: the first asks the run to stop and clean up, a later one ends the process.
+//! SIGINT and SIGTERM: the first signal stops the run and cleans up, a later one ends the process.
 //!
-//! One that follows at once is the same wish told twice: `timeout` signals its command and then
-//! the whole group.
+//! A signal that follows within a second counts as the same one, since `timeout` signals its
+//! command and then the whole process group.
 
 use std::{
     io,
@@ -14,30 +14,30 @@ use segprep::engine::Cancel;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, iterator::Signals, low_level::emulate_default_handler};
 
-/// How long after the first a signal is no second wish.
-const SAME_WISH: Duration = Duration::from_secs(1);
+/// Signals within this time of the first are ignored.
+const REPEAT_WINDOW: Duration = Duration::from_secs(1);
 
-/// Passes signals on to `cancel`; the flag tells whether one came.
-pub(crate) fn pass_on_to(cancel: &Cancel) -> io::Result<Arc<AtomicBool>> {
-    let came = Arc::new(AtomicBool::new(false));
+/// Forwards signals to `cancel`. The returned flag is set once a signal has arrived.
+pub(crate) fn forward_to(cancel: &Cancel) -> io::Result<Arc<AtomicBool>> {
+    let received = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        flag::register(signal, Arc::clone(&came))?;
+        flag::register(signal, Arc::clone(&received))?;
     }
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let cancel = cancel.clone();
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut asked: Option<Instant> = None;
+        let mut first: Option<Instant> = None;
         for signal in signals.forever() {
-            match asked {
+            match first {
                 None => {
-                    asked = Some(Instant::now());
+                    first = Some(Instant::now());
                     cancel.signal(signal);
                 }
-                Some(at) if at.elapsed() < SAME_WISH => {}
-                // It ends the process; where that can't be, the run goes on to its own end.
+                Some(at) if at.elapsed() < REPEAT_WINDOW => {}
+                // Ends the process. If that fails, the run still ends by itself.
                 Some(_) => _ = emulate_default_handler(signal),
             }
         }
     })?;
-    Ok(came)
+    Ok(received)
 }

@@ -1,7 +1,7 @@
-//! What a run did, on one screen: how many records went where, what was wrong with the rest
-//! and what would mend it, what was done to fields, and what to do next.
+//! The summary of a run: counts of records, rejects with advice, what happened to fields, and what
+//! to do next.
 //!
-//! All of it comes from the manifest, which holds names and numbers and no values.
+//! Everything comes from the manifest, which holds names and numbers but no values.
 
 use std::{
     collections::BTreeMap,
@@ -13,12 +13,12 @@ use segprep::report::{FieldCount, Manifest, OutputNote, Status};
 
 use super::advice::advice;
 use super::quantities::{bytes, count, counted, duration, percent, whole};
-use super::sheet::{BAD, CAREFUL, GOOD, Sheet, shown};
+use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 
-/// So many parts, codes, names or warnings are shown; of more, the number. The manifest has all.
+/// The most parts, codes, names or warnings that are listed. The manifest has all of them.
 const SHOWN_MAX: usize = 6;
 
-/// A run that came to its end.
+/// A finished run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished<'a> {
     pub(crate) manifest: &'a Manifest,
@@ -27,7 +27,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) dry_run: bool,
 }
 
-/// The summary for a terminal of so many columns.
+/// The summary for a terminal with `width` columns.
 pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
     let manifest = run.manifest;
     let mut sheet = Sheet::new(width);
@@ -57,11 +57,11 @@ fn headline(sheet: &mut Sheet, run: Finished<'_>) {
         (true, Status::Published) => (GOOD, "dry run", ": nothing was written"),
         (true, Status::OverBudget) => (BAD, "dry run", ": over budget, and nothing was written"),
     };
-    let (name, purpose) = (shown(&run.manifest.name), shown(&run.manifest.purpose));
+    let (name, purpose) = (escape(&run.manifest.name), escape(&run.manifest.purpose));
     sheet.heading(style, word, &format!(" `{name}` for {purpose}{meaning}"));
 }
 
-/// Read, then written, rejected and dropped with their share of what was read.
+/// Counts of records read, written, rejected and dropped, with shares.
 fn records(run: Finished<'_>) -> Vec<String> {
     let records = &run.manifest.records;
     let dropped = records.dropped.values().sum();
@@ -91,12 +91,12 @@ fn inputs(manifest: &Manifest) -> String {
     format!("{}, {}{ignored}{skipped}", counted(inputs.files, "file"), bytes(inputs.bytes))
 }
 
-/// What each list holds, and whom it found.
+/// Entries and matches of each suppression list.
 fn lists(manifest: &Manifest) -> Vec<String> {
     let lists = manifest.suppress.iter();
     lists
         .map(|list| {
-            let from: Vec<String> = list.from.iter().map(shown).collect();
+            let from: Vec<String> = list.from.iter().map(escape).collect();
             let entries = if list.entries == 1 { "entry" } else { "entries" };
             let found = match list.action.as_str() {
                 "drop" => "dropped",
@@ -112,7 +112,7 @@ fn lists(manifest: &Manifest) -> Vec<String> {
         .collect()
 }
 
-/// The outputs that have parts: over budget there are none to speak of.
+/// The outputs that have parts; there are none over budget.
 fn written_outputs(manifest: &Manifest) -> impl Iterator<Item = &OutputNote> {
     manifest.outputs.iter().filter(|output| !output.files.is_empty())
 }
@@ -120,21 +120,26 @@ fn written_outputs(manifest: &Manifest) -> impl Iterator<Item = &OutputNote> {
 fn parts(output: &OutputNote) -> Vec<String> {
     let size = output.files.iter().map(|part| part.bytes).sum();
     let number = u64::try_from(output.files.len()).unwrap_or(u64::MAX);
-    let (to, format) = (shown(&output.to), shown(&output.format));
+    let (to, format) = (escape(&output.to), escape(&output.format));
     let mut lines = vec![format!("{to}  {}, {}, {format}", counted(number, "file"), bytes(size))];
     lines.extend(output.files.iter().take(SHOWN_MAX).map(|part| {
-        format!("{}  {}, {}", shown(&part.path), counted(part.records, "record"), bytes(part.bytes))
+        format!(
+            "{}  {}, {}",
+            escape(&part.path),
+            counted(part.records, "record"),
+            bytes(part.bytes)
+        )
     }));
     lines.extend(more(output.files.len(), "files"));
     let told = |number: Option<u64>, one: &str, what: &str| {
         number.filter(|number| 0 < *number).map(|number| format!("{} {what}", counted(number, one)))
     };
-    lines.extend(told(output.emptied, "cell", "for empty texts or lists, which CSV can't hold"));
-    lines.extend(told(output.formula, "text", "with `=`, `+`, `-` or `@` first, as formulas have"));
+    lines.extend(told(output.emptied, "cell", "emptied: CSV has no empty texts or lists"));
+    lines.extend(told(output.formula, "text", "that spreadsheets may take for formulas"));
     lines
 }
 
-/// Each code with what would mend it, the most frequent first; then where they lie.
+/// Each code with its advice, the most frequent first, and where to find the rejects.
 fn rejects(run: Finished<'_>) -> Vec<String> {
     let rejects = &run.manifest.rejects;
     let codes = most_first(&rejects.by_code);
@@ -144,7 +149,7 @@ fn rejects(run: Finished<'_>) -> Vec<String> {
         .take(SHOWN_MAX)
         .map(|(code, number)| {
             let advice = advice(code).map(|text| format!(": {text}")).unwrap_or_default();
-            format!("{:>width$}  {}{advice}", count(*number), shown(code))
+            format!("{:>width$}  {}{advice}", count(*number), escape(code))
         })
         .collect();
     lines.extend(more(codes.len(), "codes"));
@@ -152,30 +157,30 @@ fn rejects(run: Finished<'_>) -> Vec<String> {
         most_first(&rejects.by_field).into_iter().find(|(field, _)| !field.is_empty())
         && 1 < number
     {
-        lines.push(format!("most in `{}` ({})", shown(field), count(number)));
+        lines.push(format!("most in `{}` ({})", escape(field), count(number)));
     }
-    lines.extend(mendable(&rejects.by_repair));
+    lines.extend(fixable(&rejects.by_repair));
     if !run.dry_run && !codes.is_empty() {
-        lines.push(format!("each with its place in {}", in_account(run, "rejects.ndjson")));
+        lines.push(format!("each is listed in {}", in_account(run, "rejects.ndjson")));
     }
     lines
 }
 
-/// What repairs that are off would do for the rejects.
-fn mendable(by_repair: &BTreeMap<String, u64>) -> Vec<String> {
+/// How many rejects each disabled repair would fix.
+fn fixable(by_repair: &BTreeMap<String, u64>) -> Vec<String> {
     let settings = most_first(by_repair);
     let mut lines: Vec<String> = settings
         .iter()
         .take(SHOWN_MAX)
         .map(|(setting, number)| {
-            format!("{} would mend {}", shown(setting), counted(*number, "record"))
+            format!("{} would fix {}", escape(setting), counted(*number, "record"))
         })
         .collect();
     lines.extend(more(settings.len(), "settings"));
     lines
 }
 
-/// How many values each operation was applied to, what is left in the clear last.
+/// The number of values that met each operation, `keep` last.
 fn fields(fields: &[FieldCount]) -> Vec<String> {
     let mut by_op: Vec<(&str, u64)> = Vec::new();
     for field in fields {
@@ -186,7 +191,7 @@ fn fields(fields: &[FieldCount]) -> Vec<String> {
     }
     by_op.retain(|(_, values)| 0 < *values);
     by_op.sort_by_key(|(op, _)| *op == "keep");
-    let mut words = by_op.iter().map(|(op, values)| (shown(op), *values));
+    let mut words = by_op.iter().map(|(op, values)| (escape(op), *values));
     let mut lines = Vec::new();
     if let Some((op, values)) = words.next() {
         let first = format!("{op} {}", counted(values, "value"));
@@ -199,8 +204,8 @@ fn fields(fields: &[FieldCount]) -> Vec<String> {
 }
 
 fn op_failed(field: &FieldCount) -> String {
-    let (op, path) = (shown(&field.op), shown(&field.path));
-    format!("{op} could not apply to {} of `{path}`: removed", counted(field.op_failed, "value"))
+    let (op, path) = (escape(&field.op), escape(&field.path));
+    format!("{op} did not apply to {} of `{path}`: removed", counted(field.op_failed, "value"))
 }
 
 fn repairs(manifest: &Manifest) -> Option<String> {
@@ -212,7 +217,7 @@ fn repairs(manifest: &Manifest) -> Option<String> {
     (!kinds.is_empty()).then(|| name_counts(&kinds))
 }
 
-/// Fields that no rule could name, and so were dropped.
+/// Unknown fields, which are dropped.
 fn unknown(manifest: &Manifest) -> Option<String> {
     const EXPORT_ONLY: &str = "(export only)";
     let mut names = manifest.unknown_fields.clone();
@@ -221,12 +226,12 @@ fn unknown(manifest: &Manifest) -> Option<String> {
     if !names.is_empty() {
         words.push(name_counts(&names));
     }
-    words.extend(export_only.map(|number| format!("{} that only exports carry", count(number))));
+    words.extend(export_only.map(|number| format!("{} export-only", count(number))));
     (!words.is_empty()).then(|| format!("fields dropped: {}", words.join("; ")))
 }
 
 fn warnings(manifest: &Manifest) -> Vec<String> {
-    let mut lines: Vec<String> = manifest.warnings.iter().take(SHOWN_MAX).map(shown).collect();
+    let mut lines: Vec<String> = manifest.warnings.iter().take(SHOWN_MAX).map(escape).collect();
     lines.extend(more(manifest.warnings.len(), "warnings"));
     lines
 }
@@ -244,22 +249,22 @@ fn next(run: Finished<'_>) -> String {
     match (run.dry_run, run.manifest.status) {
         (true, Status::Published) => "run it without `--dry-run` to publish".to_owned(),
         (true, Status::OverBudget) => {
-            "mend the records, or raise the budget under `[account]`".to_owned()
+            "fix the records, or raise the budget under `[account]`".to_owned()
         }
         (false, Status::Published) => {
-            format!("{}; the account is {manifest}", use_of(run.manifest))
+            format!("{}; for the account, see {manifest}", use_of(run.manifest))
         }
         (false, Status::OverBudget) => {
-            "mend the records, or raise the budget under `[account]`, and run again".to_owned()
+            "fix the records, or raise the budget under `[account]`, and run again".to_owned()
         }
     }
 }
 
-/// What the written files are good for.
+/// What to do with the written files.
 fn use_of(manifest: &Manifest) -> String {
     let places = |ready| {
         let outputs = written_outputs(manifest).filter(|output| output.import_ready == ready);
-        outputs.map(|output| shown(&output.to)).collect::<Vec<_>>().join(" and ")
+        outputs.map(|output| escape(&output.to)).collect::<Vec<_>>().join(" and ")
     };
     match (places(true), places(false)) {
         (ready, other) if ready.is_empty() && other.is_empty() => "nothing to import".to_owned(),
@@ -274,7 +279,7 @@ fn in_account(run: Finished<'_>, file: &str) -> String {
 
 /// A file in a folder or below an S3 prefix.
 pub(crate) fn file_below(folder: &Path, file: &str) -> String {
-    let folder = shown(folder.display());
+    let folder = escape(folder.display());
     let slash = if folder.ends_with(['/', MAIN_SEPARATOR]) { "" } else { "/" };
     format!("{folder}{slash}{file}")
 }
@@ -285,7 +290,7 @@ fn name_counts(counts: &BTreeMap<String, u64>) -> String {
     let mut words: Vec<String> = sorted
         .iter()
         .take(SHOWN_MAX)
-        .map(|(name, number)| format!("{} {}", shown(name), count(*number)))
+        .map(|(name, number)| format!("{} {}", escape(name), count(*number)))
         .collect();
     words.extend(more(sorted.len(), "names"));
     words.join(", ")
@@ -298,7 +303,7 @@ fn most_first(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
     sorted
 }
 
-/// What stands for those beyond [`SHOWN_MAX`].
+/// The line that replaces items beyond [`SHOWN_MAX`].
 fn more(number: usize, what: &str) -> Option<String> {
     let left = number.checked_sub(SHOWN_MAX).filter(|left| 0 < *left)?;
     Some(format!("and {left} more {what}"))
@@ -331,25 +336,25 @@ published `newsletter` for messaging
   output     out/newsletter/import/  2 files, 1.3 GB, pinpoint-json
              job-000/part-00000.json  903,110 records, 999 MB
              job-000/part-00001.json  295,760 records, 327 MB
-  rejects    2,011  email: check the address: one `@`, and a domain with a dot
+  rejects    2,011  email: check the address: it needs one `@`, and a domain with a
+                    dot
              1,299  phone: write numbers in E.164, such as +12065550100
-                40  unknown_field: no field of the schema, though it may look
-                    like one; rename it or take it out
+                40  unknown_field: not a field of the schema, but it may resemble
+                    one; rename or remove it
              most in `Address` (3,310)
-             repair.phone would mend 1,204 records
-             repair.trim + repair.email would mend 1 record
-             each with its place in out/newsletter/account/rejects.ndjson
+             repair.phone would fix 1,204 records
+             repair.trim + repair.email would fix 1 record
+             each is listed in out/newsletter/account/rejects.ndjson
   fields     hmac 1,100,000 values, date_trunc 7,310, drop 44,000, keep
              1,198,900
-             date_trunc could not apply to 3 values of
+             date_trunc did not apply to 3 values of
              `User.UserAttributes.Birthday`: removed
   repairs    phone 14
-  unknown    fields dropped: FavouriteColour 12, Nickname 3; 1,400 that only
-             exports carry
+  unknown    fields dropped: FavouriteColour 12, Nickname 3; 1,400 export-only
   warning    key `demo` is published: tokens made with it protect nobody
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 
-next: import from out/newsletter/import/; the account is
+next: import from out/newsletter/import/; for the account, see
   out/newsletter/account/manifest.json
 ";
         check(&manifest(), false, expected);
@@ -374,14 +379,15 @@ over budget `newsletter` for messaging: nothing was published
                  3,310 rejected   0.3%
                  2,152 dropped    0.2%  inactive 2,152
   inputs     5 files, 1.4 GB, 2 ignored
-  rejects    2,011  email: check the address: one `@`, and a domain with a dot
+  rejects    2,011  email: check the address: it needs one `@`, and a domain with a
+                    dot
              1,299  phone: write numbers in E.164, such as +12065550100
-                40  unknown_field: no field of the schema, though it may look
-                    like one; rename it or take it out
+                40  unknown_field: not a field of the schema, but it may resemble
+                    one; rename or remove it
              most in `Address` (3,310)
-             repair.phone would mend 1,204 records
-             repair.trim + repair.email would mend 1 record
-             each with its place in out/newsletter/account/rejects.ndjson
+             repair.phone would fix 1,204 records
+             repair.trim + repair.email would fix 1 record
+             each is listed in out/newsletter/account/rejects.ndjson
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 
 next: mend the records, or raise the budget under `[account]`, and run again

@@ -1,4 +1,4 @@
-//! What came of tests of definitions, as a page.
+//! Results of definitions' tests.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use segprep::run::{Difference, Tested, TestedCase};
 use serde::Serialize;
 
 use super::quantities::counted;
-use super::sheet::{BAD, GOOD, shown, styled};
+use super::sheet::{BAD, GOOD, escape, styled};
 
-/// The same for programs.
+/// The same as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct TestEvent<'a> {
     file: &'a Path,
@@ -51,19 +51,19 @@ impl<'a> TestEvent<'a> {
     }
 }
 
-/// One file: a line, and what differs in each case that does not hold.
+/// Returns a line for the file, and what differs in each failed case.
 pub(crate) fn page(tested: &Tested) -> String {
     let differing: Vec<&TestedCase> =
         tested.cases.iter().filter(|case| !case.differences.is_empty()).collect();
     let all = counted(u64::try_from(tested.cases.len()).unwrap_or(u64::MAX), "case");
-    let file = shown(tested.file.display());
+    let file = escape(tested.file.display());
     if differing.is_empty() {
-        return format!("{} {file}, {all}\n", styled(GOOD, "holds"));
+        return format!("{} {file}, {all}\n", styled(GOOD, "passed"));
     }
     let number = differing.len();
-    let mut lines = vec![format!("{} {file}, {number} of {all}\n", styled(BAD, "differs"))];
+    let mut lines = vec![format!("{} {file}, {number} of {all}\n", styled(BAD, "failed"))];
     for case in differing {
-        lines.push(format!("  {}\n", shown(&case.name)));
+        lines.push(format!("  {}\n", escape(&case.name)));
         lines.extend(case.differences.iter().map(lines_of));
     }
     lines.concat()
@@ -72,11 +72,11 @@ pub(crate) fn page(tested: &Tested) -> String {
 fn lines_of(difference: &Difference) -> String {
     let side = |style, mark, text: &str| match text {
         "" => format!("      {} nothing\n", styled(style, mark)),
-        text => format!("      {} {}\n", styled(style, mark), shown(text)),
+        text => format!("      {} {}\n", styled(style, mark), escape(text)),
     };
     let Difference { place, wanted, made } = difference;
-    let (wanted, made) = (side(GOOD, "wanted", wanted), side(BAD, "made  ", made));
-    format!("    {}\n{wanted}{made}", shown(place))
+    let (wanted, made) = (side(GOOD, "expected", wanted), side(BAD, "actual  ", made));
+    format!("    {}\n{wanted}{made}", escape(place))
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_stands_side_by_side() {
+    fn differences_are_shown_side_by_side() {
         let differences = vec![Difference {
             place: "output line 1, `Id`".to_owned(),
             wanted: "\"a\"".to_owned(),
@@ -96,11 +96,11 @@ mod tests {
         ];
         let tested = Tested { file: "a.test.toml".into(), definition: "a.toml".into(), cases };
         let expected = "\
-differs a.test.toml, 1 of 2 cases
+failed a.test.toml, 1 of 2 cases
   ids stay
     output line 1, `Id`
-      wanted \"a\"
-      made   nothing
+      expected \"a\"
+      actual   nothing
 ";
         assert_eq!(anstream::adapter::strip_str(&page(&tested)).to_string(), expected);
     }
