@@ -14,7 +14,7 @@ use std::{
 
 use rayon::Yield;
 
-use crate::run::error::{ErrorKind, RunError};
+use super::error::Panicked;
 
 /// Bytes of a piece: a fraction of a millisecond of work.
 pub(crate) const PIECE_BYTES: usize = 256 << 10;
@@ -133,10 +133,7 @@ impl Shared {
             Ok(Ok(true)) => state.maker = Some(maker),
             Ok(Ok(false)) => state.end = Some(Ok(())),
             Ok(Err(error)) => state.end = Some(Err(error)),
-            Err(_) => {
-                let error = RunError::new(ErrorKind::Internal, "an input could not be inflated");
-                state.end = Some(Err(io::Error::other(error)));
-            }
+            Err(_) => state.end = Some(Err(io::Error::other(Panicked))),
         }
         self.changed.notify_all();
     }

@@ -4,29 +4,32 @@ use std::sync::Arc;
 
 use super::detect::{Form, Sniffed, sniff};
 use super::error::{BadInput, ReadError};
-use super::reading::{Array, Reading};
+use super::reading::{Array, READ_ON_BYTES, Reading};
+use super::settings::{Limits, Settings};
 use crate::decode::Format;
 use crate::decode::csv::columns::{self, Columns};
 use crate::decode::frame::{Cut, Framing, leading_space};
-use crate::plan::Plan;
-use crate::run::limits::{Limits, READ_ON_BYTES};
 
 impl Reading {
     /// Tells the format and reads a header, so that `held` begins with the first record.
-    pub(crate) fn prepare(&mut self, plan: &Plan, limits: &Limits) -> Result<(), ReadError> {
+    pub(crate) fn prepare(
+        &mut self,
+        settings: &Settings<'_>,
+        limits: &Limits,
+    ) -> Result<(), ReadError> {
         let (seen, at_end) = self.begin_to_look(limits)?;
         if seen == 0
             && let Some(bad) = self.broken()
         {
             return Err(bad.clone().into());
         }
-        let Sniffed { mark, form } = sniff(self.seen(seen), at_end, plan.input.format)?;
+        let Sniffed { mark, form } = sniff(self.seen(seen), at_end, settings.format)?;
         self.skip(mark);
         if form != Form::Csv {
-            check_no_columns(plan)?;
+            check_no_columns(settings)?;
         }
         let (name, format) = match form {
-            Form::Csv => ("csv", Format::Csv(Arc::new(self.columns(plan, limits)?))),
+            Form::Csv => ("csv", Format::Csv(Arc::new(self.columns(settings, limits)?))),
             Form::Lines => ("json", Format::JsonLines),
             Form::Objects => ("json", Format::JsonObjects),
             Form::Array => {
@@ -81,10 +84,9 @@ impl Reading {
     }
 
     /// The columns that the header names, or the definition in its place.
-    fn columns(&mut self, plan: &Plan, limits: &Limits) -> Result<Columns, ReadError> {
-        let input = &plan.input;
+    fn columns(&mut self, settings: &Settings<'_>, limits: &Limits) -> Result<Columns, ReadError> {
         loop {
-            let any_delimiter = Framing::Csv { delimiter: input.delimiter.unwrap_or(b',') };
+            let any_delimiter = Framing::Csv { delimiter: settings.delimiter.unwrap_or(b',') };
             let (cut, seen) = self.whole_records(any_delimiter, limits)?;
             let whole = match cut {
                 Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => whole,
@@ -96,27 +98,26 @@ impl Reading {
                 }
             };
             let chunk = self.seen(whole);
-            let named = input.columns.as_deref();
+            let named = settings.columns;
             let (row, delimiter) = columns::first_row(
                 chunk,
-                input.delimiter,
+                settings.delimiter,
                 named.map(<[String]>::len),
                 limits.max_record,
-                &plan.column_rules,
+                settings.column_rules,
             );
             if row.start == chunk.len() && !chunk.is_empty() {
                 self.pass_blank_lines(row.start);
                 continue;
             }
             if let Some(names) = named {
-                return Ok(
-                    Columns::named(names, delimiter, &plan.column_rules).map_err(BadInput::from)?
-                );
+                return Ok(Columns::named(names, delimiter, settings.column_rules)
+                    .map_err(BadInput::from)?);
             }
             if let Some((code, _)) = row.problem {
                 return Err(BadInput::of_header(code, limits).into());
             }
-            let columns = Columns::read(row.bytes(chunk), delimiter, &plan.column_rules);
+            let columns = Columns::read(row.bytes(chunk), delimiter, settings.column_rules);
             let columns = columns.map_err(BadInput::from)?;
             let header = chunk.get(row.start..row.next).unwrap_or(&[]).to_vec();
             self.pass_blank_lines(row.start);
@@ -143,12 +144,12 @@ fn no_header(limits: &Limits) -> BadInput {
 }
 
 /// Names in JSON are what they are: a column that is renamed or constant would be neither.
-fn check_no_columns(plan: &Plan) -> Result<(), BadInput> {
-    let settings = &plan.input.column_settings;
+fn check_no_columns(settings: &Settings<'_>) -> Result<(), BadInput> {
+    let columns = settings.column_rules.settings();
     let set = [
-        ("[input.rename]", !settings.rename.is_empty()),
-        ("[input.constants]", !settings.constants.is_empty()),
-        ("columns", plan.input.columns.is_some()),
+        ("[input.rename]", !columns.rename.is_empty()),
+        ("[input.constants]", !columns.constants.is_empty()),
+        ("columns", settings.columns.is_some()),
     ];
     match set.iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),

@@ -2,11 +2,10 @@
 
 use std::{fmt, io};
 
+use super::settings::Limits;
 use crate::decode::HeaderError;
 use crate::engine::Cancelled;
 use crate::record::Code;
-use crate::run::error::{ErrorKind, RunError};
-use crate::run::limits::Limits;
 use crate::store::StoreError;
 
 /// An input is no segment file, from some place on. A run may go on without it.
@@ -39,15 +38,9 @@ impl BadInput {
         BadInput::new(message, "mend the first line")
     }
 
-    /// The end of a run that does not go on; `offset` is the place reached.
-    pub(crate) fn into_error(self, name: &str, offset: u64) -> RunError {
-        let place = if offset == 0 { String::new() } else { format!(" (at byte {offset})") };
-        let name = crate::run::escape_path(name);
-        let mut error =
-            RunError::new(ErrorKind::BadInput, format!("`{name}`: {}{place}", self.message))
-                .hint(self.hint);
-        error.paste = self.paste;
-        error
+    /// The error that ends the reading of inputs; `offset` is the place reached in the text.
+    pub(crate) fn into_error(self, name: &str, offset: u64) -> InputError {
+        InputError::Bad { name: name.to_owned(), offset, bad: self }
     }
 }
 
@@ -66,10 +59,37 @@ impl From<HeaderError> for BadInput {
     }
 }
 
-/// Why reading stops.
-pub(crate) enum ReadError {
+/// Why no more inputs are read.
+#[derive(Debug)]
+pub(crate) enum InputError {
+    /// An input is not a segment file; `offset` is the place reached in its text.
+    Bad {
+        name: String,
+        offset: u64,
+        bad: BadInput,
+    },
+    Store(StoreError),
+    Cancelled(Cancelled),
+    /// A thread panicked while it inflated or decoded an input.
+    Panicked,
+}
+
+impl From<Cancelled> for InputError {
+    fn from(cancelled: Cancelled) -> InputError {
+        InputError::Cancelled(cancelled)
+    }
+}
+
+/// A thread panicked while it made the bytes that are read here.
+#[derive(Debug, thiserror::Error)]
+#[error("an input could not be inflated")]
+pub(super) struct Panicked;
+
+/// Why reading one input stops.
+pub(super) enum ReadError {
+    /// This input is not a segment file. The next one may be.
     Bad(BadInput),
-    Run(RunError),
+    Fatal(InputError),
 }
 
 impl From<BadInput> for ReadError {
@@ -78,36 +98,26 @@ impl From<BadInput> for ReadError {
     }
 }
 
+impl From<InputError> for ReadError {
+    fn from(error: InputError) -> ReadError {
+        ReadError::Fatal(error)
+    }
+}
+
 impl ReadError {
     /// A read that failed: the reader says why.
-    pub(crate) fn of_read(name: &str, error: io::Error) -> ReadError {
+    pub(super) fn of_read(name: &str, error: io::Error) -> ReadError {
         let error = match error.downcast::<BadInput>() {
             Ok(bad) => return ReadError::Bad(bad),
             Err(error) => error,
         };
-        let error = match error.downcast::<RunError>() {
-            Ok(error) => return ReadError::Run(error),
+        let error = match error.downcast::<Panicked>() {
+            Ok(Panicked) => return InputError::Panicked.into(),
             Err(error) => error,
         };
-        let error = match error.downcast::<Cancelled>() {
-            Ok(cancelled) => return ReadError::Run(cancelled.into()),
-            Err(error) => error,
-        };
-        ReadError::Run(store_error(&StoreError::of_read(name, error)))
-    }
-}
-
-pub(crate) fn store_error(error: &StoreError) -> RunError {
-    let (kind, hint) = match error {
-        StoreError::Bucket(error) => {
-            let no_bucket = ErrorKind::NoInput;
-            (crate::run::error::kind_of(error.kind, no_bucket), error.hint.as_str())
+        match error.downcast::<Cancelled>() {
+            Ok(cancelled) => InputError::Cancelled(cancelled).into(),
+            Err(error) => InputError::Store(StoreError::of_read(name, error)).into(),
         }
-        StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
-        StoreError::NotUtf8 { .. } => (ErrorKind::NoInput, "rename the file, or move it elsewhere"),
-        StoreError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
-        StoreError::Changed { .. } => (ErrorKind::Io, "run again when nothing writes to it"),
-        StoreError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
-    };
-    RunError::new(kind, crate::run::with_source(error)).hint(hint)
+    }
 }

@@ -13,21 +13,21 @@ mod error;
 mod inflate;
 mod open;
 mod reading;
+mod settings;
 
 use std::collections::VecDeque;
 
 pub(crate) use ahead::{PIECE_BYTES, PIECES_IN_ALL};
 pub(crate) use buffer::{Buffer, BufferPool};
 pub(crate) use encoding::DECODE_BYTES;
-pub(crate) use error::{BadInput, store_error};
+pub(crate) use error::{BadInput, InputError};
 pub(crate) use inflate::{Compression, WINDOW_BYTES};
+pub(crate) use reading::READ_ON_BYTES;
+pub(crate) use settings::{Limits, Settings};
 
 use crate::decode::Format;
 use crate::engine::Cancel;
-use crate::plan::Plan;
 use crate::record::{Code, Detail};
-use crate::run::error::RunError;
-use crate::run::limits::Limits;
 use crate::store::{Inputs, Listed, Stamp};
 use error::ReadError;
 use open::{OpenInput, open};
@@ -92,17 +92,6 @@ pub(crate) struct Broken {
     pub(crate) offset: u64,
 }
 
-impl Broken {
-    /// For a warning.
-    pub(crate) fn describe(&self, name: &str) -> String {
-        let Broken { bad: BadInput { message, .. }, offset } = self;
-        let name = crate::run::escape_path(name);
-        format!(
-            "`{name}` was read up to byte {offset} of its text, and then passed over: {message}"
-        )
-    }
-}
-
 pub(crate) enum Work {
     Nothing,
     /// White space between records.
@@ -127,7 +116,7 @@ pub(crate) enum Work {
 
 /// All inputs, as an iterator over their units.
 pub(crate) struct InputReader<'a> {
-    plan: &'a Plan,
+    settings: Settings<'a>,
     limits: Limits,
     cancel: &'a Cancel,
     listed: &'a [Listed],
@@ -143,14 +132,14 @@ pub(crate) struct InputReader<'a> {
 
 impl<'a> InputReader<'a> {
     pub(crate) fn new(
-        plan: &'a Plan,
+        settings: Settings<'a>,
         limits: Limits,
         cancel: &'a Cancel,
         inputs: &'a Inputs<'a>,
         spare: &'a BufferPool,
     ) -> Self {
         InputReader {
-            plan,
+            settings,
             limits,
             cancel,
             listed: inputs.listed(),
@@ -162,7 +151,7 @@ impl<'a> InputReader<'a> {
         }
     }
 
-    fn next_unit(&mut self) -> Result<Option<Unit>, RunError> {
+    fn next_unit(&mut self) -> Result<Option<Unit>, InputError> {
         self.cancel.check()?;
         let mut reading = match self.current.take() {
             Some(reading) => reading,
@@ -174,12 +163,12 @@ impl<'a> InputReader<'a> {
         };
         let name = self.name(reading.input);
         let work = reading.next_work(&self.limits, self.spare).map_err(|stop| match stop {
-            ReadError::Run(error) => error,
+            ReadError::Fatal(error) => error,
             ReadError::Bad(bad) => bad.into_error(name, reading.offset),
         })?;
         let end = reading.is_over().then(|| reading.end());
         if let Some(End { broken: Some(Broken { bad, offset }), .. }) = &end
-            && !self.plan.input.skips_bad_files
+            && !self.settings.skips_bad_files
         {
             return Err(bad.clone().into_error(name, *offset));
         }
@@ -199,12 +188,12 @@ impl<'a> InputReader<'a> {
 
     /// Begins each input only to see its format, with its header if it has one. One that can't be
     /// read and may be passed over is.
-    pub(crate) fn each_format(
+    pub(crate) fn each_format<E: From<InputError>>(
         &mut self,
-        mut see: impl FnMut(&str, &Format) -> Result<(), RunError>,
-    ) -> Result<(), RunError> {
+        mut see: impl FnMut(&str, &Format) -> Result<(), E>,
+    ) -> Result<(), E> {
         loop {
-            self.cancel.check()?;
+            self.cancel.check().map_err(InputError::from)?;
             match self.begin_next()? {
                 Begun::Reading(reading) => see(self.name(reading.input), &reading.format)?,
                 Begun::Broken(_) => {}
@@ -218,7 +207,7 @@ impl<'a> InputReader<'a> {
     }
 
     /// Begins to read the next input.
-    fn begin_next(&mut self) -> Result<Begun, RunError> {
+    fn begin_next(&mut self) -> Result<Begun, InputError> {
         let input = self.next_input;
         let Some(listed) = self.listed.get(input) else { return Ok(Begun::NoMore) };
         self.next_input += 1;
@@ -230,7 +219,7 @@ impl<'a> InputReader<'a> {
         let stop = match opened {
             Ok(opened) => {
                 let mut reading = Reading::new(input, name, opened, self.spare.take());
-                match reading.prepare(self.plan, &self.limits) {
+                match reading.prepare(&self.settings, &self.limits) {
                     Ok(()) => return Ok(Begun::Reading(Box::new(reading))),
                     Err(stop) => {
                         broken.begin = reading.begin.take();
@@ -243,8 +232,8 @@ impl<'a> InputReader<'a> {
             Err(stop) => stop,
         };
         match stop {
-            ReadError::Run(error) => Err(error),
-            ReadError::Bad(bad) if self.plan.input.skips_bad_files => {
+            ReadError::Fatal(error) => Err(error),
+            ReadError::Bad(bad) if self.settings.skips_bad_files => {
                 let end = End { bytes: 0, sha256: None, broken: None };
                 let end = broken.end.get_or_insert(end);
                 end.broken = Some(Broken { bad, offset: 0 });
@@ -255,14 +244,14 @@ impl<'a> InputReader<'a> {
     }
 
     fn open(&self, number: usize, listed: &Listed) -> Result<OpenInput, ReadError> {
-        open(self.inputs, number, listed, &self.plan.input, self.cancel)
+        open(self.inputs, number, listed, &self.settings, self.cancel)
     }
 
     /// Looks at as many inputs ahead as there are threads, and opens the archives among them. What
     /// is wrong with one is told when it is its turn. A stream is left alone: it may have nothing
     /// to give yet.
     fn look_ahead(&mut self) {
-        while self.ahead.len() + 1 < self.limits.threads {
+        while self.ahead.len() + 1 < self.limits.open_inputs {
             let number = self.next_input + self.ahead.len();
             let Some(listed) = self.listed.get(number) else { return };
             let is_stream = listed.stamp == Stamp::Stream;
@@ -288,7 +277,7 @@ impl Unit {
 }
 
 impl Iterator for InputReader<'_> {
-    type Item = Result<Unit, RunError>;
+    type Item = Result<Unit, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_unit().transpose()

@@ -8,15 +8,16 @@ use std::{
     },
 };
 
+use data_encoding::HEXLOWER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::ahead::Ahead;
 use super::encoding::Decoded;
-use super::error::{ReadError, store_error};
+use super::error::{InputError, ReadError};
 use super::inflate::{Compression, Inflated, MAGIC_BYTES};
+use super::settings::Settings;
 use crate::crypto::Sha256;
 use crate::engine::Cancel;
-use crate::plan::InputPlan;
 use crate::store::{Inputs, Listed, Stamp};
 
 /// An input whose text can be read.
@@ -46,7 +47,7 @@ impl Stored {
     /// The SHA-256 of what was read, where the definition asks for it.
     pub(crate) fn sha256(&self) -> Option<String> {
         let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        digest.map(|digest| crate::run::hex(&digest.finish()))
+        digest.map(|digest| HEXLOWER.encode(&digest.finish()))
     }
 
     fn add(&self, bytes: &[u8]) {
@@ -64,12 +65,12 @@ pub(crate) fn open(
     inputs: &Inputs<'_>,
     number: usize,
     listed: &Listed,
-    input: &InputPlan,
+    settings: &Settings<'_>,
     cancel: &Cancel,
 ) -> Result<OpenInput, ReadError> {
-    let reader = inputs.open(number).map_err(|error| ReadError::Run(store_error(&error)))?;
+    let reader = inputs.open(number).map_err(InputError::Store)?;
     let stored = Arc::new(Stored::default());
-    if input.digest {
+    if settings.digest {
         *stored.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sha256::new());
     }
     let is_stream = listed.stamp == Stamp::Stream;
@@ -82,13 +83,13 @@ pub(crate) fn open(
     let start = first_bytes(&mut reader).map_err(|e| ReadError::of_read(&listed.name, e))?;
     let compression = Compression::of(&start);
     let reader = Box::new(Cursor::new(start).chain(reader));
-    let inflated = Inflated::new(compression, reader, input.max_expansion);
-    let is_plain = inflated.is_err() && input.encoding.is_none();
+    let inflated = Inflated::new(compression, reader, settings.max_expansion);
+    let is_plain = inflated.is_err() && settings.encoding.is_none();
     let reader: Box<dyn Read + Send> = match inflated {
         Ok(inflated) => Box::new(inflated),
         Err(plain) => plain,
     };
-    let reader = match input.encoding {
+    let reader = match settings.encoding {
         Some(encoding) => Box::new(Decoded::new(reader, encoding)),
         None => reader,
     };

@@ -8,11 +8,14 @@ use std::{io::ErrorKind, io::Read, mem, sync::Arc};
 use super::buffer::{Buffer, BufferPool};
 use super::error::{BadInput, ReadError};
 use super::open::{OpenInput, Stored};
+use super::settings::Limits;
 use super::{Begin, Broken, End, Work};
 use crate::decode::Format;
 use crate::decode::frame::{Cut, Framing, SPACE_MAX, Scanner, cut, leading_space};
 use crate::record::{Code, Detail};
-use crate::run::limits::{Limits, READ_ON_BYTES};
+
+/// What is read on while a record has no end yet.
+pub(crate) const READ_ON_BYTES: usize = 64 << 10;
 
 pub(crate) struct Reading {
     pub(crate) input: usize,
@@ -116,7 +119,7 @@ impl Reading {
                         self.broken = Some(bad);
                         continue;
                     }
-                    stop @ ReadError::Run(_) => return Err(stop),
+                    stop @ ReadError::Fatal(_) => return Err(stop),
                 },
             };
             self.at_end = count == 0;
@@ -389,15 +392,7 @@ mod tests {
             expected: None,
             stored: Arc::default(),
         };
-        let limits = Limits {
-            threads: 1,
-            chunk_bytes,
-            max_record,
-            parquet: 0,
-            list_bytes: 0,
-            reads_buckets: false,
-            buckets: 0,
-        };
+        let limits = Limits { open_inputs: 1, chunk_bytes, max_record };
         let spare = BufferPool::default();
         let mut reading = Reading::new(0, "text", opened, Buffer::default());
         reading.format = format.clone();

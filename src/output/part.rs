@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
+use data_encoding::HEXLOWER;
 
 use crate::crypto::Sha256;
 use crate::definition::DigestKind;
@@ -47,7 +48,7 @@ impl Part {
         let mut note =
             PartNote { path: self.path, bytes: self.bytes, records, sha256: None, crc64nvme: None };
         match self.digest {
-            PartDigest::Sha256(digest) => note.sha256 = Some(crate::run::hex(&digest.finish())),
+            PartDigest::Sha256(digest) => note.sha256 = Some(HEXLOWER.encode(&digest.finish())),
             PartDigest::Crc64Nvme(digest) => {
                 note.crc64nvme =
                     Some(data_encoding::BASE64.encode(&digest.finalize().to_be_bytes()));

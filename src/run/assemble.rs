@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::progress::Progress;
 use crate::definition::OutputFormat;
 use crate::encode::CsvCounts;
-use crate::input::{Begin, Compression, End};
+use crate::input::{Begin, Broken, Compression, End};
 use crate::output::lines::{LinesWriter, OutputWriter};
 use crate::output::parquet::{Metadata, ParquetWriter, RejectsWriter};
 use crate::pipeline::{Block, Stages, decode_rule};
@@ -334,7 +334,7 @@ impl<'a> Assembler<'a> {
                 offset_reached: broken.map(|broken| broken.offset),
             };
             write_line(self.inputs.as_mut(), &line)?;
-            self.broken.extend(broken.map(|broken| broken.describe(&listed.name)));
+            self.broken.extend(broken.map(|broken| skipped(&listed.name, broken)));
         }
         Ok(())
     }
@@ -427,6 +427,16 @@ fn end_of_line(chunk: &[u8], at: usize) -> usize {
         _ => 0,
     };
     at + len
+}
+
+/// The warning about an input that could not be read to its end.
+fn skipped(name: &str, broken: &Broken) -> String {
+    let name = super::escape_path(name);
+    let Broken { bad, offset } = broken;
+    format!(
+        "`{name}` was read up to byte {offset} of its text, and then passed over: {}",
+        bad.message
+    )
 }
 
 fn ignored_line(ignored: &Ignored) -> InputLine<'static> {

@@ -5,7 +5,9 @@
 use std::fmt;
 
 use crate::engine::Cancelled;
+use crate::input::InputError;
 use crate::publish::PublishError;
+use crate::store::StoreError;
 use crate::store::aws::AwsErrorKind;
 
 /// A run could not do its work.
@@ -73,8 +75,41 @@ impl From<Cancelled> for RunError {
     }
 }
 
+impl From<InputError> for RunError {
+    fn from(error: InputError) -> RunError {
+        match error {
+            InputError::Bad { name, offset, bad } => {
+                let place =
+                    if offset == 0 { String::new() } else { format!(" (at byte {offset})") };
+                let name = super::escape_path(&name);
+                let message = format!("`{name}`: {}{place}", bad.message);
+                let error = RunError::new(ErrorKind::BadInput, message).hint(bad.hint);
+                RunError { paste: bad.paste, ..error }
+            }
+            InputError::Store(error) => store_error(&error),
+            InputError::Cancelled(cancelled) => cancelled.into(),
+            InputError::Panicked => {
+                RunError::new(ErrorKind::Internal, "an input could not be inflated")
+            }
+        }
+    }
+}
+
+/// An input that could not be listed or read, with what to do about it.
+pub(super) fn store_error(error: &StoreError) -> RunError {
+    let (kind, hint) = match error {
+        StoreError::Bucket(error) => (kind_of(error.kind, ErrorKind::NoInput), error.hint.as_str()),
+        StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
+        StoreError::NotUtf8 { .. } => (ErrorKind::NoInput, "rename the file, or move it elsewhere"),
+        StoreError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
+        StoreError::Changed { .. } => (ErrorKind::Io, "run again when nothing writes to it"),
+        StoreError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+    };
+    RunError::new(kind, super::with_source(error)).hint(hint)
+}
+
 /// What a failure of S3 is here; `absent`: where what is asked for is not there.
-pub(crate) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
+pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
     match kind {
         AwsErrorKind::NoBucket | AwsErrorKind::NotFound => absent,
         AwsErrorKind::Denied => ErrorKind::Access,
@@ -88,7 +123,7 @@ pub(crate) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
 }
 
 /// A failure of publishing, with what to do about it.
-pub(crate) fn of_publishing(error: &PublishError) -> RunError {
+pub(super) fn of_publishing(error: &PublishError) -> RunError {
     let (kind, hint) = match error {
         PublishError::Taken { .. } => {
             (ErrorKind::Taken, "wait until it has ended, or write elsewhere")

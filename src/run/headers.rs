@@ -3,12 +3,12 @@
 //! Only headers are read here, before any record; and none if the definition names the columns of
 //! the inputs.
 
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, RunError, store_error};
 use super::limits::Limits;
 use crate::decode::{Columns, Format};
 use crate::encode::CsvColumn;
 use crate::engine::Cancel;
-use crate::input::{BufferPool, InputReader, store_error};
+use crate::input::{BufferPool, InputReader};
 use crate::pipeline::Stages;
 use crate::plan::{HeaderUnion, OutputPlan, Plan};
 use crate::store::s3::Reach;
@@ -63,7 +63,8 @@ fn read_headers(
 ) -> Result<(), RunError> {
     let spare = BufferPool::default();
     let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
-    let mut inputs = InputReader::new(plan, limits, cancel, &inputs, &spare);
+    let settings = super::input_settings(plan);
+    let mut inputs = InputReader::new(settings, limits.input(), cancel, &inputs, &spare);
     inputs.each_format(|name, format| match format {
         Format::Csv(columns) => {
             union.add(columns);

@@ -14,17 +14,15 @@ use std::{fmt, num::NonZeroUsize};
 use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
-use crate::input::{DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, WINDOW_BYTES};
+use crate::input::{self, DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, READ_ON_BYTES, WINDOW_BYTES};
 use crate::pipeline::BATCH_BYTES;
 use crate::store::s3;
 
 const MIB: usize = 1 << 20;
 /// Bytes of input in a chunk, where the definition does not say otherwise.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// Memory of a block at which the rest of its chunk waits for the next.
-pub(crate) const BLOCK_BYTES: usize = 4 << 20;
-/// What is read on while a record has no end yet.
-pub(crate) const READ_ON_BYTES: usize = 64 << 10;
+pub(super) const BLOCK_BYTES: usize = 4 << 20;
 /// What the last record of a block adds to it beside its text: its problems and its unknown names,
 /// as many of both as are told.
 const TOLD_BYTES: usize = 512 << 10;
@@ -65,6 +63,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What of it concerns the reading of inputs.
+    pub(super) fn input(&self) -> input::Limits {
+        input::Limits {
+            open_inputs: self.threads,
+            chunk_bytes: self.chunk_bytes,
+            max_record: self.max_record,
+        }
+    }
+
     /// Chunks that exist at once, from being read to being written. Enough that no thread waits
     /// while the ordered side reads or writes; one thread alone takes each chunk to its end, while
     /// it is still in the processor's cache.

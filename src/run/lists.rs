@@ -10,12 +10,11 @@ use std::io::Read;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, RunError, store_error};
 use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
 use crate::engine::Cancel;
-use crate::input::store_error;
 use crate::plan::{Entries, EntryDigest, ListSpec, SuppressionList};
 use crate::store::s3::{Reach, Url};
 use crate::store::{Inputs, Listed, Store, StoreError};

@@ -5,11 +5,11 @@
 
 mod assemble;
 mod aws;
-pub(crate) mod error;
+mod error;
 mod fingerprint;
 mod headers;
 mod keys;
-pub(crate) mod limits;
+mod limits;
 mod lists;
 mod manifest;
 mod overlap;
@@ -35,7 +35,7 @@ pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 
 use crate::definition::Diagnostic;
 use crate::engine::{Cancel, map_ordered};
-use crate::input::{BufferPool, InputReader, Unit, Work, store_error};
+use crate::input::{self, BufferPool, InputReader, Unit, Work};
 use crate::pipeline::{Block, Stages, Worker, process};
 use crate::plan::{ListSpec, Plan};
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
@@ -43,6 +43,7 @@ use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
 use crate::store::{Ignored, Inputs};
 use assemble::{Assembler, BlockPlace};
+use error::store_error;
 use limits::BLOCK_BYTES;
 use manifest::Facts;
 use prepare::Prepared;
@@ -251,6 +252,21 @@ fn pool(limits: Limits) -> Result<ThreadPool, RunError> {
         })
 }
 
+/// How inputs are read, as the plan says.
+fn input_settings(plan: &Plan) -> input::Settings<'_> {
+    let Plan { input, column_rules, .. } = plan;
+    input::Settings {
+        format: input.format,
+        encoding: input.encoding,
+        max_expansion: input.max_expansion,
+        skips_bad_files: input.skips_bad_files,
+        delimiter: input.delimiter,
+        columns: input.columns.as_deref(),
+        column_rules,
+        digest: input.digest,
+    }
+}
+
 /// The part of a run that is the same for every chunk.
 struct Job<'a> {
     plan: &'a Plan,
@@ -294,7 +310,8 @@ impl Job<'_> {
     ) -> Result<(), RunError> {
         let spare = BufferPool::default();
         let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
-        let inputs = InputReader::new(self.plan, self.limits, self.cancel, inputs, &spare);
+        let settings = input_settings(self.plan);
+        let inputs = InputReader::new(settings, self.limits.input(), self.cancel, inputs, &spare);
         let in_flight: NonZeroUsize = self.limits.in_flight();
         // Whoever waits for a row group must stand below it on its thread's stack: so all that is
         // done in order is done by one thread, which entered the pool before any work did.
@@ -302,7 +319,7 @@ impl Job<'_> {
             map_ordered(
                 pool,
                 in_flight,
-                inputs,
+                inputs.map(|unit| unit.map_err(RunError::from)),
                 |unit| self.process(unit, &idle),
                 |done| self.assemble(done, assembler, &idle),
             )?;
@@ -372,19 +389,19 @@ impl Job<'_> {
 }
 
 /// Bytes in lower hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
 /// A path for a message: control characters escaped, since others chose it.
-pub(crate) fn escape_path(path: &str) -> String {
+fn escape_path(path: &str) -> String {
     path.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()
 }
 
 /// An error with the errors behind it.
-pub(crate) fn with_source(error: &dyn std::error::Error) -> String {
+fn with_source(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -56,6 +56,11 @@ impl ColumnRules {
         ColumnRules { schema, lookalikes, aliases: Aliases::shipped(), settings }
     }
 
+    /// What the definition says about columns.
+    pub fn settings(&self) -> &ColumnSettings {
+        &self.settings
+    }
+
     fn renamed<'a>(&'a self, name: &'a str) -> &'a str {
         let rename = self.rename_of(name).and_then(|number| self.settings.rename.get(number));
         rename.map_or(name, |(_, to)| to.as_str())

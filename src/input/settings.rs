@@ -1,0 +1,36 @@
+//! What a caller sets: how inputs are read, and how much of them is held at once.
+
+use crate::decode::ColumnRules;
+use crate::definition::{InputFormat, TextEncoding};
+
+/// What the definition says about reading inputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings<'a> {
+    /// `None`: detect it from the content.
+    pub(crate) format: Option<InputFormat>,
+    /// `None`: the text is UTF-8.
+    pub(crate) encoding: Option<TextEncoding>,
+    /// How many times its own size an archive may expand to.
+    pub(crate) max_expansion: u64,
+    /// Whether to go on with the next input after one that is not a segment file.
+    pub(crate) skips_bad_files: bool,
+    /// The delimiter of CSV cells. `None`: detect it from the header.
+    pub(crate) delimiter: Option<u8>,
+    /// The column names of CSV files that have no header.
+    pub(crate) columns: Option<&'a [String]>,
+    /// What the names in a CSV header mean.
+    pub(crate) column_rules: &'a ColumnRules,
+    /// Whether to compute the SHA-256 of each input.
+    pub(crate) digest: bool,
+}
+
+/// How much of the inputs is held at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// The number of inputs that are open at once: the one being read, and those opened ahead.
+    pub(crate) open_inputs: usize,
+    /// The size of a chunk in bytes.
+    pub(crate) chunk_bytes: usize,
+    /// The longest record in bytes, without its line end.
+    pub(crate) max_record: usize,
+}
