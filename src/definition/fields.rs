@@ -7,7 +7,7 @@ use super::document::nearest::{advice, listed};
 use super::document::section::{Section, escape};
 use super::document::source::{Diagnostics, Origin, Spanned};
 use super::document::tree::{Entry, Table, Value};
-use super::operation::{LATER_OPS, OPS, OpSpec};
+use super::operation::{LATER_OPS, OpKind, OpSpec};
 use super::parameters;
 use super::vocabulary::OnError;
 
@@ -65,7 +65,7 @@ fn read_rule(entry: &Entry, faults: &mut Diagnostics<'_>) -> Option<FieldRule> {
 
 /// Whether a table has no parameters but rules: what TOML makes of a path without quotes.
 fn holds_rules(table: &Table) -> bool {
-    let is_op = |name: &str| OPS.contains(&name) || LATER_OPS.contains(&name);
+    let is_op = |name: &str| OpKind::parse(name).is_some() || LATER_OPS.contains(&name);
     let is_rule = |entry: &Entry| {
         entry.item.value.as_table().is_some() || entry.item.value.as_text().is_some_and(is_op)
     };
@@ -97,41 +97,23 @@ fn read_operation(
     at: Origin,
     faults: &mut Diagnostics<'_>,
 ) -> Operation {
-    let mut section = Section::new(format!("`{}`", escape(name.value)), table, at);
+    let Some(kind) = OpKind::parse(name.value) else {
+        push_unknown_op(name, faults);
+        return (None, None);
+    };
+    let mut section = Section::new(format!("`{}`", kind.name()), table, at);
     section.take("op");
-    let op = match name.value {
-        "keep" => Some(OpSpec::Keep),
-        "drop" => Some(OpSpec::Drop),
-        "redact" => Some(parameters::read_redact(&mut section, faults)),
-        "mask" => Some(parameters::read_mask(&mut section, faults)),
-        "hmac" => parameters::read_hmac(&mut section, faults),
-        "date_trunc" => parameters::read_date_trunc(&mut section, faults),
-        "date_shift" => parameters::read_date_shift(&mut section, faults),
-        "round" => parameters::read_round(&mut section, faults),
-        "bucket" => parameters::read_bucket(&mut section, faults),
-        "geo" => parameters::read_geo(&mut section, faults),
-        "map" => parameters::read_map(&mut section, faults),
-        _ => {
-            push_unknown_op(name, faults);
-            return (None, None);
-        }
-    };
-    let on_error = match op {
-        Some(OpSpec::Keep | OpSpec::Drop) => None,
-        _ => section.choice(
-            "on_error",
-            &[("remove", OnError::Remove), ("reject", OnError::Reject)],
-            &[],
-            faults,
-        ),
-    };
+    let op = parameters::read(kind, &mut section, faults);
+    let choices = [("remove", OnError::Remove), ("reject", OnError::Reject)];
+    let on_error =
+        if kind.can_fail() { section.choice("on_error", &choices, &[], faults) } else { None };
     section.finish(faults);
     (op, on_error)
 }
 
 fn push_unknown_op(name: Spanned<&str>, faults: &mut Diagnostics<'_>) {
     if LATER_OPS.contains(&name.value) {
-        let help = format!("this version has {}", listed(OPS));
+        let help = format!("this version has {}", listed(OpKind::ALL.map(OpKind::name)));
         faults.push(
             name.at,
             format!("the operation `{}` is not in this version", name.value),
@@ -140,6 +122,6 @@ fn push_unknown_op(name: Spanned<&str>, faults: &mut Diagnostics<'_>) {
         );
     } else {
         let what = format!("unknown operation `{}`", escape(name.value));
-        faults.push(name.at, what, "", advice(name.value, &OPS));
+        faults.push(name.at, what, "", advice(name.value, &OpKind::ALL.map(OpKind::name)));
     }
 }

@@ -32,7 +32,7 @@ pub use document::source::{Origin, Spanned};
 pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_kms_key, is_secret, is_variable};
-pub use operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
+pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, ValueKind};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};
 pub use storing::{Encryption, Storing};

@@ -1,4 +1,8 @@
-//! The operations as a definition has them, with their parameters and before they have a key.
+//! The operations of `[fields]`: what is known of each, and each with its parameters.
+//!
+//! [`OpKind::descriptor`] is the one table of operations. Whatever depends on the operation alone
+//! is a column of it: its name, its parameters, the values it fits, whether it needs a key. An
+//! [`OpSpec`] is an operation as a rule has it, with parameters and without key material.
 
 use std::fmt;
 
@@ -7,23 +11,143 @@ use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,
 };
 
-/// The operations, by the order of the documentation.
-pub(crate) const OPS: [&str; 11] = [
-    "keep",
-    "drop",
-    "redact",
-    "mask",
-    "hmac",
-    "date_trunc",
-    "date_shift",
-    "round",
-    "bucket",
-    "geo",
-    "map",
-];
-pub(crate) const LATER_OPS: [&str; 3] = ["encrypt", "scrub", "hash_profile"];
+/// Operations that a later version will have.
+pub(super) const LATER_OPS: [&str; 3] = ["encrypt", "scrub", "hash_profile"];
 
-/// An operation with its parameters, before it has a key.
+/// An operation without its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpKind {
+    Keep,
+    Drop,
+    Redact,
+    Mask,
+    Hmac,
+    DateTrunc,
+    DateShift,
+    Round,
+    Bucket,
+    Geo,
+    Map,
+}
+
+/// What the values of a field are, as far as operations differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// One text per record.
+    Text,
+    /// Lists of texts by name, which may be dates or numbers: attributes.
+    Texts,
+    /// An instant.
+    Date,
+    /// A code that other systems interpret, such as a country or a locale.
+    Code,
+    /// Numbers by name: metrics.
+    Metric,
+    /// Latitude or longitude.
+    Coordinate,
+}
+
+/// A line of the table of operations.
+struct Descriptor {
+    /// The value of `op`.
+    name: &'static str,
+    /// The kinds of value that it can be applied to.
+    fits: &'static [ValueKind],
+    /// Whether it can fail on a value, and so has the setting `on_error`.
+    can_fail: bool,
+    /// Whether its results depend on the current key.
+    needs_key: bool,
+    /// Whether it may give the same result for two values.
+    is_lossy: bool,
+    /// The settings beside `op` and `on_error`, in the order of the documentation.
+    parameters: &'static [&'static str],
+}
+
+const ANY: &[ValueKind] = &[
+    ValueKind::Text,
+    ValueKind::Texts,
+    ValueKind::Date,
+    ValueKind::Code,
+    ValueKind::Metric,
+    ValueKind::Coordinate,
+];
+const TEXT: &[ValueKind] = &[ValueKind::Text, ValueKind::Texts];
+const NUMBER: &[ValueKind] = &[ValueKind::Text, ValueKind::Texts, ValueKind::Metric];
+const DATE: &[ValueKind] = &[ValueKind::Texts, ValueKind::Date];
+const WORD: &[ValueKind] = &[ValueKind::Text, ValueKind::Texts, ValueKind::Code];
+const PLACE: &[ValueKind] = &[ValueKind::Coordinate];
+
+impl OpKind {
+    /// All operations, in the order of the documentation.
+    pub const ALL: [OpKind; 11] = [
+        OpKind::Keep,
+        OpKind::Drop,
+        OpKind::Redact,
+        OpKind::Mask,
+        OpKind::Hmac,
+        OpKind::DateTrunc,
+        OpKind::DateShift,
+        OpKind::Round,
+        OpKind::Bucket,
+        OpKind::Geo,
+        OpKind::Map,
+    ];
+
+    /// The table of operations.
+    #[rustfmt::skip] // One line per operation.
+    const fn descriptor(self) -> Descriptor {
+        match self {
+            OpKind::Keep => Descriptor { name: "keep", fits: ANY, can_fail: false, needs_key: false, is_lossy: false, parameters: &[] },
+            OpKind::Drop => Descriptor { name: "drop", fits: ANY, can_fail: false, needs_key: false, is_lossy: true, parameters: &[] },
+            OpKind::Redact => Descriptor { name: "redact", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["text"] },
+            OpKind::Mask => Descriptor { name: "mask", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["keep_first", "keep_last", "char", "skip"] },
+            OpKind::Hmac => Descriptor { name: "hmac", fits: TEXT, can_fail: true, needs_key: true, is_lossy: false, parameters: &["join", "scope", "bits", "encoding", "normalize", "already"] },
+            OpKind::DateTrunc => Descriptor { name: "date_trunc", fits: DATE, can_fail: true, needs_key: false, is_lossy: true, parameters: &["unit"] },
+            OpKind::DateShift => Descriptor { name: "date_shift", fits: DATE, can_fail: true, needs_key: true, is_lossy: false, parameters: &["days", "by", "join"] },
+            OpKind::Round => Descriptor { name: "round", fits: NUMBER, can_fail: true, needs_key: false, is_lossy: true, parameters: &["step", "decimals"] },
+            OpKind::Bucket => Descriptor { name: "bucket", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["edges"] },
+            OpKind::Geo => Descriptor { name: "geo", fits: PLACE, can_fail: true, needs_key: false, is_lossy: true, parameters: &["decimals"] },
+            OpKind::Map => Descriptor { name: "map", fits: WORD, can_fail: true, needs_key: false, is_lossy: true, parameters: &["table", "other"] },
+        }
+    }
+
+    /// The operation of that name.
+    pub fn parse(name: &str) -> Option<OpKind> {
+        OpKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The value of `op` in definitions, and the name in manifests.
+    pub fn name(self) -> &'static str {
+        self.descriptor().name
+    }
+
+    /// The settings of the operation beside `op` and `on_error`.
+    pub fn parameters(self) -> &'static [&'static str] {
+        self.descriptor().parameters
+    }
+
+    /// Whether the operation can be applied to such values.
+    pub fn fits(self, values: ValueKind) -> bool {
+        self.descriptor().fits.contains(&values)
+    }
+
+    /// Whether the operation can fail on a value. Then the rule may have `on_error`.
+    pub fn can_fail(self) -> bool {
+        self.descriptor().can_fail
+    }
+
+    /// Whether results depend on the current key.
+    pub fn needs_key(self) -> bool {
+        self.descriptor().needs_key
+    }
+
+    /// Whether two values may have the same result.
+    pub fn is_lossy(self) -> bool {
+        self.descriptor().is_lossy
+    }
+}
+
+/// An operation with its parameters, without key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpSpec {
     Keep,
@@ -42,7 +166,7 @@ pub enum OpSpec {
 /// The parameters of `hmac`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HmacSpec {
-    /// None for the path of each field that the rule governs.
+    /// `None`: use the path of each field that the rule governs.
     pub join: Option<String>,
     pub scope: Scope,
     pub shape: TokenShape,
@@ -51,7 +175,7 @@ pub struct HmacSpec {
 }
 
 impl HmacSpec {
-    /// Whether the same value has the same token by both, under one join.
+    /// Whether both give a value the same token under the same join and key.
     pub fn makes_the_tokens_of(&self, other: &HmacSpec) -> bool {
         let HmacSpec { join: _, scope, shape, normalize, already: _ } = self;
         (scope, shape, normalize) == (&other.scope, &other.shape, &other.normalize)
@@ -61,16 +185,17 @@ impl HmacSpec {
 /// The parameters of `date_shift`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShiftSpec {
-    /// The most days that a date moves.
+    /// The most days by which a date moves, in either direction.
     pub days: u32,
-    /// The field that says whose a record is.
+    /// The path of the field that identifies the person: dates with the same value in it move
+    /// by the same number of days.
     pub by: Spanned<String>,
-    /// None for the path of that field.
+    /// `None`: use the path of `by`.
     pub join: Option<String>,
 }
 
 impl ShiftSpec {
-    /// The join, also where none is written.
+    /// The join, or its default.
     pub fn join(&self) -> &str {
         self.join.as_ref().unwrap_or(&self.by.value)
     }
@@ -79,63 +204,49 @@ impl ShiftSpec {
 /// The parameters of `map`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapSpec {
-    /// In the order of the text.
+    /// Values and their replacements, in the order of the definition.
     pub table: Vec<(String, Spanned<String>)>,
+    /// What happens to values that are not in the table.
     pub other: Other,
-    /// Where `other` stands, or the operation.
+    /// The location of `other`, or of the operation if `other` is not set.
     pub other_at: Origin,
 }
 
 impl OpSpec {
-    /// As definitions and manifests name it.
-    pub fn name(&self) -> &'static str {
+    /// The operation without its parameters.
+    pub fn kind(&self) -> OpKind {
         match self {
-            OpSpec::Keep => "keep",
-            OpSpec::Drop => "drop",
-            OpSpec::Redact { .. } => "redact",
-            OpSpec::Mask { .. } => "mask",
-            OpSpec::Hmac(_) => "hmac",
-            OpSpec::DateTrunc(_) => "date_trunc",
-            OpSpec::DateShift(_) => "date_shift",
-            OpSpec::Round(_) => "round",
-            OpSpec::Bucket { .. } => "bucket",
-            OpSpec::Geo { .. } => "geo",
-            OpSpec::Map(_) => "map",
+            OpSpec::Keep => OpKind::Keep,
+            OpSpec::Drop => OpKind::Drop,
+            OpSpec::Redact { .. } => OpKind::Redact,
+            OpSpec::Mask { .. } => OpKind::Mask,
+            OpSpec::Hmac(_) => OpKind::Hmac,
+            OpSpec::DateTrunc(_) => OpKind::DateTrunc,
+            OpSpec::DateShift(_) => OpKind::DateShift,
+            OpSpec::Round(_) => OpKind::Round,
+            OpSpec::Bucket { .. } => OpKind::Bucket,
+            OpSpec::Geo { .. } => OpKind::Geo,
+            OpSpec::Map(_) => OpKind::Map,
         }
     }
 
-    /// The parameters of `hmac`, where it is one.
+    /// The value of `op` in definitions, and the name in manifests.
+    pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// The parameters of `hmac`; `None` for other operations.
     pub fn as_hmac(&self) -> Option<&HmacSpec> {
         if let OpSpec::Hmac(spec) = self { Some(spec) } else { None }
     }
 
-    /// The parameters of `date_shift`, where it is one.
+    /// The parameters of `date_shift`; `None` for other operations.
     pub fn as_shift(&self) -> Option<&ShiftSpec> {
         if let OpSpec::DateShift(spec) = self { Some(spec) } else { None }
     }
-
-    /// Whether what it gives depends on the key.
-    pub fn needs_key(&self) -> bool {
-        matches!(self, OpSpec::Hmac(_) | OpSpec::DateShift(_))
-    }
-
-    /// Whether two values may become one, so that what was there is not in what is written.
-    pub fn is_lossy(&self) -> bool {
-        match self {
-            OpSpec::Keep | OpSpec::Hmac(_) | OpSpec::DateShift(_) => false,
-            OpSpec::Drop
-            | OpSpec::Redact { .. }
-            | OpSpec::Mask { .. }
-            | OpSpec::DateTrunc(_)
-            | OpSpec::Round(_)
-            | OpSpec::Bucket { .. }
-            | OpSpec::Geo { .. }
-            | OpSpec::Map(_) => true,
-        }
-    }
 }
 
-/// As the command `check` explains it: `hmac (join "user", 256 bits, hex)`.
+/// As `segprep check` shows it: `hmac (join "user", 256 bits, hex)`.
 impl fmt::Display for OpSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,5 +333,48 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Quarter => "quarter",
         Unit::Month => "month",
         Unit::Day => "day",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The forms of a rule in the schema for editors, alternatives of one operation apart.
+    fn forms() -> Vec<Value> {
+        let schema = include_str!("../../schemas/pipeline.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("it is JSON");
+        let rule = &schema["properties"]["fields"]["additionalProperties"];
+        let forms = rule["oneOf"].as_array().expect("a list of forms").clone();
+        let alternatives = |form: Value| form["oneOf"].as_array().cloned().unwrap_or(vec![form]);
+        forms.into_iter().flat_map(alternatives).collect()
+    }
+
+    #[test]
+    fn the_schema_for_editors_has_these_operations() {
+        let forms = forms();
+        let named: BTreeSet<&str> =
+            forms.iter().filter_map(|form| form["properties"]["op"]["const"].as_str()).collect();
+        assert_eq!(named, OpKind::ALL.map(OpKind::name).into_iter().collect());
+    }
+
+    #[test]
+    fn the_schema_for_editors_has_these_parameters() {
+        let forms = forms();
+        for kind in OpKind::ALL {
+            let of_kind =
+                forms.iter().filter(|form| form["properties"]["op"]["const"] == kind.name());
+            let listed: BTreeSet<&str> = of_kind
+                .filter_map(|form| form["properties"].as_object())
+                .flat_map(|properties| properties.keys().map(String::as_str))
+                .collect();
+            let on_error = kind.can_fail().then_some("on_error");
+            let keys = ["op"].into_iter().chain(on_error).chain(kind.parameters().iter().copied());
+            assert_eq!(listed, keys.collect(), "{}", kind.name());
+        }
     }
 }

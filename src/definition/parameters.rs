@@ -3,7 +3,7 @@
 use super::document::section::{Section, choose, escape, text};
 use super::document::source::{Diagnostics, Origin, Spanned};
 use super::document::tree::{Item, Value};
-use super::operation::{HmacSpec, MapSpec, OpSpec, ShiftSpec};
+use super::operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec};
 use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, SHIFT_DAYS_MAX, Scope,
     TokenShape, Unit,
@@ -19,12 +19,33 @@ const BY: &str = "User.UserId";
 /// The most decimals that a number is rounded to.
 const DECIMALS_MAX: u64 = 15;
 
-pub(crate) fn read_redact(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> OpSpec {
+/// Reads the parameters of an operation; `None` where they are faulty.
+pub(super) fn read(
+    kind: OpKind,
+    section: &mut Section<'_>,
+    faults: &mut Diagnostics<'_>,
+) -> Option<OpSpec> {
+    match kind {
+        OpKind::Keep => Some(OpSpec::Keep),
+        OpKind::Drop => Some(OpSpec::Drop),
+        OpKind::Redact => Some(read_redact(section, faults)),
+        OpKind::Mask => Some(read_mask(section, faults)),
+        OpKind::Hmac => read_hmac(section, faults),
+        OpKind::DateTrunc => read_date_trunc(section, faults),
+        OpKind::DateShift => read_date_shift(section, faults),
+        OpKind::Round => read_round(section, faults),
+        OpKind::Bucket => read_bucket(section, faults),
+        OpKind::Geo => read_geo(section, faults),
+        OpKind::Map => read_map(section, faults),
+    }
+}
+
+fn read_redact(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> OpSpec {
     let text = section.text("text", faults).map_or(REDACTED, |text| text.value);
     OpSpec::Redact { text: text.to_owned() }
 }
 
-pub(crate) fn read_mask(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> OpSpec {
+fn read_mask(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> OpSpec {
     let mut kept = |key| {
         let kept = section.whole(key, 0..=MASK_KEEP_MAX, faults).unwrap_or(0);
         usize::try_from(kept).expect("the range above fits in 32 bits")
@@ -42,7 +63,7 @@ pub(crate) fn read_mask(section: &mut Section<'_>, faults: &mut Diagnostics<'_>)
     OpSpec::Mask { keep_first, keep_last, hidden: hidden.unwrap_or(MASK_CHAR), skip }
 }
 
-pub(crate) fn read_hmac(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
+fn read_hmac(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let join = section.text("join", faults).map(|join| join.value.to_owned());
     let scope = match section.text("scope", faults) {
         Some(scope) => read_scope(scope, faults),
@@ -59,7 +80,7 @@ pub(crate) fn read_hmac(section: &mut Section<'_>, faults: &mut Diagnostics<'_>)
 }
 
 /// The normal form that `normalize` names.
-pub(crate) fn read_normalize(
+pub(super) fn read_normalize(
     section: &mut Section<'_>,
     faults: &mut Diagnostics<'_>,
 ) -> Option<Normalize> {
@@ -92,10 +113,7 @@ fn read_bits(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<
     bits
 }
 
-pub(crate) fn read_date_trunc(
-    section: &mut Section<'_>,
-    faults: &mut Diagnostics<'_>,
-) -> Option<OpSpec> {
+fn read_date_trunc(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"date_trunc\", unit = \"year\" }`, or quarter, month or day";
     let word = section.required_text("unit", help, faults)?;
     let units = [
@@ -107,10 +125,7 @@ pub(crate) fn read_date_trunc(
     choose("unit", word, &units, &[], faults).map(OpSpec::DateTrunc)
 }
 
-pub(crate) fn read_date_shift(
-    section: &mut Section<'_>,
-    faults: &mut Diagnostics<'_>,
-) -> Option<OpSpec> {
+fn read_date_shift(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"date_shift\", days = 30 }`: the most days that a date moves";
     section.require("days", "days", help, faults);
     let days = section.whole("days", 1..=SHIFT_DAYS_MAX.into(), faults);
@@ -121,10 +136,7 @@ pub(crate) fn read_date_shift(
     Some(OpSpec::DateShift(ShiftSpec { days, by, join }))
 }
 
-pub(crate) fn read_round(
-    section: &mut Section<'_>,
-    faults: &mut Diagnostics<'_>,
-) -> Option<OpSpec> {
+fn read_round(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let (step, decimals) = (section.entry("step"), section.entry("decimals"));
     match (step, decimals) {
         (Some(step), None) => read_step(&step.item, faults).map(OpSpec::Round),
@@ -158,16 +170,13 @@ fn read_decimals(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Opt
     Some(u32::try_from(decimals).expect("the range above fits in 32 bits"))
 }
 
-pub(crate) fn read_geo(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
+fn read_geo(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"geo\", decimals = 1 }`: one decimal is about 11 km";
     section.require("decimals", "decimals", help, faults);
     read_decimals(section, faults).map(|decimals| OpSpec::Geo { decimals })
 }
 
-pub(crate) fn read_bucket(
-    section: &mut Section<'_>,
-    faults: &mut Diagnostics<'_>,
-) -> Option<OpSpec> {
+fn read_bucket(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"bucket\", edges = [18, 30, 65] }`";
     section.require("edges", "edges", help, faults);
     let item = section.take("edges")?;
@@ -209,7 +218,7 @@ fn decimal(key: &str, item: &Item, faults: &mut Diagnostics<'_>) -> Option<Decim
     number
 }
 
-pub(crate) fn read_map(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
+fn read_map(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"map\", table = { pro = \"paid\" } }`";
     section.require("table", "table", help, faults);
     let (other, other_at) = read_other(section, faults);
@@ -243,4 +252,26 @@ fn read_other(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> (Other
         text => Other::Text(text.to_owned()),
     };
     (other, text.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::definition::document::source::DefinitionText;
+    use crate::definition::document::tree::Table;
+
+    #[test]
+    fn each_operation_reads_the_parameters_of_the_table() {
+        for kind in OpKind::ALL {
+            let text = DefinitionText::new("a.toml", "", &[]);
+            let mut faults = Diagnostics::new(&text);
+            let table = Table::default();
+            let mut section = Section::new(kind.name(), &table, Origin::default());
+            read(kind, &mut section, &mut faults);
+            let known: BTreeSet<_> = section.known().iter().collect();
+            assert_eq!(known, kind.parameters().iter().collect(), "{}", kind.name());
+        }
+    }
 }

@@ -46,7 +46,7 @@ impl OpMaker {
         let current = definition.keys.current.clone().unwrap_or_default();
         let key = match keys.remove(&current) {
             Some(key) => Some((current, key)),
-            None if rules.iter().all(|rule| !rule.op.needs_key()) => None,
+            None if rules.iter().all(|rule| !rule.op.kind().needs_key()) => None,
             None => return Err(PlanError::NoKey(current)),
         };
         let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();

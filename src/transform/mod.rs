@@ -60,23 +60,6 @@ pub enum Op {
 }
 
 impl Op {
-    /// As definitions and manifests name it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Op::Keep => "keep",
-            Op::Drop => "drop",
-            Op::Redact(_) => "redact",
-            Op::Mask(_) => "mask",
-            Op::Hmac(_) => "hmac",
-            Op::DateTrunc(_) => "date_trunc",
-            Op::DateShift(_) => "date_shift",
-            Op::Round(_) => "round",
-            Op::Bucket(_) => "bucket",
-            Op::Geo(_) => "geo",
-            Op::Map(_) => "map",
-        }
-    }
-
     /// Whether values come out other than they went in. (What is dropped does not come out.)
     pub fn makes_new_values(&self) -> bool {
         !matches!(self, Op::Keep | Op::Drop)

@@ -248,6 +248,12 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// The keys that were looked up.
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> &[&'static str] {
+        &self.known
+    }
+
     /// Reports what nobody asked for.
     pub(crate) fn finish(self, faults: &mut Diagnostics<'_>) {
         for entry in &self.table.entries {

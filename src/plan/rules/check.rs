@@ -129,7 +129,7 @@ pub(crate) fn keys(definition: &Definition, faults: &mut Diagnostics<'_>) {
     if definition.keys.is_there {
         return;
     }
-    let needs_key = |op: &&OpSpec| op.needs_key();
+    let needs_key = |op: &&OpSpec| op.kind().needs_key();
     let first = definition
         .rules
         .iter()

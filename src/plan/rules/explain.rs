@@ -91,8 +91,8 @@ pub(crate) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             op: rule.op.to_string(),
             why: why(rule.origin.as_deref(), field.node.class),
             in_the_clear: rule.op == OpSpec::Keep,
-            is_lossy: rule.op.is_lossy() && rule.op != OpSpec::Drop,
-            needs_key: rule.op.needs_key(),
+            is_lossy: rule.op.kind().is_lossy() && rule.op != OpSpec::Drop,
+            needs_key: rule.op.kind().needs_key(),
             path: field.path,
         });
     }

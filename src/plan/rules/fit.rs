@@ -4,79 +4,56 @@ use super::cover::{Cover, Governed};
 use crate::definition::document::nearest::{listed, nearest};
 use crate::definition::document::section::{escape, quoted};
 use crate::definition::document::source::{Diagnostics, Spanned};
-use crate::definition::{Definition, MapSpec, OpSpec};
+use crate::definition::{Definition, MapSpec, OpKind, OpSpec, ValueKind};
 use crate::schema::{Check, Format, Node, Schema, Shape, Test};
 use crate::transform::Other;
 
-/// What a field's values are, for operations.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    /// One text.
-    Text,
-    /// Texts that may be dates.
-    Texts,
-    Date,
-    /// A word that others understand.
-    Code,
-    /// Numbers by name.
-    Metric,
-    Coordinate,
-    Nothing,
+/// What a field's values are, for operations; `None` where no rule applies to it alone.
+fn value_kind(node: &Node) -> Option<ValueKind> {
+    match node.shape {
+        Shape::Lists => Some(ValueKind::Texts),
+        Shape::Numbers => Some(ValueKind::Metric),
+        Shape::Number => Some(ValueKind::Coordinate),
+        Shape::Object | Shape::ExportOnly => None,
+        Shape::Text => Some(text_kind(&node.checks)),
+    }
 }
 
-fn takes(node: &Node) -> Takes {
-    match node.shape {
-        Shape::Lists => Takes::Texts,
-        Shape::Numbers => Takes::Metric,
-        Shape::Number => Takes::Coordinate,
-        Shape::Object | Shape::ExportOnly => Takes::Nothing,
-        Shape::Text => node.checks.iter().fold(Takes::Text, |takes, check| match &check.test {
-            Test::Enum(_) | Test::Format(Format::Country | Format::Locale | Format::Timezone) => {
-                Takes::Code
-            }
-            Test::Format(Format::Date) => Takes::Date,
-            Test::Format(Format::Email | Format::Phone)
-            | Test::Pattern(_)
-            | Test::Range { .. }
-            | Test::NotEmpty => takes,
-        }),
-    }
+fn text_kind(checks: &[Check]) -> ValueKind {
+    checks.iter().fold(ValueKind::Text, |kind, check| match &check.test {
+        Test::Enum(_) | Test::Format(Format::Country | Format::Locale | Format::Timezone) => {
+            ValueKind::Code
+        }
+        Test::Format(Format::Date) => ValueKind::Date,
+        Test::Format(Format::Email | Format::Phone)
+        | Test::Pattern(_)
+        | Test::Range { .. }
+        | Test::NotEmpty => kind,
+    })
 }
 
 /// Whether a field holds one text, such as an identifier.
 pub(crate) fn holds_one_text(node: &Node) -> bool {
-    takes(node) == Takes::Text
+    value_kind(node) == Some(ValueKind::Text)
 }
 
-impl Takes {
-    fn fits(self, op: &OpSpec) -> bool {
-        match op {
-            OpSpec::Keep | OpSpec::Drop => true,
-            OpSpec::Redact { .. }
-            | OpSpec::Mask { .. }
-            | OpSpec::Hmac(_)
-            | OpSpec::Bucket { .. } => {
-                matches!(self, Takes::Text | Takes::Texts)
-            }
-            OpSpec::Round(_) => matches!(self, Takes::Text | Takes::Texts | Takes::Metric),
-            OpSpec::Map(_) => matches!(self, Takes::Text | Takes::Texts | Takes::Code),
-            OpSpec::DateTrunc(_) | OpSpec::DateShift(_) => {
-                matches!(self, Takes::Date | Takes::Texts)
-            }
-            OpSpec::Geo { .. } => self == Takes::Coordinate,
-        }
-    }
+fn fits(op: OpKind, node: &Node) -> bool {
+    value_kind(node).is_some_and(|values| op.fits(values))
+}
 
-    fn describe(self) -> &'static str {
-        match self {
-            Takes::Text => "`keep`, `drop`, `redact`, `mask`, `hmac`, `round`, `bucket` and `map`",
-            Takes::Texts => "every operation but `geo`",
-            Takes::Date => "`keep`, `drop`, `date_trunc` and `date_shift`",
-            Takes::Code => "`keep`, `drop` and `map`",
-            Takes::Metric => "`keep`, `drop` and `round`",
-            Takes::Coordinate => "`keep`, `drop` and `geo`",
-            Takes::Nothing => "no operation",
+/// The operations that fit a field, for messages: "`keep`, `drop` and `map`".
+fn fitting(node: &Node) -> String {
+    let named = |op: &OpKind| format!("`{}`", op.name());
+    let (fitting, others): (Vec<OpKind>, _) =
+        OpKind::ALL.into_iter().partition(|op| fits(*op, node));
+    match (fitting.split_last(), others.as_slice()) {
+        (_, [other]) => format!("every operation except {}", named(other)),
+        (Some((last, first)), _) if !first.is_empty() => {
+            let first: Vec<String> = first.iter().map(named).collect();
+            format!("{} and {}", first.join(", "), named(last))
         }
+        (Some((only, _)), _) => named(only),
+        (None, _) => "no operation".to_owned(),
     }
 }
 
@@ -92,10 +69,10 @@ pub(crate) fn operations(
         let Some(op) = &rule.op else { continue };
         let of_rule = governed.iter().filter(|field| field.rule == Some(number));
         let unfit: Vec<&Governed<'_>> =
-            of_rule.filter(|field| !takes(field.node).fits(op)).collect();
+            of_rule.filter(|field| !fits(op.kind(), field.node)).collect();
         let Some(first) = unfit.first() else { continue };
         let paths = listed(unfit.iter().map(|field| field.path.as_str()));
-        let allowed = takes(first.node).describe();
+        let allowed = fitting(first.node);
         let help = if first.path == rule.path.value {
             format!("it takes {allowed}")
         } else {
