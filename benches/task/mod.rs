@@ -98,11 +98,11 @@ impl Task {
         let mut clock = Clock::default();
         for chunk in chunks {
             let chunk = text.get(chunk.clone()).unwrap_or(&[]);
-            let mut passage =
+            let mut pass =
                 clock.time(Stage::Utf8, || ChunkPass::new(plan, stages, worker, chunk, 0, format));
             let mut at = if last == Stage::Utf8 { chunk.len() } else { 0 };
             while at < chunk.len() {
-                at = batch(&mut passage, at, last, block, &mut clock);
+                at = batch(&mut pass, at, last, block, &mut clock);
             }
             done(chunk, block.csv.first().map_or(&block.json.bytes, |lines| &lines.bytes));
             block.clear();
@@ -113,25 +113,25 @@ impl Task {
 
 /// Takes the batch at that place through the stages, and gives the place of the next.
 fn batch(
-    passage: &mut ChunkPass<'_>,
+    pass: &mut ChunkPass<'_>,
     at: usize,
     last: Stage,
     block: &mut Block,
     clock: &mut Clock,
 ) -> usize {
-    let decoded = clock.time(Stage::Decode, || passage.decode(at));
+    let decoded = clock.time(Stage::Decode, || pass.decode(at));
     if Stage::Validate <= last {
         clock.time(Stage::Validate, || {
-            passage.repair_and_drop();
-            passage.judge_values();
+            pass.repair_and_drop();
+            pass.check_values();
         });
     }
     if Stage::Transform <= last {
-        clock.time(Stage::Transform, || passage.transform());
-        clock.time(Stage::Validate, || passage.judge_limits());
+        clock.time(Stage::Transform, || pass.transform());
+        clock.time(Stage::Validate, || pass.check_limits());
     }
     if Stage::Encode <= last {
-        clock.time(Stage::Encode, || passage.encode(decoded, usize::MAX, block));
+        clock.time(Stage::Encode, || pass.encode(decoded, usize::MAX, block));
     }
     decoded.next
 }

@@ -1,5 +1,7 @@
-//! What comes of a run of records: output bytes, rejects and counts, with places relative to
-//! where the run began. The ordered side adds what came before.
+//! What comes of consecutive records of a chunk: output bytes, rejects and counts.
+//!
+//! All places are relative to where the block's records begin; the ordered side of a run adds what
+//! came before.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -11,13 +13,13 @@ use crate::repair::{RepairKind, RepairSet};
 /// One record that is not written.
 #[derive(Clone, Debug)]
 pub struct Reject {
-    /// 0-based among the block's records.
+    /// The record's index among the block's records.
     pub record: u64,
-    /// Line ends between the block's start and the record's.
+    /// The line ends between the start of the block and the record.
     pub line: u64,
-    /// In bytes of the chunk.
+    /// Where in the chunk the record begins, in bytes.
     pub offset: usize,
-    /// Without the line end.
+    /// The length without the line end, in bytes.
     pub bytes: usize,
     pub problems: Vec<DescribedProblem>,
 }
@@ -25,45 +27,47 @@ pub struct Reject {
 /// The outcome of consecutive records of one chunk.
 #[derive(Default)]
 pub struct Block {
-    /// The written records as JSON, each with its line end; nothing where no output is JSON.
+    /// The written records as JSON, each with its line end; empty if no output is JSON.
     pub json: Lines,
-    /// The same for each output of CSV, in their order.
+    /// The written records as CSV, for each CSV output in their order.
     pub csv: Vec<Lines>,
-    /// The written records by columns, where an output is Parquet.
+    /// The written records by columns, if an output is Parquet.
     pub table: Option<Arc<Table>>,
-    /// About how much memory that takes; told when a batch is added.
-    pub(crate) table_bytes: usize,
-    pub(crate) written: u64,
+    /// About how much memory the table takes, in bytes; updated after each batch.
+    pub(super) table_bytes: usize,
+    pub(super) written: u64,
     pub rejects: Vec<Reject>,
     pub read: u64,
+    /// Records that were dropped because they are inactive.
     pub inactive: u64,
-    /// Records that a list leaves out.
+    /// Records that a list dropped.
     pub suppressed: u64,
-    /// By list of the plan: records that it has. May be shorter than there are lists.
+    /// Records that each list matches, in the plan's order; may be shorter than the lists.
     pub matches: Vec<u64>,
     pub blank_lines: u64,
-    /// Fields that only exports carry.
+    /// Fields that only exports have.
     pub export_only: u64,
-    /// By rule of the plan: values it was applied to, in written records.
+    /// For each rule of the plan, the values in written records that it was applied to.
     pub values: Vec<u64>,
-    /// By rule: values removed since the operation could not apply, in written records.
+    /// For each rule, the values in written records that were removed because its operation could
+    /// not apply.
     pub op_failed: Vec<u64>,
-    /// Unknown fields by shown path.
+    /// Unknown fields by path, as accounts may show it.
     pub unknown: FirstSeen,
-    /// Values of written records that a repair changed, by shown path.
+    /// Values of written records that a repair changed, by path.
     pub repairs: BTreeMap<RepairKind, FirstSeen>,
-    /// Rejects that repairs would mend, by those repairs.
-    pub mendable: BTreeMap<RepairSet, u64>,
+    /// Rejects that repairs would fix, by those repairs.
+    pub repairable: BTreeMap<RepairSet, u64>,
     /// Line ends in the bytes that the block comes from.
     pub lines: u64,
-    /// By node of the schema: written records that have it. Added to `values` at the end.
-    slots: Vec<u64>,
-    /// About how much memory the rejects take.
+    /// For each node of the schema, the written records that have it. Added to `values` at the end.
+    fields: Vec<u64>,
+    /// About how much memory the rejects take, in bytes.
     reject_bytes: usize,
 }
 
-/// What a reject, one of its problems and a name take in memory, about, in bytes; for the bound on
-/// blocks.
+/// About how many bytes of memory a reject, each of its problems, and a name take. Blocks are
+/// bounded by such estimates.
 const REJECT_COST: usize = 256;
 const PROBLEM_COST: usize = 256;
 const NAME_COST: usize = 128;
@@ -72,11 +76,11 @@ const NAME_COST: usize = 128;
 #[derive(Default)]
 pub struct Lines {
     pub bytes: Vec<u8>,
-    /// Where each record ends in `bytes`, behind its line end.
+    /// Where each record ends in `bytes`, its line end included.
     pub ends: Vec<usize>,
-    /// Of CSV.
+    /// What was changed or noted in CSV; includes a record that has not ended.
     pub counts: CsvCounts,
-    /// The counts without those of a record that has not ended.
+    /// The counts at the end of the last record.
     counts_at_end: CsvCounts,
 }
 
@@ -89,13 +93,13 @@ impl Lines {
     }
 
     /// Ends the record that was appended.
-    pub(crate) fn end(&mut self) {
+    pub(super) fn end_record(&mut self) {
         self.ends.push(self.bytes.len());
         self.counts_at_end = self.counts;
     }
 
-    /// Takes back what was appended after the last record.
-    pub(crate) fn undo(&mut self) {
+    /// Removes what was appended after the end of the last record.
+    pub(super) fn rollback(&mut self) {
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
         self.counts = self.counts_at_end;
     }
@@ -106,14 +110,15 @@ impl Lines {
 }
 
 impl Block {
+    /// Returns an empty block for a plan with `rules` rules.
     pub fn for_rules(rules: usize) -> Self {
         Block { values: vec![0; rules], op_failed: vec![0; rules], ..Block::default() }
     }
 
-    /// Empties the block, and keeps its memory.
+    /// Empties the block, and keeps the memory of its largest parts.
     pub fn clear(&mut self) {
-        let Block { json, csv, values, op_failed, slots, .. } = std::mem::take(self);
-        *self = Block { json, csv, values, op_failed, slots, ..Block::default() };
+        let Block { json, csv, values, op_failed, fields, .. } = std::mem::take(self);
+        *self = Block { json, csv, values, op_failed, fields, ..Block::default() };
         self.json.clear();
         self.csv.iter_mut().for_each(Lines::clear);
         self.values.fill(0);
@@ -128,27 +133,32 @@ impl Block {
         self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
     }
 
-    pub(crate) fn reject(&mut self, reject: Reject) {
+    /// Adds a reject.
+    pub(super) fn reject(&mut self, reject: Reject) {
         self.reject_bytes += REJECT_COST + PROBLEM_COST * reject.problems.len();
         self.rejects.push(reject);
     }
 
+    /// The number of written records.
     pub fn written(&self) -> u64 {
         self.written
     }
 
+    /// The number of rejects.
     pub fn rejected(&self) -> u64 {
         u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
     }
 
-    pub(crate) fn count_match(&mut self, list: usize) {
+    /// Counts a record that a list matches, given the list's index in the plan.
+    pub(super) fn count_match(&mut self, list: usize) {
         self.matches.resize(self.matches.len().max(list + 1), 0);
         if let Some(count) = self.matches.get_mut(list) {
             *count += 1;
         }
     }
 
-    pub(crate) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
+    /// Counts the failed operations of one row; `failures` are rows with rules.
+    pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
         let of_row = |(failed, _): &&(u32, usize)| usize::try_from(*failed).is_ok_and(|r| r == row);
         for (_, rule) in failures.iter().filter(of_row) {
             if let Some(count) = self.op_failed.get_mut(*rule) {
@@ -157,24 +167,25 @@ impl Block {
         }
     }
 
-    /// Counts the fields that a written record has, in one sweep.
-    pub(crate) fn count_slots(&mut self, row: &[Slot]) {
-        self.slots.resize(self.slots.len().max(row.len()), 0);
-        for (count, slot) in self.slots.iter_mut().zip(row) {
+    /// Counts the fields that a written record has.
+    pub(super) fn count_fields(&mut self, row: &[Slot]) {
+        self.fields.resize(self.fields.len().max(row.len()), 0);
+        for (count, slot) in self.fields.iter_mut().zip(row) {
             *count += u64::from(!slot.is_absent());
         }
     }
 
-    /// Adds the counted fields to the rules that govern them.
-    pub(crate) fn add_slots_to_rules(&mut self, node_rules: &[Option<usize>]) {
-        let mut slots = std::mem::take(&mut self.slots);
-        for (rule, count) in node_rules.iter().zip(&mut slots) {
+    /// Moves the counts of fields to the rules that govern them.
+    pub(super) fn add_fields_to_rules(&mut self, node_rules: &[Option<usize>]) {
+        let mut fields = std::mem::take(&mut self.fields);
+        for (rule, count) in node_rules.iter().zip(&mut fields) {
             self.count_values(*rule, std::mem::take(count));
         }
-        self.slots = slots;
+        self.fields = fields;
     }
 
-    pub(crate) fn count_values(&mut self, rule: Option<usize>, values: u64) {
+    /// Counts values that a rule was applied to.
+    pub(super) fn count_values(&mut self, rule: Option<usize>, values: u64) {
         if let Some(count) = rule.and_then(|rule| self.values.get_mut(rule)) {
             *count += values;
         }

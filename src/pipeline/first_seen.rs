@@ -1,4 +1,4 @@
-//! Counts by names from the data, in order of first appearance, however many there are.
+//! Counts by names from the data, in order of first appearance.
 
 use std::{fmt, hash::BuildHasher};
 
@@ -9,16 +9,16 @@ use hashbrown::HashTable;
 #[derive(Default)]
 pub struct FirstSeen {
     names: Vec<(String, u64)>,
-    /// Places among `names`.
+    /// Indices of `names`.
     table: HashTable<usize>,
     hasher: RandomState,
-    /// Counted without a name.
+    /// The count of what has no name here.
     pub other: u64,
 }
 
 impl FirstSeen {
-    /// Counts a name once more.
-    pub(crate) fn count(&mut self, name: String) {
+    /// Adds one to the count of a name.
+    pub(super) fn count(&mut self, name: String) {
         let FirstSeen { names, table, hasher, .. } = self;
         let is_same = |place: &usize| names.get(*place).is_some_and(|(known, _)| *known == name);
         let hash = hasher.hash_one(&name);
@@ -33,11 +33,12 @@ impl FirstSeen {
         names.push((name, 1));
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// The number of different names.
+    pub(super) fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// The names with their counts.
+    /// The names with their counts, in order of first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.names.iter().map(|(name, count)| (name.as_str(), *count))
     }

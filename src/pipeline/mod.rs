@@ -1,13 +1,13 @@
-//! A chunk through all stages: decode, repair, lists, validate, transform, limits, encode.
+//! Takes a chunk through all stages: decode, repair, drop, check, transform, check limits, encode.
 //!
-//! [`Stages`] are made once from a plan, [`Worker`] keeps what one thread reuses, and [`process`]
-//! takes a chunk and gives a [`Block`]. Nothing here reads a file, the environment or a clock.
+//! [`Stages`] are compiled once from a plan, a [`Worker`] holds the memory that one thread reuses,
+//! and [`process`] turns a chunk into a [`Block`]. Nothing here reads files, the environment or the
+//! clock.
 
 mod block;
 mod first_seen;
 mod name_policies;
 mod process;
-mod rows;
 mod stages;
 mod suppress;
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! What a plan says of each name that a worker has met: decided once, looked up by number.
+//! What a plan says about each name that a worker has met, decided once per name.
+//!
+//! A worker interns names: a [`NameId`] is an index into its [`Names`]. The lists here have an
+//! entry for each of these names in the same order, so a lookup is an index.
 
 use std::{ops::Range, sync::Arc};
 
@@ -10,46 +13,49 @@ use crate::simd::{Span, copy::Literals};
 use crate::transform::{Applied, NameOps, Op};
 use crate::validate::{NameVerdict, NameVerdicts};
 
-/// Runs beside a worker's [`Names`], one entry for each.
+/// The policies of one worker's names.
 #[derive(Debug, Default)]
-pub(crate) struct NamePolicies {
+pub(super) struct NamePolicies {
     verdicts: Vec<NameVerdict>,
     policies: Vec<NamePolicy>,
+    /// The names as keys of JSON objects, one after the other.
     keys: Literals,
-    /// The cells in each output of CSV, one list for each output.
+    /// The cells of each name, for each CSV output.
     cells: Vec<Vec<NameCells>>,
 }
 
 #[derive(Debug)]
 struct NamePolicy {
-    /// None for names outside the maps.
+    /// The rule and its operation; `None` for names outside maps.
     applied: Option<(RuleIx, Arc<Op>)>,
+    /// Where in `keys` the name is; empty if it is not written.
     key: Range<usize>,
 }
 
-/// A name book for one output of CSV.
+/// The cells of names in one CSV output.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ForCsv<'a>(&'a [NameCells]);
+pub(super) struct ForCsv<'a>(&'a [NameCells]);
 
-/// A name book with its plan, as the stages ask it.
+/// Finds the operations of names for the transform stage.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OpLookup<'a> {
-    pub(crate) book: &'a NamePolicies,
-    pub(crate) plan: &'a Plan,
-    pub(crate) stages: &'a Stages,
+pub(super) struct OpLookup<'a> {
+    pub(super) policies: &'a NamePolicies,
+    pub(super) plan: &'a Plan,
+    pub(super) stages: &'a Stages,
 }
 
 impl NamePolicies {
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all names.
+    pub(super) fn clear(&mut self) {
         *self = NamePolicies::default();
     }
 
-    /// Decides for the names that are new since the last call.
-    pub(crate) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
+    /// Decides for the names that were interned since the last call.
+    pub(super) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
         if self.verdicts.is_empty() {
             self.cells.resize_with(stages.csv.len(), Vec::new);
         }
-        assert_eq!(self.cells.len(), stages.csv.len(), "a book is for one set of stages");
+        assert_eq!(self.cells.len(), stages.csv.len(), "policies are for one set of stages");
         while self.verdicts.len() < names.len() {
             let (scope, name) = names.nth(self.verdicts.len());
             let map = scope.slot().and_then(|node| plan.schema.map_of(node));
@@ -83,16 +89,17 @@ impl NamePolicies {
         self.cells.iter_mut().for_each(|cells| cells.push(NameCells::Dropped));
     }
 
-    pub(crate) fn verdicts(&self) -> NameVerdicts<'_> {
+    pub(super) fn verdicts(&self) -> NameVerdicts<'_> {
         NameVerdicts(&self.verdicts)
     }
 
-    /// For the output of CSV of that place among those.
-    pub(crate) fn for_csv(&self, csv: usize) -> ForCsv<'_> {
+    /// The cells of the names in a CSV output, given its index among those.
+    pub(super) fn for_csv(&self, csv: usize) -> ForCsv<'_> {
         ForCsv(self.cells.get(csv).map_or(&[], Vec::as_slice))
     }
 
-    pub(crate) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
+    /// The rule of a name; `None` for names outside maps.
+    pub(super) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
         self.policies.get(name.index())?.applied.as_ref().map(|(rule, _)| *rule)
     }
 }
@@ -114,19 +121,20 @@ impl CellsOfNames for ForCsv<'_> {
 
 impl NameOps for OpLookup<'_> {
     fn op(&self, name: NameId) -> Option<Applied<'_>> {
-        let (rule, op) = self.book.policies.get(name.index())?.applied.as_ref()?;
+        let (rule, op) = self.policies.policies.get(name.index())?.applied.as_ref()?;
         op.makes_new_values().then(|| self.stages.applied(self.plan, *rule, op))
     }
 }
 
-/// The path of the object or map that a scope stands for; empty for the record itself.
-pub(crate) fn scope_path(scope: Scope, plan: &Plan) -> &str {
+/// The path of the object or map that is a scope; empty for the record itself and for what the
+/// schema does not know.
+fn scope_path(scope: Scope, plan: &Plan) -> &str {
     let node = scope.slot().and_then(|node| plan.schema.nodes.get(node));
     node.map_or("", |node| node.path.as_str())
 }
 
-/// A name from the data with its path, as accounts may show it.
-pub(crate) fn describe_path(names: &Names, name: NameId, plan: &Plan) -> String {
+/// The path of a name from the data, as an account may show it.
+pub(super) fn describe_path(names: &Names, name: NameId, plan: &Plan) -> String {
     let (scope, name) = names.get(name);
     match scope_path(scope, plan) {
         "" => describe_name(name),

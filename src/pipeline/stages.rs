@@ -1,10 +1,9 @@
-//! A plan's stages, compiled: what each of them needs, in the form it needs it.
+//! The stages of a plan, compiled: what each stage needs, in the form it needs it.
 
 use std::sync::Arc;
 
 use crate::decode::{Layout, Lookalikes};
-use crate::definition::OpSpec;
-use crate::definition::{OnError, OutputFormat, Unknown};
+use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
 use crate::plan::OPT_OUT;
 use crate::plan::{OutputPlan, Plan, RuleIx};
@@ -14,35 +13,38 @@ use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{Applied, Op};
 use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 
-/// All that is decided before the first record.
+/// Decoders, checks and encoders, compiled for one plan.
 #[derive(Debug)]
 pub struct Stages {
-    pub(crate) layout: Arc<Layout>,
+    pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
-    pub(crate) repairs: Repairs,
-    pub(crate) values: ValueChecks,
-    pub(crate) limits: LimitChecks,
-    pub(crate) encoder: JsonEncoder,
-    /// Whether an output is JSON; else it only tells how large a record is.
-    pub(crate) writes_json: bool,
-    /// One for each output of CSV, in their order.
-    pub(crate) csv: Vec<CsvEncoder>,
-    /// Where an output is Parquet.
+    pub(super) repairs: Repairs,
+    pub(super) values: ValueChecks,
+    pub(super) limits: LimitChecks,
+    /// Writes records as JSON. If no output is JSON, it only measures them.
+    pub(super) json: JsonEncoder,
+    /// Whether an output is JSON.
+    pub(super) writes_json: bool,
+    /// The encoders of the CSV outputs, in their order.
+    pub(super) csv: Vec<CsvEncoder>,
+    /// Lays records out by columns, if an output is Parquet.
     pub tables: Option<TableEncoder>,
-    /// The most bytes of a part of each output of CSV.
-    csv_parts: Vec<usize>,
-    part_rule: u16,
-    /// Fields whose values an operation makes anew, with their rule.
-    pub(crate) altered_nodes: Vec<(NodeIx, RuleIx)>,
-    /// Maps in which some name's values are made anew.
-    pub(crate) altered_maps: Vec<usize>,
-    /// Where records say that they are inactive, if such records are dropped.
+    /// The most bytes of a part of each CSV output.
+    csv_part_max: Vec<usize>,
+    /// The number of the check that a record fits in a part.
+    part_check: u16,
+    /// Fields for whose values an operation makes new ones, with their rules.
+    pub(super) transformed_nodes: Vec<(NodeIx, RuleIx)>,
+    /// Maps in which an operation makes new values for some names.
+    pub(super) transformed_maps: Vec<usize>,
+    /// The field that says whether a record is inactive; `None`: inactive records are kept.
     inactive: Option<NodeIx>,
-    /// Where records say that somebody is opted out.
-    pub(crate) opt_out: Option<NodeIx>,
-    rules: RuleNames,
-    /// The rule name of each rule of the plan.
-    rule_names: Vec<u16>,
+    /// The field by which people opt out.
+    pub(super) opt_out: Option<NodeIx>,
+    /// The names of all checks, by number.
+    check_names: RuleNames,
+    /// The number of the check of each rule of the plan.
+    rule_checks: Vec<u16>,
 }
 
 /// The field by which a record is inactive, and the value that says so.
@@ -50,59 +52,60 @@ const STATUS: &str = "EndpointStatus";
 const INACTIVE: &[u8] = b"INACTIVE";
 
 impl Stages {
-    /// Compiles a plan. `columns` are those of the CSV outputs that name none.
+    /// Compiles a plan. `columns` are the columns of the CSV outputs that name none.
     pub fn new(plan: &Plan, columns: &[CsvColumn]) -> Stages {
         let schema = &plan.schema;
         let written = written_nodes(plan);
-        let mut rules = RuleNames::default();
-        let rejects_unknown = plan.input.unknown == Unknown::Reject;
-        let strictness =
-            Strictness { unknown: rejects_unknown, phone_plan: plan.repairs.phone_plan };
-        let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut rules);
-        let part_rule = rules.add("output.max_bytes".to_owned());
-        let limits = LimitChecks::new(schema, &written, &mut rules)
-            .with_part_limit(record_room(plan), part_rule);
+        let mut checks = RuleNames::default();
+        let strictness = Strictness {
+            unknown: plan.input.unknown == Unknown::Reject,
+            phone_plan: plan.repairs.phone_plan,
+        };
+        let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut checks);
+        let part_check = checks.add("output.max_bytes".to_owned());
+        let limits = LimitChecks::new(schema, &written, &mut checks)
+            .with_part_limit(max_json_record(plan), part_check);
         let csv_rules = CsvRules {
-            line_break: rules.add("pinpoint-csv#line_break".to_owned()),
-            column: rules.add("output.columns".to_owned()),
-            value_length: rules.add(schema.target.rule("value_length")),
-            endpoint_size: rules.add(schema.target.rule("endpoint_size")),
+            line_break: checks.add("pinpoint-csv#line_break".to_owned()),
+            column: checks.add("output.columns".to_owned()),
+            value_length: checks.add(schema.target.rule("value_length")),
+            endpoint_size: checks.add(schema.target.rule("endpoint_size")),
         };
         let has = |format| plan.outputs.iter().any(|output| output.format == format);
-        let rule_names =
-            plan.rules.iter().map(|rule| rules.add(format!("fields.{}", rule.path))).collect();
+        let rules = plan.rules.iter();
+        let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
         Stages {
             layout: Arc::new(Layout::new(schema)),
             lookalikes: Lookalikes::new(schema),
             repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
-            encoder: JsonEncoder::new(schema, &written),
+            json: JsonEncoder::new(schema, &written),
             writes_json: has(OutputFormat::PinpointJson),
             csv: csv_encoders(plan, &written, columns, csv_rules),
             tables: has(OutputFormat::Parquet).then(|| TableEncoder::new(schema, &written)),
-            csv_parts: csv_parts(plan),
-            part_rule,
-            altered_nodes: altered_nodes(plan),
-            altered_maps: altered_maps(plan),
+            csv_part_max: csv_part_max(plan),
+            part_check,
+            transformed_nodes: transformed_nodes(plan),
+            transformed_maps: transformed_maps(plan),
             inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
             opt_out: schema.node(OPT_OUT),
-            rules,
-            rule_names,
+            check_names: checks,
+            rule_checks,
         }
     }
 
-    /// Stages that write JSON, whatever the outputs are. Outputs of CSV judge where they name
-    /// their columns; else there is no header to tell them.
-    pub(crate) fn for_trial(plan: &Plan) -> Stages {
+    /// Compiles a plan to write JSON, whatever its outputs are. CSV outputs check records too, if
+    /// all of them name their columns: there are no headers of inputs.
+    pub(super) fn for_trial(plan: &Plan) -> Stages {
         let stages = Stages::new(plan, &[]);
         let has_all_columns = !plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs);
         let csv = if has_all_columns { stages.csv } else { Vec::new() };
         Stages { writes_json: true, tables: None, csv, ..stages }
     }
 
-    /// Leaves out the records that an import would make active again.
-    pub(crate) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
+    /// Drops inactive records, which an import would make active again.
+    pub(super) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
         let Some(node) = self.inactive else { return };
         for row in 0..batch.rows.len() {
             let slot = batch.slot(row, node);
@@ -114,53 +117,49 @@ impl Stages {
         }
     }
 
-    /// Whether records are to be written as JSON, or at least to be measured.
-    pub(crate) fn asks_for_json(&self) -> bool {
+    /// Whether every record is encoded as JSON, be it only to measure it.
+    pub(super) fn needs_json(&self) -> bool {
         self.writes_json || self.tables.is_some() || self.csv.is_empty()
     }
 
-    /// The field by which people are opted out.
-    pub fn opt_out(&self) -> Option<NodeIx> {
-        self.opt_out
-    }
-
-    /// The header of the output of that place in the plan; none but for CSV.
+    /// The header of an output, given its index in the plan; `None` if it is not CSV.
     pub fn header(&self, plan: &Plan, output: usize) -> Option<&[u8]> {
-        let csv = csv_place(plan, output)?;
+        let csv = csv_index(plan, output)?;
         self.csv.get(csv).map(CsvEncoder::header)
     }
 
-    /// Whether a line of so many bytes fits in a part of an output of CSV, by its place among
-    /// those: parts are not cut inside records, and none is over its cap.
-    pub(crate) fn fits_part(&self, csv: usize, line: usize) -> bool {
+    /// Whether a line fits in a part of a CSV output, below the header. `csv` is the output's index
+    /// among those, `line` the bytes of the line. (A part is not cut inside a record.)
+    pub(super) fn fits_part(&self, csv: usize, line: usize) -> bool {
         let header = self.csv.get(csv).map_or(0, |csv| csv.header().len());
-        self.csv_parts.get(csv).is_some_and(|most| line.saturating_add(header) <= *most)
+        self.csv_part_max.get(csv).is_some_and(|most| line.saturating_add(header) <= *most)
     }
 
-    /// A record that fits in no part.
-    pub(crate) fn part_problem(&self) -> Problem {
-        Problem { rule: self.part_rule, ..self.limits.size_problem() }
+    /// The problem of a record that fits in no part.
+    pub(super) fn part_problem(&self) -> Problem {
+        Problem { rule: self.part_check, ..self.limits.size_problem() }
     }
 
-    pub(crate) fn layout(&self) -> Arc<Layout> {
-        Arc::clone(&self.layout)
-    }
-
-    /// An operation of a rule, as the transform stage wants it.
-    pub(crate) fn applied<'a>(&self, plan: &Plan, rule: RuleIx, op: &'a Op) -> Applied<'a> {
+    /// A rule's operation in the form that the transform stage takes.
+    pub(super) fn applied<'a>(&self, plan: &Plan, rule: RuleIx, op: &'a Op) -> Applied<'a> {
         let on_error = plan.rules.get(rule).map(|rule| rule.on_error);
-        let rule_name = self.rule_names.get(rule).copied().unwrap_or(0);
+        let rule_name = self.rule_checks.get(rule).copied().unwrap_or(0);
         Applied { op, rule, rule_name, rejects: on_error == Some(OnError::Reject) }
     }
 
-    /// The name of the check that a problem comes from. Decoding has no rule but the format's.
-    pub(crate) fn rule_text(&self, rule: u16, code: Code) -> String {
-        if rule == 0 { decode_rule(code).to_owned() } else { self.rules.get(rule).to_owned() }
+    /// The name of the check that found a problem. Decoding has no numbered checks: there the code
+    /// says which rule of the format is broken.
+    pub(super) fn check_name(&self, check: u16, code: Code) -> String {
+        if check == 0 {
+            decode_rule(code).to_owned()
+        } else {
+            self.check_names.get(check).to_owned()
+        }
     }
 }
 
-/// What a record that can't be decoded breaks.
-#[expect(clippy::wildcard_enum_match_arm, reason = "every other code has a rule of its own")]
+/// The rule that a record breaks which can't be decoded.
+#[expect(clippy::wildcard_enum_match_arm, reason = "decoding gives no other code")]
 pub fn decode_rule(code: Code) -> &'static str {
     match code {
         Code::JsonSyntax => "RFC 8259",
@@ -173,8 +172,8 @@ pub fn decode_rule(code: Code) -> &'static str {
     }
 }
 
-/// The place of an output among those of CSV.
-pub(crate) fn csv_place(plan: &Plan, output: usize) -> Option<usize> {
+/// The index of an output among the CSV outputs.
+fn csv_index(plan: &Plan, output: usize) -> Option<usize> {
     plan.outputs.get(output).filter(|output| output.format.is_csv())?;
     Some(plan.outputs.iter().take(output).filter(|output| output.format.is_csv()).count())
 }
@@ -196,40 +195,32 @@ fn csv_encoders(
     csv_outputs(plan).map(encoder).collect()
 }
 
-fn csv_parts(plan: &Plan) -> Vec<usize> {
+fn csv_part_max(plan: &Plan) -> Vec<usize> {
     let most = |output: &OutputPlan| output.max_bytes.min(plan.schema.target.job.bytes);
     csv_outputs(plan).map(|output| usize::try_from(most(output)).unwrap_or(usize::MAX)).collect()
 }
 
-/// The bytes of a record as JSON, without its line end, that fits in a part of every such output:
-/// parts are not cut inside records, and none is over its cap.
-fn record_room(plan: &Plan) -> usize {
+/// The most bytes of a record as JSON, without its line end, with which it fits in a part of every
+/// JSON output. (A part is not cut inside a record.)
+fn max_json_record(plan: &Plan) -> usize {
     let job = plan.schema.target.job.bytes;
-    let part_max = |output: &OutputPlan| match output.format {
-        OutputFormat::PinpointJson => Some(output.max_bytes),
-        OutputFormat::PinpointCsv | OutputFormat::Parquet => None,
-    };
-    let part = plan.outputs.iter().filter_map(part_max).fold(job, u64::min);
+    let json = plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointJson);
+    let part = json.map(|output| output.max_bytes).fold(job, u64::min);
     usize::try_from(part).unwrap_or(usize::MAX).saturating_sub(1)
 }
 
-/// For each node whether the policy keeps or transforms it; for objects and maps whether it does
-/// so with anything inside.
+/// For each node whether it is written: a field if the rules do not drop it, an object or map if
+/// anything in it is written.
 fn written_nodes(plan: &Plan) -> Vec<bool> {
     let schema: &Schema = &plan.schema;
-    let is_kept =
-        |rule: RuleIx| plan.rules.get(rule).is_some_and(|rule| !matches!(rule.op, OpSpec::Drop));
     let mut written = vec![false; schema.nodes.len()];
-    // Members stand after their object, so that going backwards meets them first.
+    // Members come after their object, so in reverse they are known before it.
     for (node, description) in schema.nodes.iter().enumerate().rev() {
         let is_written = match description.shape {
             Shape::Text | Shape::Number => !matches!(plan.op_of(node), Op::Drop),
-            Shape::Lists | Shape::Numbers => {
-                schema.map_of(node).and_then(|map| plan.map_rules.get(map)).is_some_and(|rules| {
-                    let mut all = rules.exact.iter().chain(&rules.prefixes);
-                    all.any(|(_, rule)| is_kept(*rule))
-                })
-            }
+            Shape::Lists | Shape::Numbers => schema
+                .map_of(node)
+                .is_some_and(|map| has_rule(plan, map, |op| !matches!(op, OpSpec::Drop))),
             Shape::Object => schema
                 .nodes
                 .iter()
@@ -244,7 +235,7 @@ fn written_nodes(plan: &Plan) -> Vec<bool> {
     written
 }
 
-fn altered_nodes(plan: &Plan) -> Vec<(NodeIx, RuleIx)> {
+fn transformed_nodes(plan: &Plan) -> Vec<(NodeIx, RuleIx)> {
     let nodes = plan.node_rules.iter().enumerate();
     nodes
         .filter_map(|(node, rule)| Some((node, (*rule)?)))
@@ -252,15 +243,15 @@ fn altered_nodes(plan: &Plan) -> Vec<(NodeIx, RuleIx)> {
         .collect()
 }
 
-fn altered_maps(plan: &Plan) -> Vec<usize> {
-    let alters = |rule: RuleIx| {
-        plan.rules.get(rule).is_some_and(|rule| !matches!(rule.op, OpSpec::Keep | OpSpec::Drop))
-    };
-    let maps = plan.map_rules.iter().enumerate();
-    maps.filter(|(_, rules)| {
-        let mut all = rules.exact.iter().chain(&rules.prefixes);
-        all.any(|(_, rule)| alters(*rule))
+fn transformed_maps(plan: &Plan) -> Vec<usize> {
+    let makes_new_values = |op: &OpSpec| !matches!(op, OpSpec::Keep | OpSpec::Drop);
+    (0..plan.map_rules.len()).filter(|map| has_rule(plan, *map, makes_new_values)).collect()
+}
+
+/// Whether a map has a rule with such an operation.
+fn has_rule(plan: &Plan, map: usize, is_such: impl Fn(&OpSpec) -> bool) -> bool {
+    plan.map_rules.get(map).is_some_and(|rules| {
+        let mut rules = rules.exact.iter().chain(&rules.prefixes);
+        rules.any(|(_, rule)| plan.rules.get(*rule).is_some_and(|rule| is_such(&rule.op)))
     })
-    .map(|(map, _)| map)
-    .collect()
 }

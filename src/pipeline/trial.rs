@@ -1,4 +1,4 @@
-//! A few records as text through all stages, with what becomes of each: for tests of definitions.
+//! Takes a few records, given as text, through all stages: for tests of definitions.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use crate::definition::InputFormat;
 use crate::plan::Plan;
 use crate::record::DescribedProblem;
 
-/// What became of some records.
+/// What became of the records of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
-    /// What is written, one record a line as JSON, whatever the outputs are; in input order.
+    /// The written records as JSON, whatever the outputs are.
     pub lines: Vec<String>,
-    /// What is rejected: the record's number among all, from 1, and its problems.
+    /// The rejects: the record's number, from 1, and its problems.
     pub rejects: Vec<(u64, Vec<DescribedProblem>)>,
     pub inactive: u64,
     pub suppressed: u64,
 }
 
-/// Takes text through all stages of a plan: newline-delimited JSON, or CSV with its header.
+/// Takes a text through all stages of a plan: newline-delimited JSON, or CSV with its header.
 ///
 /// # Errors
 ///
-/// Where the header of CSV can't be used, with the reason.
+/// If the header of CSV can't be used. The error is the reason, for people.
 pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     let stages = Stages::for_trial(plan);
     let text = text.as_bytes();
@@ -48,7 +48,7 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     })
 }
 
-/// The format, and where the first record begins.
+/// Returns the format of a text, and the offset of the first record.
 fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
     let is_json = match plan.input.format {
         Some(InputFormat::Json) => true,

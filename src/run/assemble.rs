@@ -209,7 +209,7 @@ impl<'a> Assembler<'a> {
             let counts = self.repairs.entry(*kind).or_default();
             fields.iter().for_each(|(field, times)| counts.add(field, times));
         }
-        for (kinds, times) in &block.mendable {
+        for (kinds, times) in &block.repairable {
             *self.by_repair.entry(*kinds).or_default() += times;
         }
         Ok(())

@@ -290,7 +290,7 @@ fn what_would_mend_a_reject_mends_it() {
             };
             prop_assert!(!left.iter().any(is_left), "{}: {:?}", record, problem);
         }
-        if let Some((kinds, 1)) = block.mendable.first_key_value() {
+        if let Some((kinds, 1)) = block.repairable.first_key_value() {
             let more: Vec<String> = kinds.iter().map(|kind| set(kind.setting())).collect();
             let sets: Vec<&str> = sets.into_iter().chain(more.iter().map(String::as_str)).collect();
             prop_assert!(outcome(&with(&sets), &record).is_ok(), "{}: {:?}", record, kinds);
