@@ -180,7 +180,7 @@ fn failed(error: ParquetError, path: &str) -> PublishError {
         | ParquetError::Parquet(_)
         | ParquetError::TooLarge { .. }) => {
             let path = PathBuf::from(path);
-            PublishError::Io { path, what: "encode", source: io::Error::other(error) }
+            PublishError::Io { path, action: "encode", source: io::Error::other(error) }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a run may not publish, or could not, named by what the reader can do about it.
+//! Why a run may not publish, or failed to, by what its user can do about it.
 
 use std::{
     fmt, io,
@@ -11,16 +11,16 @@ use crate::store::aws::AwsError;
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// Exit 73: wait for the other run.
-    #[error("another run is at work in `{}`", place.display())]
+    #[error("another run is using `{}`", place.display())]
     Taken { place: PathBuf },
     /// Exit 73: `--overwrite` replaces it.
     #[error("`{}` holds another published run", account.display())]
     Published { account: PathBuf },
     /// Exit 73: move them away or write elsewhere; `--overwrite` does not replace them.
-    #[error("`{}` holds files that no manifest of this account lists: {strangers}", place.display())]
-    Foreign { place: PathBuf, strangers: ForeignFiles },
-    /// Exit 78: each output and the account need a folder of their own.
-    #[error("`{}` and `{}` lie in one another", one.display(), other.display())]
+    #[error("`{}` holds files that no manifest of this account lists: {foreign}", place.display())]
+    Foreign { place: PathBuf, foreign: ForeignFiles },
+    /// Exit 78: each output and the account need a folder for themselves.
+    #[error("`{}` and `{}` overlap", one.display(), other.display())]
     Overlap { one: PathBuf, other: PathBuf },
     /// Exit 77.
     #[error("access to `{}` was denied", path.display())]
@@ -37,49 +37,53 @@ pub enum PublishError {
         source: io::Error,
     },
     /// Exit 74.
-    #[error("could not {what} `{}`", path.display())]
+    #[error("could not {action} `{}`", path.display())]
     Io {
         path: PathBuf,
-        what: &'static str,
+        action: &'static str,
         #[source]
         source: io::Error,
     },
-    /// A bucket: the kind says what follows.
+    /// A request to a bucket failed; the exit code depends on the kind of error.
     #[error(transparent)]
     Bucket(#[from] AwsError),
 }
 
 impl PublishError {
-    /// What a write to a [`StagedFile`](super::StagedFile) failed with.
+    /// The reason why a write to a [`StagedFile`](super::StagedFile) failed.
     pub fn of_write(error: io::Error) -> PublishError {
         match error.downcast::<PublishError>() {
             Ok(error) => error,
-            Err(source) => PublishError::Io { path: PathBuf::new(), what: "write", source },
+            Err(source) => PublishError::Io { path: PathBuf::new(), action: "write", source },
         }
     }
 }
 
-/// Names of foreign files, escaped, since they were chosen by others.
+/// Names of foreign files. They are escaped, since a terminal might interpret them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignFiles {
-    /// At most [`ForeignFiles::NAMED_MAX`].
+    /// At most [`ForeignFiles::NAMES_MAX`].
     pub names: Vec<String>,
-    /// There are others.
+    /// Whether there are others.
     pub more: bool,
 }
 
 impl ForeignFiles {
-    pub const NAMED_MAX: usize = 3;
+    pub const NAMES_MAX: usize = 3;
 
-    /// Takes paths until it has enough of them; none is no strangers.
+    /// Collects the first of these paths; `None` if there are none.
     pub(crate) fn among(
         paths: impl IntoIterator<Item = io::Result<PathBuf>>,
     ) -> io::Result<Option<ForeignFiles>> {
         let first: Vec<PathBuf> =
-            paths.into_iter().take(Self::NAMED_MAX + 1).collect::<io::Result<_>>()?;
-        let names = first.iter().take(Self::NAMED_MAX).map(|path| escaped(path)).collect();
-        let more = first.len() > Self::NAMED_MAX;
+            paths.into_iter().take(Self::NAMES_MAX + 1).collect::<io::Result<_>>()?;
+        let names = first.iter().take(Self::NAMES_MAX).map(|path| escape(path)).collect();
+        let more = first.len() > Self::NAMES_MAX;
         Ok((!first.is_empty()).then_some(ForeignFiles { names, more }))
+    }
+
+    pub(crate) fn one(name: &str) -> ForeignFiles {
+        ForeignFiles { names: vec![name.to_owned()], more: false }
     }
 }
 
@@ -91,15 +95,15 @@ impl fmt::Display for ForeignFiles {
     }
 }
 
-fn escaped(path: &Path) -> String {
-    let shown = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    shown.to_string_lossy().escape_debug().to_string()
+fn escape(path: &Path) -> String {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    path.to_string_lossy().escape_debug().to_string()
 }
 
-/// Says of a failure where it happened and in doing what; the words complete "could not".
+/// Adds a path and the action that failed to an I/O error. `action` completes "could not".
 pub(crate) fn at(
     path: &Path,
-    what: &'static str,
+    action: &'static str,
 ) -> impl FnOnce(io::Error) -> PublishError + use<> {
     let path = path.to_owned();
     #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are std's and may grow")]
@@ -110,6 +114,6 @@ pub(crate) fn at(
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             PublishError::Full { path, source }
         }
-        _ => PublishError::Io { path, what, source },
+        _ => PublishError::Io { path, action, source },
     }
 }

@@ -1,45 +1,46 @@
-//! The protocol against a real file system: what it writes, what blocks it, and what a kill at any
-//! point leaves to the next run.
+//! The protocol on a real file system: what it writes, what blocks it, and what the next run makes
+//! of a kill at any point.
 
 use std::{
     collections::BTreeMap,
+    fs,
+    io::Write,
     os::unix::fs::{PermissionsExt, symlink},
 };
 
 use proptest::prelude::*;
 
+use super::error::at;
+use super::names::{NEW, WORK};
 use super::*;
-use std::{fs, io::Write};
 
-use super::place::{NEW, WORK};
-
-/// A folder with an account and two outputs in it.
+/// A temporary folder for an account and two outputs.
 struct World {
     root: tempfile::TempDir,
     account: PathBuf,
     outputs: Vec<PathBuf>,
-    mode: fn(&Path) -> io::Result<Mode>,
+    move_mode: fn(&Path) -> io::Result<MoveMode>,
 }
 
-/// Every file of a world by its path, with what it holds; folders end in `/`.
+/// Every file of a world by its path, with its contents. The paths of folders end in `/`.
 type Tree = BTreeMap<String, String>;
 
 impl World {
     fn new() -> World {
-        World::with(|_| Ok(Mode::Whole))
+        World::with(|_| Ok(MoveMode::Whole))
     }
 
-    fn with(mode: fn(&Path) -> io::Result<Mode>) -> World {
+    fn with(move_mode: fn(&Path) -> io::Result<MoveMode>) -> World {
         let root = tempfile::tempdir().expect("a temporary folder");
         let account = root.path().join("out/account");
         let outputs = ["out/json", "out/deep/csv"].map(|to| root.path().join(to)).to_vec();
-        World { root, account, outputs, mode }
+        World { root, account, outputs, move_mode }
     }
 
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
         let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
         let request = PlaceRequest { account, outputs, buckets: None, fingerprint, overwrite };
-        Publication::begin_as(&request, self.mode)
+        Publication::begin_as(&request, self.move_mode)
     }
 
     fn ready(&self, fingerprint: &str, overwrite: bool) -> Publication {
@@ -49,7 +50,7 @@ impl World {
         }
     }
 
-    /// A run that has written all it has to: `parts` parts to each output.
+    /// A run that has written all of its files: `parts` parts to each output.
     fn written(&self, fingerprint: &str, overwrite: bool, parts: usize) -> Publication {
         let publication = self.ready(fingerprint, overwrite);
         self.write(&publication, fingerprint, parts);
@@ -123,16 +124,16 @@ fn fill(mut file: StagedFile, text: &str) {
     file.finish().expect("room for it");
 }
 
-/// What a kill does: the locks are gone, and nothing is cleaned up.
+/// Does what a kill does: the locks are gone, and nothing is cleaned up.
 fn kill(mut publication: Publication) {
     publication.account.die();
-    publication.places.clear();
+    publication.outputs.clear();
     publication.journal.made.clear();
 }
 
-fn strangers(result: Result<Begun, PublishError>) -> ForeignFiles {
+fn foreign_files(result: Result<Begun, PublishError>) -> ForeignFiles {
     match result {
-        Err(PublishError::Foreign { strangers, .. }) => strangers,
+        Err(PublishError::Foreign { foreign, .. }) => foreign,
         other => panic!("not foreign: {other:?}"),
     }
 }
@@ -141,8 +142,8 @@ fn has_work(tree: &Tree) -> bool {
     tree.keys().any(|name| name.contains("segprep"))
 }
 
-const WHOLE: fn(&Path) -> io::Result<Mode> = |_| Ok(Mode::Whole);
-const PART_BY_PART: fn(&Path) -> io::Result<Mode> = |_| Ok(Mode::PartByPart);
+const WHOLE: fn(&Path) -> io::Result<MoveMode> = |_| Ok(MoveMode::Whole);
+const PART_BY_PART: fn(&Path) -> io::Result<MoveMode> = |_| Ok(MoveMode::PartByPart);
 
 #[test]
 fn a_run_publishes_its_parts_its_account_and_nothing_else() {
@@ -177,7 +178,7 @@ fn an_output_without_parts_is_an_empty_folder() {
 }
 
 #[test]
-fn what_is_private_stays_private_and_what_is_not_is_not() {
+fn only_private_files_are_private() {
     let world = World::new();
     fs::create_dir_all(&world.outputs[0]).expect("a folder");
     fs::set_permissions(&world.outputs[0], fs::Permissions::from_mode(0o750)).expect("a mode");
@@ -188,7 +189,7 @@ fn what_is_private_stays_private_and_what_is_not_is_not() {
     };
     let usual = mode("out");
     assert_eq!(mode("out/account/rejected-records/00000-a"), 0o600);
-    assert_eq!(mode("out/json"), 0o750, "the mode that its owner gave it");
+    assert_eq!(mode("out/json"), 0o750, "as its owner set it");
     assert_eq!(mode("out/deep/csv"), usual);
     assert_eq!(mode("out/json/job-000"), usual);
     assert_eq!(mode("out/json/job-000/part-00000.json"), usual & 0o666);
@@ -199,19 +200,19 @@ fn a_discarded_run_leaves_nothing_and_no_folder_that_it_made() {
     for mode in [WHOLE, PART_BY_PART] {
         let world = World::with(mode);
         let before = world.tree();
-        world.written("f1", false, 2).discard().expect("taken away");
+        world.written("f1", false, 2).discard().expect("removed");
         assert_eq!(world.tree(), before);
         drop(world.written("f1", false, 2));
         assert_eq!(world.tree(), before);
         let mut part = world.ready("f1", false).part(0, "part-00000.json").expect("a part");
-        part.write_all(b"late").expect("its bytes go nowhere");
+        part.write_all(b"late").expect("a write to nowhere");
         drop(part);
         assert_eq!(world.tree(), before);
     }
 }
 
 #[test]
-fn the_same_run_again_changes_nothing() {
+fn a_repeated_run_changes_nothing() {
     let world = World::new();
     world.publish("f1", false, 1);
     let before = world.tree();
@@ -234,12 +235,12 @@ fn another_published_run_blocks_unless_it_may_be_overwritten() {
         assert_eq!(world.tree(), before);
 
         drop(world.written("f2", true, 1));
-        assert_eq!(world.tree(), before, "a run that fails leaves what it might have replaced");
+        assert_eq!(world.tree(), before, "a failed run leaves what it would have replaced");
 
         world.publish("f2", true, 1);
         let fresh = World::with(mode);
         fresh.publish("f2", false, 1);
-        assert_eq!(world.tree(), fresh.tree(), "stale parts are gone");
+        assert_eq!(world.tree(), fresh.tree(), "stale parts are removed");
     }
 }
 
@@ -258,7 +259,7 @@ fn foreign_files_block_and_stay() {
     for published in [false, true] {
         for (path, name) in cases {
             if published && path == "out/deep/csv" {
-                continue; // there is a folder then
+                continue; // the output is a folder by then
             }
             let world = World::new();
             if published {
@@ -266,7 +267,7 @@ fn foreign_files_block_and_stay() {
             }
             world.put(path);
             let before = world.tree();
-            let found = strangers(world.begin("f2", true));
+            let found = foreign_files(world.begin("f2", true));
             assert_eq!(found, ForeignFiles { names: vec![name.to_owned()], more: false });
             assert_eq!(world.tree(), before, "{path}");
         }
@@ -278,25 +279,25 @@ fn what_looks_like_ours_is_foreign_without_a_manifest() {
     for path in ["out/account/rejects.ndjson", "out/json/job-000/part-00000.json"] {
         let world = World::new();
         world.put(path);
-        strangers(world.begin("f1", true));
+        foreign_files(world.begin("f1", true));
     }
     let world = World::new();
     world.put("out/account/manifest.json");
-    assert_eq!(strangers(world.begin("f1", true)).names, ["manifest.json"]);
+    assert_eq!(foreign_files(world.begin("f1", true)).names, ["manifest.json"]);
 }
 
 #[test]
-fn at_most_three_strangers_are_named() {
+fn at_most_three_foreign_files_are_named() {
     let world = World::new();
     for name in ["d", "c", "b", "a"] {
         world.put(&format!("out/json/{name}"));
     }
-    let found = strangers(world.begin("f1", false));
+    let found = foreign_files(world.begin("f1", false));
     assert_eq!(found.to_string(), "`a`, `b`, `c` and others");
 }
 
 #[test]
-fn a_stranger_that_comes_while_a_run_works_stops_it_and_stays() {
+fn a_foreign_file_that_appears_during_a_run_stops_it_and_stays() {
     for mode in [WHOLE, PART_BY_PART] {
         let world = World::with(mode);
         world.publish("f1", false, 2);
@@ -305,24 +306,24 @@ fn a_stranger_that_comes_while_a_run_works_stops_it_and_stays() {
         let mut before = world.tree();
         before.retain(|name, _| !name.contains("segprep"));
         let manifest = world.manifest("published", "f2", 1);
-        let error = publication.publish(&manifest).expect_err("a stranger");
+        let error = publication.publish(&manifest).expect_err("a foreign file");
         assert!(matches!(error, PublishError::Foreign { .. }), "{error}");
         assert_eq!(world.tree(), before);
     }
 }
 
 #[test]
-fn the_second_of_two_runs_is_told() {
+fn the_second_of_two_runs_fails() {
     for mode in [WHOLE, PART_BY_PART] {
         let world = World::with(mode);
         let first = world.written("f1", false, 1);
         let before = world.tree();
         for fingerprint in ["f1", "f2"] {
-            let error = world.begin(fingerprint, true).expect_err("the first is at work");
+            let error = world.begin(fingerprint, true).expect_err("the first is working");
             assert!(matches!(error, PublishError::Taken { .. }), "{error}");
             assert_eq!(world.tree(), before);
         }
-        first.publish(&world.manifest("published", "f1", 1)).expect("it was not disturbed");
+        first.publish(&world.manifest("published", "f1", 1)).expect("an undisturbed run");
         assert!(matches!(world.begin("f1", false), Ok(Begun::AlreadyPublished { .. })));
     }
 }
@@ -335,11 +336,11 @@ fn two_accounts_cannot_share_an_output() {
         let mut other = World::with(mode);
         other.outputs.push(world.outputs[0].clone());
         let before = (world.tree(), other.tree());
-        let error = other.begin("f2", true).expect_err("the first is at work");
+        let error = other.begin("f2", true).expect_err("the first is working");
         assert!(matches!(error, PublishError::Taken { .. }), "{error}");
         assert_eq!((world.tree(), other.tree()), before);
-        first.publish(&world.manifest("published", "f1", 1)).expect("it was not disturbed");
-        strangers(other.begin("f2", true));
+        first.publish(&world.manifest("published", "f1", 1)).expect("an undisturbed run");
+        foreign_files(other.begin("f2", true));
         assert_eq!(other.tree(), before.1);
     }
 }
@@ -402,7 +403,7 @@ fn a_link_to_a_folder_is_that_folder() {
 }
 
 #[test]
-fn places_within_one_another_are_refused() {
+fn overlapping_places_are_refused() {
     for (account, output) in [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "b/../a/c")] {
         let mut world = World::new();
         world.account = world.root.path().join(account);
@@ -414,27 +415,27 @@ fn places_within_one_another_are_refused() {
 }
 
 #[test]
-fn failures_are_told_by_what_can_be_done() {
-    let told = |kind: io::ErrorKind| at(Path::new("out/json"), "write")(kind.into()).to_string();
-    assert_eq!(told(io::ErrorKind::StorageFull), "no space left on device for `out/json`");
-    assert_eq!(told(io::ErrorKind::PermissionDenied), "access to `out/json` was denied");
-    assert_eq!(told(io::ErrorKind::Other), "could not write `out/json`");
+fn errors_are_named_by_what_can_be_done() {
+    let message = |kind: io::ErrorKind| at(Path::new("out/json"), "write")(kind.into()).to_string();
+    assert_eq!(message(io::ErrorKind::StorageFull), "no space left on device for `out/json`");
+    assert_eq!(message(io::ErrorKind::PermissionDenied), "access to `out/json` was denied");
+    assert_eq!(message(io::ErrorKind::Other), "could not write `out/json`");
 }
 
 #[test]
-fn a_write_that_fails_says_where() {
+fn a_failed_write_names_the_file() {
     let world = World::new();
     let publication = world.ready("f1", false);
     let file = publication.part(0, "part-00000.json").expect("a part");
     let full = io::Error::from(io::ErrorKind::StorageFull);
-    let error = PublishError::of_write(file.told(full));
+    let error = PublishError::of_write(file.wrap(full));
     assert!(matches!(error, PublishError::Full { .. }), "{error}");
     assert!(error.to_string().contains("part-00000.json"), "{error}");
 }
 
-/// What one account's kill left is not another's to judge.
+/// What a killed run of one account left is not for a run of another account to clean up.
 #[test]
-fn a_kill_of_one_account_and_a_run_of_another() {
+fn a_killed_run_of_one_account_and_a_run_of_another() {
     let world = World::new();
     let mut other = World::new();
     other.outputs = world.outputs.clone();
@@ -443,23 +444,23 @@ fn a_kill_of_one_account_and_a_run_of_another() {
     publication.account.stage_manifest(b"").expect("room for it");
     PUBLISH.iter().take(5).for_each(|step| step(&mut publication).expect("a step"));
     kill(publication);
-    strangers(other.begin("f2", true));
+    foreign_files(other.begin("f2", true));
     drop(world.ready("f1", false));
     assert!(!has_work(&world.tree()));
 
     kill(world.written("f1", false, 1));
     other.publish("f2", false, 2);
     let before = world.tree();
-    strangers(world.begin("f1", true));
+    foreign_files(world.begin("f1", true));
     let mut after = world.tree();
     after.retain(|name, _| before.contains_key(name));
     let mut parts = before.clone();
     parts.retain(|name, _| !name.contains("account"));
     after.retain(|name, _| !name.contains("account"));
-    assert_eq!(after, parts, "the other account's parts stand");
+    assert_eq!(after, parts, "the other account's parts stay");
 }
 
-/// What lay in a world before a run was killed in it.
+/// What was in a world before a run was killed in it.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Nothing,
@@ -496,7 +497,7 @@ fn any_before() -> impl Strategy<Value = Before> {
     ]
 }
 
-/// Takes the first steps to an end, and half of the next one where it has halves; then is killed.
+/// A run that takes its first steps, and half of the next one if it has halves, and is then killed.
 fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
     let mut publication = world.written("f2", true, 2);
     let (status, all): (_, &[PublishStep]) =
@@ -510,28 +511,29 @@ fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
     kill(publication);
 }
 
-/// What of a step is done: some for the first output, some for the account.
+/// Whether a step was taken for the first output, and for the account.
 type Half = (bool, bool);
 
 fn any_half() -> impl Strategy<Value = Half> {
     (any::<bool>(), any::<bool>())
 }
 
-/// A half of a step of [`PUBLISH`].
+/// Takes half of a step of [`PUBLISH`].
 fn half_step(publication: &Publication, step: usize, (of_output, of_account): Half) {
-    let place = publication.places[0].on_disk().expect("a folder");
-    let account = publication.account.name();
+    let output = &publication.outputs[0];
+    let (to, new_parts) = output.folders().expect("it is on disk");
+    let account = publication.account.path();
     match step {
         2 if of_account => folder::remove(&account.join(MANIFEST)).expect("it is ours"),
-        3 if of_output => place.move_aside().expect("it is ours"),
+        3 if of_output => output.move_aside().expect("it is ours"),
         4 => {
-            if of_output && place.new_parts().starts_with(place.to()) {
+            if of_output && new_parts.starts_with(&to) {
                 let part = part_path(0);
-                let job = place.to().join(&part);
-                fs::create_dir_all(job.parent().expect("a job")).expect("a folder");
-                fs::rename(place.new_parts().join(&part), job).expect("a part");
+                let target = to.join(&part);
+                fs::create_dir_all(target.parent().expect("a job folder")).expect("a folder");
+                fs::rename(new_parts.join(&part), target).expect("a part");
             } else if of_output {
-                place.move_in().expect("the way is clear");
+                output.move_in().expect("nothing is in the way");
             }
             if of_account {
                 let file = "rejects.ndjson";
@@ -544,11 +546,11 @@ fn half_step(publication: &Publication, step: usize, (of_output, of_account): Ha
 }
 
 proptest! {
-    // Each case waits for the disk some hundred times.
+    // Each case waits for the disk about a hundred times.
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
 
-    /// Wherever a run is killed, the next one of the same definition succeeds without leave to
-    /// overwrite, and leaves what it would have left without the kill.
+    /// Wherever a run is killed, the next run of the same definition succeeds without
+    /// `--overwrite`, and leaves what it would have left without the kill.
     #[test]
     fn a_kill_makes_no_difference_to_the_next_run(
         before in any_before(),
@@ -563,7 +565,7 @@ proptest! {
         before.make(&world);
         killed_at(&world, refuse, steps, half);
         if again {
-            // The next one is killed too, before it has written a thing.
+            // The next run is killed too, before it has written anything.
             if let Begun::Ready(publication) = world.begin("f2", false).expect("not blocked") {
                 kill(publication);
             }
@@ -582,7 +584,7 @@ proptest! {
         prop_assert_eq!(world.tree(), fresh.tree());
     }
 
-    /// A run that is killed before it publishes leaves what was there; after, nothing of its own.
+    /// A run that is killed before it publishes leaves what was there before, or nothing.
     #[test]
     fn a_kill_leaves_the_earlier_run_or_nothing(
         before in any_before(),

@@ -1,0 +1,36 @@
+//! Staged files on disk.
+
+use std::{
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::publish::error::{PublishError, at};
+use crate::publish::staged::{StagedBytes, StagedFile};
+use crate::store::Staged;
+
+impl StagedBytes for Staged {
+    fn place(&self) -> PathBuf {
+        self.path().to_owned()
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), PublishError> {
+        let failed = at(self.path(), "write");
+        Staged::finish(*self).map_err(failed)
+    }
+}
+
+/// Creates a file below a working folder, with the folders between.
+///
+/// # Panics
+///
+/// If `path` leads out of `folder`.
+pub(super) fn stage(folder: &Path, path: &str, private: bool) -> Result<StagedFile, PublishError> {
+    let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    assert!(is_below && !path.is_empty(), "a run names its files relative to their folder");
+    let path = folder.join(path);
+    let parent = path.parent().unwrap_or(folder);
+    fs::create_dir_all(parent).map_err(at(parent, "create"))?;
+    let staged = Staged::create(path.clone(), private).map_err(at(&path, "create"))?;
+    Ok(StagedFile::new(staged))
+}

@@ -1,0 +1,169 @@
+//! The names of everything that a run writes where it publishes: parts, job folders, the files of
+//! an account, and what is there only while a run is working.
+//!
+//! ```text
+//! OUTPUT/job-000/part-00000.json            parts of an import format, in job folders
+//! OUTPUT/part-00000.parquet                 parts of another format
+//! ACCOUNT/manifest.json                     what is published
+//! ACCOUNT/manifest.earlier.json             the published run that a refused one would have replaced
+//! ACCOUNT/rejects.ndjson, inputs.ndjson     with every run; rejects.parquet where an output is Parquet
+//! ACCOUNT/rejected-records/00000-name       rejected records as they came in, by input
+//! ```
+//!
+//! While a run is working, on disk and in buckets:
+//!
+//! ```text
+//! ACCOUNT/.segprep/                         lock, journal.json; on disk also manifest.json and new/
+//! .OUTPUT.segprep/ or OUTPUT/.segprep/      lock; on disk also new/ and old/
+//! ```
+//!
+//! A name alone never makes a file ours: it takes a manifest or a journal that accounts for it.
+
+use std::{
+    borrow::Cow,
+    ffi::OsString,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The manifest of the published run whose parts are still in the outputs, after a run that was
+/// allowed to replace them was over its budget.
+pub(crate) const EARLIER_MANIFEST: &str = "manifest.earlier.json";
+/// The files of an account besides its manifests.
+pub(crate) const ACCOUNT_FILES: [&str; 3] = ["rejects.ndjson", "rejects.parquet", "inputs.ndjson"];
+/// The folder of an account with the originals of rejected records, one file per input.
+pub(crate) const REJECTED_RECORDS: &str = "rejected-records";
+
+/// The working folder inside an account, and inside an output that has none beside it.
+pub(crate) const WORK: &str = ".segprep";
+/// In a working folder on disk: the files to be published.
+pub(crate) const NEW: &str = "new";
+/// In the working folder of an output on disk: what the output was before.
+pub(crate) const OLD: &str = "old";
+/// In the working folder of an account.
+pub(crate) const JOURNAL: &str = "journal.json";
+/// On disk: the next state of the journal, before it is renamed to [`JOURNAL`].
+pub(crate) const NEXT_JOURNAL: &str = "journal.json.next";
+
+/// How new parts replace those of an output on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MoveMode {
+    /// The folder as a whole, by one rename from a working folder beside it.
+    Whole,
+    /// Part by part, from a working folder inside the output. In buckets, objects have no other
+    /// way.
+    PartByPart,
+}
+
+/// The working folder of an output.
+pub(crate) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
+    match (mode, output.parent(), output.file_name()) {
+        (MoveMode::Whole, Some(parent), Some(name)) => {
+            let mut hidden = OsString::from(".");
+            hidden.push(name);
+            hidden.push(".segprep");
+            parent.join(hidden)
+        }
+        _ => output.join(WORK),
+    }
+}
+
+/// The mark that a lock on disk carries: the account that the output is written for.
+pub(crate) fn mark(account: &Path) -> &[u8] {
+    account.as_os_str().as_bytes()
+}
+
+/// The same in a bucket, where a lock is JSON and its mark therefore text.
+pub(crate) fn mark_text(account: &Path) -> Cow<'_, str> {
+    account.to_string_lossy()
+}
+
+/// Whether a run could have written a file of an account at this path, relative to the account.
+pub(crate) fn is_account_file(path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    match path.split_once('/') {
+        None => path == MANIFEST || path == EARLIER_MANIFEST || ACCOUNT_FILES.contains(&path),
+        Some((folder, name)) => folder == REJECTED_RECORDS && is_originals(name),
+    }
+}
+
+/// Whether a file of an account is neither a manifest nor foreign by its name.
+pub(crate) fn is_beside_manifests(path: &str) -> bool {
+    path != MANIFEST && path != EARLIER_MANIFEST && is_account_file(Path::new(path))
+}
+
+/// Whether this is a name for the rejected records of one input: `00000-name`.
+pub(crate) fn is_originals(name: &str) -> bool {
+    let number = name.split_once('-').map(|(number, _)| number);
+    number.is_some_and(|number| number.len() >= 5 && is_digits(number)) && !name.contains('/')
+}
+
+/// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
+/// `part-00000.parquet`.
+pub(crate) fn is_part(path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    let (job, part) = path.split_once('/').map_or((None, path), |(job, part)| (Some(job), part));
+    job.is_none_or(is_job_folder)
+        && part.strip_prefix("part-").and_then(|rest| rest.split_once('.')).is_some_and(
+            |(number, kind)| {
+                number.len() >= 5 && is_digits(number) && !kind.is_empty() && !kind.contains('/')
+            },
+        )
+}
+
+/// Whether this is a name for a job folder: `job-000`.
+pub(crate) fn is_job_folder(name: &str) -> bool {
+    name.strip_prefix("job-").is_some_and(|number| number.len() >= 3 && is_digits(number))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_recognised_by_their_names() {
+        let cases = [
+            ("job-000/part-00000.json", true),
+            ("job-1234/part-123456.csv", true),
+            ("part-00000.parquet", true),
+            ("part-00000.json.gz", true),
+            ("job-00/part-00000.json", false),
+            ("job-000/part-0000.json", false),
+            ("job-000/part-00000", false),
+            ("job-000/sub/part-00000.json", false),
+            ("job-000/part-00000.x/y", false),
+            ("other/part-00000.json", false),
+            ("part-000a0.json", false),
+            ("job-000/notes.txt", false),
+            ("", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_part(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn account_files_are_recognised_by_their_names() {
+        let cases = [
+            ("manifest.json", true),
+            ("manifest.earlier.json", true),
+            ("rejects.ndjson", true),
+            ("rejects.parquet", true),
+            ("inputs.ndjson", true),
+            ("rejected-records/00000-a.ndjson", true),
+            ("rejected-records/a.ndjson", false),
+            ("rejected-records/00000-a/b", false),
+            ("rejected-records", false),
+            ("other/rejects.ndjson", false),
+            ("notes.txt", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_account_file(Path::new(path)), expected, "{path}");
+        }
+    }
+}
