@@ -213,7 +213,7 @@ fn faults_of_rules() {
         (
             rule("\"Metrics.*\" = \"keep\"\n\"Attributes\" = \"keep\""),
             "14:1",
-            "holds names",
+            "contains fields",
             "`Attributes.*`",
         ),
         (
@@ -225,8 +225,8 @@ fn faults_of_rules() {
         (
             rule("\"Metrics.*\" = \"keep\"\n\"CohortId\" = \"drop\""),
             "14:1",
-            "only exports",
-            "leave the rule out",
+            "only in exports",
+            "remove the rule",
         ),
         (
             rule("\"Metrics.a\" = \"keep\""),
@@ -284,7 +284,7 @@ fn faults_of_input_forms() {
         (
             with_input("header = false\ncolumns = [\"Adress\"]"),
             "8:12",
-            "no field is `Adress`",
+            "unknown field `Adress`",
             "`Address`",
         ),
         (
@@ -295,11 +295,11 @@ fn faults_of_input_forms() {
         ),
         (with_input("format = \"json\"\ndelimiter = \";\""), "8:1", "is for CSV", "leave one"),
         (with_input("rename = 1"), "7:1", "no table", "[input.rename]"),
-        (rename("\"E-mail\" = \"Adress\""), "8:12", "no field is `Adress`", "`Address`"),
-        (rename("\"E-mail\" = \"User\""), "8:12", "no field is `User`", "it takes fields"),
+        (rename("\"E-mail\" = \"Adress\""), "8:12", "unknown field `Adress`", "`Address`"),
+        (rename("\"E-mail\" = \"User\""), "8:12", "unknown field `User`", "name a field"),
         (rename("\"E-mail\" = 1"), "8:12", "`E-mail` is a number", "text"),
         (rename("\" \" = \"Id\""), "8:1", "is empty", "E-mail"),
-        (constants("Chanel = \"SMS\""), "8:1", "no field is `Chanel`", "fields"),
+        (constants("Chanel = \"SMS\""), "8:1", "unknown field `Chanel`", "field"),
         (constants("ChannelType = \"Email\""), "8:15", "can't be `Email`", "EMAIL"),
         (constants("User.UserId = \"u\""), "8:1", "is a table", "in quotes"),
         (constants("ChannelType = \"\""), "8:15", "is empty", "leave it out"),
@@ -308,8 +308,8 @@ fn faults_of_input_forms() {
                 "header = false\ncolumns = [\"ChannelType\"]\n[input.constants]\nChannelType = \"SMS\"",
             ),
             "10:1",
-            "among the `columns` too",
-            "leave one",
+            "one of the `columns`",
+            "remove one",
         ),
         (with_input("[[input.endpoint]]"), "7:9", "not in this version", "leave it out"),
     ]);

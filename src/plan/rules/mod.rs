@@ -5,12 +5,12 @@
 //! that identifies or describes a person and that no rule covers is a fault: the user decides.
 
 mod check;
-mod columns;
 mod cover;
-mod csv_columns;
 mod explain;
 mod fit;
+mod input_columns;
 mod joins;
+mod output_columns;
 mod pattern;
 mod repairs;
 mod suppress;
@@ -130,8 +130,8 @@ pub(crate) fn read(
     check::keys(definition, &mut faults);
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);
-    columns::check(definition, schema, &mut faults);
-    csv_columns::check(definition, schema, &mut faults);
+    input_columns::check(definition, schema, &mut faults);
+    output_columns::check(definition, schema, &mut faults);
     let repairs = repairs::settings(definition, schema, &mut faults);
     let kinds = kinds(definition, schema, &mut faults);
     let faults = faults.in_order();

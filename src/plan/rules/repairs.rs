@@ -1,4 +1,4 @@
-//! The repairs of a definition against the schema, and what they are in words.
+//! Checks `[repair]` against the schema, and describes repairs.
 
 use crate::definition::document::nearest::advice;
 use crate::definition::document::section::quoted;
@@ -7,7 +7,8 @@ use crate::definition::{Definition, PhoneRegionSetting};
 use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
 use crate::schema::{Format, Node, NodeIx, Schema, Test};
 
-pub(crate) fn settings(
+/// Compiles `[repair]`.
+pub(super) fn settings(
     definition: &Definition,
     schema: &Schema,
     faults: &mut Diagnostics<'_>,
@@ -22,34 +23,34 @@ pub(crate) fn settings(
     Settings { on: repair.on, phone_region, phone_plan: repair.phone_plan }
 }
 
+/// The field from which telephone numbers take their region.
 fn country_field(
     path: &Spanned<String>,
     schema: &Schema,
     faults: &mut Diagnostics<'_>,
 ) -> Option<NodeIx> {
-    let node = schema
-        .node(&path.value)
-        .filter(|node| schema.nodes.get(*node).is_some_and(holds_a_country));
+    let node =
+        schema.node(&path.value).filter(|node| schema.nodes.get(*node).is_some_and(has_country));
     if node.is_none() {
-        let fields = schema.nodes.iter().filter(|node| holds_a_country(node));
+        let fields = schema.nodes.iter().filter(|node| has_country(node));
         let known: Vec<&str> = fields.map(|node| node.path.as_str()).collect();
-        let what = format!("no field with a country is {}", quoted(&path.value));
+        let what = format!("{} is not a field with a country", quoted(&path.value));
         faults.push(path.at, what, "", advice(&path.value, &known));
     }
     node
 }
 
-fn holds_a_country(node: &Node) -> bool {
+fn has_country(node: &Node) -> bool {
     node.checks.iter().any(|check| matches!(check.test, Test::Format(Format::Country)))
 }
 
-/// Checks that are stricter than the schema.
-pub(crate) fn stricter(settings: &Settings) -> Vec<String> {
+/// Names the checks that are stricter than the schema.
+pub(super) fn stricter(settings: &Settings) -> Vec<String> {
     settings.phone_plan.then(|| "phone (in its numbering plan)".to_owned()).into_iter().collect()
 }
 
-/// Each repair that is on: `country`, `phone (region US)`.
-pub(crate) fn describe(settings: &Settings, schema: &Schema) -> Vec<String> {
+/// Describes each repair that is on: `country`, `phone (region US)`.
+pub(super) fn describe(settings: &Settings, schema: &Schema) -> Vec<String> {
     let word = |kind: RepairKind| match (kind, settings.phone_region) {
         (RepairKind::Phone, PhoneRegionFrom::Nowhere) => "phone (numbers with `+`)".to_owned(),
         (RepairKind::Phone, PhoneRegionFrom::Region(region)) => {

@@ -1,5 +1,5 @@
-//! What a CSV output's `columns` may name: fields of the schema, each once, as a header can hold
-//! them.
+//! Checks the `columns` of CSV outputs: each names one field, once, in a form that a header can
+//! hold.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use crate::definition::document::source::{Diagnostics, Origin};
 use crate::definition::{Column, Definition, InputFormat};
 use crate::schema::{Schema, Shape};
 
-pub(crate) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+pub(super) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
     for output in definition.outputs.iter().filter(|output| output.format.is_csv()) {
         match &output.columns {
             Some(columns) => check_columns(columns, schema, faults),
             None if definition.input.format == Some(InputFormat::Json) => {
-                let what = "JSON has no header that the columns could be taken from";
-                let help = "name them: `columns = [\"Address\", …]` in this output";
+                let what = "JSON has no header to take the columns from";
+                let help = "name them: add `columns = [\"Address\", …]` to this output";
                 faults.push(output.format_at, what, "", help);
             }
             None => {}
@@ -27,14 +27,14 @@ fn check_columns(columns: &[Column], schema: &Schema, faults: &mut Diagnostics<'
     let mut seen: HashMap<&str, Origin> = HashMap::new();
     for column in columns {
         let name = column.name.value.as_str();
-        let fault = fault_of(name, column.repeat, schema);
+        let fault = check_column(name, column.repeat, schema);
         if let Some((what, help)) = fault {
             faults.push(column.name.at, what, "", help);
         } else if let Some(first) = seen.get(name) {
-            let what = format!("two columns are {}", quoted(name));
+            let what = format!("two columns are named {}", quoted(name));
             let first = faults.describe_place(*first);
             let help = format!(
-                "the other is at {first}; several values of an attribute are \
+                "the first one is at {first}; for several values of an attribute write \
                  `{{ name = \"…\", repeat = 2 }}`"
             );
             faults.push(column.name.at, what, "", help);
@@ -43,10 +43,10 @@ fn check_columns(columns: &[Column], schema: &Schema, faults: &mut Diagnostics<'
     }
 }
 
-fn fault_of(name: &str, repeat: usize, schema: &Schema) -> Option<(String, String)> {
+fn check_column(name: &str, repeat: usize, schema: &Schema) -> Option<(String, String)> {
     if name.contains(['\t', '\n', '\r']) || name.trim() != name {
         let what = format!("a header can't hold {}", quoted(name));
-        let help = "a column's name has no tab or line break, and no white space around it";
+        let help = "the name of a column has no tabs or line breaks, and no white space around it";
         return Some((what, help.to_owned()));
     }
     let pattern = match Pattern::of(name, schema) {
@@ -55,8 +55,8 @@ fn fault_of(name: &str, repeat: usize, schema: &Schema) -> Option<(String, Strin
     };
     let repeats = match pattern {
         Pattern::Prefix(_) => {
-            let what = format!("a column is one field, and {} is many", quoted(name));
-            return Some((what, "name each".to_owned()));
+            let what = format!("a column is one field, but {} stands for several", quoted(name));
+            return Some((what, "name each of them".to_owned()));
         }
         Pattern::Node(_) => false,
         Pattern::Name { .. } => {
@@ -64,7 +64,7 @@ fn fault_of(name: &str, repeat: usize, schema: &Schema) -> Option<(String, Strin
         }
     };
     (1 < repeat && !repeats).then(|| {
-        let what = format!("`{}` has one value, and can't repeat", escape(name));
-        (what, "only names of `Attributes.` and `User.UserAttributes.` may repeat".to_owned())
+        let what = format!("`{}` has one value and can't repeat", escape(name));
+        (what, "only names in `Attributes` and `User.UserAttributes` may repeat".to_owned())
     })
 }

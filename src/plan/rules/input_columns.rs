@@ -1,4 +1,4 @@
-//! Whether the columns that a definition names can be columns: a field's name, or one in a map.
+//! Checks the columns that `[input]` names: each is a field, or a name in a map.
 
 use crate::decode::is_column;
 use crate::definition::Unknown;
@@ -8,13 +8,14 @@ use crate::definition::document::source::{Diagnostics, Spanned};
 use crate::definition::{Definition, Pair};
 use crate::schema::{Schema, Shape, Test};
 
-/// Checks `columns`, the targets of `[input.rename]`, and `[input.constants]` with their values.
-pub(crate) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+/// Checks `columns`, the targets of `[input.rename]`, and the names and values of
+/// `[input.constants]`.
+pub(super) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
     let spec = &definition.input.columns;
     let drops_unknown = definition.input.unknown == Some(Unknown::Drop);
     for name in spec.columns.iter().flatten() {
-        let is_left_out = drops_unknown || name.value.trim().is_empty();
-        check_name("columns", name, is_left_out, schema, faults);
+        let is_dropped = drops_unknown || name.value.trim().is_empty();
+        check_name("columns", name, is_dropped, schema, faults);
     }
     check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, faults);
     for (_, field) in &spec.rename {
@@ -28,33 +29,35 @@ pub(crate) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagn
     }
 }
 
+/// Returns whether the name is a field's. `is_dropped`: a column with an unknown name is dropped, so
+/// it may have any.
 fn check_name(
-    key: &str,
+    setting: &str,
     name: &Spanned<String>,
-    is_left_out: bool,
+    is_dropped: bool,
     schema: &Schema,
     faults: &mut Diagnostics<'_>,
 ) -> bool {
     let path = name.value.trim();
-    if is_left_out || is_column(schema, path) {
+    if is_dropped || is_column(schema, path) {
         return true;
     }
     let leaves = schema.nodes.iter().filter(|node| is_column(schema, &node.path));
     let help = match nearest(path, leaves.map(|node| node.path.as_str())) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "it takes fields such as `Address`, and names in maps such as `Attributes.Plan`"
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name a field such as `Address`, or a name in a map such as `Attributes.Plan`"
             .to_owned(),
     };
-    faults.push(name.at, format!("`{key}`: no field is `{}`", escape(path)), "", help);
+    faults.push(name.at, format!("`{setting}`: unknown field `{}`", escape(path)), "", help);
     false
 }
 
 fn check_repeats(columns: &[Spanned<String>], schema: &Schema, faults: &mut Diagnostics<'_>) {
     for (number, name) in columns.iter().enumerate() {
         let path = name.value.trim();
-        let is_again = columns.iter().take(number).any(|earlier| earlier.value.trim() == path);
-        if is_again && !path.is_empty() && !may_repeat(path, schema) {
-            let help = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
+        let is_repeated = columns.iter().take(number).any(|earlier| earlier.value.trim() == path);
+        if is_repeated && !path.is_empty() && !may_repeat(path, schema) {
+            let help = "only names in `Attributes` and `User.UserAttributes` may repeat";
             faults.push(name.at, format!("`columns` names `{}` twice", escape(path)), "", help);
         }
     }
@@ -66,7 +69,7 @@ fn may_repeat(path: &str, schema: &Schema) -> bool {
     lists.any(|node| path.strip_prefix(&node.path).is_some_and(|below| below.starts_with('.')))
 }
 
-/// A constant that an enum does not have, or that is no number, would reject every record.
+/// Checks a constant against the field's enum: an unknown word would reject every record.
 fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Diagnostics<'_>) {
     let Some(node) = schema.node(&field.value).and_then(|node| schema.nodes.get(node)) else {
         return;
@@ -77,15 +80,15 @@ fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Diagnostics<
         {
             let what = format!("`{}` can't be `{}`", field.value, escape(&value.value));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            faults.push(value.at, what, "", format!("it takes {}", words.join(", ")));
+            faults.push(value.at, what, "", format!("use one of {}", words.join(", ")));
         }
     }
 }
 
-/// A constant has the place of a column.
+/// Checks that a constant is not one of the columns too.
 fn check_apart((field, _): &Pair, columns: &[Spanned<String>], faults: &mut Diagnostics<'_>) {
     if columns.iter().any(|column| column.value.trim() == field.value) {
-        let what = format!("`{}` is a constant, and among the `columns` too", field.value);
-        faults.push(field.at, what, "", "leave one of them out");
+        let what = format!("`{}` is both a constant and one of the `columns`", field.value);
+        faults.push(field.at, what, "", "remove one of them");
     }
 }
