@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::document::source::{Origin, Spanned};
+use crate::schema::{Role, Schema};
 use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,
 };
@@ -188,16 +189,28 @@ pub struct ShiftSpec {
     /// The most days by which a date moves, in either direction.
     pub days: u32,
     /// The path of the field that identifies the person: dates with the same value in it move
-    /// by the same number of days.
-    pub by: Spanned<String>,
+    /// by the same number of days. `None`: the field with the role `user-id`.
+    pub by: Option<Spanned<String>>,
     /// `None`: use the path of `by`.
     pub join: Option<String>,
 }
 
 impl ShiftSpec {
-    /// The join, or its default.
-    pub fn join(&self) -> &str {
-        self.join.as_ref().unwrap_or(&self.by.value)
+    /// The path of the field that identifies the person.
+    pub fn by<'a>(&'a self, schema: &'a Schema) -> &'a str {
+        self.by.as_ref().map_or_else(|| schema.role_path(Role::UserId), |by| by.value.as_str())
+    }
+
+    /// The join, also where the definition names none.
+    pub fn join<'a>(&'a self, schema: &'a Schema) -> &'a str {
+        self.join.as_deref().unwrap_or_else(|| self.by(schema))
+    }
+
+    fn describe(&self, schema: &Schema) -> String {
+        let ShiftSpec { days, join, .. } = self;
+        let unit = if *days == 1 { "day" } else { "days" };
+        let join = join.as_ref().map(|join| format!(", join {join:?}")).unwrap_or_default();
+        format!("by up to {days} {unit} for each {}{join}", self.by(schema))
     }
 }
 
@@ -235,6 +248,12 @@ impl OpSpec {
         self.kind().name()
     }
 
+    /// Describes the operation and its parameters as `segprep check` shows them:
+    /// `hmac (join "user", 256 bits, hex)`.
+    pub fn describe(&self, schema: &Schema) -> String {
+        Description { op: self, schema }.to_string()
+    }
+
     /// The parameters of `hmac`; `None` for other operations.
     pub fn as_hmac(&self) -> Option<&HmacSpec> {
         if let OpSpec::Hmac(spec) = self { Some(spec) } else { None }
@@ -246,11 +265,16 @@ impl OpSpec {
     }
 }
 
-/// As `segprep check` shows it: `hmac (join "user", 256 bits, hex)`.
-impl fmt::Display for OpSpec {
+/// What [`OpSpec::describe`] returns.
+struct Description<'a> {
+    op: &'a OpSpec,
+    schema: &'a Schema,
+}
+
+impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpSpec::Keep | OpSpec::Drop => f.write_str(self.name()),
+        match self.op {
+            OpSpec::Keep | OpSpec::Drop => f.write_str(self.op.name()),
             OpSpec::Redact { text } => write!(f, "redact (to {text:?})"),
             OpSpec::Mask { keep_first, keep_last, hidden, skip } => {
                 let settings = [
@@ -267,7 +291,7 @@ impl fmt::Display for OpSpec {
             }
             OpSpec::Hmac(spec) => write!(f, "hmac ({spec})"),
             OpSpec::DateTrunc(unit) => write!(f, "date_trunc (to the {})", unit_name(*unit)),
-            OpSpec::DateShift(spec) => write!(f, "date_shift ({spec})"),
+            OpSpec::DateShift(spec) => write!(f, "date_shift ({})", spec.describe(self.schema)),
             OpSpec::Round(step) => write!(f, "round (to multiples of {})", step.text()),
             OpSpec::Bucket { edges } => {
                 let labels = Bucket::new(edges.clone()).map(|bucket| bucket.labels().join(", "));
@@ -300,17 +324,6 @@ impl fmt::Display for HmacSpec {
             Already::Reject => Ok(()),
             Already::Keep => f.write_str(", keeps tokens"),
             Already::Hash => f.write_str(", hashes tokens again"),
-        }
-    }
-}
-
-impl fmt::Display for ShiftSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = if self.days == 1 { "day" } else { "days" };
-        write!(f, "by up to {} {days} for each {}", self.days, self.by.value)?;
-        match &self.join {
-            Some(join) => write!(f, ", join {join:?}"),
-            None => Ok(()),
         }
     }
 }

@@ -14,8 +14,6 @@ const MASK_CHAR: char = '*';
 /// More characters than this are in no value.
 const MASK_KEEP_MAX: u64 = 1_000_000;
 const BITS: u32 = 256;
-/// The field that says whose a record is, where the definition names none.
-const BY: &str = "User.UserId";
 /// The most decimals that a number is rounded to.
 const DECIMALS_MAX: u64 = 15;
 
@@ -129,8 +127,8 @@ fn read_date_shift(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> O
     let help = "write `{ op = \"date_shift\", days = 30 }`: the most days that a date moves";
     section.require("days", "days", help, faults);
     let days = section.whole("days", 1..=SHIFT_DAYS_MAX.into(), faults);
-    let by = section.text("by", faults).unwrap_or(Spanned { value: BY, at: section.at() });
-    let by = Spanned { value: by.value.to_owned(), at: by.at };
+    let by = section.text("by", faults);
+    let by = by.map(|by| Spanned { value: by.value.to_owned(), at: by.at });
     let join = section.text("join", faults).map(|join| join.value.to_owned());
     let days = u32::try_from(days?).expect("the range above fits in 32 bits");
     Some(OpSpec::DateShift(ShiftSpec { days, by, join }))

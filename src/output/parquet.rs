@@ -265,7 +265,7 @@ fn column_notes(plan: &Plan) -> Vec<serde_json::Value> {
     for (node, description) in plan.schema.nodes.iter().enumerate() {
         let mut note = |path: String, rule: Option<usize>| {
             let rule = rule.and_then(|rule| plan.rules.get(rule));
-            let op = rule.map_or_else(|| "keep".to_owned(), |rule| rule.op.to_string());
+            let op = rule.map_or_else(|| "keep".to_owned(), |rule| rule.op.describe(&plan.schema));
             let class = class_name(description.class);
             notes.push(json!({ "path": path, "class": class, "op": op }));
         };

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use crate::decode::{Layout, Lookalikes};
 use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
-use crate::plan::OPT_OUT;
 use crate::plan::{OutputPlan, Plan, RuleIx};
 use crate::record::{Batch, Code, Problem, Text};
 use crate::repair::Repairs;
-use crate::schema::{NodeIx, Schema, Shape};
+use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{Applied, Op};
 use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
 
@@ -40,15 +39,14 @@ pub struct Stages {
     /// The field that says whether a record is inactive; `None`: inactive records are kept.
     inactive: Option<NodeIx>,
     /// The field by which people opt out.
-    pub(super) opt_out: Option<NodeIx>,
+    pub(super) opt_out: NodeIx,
     /// The names of all checks, by number.
     check_names: RuleNames,
     /// The number of the check of each rule of the plan.
     rule_checks: Vec<u16>,
 }
 
-/// The field by which a record is inactive, and the value that says so.
-const STATUS: &str = "EndpointStatus";
+/// The status of records that are dropped unless the definition keeps them.
 const INACTIVE: &[u8] = b"INACTIVE";
 
 impl Stages {
@@ -88,8 +86,8 @@ impl Stages {
             part_check,
             transformed_nodes: transformed_nodes(plan),
             transformed_maps: transformed_maps(plan),
-            inactive: schema.node(STATUS).filter(|_| !plan.input.keep_inactive),
-            opt_out: schema.node(OPT_OUT),
+            inactive: (!plan.input.keep_inactive).then(|| schema.role(Role::Status)),
+            opt_out: schema.role(Role::OptOut),
             check_names: checks,
             rule_checks,
         }

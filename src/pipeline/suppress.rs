@@ -25,7 +25,7 @@ impl ListMatches {
     pub(super) fn find(
         &mut self,
         lists: &[SuppressionList],
-        opt_out: Option<NodeIx>,
+        opt_out: NodeIx,
         chunk: &[u8],
         batch: &mut Batch,
     ) {
@@ -62,25 +62,25 @@ impl ListMatches {
         }
     }
 
-    fn apply_actions(&self, lists: &[SuppressionList], opt_out: Option<NodeIx>, batch: &mut Batch) {
+    fn apply_actions(&self, lists: &[SuppressionList], opt_out: NodeIx, batch: &mut Batch) {
         let mut opted_out = None;
         for (row, list) in &self.rows {
             let row = usize::try_from(*row).expect("usize is at least 32 bits wide");
-            match (lists.get(*list).map(|list| list.spec.action), opt_out) {
-                (Some(ListAction::Drop), _) => {
+            match lists.get(*list).map(|list| list.spec.action) {
+                Some(ListAction::Drop) => {
                     if let Some(row) = batch.rows.get_mut(row) {
                         row.dropped = true;
                     }
                 }
-                (Some(ListAction::OptOut), Some(node)) => {
+                Some(ListAction::OptOut) => {
                     let slot = *opted_out.get_or_insert_with(|| {
                         let start = batch.arena.len();
                         batch.arena.extend_from_slice(OPTED_OUT);
                         Slot::new_text(start, OPTED_OUT.len(), true)
                     });
-                    batch.set_slot(row, node, slot);
+                    batch.set_slot(row, opt_out, slot);
                 }
-                (Some(ListAction::OptOut), None) | (None, _) => {}
+                None => {}
             }
         }
     }

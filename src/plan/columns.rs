@@ -3,10 +3,10 @@
 use std::{collections::HashMap, fmt};
 
 use super::Plan;
-use super::lists::OPT_OUT;
 use crate::decode::{ColumnField, ColumnSettings, Columns};
 use crate::definition::{Column, Input, ListAction, Pair, Unknown};
 use crate::encode::CsvColumn;
+use crate::schema::Role;
 use crate::transform::Op;
 
 /// The names of the columns of CSV files without a header.
@@ -55,11 +55,13 @@ impl<'p> HeaderUnion<'p> {
         }
     }
 
-    /// Returns the columns. `OptOut` is among them if a list sets it, whether or not an input has it.
+    /// Returns the columns. The opt-out field is among them if a list sets it, whether or not an
+    /// input has it.
     pub fn into_columns(mut self) -> Vec<CsvColumn> {
         let opts_out = self.plan.lists.iter().any(|list| list.spec.action == ListAction::OptOut);
-        if let Some(node) = self.plan.schema.node(OPT_OUT).filter(|_| opts_out) {
-            self.add_column(ColumnField::Node(node), 1);
+        if opts_out {
+            let opt_out = self.plan.schema.role(Role::OptOut);
+            self.add_column(ColumnField::Node(opt_out), 1);
         }
         self.columns
     }

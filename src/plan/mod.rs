@@ -16,8 +16,8 @@ mod settings;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use columns::HeaderUnion;
+pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
-pub(crate) use lists::{LookupScratch, OPT_OUT};
 pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules, resolve};
 pub use settings::{AccountPlan, InputPlan, OutputPlan};
 

@@ -18,6 +18,7 @@ pub(crate) struct OpMaker {
     tokens: Arc<Tokens>,
     /// In the order of their keys.
     shifts: Vec<Shift>,
+    schema: Arc<Schema>,
     shift_keys: Vec<ShiftKey>,
 }
 
@@ -34,7 +35,7 @@ impl OpMaker {
     pub(crate) fn new(
         definition: &Definition,
         rules: &[Rule],
-        schema: &Schema,
+        schema: &Arc<Schema>,
         mut keys: BTreeMap<String, MasterKey>,
     ) -> Result<OpMaker, PlanError> {
         let mut shapes = Vec::new();
@@ -52,7 +53,8 @@ impl OpMaker {
         let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();
         let shifts = shifts(rules, schema);
         let shift_keys = shifts.iter().map(|shift| shift.key(key.as_ref())).collect();
-        Ok(OpMaker { key, tokens: Arc::new(Tokens { ids, shapes }), shifts, shift_keys })
+        let (tokens, schema) = (Arc::new(Tokens { ids, shapes }), Arc::clone(schema));
+        Ok(OpMaker { key, tokens, shifts, schema, shift_keys })
     }
 
     pub(crate) fn shift_keys(&self) -> &[ShiftKey] {
@@ -89,7 +91,8 @@ impl OpMaker {
 
     fn find_shift(&self, spec: &ShiftSpec) -> DateShift {
         let is_it = |shift: &Shift| {
-            (shift.days, &*shift.by_path, &*shift.join) == (spec.days, &*spec.by.value, spec.join())
+            (shift.days, &*shift.by_path, &*shift.join)
+                == (spec.days, spec.by(&self.schema), spec.join(&self.schema))
         };
         let shift = self.shifts.iter().position(is_it);
         DateShift { shift: shift.expect("every shift of a rule was collected") }
@@ -135,8 +138,8 @@ fn date_form(shape: Shape) -> DateForm {
 fn shifts(rules: &[Rule], schema: &Schema) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for spec in rules.iter().filter_map(|rule| rule.op.as_shift()) {
-        let by = schema.node(&spec.by.value).expect("the field was checked");
-        let (by_path, join) = (spec.by.value.clone(), spec.join().to_owned());
+        let by = schema.node(spec.by(schema)).expect("the field was checked");
+        let (by_path, join) = (spec.by(schema).to_owned(), spec.join(schema).to_owned());
         let shift = Shift { by, by_path, days: spec.days, join };
         if !shifts.contains(&shift) {
             shifts.push(shift);

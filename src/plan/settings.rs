@@ -35,7 +35,7 @@ pub struct InputPlan {
     pub unknown: Unknown,
     /// The kinds of record taken, as indices into [`Schema::kinds`].
     pub kinds: Vec<usize>,
-    /// Whether records with `EndpointStatus: INACTIVE` are kept.
+    /// Whether records with the status `INACTIVE` are kept.
     pub keep_inactive: bool,
     /// The longest record, in bytes without its line end.
     pub max_record: usize,

@@ -3,11 +3,7 @@
 use super::{ChunkText, PhoneRegionFrom, RepairKind, Settings};
 use super::{country, dates, email, locale, phone, timezone, words};
 use crate::record::{Batch, Text};
-use crate::schema::{Check, Format, FormatLimits, NodeIx, PhoneRegion, Schema, Test};
-
-/// The fields whose words people write in other ways.
-const CHANNEL: &str = "ChannelType";
-const OPT_OUT: &str = "OptOut";
+use crate::schema::{Check, Format, FormatLimits, NodeIx, PhoneRegion, Role, Schema, Test};
 
 /// One repair of one field.
 #[derive(Debug)]
@@ -61,10 +57,12 @@ fn how(
     settings: &Settings,
 ) -> Option<(RepairKind, How)> {
     let limits = schema.target.formats;
-    let is_at = |path| schema.node(path) == Some(node);
+    let has = |role| schema.role(role) == node;
     Some(match test {
-        Test::Enum(words) if is_at(CHANNEL) => (RepairKind::Channel, How::Channel(words.clone())),
-        Test::Enum(words) if is_at(OPT_OUT) => (RepairKind::OptOut, How::OptOut(words.clone())),
+        Test::Enum(words) if has(Role::Channel) => {
+            (RepairKind::Channel, How::Channel(words.clone()))
+        }
+        Test::Enum(words) if has(Role::OptOut) => (RepairKind::OptOut, How::OptOut(words.clone())),
         Test::Format(Format::Country) => (RepairKind::Country, How::Country),
         Test::Format(Format::Locale) => (RepairKind::Locale, How::Locale),
         Test::Format(Format::Timezone) => (RepairKind::Timezone, How::Timezone),
@@ -83,9 +81,7 @@ fn phone_region(schema: &Schema, settings: &Settings) -> PhoneRegionFrom {
     if settings.on.has(RepairKind::Phone) {
         return settings.phone_region;
     }
-    let is_country = |check: &Check| matches!(check.test, Test::Format(Format::Country));
-    let country = schema.nodes.iter().position(|node| node.checks.iter().any(is_country));
-    country.map_or(PhoneRegionFrom::Nowhere, PhoneRegionFrom::Field)
+    PhoneRegionFrom::Field(schema.role(Role::Country))
 }
 
 impl FieldRepair {

@@ -25,7 +25,7 @@ use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::plan::{self, Explanation, Plan, PlanError, Rules, SuppressionList};
 use crate::report::KeyNote;
-use crate::schema::Schema;
+use crate::schema::{Role, Schema};
 use crate::store::Store;
 use crate::transform::MasterKey;
 
@@ -144,7 +144,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             .iter()
             .map(|source| (source.id.clone(), place_of(&source.kind)))
             .collect(),
-        lists: definition.suppress.iter().map(list_in_words).collect(),
+        lists: definition.suppress.iter().map(|list| list_in_words(list, &schema)).collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
         outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
         account: definition.account.to.path.clone(),
@@ -182,10 +182,10 @@ pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
 }
 
 /// `drops records whose Address is in lists/optout.csv (column "email", email.v1)`.
-fn list_in_words(list: &Suppression) -> String {
+fn list_in_words(list: &Suppression, schema: &Schema) -> String {
     let what = match list.action.value {
-        ListAction::Drop => "drops records whose",
-        ListAction::OptOut => "sets OptOut to ALL where",
+        ListAction::Drop => "drops records whose".to_owned(),
+        ListAction::OptOut => format!("sets {} to ALL where", schema.role_path(Role::OptOut)),
     };
     let from: Vec<&str> = list.from.iter().map(|place| place.written.as_str()).collect();
     let form = match list.form.value {

@@ -49,6 +49,7 @@ static FIELD: Grammar = &[
     ("x-segprep-class", Plain),
     ("x-segprep-export-only", Plain),
     ("x-segprep-not-empty", Plain),
+    ("x-segprep-role", Plain),
 ];
 
 /// What stands under each name of a map.

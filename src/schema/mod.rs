@@ -13,6 +13,7 @@ mod merge;
 mod parse;
 mod phone;
 mod place;
+mod role;
 mod rules;
 mod tables;
 mod target;
@@ -24,6 +25,7 @@ pub use merge::merged;
 pub use parse::Files;
 pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
 pub use place::{SchemaError, SchemaFault};
+pub use role::Role;
 pub use tables::{Known, country_of, language, timezone, timezone_of_any_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
 
@@ -43,6 +45,8 @@ pub struct Schema {
     pub kinds: Vec<RecordKind>,
     /// Checks of one field that hold for some values of another.
     pub conditions: Vec<Condition>,
+    /// The node of each role.
+    roles: role::Roles,
     pub target: Target,
     /// The files read, for the manifest: name and SHA-256 in lower hex.
     pub files: Vec<(String, String)>,
@@ -164,6 +168,16 @@ impl Schema {
     /// The node of that path (`User.UserId`).
     pub fn node(&self, path: &str) -> Option<NodeIx> {
         self.nodes.iter().position(|node| node.path == path)
+    }
+
+    /// The node of the field with that role.
+    pub fn role(&self, role: Role) -> NodeIx {
+        self.roles.node(role)
+    }
+
+    /// The path of the field with that role.
+    pub fn role_path(&self, role: Role) -> &str {
+        self.nodes.get(self.role(role)).map_or("", |node| node.path.as_str())
     }
 
     /// The map that a dotted name stands in, by its place among the maps; the name below it as it

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::checks::checks;
 use super::keywords;
 use super::place::{SchemaError, SchemaFault, SchemaPlace};
+use super::role::{Role, Roles, role};
 use super::rules::{check_field_limits, conditions, kinds};
 use super::target::{self, Target};
 use super::{Check, Class, Node, NodeIx, Schema, Shape};
@@ -73,13 +74,14 @@ pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
     let (endpoint, user) = (files.read_endpoint()?, files.read_user()?);
     let root = SchemaPlace::of_file(ENDPOINT_FILE, &endpoint);
     let user = SchemaPlace::of_file(USER_FILE, &user);
-    let nodes = Walk::over(&root, &user)?;
+    let Walk { nodes, roles, .. } = Walk::over(&root, &user)?;
     let target = files.read_target()?;
     check_field_limits(&nodes, &target)?;
     Ok(Schema {
         maps: maps(&nodes),
         kinds: kinds(&root, &nodes)?,
         conditions: conditions(&root, &nodes)?,
+        roles: Roles::new(&roles, &nodes, &root)?,
         nodes,
         target,
         files: [
@@ -124,13 +126,15 @@ fn maps(nodes: &[Node]) -> Vec<NodeIx> {
 struct Walk<'a> {
     user: &'a SchemaPlace<'a>,
     nodes: Vec<Node>,
+    /// Every role that a field has, in the order of the nodes.
+    roles: Vec<(Role, NodeIx)>,
 }
 
 impl<'a> Walk<'a> {
-    fn over(root: &SchemaPlace<'a>, user: &'a SchemaPlace<'a>) -> Result<Vec<Node>, SchemaError> {
-        let mut walk = Walk { user, nodes: Vec::new() };
+    fn over(root: &SchemaPlace<'a>, user: &'a SchemaPlace<'a>) -> Result<Walk<'a>, SchemaError> {
+        let mut walk = Walk { user, nodes: Vec::new(), roles: Vec::new() };
         walk.fields(root, None)?;
-        Ok(walk.nodes)
+        Ok(walk)
     }
 
     fn fields(
@@ -145,6 +149,7 @@ impl<'a> Walk<'a> {
             }
             let ix = self.nodes.len();
             let node = self.node(name, &field, parent)?;
+            self.roles.extend(role(&field, node.shape)?.map(|role| (role, ix)));
             let is_object = node.shape == Shape::Object;
             self.nodes.push(node);
             if is_object {
@@ -568,6 +573,33 @@ mod tests {
         assert_eq!(schema.target.limits.value_count, 2);
         assert_eq!(schema.target.formats, FormatLimits { email_local: 64, email_total: 254 });
         assert_ne!(schema.files, pinpoint().files);
+    }
+
+    #[test]
+    fn each_role_has_one_field() {
+        let schema = pinpoint();
+        let paths = Role::ALL.map(|role| schema.role_path(role));
+        assert_eq!(
+            paths.join(" "),
+            "Id ChannelType Address OptOut EndpointStatus Location.Country User.UserId"
+        );
+        check_refused(
+            endpoint_with("/properties/OptOut/x-segprep-role", Value::Null),
+            "`endpoint.schema.json#`: no field has the role `opt-out`",
+        );
+        check_refused(
+            endpoint_with("/properties/RequestId/x-segprep-role", json!("id")),
+            "`endpoint.schema.json#/properties/RequestId`: another field already has the role `id`",
+        );
+        check_refused(
+            endpoint_with("/properties/RequestId/x-segprep-role", json!("request")),
+            "`endpoint.schema.json#/properties/RequestId/x-segprep-role`: expected `id`, \
+             `channel`, `address`, `opt-out`, `status`, `country` or `user-id`",
+        );
+        check_refused(
+            endpoint_with("/properties/Metrics/x-segprep-role", json!("id")),
+            "`endpoint.schema.json#/properties/Metrics/x-segprep-role`: only a text has a role",
+        );
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub enum SchemaFault {
     NoField(String),
     #[error("`{0}` is not in the field's `enum`")]
     NotInEnum(String),
+    #[error("no field has the role `{0}`")]
+    NoRole(&'static str),
+    #[error("another field already has the role `{0}`")]
+    RoleTwice(&'static str),
     #[error("not a pattern that can be read: {0}")]
     Pattern(String),
     #[error("{0}")]

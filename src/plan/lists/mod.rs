@@ -17,9 +17,6 @@ pub use entries::{Entries, EntryDigest};
 pub use spec::ListSpec;
 pub(crate) use spec::LookupScratch;
 
-/// The field by which people opt out.
-pub(crate) const OPT_OUT: &str = "OptOut";
-
 /// A list that was read.
 pub struct SuppressionList {
     pub spec: ListSpec,

@@ -7,14 +7,11 @@ use crate::definition::document::section::escape;
 use crate::definition::document::size;
 use crate::definition::document::source::Diagnostics;
 use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
-use crate::schema::{Class, Schema};
+use crate::schema::{Class, Role, Schema};
 use crate::transform::Other;
 
 /// Under so many bits two people may come to share a token.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
-
-/// The field that deliveries go to.
-const ADDRESS: &str = "Address";
 
 /// Every field that identifies or describes a person has a rule.
 pub(crate) fn coverage(
@@ -59,7 +56,8 @@ fn example(
         Some(parent) => format!("{}.*", parent.path),
         None => paths.last().cloned().unwrap_or_default(),
     };
-    let is_address = path == ADDRESS && definition.purpose == Some(Purpose::Messaging);
+    let is_address =
+        path == schema.role_path(Role::Address) && definition.purpose == Some(Purpose::Messaging);
     let op = if is_address { "keep" } else { "drop" };
     format!("\"{path}\" = \"{op}\"")
 }
@@ -85,21 +83,24 @@ pub(crate) fn address(
     schema: &Schema,
     faults: &mut Diagnostics<'_>,
 ) {
-    let number =
-        schema.node(ADDRESS).and_then(|node| cover.node_rules.get(node).copied().flatten());
+    let address = schema.role_path(Role::Address);
+    let number = cover.node_rules.get(schema.role(Role::Address)).copied().flatten();
     let Some(rule) = number.and_then(|number| definition.rules.get(number)) else { return };
     let (Some(op), Some(purpose)) = (&rule.op, definition.purpose) else { return };
     match (purpose, op) {
         (Purpose::Messaging, OpSpec::Keep) => {}
         (Purpose::Messaging, op) => {
             let what =
-                format!("`{}` on `{ADDRESS}`, to which messages have to be delivered", op.name());
-            let help = "write `\"Address\" = \"keep\"`, or `purpose = \"analytics\"` if nobody is written to";
+                format!("`{}` on `{address}`, to which messages have to be delivered", op.name());
+            let help = format!(
+                "write `\"{address}\" = \"keep\"`, or `purpose = \"analytics\"` if nobody is written to"
+            );
             faults.push(rule.at, what, "", help);
         }
         (Purpose::Analytics, op) if may_pass_on(op) => {
-            let what = format!("`{ADDRESS}` could leave in the clear");
-            let help = "for analytics write `\"Address\" = { op = \"hmac\" }` or `\"drop\"`";
+            let what = format!("`{address}` could leave in the clear");
+            let help =
+                format!("for analytics write `\"{address}\" = {{ op = \"hmac\" }}` or `\"drop\"`");
             faults.push(rule.at, what, "", help);
         }
         (Purpose::Analytics, _) => {}

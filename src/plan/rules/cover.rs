@@ -4,10 +4,10 @@ use super::pattern::Pattern;
 use crate::definition::document::source::Diagnostics;
 use crate::definition::{FieldRule, OpSpec};
 use crate::plan::{MapRules, RuleIx};
-use crate::schema::{Node, NodeIx, Schema, Shape};
+use crate::schema::{Node, NodeIx, Role, Schema, Shape};
 
-/// Consent, and what tells how to read an address: only a rule that names them drops them.
-const NEVER_DROPPED_BY_WILDCARD: [&str; 2] = ["OptOut", "ChannelType"];
+/// Only a rule that names these fields drops them: consent, and how to read an address.
+const NEVER_DROPPED_BY_WILDCARD: [Role; 2] = [Role::OptOut, Role::Channel];
 
 /// The rule of every field. Rules are numbered by their place in the definition.
 pub(crate) struct Cover {
@@ -38,7 +38,9 @@ impl Cover {
             }
         }
         let nodes = schema.nodes.iter().enumerate();
-        let node_rules = nodes.map(|(place, node)| rule_of_node(place, node, &patterns)).collect();
+        let kept = NEVER_DROPPED_BY_WILDCARD.map(|role| schema.role(role));
+        let node_rules =
+            nodes.map(|(place, node)| rule_of_node(place, node, &patterns, kept)).collect();
         let maps = schema.maps.iter().enumerate();
         let map_rules = maps
             .map(|(map, node)| {
@@ -100,7 +102,13 @@ pub(crate) fn is_leaf(shape: Shape) -> bool {
 
 type Numbered<'r> = (RuleIx, &'r FieldRule, Pattern<'r>);
 
-fn rule_of_node(place: NodeIx, node: &Node, patterns: &[Numbered<'_>]) -> Option<RuleIx> {
+/// `kept` are the nodes that a wildcard never drops.
+fn rule_of_node(
+    place: NodeIx,
+    node: &Node,
+    patterns: &[Numbered<'_>],
+    kept: [NodeIx; 2],
+) -> Option<RuleIx> {
     if !is_leaf(node.shape) {
         return None;
     }
@@ -109,10 +117,9 @@ fn rule_of_node(place: NodeIx, node: &Node, patterns: &[Numbered<'_>]) -> Option
         let covering = patterns.iter().filter(|(_, _, pattern)| {
             matches!(pattern, Pattern::Prefix(prefix) if node.path.starts_with(prefix))
         });
-        covering.max_by_key(|(_, _, pattern)| prefix_len(*pattern)).filter(|(_, rule, _)| {
-            !(rule.op == Some(OpSpec::Drop)
-                && NEVER_DROPPED_BY_WILDCARD.contains(&node.path.as_str()))
-        })
+        covering
+            .max_by_key(|(_, _, pattern)| prefix_len(*pattern))
+            .filter(|(_, rule, _)| !(rule.op == Some(OpSpec::Drop) && kept.contains(&place)))
     };
     exact.or_else(wild).map(|(number, _, _)| *number)
 }

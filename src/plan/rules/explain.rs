@@ -88,7 +88,7 @@ pub(crate) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
         fields.push(FieldLine {
             class: field.node.class,
             rule: rule.path.clone(),
-            op: rule.op.to_string(),
+            op: rule.op.describe(schema),
             why: why(rule.origin.as_deref(), field.node.class),
             in_the_clear: rule.op == OpSpec::Keep,
             is_lossy: rule.op.kind().is_lossy() && rule.op != OpSpec::Drop,

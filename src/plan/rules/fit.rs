@@ -5,7 +5,7 @@ use crate::definition::document::nearest::{listed, nearest};
 use crate::definition::document::section::{escape, quoted};
 use crate::definition::document::source::{Diagnostics, Spanned};
 use crate::definition::{Definition, MapSpec, OpKind, OpSpec, ValueKind};
-use crate::schema::{Check, Format, Node, Schema, Shape, Test};
+use crate::schema::{Check, Format, Node, Role, Schema, Shape, Test};
 use crate::transform::Other;
 
 /// What a field's values are, for operations; `None` where no rule applies to it alone.
@@ -191,7 +191,7 @@ fn advice(check: &Check, text: &str) -> String {
 /// What says whose a record is, is one text of it.
 pub(crate) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
     for spec in definition.rules.iter().filter_map(|rule| rule.op.as_ref()?.as_shift()) {
-        let by = spec.by.value.as_str();
+        let Some(Spanned { value: by, at }) = &spec.by else { continue };
         let node = schema.node(by).and_then(|node| schema.nodes.get(node));
         if node.is_some_and(holds_one_text) {
             continue;
@@ -199,10 +199,12 @@ pub(crate) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Diag
         let texts = schema.nodes.iter().filter(|node| holds_one_text(node));
         let guess = nearest(by, texts.map(|node| node.path.as_str()));
         let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        let [user, id, address] =
+            [Role::UserId, Role::Id, Role::Address].map(|role| schema.role_path(role));
         let help = format!(
-            "{guess}name a field that holds one text, such as `User.UserId`, `Id` or `Address`"
+            "{guess}name a field that holds one text, such as `{user}`, `{id}` or `{address}`"
         );
         let what = format!("`by` can't be `{}`", escape(by));
-        faults.push(spec.by.at, what, "", help);
+        faults.push(*at, what, "", help);
     }
 }

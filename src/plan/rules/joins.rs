@@ -57,13 +57,13 @@ fn push_two_settings(
 }
 
 /// Dates that share a written join move alike for one person, so they move by the same range.
-pub(crate) fn shifts(definition: &Definition, faults: &mut Diagnostics<'_>) {
+pub(crate) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
     let mut first_uses: BTreeMap<&str, (&FieldRule, &ShiftSpec)> = BTreeMap::new();
     for rule in &definition.rules {
         let Some(spec) = rule.op.as_ref().and_then(OpSpec::as_shift) else { continue };
         let Some(join) = &spec.join else { continue };
         let (other, first) = *first_uses.entry(join).or_insert((rule, spec));
-        if (first.days, &first.by.value) != (spec.days, &spec.by.value) {
+        if (first.days, first.by(schema)) != (spec.days, spec.by(schema)) {
             push_two_settings(join, rule, other, "`days` and `by`", faults);
         }
     }

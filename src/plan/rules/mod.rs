@@ -126,7 +126,7 @@ pub(crate) fn read(
     fit::shifts(definition, schema, &mut faults);
     check::address(&cover, definition, schema, &mut faults);
     joins::joins(&cover, definition, schema, &mut faults);
-    joins::shifts(definition, &mut faults);
+    joins::shifts(definition, schema, &mut faults);
     check::keys(definition, &mut faults);
     suppress::check(&cover, definition, schema, &mut faults);
     check::part_sizes(definition, schema, &mut faults);

@@ -6,8 +6,7 @@ use crate::definition::document::nearest::nearest;
 use crate::definition::document::section::escape;
 use crate::definition::document::source::Diagnostics;
 use crate::definition::{Definition, HmacSpec, ListAction, ListForm, OpSpec, Suppression};
-use crate::plan::lists::OPT_OUT;
-use crate::schema::Schema;
+use crate::schema::{Role, Schema};
 use crate::transform::{Already, Encoding, Normalize, Scope, TokenShape};
 
 /// Every list is about a field, its tokens have a key, and who is opted out stays so.
@@ -39,9 +38,10 @@ fn check_field(list: &Suppression, schema: &Schema, faults: &mut Diagnostics<'_>
     let texts = schema.nodes.iter().filter(|node| holds_one_text(node));
     let guess = nearest(field, texts.map(|node| node.path.as_str()));
     let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-    let help = format!(
-        "{guess}name a field that holds one text, such as `Address`, `Id` or `User.UserId`"
-    );
+    let [address, id, user] =
+        [Role::Address, Role::Id, Role::UserId].map(|role| schema.role_path(role));
+    let help =
+        format!("{guess}name a field that holds one text, such as `{address}`, `{id}` or `{user}`");
     faults.push(list.field.at, format!("`field` can't be `{}`", escape(field)), "", help);
 }
 
@@ -53,13 +53,14 @@ fn check_opt_out(
     schema: &Schema,
     faults: &mut Diagnostics<'_>,
 ) {
-    let rule = schema.node(OPT_OUT).and_then(|node| cover.node_rules.get(node).copied().flatten());
+    let opt_out = schema.role_path(Role::OptOut);
+    let rule = cover.node_rules.get(schema.role(Role::OptOut)).copied().flatten();
     let Some(rule) = rule.and_then(|rule| definition.rules.get(rule)) else { return };
     let Some(op) = rule.op.as_ref().filter(|op| **op != OpSpec::Keep) else { return };
     let line = faults.describe_place(rule.at);
     let what =
-        format!("`opt-out` needs `{OPT_OUT}` as it is, and `{}` ({line}) changes it", op.name());
-    let help = format!("write `\"{OPT_OUT}\" = \"keep\"`, or `action = \"drop\"`");
+        format!("`opt-out` needs `{opt_out}` as it is, and `{}` ({line}) changes it", op.name());
+    let help = format!("write `\"{opt_out}\" = \"keep\"`, or `action = \"drop\"`");
     faults.push(list.action.at, what, "", help);
 }
 

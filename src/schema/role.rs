@@ -1,0 +1,103 @@
+//! What a field is for, where the code treats it in its own way.
+//!
+//! The schema files say it with `x-segprep-role`, so that no path of a field is in the code. Each
+//! role belongs to exactly one field, and that field holds a single text.
+
+use super::place::{SchemaError, SchemaFault, SchemaPlace};
+use super::{Node, NodeIx, Shape};
+
+/// The purpose of a field that the code looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What identifies the endpoint.
+    Id,
+    /// How the endpoint is reached. It decides the form of the address.
+    Channel,
+    /// Where messages are delivered.
+    Address,
+    /// Whether the person gets messages.
+    OptOut,
+    /// Whether the endpoint is active.
+    Status,
+    /// The country that the person is in.
+    Country,
+    /// What identifies the person.
+    UserId,
+}
+
+impl Role {
+    /// All roles, in the order of declaration.
+    pub const ALL: [Role; 7] = [
+        Role::Id,
+        Role::Channel,
+        Role::Address,
+        Role::OptOut,
+        Role::Status,
+        Role::Country,
+        Role::UserId,
+    ];
+
+    /// The value of `x-segprep-role`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Id => "id",
+            Role::Channel => "channel",
+            Role::Address => "address",
+            Role::OptOut => "opt-out",
+            Role::Status => "status",
+            Role::Country => "country",
+            Role::UserId => "user-id",
+        }
+    }
+}
+
+/// The node of each role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Roles {
+    /// In the order of [`Role::ALL`].
+    nodes: [NodeIx; Role::ALL.len()],
+}
+
+impl Roles {
+    /// Fails where a role has no node, or more than one.
+    pub(super) fn new(
+        found: &[(Role, NodeIx)],
+        nodes: &[Node],
+        root: &SchemaPlace<'_>,
+    ) -> Result<Roles, SchemaError> {
+        let mut roles = Roles { nodes: [0; Role::ALL.len()] };
+        for (role, place) in Role::ALL.into_iter().zip(&mut roles.nodes) {
+            let mut of_role = found.iter().filter(|(other, _)| *other == role);
+            let Some((_, node)) = of_role.next() else {
+                return Err(root.fault(SchemaFault::NoRole(role.name())));
+            };
+            if let Some(other) = of_role.next().and_then(|(_, other)| nodes.get(*other)) {
+                let fault = SchemaFault::RoleTwice(role.name());
+                return Err(SchemaError { place: other.rule.clone(), fault });
+            }
+            *place = *node;
+        }
+        Ok(roles)
+    }
+
+    pub(super) fn node(&self, role: Role) -> NodeIx {
+        let mut roles = Role::ALL.into_iter().zip(self.nodes);
+        let (_, node) = roles.find(|(other, _)| *other == role).expect("`ALL` has every role");
+        node
+    }
+}
+
+/// The role of a field, if the schema gives it one.
+pub(super) fn role(field: &SchemaPlace<'_>, shape: Shape) -> Result<Option<Role>, SchemaError> {
+    let Some(name) = field.get("x-segprep-role") else { return Ok(None) };
+    let text = name.text()?;
+    let Some(role) = Role::ALL.into_iter().find(|role| role.name() == text) else {
+        return Err(name.fault(SchemaFault::Expected(
+            "`id`, `channel`, `address`, `opt-out`, `status`, `country` or `user-id`",
+        )));
+    };
+    if shape != Shape::Text {
+        return Err(name.fault(SchemaFault::Contradiction("only a text has a role")));
+    }
+    Ok(Some(role))
+}
