@@ -28,7 +28,7 @@ mod measure;
 #[path = "s3/peers.rs"]
 mod peers;
 #[expect(dead_code, clippy::wildcard_imports, reason = "it is made for tests, which ask for more")]
-#[path = "../tests/it/s3"]
+#[path = "../tests/it/support/s3"]
 mod s3 {
     pub(crate) mod bodies;
     pub(crate) mod objects;

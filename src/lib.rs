@@ -11,7 +11,7 @@
 //! 6. [`engine`]: an ordered parallel map; [`store`]: where bytes come from and go to.
 //! 7. [`run`]: where all of it meets.
 //!
-//! Two rules hold everywhere, and `tests/it/tidy.rs` checks both:
+//! Two rules hold everywhere, and `tests/it/tidy/` checks both:
 //!
 //! - Imports point down the table in `ARCHITECTURE.md`, never up it.
 //! - Of these, only `store` and `run` touch files, clocks, signals or the environment. Everything else

@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::program::files_below;
+use crate::support::program::files_below;
 
 /// What differs from run to run, or with every change of a comment in a schema.
 const VARYING: [(&str, &str); 7] = [

@@ -9,8 +9,8 @@ use segprep::decode::{Columns, Format};
 use segprep::schema::Schema;
 use serde_json::{Map, Value, json};
 
-use crate::in_process::InProcess;
-use crate::property::hold;
+use crate::support::in_process::InProcess;
+use crate::support::property::hold;
 
 #[test]
 fn csv_is_read_as_the_csv_crate_reads_it() {

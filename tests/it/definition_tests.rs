@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{code, segprep, stderr};
+use crate::support::program::{code, segprep, stderr};
 
 /// The pipelines, by their names.
 fn pipelines() -> Vec<String> {

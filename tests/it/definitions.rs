@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::program::{code, files_below, segprep, stderr};
+use crate::support::program::{code, files_below, segprep, stderr};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,10 +12,10 @@ use segprep::record::describe_name;
 use segprep::schema::{Check, Files, NodeIx, Schema, Shape, Test, merged};
 use serde_json::{Map, Value, json};
 
-use crate::in_process::InProcess;
-use crate::property::hold;
-use crate::records::{address_format, near, records};
-use crate::strict_json::members;
+use crate::support::in_process::InProcess;
+use crate::support::property::hold;
+use crate::support::records::{address_format, near, records};
+use crate::support::strict_json::members;
 
 /// The oracle, which reads formats only through what the merge makes of them.
 fn oracle() -> Validator {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{files_below, segprep, stderr};
+use crate::support::program::{files_below, segprep, stderr};
 
 fn schema() -> Value {
     let text = fs::read_to_string("schemas/pipeline.schema.json").expect("it is there");

@@ -11,8 +11,8 @@ use std::{
 
 use rustix::process::{Signal, geteuid};
 
-use crate::program::{segprep, set};
-use crate::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
+use crate::support::program::{segprep, set};
+use crate::support::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
 
 const NOTHING: [&str; 0] = [];
 
@@ -168,7 +168,7 @@ fn an_input_that_changes_while_it_is_read_ends_the_run() {
         let running = site.slow_run();
         running.meanwhile(|| change(&path));
         let output = running.ends(code);
-        let messages = crate::program::stderr(&output);
+        let messages = crate::support::program::stderr(&output);
         assert!(messages.contains(words) && messages.contains(input), "{what}: {messages}");
         assert_eq!(site.left(), NOTHING, "{what}");
     }
@@ -217,7 +217,7 @@ fn a_key_that_is_missing_or_wrong_is_told() {
     };
     let refused = |key: &str, variable: Option<&str>, words: &str| {
         let output = ends(&mut run(key, variable), 77);
-        let messages = crate::program::stderr(&output);
+        let messages = crate::support::program::stderr(&output);
         assert!(messages.contains("`k1`") && messages.contains(words), "{words}: {messages}");
         assert!(!messages.contains("0c0d0e0f") && !messages.contains("secret"), "{messages}");
         assert_eq!(site.left(), NOTHING);
@@ -254,7 +254,7 @@ fn a_signal_takes_everything_away() {
         let running = site.slow_run();
         running.signal(signal);
         let output = running.ends(code);
-        assert!(crate::program::stderr(&output).contains(word));
+        assert!(crate::support::program::stderr(&output).contains(word));
         assert_eq!(site.left(), NOTHING);
         recovers(&site);
     }

@@ -14,12 +14,12 @@ use segprep::encode::CsvColumn;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
 
-use crate::in_memory::InMemory;
-use crate::in_process::{InProcess, KEEPS_EVERYTHING};
-use crate::program::{code, files_below, segprep, stderr, toml_text};
-use crate::property::{hold_times, times};
-use crate::python::python;
-use crate::records;
+use crate::support::in_memory::InMemory;
+use crate::support::in_process::{InProcess, KEEPS_EVERYTHING};
+use crate::support::program::{code, files_below, segprep, stderr, toml_text};
+use crate::support::property::{hold_times, times};
+use crate::support::python::python;
+use crate::support::records;
 
 /// A run of one input into outputs of every format, side by side.
 struct Everything {

@@ -3,9 +3,9 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::inputs::{feed, gzip};
-use crate::program::{code, stderr, toml_text};
-use crate::running::{Site, ends, ends_saying};
+use crate::support::program::{code, stderr, toml_text};
+use crate::support::program::{feed, gzip};
+use crate::support::running::{Site, ends, ends_saying};
 
 /// A run of these files into CSV without `columns`, with more settings.
 fn run(site: &Site, files: &[(&str, &[u8])], settings: &[&str]) -> Command {
@@ -135,7 +135,7 @@ fn inputs_that_are_passed_over_give_no_columns() {
     let unreadable = ("c.csv", &b"\x1f\x8b\x08broken"[..]);
     let lines = ["Address,ChannelType", "ana@example.com,EMAIL"];
     check(&[ANA, page, unreadable], &[skip], &lines);
-    let mut cut = gzip("Address,ChannelType,Attributes.Late\nzo@example.com,EMAIL,x\n");
+    let mut cut = gzip(b"Address,ChannelType,Attributes.Late\nzo@example.com,EMAIL,x\n");
     let sum = cut.len() - 8;
     cut[sum] ^= 1;
     check(
@@ -169,7 +169,7 @@ fn standard_input_needs_columns() {
 
 /// The same command once more.
 fn command_of(command: &mut Command) -> Command {
-    let mut again = crate::program::segprep();
+    let mut again = crate::support::program::segprep();
     again.args(command.get_args());
     again
 }

@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::program::{Place, code, files_below, segprep, set, stderr};
+use crate::support::program::{Place, code, files_below, segprep, set, stderr};
 
 /// What a case wants. What is not named is not looked at.
 #[derive(Deserialize)]

@@ -1,17 +1,11 @@
 //! Several inputs at once: standard input, patterns, archives side by side, and files that are
 //! passed over. What one input may hold is in `tests/hostile`.
 
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::program::{Place, code, segprep, set, stderr, toml_text};
+use crate::support::program::{Place, code, feed, gzip, segprep, set, stderr, toml_text};
 
 const DEFINITION: &str = "tests/hostile/definition.toml";
 
@@ -31,12 +25,6 @@ fn from(paths: &[&Path]) -> String {
     format!("input.from=[{}]", paths.join(","))
 }
 
-pub(crate) fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(text.as_bytes()).expect("memory");
-    encoder.finish().expect("memory")
-}
-
 fn records(file: usize, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{{\"Id\":\"{file}-{n}\"}}")).collect()
 }
@@ -47,19 +35,12 @@ fn inputs(place: &Place) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
-pub(crate) fn feed(mut command: Command, text: &[u8]) -> Output {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program runs");
-    child.stdin.take().expect("it is piped").write_all(text).expect("it is read");
-    child.wait_with_output().expect("it ends")
-}
-
 #[test]
 fn standard_input_is_read_and_never_the_same_run() {
     let place = Place::new();
     let settings = ["input.from=[\"-\"]"];
     let text = "[{\"Id\":\"a\"},\n{\"Id\":1}]\n";
-    for bytes in [text.as_bytes().to_vec(), gzip(text)] {
+    for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
         let place = Place::new();
         let output = feed(run_in(&place, &settings), &bytes);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -138,7 +119,7 @@ fn archives_side_by_side_give_what_plain_files_give() {
             _ => records.join("\n\n").replace(':', " :\n") + "\n",
         };
         let name = format!("{file:02}.json");
-        fs::write(packed.join(&name), gzip(&text)).expect("a file");
+        fs::write(packed.join(&name), gzip(text.as_bytes())).expect("a file");
         fs::write(plain.join(&name), text).expect("a file");
     }
     let mut wanted = None;
@@ -161,7 +142,7 @@ fn archives_side_by_side_give_what_plain_files_give() {
 fn bad_files_are_passed_over_where_that_is_asked_for() {
     let source = tempfile::tempdir().expect("a temporary folder");
     let good = records(0, 30).join("\n") + "\n";
-    let archive = gzip(&(records(1, 20_000).join("\n") + "\n"));
+    let archive = gzip((records(1, 20_000).join("\n") + "\n").as_bytes());
     let torn = &archive[..archive.len() * 2 / 3];
     for (name, bytes) in [
         ("1.json", good.as_bytes()),

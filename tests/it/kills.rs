@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::program::files_below;
-use crate::running::{Running, Site, endpoints, ends, faulty};
+use crate::support::program::files_below;
+use crate::support::running::{Running, Site, endpoints, ends, faulty};
 
 const KILLS: u32 = 20;
 

@@ -10,9 +10,7 @@
     reason = "a test that panics has said what it has to say"
 )]
 
-mod canary;
 mod cli;
-mod corpus;
 mod csv_decoder;
 mod definition_tests;
 mod definitions;
@@ -22,33 +20,20 @@ mod faults;
 mod formats;
 mod header_union;
 mod hostile;
-mod in_memory;
-mod in_process;
 mod inputs;
 mod json_decoder;
 mod kills;
 mod leaks;
 mod memory;
 mod mutated;
-mod odd_files;
-mod parquet_values;
 mod places;
-mod program;
 mod properties;
-mod property;
-mod python;
-mod random;
 mod recompute;
-mod records;
-mod reference;
 mod repairs;
-mod running;
 mod s3;
 mod samples;
 mod schemas;
-mod strict_csv;
-mod strict_json;
+mod support;
 mod suppression;
 mod tidy;
 mod vectors;
-mod whole_runs;

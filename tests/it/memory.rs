@@ -14,11 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::program::{segprep, toml_text};
-use crate::running::Site;
+use crate::support::program::{gzip, segprep, toml_text};
+use crate::support::running::Site;
 
 /// Each case takes about a second; one that takes this long has work that grows by its square.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,7 +49,7 @@ const HMAC: &[&str] = &[
 const PARQUET: &[&str] = &["output.0.format=parquet"];
 
 const CASES: &[Case] = &[
-    case("nothing special", |to| put(to, &crate::running::endpoints(20_000)), &[], 0),
+    case("nothing special", |to| put(to, &crate::support::running::endpoints(20_000)), &[], 0),
     case("one line of JSON that does not end", |to| endless(to, "{\"Address\":\""), &[], 3),
     case("one line of CSV that does not end", |to| endless(to, "Address,ChannelType\n"), &[], 3),
     case("a quote that does not end", |to| endless(to, "Address,ChannelType\n\""), &[], 3),
@@ -225,12 +224,6 @@ const CASES: &[Case] = &[
         3,
     ),
 ];
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(text).expect("memory");
-    encoder.finish().expect("memory")
-}
 
 #[test]
 fn no_input_takes_more_than_check_says() {

@@ -10,12 +10,12 @@ use segprep::schema::Schema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::corpus::{Break, csv_snippets, documents, files, json_snippets, some_lines};
-use crate::in_process::InProcess;
-use crate::json_decoder::write_oddly;
-use crate::random::Random;
-use crate::strict_csv;
-use crate::strict_json;
+use crate::support::corpus::{Break, csv_snippets, documents, files, json_snippets, some_lines};
+use crate::support::in_process::InProcess;
+use crate::support::odd_json::write_oddly;
+use crate::support::random::Random;
+use crate::support::strict_csv;
+use crate::support::strict_json;
 
 fn keeping_everything() -> InProcess {
     InProcess::keeping_everything(Schema::shipped("pinpoint").expect("it is shipped"), &[])

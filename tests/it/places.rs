@@ -2,8 +2,8 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use crate::program::{files_below, set, toml_text};
-use crate::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
+use crate::support::program::{files_below, set, toml_text};
+use crate::support::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
 
 /// Two parts of a thousand records or so.
 fn published_in_parts() -> Site {

@@ -14,12 +14,12 @@ use proptest::{
 use segprep::run::Failure;
 use serde_json::Value;
 
-use crate::in_memory::InMemory;
-use crate::odd_files::{self, OddFile};
-use crate::program::Place;
-use crate::property::{hold_times, times};
-use crate::reference;
-use crate::whole_runs::{Inputs, Means, json_lines};
+use crate::support::in_memory::InMemory;
+use crate::support::odd_files::{self, OddFile};
+use crate::support::program::Place;
+use crate::support::property::{hold_times, times};
+use crate::support::reference;
+use crate::support::whole_runs::{Inputs, Means, json_lines};
 
 /// Keeps every field; no share of rejects is too much.
 const KEEP: &str = "tests/hostile/definition.toml";
@@ -350,7 +350,7 @@ fn a_run_over_a_file_that_breaks_off_ends_by_its_rules() {
 fn sample_inputs(pipeline: &str) -> Vec<(bool, Vec<u8>)> {
     let name = pipeline.trim_start_matches("pipelines/").trim_end_matches(".toml");
     let folder = format!("samples/{name}/input");
-    let files = crate::program::files_below(folder.as_ref());
+    let files = crate::support::program::files_below(folder.as_ref());
     let inputs: Vec<(bool, Vec<u8>)> = files
         .iter()
         .filter_map(|file| match file.extension()?.to_str()? {

@@ -1,7 +1,7 @@
 //! What the documentation says about making tokens elsewhere is run, and makes the vectors.
 //! (Spark, which needs Java, is run by `.ci/full`.)
 
-use crate::python::python;
+use crate::support::python::python;
 
 #[track_caller]
 fn check(what: &str) {

@@ -8,9 +8,9 @@ use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
 
-use crate::in_process::InProcess;
-use crate::property::hold;
-use crate::records::records;
+use crate::support::in_process::InProcess;
+use crate::support::property::hold;
+use crate::support::records::records;
 
 fn pinpoint() -> Schema {
     Schema::shipped("pinpoint").expect("it is shipped")

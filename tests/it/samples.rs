@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::program::{Place, code, files_below, segprep, stderr};
+use crate::support::program::{Place, code, files_below, segprep, stderr};
 
 /// More than there are cores, and more than there are inputs.
 const THREADS: [&str; 3] = ["1", "2", "7"];

@@ -7,8 +7,8 @@ use jsonschema::Validator;
 use segprep::schema::{Files, Schema, merged};
 use serde_json::{Value, json};
 
-use crate::in_process::InProcess;
-use crate::program::{Place, code, files_below, segprep, stderr};
+use crate::support::in_process::InProcess;
+use crate::support::program::{Place, code, files_below, segprep, stderr};
 
 fn read(path: impl AsRef<Path>) -> Value {
     let text = fs::read(path.as_ref()).expect("a file");

@@ -6,7 +6,7 @@ use std::{fs, process::Command};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::program::{Place, code, segprep, stderr, toml_text};
+use crate::support::program::{Place, code, segprep, stderr, toml_text};
 
 const DEFINITION: &str = "pipelines/suppressed.toml";
 

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use super::Leaks;
-use super::records::{csv, lines};
-use crate::parquet_values;
-use crate::program::{code, files_below, stderr, toml_text};
+use crate::support::canary::records::{csv, lines};
+use crate::support::canary::site::CanarySite;
+use crate::support::parquet_values;
+use crate::support::program::{code, files_below, stderr, toml_text};
 
 /// The columns of what the definition keeps, and how often each repeats.
 const COLUMNS: &[(&str, usize)] = &[
@@ -38,8 +38,8 @@ const COLUMNS: &[(&str, usize)] = &[
 ];
 
 /// The setting of outputs in each format.
-fn every_format(leaks: &Leaks) -> String {
-    let to = |name: &str| toml_text(&leaks.place.folder.path().join(name).to_string_lossy());
+fn every_format(site: &CanarySite) -> String {
+    let to = |name: &str| toml_text(&site.place.folder.path().join(name).to_string_lossy());
     let columns: Vec<String> = COLUMNS
         .iter()
         .map(|(name, repeat)| match repeat {
@@ -59,23 +59,23 @@ fn every_format(leaks: &Leaks) -> String {
 #[test]
 fn what_is_to_go_is_not_in_columns_either() {
     for is_csv_too in [false, true] {
-        let mut leaks = Leaks::new(70);
-        let text = lines(&mut leaks.canaries, 400);
-        leaks.input("a.json", text);
-        let text = csv(&mut leaks.canaries, 100);
-        leaks.input("b.csv", text);
-        let mut command = leaks.run();
+        let mut site = CanarySite::new(70);
+        let text = lines(&mut site.canaries, 400);
+        site.input("a.json", text);
+        let text = csv(&mut site.canaries, 100);
+        site.input("b.csv", text);
+        let mut command = site.run();
         let alone = "output.0.format=parquet".to_owned();
-        let outputs = if is_csv_too { every_format(&leaks) } else { alone };
+        let outputs = if is_csv_too { every_format(&site) } else { alone };
         command.args(["--set", &outputs]);
-        leaks.check(command, 0);
-        check_is_read(&leaks);
+        site.check(command, 0);
+        check_is_read(&site);
     }
 }
 
 /// The values that stay are found in the parts, and the codes in the rejects: so all was read.
-fn check_is_read(leaks: &Leaks) {
-    let files = files_below(leaks.place.folder.path());
+fn check_is_read(site: &CanarySite) {
+    let files = files_below(site.place.folder.path());
     let parquet = |name: &str| {
         let is_it = |file: &&PathBuf| {
             let path = file.to_string_lossy();
@@ -92,13 +92,13 @@ fn check_is_read(leaks: &Leaks) {
 /// A canary that is kept is found, though pages are compressed.
 #[test]
 fn what_stays_is_found_in_columns() {
-    let mut leaks = Leaks::new(71);
-    let record = format!("{{\"Id\":\"a\",\"RequestId\":\"{}\"}}\n", leaks.canaries.text());
-    leaks.input("a.json", record.repeat(1000));
-    let mut command = leaks.run();
+    let mut site = CanarySite::new(71);
+    let record = format!("{{\"Id\":\"a\",\"RequestId\":\"{}\"}}\n", site.canaries.text());
+    site.input("a.json", record.repeat(1000));
+    let mut command = site.run();
     command.args(["--set", "output.0.format=parquet", "--set", "fields.RequestId=\"keep\""]);
     let output = command.output().expect("the program runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let part = leaks.place.to().join("part-00000.parquet");
-    assert!(leaks.canaries.find(&parquet_values::texts(&part)).is_some());
+    let part = site.place.to().join("part-00000.parquet");
+    assert!(site.canaries.find(&parquet_values::texts(&part)).is_some());
 }

@@ -7,10 +7,10 @@ use segprep::record::{Batch, Text};
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
-use super::DEFINITION;
-use super::records::lines;
-use crate::canary::Canaries;
-use crate::in_process::InProcess;
+use crate::support::canary::Canaries;
+use crate::support::canary::records::lines;
+use crate::support::canary::site::DEFINITION;
+use crate::support::in_process::InProcess;
 
 #[test]
 fn debug_shows_no_value() {

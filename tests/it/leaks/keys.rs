@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::{DEFINITION, check_said};
-use crate::canary::Canaries;
-use crate::program::{segprep, toml_text};
+use crate::support::canary::Canaries;
+use crate::support::canary::site::{DEFINITION, check_said};
+use crate::support::program::{segprep, toml_text};
 
 #[test]
 fn no_key_is_quoted_in_a_failure() {

@@ -5,13 +5,13 @@ use std::fs;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::Leaks;
-use crate::canary::Canaries;
-use crate::program::toml_text;
+use crate::support::canary::Canaries;
+use crate::support::canary::site::CanarySite;
+use crate::support::program::toml_text;
 
 /// The setting of a list of that text.
-fn list(leaks: &Leaks, text: &[u8], settings: &str) -> String {
-    let file = leaks.place.folder.path().join("lists/list");
+fn list(site: &CanarySite, text: &[u8], settings: &str) -> String {
+    let file = site.place.folder.path().join("lists/list");
     fs::write(&file, text).expect("a list");
     let from = toml_text(&file.to_string_lossy());
     format!("suppress=[{{ from = [{from}], field = \"Address\", {settings} }}]")
@@ -31,16 +31,16 @@ fn addresses(c: &mut Canaries, count: usize) -> Vec<String> {
 fn entries_do_not_come_out_in_any_form() {
     for action in ["drop", "opt-out"] {
         for form in ["plain", "sha256", "token"] {
-            let mut leaks = Leaks::new(80);
-            let addresses = addresses(&mut leaks.canaries, 40);
-            leaks.input("a.json", records(&addresses));
+            let mut site = CanarySite::new(80);
+            let addresses = addresses(&mut site.canaries, 40);
+            site.input("a.json", records(&addresses));
             let mut entries: Vec<String> = match form {
                 "sha256" => {
                     let lower = addresses.iter().map(|address| address.to_lowercase());
                     lower.map(|address| HEXLOWER.encode(&Sha256::digest(address))).collect()
                 }
                 "token" => {
-                    (0..40).map(|_| format!("hmac:k1:{}", token(&mut leaks.canaries))).collect()
+                    (0..40).map(|_| format!("hmac:k1:{}", token(&mut site.canaries))).collect()
                 }
                 _ => addresses.clone(),
             };
@@ -48,15 +48,15 @@ fn entries_do_not_come_out_in_any_form() {
             for entry in &entries {
                 // Other tokens begin so too.
                 let own = entry.strip_prefix("hmac:k1:").unwrap_or(entry);
-                leaks.canaries.watch(own.to_owned());
+                site.canaries.watch(own.to_owned());
             }
             let settings =
                 format!("form = \"{form}\", action = \"{action}\", normalize = \"email.v1\"");
-            let setting = list(&leaks, entries.join("\n").as_bytes(), &settings);
-            let mut command = leaks.run();
+            let setting = list(&site, entries.join("\n").as_bytes(), &settings);
+            let mut command = site.run();
             command.args(["--set", &setting, "--json"]);
-            leaks.check(command, 0);
-            let matches = &leaks.place.manifest()["suppress"][0]["matches"];
+            site.check(command, 0);
+            let matches = &site.place.manifest()["suppress"][0]["matches"];
             assert_eq!(*matches, if form == "token" { 0 } else { 20 }, "{form}");
         }
     }
@@ -97,15 +97,15 @@ fn no_list_is_quoted_in_a_failure() {
     ];
     for (expected, entries, settings) in cases {
         for format in [None, Some("--json")] {
-            let mut leaks = Leaks::new(82);
-            leaks.canaries.watch(text.clone());
-            leaks.canaries.watch(other.clone());
-            let addresses = addresses(&mut leaks.canaries, 3);
-            leaks.input("a.json", records(&addresses));
-            let setting = list(&leaks, &entries, settings);
-            let mut command = leaks.run();
+            let mut site = CanarySite::new(82);
+            site.canaries.watch(text.clone());
+            site.canaries.watch(other.clone());
+            let addresses = addresses(&mut site.canaries, 3);
+            site.input("a.json", records(&addresses));
+            let setting = list(&site, &entries, settings);
+            let mut command = site.run();
             command.args(["--set", &setting]).args(format);
-            leaks.check(command, expected);
+            site.check(command, expected);
         }
     }
 }

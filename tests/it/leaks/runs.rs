@@ -4,11 +4,11 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::Leaks;
-use super::records::{csv, lines};
-use crate::canary::Canaries;
-use crate::program::{Place, code, files_below};
-use crate::running::Running;
+use crate::support::canary::Canaries;
+use crate::support::canary::records::{csv, lines};
+use crate::support::canary::site::CanarySite;
+use crate::support::program::{Place, code, files_below};
+use crate::support::running::Running;
 
 const REPAIRS: &str = "repair={ phone = { region = \"US\" }, country = true, channel = true, \
     locale = true, timezone = true, email = true, trim = true, dates = true, optout = true }";
@@ -16,12 +16,12 @@ const REPAIRS: &str = "repair={ phone = { region = \"US\" }, country = true, cha
 #[test]
 fn what_is_to_go_does_not_come_out() {
     for seed in 0..3 {
-        let mut leaks = Leaks::new(seed);
-        let text = lines(&mut leaks.canaries, 400);
-        leaks.input("a.json", text);
-        let text = csv(&mut leaks.canaries, 200);
-        leaks.input("b.csv", text);
-        let mut command = leaks.run();
+        let mut site = CanarySite::new(seed);
+        let text = lines(&mut site.canaries, 400);
+        site.input("a.json", text);
+        let text = csv(&mut site.canaries, 200);
+        site.input("b.csv", text);
+        let mut command = site.run();
         if seed % 2 == 1 {
             command.arg("--json");
         }
@@ -29,8 +29,8 @@ fn what_is_to_go_does_not_come_out() {
             // All but `lists`, which would keep bare values that are rejected otherwise.
             command.args(["--set", REPAIRS]);
         }
-        leaks.check(command, 0);
-        check_is_no_empty_success(&leaks.place);
+        site.check(command, 0);
+        check_is_no_empty_success(&site.place);
     }
 }
 
@@ -52,32 +52,32 @@ fn check_is_no_empty_success(place: &Place) {
 /// The originals are kept where that is asked for, and are nowhere else.
 #[test]
 fn kept_rejects_are_kept_in_one_place() {
-    let mut leaks = Leaks::new(9);
-    let text = lines(&mut leaks.canaries, 100);
-    leaks.input("a.json", text);
-    let mut command = leaks.run();
+    let mut site = CanarySite::new(9);
+    let text = lines(&mut site.canaries, 100);
+    site.input("a.json", text);
+    let mut command = site.run();
     command.args(["--set", "account.keep_rejected=true"]);
     assert_eq!(code(&command.output().expect("the program runs")), 0);
-    let kept = leaks.place.account().join("rejected-records");
+    let kept = site.place.account().join("rejected-records");
     let text = fs::read(kept.join("00000-a.json")).expect("the originals");
-    assert!(leaks.canaries.find(&text).is_some());
+    assert!(site.canaries.find(&text).is_some());
     fs::remove_dir_all(kept).expect("it is there");
-    leaks.check_files();
+    site.check_files();
 }
 
 #[test]
 fn staging_holds_no_more_than_the_output() {
-    let mut leaks = Leaks::new(20);
-    let text = lines(&mut leaks.canaries, 300).repeat(60);
-    leaks.input("a.json", text);
-    let mut command = leaks.run();
+    let mut site = CanarySite::new(20);
+    let text = lines(&mut site.canaries, 300).repeat(60);
+    site.input("a.json", text);
+    let mut command = site.run();
     command.args(["--chunk-bytes", "20000", "--threads", "2"]);
-    let staged = leaks.place.folder.path().join(".import.segprep/new");
+    let staged = site.place.folder.path().join(".import.segprep/new");
     let mut running = Running::start(&mut command);
     let mut looks = 0;
     while running.until(|| !files_below(&staged).is_empty()) {
         running.meanwhile(|| {
-            looks += usize::from(0 < leaks.check_files());
+            looks += usize::from(0 < site.check_files());
         });
         if 5 < looks {
             break;
@@ -85,8 +85,8 @@ fn staging_holds_no_more_than_the_output() {
     }
     assert!(0 < looks, "the run was over before it could be looked at");
     let output = running.ends(0);
-    assert_eq!(leaks.canaries.find(&output.stderr), None);
-    leaks.check_files();
+    assert_eq!(site.canaries.find(&output.stderr), None);
+    site.check_files();
 }
 
 /// Every failure over an input, text and JSON.
@@ -114,17 +114,17 @@ fn no_input_is_quoted_in_a_failure() {
     ];
     for (expected, input) in cases {
         for format in [None, Some("--json")] {
-            let mut leaks = Leaks::new(31);
-            leaks.canaries.watch(text.clone());
-            leaks.canaries.watch(other.clone());
-            leaks.input("input", &input);
-            let mut command = leaks.run();
+            let mut site = CanarySite::new(31);
+            site.canaries.watch(text.clone());
+            site.canaries.watch(other.clone());
+            site.input("input", &input);
+            let mut command = site.run();
             command.args(["--set", "account.max_reject_ratio=0.0"]).args(format);
             if expected == 65 {
                 // As where nobody has said that unknown names may be left out.
                 command.args(["--set", "input.unknown=\"reject\""]);
             }
-            leaks.check(command, expected);
+            site.check(command, expected);
         }
     }
 }

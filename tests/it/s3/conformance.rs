@@ -4,9 +4,9 @@ use std::{io::Write, path::Path};
 
 use serde_json::Value;
 
-use crate::program::{Place, code, set, stderr};
-use crate::s3::server::{Fault, Rule, Server};
-use crate::s3::{records, run, run_of, to};
+use crate::support::program::{Place, code, set, stderr};
+use crate::support::s3::run::{records, run, run_of, to};
+use crate::support::s3::server::{Fault, Rule, Server};
 
 #[track_caller]
 fn ends(command: &mut std::process::Command, expected: i32) -> String {
@@ -36,7 +36,7 @@ fn a_run_makes_few_journeys() {
     server.put("in/a.ndjson", records(0, 3));
     server.seen();
     ends(&mut run(&server), 0);
-    let asked = |seen: &crate::s3::server::Seen| {
+    let asked = |seen: &crate::support::s3::server::Seen| {
         let path = seen.path.replace("%2F", "/");
         let prefix = path.split(['?', '&']).find_map(|part| part.strip_prefix("prefix="));
         let place = prefix.or(path.split('?').next()).unwrap_or_default();
@@ -263,7 +263,7 @@ fn a_bucket_in_another_region_is_asked_there() {
     ends(&mut run(&server), 0);
     let seen = server.seen();
     server.check_published(&records(0, 3));
-    let is_there = |seen: &crate::s3::server::Seen| {
+    let is_there = |seen: &crate::support::s3::server::Seen| {
         seen.headers["authorization"].to_str().expect("text").contains("/eu-west-1/s3/")
     };
     assert!(!is_there(&seen[0]) && seen[1..].iter().all(is_there));

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::program::{code, stderr};
-use crate::s3::proxy::{Direction, Proxy};
-use crate::s3::server::{Fault, Rule, Server};
-use crate::s3::{records, run};
+use crate::support::program::{code, stderr};
+use crate::support::s3::proxy::{Direction, Proxy};
+use crate::support::s3::run::{records, run};
+use crate::support::s3::server::{Fault, Rule, Server};
 
 const OPERATIONS: [&str; 9] =
     ["list", "get", "put", "begin", "part", "complete", "head", "delete", "uploads"];

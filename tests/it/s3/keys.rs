@@ -4,10 +4,10 @@ use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 
-use crate::program::{code, segprep, stderr};
-use crate::s3::server::{Fault, Rule, SECRET_KEY, Server};
-use crate::s3::services::{SECRET, mac};
-use crate::s3::{at, run};
+use crate::support::program::{code, segprep, stderr};
+use crate::support::s3::run::{at, run};
+use crate::support::s3::server::{Fault, Rule, SECRET_KEY, Server};
+use crate::support::s3::services::{SECRET, mac};
 
 const RECORD: &str =
     "{\"ChannelType\":\"EMAIL\",\"Address\":\"a@example.com\",\"User\":{\"UserId\":\"u1\"}}\n";

@@ -3,9 +3,9 @@
 
 use std::{env, thread, time::Duration};
 
-use crate::program::{code, stderr};
-use crate::s3::server::Server;
-use crate::s3::{records, run};
+use crate::support::program::{code, stderr};
+use crate::support::s3::run::{records, run};
+use crate::support::s3::server::Server;
 
 const KILLS: u32 = 20;
 

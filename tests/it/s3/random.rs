@@ -4,9 +4,9 @@
 
 use std::{env, thread, time::Duration};
 
-use crate::program::{code, stderr};
-use crate::s3::server::{Fault, Server};
-use crate::s3::{records, run};
+use crate::support::program::{code, stderr};
+use crate::support::s3::run::{records, run};
+use crate::support::s3::server::{Fault, Server};
 
 const SEEDS: u64 = 25;
 const SIDE_BY_SIDE: usize = 4;

@@ -2,9 +2,9 @@
 
 use std::{fs, process::Command};
 
-use crate::program::{Place, code, stderr};
-use crate::s3::server::Server;
-use crate::s3::{records, run, to};
+use crate::support::program::{Place, code, stderr};
+use crate::support::s3::run::{records, run, to};
+use crate::support::s3::server::Server;
 
 const MEMORY_MAX: u64 = 256 << 20;
 

@@ -3,9 +3,9 @@
 
 use std::{process::Stdio, thread, time::Duration};
 
-use crate::program::{code, stderr};
-use crate::s3::server::{Fault, Rule, Server};
-use crate::s3::{records, run};
+use crate::support::program::{code, stderr};
+use crate::support::s3::run::{records, run};
+use crate::support::s3::server::{Fault, Rule, Server};
 
 /// Runs until the last look before the manifest; then `another` comes in between.
 #[track_caller]

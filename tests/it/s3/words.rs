@@ -3,9 +3,9 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::program::{code, stderr};
-use crate::s3::server::{ACCESS_KEY, Fault, Rule, SECRET_KEY, Server};
-use crate::s3::{records, run, run_of, to};
+use crate::support::program::{code, stderr};
+use crate::support::s3::run::{records, run, run_of, to};
+use crate::support::s3::server::{ACCESS_KEY, Fault, Rule, SECRET_KEY, Server};
 
 /// Within this time, where the cause is known at once.
 const AT_ONCE: Duration = Duration::from_secs(10);

@@ -19,8 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use crate::s3::objects::Objects;
-use crate::s3::services;
+use super::objects::Objects;
+use super::services;
 
 pub(crate) const ACCESS_KEY: &str = "AKIASEGPREPTESTONLY0";
 pub(crate) const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";

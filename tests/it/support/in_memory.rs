@@ -7,7 +7,7 @@ use segprep::decode::{ColumnRules, ColumnSettings, Columns, Format, frame};
 use segprep::pipeline::Block;
 use segprep::schema::Schema;
 
-use crate::in_process::InProcess;
+use crate::support::in_process::InProcess;
 
 /// All stages of a definition, which take whole texts.
 pub(crate) struct InMemory {

@@ -20,7 +20,7 @@ use s3s::dto::*;
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
-use crate::s3::bodies::{Content, Upload, check_part, crc64, etag_of, joined, length, whole};
+use super::bodies::{Content, Upload, check_part, crc64, etag_of, joined, length, whole};
 
 /// What is known of an object.
 #[derive(Clone, Debug)]

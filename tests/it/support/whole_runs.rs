@@ -6,7 +6,7 @@ use segprep::engine::Cancel;
 use segprep::run::{Failure, Outcome, Progress, RunOptions, run};
 use serde_json::Value;
 
-use crate::program::{Place, files_below, toml_text};
+use crate::support::program::{Place, files_below, toml_text};
 
 /// Inputs in a folder, and a definition to run over them.
 pub(crate) struct Inputs {

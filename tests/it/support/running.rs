@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 
-use crate::program::{Place, code, files_below, segprep, stderr, toml_text};
+use crate::support::program::{Place, code, files_below, segprep, stderr, toml_text};
 
 /// No run here takes longer, by far.
 const PATIENCE: Duration = Duration::from_mins(1);

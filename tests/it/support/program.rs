@@ -2,10 +2,12 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 /// A command of the program, in the repository's root, with no key in its environment.
@@ -90,4 +92,19 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_file())
         .map(walkdir::DirEntry::into_path)
         .collect()
+}
+
+/// The output of a command that reads this text from standard input.
+pub(crate) fn feed(mut command: Command, text: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    child.stdin.take().expect("it is piped").write_all(text).expect("it is read");
+    child.wait_with_output().expect("it ends")
+}
+
+/// A gzip archive of a text.
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
 }

@@ -1,6 +1,6 @@
 //! Records whose values are canaries, in every field and with every fault.
 
-use crate::canary::Canaries;
+use super::Canaries;
 
 /// A record whose values are canaries, all but those that are kept; now and then it is broken in
 /// one way or another, and then those are canaries too.
@@ -106,7 +106,7 @@ fn fault(c: &mut Canaries) -> String {
 }
 
 /// Rows of the like. Some do not close their quotes, or have other widths.
-pub(super) fn csv(c: &mut Canaries, rows: usize) -> String {
+pub(crate) fn csv(c: &mut Canaries, rows: usize) -> String {
     let mut text = format!(
         "Address,ChannelType,Id,User.UserId,User.UserAttributes.FirstName,User.UserAttributes.Card,\
          Attributes.Seen,Attributes.Search,Attributes.{}#,Metrics.Visits,CohortId,OptOut,{}\n",
@@ -138,7 +138,7 @@ pub(super) fn csv(c: &mut Canaries, rows: usize) -> String {
     text
 }
 
-pub(super) fn lines(c: &mut Canaries, records: usize) -> String {
+pub(crate) fn lines(c: &mut Canaries, records: usize) -> String {
     // The first line tells the format.
     let mut text = "{\"Id\":\"one\"}\n".to_owned();
     for _ in 0..records {

@@ -8,7 +8,7 @@ use segprep::schema::{NodeIx, Schema, Shape};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-use crate::in_process::InProcess;
+use crate::support::in_process::InProcess;
 
 /// How deep a record may be nested; the record itself is one.
 const DEPTH_MAX: usize = 64;

@@ -1,11 +1,14 @@
 //! Texts that must not come out, and where they come out nevertheless: as they are, in lower
 //! case, escaped, in hex, in base64, or as a list of numbers; whole or a part of them.
 
+pub(crate) mod records;
+pub(crate) mod site;
+
 use std::collections::HashSet;
 
 use data_encoding::{BASE64, BASE64URL, HEXLOWER};
 
-use crate::random::Random;
+use crate::support::random::Random;
 
 /// So many characters in a row give a value away. Fewer may: masks keep some.
 const PART: usize = 8;

@@ -8,7 +8,7 @@ use proptest::{
 use segprep::schema::{Check, Format, NodeIx, Schema, Shape, Test};
 use serde_json::{Map, Value, json};
 
-use crate::strict_json::members;
+use crate::support::strict_json::members;
 
 /// Records that hold by construction: endpoints, updates and users.
 pub(crate) fn records(schema: &Schema) -> BoxedStrategy<Value> {

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::program::files_below;
-use crate::random::Random;
+use crate::support::program::files_below;
+use crate::support::random::Random;
 
 /// How many documents a test of decoders reads at least: `SEGPREP_DOCUMENTS`, or what takes seconds.
 pub(crate) fn documents() -> u64 {

@@ -7,7 +7,7 @@ use segprep::decode::{ColumnRules, ColumnSettings, Columns, Format};
 use segprep::schema::Schema;
 use serde_json::{Map, Value, json};
 
-use crate::in_process::InProcess;
+use crate::support::in_process::InProcess;
 
 /// More columns than a record may have attributes.
 const WIDTH_MAX: usize = 250;
