@@ -103,7 +103,7 @@ impl Definition {
     /// # Errors
     ///
     /// Everything that is wrong with it, in the order of the text; what only the schema can
-    /// tell is left to [`crate::plan::resolve`].
+    /// tell is left to [`crate::plan::check`].
     pub fn parse(
         file: &str,
         text: &str,

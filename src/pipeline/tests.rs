@@ -118,7 +118,7 @@ fn a_fault_reads_like_this() {
 14 | "Location.*" = "mask"
    |                ^^^^^^
    |
-   = help: `Location.Country` takes `keep`, `drop` and `map`: give each a rule of its own"#;
+   = help: `Location.Country` takes `keep`, `drop` and `map`: write a separate rule for each field"#;
     assert_eq!(shown(&faults), expected);
 }
 
@@ -375,7 +375,7 @@ fn faults_of_keys_and_places() {
         (
             with("format = \"pinpoint-json\"", "format = \"pinpoint-json\"\nmax_bytes = \"2 GB\""),
             "26:13",
-            "over what the target takes",
+            "more than the target allows",
             "1 GB",
         ),
         (
@@ -583,7 +583,7 @@ fn a_rule_that_nothing_is_left_for_is_a_warning() {
     ));
     assert_eq!(
         rules.warnings,
-        ["the rule `User.*` governs no field: more specific rules take all of them"]
+        ["the rule `User.*` applies to no field: more specific rules apply to all of them"]
     );
 }
 
@@ -696,8 +696,7 @@ fn the_explanation_says_what_is_lossy_and_what_a_key_changes() {
 fn a_map_of_what_is_refused_before_is_warned_of() {
     let rule = "\"Metrics.*\" = \"keep\"\n\"ChannelType\" = { op = \"map\", table = { FCM = \"GCM\", APNS_SANDBOX = \"APNS\" }, other = \"keep\" }\n\"Attributes.Plan\" = { op = \"map\", table = { pro = \"paid\" } }";
     let (_, rules) = taken(&with("\"Metrics.*\" = \"keep\"", rule));
-    let expected =
-        "`ChannelType` is never `FCM` when it is mapped: it is judged before, and refused";
+    let expected = "`map` never sees `FCM` in `ChannelType`: the field can't have it, and its record is rejected before";
     assert_eq!(rules.warnings, [expected]);
 }
 

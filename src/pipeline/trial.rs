@@ -66,6 +66,6 @@ fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
         Some(names) => (Columns::named(names, delimiter, rules), row.start),
         None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
     };
-    let columns = columns.map_err(|fault| format!("{}; {}", fault.message, fault.hint))?;
+    let columns = columns.map_err(|error| format!("{}; {}", error.message, error.hint))?;
     Ok((Format::Csv(Arc::new(columns)), start))
 }

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 pub use columns::HeaderUnion;
 pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
-pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules, resolve};
+pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules};
 pub use settings::{AccountPlan, InputPlan, OutputPlan};
 
 use crate::decode::ColumnRules;
@@ -41,18 +41,18 @@ pub fn check(
     around: &Environment<'_>,
     schema: &Schema,
 ) -> Result<(Definition, Rules), Vec<Diagnostic>> {
-    let (definition, mut faults) = Definition::read(file, text, sets, around);
+    let (definition, mut diagnostics) = Definition::read(file, text, sets, around);
     let mut rules = None;
     if let Some(definition) = &definition {
-        let (found, more) = rules::read(definition, schema);
+        let (found, more) = rules::resolve(definition, schema);
         rules = found;
-        faults.extend(more);
+        diagnostics.extend(more);
     }
     match (definition, rules) {
-        (Some(definition), Some(rules)) if faults.is_empty() => Ok((definition, rules)),
+        (Some(definition), Some(rules)) if diagnostics.is_empty() => Ok((definition, rules)),
         _ => {
-            faults.sort_by_key(|(at, _)| *at);
-            Err(faults.into_iter().map(|(_, fault)| fault).collect())
+            diagnostics.sort_by_key(|(at, _)| *at);
+            Err(diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect())
         }
     }
 }
@@ -146,7 +146,7 @@ impl Plan {
     }
 
     /// The rule of a name in a map. `map` is the map's index in [`Schema::maps`].
-    pub fn rule_of_name(&self, map: usize, name: &str) -> RuleIx {
+    fn rule_of_name(&self, map: usize, name: &str) -> RuleIx {
         self.map_rules.get(map).expect("an index of the schema's maps").rule_of(name)
     }
 

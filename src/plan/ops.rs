@@ -1,4 +1,4 @@
-//! Makes operations out of what the definition says of them, with their keys.
+//! Compiles the operations of a definition, with the keys that they need.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,28 +11,31 @@ use crate::transform::{
     RoundingStep, ShiftKey, Tokens,
 };
 
-/// Makes the operations of a plan.
-pub(crate) struct OpMaker {
-    /// The current key with its id, where a rule needs it.
+/// Compiles operations.
+pub(super) struct OpMaker {
+    /// The current key with its id; `None` if no rule needs it.
     key: Option<(String, MasterKey)>,
+    /// What tokens of this definition look like, under any of its keys.
     tokens: Arc<Tokens>,
-    /// In the order of their keys.
+    /// Parallel to `shift_keys`.
     shifts: Vec<Shift>,
     schema: Arc<Schema>,
     shift_keys: Vec<ShiftKey>,
 }
 
-/// One way to move dates: by which field, how far, and with which join.
+/// One way to move dates.
 #[derive(PartialEq, Eq)]
 struct Shift {
+    /// The field that identifies the person.
     by: NodeIx,
     by_path: String,
+    /// The most days by which a date moves.
     days: u32,
     join: String,
 }
 
 impl OpMaker {
-    pub(crate) fn new(
+    pub(super) fn new(
         definition: &Definition,
         rules: &[Rule],
         schema: &Arc<Schema>,
@@ -57,12 +60,14 @@ impl OpMaker {
         Ok(OpMaker { key, tokens, shifts, schema, shift_keys })
     }
 
-    pub(crate) fn shift_keys(&self) -> &[ShiftKey] {
+    /// The keys for moving dates, by the numbers that the operations have.
+    pub(super) fn shift_keys(&self) -> &[ShiftKey] {
         &self.shift_keys
     }
 
-    /// `path` is that of the field, which is the join where the definition names none.
-    pub(crate) fn make(&self, op: &OpSpec, path: &str, shape: Shape) -> Op {
+    /// Compiles an operation for a field. `path` is the field's path, which is the join of tokens if
+    /// the definition names none.
+    pub(super) fn make(&self, op: &OpSpec, path: &str, shape: Shape) -> Op {
         match op {
             OpSpec::Keep => Op::Keep,
             OpSpec::Drop => Op::Drop,
@@ -90,11 +95,11 @@ impl OpMaker {
     }
 
     fn find_shift(&self, spec: &ShiftSpec) -> DateShift {
-        let is_it = |shift: &Shift| {
+        let is_same = |shift: &Shift| {
             (shift.days, &*shift.by_path, &*shift.join)
                 == (spec.days, spec.by(&self.schema), spec.join(&self.schema))
         };
-        let shift = self.shifts.iter().position(is_it);
+        let shift = self.shifts.iter().position(is_same);
         DateShift { shift: shift.expect("every shift of a rule was collected") }
     }
 
@@ -106,16 +111,16 @@ impl OpMaker {
             .with_already(spec.already)
     }
 
-    /// The operations of a map's rules that are the same for every name.
-    pub(crate) fn make_for_map(
+    /// Compiles the operations of a map's rules, by rule. `None` if the rule governs no name of the
+    /// map, or has other tokens for each name.
+    pub(super) fn make_for_map(
         &self,
-        of_map: &MapRules,
+        map: &MapRules,
         rules: &[Rule],
         shape: Shape,
     ) -> Vec<Option<Arc<Op>>> {
-        let is_of_map = |number: RuleIx| {
-            of_map.exact.iter().chain(&of_map.prefixes).any(|(_, rule)| *rule == number)
-        };
+        let is_of_map =
+            |number: RuleIx| map.exact.iter().chain(&map.prefixes).any(|(_, rule)| *rule == number);
         let op = |(number, rule): (RuleIx, &Rule)| {
             let by_name = rule.op.as_hmac().is_some_and(|spec| spec.join.is_none());
             (is_of_map(number) && !by_name).then(|| Arc::new(self.make(&rule.op, "", shape)))
@@ -124,7 +129,7 @@ impl OpMaker {
     }
 }
 
-/// In attributes a date is text; a date field holds an instant.
+/// Attributes have dates as text, and date fields have instants.
 fn date_form(shape: Shape) -> DateForm {
     match shape {
         Shape::Lists => DateForm::Prefix,
@@ -134,7 +139,7 @@ fn date_form(shape: Shape) -> DateForm {
     }
 }
 
-/// Every way to move dates that a rule has, each once.
+/// The different ways in which rules move dates.
 fn shifts(rules: &[Rule], schema: &Schema) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for spec in rules.iter().filter_map(|rule| rule.op.as_shift()) {

@@ -33,7 +33,7 @@ impl EntryDigest {
     }
 
     /// The digest of the bytes that have this SHA-256.
-    pub(crate) fn from_sha256(sha256: [u8; 32]) -> EntryDigest {
+    pub(super) fn from_sha256(sha256: [u8; 32]) -> EntryDigest {
         let (first, _) = sha256.split_first_chunk::<16>().expect("it has 32 bytes");
         EntryDigest(u128::from_be_bytes(*first))
     }

@@ -1,4 +1,4 @@
-//! What can't be meant by a definition whose rules each name fields.
+//! Checks a definition as a whole: coverage, the address, keys, sizes of parts; and its warnings.
 
 use super::cover::{Cover, Governed};
 use super::joins::hmac_rules;
@@ -10,15 +10,15 @@ use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
 use crate::schema::{Class, Role, Schema};
 use crate::transform::Other;
 
-/// Under so many bits two people may come to share a token.
+/// Tokens with fewer bits than this are warned of: two people may get the same one.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
 
-/// Every field that identifies or describes a person has a rule.
-pub(crate) fn coverage(
+/// Checks that every field that identifies or describes a person has a rule.
+pub(super) fn coverage(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let governed = cover.governed(schema);
     let needs_rule = |field: &&Governed<'_>| field.node.class != Class::Technical;
@@ -36,22 +36,22 @@ pub(crate) fn coverage(
     }
     let what = format!("no rule covers {}", listed(paths.iter().map(String::as_str)));
     let help = format!(
-        "decide on each, such as `{}`: what identifies or describes a person never passes by default",
-        example(&open, &paths, definition, schema),
+        "add a rule for each, such as `{}`: what identifies or describes a person has no default",
+        example_rule(&open, &paths, definition, schema),
     );
-    faults.push(definition.fields_at, what, "", help);
+    diagnostics.push(definition.fields_at, what, "", help);
 }
 
-/// A rule that would cover the last of the open fields, and those beside it.
-fn example(
+/// A rule that would cover the last of the open fields and those in the same object.
+fn example_rule(
     open: &[&Governed<'_>],
     paths: &[String],
     definition: &Definition,
     schema: &Schema,
 ) -> String {
     let last = open.last().and_then(|field| field.node.parent);
-    let beside = open.iter().filter(|field| last.is_some() && field.node.parent == last).count();
-    let parent = last.and_then(|parent| schema.nodes.get(parent)).filter(|_| beside > 1);
+    let siblings = open.iter().filter(|field| last.is_some() && field.node.parent == last).count();
+    let parent = last.and_then(|parent| schema.nodes.get(parent)).filter(|_| siblings > 1);
     let path = match parent {
         Some(parent) => format!("{}.*", parent.path),
         None => paths.last().cloned().unwrap_or_default(),
@@ -62,13 +62,14 @@ fn example(
     format!("\"{path}\" = \"{op}\"")
 }
 
-/// The path of a rule for an open field: over all of its object where that is as open as it.
+/// The shortest path of a rule for an open field: a wildcard over its object, if all of that is
+/// open.
 fn shortest_path(field: &Governed<'_>, governed: &[Governed<'_>], schema: &Schema) -> String {
     let Some(parent) = field.node.parent else { return field.path.clone() };
-    let beside = |other: &&Governed<'_>| other.node.parent == Some(parent);
+    let is_sibling = |other: &&Governed<'_>| other.node.parent == Some(parent);
     let all_open = governed
         .iter()
-        .filter(beside)
+        .filter(is_sibling)
         .all(|other| other.rule.is_none() && other.node.class != Class::Technical);
     match schema.nodes.get(parent) {
         Some(parent) if all_open => format!("{}.*", parent.path),
@@ -76,12 +77,12 @@ fn shortest_path(field: &Governed<'_>, governed: &[Governed<'_>], schema: &Schem
     }
 }
 
-/// The address is what the purpose needs it to be.
-pub(crate) fn address(
+/// Checks that the operation on the address suits the purpose.
+pub(super) fn address(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let address = schema.role_path(Role::Address);
     let number = cover.node_rules.get(schema.role(Role::Address)).copied().flatten();
@@ -90,25 +91,24 @@ pub(crate) fn address(
     match (purpose, op) {
         (Purpose::Messaging, OpSpec::Keep) => {}
         (Purpose::Messaging, op) => {
-            let what =
-                format!("`{}` on `{address}`, to which messages have to be delivered", op.name());
+            let what = format!("`{}` on `{address}`, but messages are delivered to it", op.name());
             let help = format!(
-                "write `\"{address}\" = \"keep\"`, or `purpose = \"analytics\"` if nobody is written to"
+                "write `\"{address}\" = \"keep\"`, or `purpose = \"analytics\"` if no messages are sent"
             );
-            faults.push(rule.at, what, "", help);
+            diagnostics.push(rule.at, what, "", help);
         }
-        (Purpose::Analytics, op) if may_pass_on(op) => {
-            let what = format!("`{address}` could leave in the clear");
+        (Purpose::Analytics, op) if may_reveal(op) => {
+            let what = format!("`{address}` could be written in the clear");
             let help =
                 format!("for analytics write `\"{address}\" = {{ op = \"hmac\" }}` or `\"drop\"`");
-            faults.push(rule.at, what, "", help);
+            diagnostics.push(rule.at, what, "", help);
         }
         (Purpose::Analytics, _) => {}
     }
 }
 
-/// Whether it may give a text, or all that matters of it, as it came in.
-fn may_pass_on(op: &OpSpec) -> bool {
+/// Whether an operation may leave a text, or all that matters of it, as it came in.
+fn may_reveal(op: &OpSpec) -> bool {
     match op {
         OpSpec::Keep | OpSpec::Round(_) => true,
         OpSpec::Mask { skip, .. } => !skip.is_empty(),
@@ -125,8 +125,8 @@ fn may_pass_on(op: &OpSpec) -> bool {
     }
 }
 
-/// What depends on a key needs one.
-pub(crate) fn keys(definition: &Definition, faults: &mut Diagnostics<'_>) {
+/// Checks that there is a key if an operation needs one.
+pub(super) fn keys(definition: &Definition, diagnostics: &mut Diagnostics<'_>) {
     if definition.keys.is_there {
         return;
     }
@@ -136,32 +136,36 @@ pub(crate) fn keys(definition: &Definition, faults: &mut Diagnostics<'_>) {
         .iter()
         .find_map(|rule| Some((rule.at, rule.op.as_ref().filter(needs_key)?)));
     if let Some((at, op)) = first {
-        let help = "write `[keys]`, and below it `current = \"k1\"` and `k1 = \"env:NAME\"`; `segprep key new` prints a key";
-        let what = format!("`{}` needs a key, and the definition names none", op.name());
-        faults.push(at, what, "", help);
+        let help = "add `[keys]` with `current = \"k1\"` and `k1 = \"env:NAME\"`; `segprep key new` prints a key";
+        let what = format!("`{}` needs a key, but the definition names none", op.name());
+        diagnostics.push(at, what, "", help);
     }
 }
 
-/// No part is larger than an import job takes, and one of Parquet has room for its own footer.
-pub(crate) fn part_sizes(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+/// Checks that a part is no larger than an import job takes, and has room for what its format needs.
+pub(super) fn part_sizes(
+    definition: &Definition,
+    schema: &Schema,
+    diagnostics: &mut Diagnostics<'_>,
+) {
     let most = schema.target.job.bytes;
     for output in &definition.outputs {
         let Some(size) = &output.max_bytes else { continue };
         if output.format.is_import() && most < size.value {
             let help = format!("an import job takes at most {}", size::describe(most));
-            faults.push(size.at, "`max_bytes` is over what the target takes", "", help);
+            diagnostics.push(size.at, "`max_bytes` is more than the target allows", "", help);
         }
         let least = output.format.part_bytes_min();
         if size.value < least {
-            let help = format!("a part takes at least {}", size::describe(least));
+            let help = format!("a part needs at least {}", size::describe(least));
             let what = format!("`max_bytes` is too small for `{}`", output.format.name());
-            faults.push(size.at, what, "", help);
+            diagnostics.push(size.at, what, "", help);
         }
     }
 }
 
-/// What is allowed but should be known by whoever relies on the output.
-pub(crate) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
+/// Warns of what is allowed but may not be meant: the demo key, short tokens, rules without a field.
+pub(super) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
     let mut warnings = Vec::new();
     let current = definition.keys.current.as_ref();
     let source = definition.keys.sources.iter().find(|source| Some(&source.id) == current);
@@ -175,7 +179,7 @@ pub(crate) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) 
         let bits = spec.shape.bits();
         if bits < BITS_MIN_WITHOUT_WARNING {
             warnings.push(format!(
-                "`{}` makes tokens of {bits} bits: under {BITS_MIN_WITHOUT_WARNING}, two people may come to share one",
+                "`{}` makes tokens of {bits} bits: with fewer than {BITS_MIN_WITHOUT_WARNING}, two people may get the same one",
                 escape(&rule.path.value)
             ));
         }
@@ -185,7 +189,7 @@ pub(crate) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) 
         let path = rule.path.value.as_str();
         if !governed.iter().any(|field| field.rule == Some(number)) {
             warnings.push(format!(
-                "the rule `{}` governs no field: more specific rules take all of them",
+                "the rule `{}` applies to no field: more specific rules apply to all of them",
                 escape(path)
             ));
         }

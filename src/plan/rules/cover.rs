@@ -1,4 +1,4 @@
-//! Which rule governs which field.
+//! Finds the rule that governs each field: the most specific one that covers it.
 
 use super::pattern::Pattern;
 use crate::definition::document::source::Diagnostics;
@@ -6,41 +6,47 @@ use crate::definition::{FieldRule, OpSpec};
 use crate::plan::{MapRules, RuleIx};
 use crate::schema::{Node, NodeIx, Role, Schema, Shape};
 
-/// Only a rule that names these fields drops them: consent, and how to read an address.
+/// The fields that a wildcard never drops: consent, and what an address is for.
 const NEVER_DROPPED_BY_WILDCARD: [Role; 2] = [Role::OptOut, Role::Channel];
 
-/// The rule of every field. Rules are numbered by their place in the definition.
-pub(crate) struct Cover {
-    /// None where no rule covers the node, and for objects, maps and what only exports carry.
-    pub(crate) node_rules: Vec<Option<RuleIx>>,
-    pub(crate) map_rules: Vec<MapRules>,
+/// The rule of every field, as an index of the definition's rules.
+pub(super) struct Cover {
+    /// `None`: no rule covers the node, or it is an object, a map or a field of exports alone.
+    pub(super) node_rules: Vec<Option<RuleIx>>,
+    /// For each map of the schema.
+    pub(super) map_rules: Vec<MapRules>,
 }
 
-/// A field, or names of a map, that one rule governs or none.
-pub(crate) struct Governed<'s> {
+/// A field, or the names of a map that share a rule.
+pub(super) struct Governed<'s> {
     /// `User.UserId`, `Attributes.Plan`, `Attributes.*`.
-    pub(crate) path: String,
-    /// The field, or the map that holds the names.
-    pub(crate) node: &'s Node,
-    /// Whether this is more than one name of a map.
-    pub(crate) is_wild: bool,
-    pub(crate) rule: Option<RuleIx>,
+    pub(super) path: String,
+    /// The field, or the map that has the names.
+    pub(super) node: &'s Node,
+    /// Whether this can be more than one name of a map.
+    pub(super) is_wild: bool,
+    /// `None`: no rule covers it.
+    pub(super) rule: Option<RuleIx>,
 }
 
 impl Cover {
-    /// Finds the rule of every field; a rule that can match none is a fault.
-    pub(crate) fn of(rules: &[FieldRule], schema: &Schema, faults: &mut Diagnostics<'_>) -> Cover {
+    /// Finds the rule of every field. A rule whose path names nothing is reported.
+    pub(super) fn of(
+        rules: &[FieldRule],
+        schema: &Schema,
+        diagnostics: &mut Diagnostics<'_>,
+    ) -> Cover {
         let mut patterns = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             match Pattern::of(&rule.path.value, schema) {
                 Ok(pattern) => patterns.push((number, rule, pattern)),
-                Err((what, help)) => faults.push(rule.path.at, what, "", help),
+                Err((what, help)) => diagnostics.push(rule.path.at, what, "", help),
             }
         }
         let nodes = schema.nodes.iter().enumerate();
         let kept = NEVER_DROPPED_BY_WILDCARD.map(|role| schema.role(role));
         let node_rules =
-            nodes.map(|(place, node)| rule_of_node(place, node, &patterns, kept)).collect();
+            nodes.map(|(index, node)| rule_of_node(index, node, &patterns, kept)).collect();
         let maps = schema.maps.iter().enumerate();
         let map_rules = maps
             .map(|(map, node)| {
@@ -51,24 +57,24 @@ impl Cover {
         Cover { node_rules, map_rules }
     }
 
-    /// Everything that a rule governs or could, in the schema's order; of a map first whole
-    /// names, then longer beginnings, then the rest.
-    pub(crate) fn governed<'s>(&self, schema: &'s Schema) -> Vec<Governed<'s>> {
+    /// Returns every field with its rule, in the schema's order. A map has a line for each of its
+    /// rules: first those of whole names, then those of prefixes, the longest first.
+    pub(super) fn governed<'s>(&self, schema: &'s Schema) -> Vec<Governed<'s>> {
         governed(&self.node_rules, &self.map_rules, schema)
     }
 }
 
-/// As [`Cover::governed`], of its parts.
-pub(crate) fn governed<'s>(
+/// Does what [`Cover::governed`] does, from its parts.
+pub(super) fn governed<'s>(
     node_rules: &[Option<RuleIx>],
     map_rules: &[MapRules],
     schema: &'s Schema,
 ) -> Vec<Governed<'s>> {
     let mut governed = Vec::new();
-    for (place, (node, rule)) in schema.nodes.iter().zip(node_rules).enumerate() {
+    for (index, (node, rule)) in schema.nodes.iter().zip(node_rules).enumerate() {
         if is_leaf(node.shape) {
             governed.push(Governed { path: node.path.clone(), node, is_wild: false, rule: *rule });
-        } else if let Some(rules) = schema.map_of(place).and_then(|map| map_rules.get(map)) {
+        } else if let Some(rules) = schema.map_of(index).and_then(|map| map_rules.get(map)) {
             governed.extend(governed_in_map(node, rules));
         }
     }
@@ -76,35 +82,37 @@ pub(crate) fn governed<'s>(
 }
 
 fn governed_in_map<'s>(node: &'s Node, rules: &MapRules) -> impl Iterator<Item = Governed<'s>> {
-    let under = |name: &str, is_wild, rule| Governed {
+    let governed = |name: &str, is_wild, rule| Governed {
         path: format!("{}.{name}", node.path),
         node,
         is_wild,
         rule,
     };
-    let exact = rules.exact.iter().map(move |(name, rule)| under(name, false, Some(*rule)));
+    let exact = rules.exact.iter().map(move |(name, rule)| governed(name, false, Some(*rule)));
     let wild = rules
         .prefixes
         .iter()
-        .map(move |(start, rule)| under(&format!("{start}*"), true, Some(*rule)));
+        .map(move |(start, rule)| governed(&format!("{start}*"), true, Some(*rule)));
     let has_rest = rules.prefixes.iter().any(|(start, _)| start.is_empty());
-    let rest = (!has_rest).then(|| under("*", true, None));
+    let rest = (!has_rest).then(|| governed("*", true, None));
     exact.chain(wild).chain(rest).collect::<Vec<_>>().into_iter()
 }
 
-/// Whether a rule can govern such a node by itself.
-pub(crate) fn is_leaf(shape: Shape) -> bool {
+/// Whether a node of this shape has a rule of its own.
+pub(super) fn is_leaf(shape: Shape) -> bool {
     match shape {
         Shape::Text | Shape::Number => true,
         Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => false,
     }
 }
 
+/// A rule with its index and what its path names.
 type Numbered<'r> = (RuleIx, &'r FieldRule, Pattern<'r>);
 
-/// `kept` are the nodes that a wildcard never drops.
+/// The rule of a node: the one with its path, else the one with the longest prefix. `kept` are the
+/// nodes that a wildcard never drops.
 fn rule_of_node(
-    place: NodeIx,
+    index: NodeIx,
     node: &Node,
     patterns: &[Numbered<'_>],
     kept: [NodeIx; 2],
@@ -112,14 +120,14 @@ fn rule_of_node(
     if !is_leaf(node.shape) {
         return None;
     }
-    let exact = patterns.iter().find(|(_, _, pattern)| *pattern == Pattern::Node(place));
+    let exact = patterns.iter().find(|(_, _, pattern)| *pattern == Pattern::Node(index));
     let wild = || {
         let covering = patterns.iter().filter(|(_, _, pattern)| {
             matches!(pattern, Pattern::Prefix(prefix) if node.path.starts_with(prefix))
         });
         covering
             .max_by_key(|(_, _, pattern)| prefix_len(*pattern))
-            .filter(|(_, rule, _)| !(rule.op == Some(OpSpec::Drop) && kept.contains(&place)))
+            .filter(|(_, rule, _)| !(rule.op == Some(OpSpec::Drop) && kept.contains(&index)))
     };
     exact.or_else(wild).map(|(number, _, _)| *number)
 }
@@ -131,6 +139,8 @@ fn prefix_len(pattern: Pattern<'_>) -> usize {
     }
 }
 
+/// The rules for the names of a map. A prefix that contains the whole map takes the names that no
+/// other rule does; of several, the longest.
 fn rules_of_map(map: usize, path: &str, patterns: &[Numbered<'_>]) -> MapRules {
     let path = format!("{path}.");
     let mut rules = MapRules::default();

@@ -1,4 +1,4 @@
-//! What a definition does to every field, for people: needs no key and reads no data.
+//! Describes what a definition does to every field. Needs no key and no data.
 
 use std::collections::BTreeMap;
 
@@ -8,32 +8,33 @@ use crate::definition::{HmacSpec, OpSpec};
 use crate::schema::{Class, Schema};
 use crate::transform::Already;
 
-/// What becomes of every field.
+/// What a definition does to every field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// In the schema's order; of a map first whole names, then longer beginnings, then the rest.
+    /// In the schema's order. A map has a line for each of its rules: first those of whole names,
+    /// then those of prefixes, the longest first.
     pub fields: Vec<FieldLine>,
-    /// In the order of their names.
+    /// Sorted by join.
     pub joins: Vec<JoinGroup>,
-    /// The repairs that are on, in the order in which they are made: `country`, `phone (region US)`.
+    /// The repairs that are on, in the order in which they run: `country`, `phone (region US)`.
     pub repairs: Vec<String>,
     /// Checks that are stricter than the schema.
     pub stricter: Vec<String>,
 }
 
 impl Explanation {
-    /// The fields that identify or describe a person and leave as they came.
+    /// The fields that identify or describe a person and are written as they came in.
     pub fn personal_in_the_clear(&self) -> impl Iterator<Item = &FieldLine> {
         let of_a_person = |field: &&FieldLine| field.class != Class::Technical;
         self.fields.iter().filter(|field| field.in_the_clear).filter(of_a_person)
     }
 
-    /// The fields of which something is written, and less than came in.
+    /// The fields that are written with less information than they came in with.
     pub fn lossy(&self) -> impl Iterator<Item = &FieldLine> {
         self.fields.iter().filter(|field| field.is_lossy)
     }
 
-    /// The fields that are written otherwise once another key is the current one.
+    /// The fields whose output changes with the current key.
     pub fn changed_by_a_key(&self) -> impl Iterator<Item = &FieldLine> {
         self.fields.iter().filter(|field| field.needs_key)
     }
@@ -49,30 +50,30 @@ pub struct FieldLine {
     pub rule: String,
     /// `mask (keeps first 1)`.
     pub op: String,
-    /// Where the rule comes from.
+    /// Where the rule comes from: `rule of the definition, line 7`.
     pub why: String,
-    /// Whether it is written as it comes in.
+    /// Whether it is written as it came in.
     pub in_the_clear: bool,
-    /// Whether two values may become one. (What is dropped is not written at all.)
+    /// Whether two values may become the same; false for what is dropped.
     pub is_lossy: bool,
-    /// Whether another current key gives other values.
+    /// Whether the output changes with the current key.
     pub needs_key: bool,
 }
 
-/// Fields whose tokens can be joined with each other, and with whatever else is made with the
-/// same key, join and scope.
+/// Fields whose tokens can be joined: equal values of them have equal tokens. Tokens from elsewhere can
+/// be joined too, if they were made with the same key, join and scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinGroup {
-    /// The join; for names that each have their own, their path with `*`.
+    /// The join; a path with `*` for names that each have their own.
     pub join: String,
     /// `256 bits, hex`.
     pub settings: String,
     pub fields: Vec<String>,
-    /// Every name has a join of its own, so none can be joined with another.
+    /// Whether each name has its own join, so that none can be joined with another.
     pub apart: bool,
 }
 
-pub(crate) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
+pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
     let mut fields = Vec::new();
     let mut joins: BTreeMap<String, JoinGroup> = BTreeMap::new();
     for field in governed(&rules.node_rules, &rules.map_rules, schema) {

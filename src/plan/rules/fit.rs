@@ -1,4 +1,4 @@
-//! Which operations fit which fields, and whether their parameters fit the schema.
+//! Checks that operations and their parameters fit the fields that their rules govern.
 
 use super::cover::{Cover, Governed};
 use crate::definition::document::nearest::{listed, nearest};
@@ -8,7 +8,7 @@ use crate::definition::{Definition, MapSpec, OpKind, OpSpec, ValueKind};
 use crate::schema::{Check, Format, Node, Role, Schema, Shape, Test};
 use crate::transform::Other;
 
-/// What a field's values are, for operations; `None` where no rule applies to it alone.
+/// What a field's values are, as far as operations differ by it; `None` if it has no rule of its own.
 fn value_kind(node: &Node) -> Option<ValueKind> {
     match node.shape {
         Shape::Lists => Some(ValueKind::Texts),
@@ -32,8 +32,8 @@ fn text_kind(checks: &[Check]) -> ValueKind {
     })
 }
 
-/// Whether a field holds one text, such as an identifier.
-pub(crate) fn holds_one_text(node: &Node) -> bool {
+/// Whether a field has one text, such as an identifier.
+pub(super) fn has_one_text(node: &Node) -> bool {
     value_kind(node) == Some(ValueKind::Text)
 }
 
@@ -57,12 +57,12 @@ fn fitting(node: &Node) -> String {
     }
 }
 
-/// Every operation fits all fields that its rule governs.
-pub(crate) fn operations(
+/// Checks that each operation fits all fields that its rule governs.
+pub(super) fn operations(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let governed = cover.governed(schema);
     for (number, rule) in definition.rules.iter().enumerate() {
@@ -76,92 +76,92 @@ pub(crate) fn operations(
         let help = if first.path == rule.path.value {
             format!("it takes {allowed}")
         } else {
-            format!("`{}` takes {allowed}: give each a rule of its own", first.path)
+            format!("`{}` takes {allowed}: write a separate rule for each field", first.path)
         };
-        faults.push(rule.at, format!("`{}` does not fit {paths}", op.name()), "", help);
+        diagnostics.push(rule.at, format!("`{}` does not fit {paths}", op.name()), "", help);
     }
 }
 
-/// What `redact` gives is no empty text where there must be one.
-pub(crate) fn redacted(
+/// Checks that `redact` does not empty a field that must have a text.
+pub(super) fn redacted(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
-    let must_be_filled =
+    let needs_text =
         |node: &Node| node.checks.iter().any(|check| matches!(check.test, Test::NotEmpty));
     let governed = cover.governed(schema);
     for (number, rule) in definition.rules.iter().enumerate() {
         let Some(OpSpec::Redact { text }) = &rule.op else { continue };
         let mut of_rule = governed.iter().filter(|field| field.rule == Some(number));
         if text.is_empty()
-            && let Some(field) = of_rule.find(|field| must_be_filled(field.node))
+            && let Some(field) = of_rule.find(|field| needs_text(field.node))
         {
             let what = format!("`{}` can't be empty", field.path);
-            faults.push(rule.at, what, "", "give `text` a text, or drop the field");
+            diagnostics.push(rule.at, what, "", "set `text` to a text, or drop the field");
         }
     }
 }
 
-/// What a `map` gives is what its field may hold.
-pub(crate) fn maps(
+/// Checks that the field accepts every text that a `map` can give.
+pub(super) fn maps(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let governed = cover.governed(schema);
     for (number, rule) in definition.rules.iter().enumerate() {
         let Some(OpSpec::Map(spec)) = &rule.op else { continue };
-        for to in given_by(spec) {
+        for to in results(spec) {
             let field = governed.iter().find(|field| {
-                field.rule == Some(number) && refusing(field.node, &to.value, schema).is_some()
+                field.rule == Some(number) && failed_check(field.node, &to.value, schema).is_some()
             });
             if let Some(field) = field
-                && let Some(check) = refusing(field.node, &to.value, schema)
+                && let Some(check) = failed_check(field.node, &to.value, schema)
             {
                 let what = format!("`{}` can't be {}", field.path, quoted(&to.value));
-                faults.push(to.at, what, "", advice(check, &to.value));
+                diagnostics.push(to.at, what, "", advice(check, &to.value));
             }
         }
     }
 }
 
-/// Values in the table of a `map` that its field never has when it is mapped: what came in is
-/// judged before.
-pub(crate) fn unmapped(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
+/// Warns of values in the table of a `map` that are never looked up: they are invalid in its field,
+/// and values are checked before they are mapped.
+pub(super) fn unmapped(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
     let governed = cover.governed(schema);
     let mut warnings = Vec::new();
     for (number, rule) in definition.rules.iter().enumerate() {
         let Some(OpSpec::Map(spec)) = &rule.op else { continue };
         let mut of_rule = governed.iter().filter(|field| field.rule == Some(number));
         let Some(field) = of_rule.next() else { continue };
-        let refused = |from: &&(String, Spanned<String>)| {
-            !from.0.is_empty() && refusing(field.node, &from.0, schema).is_some()
+        let is_invalid = |from: &&(String, Spanned<String>)| {
+            !from.0.is_empty() && failed_check(field.node, &from.0, schema).is_some()
         };
-        warnings.extend(spec.table.iter().filter(refused).map(|(from, _)| {
+        warnings.extend(spec.table.iter().filter(is_invalid).map(|(from, _)| {
             format!(
-                "`{}` is never {} when it is mapped: it is judged before, and refused",
-                escape(&field.path),
-                quoted(from)
+                "`map` never sees {} in `{}`: the field can't have it, and its record is rejected before",
+                quoted(from),
+                escape(&field.path)
             )
         }));
     }
     warnings
 }
 
-/// The texts that a `map` puts in the place of others, each once.
-fn given_by(spec: &MapSpec) -> Vec<Spanned<String>> {
-    let mut given: Vec<Spanned<String>> = spec.table.iter().map(|(_, to)| to.clone()).collect();
+/// The texts that a `map` can give.
+fn results(spec: &MapSpec) -> Vec<Spanned<String>> {
+    let mut results: Vec<Spanned<String>> = spec.table.iter().map(|(_, to)| to.clone()).collect();
     if let Other::Text(text) = &spec.other {
-        given.push(Spanned { value: text.clone(), at: spec.other_at });
+        results.push(Spanned { value: text.clone(), at: spec.other_at });
     }
-    given
+    results
 }
 
-/// The check of a field that a text does not pass.
-fn refusing<'n>(node: &'n Node, text: &str, schema: &Schema) -> Option<&'n Check> {
+/// The first check of a field that a text fails.
+fn failed_check<'n>(node: &'n Node, text: &str, schema: &Schema) -> Option<&'n Check> {
     node.checks.iter().find(|check| match &check.test {
         Test::Enum(words) => !words.iter().any(|word| word == text),
         Test::Format(format) => !format.check(text.as_bytes(), &schema.target.formats),
@@ -171,40 +171,41 @@ fn refusing<'n>(node: &'n Node, text: &str, schema: &Schema) -> Option<&'n Check
     })
 }
 
+/// What a text has to be to pass a check.
 fn advice(check: &Check, text: &str) -> String {
     match &check.test {
         Test::Enum(words) => {
             let words = || words.iter().map(String::as_str);
-            let guess = nearest(text, words()).map(|meant| format!("did you mean `{meant}`? "));
+            let guess = nearest(text, words()).map(|near| format!("did you mean `{near}`? "));
             format!("{}it takes {}", guess.unwrap_or_default(), listed(words()))
         }
         Test::Format(Format::Country) => {
             "it takes two letters of ISO 3166-1, such as `US`".to_owned()
         }
-        Test::NotEmpty => "write a text, or drop such values by `other = \"drop\"`".to_owned(),
+        Test::NotEmpty => "write a text, or drop such values with `other = \"drop\"`".to_owned(),
         Test::Format(_) | Test::Pattern(_) | Test::Range { .. } => {
             format!("`segprep schema endpoint` shows what it takes: {}", check.rule)
         }
     }
 }
 
-/// What says whose a record is, is one text of it.
-pub(crate) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+/// Checks that the field `by` of each `date_shift` has one text.
+pub(super) fn shifts(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     for spec in definition.rules.iter().filter_map(|rule| rule.op.as_ref()?.as_shift()) {
         let Some(Spanned { value: by, at }) = &spec.by else { continue };
         let node = schema.node(by).and_then(|node| schema.nodes.get(node));
-        if node.is_some_and(holds_one_text) {
+        if node.is_some_and(has_one_text) {
             continue;
         }
-        let texts = schema.nodes.iter().filter(|node| holds_one_text(node));
+        let texts = schema.nodes.iter().filter(|node| has_one_text(node));
         let guess = nearest(by, texts.map(|node| node.path.as_str()));
-        let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        let guess = guess.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let [user, id, address] =
             [Role::UserId, Role::Id, Role::Address].map(|role| schema.role_path(role));
         let help = format!(
-            "{guess}name a field that holds one text, such as `{user}`, `{id}` or `{address}`"
+            "{guess}name a field that has one text, such as `{user}`, `{id}` or `{address}`"
         );
         let what = format!("`by` can't be `{}`", escape(by));
-        faults.push(*at, what, "", help);
+        diagnostics.push(*at, what, "", help);
     }
 }

@@ -10,21 +10,21 @@ use crate::schema::{Schema, Shape, Test};
 
 /// Checks `columns`, the targets of `[input.rename]`, and the names and values of
 /// `[input.constants]`.
-pub(super) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let spec = &definition.input.columns;
     let drops_unknown = definition.input.unknown == Some(Unknown::Drop);
     for name in spec.columns.iter().flatten() {
         let is_dropped = drops_unknown || name.value.trim().is_empty();
-        check_name("columns", name, is_dropped, schema, faults);
+        check_name("columns", name, is_dropped, schema, diagnostics);
     }
-    check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, faults);
+    check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, diagnostics);
     for (_, field) in &spec.rename {
-        check_name("rename", field, false, schema, faults);
+        check_name("rename", field, false, schema, diagnostics);
     }
     for constant in &spec.constants {
-        if check_name("constants", &constant.0, false, schema, faults) {
-            check_value(constant, schema, faults);
-            check_apart(constant, spec.columns.as_deref().unwrap_or_default(), faults);
+        if check_name("constants", &constant.0, false, schema, diagnostics) {
+            check_value(constant, schema, diagnostics);
+            check_apart(constant, spec.columns.as_deref().unwrap_or_default(), diagnostics);
         }
     }
 }
@@ -36,7 +36,7 @@ fn check_name(
     name: &Spanned<String>,
     is_dropped: bool,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> bool {
     let path = name.value.trim();
     if is_dropped || is_column(schema, path) {
@@ -48,17 +48,22 @@ fn check_name(
         None => "name a field such as `Address`, or a name in a map such as `Attributes.Plan`"
             .to_owned(),
     };
-    faults.push(name.at, format!("`{setting}`: unknown field `{}`", escape(path)), "", help);
+    diagnostics.push(name.at, format!("`{setting}`: unknown field `{}`", escape(path)), "", help);
     false
 }
 
-fn check_repeats(columns: &[Spanned<String>], schema: &Schema, faults: &mut Diagnostics<'_>) {
+fn check_repeats(columns: &[Spanned<String>], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     for (number, name) in columns.iter().enumerate() {
         let path = name.value.trim();
         let is_repeated = columns.iter().take(number).any(|earlier| earlier.value.trim() == path);
         if is_repeated && !path.is_empty() && !may_repeat(path, schema) {
             let help = "only names in `Attributes` and `User.UserAttributes` may repeat";
-            faults.push(name.at, format!("`columns` names `{}` twice", escape(path)), "", help);
+            diagnostics.push(
+                name.at,
+                format!("`columns` names `{}` twice", escape(path)),
+                "",
+                help,
+            );
         }
     }
 }
@@ -70,7 +75,7 @@ fn may_repeat(path: &str, schema: &Schema) -> bool {
 }
 
 /// Checks a constant against the field's enum: an unknown word would reject every record.
-fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Diagnostics<'_>) {
+fn check_value((field, value): &Pair, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let Some(node) = schema.node(&field.value).and_then(|node| schema.nodes.get(node)) else {
         return;
     };
@@ -80,15 +85,15 @@ fn check_value((field, value): &Pair, schema: &Schema, faults: &mut Diagnostics<
         {
             let what = format!("`{}` can't be `{}`", field.value, escape(&value.value));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            faults.push(value.at, what, "", format!("use one of {}", words.join(", ")));
+            diagnostics.push(value.at, what, "", format!("use one of {}", words.join(", ")));
         }
     }
 }
 
 /// Checks that a constant is not one of the columns too.
-fn check_apart((field, _): &Pair, columns: &[Spanned<String>], faults: &mut Diagnostics<'_>) {
+fn check_apart((field, _): &Pair, columns: &[Spanned<String>], diagnostics: &mut Diagnostics<'_>) {
     if columns.iter().any(|column| column.value.trim() == field.value) {
         let what = format!("`{}` is both a constant and one of the `columns`", field.value);
-        faults.push(field.at, what, "", "remove one of them");
+        diagnostics.push(field.at, what, "", "remove one of them");
     }
 }

@@ -1,4 +1,4 @@
-//! Which fields share a join, and whether they share its settings too.
+//! Checks that rules with the same join have the same settings.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::definition::{Definition, FieldRule, HmacSpec, OpSpec, ShiftSpec};
 use crate::plan::RuleIx;
 use crate::schema::Schema;
 
-/// A join with its settings, as one rule has it.
+/// A join that a rule uses, with its settings.
 struct JoinUse<'r> {
     join: String,
     rule: &'r FieldRule,
     spec: &'r HmacSpec,
 }
 
-/// Fields that share a join make the same tokens, so they share its settings, too.
-pub(crate) fn joins(
+/// Checks the joins of `hmac`: fields that share one have to get the same tokens.
+pub(super) fn joins(
     cover: &Cover,
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let mut first_uses: BTreeMap<String, (&FieldRule, &HmacSpec)> = BTreeMap::new();
     let mut reported: Vec<Origin> = Vec::new();
@@ -29,47 +29,47 @@ pub(crate) fn joins(
         let (other, first) = *first_uses.entry(join.clone()).or_insert((rule, spec));
         if !first.makes_the_tokens_of(spec) && !reported.contains(&rule.at) {
             reported.push(rule.at);
-            push_two_settings(
+            push_difference(
                 &join,
                 rule,
                 other,
                 "`bits`, `encoding`, `normalize` and `scope`",
-                faults,
+                diagnostics,
             );
         }
     }
 }
 
-fn push_two_settings(
+fn push_difference(
     join: &str,
     rule: &FieldRule,
     other: &FieldRule,
     settings: &str,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
-    let what = format!("the join `{}` is used with two settings", escape(join));
+    let what = format!("the join `{}` is used with different settings", escape(join));
     let help = format!(
-        "`{}` ({}) has others: give both the same {settings}, or another `join`",
+        "`{}` ({}) has others: give both the same {settings}, or one of them another `join`",
         escape(&other.path.value),
-        faults.describe_place(other.at),
+        diagnostics.describe_place(other.at),
     );
-    faults.push(rule.at, what, "", help);
+    diagnostics.push(rule.at, what, "", help);
 }
 
-/// Dates that share a written join move alike for one person, so they move by the same range.
-pub(crate) fn shifts(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+/// Checks the joins of `date_shift`: dates that share one have to move alike for a person.
+pub(super) fn shifts(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let mut first_uses: BTreeMap<&str, (&FieldRule, &ShiftSpec)> = BTreeMap::new();
     for rule in &definition.rules {
         let Some(spec) = rule.op.as_ref().and_then(OpSpec::as_shift) else { continue };
         let Some(join) = &spec.join else { continue };
         let (other, first) = *first_uses.entry(join).or_insert((rule, spec));
         if (first.days, first.by(schema)) != (spec.days, spec.by(schema)) {
-            push_two_settings(join, rule, other, "`days` and `by`", faults);
+            push_difference(join, rule, other, "`days` and `by`", diagnostics);
         }
     }
 }
 
-/// Every join that is known before the data is, in the order of the rules.
+/// The joins that are known without the data, in the order of the rules.
 fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> Vec<JoinUse<'r>> {
     let governed = cover.governed(schema);
     let named: Vec<&str> =
@@ -82,9 +82,10 @@ fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> 
         }
         for field in governed.iter().filter(|field| field.rule == Some(number)) {
             if field.is_wild {
-                // Which names the data has is not known; that a join is named like one of them is.
-                let of_field = named.iter().filter(|join| governs(cover, schema, number, join));
-                uses.extend(of_field.map(|join| JoinUse { join: (*join).to_owned(), rule, spec }));
+                // The names in the data are not known. But a written join that is the path of such a
+                // name would be shared with it.
+                let shared = named.iter().filter(|join| governs(cover, schema, number, join));
+                uses.extend(shared.map(|join| JoinUse { join: (*join).to_owned(), rule, spec }));
             } else {
                 uses.push(JoinUse { join: field.path.clone(), rule, spec });
             }
@@ -93,7 +94,8 @@ fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> 
     uses
 }
 
-pub(crate) fn hmac_rules(
+/// The rules with `hmac`, with their indices and parameters.
+pub(super) fn hmac_rules(
     definition: &Definition,
 ) -> impl Iterator<Item = (RuleIx, &FieldRule, &HmacSpec)> {
     definition.rules.iter().enumerate().filter_map(|(number, rule)| match &rule.op {
@@ -102,7 +104,7 @@ pub(crate) fn hmac_rules(
     })
 }
 
-/// Whether a rule governs the name of a map that has this path.
+/// Whether a path is that of a name in a map, and the rule governs that name.
 fn governs(cover: &Cover, schema: &Schema, rule: RuleIx, path: &str) -> bool {
     let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map)).zip(&cover.map_rules);
     maps.filter_map(|(map, rules)| {

@@ -9,35 +9,35 @@ use crate::definition::document::source::{Diagnostics, Origin};
 use crate::definition::{Column, Definition, InputFormat};
 use crate::schema::{Schema, Shape};
 
-pub(super) fn check(definition: &Definition, schema: &Schema, faults: &mut Diagnostics<'_>) {
+pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     for output in definition.outputs.iter().filter(|output| output.format.is_csv()) {
         match &output.columns {
-            Some(columns) => check_columns(columns, schema, faults),
+            Some(columns) => check_columns(columns, schema, diagnostics),
             None if definition.input.format == Some(InputFormat::Json) => {
                 let what = "JSON has no header to take the columns from";
                 let help = "name them: add `columns = [\"Address\", …]` to this output";
-                faults.push(output.format_at, what, "", help);
+                diagnostics.push(output.format_at, what, "", help);
             }
             None => {}
         }
     }
 }
 
-fn check_columns(columns: &[Column], schema: &Schema, faults: &mut Diagnostics<'_>) {
+fn check_columns(columns: &[Column], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let mut seen: HashMap<&str, Origin> = HashMap::new();
     for column in columns {
         let name = column.name.value.as_str();
-        let fault = check_column(name, column.repeat, schema);
-        if let Some((what, help)) = fault {
-            faults.push(column.name.at, what, "", help);
+        let problem = check_column(name, column.repeat, schema);
+        if let Some((what, help)) = problem {
+            diagnostics.push(column.name.at, what, "", help);
         } else if let Some(first) = seen.get(name) {
             let what = format!("two columns are named {}", quoted(name));
-            let first = faults.describe_place(*first);
+            let first = diagnostics.describe_place(*first);
             let help = format!(
                 "the first one is at {first}; for several values of an attribute write \
                  `{{ name = \"…\", repeat = 2 }}`"
             );
-            faults.push(column.name.at, what, "", help);
+            diagnostics.push(column.name.at, what, "", help);
         }
         seen.entry(name).or_insert(column.name.at);
     }
@@ -51,7 +51,7 @@ fn check_column(name: &str, repeat: usize, schema: &Schema) -> Option<(String, S
     }
     let pattern = match Pattern::of(name, schema) {
         Ok(pattern) => pattern,
-        Err(fault) => return Some(fault),
+        Err(problem) => return Some(problem),
     };
     let repeats = match pattern {
         Pattern::Prefix(_) => {

@@ -11,13 +11,13 @@ use crate::schema::{Format, Node, NodeIx, Schema, Test};
 pub(super) fn settings(
     definition: &Definition,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Settings {
     let repair = &definition.repair;
     let phone_region = match &repair.phone_region {
         PhoneRegionSetting::Nowhere => PhoneRegionFrom::Nowhere,
         PhoneRegionSetting::Region(region) => PhoneRegionFrom::Region(*region),
-        PhoneRegionSetting::From(path) => country_field(path, schema, faults)
+        PhoneRegionSetting::From(path) => country_field(path, schema, diagnostics)
             .map_or(PhoneRegionFrom::Nowhere, PhoneRegionFrom::Field),
     };
     Settings { on: repair.on, phone_region, phone_plan: repair.phone_plan }
@@ -27,7 +27,7 @@ pub(super) fn settings(
 fn country_field(
     path: &Spanned<String>,
     schema: &Schema,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<NodeIx> {
     let node =
         schema.node(&path.value).filter(|node| schema.nodes.get(*node).is_some_and(has_country));
@@ -35,7 +35,7 @@ fn country_field(
         let fields = schema.nodes.iter().filter(|node| has_country(node));
         let known: Vec<&str> = fields.map(|node| node.path.as_str()).collect();
         let what = format!("{} is not a field with a country", quoted(&path.value));
-        faults.push(path.at, what, "", advice(&path.value, &known));
+        diagnostics.push(path.at, what, "", advice(&path.value, &known));
     }
     node
 }
