@@ -1,4 +1,4 @@
-//! The signal that ends a run.
+//! Cancellation: how a signal ends a run.
 
 use std::{
     io,
@@ -8,17 +8,18 @@ use std::{
     },
 };
 
-/// Set from outside, and read by the run at each chunk. Clones share the state.
+/// Set by a signal handler, and checked by the run before each chunk and while it waits. Clones
+/// share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicI32>);
 
-/// The run was asked to end.
+/// The run was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cancelled {
-    /// By `SIGINT`: exit 130.
+    /// By `SIGINT`: exit code 130.
     #[error("interrupted")]
     Interrupted,
-    /// By any other signal: exit 143.
+    /// By another signal: exit code 143.
     #[error("terminated")]
     Terminated,
 }
@@ -30,14 +31,14 @@ impl Cancel {
         Cancel::default()
     }
 
-    /// Asks the run to end, because of the signal with this number.
+    /// Cancels the run because of the signal with this number.
     pub fn signal(&self, number: i32) {
         self.0.store(number, Ordering::Relaxed);
     }
 
     /// # Errors
     ///
-    /// The run was asked to end.
+    /// If the run was cancelled.
     pub fn check(&self) -> Result<(), Cancelled> {
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),

@@ -1,8 +1,11 @@
-//! One piece of work that is begun now and asked for later.
+//! Work that is started now and whose result is needed later.
 //!
-//! A thread that waits does other work meanwhile, and whatever waits inside of work may be such
-//! other work. So only what no work stands on may wait here: the thread that coordinates, which
-//! entered the pool before there was any. Else it could wait for what lies below it on its stack.
+//! # Who may wait
+//!
+//! A thread that waits does other work of the pool meanwhile, on top of its stack. If that other
+//! work waited too, for work that is suspended further down on the same stack, neither could go
+//! on. So only a thread on whose stack there is no work of the pool may wait: the coordinator of
+//! [`map_ordered`](super::map_ordered), which enters the pool before there is any work in it.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -12,15 +15,15 @@ use std::{
 
 use rayon::Yield;
 
-/// What another thread of the pool makes.
+/// The result of deferred work, which may not be there yet.
 pub struct Deferred<O>(mpsc::Receiver<thread::Result<O>>);
 
-/// Lets the pool that this is called in do some work. Outside of a pool it is done at once.
+/// Starts work in the current thread's pool. Outside a pool, the work is done before this returns.
 pub fn defer<O: Send + 'static>(work: impl FnOnce() -> O + Send + 'static) -> Deferred<O> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let work = move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-        // The receiver is gone only when the run has already failed.
+        // The receiver is gone only if the run has already failed.
         sender.send(outcome).ok();
     };
     match rayon::current_thread_index() {
@@ -31,16 +34,19 @@ pub fn defer<O: Send + 'static>(work: impl FnOnce() -> O + Send + 'static) -> De
 }
 
 impl<O> Deferred<O> {
-    /// The outcome; until it is there, this thread does other work of the pool. A panic in the
-    /// work is raised again here.
+    /// Returns the result. Until it is there, this thread does other work of the pool.
+    ///
+    /// # Panics
+    ///
+    /// If the work panicked, the panic continues here.
     pub fn wait(self) -> O {
         loop {
             if let Ok(outcome) = self.0.try_recv() {
-                return super::unwound(outcome);
+                return super::resume(outcome);
             }
-            // With nothing left to work on, the work is in the hands of another thread.
+            // If there is no other work, another thread is busy with this: block until it is done.
             if rayon::yield_now() != Some(Yield::Executed) {
-                return super::unwound(self.0.recv().expect("the work sends once"));
+                return super::resume(self.0.recv().expect("the work sends once"));
             }
         }
     }
@@ -57,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_done_in_and_outside_of_a_pool() {
+    fn work_is_done_inside_and_outside_a_pool() {
         assert_eq!(defer(|| 1).wait(), 1);
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "in the work")]
-    fn a_panic_is_raised_where_the_outcome_is_asked_for() {
+    fn a_panic_continues_in_the_thread_that_waits() {
         defer(|| panic!("in the work")).wait();
     }
 }

@@ -1,8 +1,9 @@
-//! Buffers of input, and those that wait to be used again.
+//! Buffers for input, and a pool of them for reuse.
 
 use std::sync::Mutex;
 
-/// A buffer whose bytes are all initialised, and how many of them are filled.
+/// A growable buffer that reads fill directly: all of its memory is initialized once, and only
+/// the first bytes of it are filled.
 #[derive(Default)]
 pub(crate) struct Buffer {
     data: Vec<u8>,
@@ -33,37 +34,37 @@ impl Buffer {
         self.filled = end;
     }
 
-    /// Leaves only the first bytes.
+    /// Keeps the first `count` bytes.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.filled = self.filled.min(count);
     }
 
-    /// Leaves out the first bytes.
+    /// Removes the first `count` bytes.
     pub(crate) fn skip(&mut self, count: usize) {
         self.data.copy_within(count.min(self.filled)..self.filled, 0);
         self.filled -= count.min(self.filled);
     }
 
-    /// Makes room for so many bytes in all.
+    /// Makes room for `count` bytes in total.
     pub(crate) fn reserve(&mut self, count: usize) {
         if self.data.len() < count {
             self.data.resize(count, 0);
         }
     }
 
-    /// The place after what is filled; at least one byte.
+    /// The unfilled rest of the buffer, at least one byte.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.reserve(self.filled + 1);
         self.data.get_mut(self.filled..).unwrap_or(&mut [])
     }
 
-    /// So many bytes of the room are filled now.
+    /// Marks the next `count` bytes of the room as filled.
     pub(crate) fn add_filled(&mut self, count: usize) {
         self.filled = self.data.len().min(self.filled + count);
     }
 }
 
-/// Buffers to be used again.
+/// Buffers that are free for reuse.
 #[derive(Default)]
 pub(crate) struct BufferPool(Mutex<Vec<Buffer>>);
 
@@ -74,6 +75,7 @@ impl BufferPool {
         }
     }
 
+    /// Returns an empty buffer, with the memory of a used one if there is any.
     pub(crate) fn take(&self) -> Buffer {
         let spare = self.0.lock().ok().and_then(|mut buffers| buffers.pop());
         Buffer { filled: 0, ..spare.unwrap_or_default() }

@@ -1,4 +1,4 @@
-//! Why reading an input can't go on: it is no segment file, or it can't be read at all.
+//! Why an input cannot be read: it is not a segment file, or the store fails.
 
 use std::{fmt, io};
 
@@ -8,38 +8,39 @@ use crate::engine::Cancelled;
 use crate::record::Code;
 use crate::store::StoreError;
 
-/// An input is no segment file, from some place on. A run may go on without it.
+/// An input is not a segment file, or stops being one at some place. The other inputs can still be
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadInput {
     /// Lower case, no full stop, without the input's name.
     pub(crate) message: String,
     pub(crate) hint: String,
-    /// What would mend it, to be pasted into the definition.
+    /// What would fix it, to be pasted into the definition.
     pub(crate) paste: Option<String>,
 }
 
 impl BadInput {
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> BadInput {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> BadInput {
         BadInput { message: message.into(), hint: hint.into(), paste: None }
     }
 
-    /// As a reader can say it.
-    pub(crate) fn into_io(self) -> io::Error {
+    /// The error as a reader can return it. [`ReadError::of_read`] gets it back.
+    pub(super) fn into_io(self) -> io::Error {
         io::Error::other(self)
     }
 
-    /// A header that is no record.
-    pub(crate) fn of_header(code: Code, limits: &Limits) -> BadInput {
+    /// A header that is not one record; `code` is the problem that the record has.
+    pub(super) fn of_header(code: Code, limits: &Limits) -> BadInput {
         if code == Code::TooLongRecord {
             let message = format!("the header does not end within {} bytes", limits.max_record);
             return BadInput::new(message, "check that the file is CSV with a header line");
         }
-        let message = "the header has a quote that is not closed, or text after one";
-        BadInput::new(message, "mend the first line")
+        let message = "the header has a quote that is not closed, or text after a closing quote";
+        BadInput::new(message, "fix the quotes in the first line")
     }
 
-    /// The error that ends the reading of inputs; `offset` is the place reached in the text.
-    pub(crate) fn into_error(self, name: &str, offset: u64) -> InputError {
+    /// The error that ends the reading of all inputs; `offset` is the place reached in the text.
+    pub(super) fn into_error(self, name: &str, offset: u64) -> InputError {
         InputError::Bad { name: name.to_owned(), offset, bad: self }
     }
 }
@@ -53,16 +54,17 @@ impl fmt::Display for BadInput {
 impl std::error::Error for BadInput {}
 
 impl From<HeaderError> for BadInput {
-    fn from(fault: HeaderError) -> BadInput {
-        let HeaderError { message, hint, paste } = fault;
+    fn from(error: HeaderError) -> BadInput {
+        let HeaderError { message, hint, paste } = error;
         BadInput { message, hint, paste }
     }
 }
 
-/// Why no more inputs are read.
+/// Why the reading of all inputs ends.
 #[derive(Debug)]
 pub(crate) enum InputError {
-    /// An input is not a segment file; `offset` is the place reached in its text.
+    /// An input is not a segment file, and such inputs are not skipped; `offset` is the place
+    /// reached in its text.
     Bad {
         name: String,
         offset: u64,
@@ -80,12 +82,12 @@ impl From<Cancelled> for InputError {
     }
 }
 
-/// A thread panicked while it made the bytes that are read here.
+/// A thread panicked while it produced the bytes of a reader.
 #[derive(Debug, thiserror::Error)]
-#[error("an input could not be inflated")]
+#[error("a thread panicked while it read an input")]
 pub(super) struct Panicked;
 
-/// Why reading one input stops.
+/// Why the reading of one input ends.
 pub(super) enum ReadError {
     /// This input is not a segment file. The next one may be.
     Bad(BadInput),
@@ -105,7 +107,7 @@ impl From<InputError> for ReadError {
 }
 
 impl ReadError {
-    /// A read that failed: the reader says why.
+    /// Finds out why a read of the input `name` failed: readers wrap their own errors.
     pub(super) fn of_read(name: &str, error: io::Error) -> ReadError {
         let error = match error.downcast::<BadInput>() {
             Ok(bad) => return ReadError::Bad(bad),

@@ -1,73 +1,89 @@
 //! Reads the inputs one after the other and cuts them into chunks of whole records.
 //!
-//! Gives [`Unit`]s in input order. A record that is too long to be held passes in slices, so
-//! memory stays bounded whatever an input holds. An input is known to be whole only at its
-//! end: its last unit says what was read.
+//! [`InputReader`] is an iterator over [`Unit`]s, in input order. For each input:
+//!
+//! 1. `open`: the stored bytes become a reader of text in UTF-8. `inflate` and `encoding` convert
+//!    them, and `read_ahead` runs both on the thread pool. As many inputs are open at once
+//!    as there are threads, so that several archives are inflated at the same time.
+//! 2. `start`: the form is detected from the first bytes (`detect`), and a CSV header is read.
+//! 3. `chunks`: the text is cut into chunks of whole records.
+//!
+//! Nothing is decoded here: only the ends of records are found. A record that is too long to be
+//! held passes in slices, so memory is bounded whatever an input contains.
+//!
+//! Whether an input can be read to its end is known only there, so its last unit says what was
+//! read. The definition decides whether an input that is not a segment file ends the run or is
+//! skipped.
 
-mod ahead;
-mod begin;
 mod buffer;
+mod chunks;
 mod detect;
 mod encoding;
 mod error;
 mod inflate;
 mod open;
-mod reading;
+mod read_ahead;
 mod settings;
+mod start;
 
 use std::collections::VecDeque;
 
-pub(crate) use ahead::{PIECE_BYTES, PIECES_IN_ALL};
 pub(crate) use buffer::{Buffer, BufferPool};
-pub(crate) use encoding::DECODE_BYTES;
+pub(crate) use chunks::READ_MORE_BYTES;
 pub(crate) use error::{BadInput, InputError};
-pub(crate) use inflate::{Compression, WINDOW_BYTES};
-pub(crate) use reading::READ_ON_BYTES;
+pub(crate) use inflate::Compression;
 pub(crate) use settings::{Limits, Settings};
 
 use crate::decode::Format;
 use crate::engine::Cancel;
 use crate::record::{Code, Detail};
 use crate::store::{Inputs, Listed, Stamp};
+use chunks::ChunkReader;
 use error::ReadError;
 use open::{OpenInput, open};
-use reading::Reading;
 
-/// The next piece of the inputs.
+/// The most memory of one input that is read ahead: the inflater, the conversion to UTF-8, and the
+/// pieces that wait.
+pub(crate) const READ_AHEAD_BYTES: usize = inflate::INFLATER_BYTES
+    + encoding::TRANSCODER_BYTES
+    + read_ahead::PIECES_MAX * read_ahead::PIECE_BYTES;
+
+/// A step in reading the inputs.
 pub(crate) struct Unit {
-    /// The input's place in the listing.
+    /// The input's index in the listing.
     pub(crate) input: usize,
     /// Set in an input's first unit.
-    pub(crate) begin: Option<Begin>,
+    pub(crate) start: Option<InputStart>,
     pub(crate) work: Work,
-    /// Bytes of the input, as it is stored, that were read since the unit before.
+    /// The number of bytes read since the last unit, as the input is stored.
     pub(crate) newly_read: u64,
     /// Set in an input's last unit.
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<InputEnd>,
 }
 
-/// How an input begins.
-pub(crate) struct Begin {
-    /// None where that can't be told.
+/// How an input starts.
+pub(crate) struct InputStart {
+    /// `csv` or `json`. `None`: it could not be detected.
     pub(crate) format: Option<&'static str>,
     pub(crate) compression: Compression,
-    /// Whether records are told by their brackets, and not by line ends.
-    pub(crate) by_brackets: bool,
-    /// Line ends before the first record: of a header and of blank lines before it.
+    /// Whether brackets delimit the records, and not line ends.
+    pub(crate) is_bracketed: bool,
+    /// The number of line ends before the first record: those of the header and of blank lines
+    /// before it.
     pub(crate) lines: u64,
     pub(crate) blank_lines: u64,
-    /// The header as it stands, with its line end.
+    /// The header as it was read, with its line end.
     pub(crate) header: Vec<u8>,
-    /// The renamings of the definition that the header has names for, by their places there.
+    /// The renamings of the definition that match a name in the header, by index.
     pub(crate) renamings: Vec<usize>,
 }
 
-impl Default for Begin {
-    fn default() -> Begin {
-        Begin {
+impl Default for InputStart {
+    fn default() -> InputStart {
+        InputStart {
             format: None,
             compression: Compression::None,
-            by_brackets: false,
+            is_bracketed: false,
             lines: 0,
             blank_lines: 0,
             header: Vec::new(),
@@ -77,34 +93,35 @@ impl Default for Begin {
 }
 
 /// What was read of an input.
-pub(crate) struct End {
-    /// As it is stored.
+pub(crate) struct InputEnd {
+    /// The number of bytes as it is stored.
     pub(crate) bytes: u64,
-    /// Lower hex, where the definition asks for it.
+    /// In lower hex. `None`: the definition does not request it.
     pub(crate) sha256: Option<String>,
     pub(crate) broken: Option<Broken>,
 }
 
-/// An input that could not be read to its end.
+/// Why an input could not be read to its end.
 pub(crate) struct Broken {
     pub(crate) bad: BadInput,
-    /// The place in the text from where on no record was read.
+    /// The offset in the text from which on no record was read.
     pub(crate) offset: u64,
 }
 
+/// What is to be processed in a unit.
 pub(crate) enum Work {
     Nothing,
     /// White space between records.
     Space {
         buffer: Buffer,
     },
-    /// Whole records, from `offset` of the text on.
+    /// Whole records, at `offset` in the text.
     Chunk {
         buffer: Buffer,
         offset: u64,
         format: Format,
     },
-    /// A slice of a record that is faulty for certain and too long to be held.
+    /// A slice of a record that is known to be invalid and too long to be held.
     Slice {
         buffer: Buffer,
         offset: u64,
@@ -114,19 +131,18 @@ pub(crate) enum Work {
     },
 }
 
-/// All inputs, as an iterator over their units.
+/// Reads all inputs. An iterator over their units; callers stop at the first error.
 pub(crate) struct InputReader<'a> {
     settings: Settings<'a>,
     limits: Limits,
     cancel: &'a Cancel,
     listed: &'a [Listed],
     inputs: &'a Inputs<'a>,
-    /// The inputs from `next_input` on, as far as they were looked at: archives among them are
-    /// open, and are inflated side by side.
+    /// The inputs from `next_input` on that were looked at. `None`: open it when it is its turn.
     ahead: VecDeque<Option<OpenInput>>,
-    /// The input after the one that is being read.
+    /// The index of the input after the current one.
     next_input: usize,
-    current: Option<Reading>,
+    current: Option<ChunkReader>,
     spare: &'a BufferPool,
 }
 
@@ -153,51 +169,51 @@ impl<'a> InputReader<'a> {
 
     fn next_unit(&mut self) -> Result<Option<Unit>, InputError> {
         self.cancel.check()?;
-        let mut reading = match self.current.take() {
-            Some(reading) => reading,
-            None => match self.begin_next()? {
-                Begun::Reading(reading) => *reading,
-                Begun::Broken(unit) => return Ok(Some(*unit)),
-                Begun::NoMore => return Ok(None),
+        let mut reader = match self.current.take() {
+            Some(reader) => reader,
+            None => match self.start_next()? {
+                Started::Reading(reader) => *reader,
+                Started::Skipped(unit) => return Ok(Some(*unit)),
+                Started::NoMore => return Ok(None),
             },
         };
-        let name = self.name(reading.input);
-        let work = reading.next_work(&self.limits, self.spare).map_err(|stop| match stop {
+        let name = self.name(reader.input);
+        let work = reader.next_work(&self.limits, self.spare).map_err(|error| match error {
             ReadError::Fatal(error) => error,
-            ReadError::Bad(bad) => bad.into_error(name, reading.offset),
+            ReadError::Bad(bad) => bad.into_error(name, reader.offset),
         })?;
-        let end = reading.is_over().then(|| reading.end());
-        if let Some(End { broken: Some(Broken { bad, offset }), .. }) = &end
+        let end = reader.is_over().then(|| reader.end());
+        if let Some(InputEnd { broken: Some(Broken { bad, offset }), .. }) = &end
             && !self.settings.skips_bad_files
         {
             return Err(bad.clone().into_error(name, *offset));
         }
         let is_over = end.is_some();
         let unit = Unit {
-            input: reading.input,
-            begin: reading.begin.take(),
+            input: reader.input,
+            start: reader.start.take(),
             work,
-            newly_read: reading.newly_read(),
+            newly_read: reader.newly_read(),
             end,
         };
         if !is_over {
-            self.current = Some(reading);
+            self.current = Some(reader);
         }
         Ok(Some(unit))
     }
 
-    /// Begins each input only to see its format, with its header if it has one. One that can't be
-    /// read and may be passed over is.
+    /// Starts each input and calls `see` with its name and format, which holds its columns if it
+    /// is CSV. No record is read. Inputs that are skipped are left out.
     pub(crate) fn each_format<E: From<InputError>>(
         &mut self,
         mut see: impl FnMut(&str, &Format) -> Result<(), E>,
     ) -> Result<(), E> {
         loop {
             self.cancel.check().map_err(InputError::from)?;
-            match self.begin_next()? {
-                Begun::Reading(reading) => see(self.name(reading.input), &reading.format)?,
-                Begun::Broken(_) => {}
-                Begun::NoMore => return Ok(()),
+            match self.start_next()? {
+                Started::Reading(reader) => see(self.name(reader.input), &reader.format)?,
+                Started::Skipped(_) => {}
+                Started::NoMore => return Ok(()),
             }
         }
     }
@@ -206,38 +222,37 @@ impl<'a> InputReader<'a> {
         self.listed.get(input).map_or("", |listed| listed.name.as_str())
     }
 
-    /// Begins to read the next input.
-    fn begin_next(&mut self) -> Result<Begun, InputError> {
+    fn start_next(&mut self) -> Result<Started, InputError> {
         let input = self.next_input;
-        let Some(listed) = self.listed.get(input) else { return Ok(Begun::NoMore) };
+        let Some(listed) = self.listed.get(input) else { return Ok(Started::NoMore) };
         self.next_input += 1;
         let ahead = self.ahead.pop_front().flatten();
         let opened = ahead.map_or_else(|| self.open(input, listed), Ok);
-        self.look_ahead();
+        self.open_ahead();
         let name = self.name(input);
-        let mut broken = Unit::of_broken(input);
-        let stop = match opened {
+        let mut unit = Unit::skipped(input);
+        let error = match opened {
             Ok(opened) => {
-                let mut reading = Reading::new(input, name, opened, self.spare.take());
-                match reading.prepare(&self.settings, &self.limits) {
-                    Ok(()) => return Ok(Begun::Reading(Box::new(reading))),
-                    Err(stop) => {
-                        broken.begin = reading.begin.take();
-                        broken.newly_read = reading.newly_read();
-                        broken.end = Some(reading.end());
-                        stop
+                let mut reader = ChunkReader::new(input, name, opened, self.spare.take());
+                match reader.start(&self.settings, &self.limits) {
+                    Ok(()) => return Ok(Started::Reading(Box::new(reader))),
+                    Err(error) => {
+                        unit.start = reader.start.take();
+                        unit.newly_read = reader.newly_read();
+                        unit.end = Some(reader.end());
+                        error
                     }
                 }
             }
-            Err(stop) => stop,
+            Err(error) => error,
         };
-        match stop {
+        match error {
             ReadError::Fatal(error) => Err(error),
             ReadError::Bad(bad) if self.settings.skips_bad_files => {
-                let end = End { bytes: 0, sha256: None, broken: None };
-                let end = broken.end.get_or_insert(end);
+                let end = InputEnd { bytes: 0, sha256: None, broken: None };
+                let end = unit.end.get_or_insert(end);
                 end.broken = Some(Broken { bad, offset: 0 });
-                Ok(Begun::Broken(Box::new(broken)))
+                Ok(Started::Skipped(Box::new(unit)))
             }
             ReadError::Bad(bad) => Err(bad.into_error(name, 0)),
         }
@@ -247,10 +262,10 @@ impl<'a> InputReader<'a> {
         open(self.inputs, number, listed, &self.settings, self.cancel)
     }
 
-    /// Looks at as many inputs ahead as there are threads, and opens the archives among them. What
-    /// is wrong with one is told when it is its turn. A stream is left alone: it may have nothing
-    /// to give yet.
-    fn look_ahead(&mut self) {
+    /// Opens the inputs that come next, as far as that pays. An error is reported when it is the
+    /// input's turn, by opening it again. Standard input is not opened ahead: a read of it may
+    /// block.
+    fn open_ahead(&mut self) {
         while self.ahead.len() + 1 < self.limits.open_inputs {
             let number = self.next_input + self.ahead.len();
             let Some(listed) = self.listed.get(number) else { return };
@@ -261,18 +276,18 @@ impl<'a> InputReader<'a> {
     }
 }
 
-/// What became of beginning with an input.
-enum Begun {
-    Reading(Box<Reading>),
-    /// It is passed over.
-    Broken(Box<Unit>),
+/// The outcome of starting an input.
+enum Started {
+    Reading(Box<ChunkReader>),
+    Skipped(Box<Unit>),
     NoMore,
 }
 
 impl Unit {
-    /// An input that is passed over from its start.
-    fn of_broken(input: usize) -> Unit {
-        Unit { input, begin: Some(Begin::default()), work: Work::Nothing, newly_read: 0, end: None }
+    /// The only unit of an input that is skipped from its start.
+    fn skipped(input: usize) -> Unit {
+        let start = Some(InputStart::default());
+        Unit { input, start, work: Work::Nothing, newly_read: 0, end: None }
     }
 }
 

@@ -1,4 +1,5 @@
-//! From a listed input to a reader of its text: read, inflated and decoded.
+//! Opens a listed input as a reader of its text: stored bytes are counted and hashed, inflated,
+//! converted to UTF-8 and read ahead, each only if needed.
 
 use std::{
     io::{self, Cursor, Read},
@@ -11,41 +12,41 @@ use std::{
 use data_encoding::HEXLOWER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::ahead::Ahead;
-use super::encoding::Decoded;
+use super::encoding::Transcoder;
 use super::error::{InputError, ReadError};
-use super::inflate::{Compression, Inflated, MAGIC_BYTES};
+use super::inflate::{Compression, Inflater, MAGIC_BYTES};
+use super::read_ahead::ReadAhead;
 use super::settings::Settings;
 use crate::crypto::Sha256;
 use crate::engine::Cancel;
 use crate::store::{Inputs, Listed, Stamp};
 
 /// An input whose text can be read.
-pub(crate) struct OpenInput {
-    pub(crate) reader: Box<dyn Read + Send>,
-    pub(crate) compression: Compression,
-    /// Whether it is better opened before its turn: its text is inflated or decoded ahead, or it
-    /// comes from far away.
-    pub(crate) is_opened_ahead: bool,
-    /// Bytes of text that there should be, if that is known.
-    pub(crate) expected: Option<u64>,
-    pub(crate) stored: Arc<Stored>,
+pub(super) struct OpenInput {
+    pub(super) reader: Box<dyn Read + Send>,
+    pub(super) compression: Compression,
+    /// Whether it pays to open the input before its turn: its text is inflated or converted ahead,
+    /// or it is in a bucket.
+    pub(super) is_opened_ahead: bool,
+    /// The length of the text in bytes, if it is known.
+    pub(super) expected: Option<u64>,
+    pub(super) stored: Arc<Stored>,
 }
 
-/// What was read of an input as it is stored.
+/// What was read of an input as it is stored, before it is inflated.
 #[derive(Default)]
-pub(crate) struct Stored {
+pub(super) struct Stored {
     bytes: AtomicU64,
     digest: Mutex<Option<Sha256>>,
 }
 
 impl Stored {
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of what was read, where the definition asks for it.
-    pub(crate) fn sha256(&self) -> Option<String> {
+    /// The SHA-256 of what was read, in lower hex. `None`: the definition does not request it.
+    pub(super) fn sha256(&self) -> Option<String> {
         let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).take();
         digest.map(|digest| HEXLOWER.encode(&digest.finish()))
     }
@@ -59,9 +60,9 @@ impl Stored {
     }
 }
 
-/// Opens an input by its place among them. What has to be inflated or decoded is made ahead from
+/// Opens the input with this number. Text that has to be inflated or converted is read ahead from
 /// now on.
-pub(crate) fn open(
+pub(super) fn open(
     inputs: &Inputs<'_>,
     number: usize,
     listed: &Listed,
@@ -79,22 +80,22 @@ pub(crate) fn open(
     } else {
         reader
     };
-    let mut reader = Tapped { reader, stored: Arc::clone(&stored) };
+    let mut reader = StoredReader { reader, stored: Arc::clone(&stored) };
     let start = first_bytes(&mut reader).map_err(|e| ReadError::of_read(&listed.name, e))?;
     let compression = Compression::of(&start);
     let reader = Box::new(Cursor::new(start).chain(reader));
-    let inflated = Inflated::new(compression, reader, settings.max_expansion);
-    let is_plain = inflated.is_err() && settings.encoding.is_none();
-    let reader: Box<dyn Read + Send> = match inflated {
-        Ok(inflated) => Box::new(inflated),
+    let inflater = Inflater::new(compression, reader, settings.max_expansion);
+    let is_plain = inflater.is_err() && settings.encoding.is_none();
+    let reader: Box<dyn Read + Send> = match inflater {
+        Ok(inflater) => Box::new(inflater),
         Err(plain) => plain,
     };
     let reader = match settings.encoding {
-        Some(encoding) => Box::new(Decoded::new(reader, encoding)),
+        Some(encoding) => Box::new(Transcoder::new(reader, encoding)),
         None => reader,
     };
     Ok(OpenInput {
-        reader: if is_plain { reader } else { Box::new(Ahead::new(reader)) },
+        reader: if is_plain { reader } else { Box::new(ReadAhead::new(reader)) },
         compression,
         is_opened_ahead: !is_plain || matches!(listed.stamp, Stamp::ETag(_)),
         expected: (is_plain && !is_stream).then_some(listed.bytes),
@@ -109,13 +110,13 @@ fn first_bytes(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Notes what passes.
-struct Tapped {
+/// Counts and hashes the stored bytes that are read.
+struct StoredReader {
     reader: Box<dyn Read + Send>,
     stored: Arc<Stored>,
 }
 
-impl Read for Tapped {
+impl Read for StoredReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.stored.add(buffer.get(..count).unwrap_or(&[]));
@@ -123,15 +124,15 @@ impl Read for Tapped {
     }
 }
 
-/// Standard input, which may have nothing to give for a long time, in which a run can be told to
-/// end.
+/// Standard input. A read of it may block for any time, so each waits with [`poll`] and looks for
+/// cancellation meanwhile.
 struct CancellableStdin {
     reader: Box<dyn Read + Send>,
     cancel: Cancel,
 }
 
-/// How long a signal waits at most.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// Polling interval for cancellation.
+const CANCEL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 impl Read for CancellableStdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -139,7 +140,7 @@ impl Read for CancellableStdin {
         loop {
             self.cancel.check().map_err(io::Error::other)?;
             let mut fds = [PollFd::new(&input, PollFlags::IN)];
-            match poll(&mut fds, Some(&PATIENCE)) {
+            match poll(&mut fds, Some(&CANCEL_INTERVAL)) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
                 Ok(_) => return self.reader.read(buffer),
                 Err(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! What a caller sets: how inputs are read, and how much of them is held at once.
+//! What the caller decides: how inputs are read, and how much of them is held at once.
 
 use crate::decode::ColumnRules;
 use crate::definition::{InputFormat, TextEncoding};
@@ -29,8 +29,8 @@ pub(crate) struct Settings<'a> {
 pub(crate) struct Limits {
     /// The number of inputs that are open at once: the one being read, and those opened ahead.
     pub(crate) open_inputs: usize,
-    /// The size of a chunk in bytes.
+    /// The size of a chunk in bytes. A single record may be longer.
     pub(crate) chunk_bytes: usize,
-    /// The longest record in bytes, without its line end.
+    /// The length of the longest record in bytes, without its line end.
     pub(crate) max_record: usize,
 }

@@ -1,49 +1,48 @@
-//! The manifest: what a run read, wrote and left out, in one JSON document.
+//! The manifest: what a run read, wrote and left out, as one JSON document.
 //!
-//! It is written last and makes a run's parts valid. `schemas/manifest.schema.json` describes it
-//! for readers in other languages.
+//! It is written last: parts are published only if a manifest with status `published` lists them.
+//! `schemas/manifest.schema.json` describes it for readers in other languages.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One run's account in numbers. The order of the fields is their order in the file.
+/// The manifest of one run. The order of the fields is their order in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of this format: 1.
     pub segprep_manifest: u32,
     pub status: Status,
-    /// The definition's name.
+    /// The name of the definition.
     pub name: String,
     pub purpose: String,
-    /// The version of the program.
+    /// The version of segprep.
     pub version: String,
-    /// Whether a FIPS module made all hashes and keys. In no manifest of another build.
+    /// Whether a FIPS module computed all hashes and keys. Left out by other builds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
     pub fingerprint: String,
     pub definition: Digests,
     /// SHA-256 of each schema file, by name.
     pub schemas: BTreeMap<String, String>,
-    /// UTC, ISO 8601.
+    /// In UTC, as ISO 8601.
     pub started: String,
     pub finished: String,
     pub records: RecordCounts,
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
     pub keys: Vec<KeyNote>,
-    /// What tells this run's requests to AWS from others: it is in their user agent. None where
-    /// nothing was in a bucket.
+    /// The id in the user agent of this run's requests to AWS. `None`: nothing was in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The lists of `[[suppress]]`, in the definition's order.
     #[serde(default)]
     pub suppress: Vec<ListNote>,
     pub fields: Vec<FieldCount>,
-    /// Fields that the schema doesn't know, by name, and how often they were dropped. What only
-    /// exports carry is counted together under `(export only)`.
+    /// How often unknown fields were dropped, by name. Fields that only exports have are counted
+    /// together, as `(export only)`.
     pub unknown_fields: BTreeMap<String, u64>,
-    /// Values of written records that a repair changed, by kind and field.
+    /// The values in written records that repairs changed, by kind of repair and by field.
     pub repairs: BTreeMap<String, BTreeMap<String, u64>>,
     pub rejects: RejectCounts,
     pub warnings: Vec<String>,
@@ -63,13 +62,13 @@ pub struct Digests {
     pub sha256: String,
 }
 
-/// read = written + rejected + dropped.
+/// The records of a run: read = written + rejected + dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCounts {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
-    /// Records that the policy leaves out, by reason: `inactive`, `suppressed`.
+    /// Records left out by the rules, by reason: `inactive`, `suppressed`.
     pub dropped: BTreeMap<String, u64>,
 }
 
@@ -87,16 +86,16 @@ pub struct OutputNote {
     pub format: String,
     pub target: String,
     pub import_ready: bool,
-    /// Of CSV: `""` and `[]` that became empty cells, since CSV can't hold them.
+    /// CSV only: the values `""` and `[]` that became empty cells, because CSV cannot express them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub emptied: Option<u64>,
-    /// Of CSV: texts that a spreadsheet would take for a formula.
+    /// CSV only: the texts that a spreadsheet would interpret as a formula.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub formula: Option<u64>,
     pub files: Vec<PartNote>,
 }
 
-/// One part; `path` is below the output's `to`.
+/// A part. `path` is relative to the output's `to`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartNote {
     pub path: String,
@@ -104,7 +103,7 @@ pub struct PartNote {
     pub records: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sha256: Option<String>,
-    /// Base64 of the big-endian checksum, as S3 shows it.
+    /// The checksum, big-endian, in Base64, as S3 shows it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub crc64nvme: Option<String>,
 }
@@ -116,41 +115,41 @@ pub struct KeyNote {
     pub demo: bool,
 }
 
-/// One list of people. Holds no entry.
+/// A list of people to suppress. Holds none of its entries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListNote {
     pub from: Vec<String>,
-    /// The field that is looked up.
+    /// The field that is looked up in the list.
     pub field: String,
     /// `drop` or `opt-out`.
     pub action: String,
-    /// Different entries.
+    /// The number of distinct entries.
     pub entries: u64,
-    /// Lines or cells that have not the form of an entry.
+    /// The number of lines or cells that do not have the form of an entry.
     pub unusable: u64,
-    /// Records that the list has.
+    /// The number of records that match an entry.
     pub matches: u64,
 }
 
-/// What one rule did to the records that were written.
+/// What a rule did to the records that were written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FieldCount {
-    /// The rule's path, as the definition has it.
+    /// The rule's path, as in the definition.
     pub path: String,
     pub op: String,
-    /// Values that the rule was applied to, in written records.
+    /// The number of values that the rule was applied to.
     pub values: u64,
-    /// Values that were removed since the operation could not apply.
+    /// The number of values that were removed because the operation could not be applied.
     pub op_failed: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RejectCounts {
-    /// Problems by code. A record may have several.
+    /// The number of problems by code. A record may have several.
     pub by_code: BTreeMap<String, u64>,
     pub by_field: BTreeMap<String, u64>,
-    /// Rejected records that repairs would mend whole, by the settings that it takes:
-    /// `repair.country`, `repair.trim + repair.phone`.
+    /// The number of rejected records that repairs would fix completely, by the settings that are
+    /// needed: `repair.country`, `repair.trim + repair.phone`.
     #[serde(default)]
     pub by_repair: BTreeMap<String, u64>,
 }
@@ -160,6 +159,6 @@ pub struct Timing {
     pub seconds: f64,
     pub threads: usize,
     pub records_per_second: f64,
-    /// MB (10⁶ bytes) of input.
+    /// Input, in MB (10⁶ bytes).
     pub mb_per_second: f64,
 }

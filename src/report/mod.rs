@@ -1,4 +1,6 @@
-//! What happened to every record, as counts and lines: pure, and free of values.
+//! What a run reports: counts, the lines of `rejects.ndjson`, and the manifest.
+//!
+//! Plain data and arithmetic. Nothing here holds a value of a record, a key, or an entry of a list.
 
 mod manifest;
 mod reject;

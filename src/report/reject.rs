@@ -1,18 +1,20 @@
-//! One line of `rejects.ndjson`: where a record stands, and what is wrong with it.
+//! A line of `rejects.ndjson`: where a record is, and what is wrong with it.
 
 use serde::Serialize;
 
 use crate::record::DescribedProblem;
 
-/// A reject. The place is exact: `offset` and `bytes` cut the record out of the decompressed text.
+/// A reject. `offset` and `bytes` are the record's exact place in the text, after decompression and
+/// conversion to UTF-8.
 #[derive(Clone, Debug, Serialize)]
 pub struct RejectLine<'a> {
-    /// The input's name as listed.
+    /// The input's name, as listed.
     pub source: &'a str,
-    /// 1-based among the input's records.
+    /// The record's number in its input, 1-based.
     pub record: u64,
-    /// 1-based; where the record begins. A CSV header is line 1.
+    /// The line where the record begins, 1-based. A CSV header is line 1.
     pub line: u64,
+    /// In bytes.
     pub offset: u64,
     /// The record's length without its line end.
     pub bytes: u64,

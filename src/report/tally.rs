@@ -1,15 +1,16 @@
-//! Counts of what happened, added up chunk by chunk in input order.
+//! Counts of records and values, which are added up block by block.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// The most names that are counted by themselves; more are counted as [`OTHER`].
+/// The number of names that are counted separately. All others are counted as [`OTHER`].
 const NAMES_MAX: usize = 250;
 const OTHER: &str = "other";
 
-/// Counts by a name that comes from the data: bounded, in order of first appearance.
+/// Counts by a name that comes from the data. The first [`NAMES_MAX`] names are counted separately,
+/// so that memory is bounded.
 ///
-/// Since chunks are added in input order, which names are counted by themselves does not
-/// depend on how the input was cut.
+/// Blocks are added in input order, so which names come first depends neither on threads nor on the
+/// size of chunks.
 #[derive(Clone, Debug, Default)]
 pub struct NameCounts {
     counts: HashMap<String, u64>,
@@ -27,12 +28,12 @@ impl NameCounts {
         }
     }
 
-    /// Counts what has no name of its own.
+    /// Counts names that are not known.
     pub fn add_other(&mut self, count: u64) {
         self.other += count;
     }
 
-    /// The counts by name, with `other` where there were too many names.
+    /// The counts by name, and under `other` those of names that were not counted separately.
     pub fn sorted(&self) -> BTreeMap<String, u64> {
         let mut sorted: BTreeMap<String, u64> =
             self.counts.iter().map(|(name, count)| (name.clone(), *count)).collect();
@@ -43,23 +44,23 @@ impl NameCounts {
     }
 }
 
-/// The counts of some records: of a block, an input, or a run.
+/// The counts of a block, of an input, or of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
     pub inactive: u64,
-    /// Records that a list leaves out.
+    /// Records dropped because of a list.
     pub suppressed: u64,
     pub blank_lines: u64,
-    /// Fields that only exports carry.
+    /// Fields that only exports have.
     pub export_only: u64,
-    /// By rule, in the plan's order: values it was applied to, in written records.
+    /// By rule, in the plan's order: the values in written records that it was applied to.
     pub values: Vec<u64>,
-    /// By rule: values that were removed since the operation could not apply.
+    /// By rule: the values that were removed because the operation could not be applied.
     pub op_failed: Vec<u64>,
-    /// By list, in the plan's order: records that it has.
+    /// By list, in the plan's order: the records that match an entry.
     pub matches: Vec<u64>,
 }
 
@@ -81,12 +82,12 @@ impl Tally {
         add_each(&mut self.matches, &other.matches);
     }
 
-    /// read = written + rejected + dropped.
+    /// Whether read = written + rejected + dropped.
     pub fn balances(&self) -> bool {
         self.read == self.written + self.rejected + self.dropped()
     }
 
-    /// Records that the policy leaves out, for whatever reason.
+    /// Records left out by the rules, for any reason.
     pub fn dropped(&self) -> u64 {
         self.inactive + self.suppressed
     }
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_beyond_the_most_are_counted_together() {
+    fn names_over_the_maximum_are_counted_together() {
         let mut counts = NameCounts::default();
         for number in 0..NAMES_MAX + 5 {
             counts.add(&format!("name{number}"), 2);
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_balances_when_every_record_is_somewhere() {
+    fn a_tally_balances_if_every_record_is_accounted_for() {
         let mut sum = Tally::for_rules(2);
         sum.add(&Tally {
             read: 4,

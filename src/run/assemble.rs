@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::progress::Progress;
 use crate::definition::OutputFormat;
 use crate::encode::CsvCounts;
-use crate::input::{Begin, Broken, Compression, End};
+use crate::input::{Broken, Compression, InputEnd, InputStart};
 use crate::output::lines::{LinesWriter, OutputWriter};
 use crate::output::parquet::{Metadata, ParquetWriter, RejectsWriter};
 use crate::pipeline::{Block, Stages, decode_rule};
@@ -58,7 +58,7 @@ struct InputState {
     tally: Tally,
     format: Option<&'static str>,
     compression: Option<Compression>,
-    by_brackets: bool,
+    is_bracketed: bool,
     /// Line ends before the next block.
     lines: u64,
     /// The originals of rejected records, and the header that they need.
@@ -161,15 +161,15 @@ impl<'a> Assembler<'a> {
     }
 
     /// An input begins.
-    pub(super) fn begin(&mut self, begin: Begin) {
-        self.renamings.extend(begin.renamings);
+    pub(super) fn begin(&mut self, start: InputStart) {
+        self.renamings.extend(start.renamings);
         self.current = InputState {
-            tally: Tally { blank_lines: begin.blank_lines, ..Tally::default() },
-            format: begin.format,
-            compression: Some(begin.compression),
-            by_brackets: begin.by_brackets,
-            lines: begin.lines,
-            header: begin.header,
+            tally: Tally { blank_lines: start.blank_lines, ..Tally::default() },
+            format: start.format,
+            compression: Some(start.compression),
+            is_bracketed: start.is_bracketed,
+            lines: start.lines,
+            header: start.header,
             ..InputState::default()
         };
     }
@@ -260,7 +260,7 @@ impl<'a> Assembler<'a> {
         };
         let record = self.current.tally.read;
         let length =
-            if self.current.by_brackets { slices.text_bytes } else { slices.line_length() };
+            if self.current.is_bracketed { slices.text_bytes } else { slices.line_length() };
         let place = [record, slices.line + 1, slices.offset, length];
         self.reject(input, place, &[problem])
     }
@@ -296,7 +296,7 @@ impl<'a> Assembler<'a> {
         }
         let Some(file) = &mut self.current.kept else { return Ok(()) };
         file.write_all(original).map_err(PublishError::of_write)?;
-        let is_parted = !self.current.by_brackets || !is_last || original.ends_with(b"\n");
+        let is_parted = !self.current.is_bracketed || !is_last || original.ends_with(b"\n");
         if is_parted { Ok(()) } else { file.write_all(b"\n").map_err(PublishError::of_write) }
     }
 
@@ -308,7 +308,7 @@ impl<'a> Assembler<'a> {
     }
 
     /// An input has ended.
-    pub(super) fn end(&mut self, input: usize, end: End) -> Result<(), PublishError> {
+    pub(super) fn end(&mut self, input: usize, end: InputEnd) -> Result<(), PublishError> {
         let state = std::mem::take(&mut self.current);
         finish(state.kept)?;
         self.bytes += end.bytes;

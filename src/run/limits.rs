@@ -14,7 +14,7 @@ use std::{fmt, num::NonZeroUsize};
 use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
-use crate::input::{self, DECODE_BYTES, PIECE_BYTES, PIECES_IN_ALL, READ_ON_BYTES, WINDOW_BYTES};
+use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;
 use crate::store::s3;
 
@@ -83,13 +83,13 @@ impl Limits {
     /// The largest chunk: whole records up to `chunk_bytes`, or one longer record with white space
     /// before and after it, and with what was read on.
     pub fn chunk_max(&self) -> usize {
-        self.chunk_bytes.max(self.max_record + 2 + 2 * SPACE_MAX) + READ_ON_BYTES
+        self.chunk_bytes.max(self.max_record + 2 + 2 * SPACE_MAX) + READ_MORE_BYTES
     }
 
     /// The largest memory of one input that is opened ahead, as many as there are threads: the
     /// window and tables of an archive, what is decoded of it, and the pieces that wait.
     pub fn ahead_max(&self) -> usize {
-        WINDOW_BYTES + DECODE_BYTES + PIECES_IN_ALL * PIECE_BYTES
+        READ_AHEAD_BYTES
     }
 
     /// The largest block: one that is almost full takes one record more, which is written until it

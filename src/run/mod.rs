@@ -352,8 +352,8 @@ impl Job<'_> {
         idle: &Idle<'_>,
     ) -> Result<(), RunError> {
         let Done { mut unit, mut block, mut next } = done;
-        if let Some(begin) = unit.begin.take() {
-            assembler.begin(begin);
+        if let Some(start) = unit.start.take() {
+            assembler.begin(start);
         }
         let input = unit.input;
         while let (Some(mut full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work)

@@ -1,18 +1,19 @@
-//! gzip: members one after the other, each with its sum, and zeros to fill a block at the end.
+//! gzip: members one after the other, each with its checksum, and zeros that may fill the last block
+//! of a tape.
 
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::broken;
-use super::packed::Packed;
+use super::compressed::CompressedBytes;
+use super::invalid;
 
-pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// The largest window there is.
+pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The largest window of the format: 2^15 bytes.
 const WINDOW_BITS: u8 = 15;
 
-pub(crate) struct Gzip {
-    packed: Packed,
+pub(super) struct Gzip {
+    compressed: CompressedBytes,
     member: Decompress,
     state: GzipState,
 }
@@ -20,56 +21,57 @@ pub(crate) struct Gzip {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GzipState {
     InMember,
-    /// A member may follow, or the end.
+    /// A member, zeros or the end may follow.
     Between,
     /// Only zeros may follow.
     Padding,
-    /// What was read before the fault is given out; the fault comes next.
-    Broken,
+    /// The member is invalid. The text before that has been returned, and the error comes next.
+    Invalid,
 }
 
 impl Gzip {
-    pub(crate) fn new(packed: Packed) -> Gzip {
-        Gzip { packed, member: Decompress::new_gzip(WINDOW_BITS), state: GzipState::InMember }
+    pub(super) fn new(compressed: CompressedBytes) -> Gzip {
+        let member = Decompress::new_gzip(WINDOW_BITS);
+        Gzip { compressed, member, state: GzipState::InMember }
     }
 
-    /// Bytes of the archive that the text so far came from.
-    pub(crate) fn used(&self) -> u64 {
-        self.packed.used()
+    /// The number of bytes of the archive that the text so far came from.
+    pub(super) fn consumed(&self) -> u64 {
+        self.compressed.consumed()
     }
 
-    /// Goes on in a member; gives how many bytes of text came of it.
+    /// Inflates more of a member. Returns the number of bytes of text written.
     fn inflate(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let input = self.packed.peek(1)?;
-        let is_over = input.is_empty();
-        let (used, made) = (self.member.total_in(), self.member.total_out());
+        let input = self.compressed.peek(1)?;
+        let at_end = input.is_empty();
+        let (read, written) = (self.member.total_in(), self.member.total_out());
         let outcome = self.member.decompress(input, buffer, FlushDecompress::None);
-        let used = narrow(self.member.total_in() - used);
-        let made = narrow(self.member.total_out() - made);
-        self.packed.consume(used);
+        let read = narrow(self.member.total_in() - read);
+        let written = narrow(self.member.total_out() - written);
+        self.compressed.consume(read);
         match outcome {
             Ok(Status::StreamEnd) => {
                 self.member.reset(true);
                 self.state = GzipState::Between;
             }
-            Ok(Status::Ok | Status::BufError) if 0 < used + made => {}
-            Ok(_) if is_over => return Err(broken("gzip", "ends in the middle")),
-            Ok(_) | Err(_) => self.state = GzipState::Broken,
+            Ok(Status::Ok | Status::BufError) if 0 < read + written => {}
+            Ok(_) if at_end => return Err(invalid("gzip", "is cut off")),
+            Ok(_) | Err(_) => self.state = GzipState::Invalid,
         }
-        Ok(made)
+        Ok(written)
     }
 
-    /// Goes on between members.
-    fn go_on(&mut self) -> io::Result<()> {
-        let bytes = self.packed.peek(MAGIC.len())?;
+    /// Looks at what follows a member, which is not the end, and begins it.
+    fn begin_next(&mut self) -> io::Result<()> {
+        let bytes = self.compressed.peek(MAGIC.len())?;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         if self.state == GzipState::Between && bytes.starts_with(&MAGIC) {
             self.state = GzipState::InMember;
         } else if 0 < zeros {
-            self.packed.consume(zeros);
+            self.compressed.consume(zeros);
             self.state = GzipState::Padding;
         } else {
-            return Err(broken("gzip", "is followed by something else"));
+            return Err(invalid("gzip", "is followed by other data"));
         }
         Ok(())
     }
@@ -83,18 +85,18 @@ impl Read for Gzip {
         loop {
             match self.state {
                 GzipState::InMember => {
-                    let made = self.inflate(buffer)?;
-                    if 0 < made {
-                        return Ok(made);
+                    let written = self.inflate(buffer)?;
+                    if 0 < written {
+                        return Ok(written);
                     }
                 }
                 GzipState::Between | GzipState::Padding => {
-                    if self.packed.peek(1)?.is_empty() {
+                    if self.compressed.peek(1)?.is_empty() {
                         return Ok(0);
                     }
-                    self.go_on()?;
+                    self.begin_next()?;
                 }
-                GzipState::Broken => return Err(broken("gzip", "is broken")),
+                GzipState::Invalid => return Err(invalid("gzip", "is corrupt")),
             }
         }
     }

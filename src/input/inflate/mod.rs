@@ -1,19 +1,23 @@
-//! Archives become text: gzip (RFC 1952) with any number of members, and zstd (RFC 8878) with any
+//! Inflates archives: gzip (RFC 1952) with any number of members, and zstd (RFC 8878) with any
 //! number of frames.
 //!
-//! Archives come from others: a small one may expand to more than any disk holds, and stops where
-//! it has expanded more than the definition allows. A broken one gives what stands before the
-//! fault, and then the fault.
+//! Archives come from outside and are not trusted:
+//!
+//! - A small archive may expand to more than any disk holds. Inflating fails once the text is more
+//!   than `max_expansion` times as long as the part of the archive that it came from.
+//! - An invalid archive yields the text before the place where it is invalid, and then the error.
+//! - An archive must end with a whole member or frame, so a file that was cut off never looks
+//!   complete. Checksums are verified.
 
+mod compressed;
 mod gzip;
-mod packed;
 mod zstd;
 
 use std::io::{self, Read};
 
 use super::error::BadInput;
+use compressed::CompressedBytes;
 use gzip::Gzip;
-use packed::Packed;
 use zstd::Zstd;
 
 /// How an input is compressed.
@@ -24,16 +28,17 @@ pub(crate) enum Compression {
     Zstd,
 }
 
-/// What inflating takes at most: a window of zstd, which doubles as it grows, and its tables.
-pub(crate) const WINDOW_BYTES: usize = 20 << 20;
-/// As many first bytes tell an archive.
-pub(crate) const MAGIC_BYTES: usize = 4;
-/// A text up to so many bytes may come from an archive of any size.
-const FREE_BYTES: u64 = 64 << 20;
+/// The most memory of an [`Inflater`]: a window of zstd, which is doubled as it grows, and its
+/// tables.
+pub(super) const INFLATER_BYTES: usize = 20 << 20;
+/// The number of first bytes from which [`Compression::of`] detects the compression.
+pub(super) const MAGIC_BYTES: usize = 4;
+/// Text up to this length may come from an archive of any size.
+const UNCHECKED_BYTES: u64 = 64 << 20;
 
 impl Compression {
-    /// As the first bytes tell.
-    pub(crate) fn of(start: &[u8]) -> Compression {
+    /// Detects the compression from the first bytes.
+    pub(super) fn of(start: &[u8]) -> Compression {
         if start.starts_with(&gzip::MAGIC) {
             Compression::Gzip
         } else if start.starts_with(&zstd::MAGIC) || zstd::is_skippable(start) {
@@ -43,7 +48,7 @@ impl Compression {
         }
     }
 
-    /// As accounts name it.
+    /// The name in `inputs.ndjson`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Compression::None => "none",
@@ -53,11 +58,11 @@ impl Compression {
     }
 }
 
-/// The text of an archive.
-pub(crate) struct Inflated {
+/// A reader of the text of an archive.
+pub(super) struct Inflater {
     archive: Archive,
-    /// Bytes of text so far.
-    made: u64,
+    /// The number of bytes of text so far.
+    text_bytes: u64,
     max_expansion: u64,
 }
 
@@ -66,31 +71,35 @@ enum Archive {
     Zstd(Box<Zstd>),
 }
 
-impl Inflated {
-    /// None where there is nothing to inflate. `max_expansion`: how many times the archive's size
-    /// the text may be, once it is over 64 MiB.
-    pub(crate) fn new(
+impl Inflater {
+    /// Inflates what `reader` reads. `max_expansion` is how many times as long as the archive the
+    /// text may be, once it has more than 64 MiB.
+    ///
+    /// Returns the reader as it is if `compression` is none.
+    pub(super) fn new(
         compression: Compression,
         reader: Box<dyn Read + Send>,
         max_expansion: u64,
-    ) -> Result<Inflated, Box<dyn Read + Send>> {
+    ) -> Result<Inflater, Box<dyn Read + Send>> {
         let archive = match compression {
             Compression::None => return Err(reader),
-            Compression::Gzip => Archive::Gzip(Box::new(Gzip::new(Packed::new(reader)))),
-            Compression::Zstd => Archive::Zstd(Box::new(Zstd::new(Packed::new(reader)))),
+            Compression::Gzip => Archive::Gzip(Box::new(Gzip::new(CompressedBytes::new(reader)))),
+            Compression::Zstd => Archive::Zstd(Box::new(Zstd::new(CompressedBytes::new(reader)))),
         };
-        Ok(Inflated { archive, made: 0, max_expansion })
+        Ok(Inflater { archive, text_bytes: 0, max_expansion })
     }
 }
 
-impl Read for Inflated {
+impl Read for Inflater {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (count, used) = match &mut self.archive {
-            Archive::Gzip(gzip) => (gzip.read(buffer)?, gzip.used()),
-            Archive::Zstd(zstd) => (zstd.read(buffer)?, zstd.used()),
+        let (count, consumed) = match &mut self.archive {
+            Archive::Gzip(gzip) => (gzip.read(buffer)?, gzip.consumed()),
+            Archive::Zstd(zstd) => (zstd.read(buffer)?, zstd.consumed()),
         };
-        self.made += u64::try_from(count).expect("fewer than 2^64 bytes");
-        if FREE_BYTES < self.made && used.saturating_mul(self.max_expansion) < self.made {
+        self.text_bytes += u64::try_from(count).expect("fewer than 2^64 bytes");
+        if UNCHECKED_BYTES < self.text_bytes
+            && consumed.saturating_mul(self.max_expansion) < self.text_bytes
+        {
             let message =
                 format!("the archive expands to over {} times its size", self.max_expansion);
             let hint = "check where it comes from; `max_expansion` under `[input]` allows more";
@@ -100,10 +109,11 @@ impl Read for Inflated {
     }
 }
 
-/// An archive that is not as its format wants it.
-fn broken(kind: &str, what: &str) -> io::Error {
-    let message = format!("the {kind} archive {what}");
-    BadInput::new(message, "get the file again, or set `on_bad_file = \"skip\"`").into_io()
+/// An archive that is not valid in its format.
+fn invalid(format: &str, what: &str) -> io::Error {
+    let message = format!("the {format} archive {what}");
+    let hint = "get the file again, or set `on_bad_file = \"skip\"` under `[input]`";
+    BadInput::new(message, hint).into_io()
 }
 
 #[cfg(test)]
@@ -125,15 +135,15 @@ mod tests {
         ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
     }
 
-    /// What is read in portions, and the fault at its end.
+    /// Inflates an archive in portions. Returns the text and the error after it.
     fn inflate(archive: &[u8], portion: usize, max_expansion: u64) -> (Vec<u8>, Option<String>) {
         let reader = Box::new(io::Cursor::new(archive.to_vec()));
-        let mut inflated = Inflated::new(Compression::of(archive), reader, max_expansion)
+        let mut inflater = Inflater::new(Compression::of(archive), reader, max_expansion)
             .ok()
             .expect("an archive");
         let (mut text, mut buffer) = (Vec::new(), vec![0; portion]);
         loop {
-            match inflated.read(&mut buffer) {
+            match inflater.read(&mut buffer) {
                 Ok(0) => return (text, None),
                 Ok(count) => text.extend_from_slice(&buffer[..count]),
                 Err(error) => return (text, Some(error.to_string())),
@@ -158,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_and_frames_that_mean_nothing_are_passed_over() {
+    fn padding_and_skippable_frames_are_skipped() {
         assert_eq!(inflate(&[gzip(b"a"), vec![0; 999]].concat(), 9, 9), (b"a".to_vec(), None));
         let skipped = [&b"\x5a\x2a\x4d\x18\x03\0\0\0xyz"[..], &zstd(b"a")].concat();
         assert_eq!(inflate(&skipped, 9, 9), (b"a".to_vec(), None));
@@ -166,27 +176,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_says_so() {
+    fn an_invalid_archive_is_an_error() {
         for pack in [gzip, zstd] {
             let archive = pack(&text());
             for cut in [5, 9, archive.len() / 2, archive.len() - 1] {
-                let (found, fault) = inflate(&archive[..cut], 1_000, 200);
+                let (found, error) = inflate(&archive[..cut], 1_000, 200);
                 assert!(text().starts_with(&found));
-                assert!(fault.is_some(), "cut at {cut}");
+                assert!(error.is_some(), "cut at {cut}");
             }
             let after = [&archive[..], b"{}"].concat();
             assert!(inflate(&after, 1_000, 200).1.is_some());
             assert!(inflate(&[&archive[..], &[0x1f]].concat(), 1_000, 200).1.is_some());
         }
-        let mut sum = gzip(b"abc");
-        let at = sum.len() - 6;
-        sum[at] ^= 1;
-        assert_eq!(inflate(&sum, 9, 9).0, b"abc");
-        assert!(inflate(&sum, 9, 9).1.is_some(), "the sum is wrong");
-        let mut sum = zstd(b"abc");
-        let at = sum.len() - 1;
-        sum[at] ^= 1;
-        assert!(inflate(&sum, 9, 9).1.is_some(), "the sum is wrong");
+        let mut archive = gzip(b"abc");
+        let at = archive.len() - 6;
+        archive[at] ^= 1;
+        assert_eq!(inflate(&archive, 9, 9).0, b"abc");
+        assert!(inflate(&archive, 9, 9).1.is_some(), "the checksum is wrong");
+        let mut archive = zstd(b"abc");
+        let at = archive.len() - 1;
+        archive[at] ^= 1;
+        assert!(inflate(&archive, 9, 9).1.is_some(), "the checksum is wrong");
     }
 
     #[test]
@@ -194,8 +204,8 @@ mod tests {
         let zeros = vec![b' '; 1 << 20];
         for pack in [gzip, zstd] {
             let bomb = pack(&zeros).repeat(100);
-            let (found, fault) = inflate(&bomb, 1 << 16, 2);
-            assert!(fault.is_some_and(|fault| fault.contains("2 times")));
+            let (found, error) = inflate(&bomb, 1 << 16, 2);
+            assert!(error.is_some_and(|error| error.contains("2 times")));
             assert!(found.len() <= 64 << 20);
             assert_eq!(inflate(&bomb, 1 << 16, 1 << 20).1, None);
         }
@@ -203,9 +213,9 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
-        /// A bit that is not as it was is found or changes nothing, and never ends in a panic.
+        /// A changed bit is detected or makes no difference, and never causes a panic.
         #[test]
-        fn a_changed_archive_gives_a_fault_or_the_text(
+        fn a_changed_archive_yields_an_error_or_the_text(
             at in any::<prop::sample::Index>(),
             bit in 0_u8..8,
             is_gzip in any::<bool>(),
@@ -217,9 +227,9 @@ mod tests {
             if Compression::of(&archive) == Compression::None {
                 return Ok(());
             }
-            let (found, fault) = inflate(&archive, 4096, 200);
-            // A skippable frame in its place is none of our business.
-            prop_assert!(fault.is_some() || found == text || found.is_empty());
+            let (found, error) = inflate(&archive, 4096, 200);
+            // The change may have made a skippable frame of it.
+            prop_assert!(error.is_some() || found == text || found.is_empty());
         }
     }
 }

@@ -1,7 +1,16 @@
-//! One input that is being read: its text, cut into chunks of whole records.
+//! Reads one input and cuts its text into chunks of whole records.
 //!
-//! What is decided on depends on the text alone, and not on what a read happened to bring. A
-//! record that is too long to be held passes in slices.
+//! The reader holds the bytes from the next record on. To cut a chunk, it *peeks* at
+//! `chunk_bytes` of them (more if no record ends there), asks [`cut`] how many make whole
+//! records, and hands these over in their buffer. The rest moves to another buffer.
+//!
+//! Two things never enter a chunk, so that memory stays bounded: a record that is too long to be
+//! held passes in slices, of which only the length and the original bytes matter, and long white
+//! space between records is passed on by itself.
+//!
+//! Invariant: where chunks, slices and records end depends on the text and the limits, and never on
+//! how many bytes a read happened to return. So only the bytes peeked at count, even if
+//! more are held.
 
 use std::{io::ErrorKind, io::Read, mem, sync::Arc};
 
@@ -9,52 +18,54 @@ use super::buffer::{Buffer, BufferPool};
 use super::error::{BadInput, ReadError};
 use super::open::{OpenInput, Stored};
 use super::settings::Limits;
-use super::{Begin, Broken, End, Work};
+use super::{Broken, InputEnd, InputStart, Work};
 use crate::decode::Format;
 use crate::decode::frame::{Cut, Framing, SPACE_MAX, Scanner, cut, leading_space};
 use crate::record::{Code, Detail};
 
-/// What is read on while a record has no end yet.
-pub(crate) const READ_ON_BYTES: usize = 64 << 10;
+/// How many more bytes are read while a record has not ended.
+pub(crate) const READ_MORE_BYTES: usize = 64 << 10;
 
-pub(crate) struct Reading {
-    pub(crate) input: usize,
+/// One input that is being read.
+pub(super) struct ChunkReader {
+    pub(super) input: usize,
     name: String,
     reader: Box<dyn Read + Send>,
     stored: Arc<Stored>,
-    /// What of the stored bytes was told already.
-    stored_told: u64,
-    /// What was read and not given on; begins with a record.
-    pub(crate) held: Buffer,
-    /// Where `held` begins in the text.
-    pub(crate) offset: u64,
-    /// The bytes of text read so far.
+    /// The stored bytes that [`ChunkReader::newly_read`] has reported.
+    stored_reported: u64,
+    /// What was read and not yet handed over. Begins with a record.
+    pub(super) held: Buffer,
+    /// The offset of `held` in the text.
+    pub(super) offset: u64,
+    /// The number of bytes of text read so far.
     read: u64,
-    /// The bytes of text that there should be, if that is known.
+    /// The length of the text in bytes, if it is known.
     expected: Option<u64>,
     at_end: bool,
-    /// Why nothing more can be read; what was read before it stands.
-    broken: Option<BadInput>,
-    pub(crate) begin: Option<Begin>,
-    pub(crate) format: Format,
-    /// Inside a record that is too long to be held.
+    /// Why no more can be read. What was read before it is still used.
+    error: Option<BadInput>,
+    /// `None` once it was handed over.
+    pub(super) start: Option<InputStart>,
+    pub(super) format: Format,
+    /// Set inside a record that passes in slices.
     slicing: Option<Slicing>,
-    /// What became of the array, where the input is one.
-    pub(crate) array: Array,
-    /// What was read before a fault is given on.
+    /// Whether the array has ended, if the input is one.
+    pub(super) array: Array,
+    /// Whether everything read before the error was handed over.
     is_given_up: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Array {
-    /// Its items are being read, or there is none.
+pub(super) enum Array {
+    /// Its items are being read, or the input is not an array.
     Open,
     Closed,
-    /// The text is over before it is.
+    /// The text ended before the array did.
     NotClosed,
 }
 
-/// A faulty record, and where it ends.
+/// A record that is known to be invalid before its end is found.
 #[derive(Clone, Copy)]
 struct Slicing {
     code: Code,
@@ -62,30 +73,31 @@ struct Slicing {
     until: Until,
 }
 
+/// Where a record that passes in slices ends.
 #[derive(Clone, Copy)]
 enum Until {
     LineEnd,
+    /// Where the scanner finds the end of a JSON value.
     Scanned(Scanner),
-    /// The end of the text.
-    End,
+    TextEnd,
 }
 
-impl Reading {
-    pub(crate) fn new(input: usize, name: &str, opened: OpenInput, held: Buffer) -> Reading {
+impl ChunkReader {
+    pub(super) fn new(input: usize, name: &str, opened: OpenInput, held: Buffer) -> ChunkReader {
         let OpenInput { reader, expected, stored, compression, .. } = opened;
-        Reading {
+        ChunkReader {
             input,
             name: name.to_owned(),
             reader,
             stored,
-            stored_told: 0,
+            stored_reported: 0,
             held,
             offset: 0,
             read: 0,
             expected,
             at_end: false,
-            broken: None,
-            begin: Some(Begin { compression, ..Begin::default() }),
+            error: None,
+            start: Some(InputStart { compression, ..InputStart::default() }),
             format: Format::JsonLines,
             slicing: None,
             array: Array::Open,
@@ -93,33 +105,34 @@ impl Reading {
         }
     }
 
-    /// Leaves out the first bytes held, and counts their line ends as passed.
-    pub(crate) fn skip(&mut self, count: usize) {
-        let passed = self.held.bytes().get(..count).unwrap_or(&[]);
-        if let Some(begin) = &mut self.begin {
-            begin.lines += super::line_ends(passed);
+    /// Removes the first `count` bytes held, and counts their line ends as lines before the first
+    /// record.
+    pub(super) fn skip(&mut self, count: usize) {
+        let skipped = self.held.bytes().get(..count).unwrap_or(&[]);
+        if let Some(start) = &mut self.start {
+            start.lines += super::line_ends(skipped);
         }
         self.held.skip(count);
         self.offset += wide(count);
     }
 
-    /// Reads on until so many bytes are held, or the input ends, or is broken.
+    /// Reads until `want` bytes are held, or the input ends or fails.
     fn fill(&mut self, want: usize) -> Result<(), ReadError> {
         self.held.reserve(want);
+        // Once all the bytes that are expected have been read, one more read shows the end.
         while !self.at_end
-            && self.broken.is_none()
+            && self.error.is_none()
             && (self.held.len() < want || self.expected.is_some_and(|all| all <= self.read))
         {
-            // Where all that is expected is there, only the end is still to be seen.
             let count = match self.reader.read(self.held.room()) {
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => match ReadError::of_read(&self.name, error) {
                     ReadError::Bad(bad) => {
-                        self.broken = Some(bad);
+                        self.error = Some(bad);
                         continue;
                     }
-                    stop @ ReadError::Fatal(_) => return Err(stop),
+                    fatal @ ReadError::Fatal(_) => return Err(fatal),
                 },
             };
             self.at_end = count == 0;
@@ -129,65 +142,67 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads on until so many bytes are held, or the input ends. Gives how many there are to look
-    /// at, and whether nothing follows them. More may be held than is to be looked at now.
-    pub(crate) fn look(&mut self, want: usize) -> Result<(usize, bool), ReadError> {
+    /// Reads until `want` bytes are held, or the input ends or fails. Returns how many bytes the
+    /// caller may look at, at most `want`, and whether the text ends with them.
+    pub(super) fn peek(&mut self, want: usize) -> Result<(usize, bool), ReadError> {
         self.fill(want)?;
-        let seen = self.held.len().min(want);
-        Ok((seen, self.at_end && seen == self.held.len()))
+        let count = self.held.len().min(want);
+        Ok((count, self.at_end && count == self.held.len()))
     }
 
-    /// What there is to look at.
-    pub(crate) fn seen(&self, count: usize) -> &[u8] {
+    /// The first `count` bytes held.
+    pub(super) fn front(&self, count: usize) -> &[u8] {
         self.held.bytes().get(..count).unwrap_or(&[])
     }
 
-    /// Why nothing more can be read than what is held.
-    pub(crate) fn broken(&self) -> Option<&BadInput> {
-        self.broken.as_ref()
+    /// Why no more can be read than what is held.
+    pub(super) fn error(&self) -> Option<&BadInput> {
+        self.error.as_ref()
     }
 
-    /// How much of what is looked at makes whole records, after looking further where none ends;
-    /// and how much was looked at. `More` where the input is broken before one ends.
-    pub(crate) fn whole_records(
+    /// Finds out how many of the bytes held make whole records, and reads more until one does.
+    /// Returns that, and how many bytes were looked at. [`Cut::More`] means that the input fails
+    /// before a record ends.
+    pub(super) fn whole_records(
         &mut self,
         framing: Framing,
         limits: &Limits,
     ) -> Result<(Cut, usize), ReadError> {
         let mut want = limits.chunk_bytes;
         loop {
-            let (seen, at_end) = self.look(want)?;
-            let is_all = seen == self.held.len() && self.broken.is_some();
-            match cut(self.seen(seen), framing, limits.max_record, at_end) {
-                Cut::More if !is_all => want += want.min(READ_ON_BYTES),
+            let (count, at_end) = self.peek(want)?;
+            let is_all = count == self.held.len() && self.error.is_some();
+            match cut(self.front(count), framing, limits.max_record, at_end) {
+                Cut::More if !is_all => want += want.min(READ_MORE_BYTES),
                 cut @ (Cut::More
                 | Cut::At(_)
                 | Cut::Last(_)
                 | Cut::NotClosed(_)
-                | Cut::Invalid(..)) => return Ok((cut, seen)),
+                | Cut::Invalid(..)) => return Ok((cut, count)),
             }
         }
     }
 
-    pub(crate) fn next_work(
+    /// Returns the next chunk, slice or white space.
+    pub(super) fn next_work(
         &mut self,
         limits: &Limits,
         spare: &BufferPool,
     ) -> Result<Work, ReadError> {
         if let Some(slicing) = self.slicing {
-            let (seen, _) = self.look(limits.chunk_bytes)?;
-            return Ok(self.slice(slicing, 0, seen, spare));
+            let (count, _) = self.peek(limits.chunk_bytes)?;
+            return Ok(self.take_slice(slicing, 0, count, spare));
         }
         if self.format.framing().is_bracketed()
             && let Some(work) = self.between_records(limits, spare)?
         {
             return Ok(work);
         }
-        let (cut, seen) = self.whole_records(self.format.framing(), limits)?;
+        let (cut, count) = self.whole_records(self.format.framing(), limits)?;
         let whole = match cut {
             Cut::At(whole) => {
                 if self.at_end && whole == self.held.len() {
-                    // If it is an array, an item of it is open, and that is the fault.
+                    // In an array, the last item is not closed. Its problem is enough.
                     self.array = Array::Closed;
                 }
                 whole
@@ -204,92 +219,99 @@ impl Reading {
                 self.is_given_up = true;
                 0
             }
-            Cut::Invalid(code, detail) => return Ok(self.begin_slices(code, detail, seen, spare)),
+            Cut::Invalid(code, detail) => return Ok(self.begin_slices(code, detail, count, spare)),
         };
         if whole == 0 {
             return Ok(Work::Nothing);
         }
-        let (buffer, offset) = self.give(whole, spare);
+        let (buffer, offset) = self.take(whole, spare);
         Ok(Work::Chunk { buffer, offset, format: self.format.clone() })
     }
 
-    /// What is no record where records are told by brackets: long white space, the text after an
-    /// array, and the end that an array lacks. None where a record may follow.
+    /// Returns what is between bracketed records and belongs to none: long white space, text after
+    /// an array, and the missing end of an array. `None`: a record may follow.
     fn between_records(
         &mut self,
         limits: &Limits,
         spare: &BufferPool,
     ) -> Result<Option<Work>, ReadError> {
-        let (seen, _) = self.look(limits.chunk_bytes)?;
-        if self.array == Array::NotClosed && seen == 0 {
+        let (count, _) = self.peek(limits.chunk_bytes)?;
+        if self.array == Array::NotClosed && count == 0 {
             self.array = Array::Closed;
-            let (buffer, offset) = self.give(0, spare);
+            let (buffer, offset) = self.take(0, spare);
             let (code, detail) = (Code::JsonSyntax, Detail::ArrayNotClosed);
             return Ok(Some(Work::Slice { buffer, offset, code, detail, is_last: true }));
         }
-        let blank = leading_space(self.seen(seen));
+        let blank = leading_space(self.front(count));
         let is_after = self.array == Array::Closed;
-        if 0 < blank && (blank == seen || SPACE_MAX <= blank || is_after) {
-            return Ok(Some(self.give_space(blank, spare)));
+        if 0 < blank && (blank == count || SPACE_MAX <= blank || is_after) {
+            return Ok(Some(self.take_space(blank, spare)));
         }
         if !is_after {
             return Ok(None);
         }
-        if seen == 0 {
-            self.is_given_up = self.broken.is_some();
+        if count == 0 {
+            self.is_given_up = self.error.is_some();
             return Ok(Some(Work::Nothing));
         }
         let (code, detail) = (Code::JsonSyntax, Detail::TextAfterArray);
-        Ok(Some(self.slice(Slicing { code, detail, until: Until::End }, seen, seen, spare)))
+        let slicing = Slicing { code, detail, until: Until::TextEnd };
+        Ok(Some(self.take_slice(slicing, count, count, spare)))
     }
 
-    fn give_space(&mut self, count: usize, spare: &BufferPool) -> Work {
-        let (buffer, _) = self.give(count, spare);
+    fn take_space(&mut self, count: usize, spare: &BufferPool) -> Work {
+        let (buffer, _) = self.take(count, spare);
         Work::Space { buffer }
     }
 
-    /// A faulty record begins, whose end is behind what was looked at.
+    /// Begins to slice an invalid record that does not end in the first `count` bytes.
     fn begin_slices(
         &mut self,
         code: Code,
         detail: Detail,
-        seen: usize,
+        count: usize,
         spare: &BufferPool,
     ) -> Work {
-        let by_brackets = self.format.framing().is_bracketed();
-        let blank = if by_brackets { leading_space(self.seen(seen)) } else { 0 };
+        let is_bracketed = self.format.framing().is_bracketed();
+        let blank = if is_bracketed { leading_space(self.front(count)) } else { 0 };
         if 0 < blank {
-            return self.give_space(blank, spare);
+            return self.take_space(blank, spare);
         }
         let until = match self.format.framing() {
             Framing::Lines | Framing::Csv { .. } => Until::LineEnd,
-            Framing::Items => Until::Scanned(self.scanned(Scanner::item(), seen)),
+            Framing::Items => Until::Scanned(self.advanced(Scanner::item(), count)),
             Framing::Objects => {
-                Until::Scanned(self.scanned(Scanner::object(self.seen(seen)), seen))
+                Until::Scanned(self.advanced(Scanner::object(self.front(count)), count))
             }
         };
-        self.slice(Slicing { code, detail, until }, seen, seen, spare)
+        self.take_slice(Slicing { code, detail, until }, count, count, spare)
     }
 
-    /// The scanner after what was looked at, in which the record does not end.
-    fn scanned(&self, mut scanner: Scanner, seen: usize) -> Scanner {
-        scanner.end(self.seen(seen), 0);
+    /// The scanner, advanced over the first `count` bytes, in which the record does not end.
+    fn advanced(&self, mut scanner: Scanner, count: usize) -> Scanner {
+        scanner.end(self.front(count), 0);
         scanner
     }
 
-    /// The next slice of a faulty record: up to its end, if that is in what is held from `from` to
-    /// `to`, else up to `to`.
-    fn slice(&mut self, mut slicing: Slicing, from: usize, to: usize, spare: &BufferPool) -> Work {
-        let is_all = to == self.held.len() && (self.at_end || self.broken.is_some());
+    /// Returns the next slice of an invalid record. It ends where the record does, if that is
+    /// between the bytes `from` and `to`, and else at `to`.
+    fn take_slice(
+        &mut self,
+        mut slicing: Slicing,
+        from: usize,
+        to: usize,
+        spare: &BufferPool,
+    ) -> Work {
+        let is_all = to == self.held.len() && (self.at_end || self.error.is_some());
         let bytes = self.held.bytes().get(from..to).unwrap_or(&[]);
         let end = match &mut slicing.until {
             Until::LineEnd => memchr::memchr(b'\n', bytes).map(|newline| newline + 1),
             Until::Scanned(scanner) => scanner.end(bytes, 0),
-            Until::End => None,
+            Until::TextEnd => None,
         };
         let is_last = end.is_some() || is_all;
         self.slicing = (!is_last).then_some(slicing);
-        let (buffer, offset) = self.give(end.map_or(to, |end| from + end), spare);
+        let (buffer, offset) = self.take(end.map_or(to, |end| from + end), spare);
         if is_last && let Until::Scanned(scanner) = slicing.until {
             self.end_item(&scanner, end.is_some());
         }
@@ -297,49 +319,51 @@ impl Reading {
         Work::Slice { buffer, offset, code, detail, is_last }
     }
 
-    /// After an item that passed in slices: its comma, the array's bracket, or neither.
-    fn end_item(&mut self, scanner: &Scanner, is_ended: bool) {
+    /// Skips the comma or the closing bracket after an array item that passed in slices.
+    fn end_item(&mut self, scanner: &Scanner, has_ended: bool) {
         if self.format.framing() != Framing::Items {
             return;
         }
-        if !is_ended {
+        if !has_ended {
             let is_missed = self.at_end && !scanner.is_open();
             self.array = if is_missed { Array::NotClosed } else { Array::Closed };
             return;
         }
-        if self.seen(1) == b"]" {
+        if self.front(1) == b"]" {
             self.array = Array::Closed;
         }
         self.skip(1);
     }
 
-    /// Gives the first bytes held away, and keeps the rest.
-    fn give(&mut self, count: usize, spare: &BufferPool) -> (Buffer, u64) {
+    /// Hands over the first `count` bytes held in their buffer, with their offset. The rest moves
+    /// to another buffer.
+    fn take(&mut self, count: usize, spare: &BufferPool) -> (Buffer, u64) {
         let mut rest = spare.take();
         rest.push(self.held.bytes().get(count..).unwrap_or(&[]));
-        let mut given = mem::replace(&mut self.held, rest);
-        given.truncate(count);
+        let mut taken = mem::replace(&mut self.held, rest);
+        taken.truncate(count);
         let offset = self.offset;
         self.offset += wide(count);
-        (given, offset)
+        (taken, offset)
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let is_read = self.at_end && self.held.is_empty();
         let is_whole = self.format.framing() != Framing::Items || self.array == Array::Closed;
         (is_read && is_whole) || self.is_given_up
     }
 
-    /// The bytes of the stored input that were read since this was asked.
-    pub(crate) fn newly_read(&mut self) -> u64 {
-        let before = mem::replace(&mut self.stored_told, self.stored.bytes());
-        self.stored_told - before
+    /// The number of stored bytes read since the last call.
+    pub(super) fn newly_read(&mut self) -> u64 {
+        let before = mem::replace(&mut self.stored_reported, self.stored.bytes());
+        self.stored_reported - before
     }
 
-    pub(crate) fn end(&mut self) -> End {
+    /// What was read of the input, now that it is over.
+    pub(super) fn end(&mut self) -> InputEnd {
         let offset = self.offset;
-        let broken = self.broken.take().map(|bad| Broken { bad, offset });
-        End { bytes: self.stored.bytes(), sha256: self.stored.sha256(), broken }
+        let broken = self.error.take().map(|bad| Broken { bad, offset });
+        InputEnd { bytes: self.stored.bytes(), sha256: self.stored.sha256(), broken }
     }
 }
 
@@ -355,19 +379,19 @@ mod tests {
     use crate::decode::frame::record_at;
     use crate::input::inflate::Compression;
 
-    /// Where a record is, and what its frame says of it.
+    /// The offset and length of a record, and the problem found while framing it.
     type FramedRecord = (u64, u64, Option<Code>);
 
-    /// A text, and a fault after it.
+    /// A text that is read in portions, with an error after it if `fails`.
     struct Text {
         bytes: Vec<u8>,
         portion: usize,
-        breaks: bool,
+        fails: bool,
     }
 
     impl Read for Text {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            if self.bytes.is_empty() && self.breaks {
+            if self.bytes.is_empty() && self.fails {
                 return Err(BadInput::new("broken", "").into_io());
             }
             let count = self.bytes.len().min(self.portion).min(buffer.len());
@@ -377,16 +401,16 @@ mod tests {
         }
     }
 
-    /// The records of a text, and the place reached.
+    /// Returns the records of a text and the offset reached.
     fn records(
         text: &[u8],
         format: &Format,
         (chunk_bytes, max_record): (usize, usize),
-        breaks: bool,
+        fails: bool,
     ) -> (Vec<FramedRecord>, u64) {
-        let reader = Text { bytes: text.to_vec(), portion: 1 + chunk_bytes % 7, breaks };
+        let text = Text { bytes: text.to_vec(), portion: 1 + chunk_bytes % 7, fails };
         let opened = OpenInput {
-            reader: Box::new(reader),
+            reader: Box::new(text),
             compression: Compression::None,
             is_opened_ahead: false,
             expected: None,
@@ -394,21 +418,21 @@ mod tests {
         };
         let limits = Limits { open_inputs: 1, chunk_bytes, max_record };
         let spare = BufferPool::default();
-        let mut reading = Reading::new(0, "text", opened, Buffer::default());
-        reading.format = format.clone();
+        let mut reader = ChunkReader::new(0, "text", opened, Buffer::default());
+        reader.format = format.clone();
         let mut found = Vec::new();
         let mut slice: Option<FramedRecord> = None;
-        let mut passed = 0;
+        let mut reached = 0;
         loop {
-            let work = reading.next_work(&limits, &spare).ok().expect("it can be read");
+            let work = reader.next_work(&limits, &spare).ok().expect("it can be read");
             match work {
                 Work::Nothing => {}
                 Work::Space { buffer } => {
                     assert_eq!(leading_space(buffer.bytes()), buffer.len());
-                    passed += wide(buffer.len());
+                    reached += wide(buffer.len());
                 }
                 Work::Chunk { buffer, offset, .. } => {
-                    passed = offset + wide(buffer.len());
+                    reached = offset + wide(buffer.len());
                     let mut at = 0;
                     while at < buffer.len() {
                         let record = record_at(buffer.bytes(), at, format.framing(), max_record);
@@ -427,15 +451,15 @@ mod tests {
                     let text_len = wide(bytes.trim_ascii_end().len());
                     let len = if text_len == 0 { before } else { offset - start + text_len };
                     slice = Some((start, len, code));
-                    passed = offset + wide(buffer.len());
+                    reached = offset + wide(buffer.len());
                     if is_last {
                         found.extend(slice.take());
                     }
                 }
             }
-            if reading.is_over() {
-                assert!(slice.is_none(), "a faulty record has an end");
-                return (found, passed);
+            if reader.is_over() {
+                assert!(slice.is_none(), "an invalid record has an end");
+                return (found, reached);
             }
         }
     }
@@ -478,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_that_an_array_lacks_is_told() {
+    fn the_missing_end_of_an_array_is_reported() {
         let items = |text: &str, expected: &[_]| check(&Format::JsonItems, text, 20, expected);
         items("{}", &[("{}", None), ("", BAD)]);
         items("{},\n", &[("{}", None), ("", BAD)]);
@@ -488,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_item_leaves_the_next_alone() {
+    fn a_long_item_does_not_affect_the_next() {
         let items = |text: &str, expected: &[_]| check(&Format::JsonItems, text, 5, expected);
         items("{\"a\":\"]},\"} , {}]", &[("{\"a\":\"]},\"}", LONG), ("{}", None)]);
         items("{\"a\":\"]},\"}]{}", &[("{\"a\":\"]},\"}", LONG), ("{}", BAD)]);
@@ -516,26 +540,26 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
-        /// However the text is cut, the same records are found, also before a fault.
+        /// The same records are found in chunks of any size, also before an error.
         #[test]
         fn cuts_make_no_difference(
             text in "([{}\\[\\],]|\"|\\\\|[a1 \n]|\\{\"a\":1\\}){0,40}",
             max_record in 1_usize..20,
             chunk_bytes in 1_usize..30,
-            breaks in any::<bool>(),
+            fails in any::<bool>(),
         ) {
             for format in [Format::JsonItems, Format::JsonObjects] {
                 let text = text.as_bytes();
-                let whole = records(text, &format, (WHOLE, max_record), breaks);
-                let cut = records(text, &format, (chunk_bytes, max_record), breaks);
+                let whole = records(text, &format, (WHOLE, max_record), fails);
+                let cut = records(text, &format, (chunk_bytes, max_record), fails);
                 prop_assert_eq!(&cut.0, &whole.0, "{:?}", format);
-                if !breaks {
-                    prop_assert_eq!(cut.1, u64::try_from(text.len()).unwrap(), "all is passed");
+                if !fails {
+                    prop_assert_eq!(cut.1, u64::try_from(text.len()).unwrap(), "all of the text is consumed");
                 }
             }
         }
 
-        /// What serde_json finds in a stream of values is what is found here.
+        /// The records are the values that serde_json finds in the text.
         #[test]
         fn records_are_those_of_serde_json(
             values in proptest::collection::vec(value(), 0..8),

@@ -1,31 +1,31 @@
-//! The bytes of an archive, and how many of them are used.
+//! The compressed bytes of an archive, buffered and counted.
 
 use std::io::{self, Read};
 
-/// Bytes that are read at once.
+/// The number of bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// A buffered reader that counts what is taken out of its buffer.
-pub(crate) struct Packed {
+/// A buffered reader that counts the bytes consumed. Bytes that were only buffered do not count.
+pub(super) struct CompressedBytes {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
     at: usize,
-    used: u64,
-    /// A failure of the reader that a decoder may have hidden in one of its own.
-    failure: Option<io::Error>,
+    consumed: u64,
+    /// An error of the reader, which a decoder may have replaced with an error of its own.
+    error: Option<io::Error>,
 }
 
-impl Packed {
-    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Packed {
-        Packed { reader, buffer: Vec::new(), at: 0, used: 0, failure: None }
+impl CompressedBytes {
+    pub(super) fn new(reader: Box<dyn Read + Send>) -> CompressedBytes {
+        CompressedBytes { reader, buffer: Vec::new(), at: 0, consumed: 0, error: None }
     }
 
-    pub(crate) fn used(&self) -> u64 {
-        self.used
+    pub(super) fn consumed(&self) -> u64 {
+        self.consumed
     }
 
-    /// What is there to be used: at least `want` bytes, unless the archive ends first.
-    pub(crate) fn peek(&mut self, want: usize) -> io::Result<&[u8]> {
+    /// Returns the bytes that come next: at least `want` of them, unless the archive ends first.
+    pub(super) fn peek(&mut self, want: usize) -> io::Result<&[u8]> {
         while self.buffer.len() - self.at < want {
             self.buffer.drain(..self.at);
             self.at = 0;
@@ -45,19 +45,19 @@ impl Packed {
         Ok(self.buffer.get(self.at..).unwrap_or(&[]))
     }
 
-    pub(crate) fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.buffer.len() - self.at);
         self.at += count;
-        self.used += u64::try_from(count).expect("fewer than 2^64 bytes");
+        self.consumed += u64::try_from(count).expect("fewer than 2^64 bytes");
     }
 
-    /// The failure of the reader, if that is why a decoder has failed.
-    pub(crate) fn failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+    /// Takes the error of the reader, if that is why a decoder has failed.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
     }
 }
 
-impl Read for Packed {
+impl Read for CompressedBytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.peek(1) {
             Ok(mut bytes) => {
@@ -66,7 +66,7 @@ impl Read for Packed {
                 Ok(count)
             }
             Err(error) => {
-                self.failure = Some(error);
+                self.error = Some(error);
                 Err(io::Error::other("the archive could not be read"))
             }
         }
