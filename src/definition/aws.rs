@@ -4,9 +4,9 @@
 //! What would be a secret is refused and not shown: settings such as `secret_access_key`, and
 //! names and passwords in a URL.
 
-use super::document::section::Section;
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::{Entry, Item, Table, Value};
+use super::document::{
+    Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, has_credentials,
+};
 
 /// `[aws]`, read and typed. What is none is left to the standard chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,14 +84,6 @@ fn collect_urls(item: &Item, secrets: &mut Vec<Origin>) {
         }
         Value::Text(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date => {}
     }
-}
-
-/// Whether a URL names who asks, and so may hold a password.
-pub(crate) fn has_credentials(text: &str) -> bool {
-    let rest = text.split_once("://").map(|(_, rest)| rest);
-    rest.is_some_and(|rest| {
-        rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'))
-    })
 }
 
 pub(crate) fn read(root: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Aws {
@@ -222,22 +214,4 @@ fn unfit(url: Spanned<&str>, allow_http: bool) -> Option<(&'static str, &'static
         return Some(("`endpoint_url` is plain HTTP to another machine", help));
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_in_a_url_are_seen() {
-        for (text, expected) in [
-            ("https://AKIA:secret@s3.example.com", true),
-            ("s3://key@bucket/a", true),
-            ("s3://bucket/a@b.json", false),
-            ("a@b", false),
-            ("https://s3.example.com?x=a@b", false),
-        ] {
-            assert_eq!(has_credentials(text), expected, "{text}");
-        }
-    }
 }

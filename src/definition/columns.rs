@@ -3,10 +3,7 @@
 //!
 //! Whether a name is a field's is for the schema to say (`rules`).
 
-use super::document::section::{Section, text};
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::Value;
-use super::input::owned;
+use super::document::{Diagnostics, Origin, Section, Spanned, Value, text};
 use super::vocabulary::InputFormat;
 
 /// A name and what stands for it.
@@ -70,7 +67,7 @@ fn read_columns(
     let header_at = section.entry("header").map(|entry| entry.key_at);
     let has_header = section.boolean("header", faults).unwrap_or(true);
     let columns_at = section.entry("columns").map(|entry| entry.key_at);
-    let columns = section.texts("columns", faults).map(owned);
+    let columns = section.owned_texts("columns", faults);
     match (has_header, columns_at, header_at) {
         (true, Some(at), _) => {
             let help = "write `header = false` for files without a header; \
@@ -122,5 +119,5 @@ fn pair(key: &str, at: Origin, value: Spanned<&str>, faults: &mut Diagnostics<'_
     }
     // Names of a header are compared after trimming.
     let name = Spanned { value: key.trim().to_owned(), at };
-    Some((name, Spanned { value: value.value.to_owned(), at: value.at }))
+    Some((name, value.into_owned()))
 }

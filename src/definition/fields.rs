@@ -3,10 +3,9 @@
 //! Whether a path names a field, and whether the operation fits it, is for the schema to say
 //! (`rules`).
 
-use super::document::nearest::{advice, listed};
-use super::document::section::{Section, escape};
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::{Entry, Table, Value};
+use super::document::{
+    Diagnostics, Entry, Origin, Section, Spanned, Table, Value, advice, escape, listed,
+};
 use super::operation::{LATER_OPS, OpKind, OpSpec};
 use super::parameters;
 use super::vocabulary::OnError;

@@ -1,10 +1,9 @@
 //! `[input]`: what is read, and how.
 
-use super::Environment;
 use super::columns::{self, ColumnsSpec};
-use super::document::places::{self, Location};
-use super::document::section::Section;
-use super::document::source::{Diagnostics, Spanned};
+use super::document::location::{self, Use};
+use super::document::{Diagnostics, Location, Section, Spanned};
+use super::environment::Environment;
 use super::vocabulary::{InputFormat, TextEncoding, Unknown};
 
 /// The longest record where the definition says nothing.
@@ -91,7 +90,7 @@ pub(crate) fn read(
         keep_inactive: section
             .choice("inactive", &[("drop", false), ("keep", true)], &[], faults)
             .unwrap_or(false),
-        kinds: section.texts("kinds", faults).map(owned),
+        kinds: section.owned_texts("kinds", faults),
         max_record: section
             .size("max_record", 1..=MAX_RECORD_MAX, faults)
             .map_or(MAX_RECORD, |size| size.value),
@@ -118,10 +117,6 @@ fn nothing() -> Input {
     }
 }
 
-pub(crate) fn owned(words: Vec<Spanned<&str>>) -> Vec<Spanned<String>> {
-    words.into_iter().map(|word| Spanned { value: word.value.to_owned(), at: word.at }).collect()
-}
-
 fn read_from(
     section: &mut Section<'_>,
     around: &Environment<'_>,
@@ -129,7 +124,7 @@ fn read_from(
 ) -> Vec<Location> {
     let help = "name files, folders or patterns, such as `from = [\"exports/\"]`";
     let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
-    let place = |text| places::read("from", text, places::Use::Input, around, faults);
+    let place = |text| location::read("from", text, Use::Input, around, faults);
     texts.into_iter().filter_map(place).collect()
 }
 
@@ -139,5 +134,5 @@ fn read_exclude(
     faults: &mut Diagnostics<'_>,
 ) -> Vec<String> {
     let Some(texts) = section.texts("exclude", faults) else { return Vec::new() };
-    texts.into_iter().filter_map(|text| places::read_pattern(text, around, faults)).collect()
+    texts.into_iter().filter_map(|text| location::read_pattern(text, around, faults)).collect()
 }

@@ -2,14 +2,12 @@
 //!
 //! A key never stands in a definition. One that does is refused, and not shown.
 
-use super::Environment;
-use super::document::places::{self, Use};
-use super::document::section::Section;
-use super::document::section::text;
-use super::document::source::{
-    Diagnostics, Origin, Spanned, hide_keys, is_bare_key, is_harmless_key_text,
+use super::document::location::{self, Use};
+use super::document::{
+    Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, hide_keys, is_bare_key,
+    is_harmless_key_text, text,
 };
-use super::document::tree::{Entry, Item, Table, Value};
+use super::environment::Environment;
 
 /// The most characters of a key's id.
 const ID_CHARS_MAX: usize = 16;
@@ -188,7 +186,7 @@ fn read_kind(
         }
         Some(("file", path)) => {
             let path = Spanned { value: path, at: from.at };
-            places::read("file:", path, Use::KeyFile, around, faults)
+            location::read("file:", path, Use::KeyFile, around, faults)
                 .map(|place| KeyKind::File(place.path))
         }
         Some(("demo", "")) => Some(KeyKind::Demo),

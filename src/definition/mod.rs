@@ -6,29 +6,25 @@
 mod aws;
 mod columns;
 pub(crate) mod document;
+mod environment;
 mod fields;
 mod input;
 mod keys;
 mod operation;
 mod output;
+mod overlap;
 mod parameters;
 mod repair;
 mod storing;
 mod suppress;
-pub(crate) mod vocabulary;
+mod vocabulary;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
-pub(crate) use aws::has_credentials;
 pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
-pub use document::diagnostic::Diagnostic;
-pub use document::places::Location;
-pub use document::source::{Origin, Spanned};
+pub use document::{Diagnostic, Location, Origin, Spanned};
+pub use environment::Environment;
 pub use fields::FieldRule;
 pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, is_kms_key, is_secret, is_variable};
@@ -42,13 +38,10 @@ pub use vocabulary::{
     Unknown,
 };
 
-use document::places;
-use document::section::{Section, choose, quoted};
-use document::set;
-use document::source::{
-    DefinitionText, Diagnostics, PlacedDiagnostic, secret_in_set, secrets_in_lines,
+use document::{
+    DefinitionText, Diagnostics, PlacedDiagnostic, Section, Table, Value, choose, quoted,
+    secret_in_set, secrets_in_lines, set, tree,
 };
-use document::tree::{self, Table, Value};
 
 /// The version of the format that this program reads.
 const VERSION: i128 = 1;
@@ -58,22 +51,6 @@ const NAME_CHARS_MAX: usize = 40;
 const BYTES_MAX: usize = 4 << 20;
 /// No table of a definition is deep. (Dotted keys nest, and what nests is read by recursion.)
 const DOTS_IN_A_LINE_MAX: usize = 1000;
-
-/// What a definition may ask of the world around it. The pipeline itself looks at nothing.
-pub struct Environment<'a> {
-    /// The value of an environment variable.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// The run's UTC date, as `2026-11-23`.
-    pub date: &'a str,
-    /// The path as the system would find it: absolute, with the links of what exists of it resolved.
-    pub real_path: &'a dyn Fn(&Path) -> PathBuf,
-}
-
-impl fmt::Debug for Environment<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Environment({})", self.date)
-    }
-}
 
 /// A definition, read and typed. Its `Debug` shows its name alone.
 pub struct Definition {
@@ -144,7 +121,7 @@ impl Definition {
     /// The bytes that the definition's digest is made of: the file, and each `--set` that is
     /// not about `[run]`.
     pub fn canonical(&self) -> Vec<u8> {
-        self.source.canonical()
+        self.source.canonical(|set| !set::is_of_run(set))
     }
 
     /// A fault found later, such as a key that isn't there, at its place in the definition.
@@ -216,7 +193,7 @@ fn read_sections(
     section.finish(faults);
     let lists = suppress.iter().flat_map(|list| &list.from);
     let read: Vec<&Location> = input.from.iter().chain(lists).collect();
-    places::check_apart(&read, &account.to, &outputs, around, faults);
+    overlap::check(&read, &account.to, &outputs, around, faults);
     let source = Arc::clone(source);
     Definition {
         name,

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::document::source::{Origin, Spanned};
+use super::document::{Origin, Spanned};
 use crate::schema::{Role, Schema};
 use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,

@@ -1,10 +1,8 @@
 //! `[account]`, `[[output]]` and `[run]`: where everything goes, and with what means.
 
-use super::Environment;
-use super::document::places::{self, Location};
-use super::document::section::{Section, choose, text};
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::{Item, Value};
+use super::document::location::{self, Use};
+use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value, choose, text};
+use super::environment::Environment;
 use super::storing::{self, Storing};
 use super::vocabulary::{DigestKind, OutputFormat, RunPlan};
 use crate::decode::COLUMNS_MAX;
@@ -166,9 +164,9 @@ fn read_columns(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Opti
 }
 
 fn read_column(item: &Item, faults: &mut Diagnostics<'_>) -> Option<Column> {
-    let owned = |name: Spanned<&str>| Spanned { value: name.value.to_owned(), at: name.at };
     let Value::Table(table) = &item.value else {
-        return text("columns", item, faults).map(|name| Column { name: owned(name), repeat: 1 });
+        return text("columns", item, faults)
+            .map(|name| Column { name: name.into_owned(), repeat: 1 });
     };
     let mut section = Section::new("a column", table, item.at);
     let help = "write `{ name = \"Attributes.Plan\", repeat = 3 }`";
@@ -177,7 +175,7 @@ fn read_column(item: &Item, faults: &mut Diagnostics<'_>) -> Option<Column> {
     let repeat = section.whole("repeat", 1..=most, faults).unwrap_or(1);
     section.finish(faults);
     let repeat = usize::try_from(repeat).expect("the range above fits");
-    name.map(|name| Column { name: owned(name), repeat })
+    name.map(|name| Column { name: name.into_owned(), repeat })
 }
 
 fn read_format(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> OutputFormat {
@@ -197,8 +195,7 @@ fn read_to(
         "name a folder of its own, such as `to = \"out/NAME/\"`",
         faults,
     );
-    to.and_then(|to| places::read("to", to, places::Use::Output, around, faults))
-        .unwrap_or_default()
+    to.and_then(|to| location::read("to", to, Use::Output, around, faults)).unwrap_or_default()
 }
 
 pub(crate) fn read_run(root: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> RunPlan {

@@ -1,8 +1,6 @@
 //! Reads the parameters of each operation.
 
-use super::document::section::{Section, choose, escape, text};
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::{Item, Value};
+use super::document::{Diagnostics, Item, Origin, Section, Spanned, Value, choose, escape, text};
 use super::operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec};
 use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, SHIFT_DAYS_MAX, Scope,
@@ -127,8 +125,7 @@ fn read_date_shift(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> O
     let help = "write `{ op = \"date_shift\", days = 30 }`: the most days that a date moves";
     section.require("days", "days", help, faults);
     let days = section.whole("days", 1..=SHIFT_DAYS_MAX.into(), faults);
-    let by = section.text("by", faults);
-    let by = by.map(|by| Spanned { value: by.value.to_owned(), at: by.at });
+    let by = section.text("by", faults).map(Spanned::into_owned);
     let join = section.text("join", faults).map(|join| join.value.to_owned());
     let days = u32::try_from(days?).expect("the range above fits in 32 bits");
     Some(OpSpec::DateShift(ShiftSpec { days, by, join }))
@@ -237,7 +234,7 @@ fn read_map(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<O
             faults.push(entry.key_at, "`table` has an empty value", "", help);
         }
         let to = text(&entry.key, &entry.item, faults)?;
-        entries.push((entry.key.clone(), Spanned { value: to.value.to_owned(), at: to.at }));
+        entries.push((entry.key.clone(), to.into_owned()));
     }
     Some(OpSpec::Map(MapSpec { table: entries, other, other_at }))
 }
@@ -257,8 +254,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::definition::document::source::DefinitionText;
-    use crate::definition::document::tree::Table;
+    use crate::definition::document::{DefinitionText, Table};
 
     #[test]
     fn each_operation_reads_the_parameters_of_the_table() {

@@ -1,9 +1,8 @@
 //! `[repair]` and `[validate]`: what is mended before it is judged, and what is judged more strictly.
 
-use super::document::nearest::listed;
-use super::document::section::{Section, choose, push_wrong_type, quoted, text};
-use super::document::source::{Diagnostics, Spanned};
-use super::document::tree::{Entry, Value};
+use super::document::{
+    Diagnostics, Entry, Section, Spanned, Value, choose, listed, push_wrong_type, quoted, text,
+};
 use crate::repair::{RepairKind, RepairSet};
 use crate::schema::PhoneRegion;
 
@@ -101,9 +100,7 @@ fn read_phone(
                     PhoneRegionSetting::Nowhere
                 }
                 (Some(code), None) => read_region(code, faults),
-                (None, Some(from)) => {
-                    PhoneRegionSetting::From(Spanned { value: from.value.to_owned(), at: from.at })
-                }
+                (None, Some(from)) => PhoneRegionSetting::From(from.into_owned()),
                 (None, None) => PhoneRegionSetting::Nowhere,
             };
         }

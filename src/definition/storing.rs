@@ -1,9 +1,7 @@
 //! How objects are stored in a bucket: encryption, storage class and tags, of an output or the
 //! account.
 
-use super::document::section::Section;
-use super::document::source::{Diagnostics, Spanned};
-use super::document::tree::{Table, Value};
+use super::document::{Diagnostics, Section, Spanned, Table, Value};
 
 /// Settings of objects, read and typed. On disk they say nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

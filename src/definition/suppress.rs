@@ -1,10 +1,8 @@
 //! `[[suppress]]`: lists of people who are left out, or opted out.
 
-use super::Environment;
-use super::document::places::{self, Location, Use};
-use super::document::section::Section;
-use super::document::source::{Diagnostics, Origin, Spanned};
-use super::document::tree::{Item, Value};
+use super::document::location::{self, Use};
+use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value};
+use super::environment::Environment;
 use super::parameters;
 use crate::transform::Normalize;
 
@@ -105,7 +103,7 @@ fn read_one(
     let field = section.required_text("field", "write `field = \"Address\"`", faults);
     let suppression = Suppression {
         from: read_from(&mut section, around, faults),
-        field: field.map_or_else(nothing, owned),
+        field: field.map_or_else(nothing, Spanned::into_owned),
         column: section.text("column", faults).map(|column| column.value.to_owned()),
         normalize: parameters::read_normalize(&mut section, faults),
         form: read_form(&mut section, faults),
@@ -125,10 +123,6 @@ fn nothing() -> Spanned<String> {
     Spanned { value: String::new(), at: Origin::default() }
 }
 
-fn owned(text: Spanned<&str>) -> Spanned<String> {
-    Spanned { value: text.value.to_owned(), at: text.at }
-}
-
 fn read_from(
     section: &mut Section<'_>,
     around: &Environment<'_>,
@@ -136,7 +130,7 @@ fn read_from(
 ) -> Vec<Location> {
     let help = "name the list, such as `from = [\"lists/optout.csv\"]`";
     let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
-    let place = |text| places::read("from", text, Use::List, around, faults);
+    let place = |text| location::read("from", text, Use::List, around, faults);
     texts.into_iter().filter_map(place).collect()
 }
 

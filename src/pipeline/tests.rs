@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::Digest as _;
 
 use super::*;
-use crate::definition::document::source;
+use crate::definition::document::hide_keys;
 use crate::definition::*;
 use crate::plan::*;
 use crate::schema::Schema;
@@ -469,7 +469,7 @@ fn what_looks_like_a_key_is_hidden_wherever_it_stands() {
         }
     }
     let path = "exports/NewsletterCampaign2026/2026-11-23/part-00000-of-00012";
-    assert_eq!(source::hide_keys(path), path);
+    assert_eq!(hide_keys(path), path);
 }
 
 #[test]

@@ -7,8 +7,10 @@
 use std::ops::RangeInclusive;
 
 use super::nearest::{advice, listed, nearest};
+use super::origin::{Origin, Spanned};
+use super::quote::{escape, quoted};
 use super::size;
-use super::source::{Diagnostics, Origin, Spanned};
+use super::source::Diagnostics;
 use super::tree::{Entry, Item, Table, Value};
 
 /// A table while its settings are read.
@@ -228,6 +230,16 @@ impl<'t> Section<'t> {
         Some(items.iter().filter_map(|item| text(key, item, faults)).collect())
     }
 
+    /// As `texts`, with texts of their own.
+    pub(crate) fn owned_texts(
+        &mut self,
+        key: &'static str,
+        faults: &mut Diagnostics<'_>,
+    ) -> Option<Vec<Spanned<String>>> {
+        let texts = self.texts(key, faults)?;
+        Some(texts.into_iter().map(Spanned::into_owned).collect())
+    }
+
     /// A table of settings of its own, as a section.
     pub(crate) fn section(
         &mut self,
@@ -317,22 +329,4 @@ fn push_later(section: &str, entry: &Entry, faults: &mut Diagnostics<'_>) {
 pub(crate) fn push_wrong_type(key: &str, item: &Item, wanted: &str, faults: &mut Diagnostics<'_>) {
     let what = format!("`{key}` is {}", item.value.kind());
     faults.push(item.at, what, "", format!("it takes {wanted}"));
-}
-
-/// A text of the definition in backticks, or in words if there is nothing to quote.
-pub(crate) fn quoted(text: &str) -> String {
-    if text.is_empty() { "empty".to_owned() } else { format!("`{}`", escape(text)) }
-}
-
-/// How many characters of somebody's text a message quotes.
-const SHOWN_CHARS_MAX: usize = 60;
-
-/// A text of the definition as a message quotes it: in one line, and not long.
-pub(crate) fn escape(text: &str) -> String {
-    let visible = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
-    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).map(visible).collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        shown.push('…');
-    }
-    shown
 }

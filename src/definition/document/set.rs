@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::source::{Diagnostics, Origin};
+use super::origin::Origin;
+use super::source::Diagnostics;
 use super::tree::{self, Entry, Item, Table, Value};
 
 /// One `--set`, taken apart.

@@ -8,8 +8,9 @@ use std::ops::Range;
 use toml::Spanned as TomlSpanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::section::escape;
-use super::source::{Diagnostics, Origin};
+use super::origin::Origin;
+use super::quote::escape;
+use super::source::Diagnostics;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]

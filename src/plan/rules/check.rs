@@ -2,10 +2,7 @@
 
 use super::cover::{Cover, Governed};
 use super::joins::hmac_rules;
-use crate::definition::document::nearest::listed;
-use crate::definition::document::section::escape;
-use crate::definition::document::size;
-use crate::definition::document::source::Diagnostics;
+use crate::definition::document::{Diagnostics, escape, listed, size};
 use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
 use crate::schema::{Class, Role, Schema};
 use crate::transform::Other;

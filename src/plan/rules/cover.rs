@@ -1,7 +1,7 @@
 //! Finds the rule that governs each field: the most specific one that covers it.
 
 use super::pattern::Pattern;
-use crate::definition::document::source::Diagnostics;
+use crate::definition::document::Diagnostics;
 use crate::definition::{FieldRule, OpSpec};
 use crate::plan::{MapRules, RuleIx};
 use crate::schema::{Node, NodeIx, Role, Schema, Shape};

@@ -1,9 +1,7 @@
 //! Checks that operations and their parameters fit the fields that their rules govern.
 
 use super::cover::{Cover, Governed};
-use crate::definition::document::nearest::{listed, nearest};
-use crate::definition::document::section::{escape, quoted};
-use crate::definition::document::source::{Diagnostics, Spanned};
+use crate::definition::document::{Diagnostics, Spanned, escape, listed, nearest, quoted};
 use crate::definition::{Definition, MapSpec, OpKind, OpSpec, ValueKind};
 use crate::schema::{Check, Format, Node, Role, Schema, Shape, Test};
 use crate::transform::Other;

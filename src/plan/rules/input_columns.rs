@@ -2,9 +2,7 @@
 
 use crate::decode::is_column;
 use crate::definition::Unknown;
-use crate::definition::document::nearest::nearest;
-use crate::definition::document::section::escape;
-use crate::definition::document::source::{Diagnostics, Spanned};
+use crate::definition::document::{Diagnostics, Spanned, escape, nearest};
 use crate::definition::{Definition, Pair};
 use crate::schema::{Schema, Shape, Test};
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cover::Cover;
-use crate::definition::document::section::escape;
-use crate::definition::document::source::{Diagnostics, Origin};
+use crate::definition::document::{Diagnostics, Origin, escape};
 use crate::definition::{Definition, FieldRule, HmacSpec, OpSpec, ShiftSpec};
 use crate::plan::RuleIx;
 use crate::schema::Schema;

@@ -16,9 +16,7 @@ mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
 
-use crate::definition::document::nearest::advice;
-use crate::definition::document::section::quoted;
-use crate::definition::document::source::{Diagnostics, PlacedDiagnostic};
+use crate::definition::document::{Diagnostics, PlacedDiagnostic, advice, quoted};
 use crate::definition::{Definition, HmacSpec, OnError, OpSpec};
 use crate::repair::Settings;
 use crate::schema::Schema;

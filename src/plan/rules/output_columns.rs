@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 
 use super::pattern::Pattern;
-use crate::definition::document::section::{escape, quoted};
-use crate::definition::document::source::{Diagnostics, Origin};
+use crate::definition::document::{Diagnostics, Origin, escape, quoted};
 use crate::definition::{Column, Definition, InputFormat};
 use crate::schema::{Schema, Shape};
 

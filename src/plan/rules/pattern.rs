@@ -8,8 +8,7 @@
 //! | `Attributes.crm.*` | every name of the map that begins with `crm.` |
 //! | `*` | everything |
 
-use crate::definition::document::nearest::{listed, nearest};
-use crate::definition::document::section::escape;
+use crate::definition::document::{escape, listed, nearest};
 use crate::schema::{Node, NodeIx, Schema, Shape};
 
 /// What a path names.

@@ -1,8 +1,6 @@
 //! Checks `[repair]` against the schema, and describes repairs.
 
-use crate::definition::document::nearest::advice;
-use crate::definition::document::section::quoted;
-use crate::definition::document::source::{Diagnostics, Spanned};
+use crate::definition::document::{Diagnostics, Spanned, advice, quoted};
 use crate::definition::{Definition, PhoneRegionSetting};
 use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
 use crate::schema::{Format, Node, NodeIx, Schema, Test};

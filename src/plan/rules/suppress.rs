@@ -2,9 +2,7 @@
 
 use super::cover::Cover;
 use super::fit::has_one_text;
-use crate::definition::document::nearest::nearest;
-use crate::definition::document::section::escape;
-use crate::definition::document::source::Diagnostics;
+use crate::definition::document::{Diagnostics, escape, nearest};
 use crate::definition::{Definition, HmacSpec, ListAction, ListForm, OpSpec, Suppression};
 use crate::schema::{Role, Schema};
 use crate::transform::{Already, Encoding, Normalize, Scope, TokenShape};
