@@ -48,7 +48,7 @@ struct Field<'a> {
     class: &'static str,
     rule: &'a str,
     op: &'a str,
-    why: &'a str,
+    why: String,
     in_the_clear: bool,
     lossy: bool,
     changes_with_key: bool,
@@ -67,13 +67,14 @@ impl<'a> Explained<'a> {
         let explanation = &checked.explanation;
         let keys = checked.keys.iter().map(|(id, from)| Key { id, from });
         let fields = explanation.fields.iter().map(|field| {
-            let FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key } = field;
+            let FieldLine { path, class, rule, op, origin, in_the_clear, is_lossy, needs_key } =
+                field;
             Field {
                 path,
                 class: class_name(*class),
                 rule,
                 op,
-                why,
+                why: why(origin.as_deref()),
                 in_the_clear: *in_the_clear,
                 lossy: *is_lossy,
                 changes_with_key: *needs_key,
@@ -177,7 +178,12 @@ fn fields(plan: &Explanation, class: Class) -> Vec<String> {
     let mut lines: Vec<String> = of_class()
         .filter(|field| !is_default(field))
         .map(|field| {
-            format!("{:width$}  {}, {}", escape(&field.path), escape(&field.op), escape(why(field)))
+            format!(
+                "{:width$}  {}, {}",
+                escape(&field.path),
+                escape(&field.op),
+                escape(place(field))
+            )
         })
         .collect();
     let kept: Vec<String> =
@@ -189,12 +195,20 @@ fn fields(plan: &Explanation, class: Class) -> Vec<String> {
 }
 
 fn is_default(field: &FieldLine) -> bool {
-    field.why.starts_with("default")
+    field.origin.is_none()
+}
+
+/// Where a rule comes from, for `--json`.
+fn why(origin: Option<&str>) -> String {
+    origin.map_or_else(
+        || "default: technical fields are kept".to_owned(),
+        |place| format!("rule of the definition, {place}"),
+    )
 }
 
 /// The line of the rule, and its path if that differs from the path of the field.
-fn why(field: &FieldLine) -> String {
-    let place = field.why.strip_prefix("rule of the definition, ").unwrap_or(&field.why);
+fn place(field: &FieldLine) -> String {
+    let place = field.origin.as_deref().unwrap_or("default");
     if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
 }
 
@@ -233,17 +247,16 @@ mod tests {
 
     use super::*;
 
-    fn field(path: &str, class: Class, rule: &str, op: &str, why: &str) -> FieldLine {
+    fn field(path: &str, class: Class, rule: &str, op: &str, origin: Option<&str>) -> FieldLine {
         let (path, rule) = (path.to_owned(), rule.to_owned());
         let in_the_clear = op == "keep";
         let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
-        let (op, why) = (op.to_owned(), why.to_owned());
-        FieldLine { path, class, rule, op, why, in_the_clear, is_lossy, needs_key }
+        let (op, origin) = (op.to_owned(), origin.map(str::to_owned));
+        FieldLine { path, class, rule, op, origin, in_the_clear, is_lossy, needs_key }
     }
 
     fn checked() -> Checked {
-        let (line, default) =
-            ("rule of the definition, line 7", "default: technical fields are kept");
+        let (line, default) = (Some("line 7"), None);
         let fields = vec![
             field("Address", Class::Identifier, "Address", "keep", line),
             field("User.UserId", Class::Identifier, "User.UserId", "hmac (join \"user\")", line),

@@ -665,11 +665,11 @@ fn the_explanation_says_what_can_be_joined_and_what_leaves_in_the_clear() {
     assert_eq!(clear, ["Id", "Address", "Attributes.*", "Metrics.*"]);
     let user =
         explanation.fields.iter().find(|field| field.path == "User.UserId").expect("it has a rule");
-    assert_eq!(user.why, "rule of the definition, line 11");
+    assert_eq!(user.origin.as_deref(), Some("line 11"));
     let (_, rules) = checked(&text, &["fields.\"Id\"=drop"]).expect("it is right");
     let explanation = rules.explain(&schema());
     let id = explanation.fields.iter().find(|field| field.path == "Id").expect("it has a rule");
-    assert_eq!(id.why, "rule of the definition, `--set fields.\"Id\"`");
+    assert_eq!(id.origin.as_deref(), Some("`--set fields.\"Id\"`"));
 }
 
 #[test]

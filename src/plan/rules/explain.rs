@@ -40,7 +40,7 @@ impl Explanation {
     }
 }
 
-/// One field, or names of a map.
+/// One field, or the names of a map that share a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldLine {
     /// `User.UserId`, `Attributes.Plan`, `Attributes.*`.
@@ -50,8 +50,8 @@ pub struct FieldLine {
     pub rule: String,
     /// `mask (keeps first 1)`.
     pub op: String,
-    /// Where the rule comes from: `rule of the definition, line 7`.
-    pub why: String,
+    /// Where in the definition the rule is, such as `line 7`; `None` for a default of the schema.
+    pub origin: Option<String>,
     /// Whether it is written as it came in.
     pub in_the_clear: bool,
     /// Whether two values may become the same; false for what is dropped.
@@ -90,7 +90,7 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             class: field.node.class,
             rule: rule.path.clone(),
             op: rule.op.describe(schema),
-            why: why(rule.origin.as_deref(), field.node.class),
+            origin: rule.origin.clone(),
             in_the_clear: rule.op == OpSpec::Keep,
             is_lossy: rule.op.kind().is_lossy() && rule.op != OpSpec::Drop,
             needs_key: rule.op.kind().needs_key(),
@@ -108,12 +108,4 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
 fn group(join: String, spec: &HmacSpec, field: &Governed<'_>) -> JoinGroup {
     let settings = HmacSpec { join: None, already: Already::Reject, ..spec.clone() }.to_string();
     JoinGroup { join, settings, fields: Vec::new(), apart: spec.join.is_none() && field.is_wild }
-}
-
-fn why(origin: Option<&str>, class: Class) -> String {
-    match (origin, class) {
-        (Some(origin), _) => format!("rule of the definition, {origin}"),
-        (None, Class::Technical) => "default: technical fields are kept".to_owned(),
-        (None, Class::Identifier | Class::Personal) => "default of the schema".to_owned(),
-    }
 }
