@@ -1,7 +1,11 @@
-//! Pieces of tables become Arrow arrays, one for each column of Parquet.
+//! Converts tables to Arrow arrays, one for each column of Parquet.
 //!
-//! The columns are those of the schema, whatever the policy: what it drops is null throughout,
-//! and so files of different definitions can be read as one. Nothing is read for such a column.
+//! A row group consists of pieces of several tables. For each column, the pieces' lengths and bytes
+//! are gathered one after the other, and their running sums become the offsets of the array.
+//!
+//! The columns are those of the schema, whatever the rules: a field that they drop is null
+//! throughout, so that files of different definitions can be read as one. Such a column has no data
+//! in the tables.
 
 use std::{ops::Range, sync::Arc};
 
@@ -15,7 +19,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 use super::table::{Column, Lists, NO_TEXT, Numbers, Piece, TableEncoder, Texts};
 use crate::schema::{NodeIx, Schema, Shape};
 
-/// One column of a file, or an object of several.
+/// A column of a file, or an object of several columns.
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) field: FieldRef,
@@ -25,9 +29,9 @@ pub(super) struct Root {
 /// Where an array's values come from.
 #[derive(Debug)]
 enum ArraySource {
-    /// The policy drops it.
-    Nowhere,
-    /// A column of the tables, by its place.
+    /// It has none: the rules drop the field.
+    Nothing,
+    /// A column of the tables, by its index.
     Column(usize),
     Members(Vec<Root>),
 }
@@ -42,7 +46,7 @@ fn members(schema: &Schema, encoder: &TableEncoder, parent: Option<NodeIx>) -> V
     let mut roots = Vec::new();
     for (node, description) in nodes {
         let column = encoder.nodes().position(|written| written == node);
-        let leaf = column.map_or(ArraySource::Nowhere, ArraySource::Column);
+        let leaf = column.map_or(ArraySource::Nothing, ArraySource::Column);
         let (data_type, source) = match description.shape {
             Shape::ExportOnly => continue,
             Shape::Text if description.is_instant() => (instant(), leaf),
@@ -68,7 +72,7 @@ fn instant() -> DataType {
 
 const UTC: &str = "UTC";
 
-/// The names inside are those that the Parquet format asks for.
+/// The names of inner fields here and below are those that the Parquet format specifies.
 fn list_of_texts() -> DataType {
     DataType::List(Arc::new(Field::new("element", DataType::Utf8, false)))
 }
@@ -85,15 +89,15 @@ fn entry(value: DataType) -> Fields {
     Fields::from(vec![key, Field::new("value", value, false)])
 }
 
-/// The rows of some pieces, in their order.
+/// The rows of some pieces, in order.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a>(pub(super) &'a [Piece]);
 
 impl Root {
-    /// The values of all rows.
+    /// The values of all rows as an array.
     pub(super) fn array(&self, rows: Rows<'_>) -> Result<ArrayRef, ArrowError> {
         match &self.source {
-            ArraySource::Nowhere => Ok(new_null_array(self.field.data_type(), rows.count())),
+            ArraySource::Nothing => Ok(new_null_array(self.field.data_type(), rows.count())),
             ArraySource::Column(column) => rows.column(*column, &self.field),
             ArraySource::Members(members) => {
                 let arrays: Vec<ArrayRef> =
@@ -106,7 +110,7 @@ impl Root {
     }
 }
 
-/// An object is there where one of its members is.
+/// An object is valid in the rows in which one of its members is.
 fn any_valid(members: &[ArrayRef], rows: usize) -> NullBuffer {
     let mut valid = vec![false; rows];
     for member in members.iter().filter(|member| member.null_count() < rows) {
@@ -122,7 +126,7 @@ impl<'a> Rows<'a> {
         self.0.iter().map(|piece| piece.rows.len()).sum()
     }
 
-    /// The parts of one column.
+    /// One column of each piece, with the piece's range of rows.
     fn parts(self, column: usize) -> impl Iterator<Item = (&'a Column, Range<usize>)> {
         let part =
             move |piece: &'a Piece| Some((piece.table.columns.get(column)?, piece.rows.clone()));
@@ -139,23 +143,23 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// One column of all pieces, on its way into an array.
+/// One column of all pieces, from which an array is made.
 #[derive(Default)]
 struct Gathered {
     texts: GatheredTexts,
     numbers: Vec<Option<f64>>,
     dates: Vec<Option<i64>>,
-    /// Of maps: entries of each row, and their names.
+    /// Of maps: the number of entries of each row, and the names of the entries.
     entries: Vec<u32>,
     names: GatheredTexts,
-    /// Of maps of lists: values of each entry. The values are the texts.
+    /// Of maps of lists: the number of values of each entry. The values are in `texts`.
     counts: Vec<u32>,
-    /// Of maps of numbers.
+    /// Of maps of numbers: the value of each entry.
     values: Vec<f64>,
 }
 
 impl Gathered {
-    /// Makes room for a column's texts, so that they are copied once.
+    /// Reserves memory for a column's texts, so that they are copied only once.
     fn reserve(&mut self, rows: Rows<'_>, column: usize) {
         let (mut texts, mut names) = ([0, 0], [0, 0]);
         let add = |sum: &mut [usize; 2], texts: &Texts| {
@@ -186,14 +190,14 @@ impl Gathered {
             Column::Number(numbers) => self.numbers.extend(numbers.get(rows).unwrap_or(&[])),
             Column::Date(dates) => self.dates.extend(dates.get(rows).unwrap_or(&[])),
             Column::Lists(Lists { entries, names, counts, values }) => {
-                let of_entries = below(entries, &rows);
+                let of_entries = children(entries, &rows);
                 self.entries.extend(entries.get(rows).unwrap_or(&[]));
-                self.texts.add(values, below(counts, &of_entries));
+                self.texts.add(values, children(counts, &of_entries));
                 self.names.add(names, of_entries.clone());
                 self.counts.extend(counts.get(of_entries).unwrap_or(&[]));
             }
             Column::Numbers(Numbers { entries, names, values }) => {
-                let of_entries = below(entries, &rows);
+                let of_entries = children(entries, &rows);
                 self.entries.extend(entries.get(rows).unwrap_or(&[]));
                 self.names.add(names, of_entries.clone());
                 self.values.extend(values.get(of_entries).unwrap_or(&[]));
@@ -201,7 +205,7 @@ impl Gathered {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "no other type is made here but text")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other column is text")]
     fn finish(self, field: &Field) -> Result<ArrayRef, ArrowError> {
         Ok(match field.data_type() {
             DataType::Float64 => Arc::new(Float64Array::from(self.numbers)),
@@ -221,8 +225,8 @@ impl Gathered {
     }
 }
 
-/// The range of what lies below a range: each of `counts` is how many lie below one.
-fn below(counts: &[u32], range: &Range<usize>) -> Range<usize> {
+/// The range of the children of a range of parents, of which each has a number of children.
+fn children(counts: &[u32], range: &Range<usize>) -> Range<usize> {
     let sum = |counts: Option<&[u32]>| {
         counts.unwrap_or(&[]).iter().map(|count| widen(*count)).sum::<usize>()
     };
@@ -230,7 +234,7 @@ fn below(counts: &[u32], range: &Range<usize>) -> Range<usize> {
     start..start + sum(counts.get(range.clone()))
 }
 
-/// Texts of all pieces.
+/// The texts of all pieces; see [`Texts`].
 #[derive(Default)]
 struct GatheredTexts {
     lengths: Vec<u32>,
@@ -257,7 +261,7 @@ impl GatheredTexts {
     }
 }
 
-/// Where each begins that follows the one before.
+/// The offsets of items with these lengths, one after the other.
 fn offsets(lengths: impl Iterator<Item = u32>) -> Result<OffsetBuffer<i32>, ArrowError> {
     let mut end = 0_i32;
     let mut offsets = vec![end];
@@ -269,6 +273,7 @@ fn offsets(lengths: impl Iterator<Item = u32>) -> Result<OffsetBuffer<i32>, Arro
     Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
 }
 
+/// Whether these are the entries of maps of lists.
 fn is_lists(entries: &Field) -> bool {
     let DataType::Struct(fields) = entries.data_type() else { return false };
     fields.iter().any(|field| matches!(field.data_type(), DataType::List(_)))
@@ -279,7 +284,7 @@ fn texts_in_lists(counts: &[u32], texts: GatheredTexts) -> Result<ListArray, Arr
     ListArray::try_new(element, offsets(counts.iter().copied())?, Arc::new(texts.finish()?), None)
 }
 
-/// A record without names has no map.
+/// Maps in which each row has this number of entries. A row without entries is null.
 fn map(
     field: &FieldRef,
     entries: &[u32],
@@ -299,7 +304,7 @@ fn widen(number: u32) -> usize {
     number as usize
 }
 
-/// One reject, as its Parquet file has it.
+/// A row of a file of rejects, apart from its problems.
 #[derive(Clone, Debug, Default)]
 pub struct RejectRow<'a> {
     pub source: &'a str,
@@ -309,14 +314,14 @@ pub struct RejectRow<'a> {
     pub bytes: u64,
 }
 
-/// Rejects by columns.
+/// Rejects, column by column.
 #[derive(Debug, Default)]
 pub struct Rejects {
     source: Vec<String>,
     places: [Vec<u64>; 4],
-    /// Problems of each reject.
+    /// The number of problems of each reject.
     problems: Vec<u32>,
-    /// Field, code, rule, detail and repair of each problem; some may be none.
+    /// The field, code, rule, detail and repair of each problem; `None` if it is empty.
     words: [Vec<Option<String>>; 5],
     cost: usize,
 }
@@ -344,11 +349,12 @@ impl Rejects {
         self.cost += row.source.len() + 80;
     }
 
+    /// The number of rejects.
     pub fn rows(&self) -> usize {
         self.source.len()
     }
 
-    /// About how much memory they take, in bytes.
+    /// About how much memory the rejects take, in bytes.
     pub fn cost(&self) -> usize {
         self.cost
     }

@@ -1,122 +1,94 @@
-//! One row becomes one line of CSV: RFC 4180 with the fewest quotes, LF, and a header in each part.
+//! Encodes rows as CSV: RFC 4180 with as few quotes as possible, LF line ends, and a header in each
+//! part.
 //!
-//! What CSV can't hold is either refused (a tab or a line break, a field or a repeat without a
-//! column) or written as an empty cell and counted (`""` and `[]`). What is written and read again
-//! is the same record but for those.
+//! The columns are known before the first record, so which cell a field or a name of a map goes to
+//! is decided once. A row is encoded in two steps: its slots are copied to their cells, in whatever
+//! order they come; then the cells are appended from left to right. Most cells are plain (short
+//! text without commas, quotes or escapes), and `simd::cells` appends a whole run of those at once.
+//! The loop here takes over at the first cell that is not, appends it alone, and goes on:
+//!
+//! ```text
+//! header  Address           , ChannelType, Attributes.Plan, Attributes.Plan, OptOut
+//! cells   ana@example.com   , EMAIL      , =cheap         , -              , NONE
+//!         └─────── plain run ──────────┘   └ alone ┘        └── plain run ──────┘
+//! ```
+//!
+//! CSV cannot hold every record. A tab or a line break in a value, a field without a column, and
+//! more values than a name has columns are problems: the record is rejected. `""` and `[]` become
+//! empty cells, which are counted. Apart from those, reading the lines back gives the same records.
 
-use std::{collections::HashMap, ops::Range};
+use std::collections::HashMap;
 
 use super::json::push_name_key;
-use crate::record::{Batch, Code, Detail, Entry, Field, NameId, Problem, Slot, Text, Values};
-use crate::schema::{NodeIx, Schema, Shape};
+use super::lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};
+use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
+use crate::schema::{NodeIx, Schema, Shape, Target};
 use crate::simd::Span;
 use crate::simd::cells::{Cell, append_plain_cells};
 use crate::simd::copy::append;
 use crate::simd::scan::holds_divider_or_escape;
 
-/// A column as a definition or the headers of the input name it.
+/// A column of an output, named by the definition or by the headers of the inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvColumn {
-    /// A field's path, or a map's path, `.`, and a name: `Attributes.Plan`.
+    /// A field path; or a map's path, `.` and a name: `Attributes.Plan`.
     pub name: String,
-    /// How many columns bear the name, at least 1; over 1 only for names of lists.
+    /// The number of columns with this name, at least 1; more than 1 only for names of lists.
     pub repeat: usize,
 }
 
-/// Writes records as lines of CSV.
+/// Encodes records as lines of CSV.
 #[derive(Debug)]
 pub struct CsvEncoder {
     header: Vec<u8>,
-    /// Of each cell of a line, whether it is a value of an attribute.
+    /// For each cell of a line, whether it is for values of an attribute.
     cells: Vec<bool>,
-    /// Fields with their cells.
+    /// The fields that are written, each with its cell.
     fields: Vec<(NodeIx, usize)>,
-    /// Fields that the policy writes and that have no column.
+    /// The fields that the rules keep or transform but that have no column.
     without_column: Vec<NodeIx>,
-    /// By map and name.
+    /// The cells of names, by map and name.
     names: HashMap<(usize, String), Cells>,
     rules: CsvRules,
-    /// Whether an attribute that a spreadsheet would take for a formula gets a `'` in front.
+    /// Whether attributes that a spreadsheet would take for a formula get a `'` in front.
     quotes_formulas: bool,
-    /// The most code points of an attribute's value.
+    /// The target's limit for a value of an attribute, in code points.
     value_length: usize,
-    /// The most bytes of a record in compact JSON.
+    /// The target's limit for a record as compact JSON, in bytes.
     endpoint_size: usize,
-    /// What a record has in compact JSON beside its values: at most so many bytes.
+    /// The most bytes that a record has as compact JSON besides its values.
     json_frame: usize,
 }
 
-/// What a value has around it in JSON, `","` at most, and the one byte that it may get in CSV.
+/// The most bytes around a value in JSON (`","`), and the one that quoting a formula may add.
 const FRAME_BYTES_MAX: usize = 4;
 /// The longest escape of a byte in JSON: `\u0000`.
 const ESCAPE_BYTES_MAX: usize = 6;
 
-/// The cells of one name of a map, side by side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cells {
-    first: u32,
-    count: u32,
-}
-
-impl Cells {
-    #[inline]
-    fn range(self) -> Range<usize> {
-        Values { start: self.first, len: self.count }.range()
-    }
-}
-
-/// `count` cells from the one of that place on.
-fn cells_from(first: usize, count: usize) -> Cells {
-    let narrow = |number| u32::try_from(number).expect("a header has few columns");
-    Cells { first: narrow(first), count: narrow(count) }
-}
-
-/// Where the values of a name go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameCells {
-    /// The policy drops them.
-    Dropped,
-    /// There is no column for them.
-    Missing,
-    At(Cells),
-}
-
-/// How names of maps find their cells.
-pub trait CellsOfNames {
-    fn cells(&self, name: NameId) -> NameCells;
-}
-
-/// The numbers of the rules that problems point to.
+/// The numbers of the checks that problems name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CsvRules {
-    pub line_break: u16,
-    pub column: u16,
-    pub value_length: u16,
-    pub endpoint_size: u16,
+    line_break: u16,
+    column: u16,
+    value_length: u16,
+    endpoint_size: u16,
 }
 
-/// What was counted while lines were written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CsvCounts {
-    /// `""` and `[]`, which became empty cells.
-    pub emptied: u64,
-    /// Texts that a spreadsheet would take for a formula.
-    pub formula: u64,
-    /// Those that got a `'` in front.
-    pub quoted: u64,
-}
-
-impl CsvCounts {
-    pub fn add(&mut self, other: CsvCounts) {
-        self.emptied += other.emptied;
-        self.formula += other.formula;
-        self.quoted += other.quoted;
+impl CsvRules {
+    /// `add` registers the name of a check and returns its number.
+    pub fn new(target: &Target, mut add: impl FnMut(String) -> u16) -> CsvRules {
+        CsvRules {
+            line_break: add("pinpoint-csv#line_break".to_owned()),
+            column: add("output.columns".to_owned()),
+            value_length: add(target.rule("value_length")),
+            endpoint_size: add(target.rule("endpoint_size")),
+        }
     }
 }
 
 impl CsvEncoder {
-    /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
-    /// Columns of what the policy drops stay empty.
+    /// `written` says of each node whether the rules keep or transform it, or anything inside it.
+    /// The columns of dropped fields stay empty.
     pub fn new(
         schema: &Schema,
         written: &[bool],
@@ -146,12 +118,12 @@ impl CsvEncoder {
         encoder.header.push(b'\n');
         let has_column = |node: NodeIx| encoder.fields.iter().any(|(field, _)| *field == node);
         let nodes = schema.nodes.iter().enumerate().zip(written);
-        let left = nodes.filter(|((node, description), is_written)| {
+        let missing = nodes.filter(|((node, description), is_written)| {
             matches!(description.shape, Shape::Text | Shape::Number)
                 && **is_written
                 && !has_column(*node)
         });
-        encoder.without_column = left.map(|((node, _), _)| node).collect();
+        encoder.without_column = missing.map(|((node, _), _)| node).collect();
         encoder
     }
 
@@ -160,7 +132,7 @@ impl CsvEncoder {
         let mut is_attribute = false;
         if let Some((map, name, shape)) = schema.map_and_name(&column.name) {
             is_attribute = shape == Shape::Lists;
-            self.names.insert((map, name.to_owned()), cells_from(first, column.repeat));
+            self.names.insert((map, name.to_owned()), Cells::new(first, column.repeat));
             self.json_frame += FRAME_BYTES_MAX * (1 + column.repeat) + key_len(name);
         } else if let Some(node) = schema.node(&column.name)
             && written.get(node).copied().unwrap_or(false)
@@ -174,35 +146,7 @@ impl CsvEncoder {
         }
     }
 
-    /// The first line of each part, with its line end.
-    pub fn header(&self) -> &[u8] {
-        &self.header
-    }
-
-    /// Where the values of a name of a map go that the policy writes.
-    pub fn cells_of(&self, map: usize, name: &str) -> NameCells {
-        let known = self.names.get(&(map, name.to_owned()));
-        known.map_or(NameCells::Missing, |cells| NameCells::At(*cells))
-    }
-
-    /// Judges the live rows of a batch as they would be written.
-    pub fn judge(&self, chunk: &[u8], batch: &mut Batch, names: &impl CellsOfNames) {
-        let mut problems = std::mem::take(&mut batch.problems);
-        let text = Text { chunk, arena: &batch.arena };
-        for row in batch.live_rows() {
-            let mut add = |field, code, rule, detail| {
-                let row = u32::try_from(row).expect("a batch has few rows");
-                problems.push((row, Problem { field, code, rule, detail }));
-            };
-            self.judge_fields(batch.row_slots(row), text, &mut add);
-            for map in 0..batch.maps_width {
-                self.judge_map(batch.map_entries(row, map), batch, text, names, &mut add);
-            }
-        }
-        batch.problems = problems;
-    }
-
-    fn judge_fields(
+    fn check_fields(
         &self,
         slots: &[Slot],
         text: Text<'_>,
@@ -223,15 +167,15 @@ impl CsvEncoder {
         }
     }
 
-    fn judge_map(
+    fn check_map(
         &self,
         entries: &[Entry],
         batch: &Batch,
         text: Text<'_>,
-        names: &impl CellsOfNames,
+        names: CellsOfNames<'_>,
         add: &mut impl FnMut(Field, Code, u16, Detail),
     ) {
-        let may_be_faulty = self.quotes_formulas || !are_plain(batch.covering_values(entries));
+        let may_have_problems = self.quotes_formulas || !are_plain(batch.covering_values(entries));
         for entry in entries {
             let cells = names.cells(entry.name);
             let has_room = match cells {
@@ -242,13 +186,13 @@ impl CsvEncoder {
             if !has_room {
                 add(Field::Named(entry.name), Code::Column, self.rules.column, Detail::None);
             }
-            if may_be_faulty && cells != NameCells::Dropped {
-                self.judge_values(*entry, batch.entry_values(*entry), text, add);
+            if may_have_problems && cells != NameCells::Dropped {
+                self.check_values(*entry, batch.entry_values(*entry), text, add);
             }
         }
     }
 
-    fn judge_values(
+    fn check_values(
         &self,
         entry: Entry,
         values: &[Slot],
@@ -259,7 +203,7 @@ impl CsvEncoder {
         if values.iter().any(|value| has_line_break(*value, text)) {
             add(field, Code::LineBreak, self.rules.line_break, Detail::None);
         }
-        // The `'` in front of a formula is one character more than the target's limits were held to.
+        // The `'` in front of a formula adds a character that the checks before could not count.
         let is_too_long = |value: &Slot| {
             let bytes = text.of(*value);
             is_formula(*value, bytes) && code_points(bytes) == self.value_length
@@ -269,72 +213,19 @@ impl CsvEncoder {
         }
     }
 
-    /// At least as many bytes as a record has in compact JSON that is a line of so many, and one for
-    /// each `'` beside: all its values stand in the line, and at worst each byte is escaped.
-    pub fn size_bound(&self, line: usize) -> usize {
-        self.json_frame + ESCAPE_BYTES_MAX * line
-    }
-
-    /// A record that is too large with the `'` in front of its formulas; `size` is that of its compact
-    /// JSON without them, in bytes.
-    pub fn size_problem(&self, size: usize, counts: CsvCounts) -> Option<Problem> {
-        let quoted = usize::try_from(counts.quoted).unwrap_or(usize::MAX);
-        let is_too_large = self.endpoint_size < size.saturating_add(quoted);
-        is_too_large.then_some(Problem {
-            field: Field::Record,
-            code: Code::EndpointSize,
-            rule: self.rules.endpoint_size,
-            detail: Detail::None,
-        })
-    }
-
-    /// Appends a row that was judged to be fine as one line. `cells` is memory to be used again.
-    pub fn encode(
-        &self,
-        batch: &Batch,
-        row: usize,
-        text: Text<'_>,
-        names: &impl CellsOfNames,
-        cells: &mut Vec<Slot>,
-        out: &mut Vec<u8>,
-    ) -> CsvCounts {
-        let mut counts = CsvCounts::default();
-        cells.clear();
-        cells.resize(self.cells.len(), Slot::ABSENT);
-        self.fill(batch, row, names, cells, &mut counts);
-        let (mut cells, mut is_attribute) = (&cells[..], &self.cells[..]);
-        loop {
-            let plain = append_plain_cells(out, cells, |slot| Cell {
-                span: text.span(*slot),
-                is_text: slot.is_text(),
-            });
-            let others = cells.split_at_checked(plain).and_then(|(_, rest)| rest.split_first());
-            let Some((slot, rest)) = others else { break };
-            let is_attributes = is_attribute.get(plain..).unwrap_or(&[]);
-            if !slot.is_absent() {
-                self.push(*slot, is_attributes.first() == Some(&true), text, &mut counts, out);
-            }
-            out.push(b',');
-            (cells, is_attribute) = (rest, is_attributes.get(1..).unwrap_or(&[]));
-        }
-        out.pop();
-        out.push(b'\n');
-        counts
-    }
-
-    /// Puts the values of a row into its cells.
+    /// Copies the values of a row to their cells.
     fn fill(
         &self,
         batch: &Batch,
         row: usize,
-        names: &impl CellsOfNames,
+        names: CellsOfNames<'_>,
         cells: &mut [Slot],
-        counts: &mut CsvCounts,
+        counts: &mut LineCounts,
     ) {
         let slots = batch.row_slots(row);
         for (node, cell) in &self.fields {
-            if let (Some(place), Some(slot)) = (cells.get_mut(*cell), slots.get(*node)) {
-                *place = *slot;
+            if let (Some(cell), Some(slot)) = (cells.get_mut(*cell), slots.get(*node)) {
+                *cell = *slot;
             }
         }
         for map in 0..batch.maps_width {
@@ -342,22 +233,23 @@ impl CsvEncoder {
                 let NameCells::At(at) = names.cells(entry.name) else { continue };
                 let values = batch.entry_values(*entry);
                 counts.emptied += u64::from(entry.is_list && values.is_empty());
-                let places = cells.get_mut(at.range()).unwrap_or(&mut []);
-                if let ([place, ..], [value]) = (&mut *places, values) {
-                    *place = *value;
+                let own = cells.get_mut(at.range()).unwrap_or(&mut []);
+                if let ([cell, ..], [value]) = (&mut *own, values) {
+                    *cell = *value;
                 } else {
-                    places.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+                    own.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value);
                 }
             }
         }
     }
 
+    /// Appends one cell, and counts what is to be known of it.
     fn push(
         &self,
         slot: Slot,
         is_attribute: bool,
         text: Text<'_>,
-        counts: &mut CsvCounts,
+        counts: &mut LineCounts,
         out: &mut Vec<u8>,
     ) {
         let span = text.span(slot);
@@ -378,23 +270,97 @@ impl CsvEncoder {
     }
 }
 
-/// What a spreadsheet takes for a formula. A number is none, whatever it begins with.
+impl LineEncoder for CsvEncoder {
+    fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    fn cells_of(&self, map: usize, name: &str) -> NameCells {
+        let known = self.names.get(&(map, name.to_owned()));
+        known.map_or(NameCells::Missing, |cells| NameCells::At(*cells))
+    }
+
+    fn check(&self, chunk: &[u8], batch: &mut Batch, names: CellsOfNames<'_>) {
+        let mut problems = std::mem::take(&mut batch.problems);
+        let text = Text { chunk, arena: &batch.arena };
+        for row in batch.live_rows() {
+            let mut add = |field, code, rule, detail| {
+                let row = u32::try_from(row).expect("a batch has few rows");
+                problems.push((row, Problem { field, code, rule, detail }));
+            };
+            self.check_fields(batch.row_slots(row), text, &mut add);
+            for map in 0..batch.maps_width {
+                self.check_map(batch.map_entries(row, map), batch, text, names, &mut add);
+            }
+        }
+        batch.problems = problems;
+    }
+
+    fn encode(
+        &self,
+        batch: &Batch,
+        row: usize,
+        text: Text<'_>,
+        names: CellsOfNames<'_>,
+        cells: &mut Vec<Slot>,
+        out: &mut Vec<u8>,
+    ) -> EncodedLine {
+        let start = out.len();
+        let mut counts = LineCounts::default();
+        cells.clear();
+        cells.resize(self.cells.len(), Slot::ABSENT);
+        self.fill(batch, row, names, cells, &mut counts);
+        let (mut cells, mut is_attribute) = (&cells[..], &self.cells[..]);
+        loop {
+            let plain = append_plain_cells(out, cells, |slot| Cell {
+                span: text.span(*slot),
+                is_text: slot.is_text(),
+            });
+            let others = cells.split_at_checked(plain).and_then(|(_, rest)| rest.split_first());
+            let Some((slot, rest)) = others else { break };
+            let is_attributes = is_attribute.get(plain..).unwrap_or(&[]);
+            if !slot.is_absent() {
+                self.push(*slot, is_attributes.first() == Some(&true), text, &mut counts, out);
+            }
+            out.push(b',');
+            (cells, is_attribute) = (rest, is_attributes.get(1..).unwrap_or(&[]));
+        }
+        out.pop();
+        out.push(b'\n');
+        // All values are in the line. At worst, JSON escapes each of their bytes.
+        let json_max = self.json_frame + ESCAPE_BYTES_MAX * (out.len() - start);
+        EncodedLine { counts, json_max }
+    }
+
+    fn size_problem(&self, size: usize, counts: LineCounts) -> Option<Problem> {
+        let quoted = usize::try_from(counts.quoted).unwrap_or(usize::MAX);
+        let is_too_large = self.endpoint_size < size.saturating_add(quoted);
+        is_too_large.then_some(Problem {
+            field: Field::Record,
+            code: Code::EndpointSize,
+            rule: self.rules.endpoint_size,
+            detail: Detail::None,
+        })
+    }
+}
+
+/// Whether a spreadsheet takes a cell for a formula. (Not a number, even if it begins with `-`.)
 fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
     slot.is_text() && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'))
 }
 
-/// Whether none of these holds what JSON must escape, as nearly always.
+/// Whether none of these slots holds a byte that JSON escapes, as is usual.
 #[inline]
 fn are_plain(slots: &[Slot]) -> bool {
     slots.iter().fold(0, |bits, slot| bits | slot.not_plain_bit()) == 0
 }
 
-/// A tab counts as one. Plain text holds neither.
+/// Whether a value has a line break or a tab. Plain text has neither.
 fn has_line_break(slot: Slot, text: Text<'_>) -> bool {
     !slot.is_plain() && text.of(slot).iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
-/// The bytes of a name with what is around it in JSON.
+/// The length in bytes of a name as a key of a JSON object.
 fn key_len(name: &str) -> usize {
     let mut key = Vec::new();
     push_name_key(name, &mut key);
@@ -405,8 +371,8 @@ fn code_points(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
 }
 
-/// Appends a cell, in quotes where it needs them: blank text too, since a line with nothing else
-/// would be a blank one.
+/// Appends a cell, in quotes if it needs them. Blank text needs them too: a line with nothing else
+/// would be a blank line.
 #[inline]
 fn push_cell(cell: Span<'_>, out: &mut Vec<u8>) {
     let bytes = cell.bytes();
@@ -447,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_needs_quotes_has_them() {
+    fn only_cells_that_need_quotes_have_them() {
         check("", "");
         check("Köln", "Köln");
         check("a;b", "a;b");
@@ -459,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_formula_is_text_that_begins_like_one() {
+    fn text_that_begins_like_a_formula_is_one() {
         for start in ["=", "+", "-", "@"] {
             let text = format!("{start}1");
             assert!(is_formula(Slot::text(0, 2, true), text.as_bytes()), "{text}");

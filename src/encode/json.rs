@@ -1,7 +1,23 @@
-//! One row becomes one line of JSON: fields in schema order, map entries in input order, no
-//! nulls, no empty objects, the shortest escapes, no white space between tokens.
+//! Encodes rows as compact JSON: fields in schema order, map entries in input order, no nulls, no
+//! empty objects, the shortest escapes, and no white space.
 //!
-//! What the policy drops has no step here, so it can't be written.
+//! A record is written as fixed punctuation and spans. Everything between two values is known
+//! before the first record: the key, what ends the member before it, and what opens the value. So
+//! each member is two copies, one of a prepared key and one of a value:
+//!
+//! ```text
+//! {"Address":"ana@example.com","ChannelType":"EMAIL","Attributes":{"Plan":["pro"]}}
+//!  └─────────┘└─────────────┘└───────────────┘└───┘└──────────────┘└───────┘
+//!      key         value            key       value      key          key
+//! ```
+//!
+//! A prepared key begins with `","`, as if it followed a text; so a text leaves its closing quote to
+//! whatever comes next. If a key follows something else, the bytes of `","` that do not apply are
+//! skipped: the quote after a number or a bracket, the quote and the comma at the start of an
+//! object ([`Line::skip`]). Likewise, a key ends with the quote that opens a text, which is left
+//! out before a number.
+//!
+//! What the rules drop has no step here, so it cannot be written.
 
 use std::ops::Range;
 
@@ -11,21 +27,23 @@ use crate::simd::Span;
 use crate::simd::copy::{Literals, append, append_pair, append_short};
 use crate::simd::scan::{first_special, is_special};
 
-/// Writes records as compact JSON objects.
+/// Encodes records as compact JSON objects.
 #[derive(Debug)]
 pub struct JsonEncoder {
     steps: Vec<WriteStep>,
-    /// All keys, each with what ends the member before it and what opens the value: `","Address":"`.
+    /// All keys, each with the end of the member before it and the start of the value:
+    /// `","Address":"`.
     keys: Literals,
-    /// The bytes of these and of all that closes what they open, at most.
+    /// The most bytes of a record besides its values and the names in its maps.
     fixed: usize,
 }
 
-/// The longest escape: `\u0000`.
+/// The longest escape of a byte: `\u0000`.
 const ESCAPE_BYTES_MAX: usize = 6;
-/// What a value has around it in JSON, `","` at most, and the one byte that it may get in CSV.
+/// The most bytes around a value (`","`), and the one that quoting a formula in CSV may add.
 const FRAME_BYTES_MAX: usize = 4;
 
+/// What to write next. A `key` is a range of [`JsonEncoder::keys`].
 #[derive(Debug)]
 enum WriteStep {
     Field { node: NodeIx, key: Range<usize> },
@@ -34,13 +52,13 @@ enum WriteStep {
     Numbers { map: usize, key: Range<usize> },
 }
 
-/// How names of maps are written: none for those that the policy drops.
+/// The names of maps as keys of JSON objects.
 pub trait NameKeys {
-    /// The key as [`push_name_key`] makes it.
+    /// The key that [`push_name_key`] made of a name; `None` if the rules drop the name.
     fn key(&self, name: NameId) -> Option<Span<'_>>;
 }
 
-/// Appends the key of a name in a map, escaped as JSON asks: `","Plan":["`.
+/// Appends a name in a map as a key, with the punctuation around it: `","Plan":["`.
 pub fn push_name_key(name: &str, out: &mut Vec<u8>) {
     push_key(name, LIST_OPENS, out);
 }
@@ -55,7 +73,7 @@ fn push_key(name: &str, opening: &[u8], out: &mut Vec<u8>) {
 }
 
 impl JsonEncoder {
-    /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
+    /// `written` says of each node whether the rules keep or transform it, or anything inside it.
     pub fn new(schema: &Schema, written: &[bool]) -> JsonEncoder {
         let mut encoder = JsonEncoder { steps: Vec::new(), keys: Literals::default(), fixed: 0 };
         encoder.steps = encoder.members_of(None, schema, written);
@@ -97,26 +115,26 @@ impl JsonEncoder {
 
     /// Appends a row as one object, without a line end.
     ///
-    /// An object of more than `most` bytes is not written to its end: what is appended is only
-    /// known to be longer than that.
+    /// An object of more than `max` bytes is not completed. What is appended then is longer than
+    /// `max`, but otherwise undefined.
     pub fn encode(
         &self,
         batch: &Batch,
         row: usize,
         text: Text<'_>,
         names: &impl NameKeys,
-        most: usize,
+        max: usize,
         out: &mut Vec<u8>,
     ) {
-        let enough = out.len() + most;
+        let end_max = out.len() + max;
         out.push(b'{');
-        let mut line = Line { out, skip: FIRST, text, enough, is_cut: false };
+        let mut line = Line { out, skip: AT_START, text, end_max, is_cut: false };
         self.members(&self.steps, batch, row, names, &mut line);
         line.close(b'}');
     }
 
-    /// At least as many bytes as [`JsonEncoder::encode`] appends, and one for each value beside.
-    /// No text is looked at: it is taken for one that has to be escaped all through.
+    /// An upper bound of the bytes that [`JsonEncoder::encode`] appends, plus one for each value. It
+    /// does not read the texts: each byte might have to be escaped.
     pub fn size_bound(&self, batch: &Batch, row: usize, names: &impl NameKeys) -> usize {
         let of_values = |values: &[Slot]| -> usize {
             values.iter().map(|slot| ESCAPE_BYTES_MAX * slot.len() + FRAME_BYTES_MAX).sum()
@@ -168,36 +186,33 @@ impl JsonEncoder {
     }
 }
 
-/// A line that is being written.
-///
-/// Text leaves its closing quote to whatever follows: the next key begins with `","`, so a
-/// member is a key and a value, and nothing is taken back.
+/// An object that is being written.
 struct Line<'a> {
     out: &'a mut Vec<u8>,
-    /// How many bytes of that `","` the next key does without.
+    /// How many bytes of the `","` at its start the next key leaves out: [`AFTER_TEXT`],
+    /// [`AFTER_OTHER`] or [`AT_START`].
     skip: usize,
     text: Text<'a>,
-    /// A longer output means that the object is too long, whatever follows.
-    enough: usize,
-    /// Whether something was left out since it is too long.
+    /// Once `out` is longer than this, the object is too long, whatever follows.
+    end_max: usize,
+    /// Whether entries were left out because the object is too long.
     is_cut: bool,
 }
 
-/// Values of [`Line::skip`].
 const AFTER_TEXT: usize = 0;
 const AFTER_OTHER: usize = 1;
-const FIRST: usize = 2;
+const AT_START: usize = 2;
 
 impl Line<'_> {
-    /// Appends a key and a value. `key`: up to the quote that text begins with.
+    /// Appends a key, which ends with the quote that opens a text, and a value.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
-        reason = "every value comes by; without, half of it is the call"
+        reason = "called for every value: without it, half of the cost is the call"
     )]
     fn value(&mut self, key: Span<'_>, slot: Slot) {
         if slot.is_plain() {
-            // Text or a number, which needs no quotes.
+            // Text, or a number, which has no quotes.
             let quotes = usize::from(!slot.is_text());
             let head = key.after(self.skip).without(quotes);
             if append_short(self.out, head, self.text.span(slot)) {
@@ -212,8 +227,8 @@ impl Line<'_> {
     fn other_value(&mut self, key: Span<'_>, slot: Slot) {
         let key = key.after(self.skip);
         self.skip = match slot.kind() {
-            // Text that is too long anyway needs no escapes, which would make it six times as long.
-            SlotKind::Text if slot.is_plain() || self.enough < self.out.len() + slot.len() => {
+            // Text that makes the object too long is not escaped, which could make it six times longer.
+            SlotKind::Text if slot.is_plain() || self.end_max < self.out.len() + slot.len() => {
                 append_pair(self.out, key, self.text.span(slot));
                 AFTER_TEXT
             }
@@ -226,7 +241,7 @@ impl Line<'_> {
                 push_json_text(self.text.of(slot), self.out);
                 AFTER_OTHER
             }
-            // Only in a record that is rejected: it stands for nothing.
+            // Only in a record that is rejected anyway.
             SlotKind::Absent | SlotKind::Other(_) => {
                 append(self.out, key.without(1));
                 AFTER_OTHER
@@ -234,14 +249,14 @@ impl Line<'_> {
         };
     }
 
-    /// Appends an object with its key; an empty one is taken back, but for one that is empty
-    /// since the line is cut: a cut line never gets short again.
+    /// Appends an object with its key. An empty one is removed again, unless it is empty because
+    /// entries were left out: then the line must stay too long.
     fn object(&mut self, key: Span<'_>, members: impl FnOnce(&mut Self)) {
         let (start, skip) = (self.out.len(), self.skip);
         append(self.out, key.after(skip));
-        self.skip = FIRST;
+        self.skip = AT_START;
         members(self);
-        if self.skip == FIRST && !self.is_cut {
+        if self.skip == AT_START && !self.is_cut {
             self.out.truncate(start);
             self.skip = skip;
         } else {
@@ -249,7 +264,7 @@ impl Line<'_> {
         }
     }
 
-    /// Appends a map with its key; `member` appends an entry with the key of its name.
+    /// Appends a map with its key. `member` appends one entry with the key of its name.
     fn map(
         &mut self,
         key: Span<'_>,
@@ -262,7 +277,7 @@ impl Line<'_> {
         }
         self.object(key, |line| {
             for entry in entries {
-                if line.enough < line.out.len() {
+                if line.end_max < line.out.len() {
                     line.is_cut = true;
                     break;
                 }
@@ -274,27 +289,27 @@ impl Line<'_> {
         });
     }
 
-    /// Appends a list with its key, which reaches up to the first item's quote.
+    /// Appends a list with its key, which ends with the quote of the first item.
     fn list(&mut self, key: Span<'_>, values: &[Slot]) {
-        /// With room for a block behind it.
+        /// With enough bytes after it to be copied as a block.
         const COMMA: Span<'static> =
             Span { source: b"\",\"                             ", start: 0, len: 3 };
         if let Some((first, others)) = values.split_first() {
             self.value(key, *first);
             for value in others {
-                if self.enough < self.out.len() {
+                if self.end_max < self.out.len() {
                     break;
                 }
                 self.value(COMMA, *value);
             }
         } else {
             append(self.out, key.after(self.skip).without(1));
-            self.skip = FIRST;
+            self.skip = AT_START;
         }
         self.close(b']');
     }
 
-    /// Ends an object or list, and the text that is its last.
+    /// Ends an object or a list, and the text before the bracket.
     fn close(&mut self, bracket: u8) {
         if self.skip == AFTER_TEXT {
             self.out.push(b'"');
@@ -304,7 +319,8 @@ impl Line<'_> {
     }
 }
 
-/// Appends text as a JSON string with the shortest escapes: only `"`, `\` and what is below 0x20.
+/// Appends text as a JSON string with the shortest escapes: only `"`, `\` and bytes below 0x20 have
+/// one.
 fn push_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
@@ -345,7 +361,7 @@ mod tests {
     use super::*;
     use crate::record::{Entries, Names, Scope, Values};
 
-    /// Every name is written.
+    /// The keys of names, none of which is dropped.
     struct AllNames(Literals, Vec<Range<usize>>);
 
     impl AllNames {
@@ -367,7 +383,7 @@ mod tests {
         }
     }
 
-    /// One row with these texts in its fields, and in each of its maps.
+    /// Returns one row with these texts in its fields and in each of its maps.
     fn filled(schema: &Schema, texts: &[String], names: &mut Names) -> (Batch, String) {
         let mut batch = Batch::new(schema.nodes.len(), schema.maps.len());
         let row = batch.begin_row(0);
@@ -401,7 +417,7 @@ mod tests {
     }
 
     proptest! {
-        /// A record is never larger than was thought without looking at it.
+        /// A record is never larger than the bound that does not read its texts.
         #[test]
         fn no_record_is_larger_than_its_bound(
             texts in proptest::collection::vec("[\u{1}-\u{1f}]{0,9}|\\PC{0,9}", 0..60),

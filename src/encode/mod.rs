@@ -1,17 +1,20 @@
-//! Rows become the bytes of an output: one file for each format.
+//! Encodes rows as the bytes of an output: one file for each format.
 //!
-//! JSON and CSV are written line by line. Parquet goes by columns: a job lays its rows out as a
-//! [`Table`], and a row group is made of as many tables as it takes.
+//! Formats of lines encode each row by itself: compact JSON, and every [`LineEncoder`]. Formats of
+//! columns need many rows at once: a chunk's rows are laid out as a [`Table`], and a row group is
+//! made of as many tables as it takes.
 
 mod arrow;
 mod csv;
 mod json;
+mod lines;
 mod parquet;
 mod table;
 
 pub use arrow::{RejectRow, Rejects};
-pub use csv::{Cells, CellsOfNames, CsvColumn, CsvCounts, CsvEncoder, CsvRules, NameCells};
+pub use csv::{CsvColumn, CsvEncoder, CsvRules};
 pub use json::{JsonEncoder, NameKeys, push_name_key};
+pub use lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};
 pub use parquet::{
     PARQUET_PART_MIN, ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_BYTES, ROW_GROUP_ROWS,
     RowGroup,

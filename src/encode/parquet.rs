@@ -1,8 +1,20 @@
-//! Row groups of Parquet: gathered by the records' own sizes, encoded column by column on every
-//! core, and put one after the other into files.
+//! Encodes Parquet: row groups of many rows, column by column, appended to files.
 //!
-//! The same rows give the same bytes: each column of a row group is handed over in one piece, so
-//! that pages depend on the rows alone, and what is compressed is compressed by one thread.
+//! A file is a sequence of row groups and a footer that says where each column of each is. A row
+//! group is encoded apart from the file, in memory, so that encoding can use all cores while
+//! appending needs only one:
+//!
+//! 1. The rows of some [`Piece`]s become one Arrow array per column of the schema (`arrow.rs`).
+//! 2. Each leaf column is encoded and compressed by one thread, all of them side by side.
+//! 3. The encoded [`RowGroup`] is appended to a [`ParquetFile`], if the file has room for it.
+//!
+//! The same rows give the same bytes: a column of a row group is handed to its encoder in one
+//! piece, so pages depend on the rows alone and not on the number of threads.
+//!
+//! A part must stay below its cap, so there is an upper bound of what every step adds: a row group
+//! has at most [`GROWTH`] times the bytes of its records as compact JSON, and the footer at most
+//! [`COLUMN_FOOTER`] bytes for each column of it. From these, [`ParquetFormat::row_group_bytes`]
+//! tells where to cut, so that every row group fits into an empty part.
 
 use std::{
     io::{self, Write},
@@ -19,7 +31,7 @@ use parquet::{
         },
     },
     basic::{Compression, Type, ZstdLevel},
-    errors::ParquetError as Fault,
+    errors::ParquetError as EncodingError,
     file::{
         metadata::KeyValue,
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
@@ -35,70 +47,73 @@ use crate::schema::{Class, Schema};
 
 /// The most records of a row group.
 pub const ROW_GROUP_ROWS: usize = 65_536;
-/// The most bytes of a row group's records in compact JSON, but for a record that has more alone.
+/// The most bytes of a row group's records as compact JSON. A larger record is a row group alone.
 pub const ROW_GROUP_BYTES: u64 = 32 << 20;
-/// The least cap of a part: under it, a part would hold little but its own footer.
+/// The least cap of a part, in bytes. A smaller part would be mostly footer.
 pub const PARQUET_PART_MIN: u64 = 1_000_000;
-/// A row group is never larger than so many times the compact JSON of its records: at worst a
-/// number of one digit becomes a double, and each text has a length of four bytes.
+/// A row group has at most this many times the bytes of its records as compact JSON. The worst
+/// cases are a number of one digit, which becomes a double, and texts, which get a length of four
+/// bytes each.
 const GROWTH: u64 = 4;
-/// The footer's bytes for one column of one row group, at most: its statistics are cut.
+/// The most bytes of the footer for one column of one row group. Statistics are truncated to
+/// [`STATISTICS_BYTES`].
 const COLUMN_FOOTER: u64 = 512;
 const STATISTICS_BYTES: usize = 32;
 
-/// Why Parquet could not be written: never for a value.
+/// Parquet could not be written. A value is never the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum ParquetError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("the columns could not be laid out")]
+    #[error("the columns could not be converted to Arrow arrays")]
     Arrow(#[from] ArrowError),
     #[error("Parquet could not be encoded")]
-    Parquet(#[source] Fault),
-    #[error("a row group is over the cap of a part, {cap} bytes")]
+    Parquet(#[source] EncodingError),
+    #[error("a row group exceeds the cap of a part, {cap} bytes")]
     TooLarge { cap: u64 },
 }
 
-impl From<Fault> for ParquetError {
-    /// What the file below failed with is that failure.
+impl From<EncodingError> for ParquetError {
+    /// An I/O error of the file that is written to is passed through.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are parquet's and may grow")]
-    fn from(fault: Fault) -> ParquetError {
-        match fault {
-            Fault::External(source) => match source.downcast::<io::Error>() {
+    fn from(error: EncodingError) -> ParquetError {
+        match error {
+            EncodingError::External(source) => match source.downcast::<io::Error>() {
                 Ok(error) => ParquetError::Io(*error),
-                Err(source) => ParquetError::Parquet(Fault::External(source)),
+                Err(source) => ParquetError::Parquet(EncodingError::External(source)),
             },
-            fault => ParquetError::Parquet(fault),
+            error => ParquetError::Parquet(error),
         }
     }
 }
 
-/// What is the same for all files of one output.
+/// What all files of one output have in common: columns, properties and metadata.
 pub struct ParquetFormat {
     roots: Vec<Root>,
     root_schema: TypePtr,
     properties: WriterPropertiesPtr,
     factory: ArrowRowGroupWriterFactory,
-    /// The bytes of a footer without row groups, at most.
+    /// The most bytes of a footer without row groups.
     footer: u64,
 }
 
-/// Columns that are encoded, of some rows.
+/// The encoded columns of some rows.
 pub struct RowGroup {
     columns: Vec<ArrowColumnChunk>,
     pub rows: u64,
 }
 
-/// A file that row groups are put into.
+/// A file to which row groups are appended.
 pub struct ParquetFile<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    /// What the footer takes beside what is written, at most.
+    /// The most bytes that the footer will add to what is written.
     footer: u64,
 }
 
 impl ParquetFormat {
-    /// The files of records. `is_distinct` tells of a path whether its values differ from record
-    /// to record: such a column gets no dictionary. `metadata` goes into each file's footer.
+    /// The format of files of records. `is_distinct` says whether the values at a field path differ
+    /// from record to record, as identifiers do: such a column gets no dictionary. `metadata` goes
+    /// into the footer of each file.
     pub fn of_records(
         schema: &Schema,
         encoder: &TableEncoder,
@@ -123,13 +138,13 @@ impl ParquetFormat {
         Ok(ParquetFormat { roots, ..file })
     }
 
-    /// The file of rejects.
+    /// The format of a file of rejects.
     pub fn of_rejects(metadata: Vec<(String, String)>) -> Result<ParquetFormat, ParquetError> {
         template(Rejects::fields().iter().cloned().collect(), &[], metadata)
     }
 
-    /// The most bytes of records in compact JSON that a row group takes where a part takes
-    /// `part_max` bytes.
+    /// The most bytes of records as compact JSON with which a row group is sure to fit into a part
+    /// of at most `part_max` bytes.
     pub fn row_group_bytes(&self, part_max: u64) -> u64 {
         let room = part_max.saturating_sub(self.footer + self.column_footers());
         (room / GROWTH).min(ROW_GROUP_BYTES)
@@ -140,7 +155,7 @@ impl ParquetFormat {
         COLUMN_FOOTER * u64::try_from(leaves).unwrap_or(u64::MAX)
     }
 
-    /// Encodes the rows of some pieces, on all threads of the pool that this is called in.
+    /// Encodes the rows of some pieces as a row group, on all threads of the current pool.
     pub fn encode(&self, pieces: &[Piece]) -> Result<RowGroup, ParquetError> {
         let rows = Rows(pieces);
         let arrays = self.roots.par_iter().map(|root| Ok((&root.field, root.array(rows)?)));
@@ -148,7 +163,7 @@ impl ParquetFormat {
         self.encode_arrays(arrays, rows.count())
     }
 
-    /// Encodes rejects.
+    /// Encodes rejects as a row group.
     pub fn encode_rejects(&self, rejects: Rejects) -> Result<RowGroup, ParquetError> {
         let rows = rejects.rows();
         let fields = Rejects::fields();
@@ -164,7 +179,7 @@ impl ParquetFormat {
         let leaves: Vec<_> = arrays
             .into_par_iter()
             .map(|(field, array)| compute_leaves(field, &array))
-            .collect::<Result<Vec<_>, Fault>>()?
+            .collect::<Result<Vec<_>, EncodingError>>()?
             .into_iter()
             .flatten()
             .collect();
@@ -177,12 +192,12 @@ impl ParquetFormat {
                 writer.write(&leaf)?;
                 writer.close()
             })
-            .collect::<Result<Vec<_>, Fault>>()?;
+            .collect::<Result<Vec<_>, EncodingError>>()?;
         let rows = u64::try_from(rows).expect("fewer than 2^64");
         Ok(RowGroup { columns, rows })
     }
 
-    /// Begins a file.
+    /// Begins a file in `sink`.
     pub fn begin<W: Write + Send>(&self, sink: W) -> Result<ParquetFile<W>, ParquetError> {
         let (schema, properties) = (Arc::clone(&self.root_schema), Arc::clone(&self.properties));
         let writer = SerializedFileWriter::new(sink, schema, properties)?;
@@ -190,7 +205,7 @@ impl ParquetFormat {
     }
 }
 
-/// A format without roots.
+/// A format without columns to read from tables.
 fn template(
     fields: Vec<FieldRef>,
     distinct: &[String],
@@ -199,9 +214,9 @@ fn template(
     let schema: SchemaRef = Arc::new(arrow_schema::Schema::new(fields));
     let converted = ArrowSchemaConverter::new().convert(&schema)?;
     let root_schema = converted.root_schema_ptr();
-    let told: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 32).sum();
-    // A column's name and type, and those of the objects around it.
-    let footer = told + 1024 + converted.num_columns() * 256;
+    let pairs: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 32).sum();
+    // For each column, its name and type, and those of the objects around it.
+    let footer = pairs + 1024 + converted.num_columns() * 256;
     let properties = Arc::new(properties(&converted, distinct, metadata));
     let file =
         SerializedFileWriter::new(io::sink(), Arc::clone(&root_schema), Arc::clone(&properties))?;
@@ -222,18 +237,18 @@ fn properties(
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(STATISTICS_BYTES))
         .set_offset_index_disabled(true)
-        // Without an index nobody finds a page in a column: their size alone cuts them.
+        // Without an index, more pages do not help readers; so only their size cuts them.
         .set_data_page_row_count_limit(ROW_GROUP_ROWS)
         .set_key_value_metadata(Some(metadata));
     for column in schema.columns() {
         let path: ColumnPath = column.path().clone();
         let is_text = column.physical_type() == Type::BYTE_ARRAY;
         let is_distinct = distinct.contains(&path.string());
-        // Numbers and dates are as short as a place in a dictionary, and rarely repeat.
+        // Numbers and dates are as short as an index into a dictionary, and rarely repeat.
         if is_distinct || !is_text {
             properties = properties.set_column_dictionary_enabled(path.clone(), false);
         }
-        // The least and the greatest of values of different names say nothing.
+        // The least and the greatest value across all names of a map mean nothing.
         let is_of_map = path.parts().iter().any(|part| part == KEY_VALUE);
         if is_distinct || is_of_map {
             properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
@@ -243,12 +258,12 @@ fn properties(
 }
 
 impl RowGroup {
-    /// The bytes of its pages.
+    /// The size of its pages in bytes.
     fn bytes(&self) -> u64 {
         self.columns.iter().map(|column| column.close().bytes_written).sum()
     }
 
-    /// What it adds to a file at most, its share of the footer included.
+    /// The most bytes that it adds to a file, including its share of the footer.
     fn cost(&self) -> u64 {
         let columns = u64::try_from(self.columns.len()).unwrap_or(u64::MAX);
         self.bytes() + columns * COLUMN_FOOTER
@@ -256,15 +271,16 @@ impl RowGroup {
 }
 
 impl<W: Write + Send> ParquetFile<W> {
-    /// Whether the file would stay within `most` bytes with this row group.
-    pub fn takes(&self, group: &RowGroup, most: u64) -> bool {
-        self.written() + self.footer + group.cost() <= most
+    /// Whether the file would have at most `max` bytes with this row group.
+    pub fn has_room(&self, group: &RowGroup, max: u64) -> bool {
+        self.written() + self.footer + group.cost() <= max
     }
 
     fn written(&self) -> u64 {
         u64::try_from(self.writer.bytes_written()).unwrap_or(u64::MAX)
     }
 
+    /// Appends a row group.
     pub fn append(&mut self, group: RowGroup) -> Result<(), ParquetError> {
         self.footer += group.cost() - group.bytes();
         let mut writer = self.writer.next_row_group()?;
@@ -275,7 +291,7 @@ impl<W: Write + Send> ParquetFile<W> {
         Ok(())
     }
 
-    /// Writes the footer; gives what the file was written to.
+    /// Writes the footer, and returns what the file was written to.
     pub fn finish(self) -> Result<W, ParquetError> {
         Ok(self.writer.into_inner()?)
     }

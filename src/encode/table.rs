@@ -1,7 +1,22 @@
-//! Rows of a batch laid out by columns: what a row group of Parquet is made of.
+//! Lays out the rows of a batch column by column, as formats of columns need them.
 //!
-//! A table is plain data. What it costs is bounded by the compact JSON of its rows, whose length
-//! each row notes: row groups are cut by it, so that cuts depend on records alone.
+//! A [`Table`] has the written records of one chunk. Workers fill tables side by side; the ordered
+//! side gathers [`Piece`]s of them until they make a row group, which is then encoded. So a table is
+//! cheap to append to and small: it has a length per text and the bytes of all texts, one after the
+//! other, and no Arrow.
+//!
+//! ```text
+//! rows      {"Address":"ana@…","OptOut":"NONE"}   {"Address":"bo@…"}
+//! Address   lengths 15 14    bytes ana@example.combo@example.com
+//! OptOut    lengths 4 MAX    bytes NONE
+//! sizes     45 28
+//! ```
+//!
+//! A map has one more level: each row has a number of entries, each entry a name, and each entry of
+//! lists a number of values.
+//!
+//! Each row notes its size as compact JSON. Row groups are cut by it, so that where they end
+//! depends on the records alone; and the memory of a table is bounded by it.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -9,15 +24,15 @@ use super::NameKeys;
 use crate::record::{Batch, Entry, Names, Slot, Text};
 use crate::schema::{DateParts, NodeIx, Schema, Shape, parse_date};
 
-/// Some written records by columns, in input order.
+/// Written records in input order, column by column.
 #[derive(Default)]
 pub struct Table {
-    /// Bytes of each record in compact JSON.
+    /// The size of each record as compact JSON, in bytes.
     sizes: Vec<u32>,
     pub(super) columns: Vec<Column>,
 }
 
-/// The values of one node, one for each row.
+/// The values of one node, one per row.
 pub(super) enum Column {
     Text(Texts),
     Number(Vec<Option<f64>>),
@@ -27,24 +42,25 @@ pub(super) enum Column {
     Numbers(Numbers),
 }
 
-/// Texts, or none, one after the other.
+/// Texts, some of which may be absent.
 #[derive(Default)]
 pub(super) struct Texts {
-    /// Bytes of each; [`NO_TEXT`] for none.
+    /// The length of each in bytes; [`NO_TEXT`] if it is absent.
     pub(super) lengths: Vec<u32>,
+    /// The texts, one after the other.
     pub(super) bytes: Vec<u8>,
 }
 
-/// The length of a text that is not there.
+/// Stands for the length of an absent text.
 pub(super) const NO_TEXT: u32 = u32::MAX;
 
 /// Maps of names to lists of texts.
 #[derive(Default)]
 pub(super) struct Lists {
-    /// Entries of each row.
+    /// The number of entries of each row.
     pub(super) entries: Vec<u32>,
     pub(super) names: Texts,
-    /// Values of each entry.
+    /// The number of values of each entry.
     pub(super) counts: Vec<u32>,
     pub(super) values: Texts,
 }
@@ -52,7 +68,7 @@ pub(super) struct Lists {
 /// Maps of names to numbers.
 #[derive(Default)]
 pub(super) struct Numbers {
-    /// Entries of each row.
+    /// The number of entries of each row.
     pub(super) entries: Vec<u32>,
     pub(super) names: Texts,
     pub(super) values: Vec<f64>,
@@ -65,7 +81,7 @@ pub struct Piece {
     pub rows: Range<usize>,
 }
 
-/// Lays rows out by columns. What the policy drops has no column.
+/// Lays rows out by columns. Fields that the rules drop have none.
 #[derive(Debug)]
 pub struct TableEncoder {
     nodes: Vec<(NodeIx, ColumnKind)>,
@@ -81,7 +97,7 @@ enum ColumnKind {
 }
 
 impl TableEncoder {
-    /// `written`: for each node whether the policy keeps or transforms it, or anything inside it.
+    /// `written` says of each node whether the rules keep or transform it, or anything inside it.
     pub fn new(schema: &Schema, written: &[bool]) -> TableEncoder {
         let nodes = schema.nodes.iter().enumerate().zip(written);
         let written = nodes.filter(|(_, is_written)| **is_written).map(|(node, _)| node);
@@ -107,7 +123,7 @@ impl TableEncoder {
         self.nodes.iter().map(|(node, _)| *node)
     }
 
-    /// A table without rows.
+    /// Returns a table without rows.
     pub fn table(&self) -> Table {
         let column = |(_, kind): &(NodeIx, ColumnKind)| match kind {
             ColumnKind::Text => Column::Text(Texts::default()),
@@ -119,8 +135,8 @@ impl TableEncoder {
         Table { sizes: Vec::new(), columns: self.nodes.iter().map(column).collect() }
     }
 
-    /// Appends rows of a batch, each with the bytes of its compact JSON. `keys` tells which names
-    /// are written, `names` what they are.
+    /// Appends rows of a batch, each given with its size as compact JSON in bytes. `keys` says which
+    /// names are written, `names` what their text is.
     pub fn append(
         &self,
         batch: &Batch,
@@ -130,7 +146,7 @@ impl TableEncoder {
         names: &Names,
         table: &mut Table,
     ) {
-        let from = From { batch, text, names };
+        let source = Source { batch, text, names };
         table.sizes.extend(rows.iter().map(|(_, size)| *size));
         for ((node, kind), column) in self.nodes.iter().zip(&mut table.columns) {
             let slots = rows.iter().map(|(row, _)| batch.slot(*row, *node));
@@ -142,12 +158,12 @@ impl TableEncoder {
                 (Column::Date(dates), _) => dates.extend(slots.map(|slot| date(slot, text))),
                 (Column::Lists(lists), ColumnKind::Lists { map }) => {
                     for (row, _) in rows {
-                        lists.push(from, *row, *map, keys);
+                        lists.push(source, *row, *map, keys);
                     }
                 }
                 (Column::Numbers(numbers), ColumnKind::Numbers { map }) => {
                     for (row, _) in rows {
-                        numbers.push(from, *row, *map, keys);
+                        numbers.push(source, *row, *map, keys);
                     }
                 }
                 (Column::Lists(_) | Column::Numbers(_), _) => {}
@@ -156,16 +172,16 @@ impl TableEncoder {
     }
 }
 
-/// Where values come from.
+/// Where the values of entries come from.
 #[derive(Clone, Copy)]
-struct From<'a> {
+struct Source<'a> {
     batch: &'a Batch,
     text: Text<'a>,
     names: &'a Names,
 }
 
-impl<'a> From<'a> {
-    /// The entries of a row's map that are written, with their names.
+impl<'a> Source<'a> {
+    /// The entries of a row's map that are written, each with its name.
     fn entries(
         self,
         row: usize,
@@ -206,13 +222,13 @@ impl Texts {
 }
 
 impl Lists {
-    fn push(&mut self, from: From<'_>, row: usize, map: usize, keys: &impl NameKeys) {
+    fn push(&mut self, source: Source<'_>, row: usize, map: usize, keys: &impl NameKeys) {
         let before = self.counts.len();
-        for (entry, name) in from.entries(row, map, keys) {
+        for (entry, name) in source.entries(row, map, keys) {
             self.names.push(name.as_bytes());
             self.counts.push(entry.values.len);
-            for value in from.batch.entry_values(entry) {
-                self.values.push_slot(*value, from.text);
+            for value in source.batch.entry_values(entry) {
+                self.values.push_slot(*value, source.text);
             }
         }
         self.entries.push(length(self.counts.len() - before));
@@ -220,11 +236,11 @@ impl Lists {
 }
 
 impl Numbers {
-    fn push(&mut self, from: From<'_>, row: usize, map: usize, keys: &impl NameKeys) {
+    fn push(&mut self, source: Source<'_>, row: usize, map: usize, keys: &impl NameKeys) {
         let before = self.values.len();
-        for (entry, name) in from.entries(row, map, keys) {
-            let value = from.batch.entry_values(entry).first();
-            let Some(value) = value.and_then(|slot| number(*slot, from.text)) else { continue };
+        for (entry, name) in source.entries(row, map, keys) {
+            let value = source.batch.entry_values(entry).first();
+            let Some(value) = value.and_then(|slot| number(*slot, source.text)) else { continue };
             self.names.push(name.as_bytes());
             self.values.push(value);
         }
@@ -233,16 +249,17 @@ impl Numbers {
 }
 
 impl Table {
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.sizes.len()
     }
 
-    /// The bytes of each record in compact JSON.
+    /// The size of each record as compact JSON, in bytes.
     pub fn sizes(&self) -> &[u32] {
         &self.sizes
     }
 
-    /// Gives back the memory that growing took too much: tables wait until a row group is full.
+    /// Frees unused capacity: a table is kept until its row group is full.
     pub fn shrink(&mut self) {
         self.sizes.shrink_to_fit();
         for column in &mut self.columns {
@@ -265,7 +282,7 @@ impl Table {
         }
     }
 
-    /// About how much memory the table takes, in bytes.
+    /// About how much memory the table takes, in bytes, apart from unused capacity.
     pub fn cost(&self) -> usize {
         let words = |words: &[u32]| size_of_val(words);
         let columns = self.columns.iter().map(|column| match column {
@@ -288,7 +305,7 @@ impl Table {
     }
 }
 
-/// The number as others read it: the nearest double. Its text was judged before.
+/// The nearest double, as other readers of JSON have it. Invalid numbers were rejected before.
 fn number(slot: Slot, text: Text<'_>) -> Option<f64> {
     if slot.is_absent() {
         return None;

@@ -1,104 +1,72 @@
-//! Writes one output's parts: blocks come in order, parts end before the record that would pass
-//! a cap, and job folders hold at most what the target's import job takes.
+//! Writes the parts of an output of lines.
 //!
-//! Where the cuts fall depends on the records alone, never on blocks.
+//! A part ends before the record that would exceed its cap, and a job folder holds no more than one
+//! import job of the target takes. A block's records are appended in runs: as many as still fit are
+//! one write.
 
 use std::io::Write;
 
-use super::parquet::ParquetWriter;
+use super::OutputWriter;
 use super::part::Part;
 use crate::definition::DigestKind;
-use crate::pipeline::{Block, Lines};
+use crate::encode::LineCounts;
+use crate::pipeline::{Block, Encoding, Lines};
 use crate::plan::OutputPlan;
-use crate::publish::{Publication, PublishError};
+use crate::publish::{Publication, PublishError, job_part_path};
 use crate::report::PartNote;
 use crate::schema::JobLimits;
 
-/// One output while it is written.
-pub(crate) enum OutputWriter {
-    Lines(LinesWriter),
-    Parquet(ParquetWriter),
-}
-
-impl OutputWriter {
-    /// Writes a block's records. `place`: none in a dry run.
-    pub(crate) fn write(
-        &mut self,
-        block: &Block,
-        place: Option<&Publication>,
-    ) -> Result<(), PublishError> {
-        match self {
-            OutputWriter::Lines(writer) => writer.write(block, place),
-            OutputWriter::Parquet(writer) => writer.write(block, place),
-        }
-    }
-
-    /// Ends the open part.
-    pub(crate) fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
-        match self {
-            OutputWriter::Lines(writer) => writer.finish(),
-            OutputWriter::Parquet(writer) => writer.finish(place),
-        }
-    }
-
-    /// Parts that are done.
-    pub(crate) fn parts(&self) -> &[PartNote] {
-        match self {
-            OutputWriter::Lines(writer) => &writer.parts,
-            OutputWriter::Parquet(writer) => &writer.parts,
-        }
-    }
-}
-
-/// An output of lines, JSON or CSV, while it is written.
-pub(crate) struct LinesWriter {
+pub(super) struct LinesWriter {
+    /// The output's index in the plan.
     number: usize,
-    /// The output's place among those of CSV; none for JSON.
-    csv: Option<usize>,
-    /// What every part begins with.
+    /// Where a block has the output's lines.
+    encoding: Encoding,
+    /// The first line of every part; empty if the format has none.
     header: Vec<u8>,
     extension: &'static str,
     part_max: u64,
     job: JobLimits,
     digest: DigestKind,
+    counts: LineCounts,
     parts: Vec<PartNote>,
+    /// The open part, with the number of its records.
     open: Option<(Part, u64)>,
+    /// The open job folder: its number, and the bytes and parts in it.
     job_number: u32,
     job_bytes: u64,
-    job_files: u64,
+    job_parts: u64,
+}
+
+/// A position in a block's lines: the number of records and bytes before it.
+#[derive(Clone, Copy)]
+struct Cut {
+    records: usize,
+    bytes: usize,
 }
 
 impl LinesWriter {
-    /// `number`: the output's place in the definition; `csv`: its place among those of CSV, with
-    /// the header that every part begins with.
-    pub(crate) fn new(
+    pub(super) fn new(
         number: usize,
-        plan: &OutputPlan,
-        csv: Option<(usize, &[u8])>,
-        job: &JobLimits,
-    ) -> Self {
+        output: &OutputPlan,
+        encoding: Encoding,
+        header: &[u8],
+        job: JobLimits,
+    ) -> LinesWriter {
         LinesWriter {
             number,
-            csv: csv.map(|(csv, _)| csv),
-            header: csv.map(|(_, header)| header.to_vec()).unwrap_or_default(),
-            extension: plan.format.extension(),
-            part_max: plan.max_bytes.min(job.bytes),
-            job: *job,
-            digest: plan.digest,
+            encoding,
+            header: header.to_vec(),
+            extension: output.format.extension(),
+            part_max: output.max_bytes.min(job.bytes),
+            job,
+            digest: output.digest,
+            counts: LineCounts::default(),
             parts: Vec::new(),
             open: None,
             job_number: 0,
             job_bytes: 0,
-            job_files: 0,
+            job_parts: 0,
         }
-    }
-
-    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
-        let lines = match self.csv {
-            None => Some(&block.json),
-            Some(csv) => block.csv.get(csv),
-        };
-        lines.map_or(Ok(()), |lines| self.write_lines(lines, place))
     }
 
     fn write_lines(
@@ -120,9 +88,9 @@ impl LinesWriter {
         Ok(())
     }
 
-    /// How many of the block's records the open part, or a new one, still takes.
+    /// The end of the records, from `from` on, that still fit in the open part, or in a new one if
+    /// none is open.
     fn fitting(&self, lines: &Lines, from: Cut) -> Cut {
-        // A part that is still to be begun has its header.
         let used = self.open.as_ref().map_or(count(self.header.len()), |(part, _)| part.bytes);
         let new = if self.open.is_none() { used } else { 0 };
         let job_room = self.job.bytes.saturating_sub(self.job_bytes + new);
@@ -145,7 +113,7 @@ impl LinesWriter {
     ) -> Result<(), PublishError> {
         let (mut part, records) = match self.open.take() {
             Some(open) => open,
-            None => (self.new_part(place)?, 0),
+            None => (self.begin_part(place)?, 0),
         };
         let bytes = lines.bytes.get(from.bytes..to.bytes).unwrap_or(&[]);
         part.write_all(bytes).map_err(PublishError::of_write)?;
@@ -154,31 +122,29 @@ impl LinesWriter {
         Ok(())
     }
 
-    fn new_part(&mut self, place: Option<&Publication>) -> Result<Part, PublishError> {
-        let (job, file, extension) = (self.job_number, self.job_files, self.extension);
-        let path = format!("job-{job:03}/part-{file:05}.{extension}");
-        self.job_files += 1;
+    fn begin_part(&mut self, place: Option<&Publication>) -> Result<Part, PublishError> {
+        let path = job_part_path(self.job_number, self.job_parts, self.extension);
+        self.job_parts += 1;
         let mut part = Part::new(self.number, path, self.digest, place)?;
         part.write_all(&self.header).map_err(PublishError::of_write)?;
         self.job_bytes += count(self.header.len());
         Ok(part)
     }
 
-    /// Ends the open part before a record of `next` bytes that it can't take, and the job folder
-    /// too where that can't take it either.
+    /// Ends the open part, into which a record of `next` bytes does not fit; and the job folder too,
+    /// if the record does not fit into it either.
     fn make_room(&mut self, next: u64) -> Result<(), PublishError> {
-        self.finish()?;
+        self.end_part()?;
         let next = next + count(self.header.len());
-        if self.job.bytes < self.job_bytes + next || self.job.files <= self.job_files {
+        if self.job.bytes < self.job_bytes + next || self.job.files <= self.job_parts {
             self.job_number += 1;
             self.job_bytes = 0;
-            self.job_files = 0;
+            self.job_parts = 0;
         }
         Ok(())
     }
 
-    /// Ends the open part.
-    fn finish(&mut self) -> Result<(), PublishError> {
+    fn end_part(&mut self) -> Result<(), PublishError> {
         if let Some((part, records)) = self.open.take() {
             self.parts.push(part.finish(records)?);
         }
@@ -186,11 +152,24 @@ impl LinesWriter {
     }
 }
 
-/// A place in a block: records and bytes before it.
-#[derive(Clone, Copy)]
-struct Cut {
-    records: usize,
-    bytes: usize,
+impl OutputWriter for LinesWriter {
+    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
+        let Some(lines) = block.lines_of(self.encoding) else { return Ok(()) };
+        self.counts.add(lines.counts);
+        self.write_lines(lines, place)
+    }
+
+    fn finish(&mut self, _place: Option<&Publication>) -> Result<(), PublishError> {
+        self.end_part()
+    }
+
+    fn parts(&self) -> &[PartNote] {
+        &self.parts
+    }
+
+    fn counts(&self) -> LineCounts {
+        self.counts
+    }
 }
 
 fn count(number: usize) -> u64 {
@@ -204,7 +183,7 @@ mod tests {
     use super::*;
     use crate::definition::OutputFormat;
 
-    /// The parts for records of these lengths, which come in blocks of so many records.
+    /// The parts made of records of these lengths, of which each block has `block`.
     fn parts(
         lengths: &[usize],
         header: &[u8],
@@ -220,8 +199,7 @@ mod tests {
             columns: None,
             quotes_formulas: false,
         };
-        let csv = Some((0, header)).filter(|_| !header.is_empty());
-        let mut writer = LinesWriter::new(0, &plan, csv, job);
+        let mut writer = LinesWriter::new(0, &plan, Encoding::Json, header, *job);
         for lengths in lengths.chunks(block) {
             let mut lines = Lines::default();
             for length in lengths {
@@ -230,7 +208,7 @@ mod tests {
             }
             writer.write_lines(&lines, None).expect("nothing is written");
         }
-        writer.finish().expect("nothing is written");
+        writer.end_part().expect("nothing is written");
         writer.parts
     }
 
@@ -239,10 +217,10 @@ mod tests {
     }
 
     proptest! {
-        /// A part or a job folder ends only where the next record would pass a cap, and where
-        /// that is does not depend on blocks.
+        /// A part or a job folder ends only where the next record would exceed a cap, which does
+        /// not depend on blocks.
         #[test]
-        fn parts_and_job_folders_are_as_full_as_they_may_be(
+        fn parts_and_job_folders_are_as_full_as_possible(
             lengths in vec(1_usize..=1000, 0..120),
             header in vec(97_u8..98, 0..200),
             block in 1_usize..50,

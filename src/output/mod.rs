@@ -1,5 +1,57 @@
-//! Blocks become the parts of an output, in input order.
+//! Writes the parts of outputs: blocks come in input order, and each output has a writer that turns
+//! its share of them into parts.
+//!
+//! Where a part ends depends on the records alone, never on how blocks cut them.
 
-pub(crate) mod lines;
+mod lines;
 pub(crate) mod parquet;
-pub(crate) mod part;
+mod part;
+
+use crate::definition::OutputFormat;
+use crate::encode::LineCounts;
+use crate::pipeline::{Block, Stages};
+use crate::plan::Plan;
+use crate::publish::{Publication, PublishError};
+use crate::report::PartNote;
+use lines::LinesWriter;
+use parquet::{Metadata, ParquetWriter};
+
+/// Writes the parts of one output. In a dry run, `place` is `None` and nothing is stored.
+pub(crate) trait OutputWriter: Send {
+    /// Takes the next block.
+    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError>;
+
+    /// Writes everything that is left, and ends the open part. Called in the thread pool.
+    fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError>;
+
+    /// The parts that are finished.
+    fn parts(&self) -> &[PartNote];
+
+    /// What the encoder lost or noted in the records of the blocks so far.
+    fn counts(&self) -> LineCounts {
+        LineCounts::default()
+    }
+}
+
+/// A writer for each output of the plan, in their order. This is the only place that chooses one.
+pub(crate) fn writers(
+    plan: &Plan,
+    stages: &Stages,
+    metadata: &Metadata,
+) -> Result<Vec<Box<dyn OutputWriter>>, PublishError> {
+    let mut writers: Vec<Box<dyn OutputWriter>> = Vec::new();
+    for (number, output) in plan.outputs.iter().enumerate() {
+        writers.push(match output.format {
+            OutputFormat::PinpointJson | OutputFormat::PinpointCsv => {
+                let (encoding, header) = (stages.encoding(number), stages.header(number));
+                let job = plan.schema.target.job;
+                Box::new(LinesWriter::new(number, output, encoding, header, job))
+            }
+            OutputFormat::Parquet => {
+                let encoder = stages.table().expect("an output of columns has a table encoder");
+                Box::new(ParquetWriter::new(number, output, plan, encoder, metadata)?)
+            }
+        });
+    }
+    Ok(writers)
+}

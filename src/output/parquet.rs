@@ -1,12 +1,17 @@
-//! Writes Parquet: rows gather until a row group is full, the pool encodes it while the next one
-//! gathers, and a part ends before the row group that would pass its cap.
+//! Writes the parts of a Parquet output, and the account's rejects as Parquet.
 //!
-//! Where row groups and parts end depends on the records alone.
+//! Rows are gathered until a row group is full; then the thread pool encodes it while the next one
+//! is gathered. So at most two row groups of an output are in memory. A part ends before the row
+//! group that would exceed its cap.
+//!
+//! Row groups are cut by the number of records and by their size as compact JSON, so their ends,
+//! and those of parts, depend on the records alone.
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use serde_json::json;
 
+use super::OutputWriter;
 use super::part::Part;
 use crate::definition::DigestKind;
 use crate::encode::{
@@ -16,54 +21,56 @@ use crate::encode::{
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};
-use crate::publish::{Publication, PublishError, StagedFile};
+use crate::publish::{Publication, PublishError, StagedFile, part_path};
 use crate::record::DescribedProblem;
 use crate::report::{PartNote, RejectLine};
 use crate::schema::{Class, Shape};
 
-/// One output of Parquet while it is written.
-pub(crate) struct ParquetWriter {
+pub(super) struct ParquetWriter {
+    /// The output's index in the plan.
     number: usize,
+    extension: &'static str,
     part_max: u64,
     row_group_bytes: u64,
     digest: DigestKind,
     format: Arc<ParquetFormat>,
+    /// The rows of the next row group.
     gathered: Gathered,
-    /// The row group before the one that gathers.
+    /// The row group before that one.
     encoding: Option<Deferred<Result<RowGroup, ParquetError>>>,
+    /// The open part, with the number of its records.
     open: Option<(ParquetFile<Part>, u64)>,
-    pub(crate) parts: Vec<PartNote>,
+    parts: Vec<PartNote>,
 }
 
-/// The rows of the next row group.
 #[derive(Default)]
 struct Gathered {
     pieces: Vec<Piece>,
     rows: usize,
-    /// Of the records in compact JSON.
+    /// The size of the records as compact JSON.
     bytes: u64,
 }
 
 impl ParquetWriter {
-    /// `number`: the output's place in the definition.
-    pub(crate) fn new(
+    pub(super) fn new(
         number: usize,
         output: &OutputPlan,
         plan: &Plan,
         encoder: &TableEncoder,
         metadata: &Metadata,
     ) -> Result<ParquetWriter, PublishError> {
-        let is_token = |path: &str| {
+        let is_hmac = |path: &str| {
             let node = plan.schema.node(path);
             let rule = node.and_then(|node| *plan.node_rules.get(node)?);
             rule.and_then(|rule| plan.rules.get(rule))
                 .is_some_and(|rule| rule.op.as_hmac().is_some())
         };
         let format =
-            ParquetFormat::of_records(&plan.schema, encoder, is_token, metadata.pairs.clone())
-                .map_err(|error| failed(error, &part_path(0)))?;
+            ParquetFormat::of_records(&plan.schema, encoder, is_hmac, metadata.pairs.clone())
+                .map_err(|error| failed(error, &part_path(0, output.format.extension())))?;
         Ok(ParquetWriter {
             number,
+            extension: output.format.extension(),
             part_max: output.max_bytes,
             row_group_bytes: format.row_group_bytes(output.max_bytes),
             digest: output.digest,
@@ -75,29 +82,7 @@ impl ParquetWriter {
         })
     }
 
-    /// Takes a block's records. `place`: none in a dry run.
-    pub(crate) fn write(
-        &mut self,
-        block: &Block,
-        place: Option<&Publication>,
-    ) -> Result<(), PublishError> {
-        let Some(table) = &block.table else { return Ok(()) };
-        let mut from = 0;
-        for (row, size) in table.sizes().iter().enumerate() {
-            let size = u64::from(*size);
-            if self.is_full(size) {
-                self.gather(Piece { table: Arc::clone(table), rows: from..row });
-                self.cut(place)?;
-                from = row;
-            }
-            self.gathered.rows += 1;
-            self.gathered.bytes += size;
-        }
-        self.gather(Piece { table: Arc::clone(table), rows: from..table.rows() });
-        Ok(())
-    }
-
-    /// Whether the row group can't take a record of so many bytes.
+    /// Whether the row group is full for a record of `size` bytes.
     fn is_full(&self, size: u64) -> bool {
         let Gathered { rows, bytes, .. } = self.gathered;
         rows == ROW_GROUP_ROWS || (0 < rows && self.row_group_bytes < bytes + size)
@@ -109,7 +94,7 @@ impl ParquetWriter {
         }
     }
 
-    /// Lets the pool encode what has gathered, after the row group before it is written.
+    /// Ends the row group: writes the one before it, and has the thread pool encode this one.
     fn cut(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
         self.write_encoded(place)?;
         let Gathered { pieces, .. } = std::mem::take(&mut self.gathered);
@@ -118,16 +103,17 @@ impl ParquetWriter {
         Ok(())
     }
 
-    /// Puts the row group that is encoded into the open part, or a new one where that is full.
+    /// Appends the row group that was being encoded to the open part; or, if it does not fit, to a
+    /// new one.
     fn write_encoded(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
         let Some(encoding) = self.encoding.take() else { return Ok(()) };
-        let path = part_path(self.parts.len());
+        let path = self.next_path();
         let group = encoding.wait().map_err(|error| failed(error, &path))?;
-        let is_full = |(file, _): &(ParquetFile<Part>, u64)| !file.takes(&group, self.part_max);
+        let is_full = |(file, _): &(ParquetFile<Part>, u64)| !file.has_room(&group, self.part_max);
         if self.open.as_ref().is_some_and(is_full) {
             self.end_part()?;
         }
-        let path = part_path(self.parts.len());
+        let path = self.next_path();
         let (mut file, records) = match self.open.take() {
             Some(open) => open,
             None => (self.begin_part(&path, &group, place)?, 0),
@@ -146,31 +132,56 @@ impl ParquetWriter {
     ) -> Result<ParquetFile<Part>, PublishError> {
         let part = Part::new(self.number, path.to_owned(), self.digest, place)?;
         let file = self.format.begin(part).map_err(|error| failed(error, path))?;
-        // A row group is cut so that this can't be; a part over its cap would be worse.
+        // Row groups are cut so that they fit. If one does not, failing is better than a part over
+        // its cap.
         let too_large = || failed(ParquetError::TooLarge { cap: self.part_max }, path);
-        if file.takes(group, self.part_max) { Ok(file) } else { Err(too_large()) }
+        if file.has_room(group, self.part_max) { Ok(file) } else { Err(too_large()) }
     }
 
     fn end_part(&mut self) -> Result<(), PublishError> {
         let Some((file, records)) = self.open.take() else { return Ok(()) };
-        let path = part_path(self.parts.len());
+        let path = self.next_path();
         let part = file.finish().map_err(|error| failed(error, &path))?;
         self.parts.push(part.finish(records)?);
         Ok(())
     }
 
-    /// Writes what is left, and ends the open part.
-    pub(crate) fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
+    /// The path of the open part, or of the next one.
+    fn next_path(&self) -> String {
+        let number = u64::try_from(self.parts.len()).expect("fewer than 2^64");
+        part_path(number, self.extension)
+    }
+}
+
+impl OutputWriter for ParquetWriter {
+    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
+        let Some(table) = &block.table else { return Ok(()) };
+        let mut from = 0;
+        for (row, size) in table.sizes().iter().enumerate() {
+            let size = u64::from(*size);
+            if self.is_full(size) {
+                self.gather(Piece { table: Arc::clone(table), rows: from..row });
+                self.cut(place)?;
+                from = row;
+            }
+            self.gathered.rows += 1;
+            self.gathered.bytes += size;
+        }
+        self.gather(Piece { table: Arc::clone(table), rows: from..table.rows() });
+        Ok(())
+    }
+
+    fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError> {
         if 0 < self.gathered.rows {
             self.cut(place)?;
         }
         self.write_encoded(place)?;
         self.end_part()
     }
-}
 
-fn part_path(number: usize) -> String {
-    format!("part-{number:05}.parquet")
+    fn parts(&self) -> &[PartNote] {
+        &self.parts
+    }
 }
 
 fn failed(error: ParquetError, path: &str) -> PublishError {
@@ -185,7 +196,7 @@ fn failed(error: ParquetError, path: &str) -> PublishError {
     }
 }
 
-/// The account's rejects once more, by columns.
+/// Writes `rejects.parquet`: the same rejects as `rejects.ndjson`.
 pub(crate) struct RejectsWriter {
     format: ParquetFormat,
     file: ParquetFile<StagedFile>,
@@ -193,7 +204,7 @@ pub(crate) struct RejectsWriter {
 }
 
 const REJECTS: &str = "rejects.parquet";
-/// Memory of rejects at which they are written.
+/// The memory at which gathered rejects are written as a row group, in bytes.
 const REJECTS_BYTES: usize = 4 << 20;
 
 impl RejectsWriter {
@@ -237,14 +248,14 @@ impl RejectsWriter {
     }
 }
 
-/// What a file says of itself.
+/// The key-value metadata in the footer of each file.
 pub(crate) struct Metadata {
     pairs: Vec<(String, String)>,
 }
 
 impl Metadata {
-    /// What stands in the footer of each file: version, digests of definition and schemas, and for
-    /// each column its class and what the policy does to it.
+    /// The version of segprep, the digests of the definition and the schemas, and for each column
+    /// its class and what the rules do to it.
     pub(crate) fn new(plan: &Plan, definition_sha256: &str) -> Metadata {
         let schemas: serde_json::Map<String, serde_json::Value> =
             plan.schema.files.iter().map(|(name, sha256)| (name.clone(), json!(sha256))).collect();
@@ -259,7 +270,7 @@ impl Metadata {
     }
 }
 
-/// Each field, and each rule for names of a map, with its class and operation.
+/// The class and operation of each field, and of each rule for names of a map.
 fn column_notes(plan: &Plan) -> Vec<serde_json::Value> {
     let mut notes = Vec::new();
     for (node, description) in plan.schema.nodes.iter().enumerate() {

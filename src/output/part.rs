@@ -1,21 +1,22 @@
-//! One part while it is written: its bytes go to a file and into a digest, and are counted.
+//! One part while it is written: its bytes go into a file and a digest, and are counted.
 
 use std::io::{self, Write};
 
 use crc_fast::{CrcAlgorithm, Digest as Crc};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 
 use crate::crypto::Sha256;
 use crate::definition::DigestKind;
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::report::PartNote;
 
-/// A part that is open.
-pub(crate) struct Part {
+/// An open part.
+pub(super) struct Part {
     path: String,
-    /// None in a dry run.
+    /// `None` in a dry run.
     file: Option<StagedFile>,
-    pub(crate) bytes: u64,
+    /// The number of bytes written so far.
+    pub(super) bytes: u64,
     digest: PartDigest,
 }
 
@@ -25,8 +26,8 @@ enum PartDigest {
 }
 
 impl Part {
-    /// A part of an output, by its place in the definition. `place`: none in a dry run.
-    pub(crate) fn new(
+    /// Begins a part of an output, given its index in the plan. `place` is `None` in a dry run.
+    pub(super) fn new(
         output: usize,
         path: String,
         digest: DigestKind,
@@ -40,8 +41,8 @@ impl Part {
         Ok(Part { path, file, bytes: 0, digest })
     }
 
-    /// Ends the part, which holds so many records.
-    pub(crate) fn finish(self, records: u64) -> Result<PartNote, PublishError> {
+    /// Ends the part. `records` is the number of records in it.
+    pub(super) fn finish(self, records: u64) -> Result<PartNote, PublishError> {
         if let Some(file) = self.file {
             file.finish()?;
         }
@@ -50,8 +51,7 @@ impl Part {
         match self.digest {
             PartDigest::Sha256(digest) => note.sha256 = Some(HEXLOWER.encode(&digest.finish())),
             PartDigest::Crc64Nvme(digest) => {
-                note.crc64nvme =
-                    Some(data_encoding::BASE64.encode(&digest.finalize().to_be_bytes()));
+                note.crc64nvme = Some(BASE64.encode(&digest.finalize().to_be_bytes()));
             }
         }
         Ok(note)

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::first_seen::FirstSeen;
-use crate::encode::{CsvCounts, Table};
+use crate::encode::{LineCounts, Table};
 use crate::record::{DescribedProblem, Slot};
 use crate::repair::{RepairKind, RepairSet};
 
@@ -24,14 +24,25 @@ pub struct Reject {
     pub problems: Vec<DescribedProblem>,
 }
 
+/// Where a block has the records of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// In `json`, which all JSON outputs share.
+    Json,
+    /// In `line_outputs`, at this index.
+    Lines(usize),
+    /// In `table`, which all outputs of columns share.
+    Table,
+}
+
 /// The outcome of consecutive records of one chunk.
 #[derive(Default)]
 pub struct Block {
     /// The written records as JSON, each with its line end; empty if no output is JSON.
     pub json: Lines,
-    /// The written records as CSV, for each CSV output in their order.
-    pub csv: Vec<Lines>,
-    /// The written records by columns, if an output is Parquet.
+    /// The written records of each other output of lines, in their order.
+    pub line_outputs: Vec<Lines>,
+    /// The written records by columns, if an output needs them.
     pub table: Option<Arc<Table>>,
     /// About how much memory the table takes, in bytes; updated after each batch.
     pub(super) table_bytes: usize,
@@ -78,17 +89,17 @@ pub struct Lines {
     pub bytes: Vec<u8>,
     /// Where each record ends in `bytes`, its line end included.
     pub ends: Vec<usize>,
-    /// What was changed or noted in CSV; includes a record that has not ended.
-    pub counts: CsvCounts,
+    /// What was lost or noted by the encoder; includes a record that has not ended.
+    pub counts: LineCounts,
     /// The counts at the end of the last record.
-    counts_at_end: CsvCounts,
+    counts_at_end: LineCounts,
 }
 
 impl Lines {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
-        self.counts = CsvCounts::default();
+        self.counts = LineCounts::default();
         self.counts_at_end = self.counts;
     }
 
@@ -117,17 +128,26 @@ impl Block {
 
     /// Empties the block, and keeps the memory of its largest parts.
     pub fn clear(&mut self) {
-        let Block { json, csv, values, op_failed, fields, .. } = std::mem::take(self);
-        *self = Block { json, csv, values, op_failed, fields, ..Block::default() };
+        let Block { json, line_outputs, values, op_failed, fields, .. } = std::mem::take(self);
+        *self = Block { json, line_outputs, values, op_failed, fields, ..Block::default() };
         self.json.clear();
-        self.csv.iter_mut().for_each(Lines::clear);
+        self.line_outputs.iter_mut().for_each(Lines::clear);
         self.values.fill(0);
         self.op_failed.fill(0);
     }
 
+    /// The lines of an output; `None` if it has none.
+    pub fn lines_of(&self, encoding: Encoding) -> Option<&Lines> {
+        match encoding {
+            Encoding::Json => Some(&self.json),
+            Encoding::Lines(index) => self.line_outputs.get(index),
+            Encoding::Table => None,
+        }
+    }
+
     /// About how much memory the block takes, in bytes.
     pub fn cost(&self) -> usize {
-        let lines: usize = self.csv.iter().map(Lines::cost).sum();
+        let lines: usize = self.line_outputs.iter().map(Lines::cost).sum();
         let repaired: usize = self.repairs.values().map(FirstSeen::len).sum();
         let names = (self.unknown.len() + repaired) * NAME_COST;
         self.json.cost() + lines + self.table_bytes + self.reject_bytes + names

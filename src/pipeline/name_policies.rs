@@ -20,7 +20,7 @@ pub(super) struct NamePolicies {
     policies: Vec<NamePolicy>,
     /// The names as keys of JSON objects, one after the other.
     keys: Literals,
-    /// The cells of each name, for each CSV output.
+    /// The cells of each name, for each output with a line encoder.
     cells: Vec<Vec<NameCells>>,
 }
 
@@ -31,10 +31,6 @@ struct NamePolicy {
     /// Where in `keys` the name is; empty if it is not written.
     key: Range<usize>,
 }
-
-/// The cells of names in one CSV output.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ForCsv<'a>(&'a [NameCells]);
 
 /// Finds the operations of names for the transform stage.
 #[derive(Clone, Copy, Debug)]
@@ -52,10 +48,11 @@ impl NamePolicies {
 
     /// Decides for the names that were interned since the last call.
     pub(super) fn learn(&mut self, names: &Names, plan: &Plan, stages: &Stages) {
+        let outputs = &stages.encoders.lines;
         if self.verdicts.is_empty() {
-            self.cells.resize_with(stages.csv.len(), Vec::new);
+            self.cells.resize_with(outputs.len(), Vec::new);
         }
-        assert_eq!(self.cells.len(), stages.csv.len(), "policies are for one set of stages");
+        assert_eq!(self.cells.len(), outputs.len(), "policies are for one set of stages");
         while self.verdicts.len() < names.len() {
             let (scope, name) = names.nth(self.verdicts.len());
             let map = scope.slot().and_then(|node| plan.schema.map_of(node));
@@ -76,8 +73,9 @@ impl NamePolicies {
             push_name_key(name, &mut key);
         }
         self.policies.push(NamePolicy { applied: Some((rule, op)), key: self.keys.add(&key) });
-        for (cells, csv) in self.cells.iter_mut().zip(&stages.csv) {
-            cells.push(if dropped { NameCells::Dropped } else { csv.cells_of(map, name) });
+        for (cells, output) in self.cells.iter_mut().zip(&stages.encoders.lines) {
+            let own = if dropped { NameCells::Dropped } else { output.encoder.cells_of(map, name) };
+            cells.push(own);
         }
     }
 
@@ -93,9 +91,9 @@ impl NamePolicies {
         NameVerdicts(&self.verdicts)
     }
 
-    /// The cells of the names in a CSV output, given its index among those.
-    pub(super) fn for_csv(&self, csv: usize) -> ForCsv<'_> {
-        ForCsv(self.cells.get(csv).map_or(&[], Vec::as_slice))
+    /// The cells of the names in an output, given its index among those with a line encoder.
+    pub(super) fn cells_in(&self, output: usize) -> CellsOfNames<'_> {
+        CellsOfNames(self.cells.get(output).map_or(&[], Vec::as_slice))
     }
 
     /// The rule of a name; `None` for names outside maps.
@@ -109,13 +107,6 @@ impl NameKeys for NamePolicies {
     fn key(&self, name: NameId) -> Option<Span<'_>> {
         let key = &self.policies.get(name.index())?.key;
         (!key.is_empty()).then(|| self.keys.span(key))
-    }
-}
-
-impl CellsOfNames for ForCsv<'_> {
-    #[inline]
-    fn cells(&self, name: NameId) -> NameCells {
-        self.0.get(name.index()).copied().unwrap_or(NameCells::Dropped)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::block::Encoding;
 use crate::decode::{Layout, Lookalikes};
 use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
-use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, TableEncoder};
+use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, LineEncoder, TableEncoder};
 use crate::plan::{OutputPlan, Plan, RuleIx};
 use crate::record::{Batch, Code, Problem, Text};
 use crate::repair::Repairs;
@@ -20,16 +21,7 @@ pub struct Stages {
     pub(super) repairs: Repairs,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
-    /// Writes records as JSON. If no output is JSON, it only measures them.
-    pub(super) json: JsonEncoder,
-    /// Whether an output is JSON.
-    pub(super) writes_json: bool,
-    /// The encoders of the CSV outputs, in their order.
-    pub(super) csv: Vec<CsvEncoder>,
-    /// Lays records out by columns, if an output is Parquet.
-    pub tables: Option<TableEncoder>,
-    /// The most bytes of a part of each CSV output.
-    csv_part_max: Vec<usize>,
+    pub(super) encoders: Encoders,
     /// The number of the check that a record fits in a part.
     part_check: u16,
     /// Fields for whose values an operation makes new ones, with their rules.
@@ -44,6 +36,32 @@ pub struct Stages {
     check_names: RuleNames,
     /// The number of the check of each rule of the plan.
     rule_checks: Vec<u16>,
+}
+
+/// The encoders of all outputs.
+#[derive(Debug)]
+pub(super) struct Encoders {
+    /// Writes records as compact JSON. If no output is JSON, it only measures them.
+    pub(super) json: JsonEncoder,
+    /// Whether an output is JSON.
+    pub(super) writes_json: bool,
+    /// The most bytes of a part that all JSON outputs and the target's import job allow.
+    json_part_max: u64,
+    /// The other outputs of lines, in their order.
+    pub(super) lines: Vec<LineOutput>,
+    /// Lays records out by columns, if an output needs it.
+    pub(super) table: Option<TableEncoder>,
+    /// For each output of the plan, where a block has its records.
+    encodings: Vec<Encoding>,
+}
+
+/// An output with a line encoder.
+#[derive(Debug)]
+pub(super) struct LineOutput {
+    pub(super) encoder: Box<dyn LineEncoder>,
+    /// The most bytes of a line that fits in a part, below the header. (A part is not cut inside a
+    /// record.)
+    pub(super) line_max: usize,
 }
 
 /// The status of records that are dropped unless the definition keeps them.
@@ -61,15 +79,9 @@ impl Stages {
         };
         let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut checks);
         let part_check = checks.add("output.max_bytes".to_owned());
-        let limits = LimitChecks::new(schema, &written, &mut checks)
-            .with_part_limit(max_json_record(plan), part_check);
-        let csv_rules = CsvRules {
-            line_break: checks.add("pinpoint-csv#line_break".to_owned()),
-            column: checks.add("output.columns".to_owned()),
-            value_length: checks.add(schema.target.rule("value_length")),
-            endpoint_size: checks.add(schema.target.rule("endpoint_size")),
-        };
-        let has = |format| plan.outputs.iter().any(|output| output.format == format);
+        let limits = LimitChecks::new(schema, &written, &mut checks);
+        let encoders = Encoders::new(plan, &written, columns, &mut checks);
+        let limits = limits.with_part_limit(encoders.max_json_record(), part_check);
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
         Stages {
@@ -78,11 +90,7 @@ impl Stages {
             repairs: Repairs::new(schema, &plan.repairs, &written),
             values,
             limits,
-            json: JsonEncoder::new(schema, &written),
-            writes_json: has(OutputFormat::PinpointJson),
-            csv: csv_encoders(plan, &written, columns, csv_rules),
-            tables: has(OutputFormat::Parquet).then(|| TableEncoder::new(schema, &written)),
-            csv_part_max: csv_part_max(plan),
+            encoders,
             part_check,
             transformed_nodes: transformed_nodes(plan),
             transformed_maps: transformed_maps(plan),
@@ -93,13 +101,17 @@ impl Stages {
         }
     }
 
-    /// Compiles a plan to write JSON, whatever its outputs are. CSV outputs check records too, if
-    /// all of them name their columns: there are no headers of inputs.
+    /// Compiles a plan to write JSON, whatever its outputs are. Other outputs of lines check records
+    /// too, if none of them takes its columns from the inputs: there are no headers of inputs.
     pub(super) fn for_trial(plan: &Plan) -> Stages {
-        let stages = Stages::new(plan, &[]);
-        let has_all_columns = !plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs);
-        let csv = if has_all_columns { stages.csv } else { Vec::new() };
-        Stages { writes_json: true, tables: None, csv, ..stages }
+        let mut stages = Stages::new(plan, &[]);
+        let encoders = &mut stages.encoders;
+        encoders.writes_json = true;
+        encoders.table = None;
+        if plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs) {
+            encoders.lines.clear();
+        }
+        stages
     }
 
     /// Drops inactive records, which an import would make active again.
@@ -115,22 +127,29 @@ impl Stages {
         }
     }
 
-    /// Whether every record is encoded as JSON, be it only to measure it.
-    pub(super) fn needs_json(&self) -> bool {
-        self.writes_json || self.tables.is_some() || self.csv.is_empty()
+    /// Where a block has the records of an output, given its index in the plan.
+    ///
+    /// # Panics
+    ///
+    /// If the plan has no such output.
+    pub fn encoding(&self, output: usize) -> Encoding {
+        let encoding = self.encoders.encodings.get(output).copied();
+        encoding.expect("each output of the plan has an encoding")
     }
 
-    /// The header of an output, given its index in the plan; `None` if it is not CSV.
-    pub fn header(&self, plan: &Plan, output: usize) -> Option<&[u8]> {
-        let csv = csv_index(plan, output)?;
-        self.csv.get(csv).map(CsvEncoder::header)
+    /// The header of an output, given its index in the plan; empty if its parts have none.
+    pub fn header(&self, output: usize) -> &[u8] {
+        match self.encoders.encodings.get(output) {
+            Some(Encoding::Lines(index)) => {
+                self.encoders.lines.get(*index).map_or(&[], |output| output.encoder.header())
+            }
+            Some(Encoding::Json | Encoding::Table) | None => &[],
+        }
     }
 
-    /// Whether a line fits in a part of a CSV output, below the header. `csv` is the output's index
-    /// among those, `line` the bytes of the line. (A part is not cut inside a record.)
-    pub(super) fn fits_part(&self, csv: usize, line: usize) -> bool {
-        let header = self.csv.get(csv).map_or(0, |csv| csv.header().len());
-        self.csv_part_max.get(csv).is_some_and(|most| line.saturating_add(header) <= *most)
+    /// Lays records out by columns; `None` if no output needs it.
+    pub fn table(&self) -> Option<&TableEncoder> {
+        self.encoders.table.as_ref()
     }
 
     /// The problem of a record that fits in no part.
@@ -156,6 +175,77 @@ impl Stages {
     }
 }
 
+impl Encoders {
+    fn new(
+        plan: &Plan,
+        written: &[bool],
+        columns: &[CsvColumn],
+        checks: &mut RuleNames,
+    ) -> Encoders {
+        let csv_rules = CsvRules::new(&plan.schema.target, |name| checks.add(name));
+        let mut encoders = Encoders {
+            json: JsonEncoder::new(&plan.schema, written),
+            writes_json: false,
+            json_part_max: plan.schema.target.job.bytes,
+            lines: Vec::new(),
+            table: None,
+            encodings: Vec::new(),
+        };
+        for output in &plan.outputs {
+            let encoding = encoders.add(output, plan, written, columns, csv_rules);
+            encoders.encodings.push(encoding);
+        }
+        encoders
+    }
+
+    /// Adds the encoder of an output. This is the only place that chooses one.
+    fn add(
+        &mut self,
+        output: &OutputPlan,
+        plan: &Plan,
+        written: &[bool],
+        columns: &[CsvColumn],
+        csv_rules: CsvRules,
+    ) -> Encoding {
+        let schema = &plan.schema;
+        match output.format {
+            OutputFormat::PinpointJson => {
+                self.writes_json = true;
+                self.json_part_max = self.json_part_max.min(output.max_bytes);
+                Encoding::Json
+            }
+            OutputFormat::PinpointCsv => {
+                let columns = output.columns.as_deref().unwrap_or(columns);
+                let quotes = output.quotes_formulas;
+                let encoder = CsvEncoder::new(schema, written, columns, quotes, csv_rules);
+                self.add_lines(encoder, output.max_bytes.min(schema.target.job.bytes))
+            }
+            OutputFormat::Parquet => {
+                self.table.get_or_insert_with(|| TableEncoder::new(schema, written));
+                Encoding::Table
+            }
+        }
+    }
+
+    fn add_lines(&mut self, encoder: impl LineEncoder + 'static, part_max: u64) -> Encoding {
+        let part_max = usize::try_from(part_max).unwrap_or(usize::MAX);
+        let line_max = part_max.saturating_sub(encoder.header().len());
+        self.lines.push(LineOutput { encoder: Box::new(encoder), line_max });
+        Encoding::Lines(self.lines.len() - 1)
+    }
+
+    /// The most bytes of a record as JSON, without its line end, with which it fits in a part of
+    /// every JSON output. (A part is not cut inside a record.)
+    fn max_json_record(&self) -> usize {
+        usize::try_from(self.json_part_max).unwrap_or(usize::MAX).saturating_sub(1)
+    }
+
+    /// Whether every record is encoded as JSON, if only to measure it.
+    pub(super) fn need_json(&self) -> bool {
+        self.writes_json || self.table.is_some() || self.lines.is_empty()
+    }
+}
+
 /// The rule that a record breaks which can't be decoded.
 #[expect(clippy::wildcard_enum_match_arm, reason = "decoding gives no other code")]
 pub fn decode_rule(code: Code) -> &'static str {
@@ -168,43 +258,6 @@ pub fn decode_rule(code: Code) -> &'static str {
         Code::TooLongRecord => "input.max_record",
         _ => "endpoint.schema.json#/type",
     }
-}
-
-/// The index of an output among the CSV outputs.
-fn csv_index(plan: &Plan, output: usize) -> Option<usize> {
-    plan.outputs.get(output).filter(|output| output.format.is_csv())?;
-    Some(plan.outputs.iter().take(output).filter(|output| output.format.is_csv()).count())
-}
-
-fn csv_outputs(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
-    plan.outputs.iter().filter(|output| output.format.is_csv())
-}
-
-fn csv_encoders(
-    plan: &Plan,
-    written: &[bool],
-    columns: &[CsvColumn],
-    rules: CsvRules,
-) -> Vec<CsvEncoder> {
-    let encoder = |output: &OutputPlan| {
-        let columns = output.columns.as_deref().unwrap_or(columns);
-        CsvEncoder::new(&plan.schema, written, columns, output.quotes_formulas, rules)
-    };
-    csv_outputs(plan).map(encoder).collect()
-}
-
-fn csv_part_max(plan: &Plan) -> Vec<usize> {
-    let most = |output: &OutputPlan| output.max_bytes.min(plan.schema.target.job.bytes);
-    csv_outputs(plan).map(|output| usize::try_from(most(output)).unwrap_or(usize::MAX)).collect()
-}
-
-/// The most bytes of a record as JSON, without its line end, with which it fits in a part of every
-/// JSON output. (A part is not cut inside a record.)
-fn max_json_record(plan: &Plan) -> usize {
-    let job = plan.schema.target.job.bytes;
-    let json = plan.outputs.iter().filter(|output| output.format == OutputFormat::PinpointJson);
-    let part = json.map(|output| output.max_bytes).fold(job, u64::min);
-    usize::try_from(part).unwrap_or(usize::MAX).saturating_sub(1)
 }
 
 /// For each node whether it is written: a field if the rules do not drop it, an object or map if

@@ -32,6 +32,7 @@ mod place;
 mod staged;
 
 pub use error::{ForeignFiles, PublishError};
+pub(crate) use names::{job_part_path, part_path};
 pub use place::Buckets;
 pub use staged::StagedFile;
 

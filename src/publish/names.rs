@@ -99,6 +99,16 @@ pub(crate) fn is_originals(name: &str) -> bool {
     number.is_some_and(|number| number.len() >= 5 && is_digits(number)) && !name.contains('/')
 }
 
+/// The path of a part in a job folder, relative to its output.
+pub(crate) fn job_part_path(job: u32, part: u64, extension: &str) -> String {
+    format!("job-{job:03}/{}", part_path(part, extension))
+}
+
+/// The path of a part that is in no job folder, relative to its output.
+pub(crate) fn part_path(part: u64, extension: &str) -> String {
+    format!("part-{part:05}.{extension}")
+}
+
 /// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
 /// `part-00000.parquet`.
 pub(crate) fn is_part(path: &Path) -> bool {

@@ -9,13 +9,11 @@ use std::{
 use serde::Serialize;
 
 use super::progress::Progress;
-use crate::definition::OutputFormat;
-use crate::encode::CsvCounts;
 use crate::input::{Broken, Compression, InputEnd, InputStart};
-use crate::output::lines::{LinesWriter, OutputWriter};
-use crate::output::parquet::{Metadata, ParquetWriter, RejectsWriter};
+use crate::output::parquet::{Metadata, RejectsWriter};
+use crate::output::{OutputWriter, writers};
 use crate::pipeline::{Block, Stages, decode_rule};
-use crate::plan::{OutputPlan, Plan};
+use crate::plan::Plan;
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail};
 use crate::repair::{RepairKind, RepairSet};
@@ -29,12 +27,10 @@ pub(super) struct Assembler<'a> {
     /// None in a dry run.
     place: Option<&'a Publication>,
     progress: &'a Progress,
-    pub(super) outputs: Vec<OutputWriter>,
+    pub(super) outputs: Vec<Box<dyn OutputWriter>>,
     rejects: Option<BufWriter<StagedFile>>,
     /// Where an output is Parquet.
     rejects_by_columns: Option<RejectsWriter>,
-    /// What was counted of each output of CSV.
-    pub(super) csv: Vec<CsvCounts>,
     inputs: Option<BufWriter<StagedFile>>,
     pub(super) total: Tally,
     pub(super) bytes: u64,
@@ -135,7 +131,7 @@ impl<'a> Assembler<'a> {
             place.map(|place| place.account_file(name, false).map(BufWriter::new)).transpose()
         };
         let metadata = Metadata::new(plan, definition_sha256);
-        let by_columns = place.filter(|_| stages.tables.is_some());
+        let by_columns = place.filter(|_| stages.table().is_some());
         let by_columns = by_columns.map(|place| RejectsWriter::new(place, &metadata));
         Ok(Assembler {
             plan,
@@ -144,7 +140,6 @@ impl<'a> Assembler<'a> {
             progress,
             outputs: writers(plan, stages, &metadata)?,
             rejects_by_columns: by_columns.transpose()?,
-            csv: vec![CsvCounts::default(); plan.outputs.len()],
             rejects: file("rejects.ndjson")?,
             inputs: file("inputs.ndjson")?,
             total: Tally::for_rules(plan.rules.len()),
@@ -182,9 +177,6 @@ impl<'a> Assembler<'a> {
     ) -> Result<(), PublishError> {
         for output in &mut self.outputs {
             output.write(block, self.place)?;
-        }
-        for (sum, lines) in self.csv.iter_mut().zip(&block.csv) {
-            sum.add(lines.counts);
         }
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
@@ -355,28 +347,6 @@ impl<'a> Assembler<'a> {
         finish(self.rejects.take())?;
         finish(self.inputs.take())
     }
-}
-
-/// A writer for each output.
-fn writers(
-    plan: &Plan,
-    stages: &Stages,
-    metadata: &Metadata,
-) -> Result<Vec<OutputWriter>, PublishError> {
-    let job = &plan.schema.target.job;
-    let mut csv = 0..;
-    let writer = |(number, output): (usize, &OutputPlan)| match &stages.tables {
-        Some(encoder) if output.format == OutputFormat::Parquet => {
-            let writer = ParquetWriter::new(number, output, plan, encoder, metadata)?;
-            Ok(OutputWriter::Parquet(writer))
-        }
-        _ => {
-            let header = stages.header(plan, number);
-            let csv = header.and_then(|header| Some((csv.next()?, header)));
-            Ok(OutputWriter::Lines(LinesWriter::new(number, output, csv, job)))
-        }
-    };
-    plan.outputs.iter().enumerate().map(writer).collect()
 }
 
 impl Slices {

@@ -89,7 +89,7 @@ fn no_columns(output: &OutputPlan, input: &str, what: &str) -> RunError {
 /// Checks that the header of each output leaves room for records.
 pub(super) fn check_sizes(plan: &Plan, stages: &Stages) -> Result<(), RunError> {
     for (number, output) in plan.outputs.iter().enumerate() {
-        let header = stages.header(plan, number).map_or(0, <[u8]>::len);
+        let header = stages.header(number).len();
         if u64::try_from(header).is_ok_and(|header| output.max_bytes <= header) {
             let message = format!(
                 "the header of `{}` has {header} bytes, and no part may have more than {}",

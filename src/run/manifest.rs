@@ -112,10 +112,9 @@ fn purpose(plan: &Plan) -> &'static str {
 
 /// An over-budget run has no parts.
 fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
-    let mut csv = assembled.csv.iter().copied();
     let mut notes = Vec::new();
     for (output, writer) in plan.outputs.iter().zip(&assembled.outputs) {
-        let counts = output.format.is_csv().then(|| csv.next().unwrap_or_default());
+        let counts = output.format.is_csv().then(|| writer.counts());
         let files = match status {
             Status::Published => writer.parts().to_vec(),
             Status::OverBudget => Vec::new(),

@@ -112,13 +112,13 @@ impl BatchEmitter<'_> {
         }
         let start = block.json.bytes.len();
         // A record with problems is measured too: its size may be one of them.
-        let is_measured = self.stages.needs_json() || !problems.is_empty();
+        let is_measured = self.stages.encoders.need_json() || !problems.is_empty();
         let size = is_measured.then(|| self.write_json(row, &mut block.json));
         let mut described = self.describe_problems(problems.iter());
         if self.stages.limits.endpoint_size() < size.unwrap_or(0) {
             described.push(self.describe(row, &self.stages.limits.size_problem()));
         } else if problems.is_empty()
-            && let Some(problem) = self.write_csv(row, size, block)
+            && let Some(problem) = self.write_lines(row, size, block)
         {
             described.push(self.describe(row, &problem));
         }
@@ -127,14 +127,14 @@ impl BatchEmitter<'_> {
             self.count_fix(row, described.len(), block);
             return Some(described);
         }
-        if self.stages.writes_json {
+        if self.stages.encoders.writes_json {
             block.json.bytes.push(b'\n');
             block.json.end_record();
         } else {
             block.json.bytes.truncate(start);
         }
         if let Some(size) = size
-            && self.stages.tables.is_some()
+            && self.stages.encoders.table.is_some()
         {
             let size = u32::try_from(size).expect("a record is below 64 MiB");
             self.worker.table_rows.push((row, size));
@@ -147,33 +147,38 @@ impl BatchEmitter<'_> {
     fn write_json(&self, row: usize, lines: &mut Lines) -> usize {
         let Worker { batch, policies, .. } = &*self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
-        let (encoder, limits) = (&self.stages.json, &self.stages.limits);
+        let (encoder, limits) = (&self.stages.encoders.json, &self.stages.limits);
         let start = lines.bytes.len();
         encoder.encode(batch, row, text, policies, limits.endpoint_size(), &mut lines.bytes);
         lines.bytes.len() - start
     }
 
-    /// Appends a row to every CSV output; or, if one of them can't take it, to none, and returns the
-    /// problem. `size` is the row's length as compact JSON in bytes, if it is known.
-    fn write_csv(&mut self, row: usize, size: Option<usize>, block: &mut Block) -> Option<Problem> {
-        let encoders = &self.stages.csv;
-        block.csv.resize_with(encoders.len(), Lines::default);
+    /// Appends a row to every output with a line encoder; or, if one of them can't take it, to none,
+    /// and returns the problem. `size` is the row's length as compact JSON in bytes, if it is known.
+    fn write_lines(
+        &mut self,
+        row: usize,
+        size: Option<usize>,
+        block: &mut Block,
+    ) -> Option<Problem> {
+        let outputs = &self.stages.encoders.lines;
+        block.line_outputs.resize_with(outputs.len(), Lines::default);
         let (mut size, mut problem) = (size, None);
-        for ((csv, encoder), lines) in encoders.iter().enumerate().zip(&mut block.csv) {
+        for ((index, output), lines) in outputs.iter().enumerate().zip(&mut block.line_outputs) {
             let Worker { batch, policies, cells, .. } = &mut *self.worker;
             let text = Text { chunk: self.chunk, arena: &batch.arena };
-            let (start, names) = (lines.bytes.len(), policies.for_csv(csv));
-            let counts = encoder.encode(batch, row, text, &names, cells, &mut lines.bytes);
-            let line = lines.bytes.len() - start;
-            lines.counts.add(counts);
-            size = size.or_else(|| self.measure(row, encoder.size_bound(line), &mut block.json));
-            let fits = self.stages.fits_part(csv, line);
+            let (start, names) = (lines.bytes.len(), policies.cells_in(index));
+            let encoder = &output.encoder;
+            let line = encoder.encode(batch, row, text, names, cells, &mut lines.bytes);
+            lines.counts.add(line.counts);
+            size = size.or_else(|| self.measure(row, line.json_max, &mut block.json));
+            let fits = lines.bytes.len() - start <= output.line_max;
             let by_part = (!fits).then(|| self.stages.part_problem());
             let by_limit = || self.stages.limits.check_size(size?);
-            let by_csv = || encoder.size_problem(size?, counts);
-            problem = problem.or_else(by_limit).or_else(by_csv).or(by_part);
+            let by_encoder = || encoder.size_problem(size?, line.counts);
+            problem = problem.or_else(by_limit).or_else(by_encoder).or(by_part);
         }
-        for lines in &mut block.csv {
+        for lines in &mut block.line_outputs {
             if problem.is_none() { lines.end_record() } else { lines.rollback() }
         }
         problem
@@ -183,14 +188,14 @@ impl BatchEmitter<'_> {
     /// that it is within the limit. The JSON may be left at the end of `lines`.
     fn measure(&self, row: usize, bound: usize, lines: &mut Lines) -> Option<usize> {
         let (stages, Worker { batch, policies, .. }) = (self.stages, &*self.worker);
-        let most = stages.limits.endpoint_size();
-        let may_be_large = most < bound && most < stages.json.size_bound(batch, row, policies);
+        let (json, most) = (&stages.encoders.json, stages.limits.endpoint_size());
+        let may_be_large = most < bound && most < json.size_bound(batch, row, policies);
         may_be_large.then(|| self.write_json(row, lines))
     }
 
     /// Appends the written rows to the block's table, column by column.
     fn fill_table(&mut self, block: &mut Block) {
-        let Some(encoder) = &self.stages.tables else { return };
+        let Some(encoder) = &self.stages.encoders.table else { return };
         let Worker { batch, policies, decoder, table_rows, .. } = &mut *self.worker;
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         let table = block.table.get_or_insert_with(|| Arc::new(encoder.table()));

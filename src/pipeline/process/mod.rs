@@ -42,7 +42,7 @@ pub struct Worker {
     repaired: Vec<Repaired>,
     /// Which repairs would fix the rows with problems, in the order of the rows.
     fixes: Vec<Mended>,
-    /// The cells of one line of CSV.
+    /// Scratch memory of line encoders: the cells of one line.
     cells: Vec<Slot>,
     /// The written rows that go to a table, with the size of each as JSON in bytes.
     table_rows: Vec<(usize, u32)>,
@@ -198,8 +198,8 @@ impl<'a> ChunkPass<'a> {
             |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
         stages.values.check_kinds_after_rules(batch, is_written);
         stages.limits.check(chunk, batch, policies.verdicts());
-        for (csv, encoder) in stages.csv.iter().enumerate() {
-            encoder.judge(chunk, batch, &policies.for_csv(csv));
+        for (index, output) in stages.encoders.lines.iter().enumerate() {
+            output.encoder.check(chunk, batch, policies.cells_in(index));
         }
     }
 
