@@ -104,7 +104,7 @@ impl Task {
             while at < chunk.len() {
                 at = batch(&mut pass, at, last, block, &mut clock);
             }
-            done(chunk, block.csv.first().map_or(&block.json.bytes, |lines| &lines.bytes));
+            done(chunk, block.line_outputs.first().map_or(&block.json.bytes, |lines| &lines.bytes));
             block.clear();
         }
         clock.times

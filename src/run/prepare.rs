@@ -18,8 +18,8 @@ use super::lists;
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
 use crate::definition::{
-    Definition, Environment, KeyKind, ListAction, ListForm, Output, OutputFormat, PartLayout,
-    Purpose, Suppression,
+    Definition, Environment, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose,
+    Suppression,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
@@ -154,24 +154,23 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
 fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
     let max_bytes = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
     let mut notes = Vec::new();
-    match output.format {
-        OutputFormat::PinpointJson => {}
-        OutputFormat::PinpointCsv => {
-            notes.push(match &output.columns {
-                None => "columns out of the inputs' headers".to_owned(),
-                Some(columns) => {
-                    let cells: usize = columns.iter().map(|column| column.repeat).sum();
-                    format!("{} names in {cells} columns", columns.len())
-                }
-            });
-            if output.quotes_formulas {
-                notes.push("a `'` before formulas in attributes".to_owned());
+    if output.format.is_csv() {
+        notes.push(match &output.columns {
+            None => "columns out of the inputs' headers".to_owned(),
+            Some(columns) => {
+                let cells: usize = columns.iter().map(|column| column.repeat).sum();
+                format!("{} names in {cells} columns", columns.len())
             }
-        }
-        OutputFormat::Parquet => notes.push(format!(
+        });
+    }
+    if output.quotes_formulas {
+        notes.push("a `'` before formulas in attributes".to_owned());
+    }
+    if output.format.layout() == PartLayout::Columns {
+        notes.push(format!(
             "row groups of {ROW_GROUP_ROWS} records, or {} MiB of their JSON",
             ROW_GROUP_BYTES >> 20
-        )),
+        ));
     }
     CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
 }

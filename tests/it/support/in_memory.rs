@@ -100,8 +100,8 @@ impl Outcome {
             ));
         }
         self.written.extend(&block.json.bytes);
-        self.csv.resize(self.csv.len().max(block.csv.len()), Vec::new());
-        for (lines, more) in self.csv.iter_mut().zip(&block.csv) {
+        self.csv.resize(self.csv.len().max(block.line_outputs.len()), Vec::new());
+        for (lines, more) in self.csv.iter_mut().zip(&block.line_outputs) {
             lines.extend(&more.bytes);
         }
         let counts = [block.read, block.written(), block.inactive, block.blank_lines, block.lines];
