@@ -22,6 +22,7 @@ pub mod decode;
 pub mod definition;
 pub mod encode;
 pub mod engine;
+mod glob;
 pub mod input;
 pub mod output;
 pub mod pipeline;

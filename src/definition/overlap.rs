@@ -2,11 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use glob::Pattern;
-
 use super::document::{Diagnostics, Location, escape};
 use super::environment::Environment;
 use super::output::Output;
+use crate::glob::{Glob, is_glob};
 
 /// Reports folders that a run owns and that lie in one another, in an input, or around one:
 /// a run replaces what it owns as a whole.
@@ -89,7 +88,7 @@ fn overlap(this: &Location, other: &Location, around: &Environment<'_>) -> Optio
 
 /// The folder that a pattern begins with, and the rest of it.
 fn split_pattern(path: &Path) -> (&Path, Option<&Path>) {
-    let is_pattern = |name: &Path| name.to_string_lossy().contains(['*', '?', '[']);
+    let is_pattern = |name: &Path| is_glob(name.as_os_str().as_encoded_bytes());
     if !is_pattern(path) {
         return (path, None);
     }
@@ -107,7 +106,7 @@ fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap
     let is_matched = names.all(|(pattern, name)| {
         let (pattern, name) =
             (pattern.as_os_str().to_string_lossy(), name.as_os_str().to_string_lossy());
-        pattern == "**" || Pattern::new(&pattern).is_ok_and(|pattern| pattern.matches(&name))
+        pattern == "**" || Glob::new(&pattern).is_ok_and(|pattern| pattern.is_match(&name))
     });
     let passes_all = pattern.components().any(|name| name.as_os_str() == "**");
     (is_matched || passes_all).then_some(Overlap::LiesIn)

@@ -119,7 +119,7 @@ impl ReadError {
         };
         match error.downcast::<Cancelled>() {
             Ok(cancelled) => InputError::Cancelled(cancelled).into(),
-            Err(error) => InputError::Store(StoreError::of_read(name, error)).into(),
+            Err(error) => InputError::Store(StoreError::from_read(name, error)).into(),
         }
     }
 }

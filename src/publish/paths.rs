@@ -9,7 +9,7 @@ use crate::store::s3::Url;
 /// Resolves the path of an account or an output: on disk, with all links followed; in a bucket,
 /// the URL of a folder.
 pub(crate) fn resolve(path: &Path) -> Result<PathBuf, PublishError> {
-    match Url::of(path) {
+    match Url::parse(path) {
         Some(url) => Ok(PathBuf::from(url.folder().to_string())),
         None => folder::resolve(path).map_err(at(path, "resolve")),
     }

@@ -32,14 +32,14 @@ pub(crate) fn account_at(
     path: PathBuf,
     buckets: Option<&Buckets>,
 ) -> Result<Box<dyn AccountPlace>, PublishError> {
-    let Some(url) = Url::of(&path) else { return Ok(Box::new(DiskAccount::new(path)?)) };
+    let Some(url) = Url::parse(&path) else { return Ok(Box::new(DiskAccount::new(path)?)) };
     let folder = bucket_folder(url, buckets, |buckets| buckets.account.clone())?;
     Ok(Box::new(BucketAccount::new(folder)))
 }
 
 /// Whether there may be parts at this output that this run can remove.
 pub(crate) fn is_reachable(to: &Path, buckets: Option<&Buckets>) -> bool {
-    match Url::of(to) {
+    match Url::parse(to) {
         Some(_) => buckets.is_some(),
         None => to.exists(),
     }
@@ -50,7 +50,7 @@ pub(crate) fn plan_output(
     to: &Path,
     move_mode: fn(&Path) -> io::Result<MoveMode>,
 ) -> Result<(MoveMode, Vec<PathBuf>), PublishError> {
-    match Url::of(to) {
+    match Url::parse(to) {
         Some(_) => Ok((MoveMode::PartByPart, Vec::new())),
         None => Ok((move_mode(to).map_err(at(to, "access"))?, folder::missing(to))),
     }
@@ -64,7 +64,7 @@ pub(crate) fn take_output(
     earlier: &EarlierRuns,
     buckets: Option<&Buckets>,
 ) -> Result<Box<dyn OutputPlace>, PublishError> {
-    let Some(url) = Url::of(&taken.to) else {
+    let Some(url) = Url::parse(&taken.to) else {
         return Ok(Box::new(DiskOutput::take(taken, account, earlier)?));
     };
     let storing = |buckets: &Buckets| buckets.outputs.get(number).cloned().unwrap_or_default();
@@ -79,7 +79,7 @@ pub(crate) fn take_over_output(
     account: &Path,
     buckets: Option<&Buckets>,
 ) -> Result<Option<Box<dyn OutputPlace>>, PublishError> {
-    let Some(url) = Url::of(&taken.to) else {
+    let Some(url) = Url::parse(&taken.to) else {
         let output = DiskOutput::take_over(taken, account)?;
         return Ok(output.map(|output| -> Box<dyn OutputPlace> { Box::new(output) }));
     };

@@ -58,13 +58,13 @@ fn run_id() -> Result<String, RunError> {
 /// Whether something is read from a bucket.
 pub(super) fn reads(definition: &Definition) -> bool {
     let lists = definition.suppress.iter().flat_map(|list| &list.from);
-    definition.input.from.iter().chain(lists).any(|place| Url::of(&place.path).is_some())
+    definition.input.from.iter().chain(lists).any(|place| Url::parse(&place.path).is_some())
 }
 
 /// How many places of a run are in buckets: outputs, and the account.
 pub(super) fn places_written(definition: &Definition) -> usize {
     let places = definition.outputs.iter().map(|output| &output.to).chain([&definition.account.to]);
-    places.filter(|place| Url::of(&place.path).is_some()).count()
+    places.filter(|place| Url::parse(&place.path).is_some()).count()
 }
 
 fn writes(definition: &Definition) -> bool {
@@ -75,7 +75,7 @@ fn writes(definition: &Definition) -> bool {
 pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     let mut warnings = Vec::new();
     let account = &definition.account;
-    let is_bucket = |to: &crate::definition::Location| Url::of(&to.path).is_some();
+    let is_bucket = |to: &crate::definition::Location| Url::parse(&to.path).is_some();
     let is_kms = matches!(account.storing.encryption, Some(Encryption::Kms { .. }));
     if account.keep_rejected && is_bucket(&account.to) && !is_kms {
         let message = "`keep_rejected` puts originals into a bucket, and nothing says that they are encrypted with your key";

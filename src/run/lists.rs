@@ -63,7 +63,7 @@ fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
 pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     let entries_of = |suppression: &Suppression| {
         let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();
-        if from.iter().any(|path| Url::of(path).is_some()) {
+        if from.iter().any(|path| Url::parse(path).is_some()) {
             return usize::try_from(suppression.max_entries).unwrap_or(usize::MAX);
         }
         let bytes =
@@ -214,7 +214,7 @@ impl<'f> Reading<'f> {
         let room = READ_BYTES.saturating_sub(self.held.len());
         let limit = u64::try_from(room).expect("a small number");
         let count = (&mut self.reader).take(limit).read_to_end(&mut self.held);
-        let failed = |error| store_error(&StoreError::of_read(&self.file.name, error));
+        let failed = |error| store_error(&StoreError::from_read(&self.file.name, error));
         let count = count.map_err(failed)?;
         self.at_end = count < room;
         Ok(())

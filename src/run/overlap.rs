@@ -18,7 +18,7 @@ use crate::store::{Listed, Stamp};
 /// An input lies where the run writes: what it wrote would be read by the next.
 pub(super) fn check_apart(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
     let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]);
-    let on_disk = places.filter(|to| Url::of(to).is_none());
+    let on_disk = places.filter(|to| Url::parse(to).is_none());
     let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(&to).ok()).collect();
     let files = listed.iter().filter(|file| matches!(file.stamp, Stamp::Modified { .. }));
     let folders: BTreeSet<&Path> =

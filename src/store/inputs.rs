@@ -1,24 +1,26 @@
-//! The inputs of a run, wherever they are.
+//! The inputs of a run, on disk or in buckets.
 
-use std::{io::Read, path::Path};
+use std::{fmt, io::Read, path::Path};
 
-use super::StoreError;
-use super::disk::list::{self, Listed, Listing, Stamp};
 use super::disk::read;
+use super::error::StoreError;
+use super::list;
+use super::listing::{Listed, Listing, Stamp};
 use super::s3::{Object, Reach, ReadAhead, S3, Url};
 
-/// Disk, and buckets.
+/// The disk, and buckets.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub s3: S3,
 }
 
 impl Store {
-    /// Lists the files, folders and objects of `from`, folders with all that is in them, but for
-    /// what the patterns of `exclude` match.
+    /// Lists the files and objects that the entries of `from` name, and everything inside the folders
+    /// among them, except for what a pattern of `exclude` matches.
     ///
-    /// A folder that `from` itself names is entered whatever its name is. A pattern of `exclude`
-    /// without a `/` is of names, another of paths as they are listed.
+    /// An entry is `-` for standard input, a path, an `s3://` URL, or a pattern of either. A folder that
+    /// is an entry itself is entered even if its name is hidden. A pattern of `exclude` without a `/` is
+    /// matched against names, any other against whole paths as they are listed.
     pub fn list<P: AsRef<Path>>(
         &self,
         from: &[P],
@@ -27,7 +29,7 @@ impl Store {
         list::list(&self.s3, from, exclude)
     }
 
-    /// These inputs, which are to be read in their order. Objects are read ahead from now on.
+    /// Prepares these inputs to be read in order. Reading objects ahead begins at once.
     pub fn inputs<'l>(&self, listed: &'l [Listed], reach: Reach) -> Result<Inputs<'l>, StoreError> {
         let objects: Vec<Option<Object>> = listed.iter().map(object).collect();
         let is_remote = objects.iter().any(Option::is_some);
@@ -36,16 +38,17 @@ impl Store {
     }
 }
 
+/// The object that an input is, unless it is on this machine.
 fn object(listed: &Listed) -> Option<Object> {
     let Stamp::ETag(etag) = &listed.stamp else { return None };
-    let url = Url::of(Path::new(&listed.name))?;
+    let url = Url::parse(Path::new(&listed.name))?;
     Some(Object { url, bytes: listed.bytes, etag: etag.clone(), archive: None })
 }
 
-/// Inputs that are read in order, as a rule.
+/// Inputs that are meant to be read in order: objects are fetched ahead in this order.
 pub struct Inputs<'l> {
     listed: &'l [Listed],
-    /// None where all of them are of this machine.
+    /// `None`: all inputs are on this machine.
     ahead: Option<ReadAhead>,
 }
 
@@ -54,10 +57,10 @@ impl<'l> Inputs<'l> {
         self.listed
     }
 
-    /// The bytes of an input, once, from the start.
+    /// Opens an input, by its index, to be read once from its start.
     ///
-    /// A read that fails gives an [`std::io::Error`], which `StoreError::of_read` understands:
-    /// the end of a file that has changed among others.
+    /// A read that fails gives an [`std::io::Error`] that `StoreError::from_read` understands. Among these
+    /// is a change of the input, which may be noticed only at its end.
     pub fn open(&self, input: usize) -> Result<Box<dyn Read + Send>, StoreError> {
         let Some(listed) = self.listed.get(input) else {
             return Err(StoreError::NotFound { name: String::new() });
@@ -69,8 +72,8 @@ impl<'l> Inputs<'l> {
     }
 }
 
-impl std::fmt::Debug for Inputs<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inputs({})", self.listed.len())
     }
 }

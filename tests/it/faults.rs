@@ -112,14 +112,14 @@ fn what_may_not_be_read_is_told() {
     let site = Site::with(&endpoints(10));
     let other = site.input("b.ndjson", &endpoints(1));
     allow(&other, 0o000);
-    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/b.ndjson", "may not be read"]);
+    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/b.ndjson", "is not readable"]);
     assert_eq!(site.left(), NOTHING);
     allow(&other, 0o644);
 
     let folder = site.inputs().join("folder");
     fs::create_dir(&folder).expect("a folder");
     allow(&folder, 0o000);
-    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/folder", "may not be read"]);
+    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/folder", "is not readable"]);
     assert_eq!(site.left(), NOTHING);
     allow(&folder, 0o755);
     ends(&mut site.run_by(bound(&site)), 0);

@@ -5,13 +5,12 @@
 
 use std::path::PathBuf;
 
-use glob::Pattern;
-
 use super::origin::{Origin, Spanned};
 use super::quote::escape;
 use super::secrets::has_credentials;
 use super::source::Diagnostics;
 use crate::definition::environment::Environment;
+use crate::glob::{Glob, GlobError};
 
 /// A file or folder.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -81,7 +80,9 @@ fn unfit(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         Use::List if path == "-" => {
             Some(("standard input is for records", "name a file: a list is read before them"))
         }
-        Use::Input | Use::List => Pattern::new(path).err().map(|error| (error.msg, PATTERN_HELP)),
+        Use::Input | Use::List => {
+            Glob::new(path).err().map(|error| (error.message(), PATTERN_HELP))
+        }
         Use::Output | Use::KeyFile => None,
     }
 }
@@ -99,7 +100,7 @@ fn unfit_object(place: &str, usage: Use) -> Option<(&'static str, &'static str)>
         return Some(("the key is longer than S3 takes", "a key has at most 1,024 bytes"));
     }
     match usage {
-        Use::Input | Use::List => Pattern::new(key).err().map(|error| (error.msg, PATTERN_HELP)),
+        Use::Input | Use::List => Glob::new(key).err().map(|error| (error.message(), PATTERN_HELP)),
         Use::KeyFile => Some(("a key is read from a file of this machine", "name a path")),
         Use::Output if key.split('/').any(|name| name == "." || name == "..") => {
             Some(("`.` and `..` are names like others in a bucket", "write the key out"))
@@ -120,7 +121,7 @@ pub(crate) fn read_pattern(
     let fault = if pattern.is_empty() {
         Some("the pattern is empty")
     } else {
-        Pattern::new(&pattern).err().map(|error| error.msg)
+        Glob::new(&pattern).err().map(GlobError::message)
     };
     if let Some(what) = fault {
         faults.push(written.at, format!("`exclude`: {}", in_lower_case(what)), "", PATTERN_HELP);

@@ -50,7 +50,7 @@ impl AccountPlace for DiskAccount {
     }
 
     fn take(&mut self) -> Result<bool, PublishError> {
-        folder::make(&self.path).map_err(at(&self.path, "create"))?;
+        folder::create(&self.path).map_err(at(&self.path, "create"))?;
         self.lock = Lock::take(&self.work()).map_err(at(&self.path, "lock"))?;
         Ok(self.lock.is_some())
     }

@@ -45,7 +45,7 @@ impl DiskOutput {
         earlier: &EarlierRuns,
     ) -> Result<DiskOutput, PublishError> {
         let parent = taken.work.parent().unwrap_or(&taken.to);
-        folder::make(parent).map_err(at(parent, "create"))?;
+        folder::create(parent).map_err(at(parent, "create"))?;
         let Some(lock) = Lock::take(&taken.work).map_err(at(&taken.work, "lock"))? else {
             return Err(PublishError::Taken { place: taken.to.clone() });
         };

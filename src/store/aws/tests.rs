@@ -45,7 +45,7 @@ fn hosts(access: Access) -> Vec<String> {
     generate_mac(&session, "alias/a", b"text").unwrap_err();
     secret_text(&session, "a").unwrap_err();
     let s3 = S3::new(session, Settings::default());
-    s3.list(&Url::of(Path::new("s3://bucket/a/")).unwrap()).unwrap_err();
+    s3.list(&Url::parse(Path::new("s3://bucket/a/")).unwrap()).unwrap_err();
     let mut asked = hosts.0.lock().unwrap().clone();
     asked.dedup();
     asked

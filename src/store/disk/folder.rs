@@ -1,6 +1,6 @@
-//! Folders: where a path really leads, what lies in one, and making, syncing and removing them.
+//! Folders: resolving their paths, walking, creating, syncing and removing them.
 //!
-//! Nothing here follows a link below the folder it is given.
+//! Below the folder that a function is given, no link is followed.
 
 use std::{
     collections::VecDeque,
@@ -9,13 +9,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Links that lead to links, before we call it a circle: the kernel's own limit.
+/// The most links that a path may lead through, as in the Linux kernel.
 const LINKS_MAX: u32 = 40;
 
-/// What a file system keeps at its own root, and no user put there.
+/// A folder that some file systems keep at their root.
 const LOST_AND_FOUND: &str = "lost+found";
 
-/// Where a path leads once all links are followed, absolute, also where its end doesn't exist yet.
+/// The absolute path with all links followed. Its last components need not exist yet.
 pub fn resolve(path: &Path) -> io::Result<PathBuf> {
     resolve_within(&std::path::absolute(path)?, LINKS_MAX)
 }
@@ -39,7 +39,7 @@ fn resolve_within(path: &Path, links_left: u32) -> io::Result<PathBuf> {
     Ok(resolve_within(parent, links_left)?.join(name))
 }
 
-/// The folders of this path that don't exist, outermost first.
+/// The folders of this path that do not exist, outermost first.
 pub fn missing(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<PathBuf> =
         path.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
@@ -47,17 +47,17 @@ pub fn missing(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-/// Makes a folder and those above it, and puts their names on the disk.
-pub fn make(path: &Path) -> io::Result<()> {
+/// Creates a folder and its parents, and syncs their names to the disk.
+pub fn create(path: &Path) -> io::Result<()> {
     let new = missing(path);
     fs::create_dir_all(path)?;
     new.iter().filter_map(|folder| folder.parent()).try_for_each(sync)
 }
 
-/// Puts the names in a folder on the disk.
+/// Syncs the names in a folder to the disk.
 pub fn sync(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
-        // Some network file systems know no sync of a folder: their names are safe when set.
+        // Some network file systems cannot sync a folder: they make each change of a name durable at once.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
         {
@@ -67,7 +67,7 @@ pub fn sync(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Syncs a folder and all folders in it; its files are not touched.
+/// Syncs a folder and all folders below it, but not their files.
 pub fn sync_all(path: &Path) -> io::Result<()> {
     let mut waiting = vec![path.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -82,7 +82,7 @@ pub fn sync_all(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file, a link or a folder with all that is in it. It may be gone already.
+/// Removes a file, a link, or a folder and everything in it. Not an error if it does not exist.
 pub fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -95,7 +95,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder if nothing is in it. It may be gone already.
+/// Removes a folder if it is empty. Not an error if it does not exist.
 pub fn remove_if_empty(path: &Path) -> io::Result<()> {
     match fs::remove_dir(path) {
         Err(error)
@@ -110,24 +110,24 @@ pub fn remove_if_empty(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What lies in a folder and the folders in it, folders themselves left out, relative to it and in
-/// the order of names. A folder that isn't there has nothing; one that is no folder is itself all
-/// that is there, with an empty path.
+/// The files below a folder, by their paths relative to it, in the order of names. Folders are not
+/// yielded themselves. For a folder that does not exist there are none; a path to a file yields the
+/// empty path.
 pub fn files(root: &Path) -> Files {
-    Files { root: root.to_owned(), waiting: VecDeque::from([PathBuf::new()]) }
+    Files { root: root.to_owned(), queue: VecDeque::from([PathBuf::new()]) }
 }
 
 /// See [`files`].
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,
-    waiting: VecDeque<PathBuf>,
+    queue: VecDeque<PathBuf>,
 }
 
 impl Files {
-    /// True if this is a file; what is in a folder is put before all that waits.
-    fn look(&mut self, relative: &Path) -> io::Result<bool> {
-        // An empty path joined would ask for a folder.
+    /// Whether this is a file. What a folder contains is put in front of the queue.
+    fn is_file(&mut self, relative: &Path) -> io::Result<bool> {
+        // Joining an empty path would add a `/`, which only a folder may have.
         let is_root = relative.as_os_str().is_empty();
         let path = if is_root { self.root.clone() } else { self.root.join(relative) };
         if !fs::symlink_metadata(&path)?.is_dir() {
@@ -137,7 +137,7 @@ impl Files {
             return Ok(false);
         }
         for child in children(&path)?.iter().rev() {
-            self.waiting.push_front(relative.join(child.file_name().unwrap_or_default()));
+            self.queue.push_front(relative.join(child.file_name().unwrap_or_default()));
         }
         Ok(false)
     }
@@ -147,8 +147,8 @@ impl Iterator for Files {
     type Item = io::Result<PathBuf>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(relative) = self.waiting.pop_front() {
-            match self.look(&relative) {
+        while let Some(relative) = self.queue.pop_front() {
+            match self.is_file(&relative) {
                 Ok(true) => return Some(Ok(relative)),
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -159,7 +159,7 @@ impl Iterator for Files {
     }
 }
 
-/// What lies in a folder, in the order of names; nothing if it isn't there.
+/// The paths of a folder's entries, in the order of names; none if the folder does not exist.
 pub fn children(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -177,29 +177,29 @@ fn is_lost_and_found(root: &Path, path: &Path) -> bool {
         && is_mount(root).unwrap_or(false)
 }
 
-/// Whether something is mounted on this folder: it cannot be renamed then.
+/// Whether a file system is mounted on this folder. Such a folder cannot be renamed.
 pub fn is_mount(path: &Path) -> io::Result<bool> {
     let Some(parent) = path.parent() else { return Ok(true) };
     let device =
         |path: &Path| Ok::<_, io::Error>(std::os::unix::fs::MetadataExt::dev(&fs::metadata(path)?));
-    Ok(device(path)? != device(parent)? || is_bound(path))
+    Ok(device(path)? != device(parent)? || is_bind_mount(path))
 }
 
-/// Whether this is another folder of the same file system, mounted again: how containers get
-/// their volumes. Where the kernel cannot say, it is taken for none.
+/// Whether this is a bind mount, by which containers get their volumes: a folder of the same file
+/// system, mounted in a second place. `false` where the kernel cannot tell.
 #[cfg(target_os = "linux")]
-fn is_bound(path: &Path) -> bool {
+fn is_bind_mount(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     statx(CWD, path, AtFlags::empty(), StatxFlags::TYPE)
         .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_bound(_path: &Path) -> bool {
+fn is_bind_mount(_path: &Path) -> bool {
     false
 }
 
-/// Whether names in this folder may be made and removed.
+/// Whether this process may create and remove names in this folder.
 pub fn is_writable(path: &Path) -> bool {
     use rustix::fs::{Access, access};
     access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
@@ -212,17 +212,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolve_follows_links_to_what_is_there_and_what_is_not() {
+    fn resolve_follows_links_to_what_exists_and_what_does_not() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let base = fs::canonicalize(root.path()).expect("it is there");
         fs::create_dir(base.join("real")).expect("a folder");
         symlink("real", base.join("link")).expect("a link");
-        symlink("real/not yet", base.join("dangling")).expect("a link");
+        symlink("real/new", base.join("dangling")).expect("a link");
         let cases = [
             ("real", "real"),
             ("link/", "real"),
             ("link/a/b", "real/a/b"),
-            ("dangling/c", "real/not yet/c"),
+            ("dangling/c", "real/new/c"),
             ("nothing/../x", "x"),
             ("link/../x/.", "x"),
         ];
@@ -238,7 +238,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         for file in ["b/2", "b/1", "a", "c/d/e"] {
             let path = root.path().join(file);
-            make(path.parent().expect("below the root")).expect("a folder");
+            create(path.parent().expect("below the root")).expect("a folder");
             fs::write(path, "").expect("a file");
         }
         symlink("b", root.path().join("bb")).expect("a link");
@@ -254,8 +254,8 @@ mod tests {
     fn only_an_empty_folder_is_removed() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let (empty, full) = (root.path().join("a"), root.path().join("b"));
-        make(&empty).expect("a folder");
-        make(&full.join("c")).expect("a folder");
+        create(&empty).expect("a folder");
+        create(&full.join("c")).expect("a folder");
         for folder in [&empty, &full, &root.path().join("nowhere")] {
             remove_if_empty(folder).expect("no failure");
         }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_is_told_from_a_folder() {
+    fn mounts_are_recognised() {
         let root = tempfile::tempdir().expect("a temporary folder");
         assert!(!is_mount(root.path()).expect("it is there"));
         assert!(is_mount(Path::new("/proc")).expect("it is there"));

@@ -1,30 +1,31 @@
 //! A folder that one run at a time works in.
 //!
-//! The lock is a file in it, held with `flock`: the system lets go of it when the process ends,
-//! however it ends. Since a holder removes the file when it is done, whoever gets the lock looks
-//! whether the path still names the file that is locked. The file holds a mark that says whose
-//! work the folder is; a mark without a holder is what a killed run left.
+//! The lock is a file in the folder, held with `flock`, which the system releases when the process ends,
+//! however it ends. A holder removes the file when it is done. So whoever gets the lock checks that the
+//! path still names the locked file: otherwise two runs could hold locks on two files of one name.
 //!
-//! The lock is no folder's own descriptor, since NFS locks only files that are open for writing.
+//! The file contains a mark that says which job the folder belongs to. A mark without a holder is what a
+//! killed run left. The lock is a file rather than the folder itself, since NFS locks only what is open for
+//! writing.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags},
+    fs::{Mode, OFlags},
     io::Errno,
 };
 
 use super::folder;
 
-/// How often a lock whose file goes away in the meantime is tried again.
-const TRIES: usize = 100;
+/// How often locking is tried again because another holder removed the file meanwhile.
+const ATTEMPTS: usize = 100;
 
-/// The hold on a folder. Dropped, it lets go and leaves the folder as it is.
+/// The lock on a folder. Dropping it releases the lock and leaves the folder as it is.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -32,23 +33,24 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The name of the file that is locked.
+    /// The name of the locked file.
     pub const NAME: &str = "lock";
 
-    /// Takes the folder, which is made (mode 0700, with its parents) if it isn't there. None if
-    /// somebody holds it.
+    /// Locks the folder, which is created with its parents (with mode 0700) if it does not exist.
+    /// Returns `None` if another process holds the lock.
     pub fn take(folder: &Path) -> io::Result<Option<Lock>> {
-        for _ in 0..TRIES {
-            make_private(folder)?;
+        for _ in 0..ATTEMPTS {
+            create_private(folder)?;
             let file = match open(&folder.join(Self::NAME)) {
                 Err(Errno::NOENT) => continue,
                 file => file?,
             };
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) => return Ok(None),
-                locked => locked?,
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => {}
             }
-            if still_names(&folder.join(Self::NAME), &file)? {
+            if names_file(&folder.join(Self::NAME), &file)? {
                 return Ok(Some(Lock { file, folder: folder.to_owned() }));
             }
         }
@@ -59,7 +61,7 @@ impl Lock {
         &self.folder
     }
 
-    /// The mark of whoever held the folder last; empty if nobody marked it.
+    /// The mark that the last holder set; empty if none was set.
     pub fn mark(&mut self) -> io::Result<Vec<u8>> {
         let mut mark = Vec::new();
         self.file.rewind()?;
@@ -67,7 +69,7 @@ impl Lock {
         Ok(mark)
     }
 
-    /// Marks the folder; the mark is on the disk when this returns.
+    /// Replaces the mark and syncs it to the disk.
     pub fn set_mark(&mut self, mark: &[u8]) -> io::Result<()> {
         self.file.rewind()?;
         self.file.set_len(0)?;
@@ -75,16 +77,16 @@ impl Lock {
         self.file.sync_all()
     }
 
-    /// Removes the folder, if nothing but the lock is in it, and lets go.
+    /// Removes the file, and the folder if it is then empty, and releases the lock.
     pub fn remove(self) -> io::Result<()> {
         fs::remove_file(self.folder.join(Self::NAME))?;
-        // It is not empty, or gone, if somebody else took it in this moment.
+        // Another process may have locked or removed the folder in this moment.
         folder::remove_if_empty(&self.folder)
     }
 }
 
-/// Makes the folder. A link in its place is an error.
-fn make_private(folder: &Path) -> io::Result<()> {
+/// Creates the folder unless it exists. Fails if a link or a file is in its place.
+fn create_private(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -92,11 +94,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             match fs::symlink_metadata(folder) {
                 Ok(metadata) if !metadata.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
-                // Gone again: the caller's next try makes it.
+                // If it was removed meanwhile, the caller's next attempt creates it.
                 _ => Ok(()),
             }
         }
-        made => made,
+        created => created,
     }
 }
 
@@ -105,10 +107,11 @@ fn open(path: &Path) -> rustix::io::Result<File> {
     rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(File::from)
 }
 
-fn still_names(path: &Path, file: &File) -> io::Result<bool> {
-    let held = file.metadata()?;
+/// Whether the path still names this file.
+fn names_file(path: &Path, file: &File) -> io::Result<bool> {
+    let locked = file.metadata()?;
     match fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
+        Ok(named) => Ok((named.dev(), named.ino()) == (locked.dev(), locked.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -125,30 +128,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time_and_free_when_dropped() {
+    fn one_holder_at_a_time_until_it_is_dropped() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("a/work");
-        let mut first = Lock::take(&folder).expect("a lock").expect("free");
+        let mut first = Lock::take(&folder).expect("no error").expect("it is free");
         first.set_mark(b"first").expect("a mark");
-        assert!(Lock::take(&folder).expect("no failure").is_none());
+        assert!(Lock::take(&folder).expect("no error").is_none());
         drop(first);
-        let mut second = Lock::take(&folder).expect("a lock").expect("free again");
+        let mut second = Lock::take(&folder).expect("no error").expect("it is free again");
         assert_eq!(second.mark().expect("a mark"), b"first");
         second.remove().expect("it is empty");
         assert!(!folder.exists());
     }
 
     #[test]
-    fn a_link_is_not_taken() {
+    fn a_link_is_not_locked() {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(root.path().join("elsewhere")).expect("a folder");
         symlink("elsewhere", root.path().join("work")).expect("a link");
         Lock::take(&root.path().join("work")).expect_err("a link");
     }
 
-    /// Holders that remove the folder when done never let two in at once.
+    /// Even if holders remove the folder when they are done, there are never two at once.
     #[test]
-    fn taking_and_removing_do_not_race() {
+    fn locking_and_removing_do_not_race() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("work");
         let (inside, taken) = (AtomicU32::new(0), AtomicU32::new(0));
@@ -156,7 +159,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let Some(lock) = Lock::take(&folder).expect("no failure") else { continue };
+                        let Some(lock) = Lock::take(&folder).expect("no error") else { continue };
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         taken.fetch_add(1, Ordering::SeqCst);
                         inside.fetch_sub(1, Ordering::SeqCst);

@@ -1,8 +1,8 @@
-//! Opens an input as it was listed.
+//! Opens a file in the state in which it was listed.
 //!
-//! Size and time are compared when a file is opened and again at its end: a file that grew,
-//! shrank or was written over in between ends in an error, and never in a quiet mix of both.
-//! A stream is read as it comes.
+//! Its size and modification time are compared when it is opened and again at its end. A file that grew,
+//! shrank or was overwritten meanwhile gives an error, never a silent mix of two states. Standard input
+//! is read as it comes.
 
 use std::{
     fs::File,
@@ -10,14 +10,16 @@ use std::{
     os::fd::AsFd,
 };
 
-use crate::store::{Listed, Stamp, StoreError};
+use super::list::stamp_of;
+use crate::store::error::StoreError;
+use crate::store::listing::{Listed, Stamp};
 
-/// The bytes of an input, once, from the start.
+/// Opens a file, or standard input, to be read once from its start.
 ///
-/// A read that meets the end of a file that has changed gives an [`io::Error`] around
+/// Where a read notices that the file has changed, it gives an [`io::Error`] that wraps
 /// [`StoreError::Changed`].
 pub(in crate::store) fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, StoreError> {
-    let failed = |source| StoreError::sorted(&listed.name, source);
+    let failed = |source| StoreError::from_io(&listed.name, source);
     if listed.stamp == Stamp::Stream {
         return Ok(Box::new(standard_input().map_err(failed)?));
     }
@@ -28,12 +30,12 @@ pub(in crate::store) fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, St
     Ok(Box::new(Unchanged { file, listed: listed.clone(), bytes_read: 0 }))
 }
 
-/// Standard input without a buffer of its own.
+/// Standard input without the buffer of [`io::Stdin`].
 fn standard_input() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// A file that must end as it was listed.
+/// A file that must still be as it was listed when its end is reached.
 struct Unchanged {
     file: File,
     listed: Listed,
@@ -45,9 +47,9 @@ impl Read for Unchanged {
         let count = self.file.read(buffer)?;
         self.bytes_read = self.bytes_read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let at_end = count == 0 && !buffer.is_empty();
-        let whole = self.bytes_read == self.listed.bytes;
+        let is_whole = self.bytes_read == self.listed.bytes;
         if self.bytes_read > self.listed.bytes
-            || (at_end && !(whole && is_as_listed(&self.file, &self.listed)?))
+            || (at_end && !(is_whole && is_as_listed(&self.file, &self.listed)?))
         {
             let name = self.listed.name.clone();
             return Err(io::Error::other(StoreError::Changed { name }));
@@ -58,7 +60,7 @@ impl Read for Unchanged {
 
 fn is_as_listed(file: &File, listed: &Listed) -> io::Result<bool> {
     let metadata = file.metadata()?;
-    Ok(metadata.len() == listed.bytes && Stamp::of(&metadata) == listed.stamp)
+    Ok(metadata.len() == listed.bytes && stamp_of(&metadata) == listed.stamp)
 }
 
 #[cfg(test)]
@@ -71,16 +73,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::Store;
-    use crate::store::aws::{Access, Session};
-    use crate::store::s3::{S3, Settings};
 
     fn listed(path: &Path) -> Listed {
-        let s3 = S3::new(
-            Session::new(Access::default(), std::sync::Arc::new(|| false)),
-            Settings::default(),
-        );
-        Store { s3 }.list(&[path], &[]).expect("a listing").files.remove(0)
+        let metadata = fs::metadata(path).expect("it exists");
+        let name = path.to_str().expect("UTF-8").to_owned();
+        Listed { name, bytes: metadata.len(), stamp: stamp_of(&metadata) }
     }
 
     fn is_changed(error: &io::Error) -> bool {
@@ -89,12 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_whole() {
+    fn a_file_is_read_to_its_end() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let path = root.path().join("a");
         fs::write(&path, "0123456789").expect("a file");
         let mut text = String::new();
-        open(&listed(&path)).expect("it is there").read_to_string(&mut text).expect("it is whole");
+        open(&listed(&path))
+            .expect("it exists")
+            .read_to_string(&mut text)
+            .expect("it is unchanged");
         assert_eq!(text, "0123456789");
     }
 
@@ -125,7 +125,7 @@ mod tests {
                 "shrink" => file.set_len(6).expect("shorter"),
                 _ => file.write_all(b"abc").expect("bytes"),
             }
-            // The clock of a file system ticks in milliseconds: set what a later write would show.
+            // The clock of a file system ticks in milliseconds: a second write may have the same time.
             file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
             let error = reader.read_to_end(&mut Vec::new()).expect_err(change);
             assert!(is_changed(&error), "{change}: {error}");

@@ -1,7 +1,7 @@
-//! A new file that nobody reads yet.
+//! A new file that is not published yet.
 //!
-//! It is created where nothing was, never through a link, and is whole on disk once
-//! [`Staged::finish`] has returned. One that is dropped before takes its bytes away.
+//! It is created where nothing exists, never through a link, and is completely on the disk once
+//! [`Staged::finish`] has returned. Dropping it before that removes it.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,20 +10,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Lines are gathered to this many bytes; larger writes pass through.
+/// The write buffer, in bytes. Larger writes bypass it.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A file that is being written.
 #[derive(Debug)]
 pub struct Staged {
-    /// None once it is finished.
+    /// `None`: the file is finished.
     file: Option<BufWriter<File>>,
     path: PathBuf,
 }
 
 impl Staged {
-    /// Creates the file; one that is there already is an error. `private` keeps it from all but
-    /// its owner (mode 0600), else the umask decides.
+    /// Creates the file. Fails if something exists at `path`. With `private`, only the owner may read
+    /// it (mode 0600); otherwise the umask decides.
     pub fn create(path: PathBuf, private: bool) -> io::Result<Staged> {
         let mode = if private { 0o600 } else { 0o666 };
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
@@ -34,7 +34,7 @@ impl Staged {
         &self.path
     }
 
-    /// Ends the file: its bytes are on the disk. The name is not, until its folder is synced.
+    /// Completes the file and syncs its bytes to the disk. Its name is durable once its folder is synced.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         self.open()?.get_ref().sync_all()?;
@@ -60,9 +60,9 @@ impl Write for Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
-            // What it still held goes nowhere.
-            drop(file.into_parts());
-            fs::remove_file(&self.path).ok(); // the folder is swept with all that is in it
+            drop(file.into_parts()); // without writing what is buffered
+            // If this fails, the file goes when its folder is cleaned up.
+            fs::remove_file(&self.path).ok();
         }
     }
 }
@@ -74,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finished_file_stays_and_an_unfinished_one_goes() {
+    fn only_a_finished_file_stays() {
         let root = tempfile::tempdir().expect("a temporary folder");
         for (name, finished) in [("kept", true), ("gone", false)] {
             let mut staged = Staged::create(root.path().join(name), false).expect("a new file");
-            staged.write_all(b"text").expect("room for it");
+            staged.write_all(b"text").expect("it is written");
             if finished {
-                staged.finish().expect("room for it");
+                staged.finish().expect("it is written");
             }
         }
         assert_eq!(fs::read(root.path().join("kept")).expect("it was finished"), b"text");
@@ -88,23 +88,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_over_or_through_a_link() {
+    fn nothing_is_overwritten_and_no_link_is_followed() {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::write(root.path().join("there"), "old").expect("a file");
         symlink("elsewhere", root.path().join("link")).expect("a link");
         for name in ["there", "link"] {
-            let error = Staged::create(root.path().join(name), false).expect_err("it is taken");
+            let error = Staged::create(root.path().join(name), false).expect_err("it exists");
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{name}");
         }
-        assert_eq!(fs::read(root.path().join("there")).expect("it is there"), b"old");
+        assert_eq!(fs::read(root.path().join("there")).expect("it exists"), b"old");
         assert!(!root.path().join("elsewhere").exists());
     }
 
     #[test]
-    fn a_private_file_is_its_owners_alone() {
+    fn a_private_file_is_readable_by_its_owner_only() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let staged = Staged::create(root.path().join("a"), true).expect("a new file");
-        let mode = fs::metadata(staged.path()).expect("it is there").permissions().mode();
+        let mode = fs::metadata(staged.path()).expect("it exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

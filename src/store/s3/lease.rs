@@ -406,7 +406,7 @@ mod tests {
             let credentials = Credentials::new("AKIASEGPREPTESTONLY0", "none", None, None, "test");
             let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
             let session = Session::over(access, self.clone(), credentials);
-            let url = Url::of(Path::new("s3://bucket/out/")).expect("a place");
+            let url = Url::parse(Path::new("s3://bucket/out/")).expect("a place");
             Folder::new(&S3::new(session, Settings::default()), url, Storing::default())
         }
 

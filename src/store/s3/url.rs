@@ -14,7 +14,7 @@ pub struct Url {
 
 impl Url {
     /// The place that a path names, if it begins with `s3://`.
-    pub fn of(path: &Path) -> Option<Url> {
+    pub fn parse(path: &Path) -> Option<Url> {
         let rest = path.to_str()?.strip_prefix(SCHEME)?;
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         Some(Url { bucket: bucket.to_owned(), key: key.to_owned() })
@@ -55,14 +55,14 @@ mod tests {
             ("s3://b//a/", "b", "/a/"),
         ] {
             let expected = Url { bucket: bucket.to_owned(), key: key.to_owned() };
-            assert_eq!(Url::of(Path::new(path)), Some(expected), "{path}");
+            assert_eq!(Url::parse(Path::new(path)), Some(expected), "{path}");
         }
-        assert_eq!(Url::of(Path::new("a/s3://b/c")), None);
+        assert_eq!(Url::parse(Path::new("a/s3://b/c")), None);
     }
 
     #[test]
     fn a_folder_ends_in_a_slash() {
-        let folder = |path: &str| Url::of(Path::new(path)).map(|url| url.folder().to_string());
+        let folder = |path: &str| Url::parse(Path::new(path)).map(|url| url.folder().to_string());
         assert_eq!(folder("s3://b").as_deref(), Some("s3://b/"));
         assert_eq!(folder("s3://b/a").as_deref(), Some("s3://b/a/"));
         assert_eq!(folder("s3://b/a/").as_deref(), Some("s3://b/a/"));
