@@ -1,7 +1,7 @@
-//! The maker of FIPS builds: aws-lc's FIPS module, through `aws-lc-rs`.
+//! The implementation for FIPS builds: aws-lc's FIPS module, through `aws-lc-rs`.
 //!
-//! Each function is called as the module's documentation has it for approved use. The module wipes
-//! its copies of a key (`OPENSSL_cleanse`) when they go; those between it and us are wiped by
+//! Each function is called as the documentation of the module requires for approved use. The module
+//! wipes its copies of a key (`OPENSSL_cleanse`) when it frees them. Other copies are wiped by
 //! `aws-lc-rs` or here.
 
 use aws_lc_rs::{digest, hkdf as kdf, hmac, rand};
@@ -9,25 +9,26 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use super::{LANES, NoRandomness, NotInFipsMode};
 
-/// By what TLS is made: rustls with the module, and only what FIPS approves of TLS.
+/// The implementation of TLS: rustls with the module, restricted to what FIPS approves.
 pub const TLS: CryptoMode = CryptoMode::AwsLcFips;
 
-/// Whether the cryptography is as the build promises, to be asked once before anything else.
+/// Checks that the module is in FIPS mode. To be called once, before anything else.
 ///
 /// # Errors
 ///
-/// Where the module is not in FIPS mode. (Where its own tests fail, it ends the process by itself.)
+/// Fails if the module is not in FIPS mode. (If its self-tests fail, the module ends the process.)
 pub fn ready() -> Result<(), NotInFipsMode> {
-    // The error is a fixed text without a cause.
+    // The error of the module is a fixed text.
     aws_lc_rs::try_fips_mode().map_err(|_fixed_text| NotInFipsMode)
 }
 
-/// The FIPS module that all of this comes from, with its version: `AWS-LC FIPS 4.2.0`.
+/// The name and version of the FIPS module, like `AWS-LC FIPS 4.2.0`, or `None` if it is not in FIPS
+/// mode.
 pub fn fips_module() -> Option<String> {
     ready().ok().map(|()| format!("AWS-LC FIPS {}", aws_lc_rs::awslc_version()))
 }
 
-/// A SHA-256 of bytes that come by and by.
+/// A SHA-256 digest of bytes that come in pieces.
 pub struct Sha256(digest::Context);
 
 impl Sha256 {
@@ -40,26 +41,25 @@ impl Sha256 {
     }
 
     pub fn finish(self) -> [u8; 32] {
-        whole(self.0.finish().as_ref())
+        to_array(self.0.finish().as_ref())
     }
 }
 
-/// A key of HMAC-SHA256, which has gone into the hash already. In a place of its own, so that it
-/// is not copied about.
+/// A key of HMAC-SHA256, already hashed. It is boxed, so that moving it leaves no copies behind.
 pub struct MacKey(Box<hmac::Key>);
 
 impl MacKey {
-    /// A key of any length.
+    /// Accepts a key of any length.
     pub fn new(key: &[u8]) -> MacKey {
         MacKey(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }
 
-    /// HMAC-SHA256 of the value.
+    /// The HMAC-SHA256 of a value.
     pub fn mac(&self, value: &[u8]) -> [u8; 32] {
-        whole(hmac::sign(&self.0, value).as_ref())
+        to_array(hmac::sign(&self.0, value).as_ref())
     }
 
-    /// HMAC-SHA256 of each value, up to [`LANES`] of them; zeros beyond.
+    /// The HMAC-SHA256 of each of up to [`LANES`] values. MACs after those have no meaning.
     pub fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
         let mut macs = [[0; 32]; LANES];
         for (mac, value) in macs.iter_mut().zip(values) {
@@ -69,17 +69,18 @@ impl MacKey {
     }
 }
 
-/// HKDF-SHA256 (RFC 5869) with the parts of `info` joined; at most 8,160 bytes.
+/// Derives `out` from a master key by HKDF-SHA256 (RFC 5869). The parts of `info` are joined. `out`
+/// is at most 8,160 bytes long.
 pub fn hkdf(master: &[u8], salt: &[u8], info: &[&[u8]], out: &mut [u8]) {
-    // The same as none (section 2.2), and the module approves of HKDF with a salt alone.
+    // Means the same as no salt (section 2.2). The module approves HKDF only with a salt.
     const NO_SALT: &[u8] = &[0; 32];
     let salt = if salt.is_empty() { NO_SALT } else { salt };
     let key = kdf::Salt::new(kdf::HKDF_SHA256, salt).extract(master);
     let filled = key.expand(info, Length(out.len())).and_then(|okm| okm.fill(out));
-    filled.expect("no caller asks for more than 8,160 bytes");
+    filled.expect("no caller requests more than 8,160 bytes");
 }
 
-/// How many bytes are derived.
+/// The number of bytes to derive.
 struct Length(usize);
 
 impl kdf::KeyType for Length {
@@ -88,11 +89,11 @@ impl kdf::KeyType for Length {
     }
 }
 
-/// Fills `out` with bytes that nobody can guess, for a key: by the module's own generator.
+/// Fills `out` with random bytes for a key, from the generator of the module.
 pub fn random(out: &mut [u8]) -> Result<(), NoRandomness> {
     rand::fill(out).map_err(|error| NoRandomness(error.to_string()))
 }
 
-fn whole(digest: &[u8]) -> [u8; 32] {
+fn to_array(digest: &[u8]) -> [u8; 32] {
     digest.try_into().expect("a SHA-256 has 32 bytes")
 }

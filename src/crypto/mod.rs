@@ -1,14 +1,16 @@
-//! The product's own cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and by what TLS is made.
+//! All cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and the implementation that TLS uses.
 //!
-//! It has two makers. A plain build has the `RustCrypto` crates, with the kernels of [`lanes`](crate::simd)
-//! for many MACs at once; a build with the feature `fips` has the FIPS module of aws-lc and nothing else.
-//! What always holds:
+//! There are two implementations. A plain build uses the `RustCrypto` crates, and [`simd`](crate::simd)
+//! for many MACs at once. A build with the feature `fips` uses the FIPS module of aws-lc and nothing
+//! else.
 //!
-//! - Which of the two is compiled is decided here and nowhere else, and both have the same items.
-//! - Both give the same bytes. The tests hold whichever is compiled to the `RustCrypto` crates.
-//! - Keys are wiped when they go, and no `Debug` output shows them.
+//! - This file alone chooses between them, and both have the same items.
+//! - Both return the same bytes. The tests compare the one that is compiled with the `RustCrypto`
+//!   crates.
+//! - Keys are wiped when dropped, and no `Debug` output shows them.
 //!
-//! What keeps no secret and proves nothing is not made here: CRCs, seeds of hash tables, names of runs.
+//! What is neither secret nor evidence is not cryptography and not here: CRCs, the seeds of hash
+//! tables, the names of runs.
 
 use std::fmt;
 
@@ -22,7 +24,7 @@ pub use aws_lc::{MacKey, Sha256, TLS, fips_module, hkdf, random, ready};
 #[cfg(not(feature = "fips"))]
 pub use rust_crypto::{MacKey, Sha256, TLS, fips_module, hkdf, random, ready};
 
-/// How many MACs are asked for at once.
+/// The number of MACs that one call of [`MacKey::macs`] makes.
 #[doc(inline)]
 pub use crate::simd::sha256::LANES;
 
@@ -44,17 +46,17 @@ impl Default for Sha256 {
     }
 }
 
-/// The cryptography is not in the state that the build promises.
+/// A FIPS build does not run in FIPS mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is a FIPS build, and its cryptography is not in FIPS mode")]
+#[error("this is a FIPS build, but its cryptography is not in FIPS mode")]
 pub struct NotInFipsMode;
 
-/// There are no random bytes; says why.
+/// The operating system returned no random bytes, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random bytes: {0}")]
+#[error("no random bytes from the operating system: {0}")]
 pub struct NoRandomness(String);
 
-/// SHA-256 (FIPS 180-4) of bytes that are all there.
+/// The SHA-256 digest (FIPS 180-4) of `bytes`.
 pub fn sha256(bytes: impl AsRef<[u8]>) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(bytes);
@@ -70,8 +72,8 @@ mod tests {
 
     use super::*;
 
-    fn any_bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(any::<u8>(), 0..most)
+    fn any_bytes(max_len: usize) -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..max_len)
     }
 
     fn hex(digits: &str) -> Vec<u8> {
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_module_is_the_one_of_the_build() {
+    fn the_fips_module_is_there_in_fips_builds() {
         assert_eq!(ready(), Ok(()));
         assert_eq!(fips_module().is_some(), cfg!(feature = "fips"));
         if let Some(module) = fips_module() {
@@ -96,7 +98,7 @@ mod tests {
         assert_ne!(one, [0; 32]);
     }
 
-    /// RFC 4231, test cases 1 to 7; of the fifth, the RFC gives the first 128 bits.
+    /// RFC 4231, test cases 1 to 7. Of the fifth, the RFC has the first 128 bits.
     #[test]
     fn macs_are_those_of_rfc_4231() {
         let cases: [(Vec<u8>, &[u8], &str); 7] = [
@@ -197,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn many_macs_are_as_one_after_the_other(
+        fn macs_made_together_are_those_made_alone(
             values in proptest::collection::vec(any_bytes(70), 0..=LANES),
         ) {
             let key = MacKey::new(b"made for this test");
@@ -211,7 +213,7 @@ mod tests {
             }
         }
 
-        /// Also without a salt, which one maker is given as zeros.
+        /// Also without a salt, which the FIPS module gets as zeros.
         #[test]
         fn keys_are_derived_as_by_the_hkdf_crate(
             master in any_bytes(100),

@@ -1,21 +1,20 @@
-//! Where a name leads: the schema's objects with their members, laid out for the decoders.
+//! The objects of the schema with their members, in the form that the JSON decoder looks names up in.
 
-use super::narrow;
 use crate::record::{Field, Scope};
 use crate::schema::{NodeIx, Schema, Shape};
 
-/// The objects that a record is made of.
+/// The objects that a record consists of.
 #[derive(Debug)]
 pub struct Layout {
-    /// The record itself first.
+    /// The first is the record itself.
     objects: Vec<Object>,
-    /// Slots in a row.
+    /// The number of slots in a row.
     pub width: usize,
-    /// Maps in a row.
+    /// The number of maps in a row.
     pub maps: usize,
 }
 
-/// One object and its members, in the schema's order.
+/// An object with its members in the order of the schema.
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) scope: Scope,
@@ -27,73 +26,73 @@ pub(super) struct Member {
     pub(super) name: Box<[u8]>,
     pub(super) node: NodeIx,
     pub(super) field: Field,
-    /// The member's bit among those of its object.
+    /// One bit, different for each member of the object, for finding repeated names.
     pub(super) bit: u64,
-    pub(super) leads_to: LeadsTo,
+    pub(super) kind: MemberKind,
 }
 
-/// What stands under a member's name.
+/// What the value of a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LeadsTo {
+pub(super) enum MemberKind {
     Text,
     Number,
-    /// The object's place in the layout.
+    /// An object, by its index in the layout.
     Object(usize),
-    /// The map's place in a row's maps.
+    /// A map of lists, by its index in the maps of a row.
     Lists(usize),
+    /// A map of numbers, by its index in the maps of a row.
     Numbers(usize),
+    /// A field that only exports have. It is not imported.
     ExportOnly,
 }
 
 impl Layout {
-    /// The objects of a schema. The most nodes a schema may have is 128: they are a bit each
-    /// while a record's names are looked for twice.
+    /// The layout of a schema, which has at most 128 nodes: replaying a record uses one bit for each
+    /// to find repeated names.
     pub fn new(schema: &Schema) -> Layout {
-        assert!(schema.nodes.len() <= 128, "a record's nodes are bits of 128");
+        assert!(schema.nodes.len() <= 128, "a schema has at most 128 nodes");
         let mut objects = vec![Object { scope: Scope::ROOT, members: Vec::new() }];
         let mut object_of_node = vec![0; schema.nodes.len()];
         for (node, description) in schema.nodes.iter().enumerate() {
             if description.shape == Shape::Object {
-                if let Some(place) = object_of_node.get_mut(node) {
-                    *place = objects.len();
+                if let Some(index) = object_of_node.get_mut(node) {
+                    *index = objects.len();
                 }
-                objects.push(Object { scope: scope_of(node), members: Vec::new() });
+                objects.push(Object { scope: Scope::of_node(node), members: Vec::new() });
             }
         }
         for (node, description) in schema.nodes.iter().enumerate() {
             let map = || schema.map_of(node).expect("a schema lists its maps");
-            let leads_to = match description.shape {
-                Shape::Object => LeadsTo::Object(*object_of_node.get(node).expect("as many")),
-                Shape::Text => LeadsTo::Text,
-                Shape::Number => LeadsTo::Number,
-                Shape::Lists => LeadsTo::Lists(map()),
-                Shape::Numbers => LeadsTo::Numbers(map()),
-                Shape::ExportOnly => LeadsTo::ExportOnly,
+            let kind = match description.shape {
+                Shape::Object => {
+                    MemberKind::Object(*object_of_node.get(node).expect("one for each node"))
+                }
+                Shape::Text => MemberKind::Text,
+                Shape::Number => MemberKind::Number,
+                Shape::Lists => MemberKind::Lists(map()),
+                Shape::Numbers => MemberKind::Numbers(map()),
+                Shape::ExportOnly => MemberKind::ExportOnly,
             };
             let parent = description.parent.and_then(|parent| object_of_node.get(parent).copied());
             let name = description.name.as_bytes().into();
-            let field = Field::Node(u8::try_from(node).expect("below 128"));
+            let field = Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
             let members =
                 &mut objects.get_mut(parent.unwrap_or(0)).expect("a parent is an object").members;
-            let bit = 1_u64.checked_shl(narrow(members.len()));
+            let number = u32::try_from(members.len()).ok();
+            let bit = number.and_then(|number| 1_u64.checked_shl(number));
             let bit = bit.expect("an object has at most 64 members");
-            members.push(Member { name, node, field, bit, leads_to });
+            members.push(Member { name, node, field, bit, kind });
         }
         Layout { objects, width: schema.nodes.len(), maps: schema.maps.len() }
     }
 
-    pub(super) fn object(&self, place: usize) -> &Object {
-        self.objects.get(place).expect("places come from this layout")
+    pub(super) fn object(&self, index: usize) -> &Object {
+        self.objects.get(index).expect("an index from this layout")
     }
 }
 
-/// The scope of what stands in a node.
-pub(super) fn scope_of(node: NodeIx) -> Scope {
-    Scope(u8::try_from(node).expect("a schema has at most 128 nodes"))
-}
-
 impl Object {
-    /// The place of the member of that name.
+    /// The index of the member with this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         self.members.iter().position(|member| *member.name == *name)
     }

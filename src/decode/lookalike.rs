@@ -1,20 +1,21 @@
-//! Names that are nearly those of known fields.
+//! Unknown names that look like known fields.
 //!
-//! Dropping an opt-out by a typo is the worst silent error there is. So a name that differs
-//! from a known field only in case, `_`, `-`, spaces or dots is never dropped quietly.
+//! Dropping an opt-out because of a typo would be the worst kind of silent error. So a name that
+//! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently.
 
 use crate::schema::{Schema, Shape};
 
-/// The known fields, folded for comparison.
+/// The known fields, in the form in which names are compared.
 #[derive(Debug)]
 pub struct Lookalikes {
-    /// Folded path and the path itself, of everything that can be imported.
+    /// The folded path and the path of everything that can be imported.
     known: Vec<(String, String)>,
-    /// Folded paths of the maps: what goes on after them with a dot is a look-alike as well.
+    /// The folded path and the path of each map. A name that starts with one and a dot is a
+    /// look-alike as well.
     maps: Vec<(String, String)>,
 }
 
-/// At most so many single changes make a name "near" to another.
+/// The largest edit distance at which one name is near another.
 const NEAR_CHANGES_MAX: usize = 2;
 
 impl Lookalikes {
@@ -28,8 +29,8 @@ impl Lookalikes {
         }
     }
 
-    /// The known field that an unknown name looks like. `within`: the path of the object it
-    /// stands in; empty for the record itself.
+    /// The known field that an unknown name looks like. `within`: the path of the object that
+    /// contains it, or empty for the record itself.
     pub fn of(&self, within: &str, name: &str) -> Option<String> {
         let whole = if within.is_empty() { name.to_owned() } else { format!("{within}.{name}") };
         self.of_path(&whole).or_else(|| self.of_path(name))
@@ -41,8 +42,8 @@ impl Lookalikes {
         if let Some((_, known)) = whole {
             return Some(known.clone());
         }
-        // `attributes.Plan`: a map's path and a name below it. What is longer than any map's path
-        // goes on with no name of one: names come from others, and may be all dots.
+        // `attributes.Plan`: the path of a map and a name in it. Stops once the start is longer than
+        // the path of any map, since a hostile name may consist of a million dots.
         let longest = self.maps.iter().map(|(known, _)| known.len()).max()?;
         let mut start = String::new();
         for (place, char) in path.char_indices() {
@@ -59,29 +60,29 @@ impl Lookalikes {
         None
     }
 
-    /// The known field nearest to a name that does not even look like one, if it is near.
+    /// The known field with the smallest edit distance to a name, if it is near.
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        let wanted = folded(name);
-        let chars = wanted.chars().count();
+        let name = folded(name);
+        let chars = name.chars().count();
         let (changes, path) = self
             .known
             .iter()
             .filter(|(known, _)| known.chars().count().abs_diff(chars) <= NEAR_CHANGES_MAX)
-            .map(|(known, path)| (strsim::damerau_levenshtein(&wanted, known), path))
+            .map(|(known, path)| (strsim::damerau_levenshtein(&name, known), path))
             .min_by_key(|(changes, _)| *changes)?;
         let is_near = changes <= NEAR_CHANGES_MAX && changes * 3 <= chars;
         is_near.then_some(path.as_str())
     }
 }
 
-/// The name without what may differ.
+/// The name in lower case, without `_`, `-`, spaces and dots.
 pub(super) fn folded(name: &str) -> String {
     name.chars().flat_map(folded_char).collect()
 }
 
 fn folded_char(char: char) -> impl Iterator<Item = char> {
-    let is_left_out = matches!(char, '_' | '-' | ' ' | '.');
-    char.to_lowercase().filter(move |_| !is_left_out)
+    let is_ignored = matches!(char, '_' | '-' | ' ' | '.');
+    char.to_lowercase().filter(move |_| !is_ignored)
 }
 
 #[cfg(test)]
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_and_marks_look_alike() {
+    fn names_that_differ_in_case_and_punctuation_look_alike() {
         check("", "optOut", Some("OptOut"));
         check("", "opt_out", Some("OptOut"));
         check("", "Opt Out", Some("OptOut"));
@@ -118,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_million_dots_is_looked_at_once() {
+    fn a_name_of_a_million_dots_takes_linear_time() {
         check("", &"a.".repeat(500_000), None);
     }
 
     #[test]
-    fn the_nearest_field_is_named_only_if_it_is_near() {
+    fn the_nearest_field_is_returned_only_if_it_is_near() {
         let schema = Schema::shipped("pinpoint").unwrap();
         let known = Lookalikes::new(&schema);
         assert_eq!(known.nearest("Adress"), Some("Address"));

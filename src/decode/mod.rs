@@ -1,8 +1,10 @@
-//! Bytes become rows of slots: one file for each format, and [`frame`], which finds where records end.
+//! Decoding: bytes become rows of slots. There is a decoder for each format, and [`frame`], which finds
+//! where records end.
 //!
-//! Decoding is directed by the schema and borrows: a slot is a span of the chunk unless the
-//! text had escapes. A record that can't be decoded is a broken row with a problem; decoding
-//! never stops at one. How the input was cut into chunks makes no difference.
+//! - Decoding is directed by the schema, and borrows: a slot is a span of the chunk unless its text
+//!   had escapes or doubled quotes.
+//! - A record that cannot be decoded becomes a broken row with a problem. Decoding never stops at one.
+//! - The result does not depend on how the input was cut into chunks.
 
 pub mod csv;
 pub mod frame;
@@ -19,28 +21,27 @@ pub use lookalike::Lookalikes;
 
 use std::{fmt, sync::Arc};
 
-use crate::record::{Batch, Code, Detail, Field, Names, Problem, number_len};
+use crate::record::{Batch, Code, Detail, Field, Names};
 use frame::{Framing, record_at};
 
-/// The most memory in bytes of what a decoder has learned of the records that it has read, beside
-/// their names.
+/// The most memory that a decoder's caches use, without the names of the data, in bytes.
 pub const CACHE_BYTES_MAX: usize = json::CACHE_BYTES_MAX;
 
-/// What is the same for all chunks of one input.
+/// The format of an input, with what the decoder needs to know about it.
 #[derive(Clone, Debug)]
 pub enum Format {
     /// Newline-delimited JSON.
     JsonLines,
     /// The items of a JSON array, after its `[`.
     JsonItems,
-    /// JSON objects in a row, over as many lines as they like.
+    /// JSON objects one after the other, each over any number of lines.
     JsonObjects,
-    /// CSV with what its header says.
+    /// CSV with the columns of its header.
     Csv(Arc<Columns>),
 }
 
 impl Format {
-    /// How its records are told apart.
+    /// How records are separated.
     pub fn framing(&self) -> Framing {
         match self {
             Format::JsonLines => Framing::Lines,
@@ -50,8 +51,8 @@ impl Format {
         }
     }
 
-    /// Nothing but white space, or in CSV nothing but delimiters. Records by brackets are never
-    /// blank: between them nothing is counted.
+    /// Whether a line is blank: white space alone, or in CSV delimiters alone. Only lines can be
+    /// blank; white space between the items of an array is not counted.
     fn is_blank_line(&self, line: &[u8]) -> bool {
         match self {
             Format::JsonLines => is_space(line),
@@ -65,36 +66,36 @@ fn is_space(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
-/// When a batch is full. A single record may pass the bytes.
+/// When a batch is full. A single record may be larger than `bytes`.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
     pub rows: usize,
     pub bytes: usize,
 }
 
-/// One worker's decoder: the names it knows, and memory that it reuses.
+/// The decoder of one worker: the names that it knows, its caches, and memory that it reuses.
 pub struct Decoder {
     layout: Arc<Layout>,
     max_record: usize,
     pub names: Names,
     json: json::Scratch,
-    learned: json::ShapeCache,
+    shapes: json::ShapeCache,
     csv: csv::Scratch,
 }
 
 impl fmt::Debug for Decoder {
-    /// What it reuses holds names out of records.
+    /// Shows no names: they are data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Decoder({} names)", self.names.len())
     }
 }
 
-/// What decoding a batch took.
+/// The result of decoding a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Where the next batch begins, in bytes of the chunk.
+    /// The offset in the chunk at which the next batch begins.
     pub next: usize,
-    /// Blank lines after the last record. (Those before a record are noted in its row.)
+    /// The number of blank lines after the last record. Those before a record are counted in its row.
     pub blank_after: u64,
 }
 
@@ -106,21 +107,21 @@ impl Decoder {
             max_record,
             names: Names::default(),
             json: json::Scratch::default(),
-            learned: json::ShapeCache::default(),
+            shapes: json::ShapeCache::default(),
             csv: csv::Scratch::default(),
         }
     }
 
-    /// Forgets the names. Ids given before are void.
+    /// Removes all names. Every `NameId` returned so far becomes invalid.
     pub fn forget_names(&mut self) {
         self.names.clear();
         self.json.forget_names();
-        self.learned = json::ShapeCache::default();
+        self.shapes = json::ShapeCache::default();
     }
 
-    /// Decodes records of `chunk` from `from` on into `batch`, until it is full or the chunk ends.
+    /// Decodes records of `chunk` from byte `from` on into `batch`, until it is full or the chunk ends.
     ///
-    /// `valid_utf8`: whether the whole chunk is known to be UTF-8; else each record is looked at.
+    /// `valid_utf8`: whether the whole chunk is known to be valid UTF-8. If not, each record is checked.
     pub fn decode(
         &mut self,
         chunk: &[u8],
@@ -141,11 +142,12 @@ impl Decoder {
         {
             let record = record_at(chunk, decoded.next, framing, self.max_record);
             decoded.next = record.next;
-            // A line that is too long to be held is a record whatever is on it: nobody could tell.
+            // A line over the limit is a record even if it is blank: it may not be in memory as a
+            // whole, and then nobody can tell.
             if record.problem.is_none() && format.is_blank_line(record.bytes(chunk)) {
                 decoded.blank_after += 1;
             } else if record.is_nothing(framing) {
-                // White space at the end of what is told by brackets.
+                // White space at the end of the chunk.
             } else {
                 self.decode_record(chunk, record, valid_utf8, format, batch);
                 if let Some(row) = batch.rows.last_mut() {
@@ -170,10 +172,10 @@ impl Decoder {
             place.len = bytes.len();
         }
         if let Some((code, detail)) = record.problem {
-            return broken(batch, row, Field::Record, code, detail);
+            return batch.mark_broken(row, Field::Record, code, detail);
         }
         if !valid_utf8 && simdutf8::basic::from_utf8(bytes).is_err() {
-            return broken(batch, row, Field::Record, Code::Utf8, Detail::InvalidBytes);
+            return batch.mark_broken(row, Field::Record, Code::Utf8, Detail::InvalidBytes);
         }
         match format {
             Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
@@ -182,7 +184,7 @@ impl Decoder {
                     &self.layout,
                     &mut self.names,
                     &mut self.json,
-                    &mut self.learned,
+                    &mut self.shapes,
                     chunk,
                     span,
                     row,
@@ -195,17 +197,4 @@ impl Decoder {
             }
         }
     }
-}
-
-/// Marks a row as one that could not be decoded.
-fn broken(batch: &mut Batch, row: usize, field: Field, code: Code, detail: Detail) {
-    batch.problem(row, Problem { field, code, rule: 0, detail });
-    if let Some(place) = batch.rows.get_mut(row) {
-        place.broken = true;
-    }
-}
-
-/// A place in a batch, or a count of what is there.
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).expect("a batch has fewer than 2^32 values")
 }

@@ -55,7 +55,7 @@ impl NamePolicies {
         assert_eq!(self.cells.len(), outputs.len(), "policies are for one set of stages");
         while self.verdicts.len() < names.len() {
             let (scope, name) = names.nth(self.verdicts.len());
-            let map = scope.slot().and_then(|node| plan.schema.map_of(node));
+            let map = scope.node().and_then(|node| plan.schema.map_of(node));
             match map {
                 Some(map) => self.learn_map_name(map, name, plan, stages),
                 None => self.learn_unknown(scope, name, plan, stages),
@@ -120,7 +120,7 @@ impl NameOps for OpLookup<'_> {
 /// The path of the object or map that is a scope; empty for the record itself and for what the
 /// schema does not know.
 fn scope_path(scope: Scope, plan: &Plan) -> &str {
-    let node = scope.slot().and_then(|node| plan.schema.nodes.get(node));
+    let node = scope.node().and_then(|node| plan.schema.nodes.get(node));
     node.map_or("", |node| node.path.as_str())
 }
 

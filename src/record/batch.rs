@@ -1,12 +1,12 @@
-//! Some records of one chunk, laid out for the stages.
+//! Some records of one chunk as rows, in the layout that all stages work on.
 
 use std::{fmt, ops::Range};
 
 use crate::simd::Span;
 
-use super::{JsonType, NameId, Problem, Slot, SlotKind};
+use super::{Code, Detail, Field, JsonType, NameId, Problem, Slot, SlotKind};
 
-/// The values of one entry: a range of [`Batch::values`].
+/// The values of one entry, as a range of [`Batch::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Values {
     pub start: u32,
@@ -14,6 +14,11 @@ pub struct Values {
 }
 
 impl Values {
+    #[inline]
+    pub fn new(start: usize, len: usize) -> Values {
+        Values { start: narrow(start), len: narrow(len) }
+    }
+
     pub fn range(self) -> Range<usize> {
         let start = usize::try_from(self.start).expect("usize is at least 32 bits wide");
         let len = usize::try_from(self.len).expect("usize is at least 32 bits wide");
@@ -21,24 +26,24 @@ impl Values {
     }
 }
 
-/// One name of a map with what stands under it.
+/// A name of a map with its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub name: NameId,
-    /// In a map of lists, the items; in a map of numbers, the one number.
+    /// In a map of lists, the items of the list; in a map of numbers, the one number.
     pub values: Values,
-    /// In a map of lists, whether a list stood there. A bare value is one item and no list.
+    /// In a map of lists, whether the value was a list. A bare value is kept as one item.
     pub is_list: bool,
 }
 
 impl Entry {
-    /// Whether an operation took all its values. (A list that came in empty is kept.)
+    /// Whether an operation removed all values. A list that came in empty is not removed.
     pub fn is_removed(self) -> bool {
         self.values.len == 0 && !self.is_list
     }
 }
 
-/// The entries of one map of one record: a range of [`Batch::entries`].
+/// The entries of one map of one record, as a range of [`Batch::entries`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entries {
     pub start: u32,
@@ -46,49 +51,55 @@ pub struct Entries {
 }
 
 impl Entries {
+    #[inline]
+    pub fn new(start: usize, len: usize) -> Entries {
+        Entries { start: narrow(start), len: narrow(len) }
+    }
+
     pub fn range(self) -> Range<usize> {
         Values { start: self.start, len: self.len }.range()
     }
 }
 
-/// One record's place in its chunk, and what the stages have said of it.
+/// Where a record is in its chunk, and what the stages decided about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
-    /// Where the record begins, in bytes of the chunk.
+    /// The offset of the record in the chunk, in bytes.
     pub start: usize,
-    /// Its length without the line end.
+    /// The length of the record in bytes, without the line end.
     pub len: usize,
-    /// It could not be decoded; its slots say nothing.
+    /// Whether the record could not be decoded. If so, its slots have no meaning.
     pub broken: bool,
-    /// The policy leaves it out.
+    /// Whether the rules leave the record out.
     pub dropped: bool,
-    /// Fields that only exports carry, seen and left out.
+    /// The number of fields in the record that only exports have. They are not imported.
     pub export_only: u32,
-    /// Blank lines between the record before and this one.
+    /// The number of blank lines between the previous record and this one.
     pub blank_before: u64,
 }
 
-/// A run of records from one chunk, in input order.
+/// Consecutive records of one chunk, in input order.
 ///
-/// Row `r` has its slots at `r * width ..` and its maps at `r * maps_width ..`. The values of a map
-/// stand in the order of its entries; between them may be what operations have taken away.
-/// Clearing keeps the memory, so that a worker reuses it from batch to batch.
+/// - The slots of row `r` start at `r * width`, its maps at `r * maps_width`.
+/// - The values of a map are in the order of its entries. Between them there may be values that
+///   operations have removed.
+/// - A worker reuses a batch: clearing it keeps the memory.
 #[derive(Default)]
 pub struct Batch {
-    /// Slots in a row: one for each node of the schema.
+    /// The number of slots in a row: one for each node of the schema.
     pub width: usize,
-    /// Maps in a row.
+    /// The number of maps in a row.
     pub maps_width: usize,
     pub rows: Vec<Row>,
     pub slots: Vec<Slot>,
     pub maps: Vec<Entries>,
     pub entries: Vec<Entry>,
     pub values: Vec<Slot>,
-    /// What the stages made: unescaped text, tokens, masks.
+    /// The bytes that stages made: unescaped text, tokens, masks.
     pub arena: Vec<u8>,
-    /// What is wrong, each with its row, in the order found.
+    /// The problems found so far, each with its row, in the order in which they were found.
     pub problems: Vec<(u32, Problem)>,
-    /// Fields that the schema does not know, each with its row.
+    /// The fields that are not in the schema, each with its row.
     pub unknown: Vec<(u32, NameId)>,
 }
 
@@ -108,7 +119,7 @@ impl Batch {
         self.unknown.clear();
     }
 
-    /// Adds a row whose slots are all absent; gives its number.
+    /// Adds a row with all slots absent for the record at byte `start`. Returns its number.
     pub fn begin_row(&mut self, start: usize) -> usize {
         self.rows.push(Row { start, ..Row::default() });
         self.slots.resize(self.rows.len() * self.width, Slot::ABSENT);
@@ -116,7 +127,7 @@ impl Batch {
         self.rows.len() - 1
     }
 
-    /// Makes a row as it was begun, but for its place.
+    /// Makes all slots of a row absent and its maps empty, and clears what was decided about it.
     pub fn reset_row(&mut self, row: usize) {
         if let Some(row) = self.rows.get_mut(row) {
             let Row { start, len, blank_before, .. } = *row;
@@ -167,35 +178,44 @@ impl Batch {
         }
     }
 
-    /// The values of an entry.
+    /// The values of one entry.
     #[inline]
     pub fn entry_values(&self, entry: Entry) -> &[Slot] {
         self.values.get(entry.values.range()).unwrap_or(&[])
     }
 
-    /// What all values of these entries, those of one map, lie in, perhaps with others between.
+    /// The smallest range that has all values of these entries, which are those of one map. Removed
+    /// values may be among them.
     #[inline]
     pub fn covering_values(&self, entries: &[Entry]) -> &[Slot] {
         let ([first, ..], [.., last]) = (entries, entries) else { return &[] };
         let around = first.values.range().start..last.values.range().end;
-        let holds = |entry: &Entry| {
+        let contains = |entry: &Entry| {
             let own = entry.values.range();
             own.is_empty() || (around.start <= own.start && own.end <= around.end)
         };
-        debug_assert!(entries.iter().all(holds), "values stand in the order of entries");
+        debug_assert!(entries.iter().all(contains), "values are in the order of their entries");
         self.values.get(around).unwrap_or(&[])
     }
 
-    pub fn problem(&mut self, row: usize, problem: Problem) {
+    /// Marks a row as one that could not be decoded, and adds the problem that says why.
+    pub fn mark_broken(&mut self, row: usize, field: Field, code: Code, detail: Detail) {
+        self.add_problem(row, Problem { field, code, rule: 0, detail });
+        if let Some(place) = self.rows.get_mut(row) {
+            place.broken = true;
+        }
+    }
+
+    pub fn add_problem(&mut self, row: usize, problem: Problem) {
         self.problems.push((row_number(row), problem));
     }
 
-    /// Notes a field that the schema does not know.
-    pub fn unknown_field(&mut self, row: usize, name: NameId) {
+    /// Adds a field that is not in the schema.
+    pub fn add_unknown(&mut self, row: usize, name: NameId) {
         self.unknown.push((row_number(row), name));
     }
 
-    /// The rows that were decoded and are not dropped: those that the stages look at.
+    /// The rows that stages work on: those that were decoded and are not dropped.
     pub fn live_rows(&self) -> impl Iterator<Item = usize> + use<'_> {
         self.rows.iter().enumerate().filter(|(_, row)| !row.broken && !row.dropped).map(|(n, _)| n)
     }
@@ -205,7 +225,11 @@ fn row_number(row: usize) -> u32 {
     u32::try_from(row).expect("a batch has few rows")
 }
 
-/// The bytes behind slots: a chunk and the arena of a batch of it.
+fn narrow(index: usize) -> u32 {
+    u32::try_from(index).expect("a batch has fewer than 2^32 values")
+}
+
+/// The bytes that slots refer to: a chunk, and the arena of a batch of its records.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     pub chunk: &'a [u8],
@@ -213,14 +237,14 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Where the bytes of a slot of text or a number stand.
+    /// The span of a slot with text or a number.
     #[inline]
     pub fn span(self, slot: Slot) -> Span<'a> {
         let source = if slot.in_arena() { self.arena } else { self.chunk };
         Span { source, start: slot.start(), len: slot.len() }
     }
 
-    /// What a slot of text or a number spans; nothing for the rest.
+    /// The bytes of a slot with text or a number. Empty for any other slot.
     #[inline]
     pub fn of(self, slot: Slot) -> &'a [u8] {
         match slot.kind() {

@@ -1,54 +1,60 @@
-//! Names that occur in the data, each kept once for a worker.
+//! Interned names: each name in the data is stored once per worker and known by a number.
 //!
-//! A name is known by a number; what a plan decides about a name is decided once and kept
-//! in a list beside, by that number. Numbers differ between workers and never reach an
-//! output. The names are chosen by others, so the hash is seeded.
+//! What a plan decides about a name is decided once and kept in a list by that number. Numbers differ
+//! between workers and never reach an output. The names are chosen by whoever made the input, so the
+//! hash is seeded.
 
 use std::{fmt, hash::BuildHasher};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// Where a name stands: the slot of the object or map that holds it, the record itself, or some
-/// depth inside what the schema does not know.
+/// What a name belongs to: an object or a map of the schema, by its node; the record itself; or an
+/// object that is not in the schema, by its depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scope(pub u8);
 
 impl Scope {
     /// The record itself.
     pub const ROOT: Scope = Scope(u8::MAX);
-    /// Scopes from here on are no slots: a schema has at most so many nodes.
-    const SLOTS_END: u8 = 128;
+    /// Scopes below this are nodes: a schema has at most 128.
+    const NODES_END: u8 = 128;
 
-    /// Inside what the schema does not know. Each depth is a scope of its own, so that an object
-    /// never shares its names with one that it stands in.
+    /// The object or map at a node of the schema.
+    pub fn of_node(node: usize) -> Scope {
+        Scope(u8::try_from(node).expect("a schema has at most 128 nodes"))
+    }
+
+    /// An object that is not in the schema. Each depth has its own scope, so that no object shares
+    /// its names with the one that contains it.
     pub fn unknown(depth: usize) -> Scope {
         let depth = u8::try_from(depth).expect("nesting is bounded far below 127");
-        Scope(Scope::SLOTS_END.saturating_add(depth))
+        Scope(Scope::NODES_END.saturating_add(depth))
     }
 
-    /// The slot of the object or map, where it is one's.
-    pub fn slot(self) -> Option<usize> {
-        (self.0 < Scope::SLOTS_END).then_some(usize::from(self.0))
+    /// The node of the object or map, or `None` if the scope is not in the schema.
+    pub fn node(self) -> Option<usize> {
+        (self.0 < Scope::NODES_END).then_some(usize::from(self.0))
     }
 
+    /// Whether the scope is inside a field that is not in the schema.
     pub fn is_unknown(self) -> bool {
-        self != Scope::ROOT && self.slot().is_none()
+        self != Scope::ROOT && self.node().is_none()
     }
 }
 
-/// A name in its scope, as one worker knows it.
+/// The number of a name in its scope. Only valid with the [`Names`] that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(u32);
 
 impl NameId {
-    /// For lists that run beside the names.
+    /// The index for lists that have one item for each name.
     pub fn index(self) -> usize {
         usize::try_from(self.0).expect("usize is at least 32 bits wide")
     }
 }
 
-/// The names that one worker has met.
+/// The names that one worker has seen.
 #[derive(Default)]
 pub struct Names {
     text: String,
@@ -58,7 +64,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The number of a name, which is remembered if it is new.
+    /// The number of a name. A new name is added.
     pub fn intern(&mut self, scope: Scope, name: &str) -> NameId {
         let hash = self.hasher.hash_one((scope, name));
         let found = self.table.find(hash, |id| self.is(*id, scope, name));
@@ -87,7 +93,7 @@ impl Names {
         resolve(&self.text, &self.spans, id)
     }
 
-    /// The name that was met as the `index`-th, from 0, and its scope.
+    /// The name that was added as number `index`, from 0, and its scope.
     pub fn nth(&self, index: usize) -> (Scope, &str) {
         self.get(NameId(u32::try_from(index).expect("fewer than 2^32 names")))
     }
@@ -100,12 +106,12 @@ impl Names {
         self.spans.is_empty()
     }
 
-    /// The bytes that the names take, for the bound on a worker's memory.
+    /// The length of all names together, in bytes. It is part of a worker's memory limit.
     pub fn bytes(&self) -> usize {
         self.text.len()
     }
 
-    /// Forgets all names. Every [`NameId`] given before is void.
+    /// Removes all names. Every [`NameId`] returned so far becomes invalid.
     pub fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();
@@ -117,7 +123,7 @@ fn resolve<'a>(text: &'a str, spans: &[(Scope, u32, u32)], id: NameId) -> (Scope
     let (scope, start, len) = *spans.get(id.index()).expect("ids are used with their own names");
     let start = usize::try_from(start).expect("usize is at least 32 bits wide");
     let len = usize::try_from(len).expect("usize is at least 32 bits wide");
-    (scope, text.get(start..start + len).expect("spans are of whole names"))
+    (scope, text.get(start..start + len).expect("a span is a whole name"))
 }
 
 impl fmt::Debug for Names {

@@ -1,6 +1,7 @@
-//! What is a number: the form that JSON gives it.
+//! The syntax of numbers, which is that of JSON in every format.
 
-/// The length of the JSON number at the start of `text` (RFC 8259, section 6); none if there is none.
+/// The length of the JSON number at the start of `text` (RFC 8259, section 6), or `None` if it does
+/// not start with one.
 pub fn number_len(text: &[u8]) -> Option<usize> {
     let digits = |from: usize| {
         text.get(from..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()

@@ -1,26 +1,27 @@
-//! What a record broke, in words safe to log: its field and a code, never its value.
+//! Problems of records: a field, a code and a detail. They are safe to log, since they never contain
+//! a value.
 
 use serde::Serialize;
 
 use super::NameId;
 
-/// Where in the record a problem lies.
+/// The part of a record that has a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The record as a whole.
     Record,
-    /// A node of the schema, by its slot.
+    /// A node of the schema.
     Node(u8),
-    /// A name inside an object or a map; the name knows its scope.
+    /// A name in an object or a map; the name has its scope.
     Named(NameId),
 }
 
-/// One thing that is wrong with one record.
+/// One fault of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub field: Field,
     pub code: Code,
-    /// Which check found it: a number that the plan turns into the rule's name.
+    /// The check that found it, as an index into the names of rules; 0 for none.
     pub rule: u16,
     pub detail: Detail,
 }
@@ -42,17 +43,18 @@ pub struct DescribedProblem {
     pub repair: &'static str,
 }
 
-macro_rules! words {
+/// An enum of which each variant has a text, and a list of all variants.
+macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$item_doc])* $variant,)* }
 
         impl $name {
-            /// All of them, in the order of the documentation.
+            /// All variants, in the order of the documentation.
             pub const ALL: &[$name] = &[$($name::$variant),*];
 
-            /// The word that stands in accounts and messages.
+            /// The text used in accounts and messages.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
@@ -60,8 +62,8 @@ macro_rules! words {
     };
 }
 
-words! {
-    /// The codes of rejects.
+text_enum! {
+    /// What is wrong: the code of a reject.
     Code {
         JsonSyntax = "json_syntax",
         CsvSyntax = "csv_syntax",
@@ -95,8 +97,8 @@ words! {
     }
 }
 
-words! {
-    /// What more can be said without the value: a closed list.
+text_enum! {
+    /// More about a problem, from a closed list, so that no detail contains a value.
     Detail {
         None = "",
         FoundText = "found_text",
@@ -125,30 +127,30 @@ words! {
     }
 }
 
-/// The most characters of a name from the data that a message or an account quotes.
+/// The longest name from the data that is quoted, in characters.
 const NAME_CHARS_MAX: usize = 50;
-/// So many digits in a row may be somebody's number.
+/// The most consecutive digits in a quoted name. More may be a telephone or account number.
 const DIGIT_RUN_MAX: usize = 6;
 
-/// A name from the data as accounts and messages may show it: the name where it matches
-/// `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` with fewer than 7 digits in a row, else only its length.
+/// A name from the data in a form that accounts and messages may show: the name if it matches
+/// `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` and has fewer than 7 consecutive digits, else only its length.
 pub fn describe_name(name: &str) -> String {
-    if is_harmless(name) {
+    if is_quotable(name) {
         name.to_owned()
     } else {
         format!("(name of {} characters)", name.chars().count())
     }
 }
 
-fn is_harmless(name: &str) -> bool {
+fn is_quotable(name: &str) -> bool {
     let bytes = name.as_bytes();
-    let starts_well = bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
-    let goes_on_well =
+    let is_start_allowed = bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    let are_bytes_allowed =
         bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' ' | b'.' | b'-'));
     let longest_digit_run =
         bytes.split(|b| !b.is_ascii_digit()).map(<[u8]>::len).max().unwrap_or(0);
-    starts_well
-        && goes_on_well
+    is_start_allowed
+        && are_bytes_allowed
         && bytes.len() <= NAME_CHARS_MAX
         && longest_digit_run <= DIGIT_RUN_MAX
 }
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_may_be_somebody_are_not_shown() {
+    fn names_that_may_identify_somebody_are_not_shown() {
         check("Plan", "Plan");
         check("_x y.z-1", "_x y.z-1");
         check("Order123456", "Order123456");

@@ -1,31 +1,31 @@
-//! One field of one record, in eight bytes.
+//! One field of one record in eight bytes: its kind, and where its bytes are.
 
 use std::fmt;
 
-/// What a slot holds.
+/// What kind of value a slot has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotKind {
-    /// The field is not in the record, or is null, or an empty CSV cell.
+    /// The field is not in the record, is null, or is an empty CSV cell.
     Absent,
-    /// Text: the span is the value itself, never its escaped form.
+    /// Text. The span is the value itself, never its escaped form.
     Text,
-    /// A number: the span is its text as it came in.
+    /// A number. The span is its text as it came in.
     Number,
-    /// A value of a type that the field can't have, or an object where one is due.
+    /// A value that is neither text nor a number.
     Other(JsonType),
 }
 
-/// The JSON type that was found where text or a number was not.
+/// The type of a JSON value that is neither text nor a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonType {
     Boolean,
     Object,
     Array,
-    /// `null` as an item of a list. (Elsewhere a null is an absent field.)
+    /// `null` as an item of a list. A field that is null is absent.
     Null,
 }
 
-/// The kinds of values that a field may have.
+/// A set of kinds that the value of a field may have. Absent is always allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotKinds(u32);
 
@@ -36,10 +36,11 @@ impl SlotKinds {
     pub const ANY: SlotKinds = SlotKinds(OTHER >> KIND_SHIFT);
 }
 
-/// A field's place: in the chunk, or in the arena for what the stages made.
+/// The value of a field: its kind, and a span of the chunk or of the arena.
 ///
-/// A span is at most [`Slot::LEN_MAX`] bytes long; chunks and arenas are below 4 GiB.
-/// Layout: `start`, then two bits of kind, one for the arena, one for "plain", 28 of length.
+/// A span is at most [`Slot::LEN_MAX`] bytes long, and chunks and arenas are smaller than 4 GiB. The
+/// second word has, from the highest bit: two bits for the kind, one for "in the arena", one for
+/// "plain" (nothing that JSON must escape), and 28 for the length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     start: u32,
@@ -62,12 +63,12 @@ impl Slot {
 
     pub const ABSENT: Slot = Slot { start: 0, tagged_len: 0 };
 
-    /// Text in the chunk. `plain`: known to hold nothing that JSON must escape.
+    /// Text in the chunk. `plain`: known to contain nothing that JSON must escape.
     pub fn text(start: usize, len: usize, plain: bool) -> Slot {
         Slot::spanning(TEXT | if plain { PLAIN } else { 0 }, start, len)
     }
 
-    /// Text in the chunk, or nothing where it is empty.
+    /// Text in the chunk, or absent if it is empty.
     #[inline]
     pub fn text_or_absent(start: u32, len: u32, plain: bool) -> Slot {
         let tag = TEXT | if plain { PLAIN } else { 0 };
@@ -80,17 +81,17 @@ impl Slot {
         Slot::spanning(TEXT | ARENA | if plain { PLAIN } else { 0 }, start, len)
     }
 
-    /// A number's text in the chunk.
+    /// A number in the chunk.
     pub fn number(start: usize, len: usize) -> Slot {
         Slot::spanning(NUMBER | PLAIN, start, len)
     }
 
-    /// A number's text in the arena.
+    /// A number in the arena.
     pub fn new_number(start: usize, len: usize) -> Slot {
         Slot::spanning(NUMBER | ARENA | PLAIN, start, len)
     }
 
-    /// A value that is neither.
+    /// A value that is neither text nor a number.
     pub fn other(found: JsonType) -> Slot {
         let code = match found {
             JsonType::Boolean => 0,
@@ -102,8 +103,8 @@ impl Slot {
     }
 
     fn spanning(tag: u32, start: usize, len: usize) -> Slot {
-        let start = u32::try_from(start).expect("chunks and arenas are below 4 GiB");
-        let len = u32::try_from(len).expect("spans are below 4 GiB");
+        let start = u32::try_from(start).expect("chunks and arenas are smaller than 4 GiB");
+        let len = u32::try_from(len).expect("spans are shorter than 4 GiB");
         assert!(len <= LEN_MASK, "a span is at most {} bytes", Slot::LEN_MAX);
         Slot { start, tagged_len: tag | len }
     }
@@ -134,27 +135,27 @@ impl Slot {
         self.tagged_len >> KIND_SHIFT == 2
     }
 
-    /// Bits that are all zero where the slot is absent or of these kinds: the bits of many slots
-    /// can be told by one look.
+    /// Zero if the slot is absent or of one of these kinds. The results for many slots can be combined
+    /// with `|` and then tested once.
     #[inline]
     pub fn mismatch_bits(self, kinds: SlotKinds) -> u32 {
         self.tagged_len >> KIND_SHIFT & !kinds.0
     }
 
-    /// A bit that is set where the slot is neither absent nor plain: the bits of many slots can be
-    /// told by one look.
+    /// 1 if the slot is neither absent nor plain, else 0. The results for many slots can be combined
+    /// with `|` and then tested once.
     #[inline]
     pub fn not_plain_bit(self) -> u32 {
-        let is_there = self.tagged_len >> KIND_SHIFT | self.tagged_len >> (KIND_SHIFT + 1);
-        is_there & !(self.tagged_len >> LEN_BITS) & 1
+        let is_present = self.tagged_len >> KIND_SHIFT | self.tagged_len >> (KIND_SHIFT + 1);
+        is_present & !(self.tagged_len >> LEN_BITS) & 1
     }
 
-    /// Whether the span lies in the arena.
+    /// Whether the span is in the arena.
     pub fn in_arena(self) -> bool {
         self.tagged_len & ARENA != 0
     }
 
-    /// Whether the span is known to hold nothing that JSON must escape.
+    /// Whether the span is known to contain nothing that JSON must escape.
     pub fn is_plain(self) -> bool {
         self.tagged_len & PLAIN != 0
     }
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_gives_back_what_it_was_made_of() {
+    fn a_slot_returns_what_it_was_made_of() {
         let slot = Slot::new_text(7, 9, true);
         assert_eq!((slot.kind(), slot.start(), slot.len()), (SlotKind::Text, 7, 9));
         assert!(slot.in_arena() && slot.is_plain());
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_other_kinds_strays() {
+    fn other_kinds_are_mismatches() {
         let slots = [
             (Slot::ABSENT, &[SlotKinds::NONE, SlotKinds::TEXT, SlotKinds::NUMBER][..]),
             (Slot::text(1, 2, true), &[SlotKinds::TEXT]),

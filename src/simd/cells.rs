@@ -1,35 +1,41 @@
-//! Writing cells of CSV that stand in a line as they are, which most do.
+//! Appends CSV cells that can be written as they are, which most can.
 //!
-//! A cell is looked at and copied in blocks of a fixed size, and an absent one takes the same way
-//! as one with text: which cells of a line are absent can't be foretold, so a branch on it would
-//! often be taken wrongly.
+//! Each cell is checked and copied in blocks of a fixed size, and an absent cell takes the same path
+//! as one with text: which cells of a line are absent is unpredictable, so a branch on it would
+//! often be mispredicted.
 
 use std::ptr;
 
 use super::Span;
+use super::marks::{ByteSet, low_bits};
 
-/// A cell that is to be written.
+/// A cell to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell<'a> {
-    /// Of an absent cell, any of no length.
+    /// For an absent cell, any span of length 0.
     pub span: Span<'a>,
-    /// Whether it is text that is there, be it empty, and no number.
+    /// Whether the cell is present and is text, not a number.
     pub is_text: bool,
 }
 
-/// Bytes that are looked at together; a longer cell is left to others.
+/// Bytes that are checked of a cell. Longer cells are left to the caller.
 const BLOCK: usize = 96;
-/// What is copied of any cell; the rest of the block only of a longer one.
+/// Bytes that are copied of every cell; the rest of the block is copied only if the cell is longer.
 const SHORT: usize = 32;
-/// Cells that are appended at most: there is room for each of them beforehand.
+/// The most cells of one call: it bounds what is reserved for them.
 const CELLS_MAX: usize = 1024;
 
-/// Appends cells with a comma behind each, up to the first for which this might be wrong, and no more
-/// than 1,024; tells how many. It is surely right for what is shorter than 96 bytes, holds no comma, quote or byte
-/// below 0x20, and lies at least 96 bytes before its source's end; if it is text, it also has to
-/// begin with neither a space nor the sign of a formula, and may not be empty.
+/// What no cell can contain without quotes. (CR and LF are among the control characters.)
+const NEEDS_QUOTES: ByteSet<2> = ByteSet::of([b',', b'"']).and_controls();
+
+/// Appends cells, each followed by a comma, up to the first that may need more care. Returns how
+/// many were appended, at most 1,024.
+///
+/// A cell is appended if it is shorter than 96 bytes, contains no comma, quote or byte below 0x20,
+/// and its source has at least 96 bytes from its start on. Text must also not be empty, and not
+/// begin with a space, `=`, `+`, `-` or `@`.
 #[inline]
-#[expect(unsafe_code, reason = "copies blocks to room that is there")]
+#[expect(unsafe_code, reason = "copies blocks into reserved memory")]
 pub fn append_plain_cells<'a, T>(
     out: &mut Vec<u8>,
     cells: &[T],
@@ -43,13 +49,14 @@ pub fn append_plain_cells<'a, T>(
         let Cell { span, is_text } = cell_of(cell);
         let block = span.source.get(span.start..span.start + BLOCK);
         let Some(block) = block.and_then(<[u8]>::first_chunk) else { break };
-        if BLOCK <= span.len || is_special(block, span.len, is_text) {
+        if BLOCK <= span.len || needs_care(block, span.len, is_text) {
             break;
         }
-        // SAFETY: with each cell, `end` grows by at most `BLOCK`, and one block more is written at
-        // most: all of it lies in the room that was reserved, a block for each cell. The bytes from
-        // one `end` to the next are written, by one copy or two and by the comma. `out` is borrowed
-        // for writing, so no source overlaps it.
+        // SAFETY: `out` has `BLOCK` reserved bytes for each cell, and each cell moves `end` by at
+        // most `BLOCK`, as its length is less. So at least `BLOCK` reserved bytes follow `end`, and
+        // all that is written here is within those. The bytes from one `end` to the next are
+        // initialized: by the first copy, by the second if the cell is longer, and by the comma.
+        // `out` is borrowed mutably, so no source overlaps it.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), to.add(end), SHORT);
             if SHORT < span.len {
@@ -61,79 +68,44 @@ pub fn append_plain_cells<'a, T>(
         end += span.len + 1;
         count += 1;
     }
-    // SAFETY: up to `end`, all bytes are written, in the room that was reserved.
+    // SAFETY: all bytes up to `end` are initialized, and within the reserved memory.
     unsafe { out.set_len(end) };
     count
 }
 
-/// Whether the first `len` bytes of a block, fewer than all, might not be written as they are.
+/// Whether the first `len` bytes of a block, fewer than all, may need more than to be copied.
 #[inline]
-fn is_special(block: &[u8; BLOCK], len: usize, is_text: bool) -> bool {
-    let ([low, high, rest @ ..], _) = block.as_chunks::<16>() else { return true };
+fn needs_care(block: &[u8; BLOCK], len: usize, is_text: bool) -> bool {
+    let ([low, high, ..], _) = block.as_chunks::<16>() else { return true };
     let [first, ..] = block;
-    let first = u32::from(is_text & opens_special(*first));
-    let marks = u64::from(quote_marks(low) | quote_marks(high) << 16 | first);
+    let at_start = u32::from(is_text & needs_care_at_start(*first));
+    let marks = NEEDS_QUOTES.marks16(low) | NEEDS_QUOTES.marks16(high) << 16 | at_start;
     let is_empty_text = is_text && len == 0;
-    if marks & bits(len.min(SHORT)) != 0 || is_empty_text {
+    if u64::from(marks) & bits_below(len.min(SHORT)) != 0 || is_empty_text {
         return true;
     }
-    SHORT < len && {
-        let shifts = [0, 16, 32, 48];
-        let marks = rest.iter().zip(shifts).map(|(part, at)| u64::from(quote_marks(part)) << at);
-        marks.fold(0, |all, marks| all | marks) & bits(len - SHORT) != 0
-    }
+    SHORT < len
+        && block
+            .last_chunk()
+            .is_none_or(|rest| NEEDS_QUOTES.marks64(rest) & low_bits(len - SHORT) != 0)
 }
 
-/// So many bits, fewer than 64.
+/// The lowest `count` bits; `count` is less than 64 and may be 0.
 #[inline]
-fn bits(count: usize) -> u64 {
+fn bits_below(count: usize) -> u64 {
     (1 << count) - 1
 }
 
-/// What a spreadsheet takes for a formula begins so, and blank text does.
+/// Whether text may not begin with this byte: a space, since blank text is left to the caller, or
+/// a sign by which spreadsheets recognize a formula.
 #[inline]
-fn opens_special(byte: u8) -> bool {
+fn needs_care_at_start(byte: u8) -> bool {
     const fn bit(byte: u8) -> u64 {
         1 << (byte - b' ')
     }
-    const OPENS: u64 = bit(b' ') | bit(b'=') | bit(b'+') | bit(b'-') | bit(b'@');
+    const SET: u64 = bit(b' ') | bit(b'=') | bit(b'+') | bit(b'-') | bit(b'@');
     let place = byte.wrapping_sub(b' ');
-    place < 64 && OPENS >> (place & 63) & 1 != 0
-}
-
-/// A bit for each byte that needs quotes around its cell, or is below 0x20.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[expect(unsafe_code, reason = "the intrinsics of SSE2, which every x86-64 has")]
-fn quote_marks(block: &[u8; 16]) -> u32 {
-    use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set1_epi8,
-    };
-    // SAFETY: the load reads the 16 bytes that the reference is to, at any alignment; the rest
-    // works on registers.
-    let marks = unsafe {
-        let bytes = _mm_loadu_si128(block.as_ptr().cast());
-        let commas = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x2c));
-        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
-        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1f)));
-        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(commas, quotes), controls))
-    };
-    marks.cast_unsigned()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn quote_marks(block: &[u8; 16]) -> u32 {
-    quote_marks_plain(block)
-}
-
-/// The same without vector instructions.
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn quote_marks_plain(block: &[u8; 16]) -> u32 {
-    let needs = |byte: &u8| matches!(byte, b',' | b'"') || *byte < 0x20;
-    let marks = block.iter().enumerate().filter(|(_, byte)| needs(byte));
-    marks.map(|(place, _)| 1 << place).sum()
+    place < 64 && SET >> (place & 63) & 1 != 0
 }
 
 #[cfg(test)]
@@ -142,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// Looks at each byte.
+    /// The safe twin of the check: looks at one byte after the other.
     fn is_plain(cell: Cell<'_>) -> bool {
         let bytes = cell.span.bytes();
         let starts = matches!(bytes.first(), None | Some(b' ' | b'=' | b'+' | b'-' | b'@'));
@@ -153,11 +125,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn marks_are_the_plain_ones(block in proptest::array::uniform16(0_u8..0x60)) {
-            prop_assert_eq!(quote_marks(&block), quote_marks_plain(&block));
-        }
-
         #[test]
         fn appends_cells_up_to_the_first_that_is_not_plain(
             text in vec(select(b" a=b+c@d-\xc3\xa9".as_slice()), 0..300),
@@ -186,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn many_cells_are_taken_by_and_by() {
+    fn many_cells_are_appended_in_several_calls() {
         let source = [b'a'; BLOCK];
         let cell =
             |(): &()| Cell { span: Span { source: &source, start: 0, len: 1 }, is_text: true };

@@ -1,8 +1,9 @@
-//! Copying short spans in blocks of a fixed size.
+//! Appends short spans by copying blocks of a fixed size.
 //!
-//! Most values are short, and a copy of a length known beforehand takes two instructions, where
-//! one of any length takes a call. So whole blocks are copied where the source has them, and
-//! what was too much lies behind the buffer's end.
+//! Most values are short. A copy whose length is known to the compiler takes two instructions; one
+//! of unknown length takes a call. So a whole block is copied if the source has one, and the length
+//! of the buffer then grows by the length of the span alone: the excess bytes are behind the end
+//! of the buffer, where the next span overwrites them.
 
 use std::{ops::Range, ptr};
 
@@ -10,10 +11,11 @@ use super::Span;
 
 /// Bytes in a block.
 const BLOCK: usize = 32;
-/// Bytes in the block of a value that may be longer.
+/// Bytes in the block of a value, which may be longer than what precedes it.
 const VALUE: usize = 3 * BLOCK;
 
-/// Short texts that are copied again and again. Behind the last is room for a block.
+/// Short texts that are appended many times, stored in one buffer. A block can be copied from the
+/// start of each: the buffer ends with a block of zeros.
 #[derive(Debug, Default)]
 pub struct Literals {
     bytes: Vec<u8>,
@@ -21,7 +23,7 @@ pub struct Literals {
 }
 
 impl Literals {
-    /// Adds a text; gives its place.
+    /// Adds a text. Returns its range, for [`Literals::span`].
     pub fn add(&mut self, text: &[u8]) -> Range<usize> {
         let start = self.len;
         self.bytes.truncate(start);
@@ -31,25 +33,25 @@ impl Literals {
         start..self.len
     }
 
-    /// How long all texts are together.
+    /// The length of all texts together, in bytes.
     pub fn total_len(&self) -> usize {
         self.len
     }
 
     #[inline]
-    pub fn span(&self, place: &Range<usize>) -> Span<'_> {
-        Span { source: &self.bytes, start: place.start, len: place.len() }
+    pub fn span(&self, range: &Range<usize>) -> Span<'_> {
+        Span { source: &self.bytes, start: range.start, len: range.len() }
     }
 }
 
-/// Appends a span; nothing where it ends behind its source.
+/// Appends a span, or nothing if it extends past its source.
 #[inline]
 pub fn append(out: &mut Vec<u8>, span: Span<'_>) {
-    const NOTHING: Span<'static> = Span { source: &[0; VALUE], start: 0, len: 0 };
-    append_pair(out, span, NOTHING);
+    const EMPTY: Span<'static> = Span { source: &[0; VALUE], start: 0, len: 0 };
+    append_pair(out, span, EMPTY);
 }
 
-/// Appends two spans; of one that ends behind its source, nothing.
+/// Appends two spans. One that extends past its source counts as empty.
 #[inline(never)]
 pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
@@ -59,7 +61,8 @@ pub fn append_pair(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     }
 }
 
-/// Appends two spans if each is within a block of its source; tells whether it did.
+/// Appends two spans if each is at most a block long and its source has a whole block from its
+/// start on. Returns whether it did.
 #[inline]
 pub fn append_short(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) -> bool {
     if let (Some(head_block), Some(value_block)) = (head.block(), value.block()) {
@@ -70,25 +73,27 @@ pub fn append_short(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) -> bool 
     }
 }
 
+/// The safe twin of [`append_blocks`], for spans of any length.
 fn append_plain(out: &mut Vec<u8>, head: Span<'_>, value: Span<'_>) {
     out.extend_from_slice(head.bytes());
     out.extend_from_slice(value.bytes());
 }
 
-/// Appends the first bytes of two blocks.
+/// Appends the first `head_len` and `value_len` bytes of two blocks.
 #[inline]
-#[expect(unsafe_code, reason = "copies blocks to room that is there")]
+#[expect(unsafe_code, reason = "copies blocks into reserved memory")]
 fn append_blocks<const N: usize>(
     out: &mut Vec<u8>,
     (head, head_len): (&[u8; BLOCK], usize),
     (value, value_len): (&[u8; N], usize),
 ) {
-    assert!(head_len <= BLOCK && value_len <= N, "a block holds what is taken of it");
+    assert!(head_len <= BLOCK && value_len <= N, "a span is no longer than its block");
     out.reserve(BLOCK + N);
     let start = out.len();
-    // SAFETY: there is room for both blocks. The second is copied to where what is kept of the
-    // first ends, which is inside that block. So nothing is written outside the room, and no byte
-    // below the new length is left unwritten. `out` is borrowed for writing, so no source overlaps it.
+    // SAFETY: `BLOCK + N` bytes are reserved after `start`. The first copy writes `BLOCK` of them. The
+    // second writes `N` from `head_len` on, which is at most `BLOCK`. So all writes are within the
+    // reserved memory, and every byte below the new length is initialized. `out` is borrowed
+    // mutably, so neither source overlaps it.
     unsafe {
         let to = out.as_mut_ptr().add(start);
         ptr::copy_nonoverlapping(head.as_ptr(), to, BLOCK);
@@ -109,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn appends_what_plain_copies_append(
+        fn appends_what_the_safe_twin_appends(
             source in proptest::collection::vec(any::<u8>(), 0..200),
             head in (0_usize..210, 0_usize..100),
             value in (0_usize..210, 0_usize..100),

@@ -1,118 +1,154 @@
-//! Where the cells of a record of CSV begin: 64 bytes at a time, and for all cells of a block at
-//! once whether they stand in quotes.
+//! Splits a CSV record into cells, 64 bytes at a time.
+//!
+//! A delimiter separates cells only outside of quotes, and a byte is inside quotes if the number of
+//! quotes up to it is odd. So for each block of 64 bytes:
+//!
+//! 1. mark the delimiters and the quotes, one bit for each byte (see `marks`);
+//! 2. get the parity of the quotes up to each byte, as the prefix XOR of their bits: six shifts for
+//!    all 64 bytes;
+//! 3. clear the delimiters where the parity is odd. A cell starts after each of those left.
+//!
+//! ```text
+//! record       a,"b,c",d
+//! delimiters   .1..1..1.
+//! quotes       ..1...1..
+//! inside       ..1111...   prefix XOR of quotes
+//! outside      .1.....1.   delimiters without those inside
+//! ```
+//!
+//! A doubled quote inside a cell (`"a ""b"" c"`) flips the parity twice, and so leaves it right for
+//! all that follows. Most blocks have no quote and are not in one; they skip step 2.
+//!
+//! What a block needs to know of the one before it is three bits: whether it ended inside quotes,
+//! with a quote, or with the end of a cell.
+//!
+//! The record must have passed the check of `decode::frame`: each quoted cell is
+//! closed, and followed by a delimiter or the end. A quote in the middle of an unquoted cell is
+//! text, and parity would be wrong after it: it is detected ([`CellIndex::has_bare_quote`]), and the
+//! caller then splits the record in another way.
+//!
+//! `starts` always has room for one block more than the cells that are wanted, so the starts of
+//! a block are written eight at a time without a check for each.
 
-#![expect(clippy::inline_always, reason = "each caller's instructions are used")]
+#![expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
 
+use super::marks::{ByteSet, low_bits, with_block};
 use super::{Level, Span};
 
-/// Bytes that are looked at together, a bit each.
+/// Bytes in a block; each is one bit of a mask.
 const BLOCK: usize = 64;
 
-/// The cells of one record, found again and again in the same memory.
+/// What makes an unquoted cell one that JSON has to escape.
+const ESCAPES: ByteSet<1> = ByteSet::of([b'\\']).and_controls();
+
+/// The cells of one record. The memory is reused from record to record.
 #[derive(Debug, Default)]
-pub struct Divided {
+pub struct CellIndex {
     starts: Vec<u32>,
-    /// The cells that begin with a quote, by their number.
     quoted: Vec<usize>,
-    cells: usize,
+    count: usize,
     quotes: Quotes,
     has_escapes: bool,
 }
 
-/// What is known of a record's quotes up to a block.
+/// What is known of the quotes of a record up to the current block.
 #[derive(Debug, Default)]
 struct Quotes {
-    /// All bits, if the block begins in a quoted cell.
+    /// All bits if the block begins inside quotes, else none.
     open: u64,
-    /// One bit, if the byte before the block is a quote; or if it ends a cell, or there is none.
+    /// Bit 0 if the byte before the block is a quote.
     after_quote: u64,
+    /// Bit 0 if the byte before the block ends a cell, or the record begins here.
     after_cell: u64,
     has_doubled: bool,
     has_bare: bool,
 }
 
-impl Divided {
-    /// How many cells there are; if more than were asked for, it says no more than that.
-    pub fn cells(&self) -> usize {
-        self.cells
+impl CellIndex {
+    /// The number of cells. If it is larger than the number asked for, counting stopped there.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
-    /// Where in the source each cell begins, and behind them where one more would.
+    /// The start of each cell in the source, and where one more would start: cell `i` ends one byte
+    /// before start `i + 1`.
     pub fn starts(&self) -> &[u32] {
-        self.starts.get(..=self.cells).unwrap_or(&[])
+        self.starts.get(..=self.count).unwrap_or(&[])
     }
 
-    /// The numbers of the cells that begin with a quote.
+    /// The cells that begin with a quote, by index.
     pub fn quoted(&self) -> &[usize] {
         &self.quoted
     }
 
-    /// Whether a cell that begins with a quote holds doubled ones.
+    /// Whether any quoted cell contains a doubled quote.
     pub fn has_doubled_quotes(&self) -> bool {
         self.quotes.has_doubled
     }
 
-    /// Whether a cell that does not begin with a quote holds one. Then nothing else here is so.
+    /// Whether a cell that does not begin with a quote contains one. If so, nothing else that the
+    /// index says of the record is true.
     pub fn has_bare_quote(&self) -> bool {
         self.quotes.has_bare
     }
 
-    /// Whether there is a backslash, or a byte below 0x20.
+    /// Whether the record contains a backslash or a byte below 0x20.
     pub fn has_escapes(&self) -> bool {
         self.has_escapes
     }
 
-    /// Finds the cells of a record, `most` of them, which lies in the first 4 GiB of its source. Its
-    /// quoted cells are closed and followed by a delimiter or the end.
-    pub fn find(&mut self, record: Span<'_>, delimiter: u8, most: usize) {
-        self.find_at(Level::used(), record, delimiter, most);
+    /// Finds the cells of a record; stops once there are more than `max_cells`. The record must be
+    /// within the first 4 GiB of its source.
+    pub fn find(&mut self, record: Span<'_>, delimiter: u8, max_cells: usize) {
+        self.find_at(Level::used(), record, delimiter, max_cells);
     }
 
-    /// The same by the instructions of a level, or by the highest that the processor has.
+    /// Finds the cells with the instructions of a level, or of the highest that there is.
     #[expect(unsafe_code, reason = "calls what was compiled for instructions that are there")]
-    fn find_at(&mut self, level: Level, record: Span<'_>, delimiter: u8, most: usize) {
+    fn find_at(&mut self, level: Level, record: Span<'_>, delimiter: u8, max_cells: usize) {
         match level.min(Level::detected()) {
-            // SAFETY: the processor was asked for these instructions.
+            // SAFETY: the processor has the instructions that the function was compiled for: it has
+            // those of the detected level and of all lower ones.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 | Level::Avx512 => unsafe { self.find_avx2(record, delimiter, most) },
-            _ => self.find_plain(record, delimiter, most),
+            Level::Avx2 | Level::Avx512 => unsafe { self.find_avx2(record, delimiter, max_cells) },
+            _ => self.find_plain(record, delimiter, max_cells),
         }
     }
 
+    /// [`find_plain`](Self::find_plain), compiled for AVX2, BMI and POPCNT.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn find_avx2(&mut self, record: Span<'_>, delimiter: u8, most: usize) {
-        self.find_plain(record, delimiter, most);
+    fn find_avx2(&mut self, record: Span<'_>, delimiter: u8, max_cells: usize) {
+        self.find_plain(record, delimiter, max_cells);
     }
 
-    /// Inlined, so that each caller's instructions are used.
     #[inline(always)]
-    fn find_plain(&mut self, record: Span<'_>, delimiter: u8, most: usize) {
-        self.starts.resize(most + BLOCK + 1, 0);
+    fn find_plain(&mut self, record: Span<'_>, delimiter: u8, max_cells: usize) {
+        self.starts.resize(max_cells + BLOCK + 1, 0);
         self.quoted.clear();
         self.quotes = Quotes { after_cell: 1, ..Quotes::default() };
         self.has_escapes = false;
-        self.cells = 1;
+        self.count = 1;
         self.set_start(0, record.start);
         let mut at = 0;
-        while at < record.len && self.cells <= most {
-            let here = record.source.get(record.start + at..).unwrap_or(&[]);
-            let marks = match here.first_chunk() {
-                Some(block) => block_marks(block, delimiter),
-                None => block_marks(&padded(here), delimiter),
-            };
-            self.divide(marks.within(record.len - at), record.start + at);
+        while at < record.len && self.count <= max_cells {
+            let marks = with_block(record.source, record.start + at, |block| Marks {
+                delimiters: ByteSet::of([delimiter]).marks64(block),
+                quotes: ByteSet::of([b'"']).marks64(block),
+                escapes: ESCAPES.marks64(block),
+            });
+            self.add_block(marks.within(record.len - at), record.start + at);
             at += BLOCK;
         }
-        self.set_start(self.cells, record.start + record.len + 1);
+        self.set_start(self.count, record.start + record.len + 1);
     }
 
-    /// Takes in a block that begins at byte `start`.
+    /// Adds the cells of the block that begins at byte `start` of the source.
     #[inline(always)]
-    fn divide(&mut self, marks: Marks, start: usize) {
+    fn add_block(&mut self, marks: Marks, start: usize) {
         let mut delimiters = marks.delimiters;
         if marks.quotes | self.quotes.open != 0 {
-            delimiters = self.divide_quoted(marks);
+            delimiters = self.add_quotes(marks);
         }
         self.quotes.after_quote = marks.quotes >> (BLOCK - 1);
         self.quotes.after_cell = delimiters >> (BLOCK - 1);
@@ -120,11 +156,13 @@ impl Divided {
         self.push_starts(delimiters, start + 1);
     }
 
-    /// Gives the delimiters outside of quotes, and notes the quoted cells.
+    /// Notes the quoted cells of a block. Returns its delimiters outside of quotes.
     #[inline(never)]
-    fn divide_quoted(&mut self, Marks { delimiters, quotes, .. }: Marks) -> u64 {
-        let inside = parities(quotes) ^ self.quotes.open;
+    fn add_quotes(&mut self, Marks { delimiters, quotes, .. }: Marks) -> u64 {
+        let inside = prefix_xor(quotes) ^ self.quotes.open;
         let outside = delimiters & !inside;
+        // A quote that opens follows the end of a cell; if it follows a quote, the two are one
+        // doubled quote; anywhere else it is bare.
         let opening = quotes & inside;
         let after_cell = outside << 1 | self.quotes.after_cell;
         let after_quote = quotes << 1 | self.quotes.after_quote;
@@ -134,22 +172,22 @@ impl Divided {
         let mut cells = opening & after_cell;
         while cells != 0 {
             let before = outside & ((cells & cells.wrapping_neg()) - 1);
-            self.quoted.push(self.cells - 1 + count(before));
+            self.quoted.push(self.count - 1 + count_ones(before));
             cells &= cells - 1;
         }
         outside
     }
 
-    /// Notes that a cell begins behind each of these bytes. `first`: where one would behind the
-    /// first of the block.
+    /// Adds a cell that starts after each of the delimiters. `first`: the start of a cell after a
+    /// delimiter in bit 0.
     #[inline(always)]
     fn push_starts(&mut self, delimiters: u64, first: usize) {
-        let Some(room) = self.starts.get_mut(self.cells..).and_then(<[u32]>::first_chunk_mut)
+        let Some(room) = self.starts.get_mut(self.count..).and_then(<[u32]>::first_chunk_mut)
         else {
             return;
         };
-        write_places(delimiters, narrow(first), room);
-        self.cells += count(delimiters);
+        write_positions(delimiters, narrow(first), room);
+        self.count += count_ones(delimiters);
     }
 
     fn set_start(&mut self, cell: usize, start: usize) {
@@ -159,10 +197,10 @@ impl Divided {
     }
 }
 
-/// Writes the places of bits, the first bit's being `first`. What is behind them is not left as it
-/// was: eight are written at once, however many there are.
+/// Writes the positions of the bits that are set, counted from `first`. Always writes whole groups
+/// of eight, so `room` holds arbitrary numbers after the last position.
 #[inline(always)]
-fn write_places(mut bits: u64, first: u32, room: &mut [u32; BLOCK]) {
+fn write_positions(mut bits: u64, first: u32, room: &mut [u32; BLOCK]) {
     const LAST: u64 = 1 << (BLOCK - 1);
     for eight in room.as_chunks_mut::<8>().0 {
         for place in eight {
@@ -175,8 +213,8 @@ fn write_places(mut bits: u64, first: u32, room: &mut [u32; BLOCK]) {
     }
 }
 
-/// A bit for each bit up to which an odd number of bits is set, itself among them.
-fn parities(mut bits: u64) -> u64 {
+/// Sets each bit up to which, itself included, an odd number of bits is set.
+fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;
     }
@@ -185,93 +223,34 @@ fn parities(mut bits: u64) -> u64 {
 
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "at most 64")]
-fn count(bits: u64) -> usize {
+fn count_ones(bits: u64) -> usize {
     bits.count_ones() as usize
 }
 
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).expect("a record lies in the first 4 GiB of its source")
+fn narrow(position: usize) -> u32 {
+    u32::try_from(position).expect("a record is within the first 4 GiB of its source")
 }
 
-/// What is left near the end of a source, filled up with what nobody looks for.
-fn padded(rest: &[u8]) -> [u8; BLOCK] {
-    let mut block = [b'.'; BLOCK];
-    block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    block
-}
-
-/// What a block is made of, a bit for each of its bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The bytes of a block that matter, one bit for each byte.
+#[derive(Clone, Copy, Debug)]
 struct Marks {
     delimiters: u64,
     quotes: u64,
-    /// Backslashes, and what is below 0x20.
+    /// Backslashes and bytes below 0x20.
     escapes: u64,
 }
 
 impl Marks {
-    /// Those of the first `len` bytes, at least one.
+    /// The marks of the first `len` bytes; `len` is at least 1.
     #[inline]
     fn within(self, len: usize) -> Marks {
-        let inside = u64::MAX >> (BLOCK - len.min(BLOCK));
+        let inside = low_bits(len);
         Marks {
             delimiters: self.delimiters & inside,
             quotes: self.quotes & inside,
             escapes: self.escapes & inside,
         }
     }
-}
-
-#[inline(always)]
-fn block_marks(block: &[u8; BLOCK], delimiter: u8) -> Marks {
-    let mut marks = Marks::default();
-    for (part, shift) in block.as_chunks().0.iter().zip([0, 16, 32, 48]) {
-        let [delimiters, quotes, escapes] = part_marks(part, delimiter);
-        marks.delimiters |= u64::from(delimiters) << shift;
-        marks.quotes |= u64::from(quotes) << shift;
-        marks.escapes |= u64::from(escapes) << shift;
-    }
-    marks
-}
-
-/// Delimiters, quotes and escapes of 16 bytes.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[expect(unsafe_code, reason = "the intrinsics of SSE2, which every x86-64 has")]
-fn part_marks(part: &[u8; 16], delimiter: u8) -> [u32; 3] {
-    use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set1_epi8,
-    };
-    // SAFETY: the load reads the 16 bytes that the reference is to, at any alignment; the rest
-    // works on registers.
-    let marks = unsafe {
-        let bytes = _mm_loadu_si128(part.as_ptr().cast());
-        let delimiters = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(delimiter.cast_signed()));
-        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
-        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
-        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1f)));
-        let escapes = _mm_or_si128(backslashes, controls);
-        [_mm_movemask_epi8(delimiters), _mm_movemask_epi8(quotes), _mm_movemask_epi8(escapes)]
-    };
-    marks.map(i32::cast_unsigned)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn part_marks(part: &[u8; 16], delimiter: u8) -> [u32; 3] {
-    part_marks_plain(part, delimiter)
-}
-
-/// The same without vector instructions.
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn part_marks_plain(part: &[u8; 16], delimiter: u8) -> [u32; 3] {
-    let mut marks = [0; 3];
-    for (place, byte) in part.iter().enumerate() {
-        let is = [*byte == delimiter, *byte == b'"', *byte < 0x20 || *byte == b'\\'];
-        marks.iter_mut().zip(is).for_each(|(marks, is)| *marks |= u32::from(is) << place);
-    }
-    marks
 }
 
 #[cfg(test)]
@@ -281,17 +260,9 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Cells that were joined are split again.
         #[test]
-        fn marks_are_the_plain_ones(
-            part in proptest::array::uniform16(0_u8..0x60),
-            delimiter in any::<u8>(),
-        ) {
-            prop_assert_eq!(part_marks(&part, delimiter), part_marks_plain(&part, delimiter));
-        }
-
-        /// Cells that were put together are taken apart again.
-        #[test]
-        #[cfg_attr(miri, ignore = "cases made by patterns take too long there")]
+        #[cfg_attr(miri, ignore = "cases made from patterns take too long there")]
         fn finds_cells_and_their_quotes(
             cells in proptest::collection::vec(
                 prop_oneof!["[a-zé]{0,9}", "[a-z]{50,80}", "\"([a-z,]|\"\"|\n){0,70}\""],
@@ -304,47 +275,47 @@ mod tests {
             let record = cells.join(",");
             let source = format!("{before}{record}{after}");
             let span = Span { source: source.as_bytes(), start: before.len(), len: record.len() };
-            let mut divided = Divided::default();
-            divided.find(span, b',', cells.len() + more);
+            let mut index = CellIndex::default();
+            index.find(span, b',', cells.len() + more);
             for level in Level::ALL {
-                let mut of_level = Divided::default();
-                of_level.find_at(level, span, b',', cells.len() + more);
-                prop_assert_eq!(of_level.starts(), divided.starts(), "{:?}", level);
-                prop_assert_eq!(of_level.quoted(), divided.quoted(), "{:?}", level);
+                let mut at_level = CellIndex::default();
+                at_level.find_at(level, span, b',', cells.len() + more);
+                prop_assert_eq!(at_level.starts(), index.starts(), "{:?}", level);
+                prop_assert_eq!(at_level.quoted(), index.quoted(), "{:?}", level);
             }
-            prop_assert!(!divided.has_bare_quote());
-            let ends = divided.starts().iter().skip(1);
-            let found: Vec<&str> = divided.starts().iter().zip(ends).map(|(start, end)| {
+            prop_assert!(!index.has_bare_quote());
+            let ends = index.starts().iter().skip(1);
+            let found: Vec<&str> = index.starts().iter().zip(ends).map(|(start, end)| {
                 let (start, end) = (usize::try_from(*start).unwrap(), usize::try_from(*end).unwrap());
                 source.get(start..end - 1).unwrap()
             }).collect();
             prop_assert_eq!(&found, &cells);
             let quoted = cells.iter().enumerate().filter(|(_, cell)| cell.starts_with('"'));
             let quoted: Vec<usize> = quoted.map(|(cell, _)| cell).collect();
-            prop_assert_eq!(divided.quoted(), &quoted);
+            prop_assert_eq!(index.quoted(), &quoted);
             let is_doubled = |cell: &String| 2 < cell.matches('"').count();
-            prop_assert_eq!(divided.has_doubled_quotes(), cells.iter().any(is_doubled));
-            prop_assert_eq!(divided.has_escapes(), record.contains('\n'));
+            prop_assert_eq!(index.has_doubled_quotes(), cells.iter().any(is_doubled));
+            prop_assert_eq!(index.has_escapes(), record.contains('\n'));
         }
 
-        /// A quote that opens no cell is told, and more cells than were asked for.
+        /// Bare quotes are detected, and so are more cells than were asked for.
         #[test]
-        #[cfg_attr(miri, ignore = "cases made by patterns take too long there")]
-        fn tells_of_bare_quotes_and_of_too_many_cells(
+        #[cfg_attr(miri, ignore = "cases made from patterns take too long there")]
+        fn detects_bare_quotes_and_too_many_cells(
             cells in proptest::collection::vec(
                 prop_oneof!["[a-z]{0,70}", "\"([a-z,]|\"\"){0,70}\""], 0..9,
             ),
             bare in "[a-z]{1,9}\"[a-z]{0,9}",
-            most in 0_usize..9,
+            max_cells in 0_usize..9,
         ) {
-            let mut divided = Divided::default();
+            let mut index = CellIndex::default();
             let record = cells.join(",");
-            divided.find(Span::whole(record.as_bytes()), b',', most);
+            index.find(Span::whole(record.as_bytes()), b',', max_cells);
             let count = cells.len().max(1);
-            prop_assert_eq!(most < divided.cells(), most < count);
+            prop_assert_eq!(max_cells < index.count(), max_cells < count);
             let record = [cells.as_slice(), &[bare]].concat().join(",");
-            divided.find(Span::whole(record.as_bytes()), b',', cells.len() + 1);
-            prop_assert!(divided.has_bare_quote());
+            index.find(Span::whole(record.as_bytes()), b',', cells.len() + 1);
+            prop_assert!(index.has_bare_quote());
         }
     }
 }

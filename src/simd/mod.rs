@@ -1,36 +1,54 @@
-//! Work on many bytes at once: finding, copying and hashing.
+//! Vector kernels: finding, copying and hashing many bytes at once.
 //!
-//! Here, and nowhere else, is `unsafe` allowed: for loads and copies that have no safe form, and for calls
-//! of functions that were compiled for instructions which not every processor has. Each use
-//! says why it is sound; a plain twin does the same without, and a test compares both.
+//! | module | what it does |
+//! |---|---|
+//! | `marks` | says which bytes of a block are in a set; everything that looks for bytes builds on it |
+//! | [`scan`] | finds the end of a JSON string, and delimiters and quotes in CSV text |
+//! | [`divide`] | splits a CSV record into cells |
+//! | [`literal`] | compares text with a literal that is expected there |
+//! | [`copy`] | appends short spans to a buffer |
+//! | [`cells`] | appends CSV cells that need no quotes |
+//! | [`sha256`] | hashes sixteen messages side by side |
+//!
+//! This is the only module in which `unsafe` is allowed. Two things need it: loads and copies of
+//! whole blocks, which have no safe form, and calls of functions that were compiled for
+//! instructions that not every processor has. Each use has
+//!
+//! - a `SAFETY` comment that proves it sound,
+//! - a safe twin, which is also the code for other processors, and
+//! - a property test that compares the two. `tests/miri` runs these tests under Miri.
 
 pub mod cells;
 pub mod copy;
 pub mod divide;
+pub mod literal;
+mod marks;
 pub mod scan;
 pub mod sha256;
 mod span;
 
-pub use span::Span;
-
 use std::sync::OnceLock;
 
-/// The vector instructions that a function was compiled for. Results never depend on it.
+pub use span::Span;
+
+/// The vector instructions that a kernel may use. Results never depend on the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// What every processor of the kind has.
+    /// What every processor of the architecture has; on x86-64 that includes SSE2.
     Baseline,
-    /// With what came along with it: BMI1, BMI2 and POPCNT.
+    /// AVX2, BMI1, BMI2 and POPCNT, which processors have together.
     Avx2,
+    /// AVX-512F as well.
     Avx512,
 }
 
-/// The level that this process uses, from the first question on.
+/// The level in use, set by the first call of [`Level::used`] or [`Level::limit_to`].
 static USED: OnceLock<Level> = OnceLock::new();
 
 impl Level {
     pub const ALL: [Level; 3] = [Level::Baseline, Level::Avx2, Level::Avx512];
 
+    /// The name by which users set the level.
     pub fn name(self) -> &'static str {
         match self {
             Level::Baseline => "baseline",
@@ -39,7 +57,7 @@ impl Level {
         }
     }
 
-    /// The highest level of this processor.
+    /// The highest level that this processor supports.
     pub fn detected() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
@@ -51,13 +69,12 @@ impl Level {
         Level::Baseline
     }
 
-    /// The level to use: the processor's, or the one that was set where that is lower.
+    /// The level that kernels use: the detected one, or a lower one set by [`Level::limit_to`].
     pub fn used() -> Level {
         *USED.get_or_init(Level::detected)
     }
 
-    /// Lets the whole process use no more than this level. What counts is the first call, and
-    /// none after work has begun.
+    /// Limits the whole process to this level. Has no effect once a level is in use.
     pub fn limit_to(self) {
         USED.get_or_init(|| self.min(Level::detected()));
     }

@@ -1,30 +1,46 @@
-//! SHA-256 (FIPS 180-4) of sixteen messages side by side: lane `i` of each word is message `i`'s.
+//! SHA-256 (FIPS 180-4) of sixteen messages side by side.
 //!
-//! The steps are plain loops over arrays. The compiler makes one instruction of each loop where
-//! the processor's registers hold sixteen words, two where they hold eight.
+//! The algorithm works on 32-bit words, one step after the other, so one message cannot be hashed
+//! faster by wider registers. Sixteen independent messages can: each word of the algorithm becomes
+//! an array of sixteen, [`Words`], in which lane `i` belongs to message `i`, and each step is done
+//! in all lanes.
+//!
+//! ```text
+//!                 lane 0       lane 1       …  lane 15
+//! state word a    message 0    message 1    …  message 15
+//! state word b    message 0    message 1    …  message 15
+//! ```
+//!
+//! There are no intrinsics: steps are loops over arrays, and the compiler turns a loop into one
+//! instruction where registers hold sixteen words (AVX-512), or into two where they hold eight
+//! (AVX2). The same code is compiled once for each [`Level`]. `unsafe` is needed only to call what
+//! was compiled for instructions that this processor has.
+//!
+//! All messages take the same number of blocks; `crypto` gives this module only those that fit
+//! one block.
 
 use std::ops::Add;
 
 use super::Level;
 
-/// Messages that are hashed side by side.
+/// The number of messages that are hashed side by side.
 pub const LANES: usize = 16;
 
-/// One word of each message.
+/// One 32-bit word of each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 pub struct Words(pub [u32; LANES]);
 
-/// The eight words of a state (section 5.3.3 says what they begin with).
+/// The hash state, eight words. Section 5.3.3 has the initial one.
 pub type HashState = [Words; 8];
 
-/// The sixteen words of a block.
+/// A message block, sixteen words.
 pub type Block = [Words; 16];
 
-/// Whether sixteen side by side are faster on this processor than one after the other.
+/// Whether sixteen messages side by side take this processor less time than one after the other.
 ///
-/// Instructions of its own for SHA-256 beat all lanes that do not fit one register.
-pub fn pays() -> bool {
+/// A processor with SHA instructions is faster with those, unless all lanes fit one register.
+pub fn is_faster() -> bool {
     match Level::used() {
         Level::Avx512 => true,
         Level::Avx2 => !has_sha_instructions(),
@@ -42,16 +58,17 @@ fn has_sha_instructions() -> bool {
     true
 }
 
-/// Takes a block of each message into its state. The blocks are used up.
+/// Adds a block of each message to its state. Overwrites the blocks.
 pub fn compress(state: &mut HashState, block: &mut Block) {
     compress_at(Level::used(), state, block);
 }
 
-/// The same by the instructions of a level, or by the highest that the processor has.
+/// [`compress`] with the instructions of a level, or of the highest that the processor has.
 #[expect(unsafe_code, reason = "calls what was compiled for instructions that are there")]
 fn compress_at(level: Level, state: &mut HashState, block: &mut Block) {
     match level.min(Level::detected()) {
-        // SAFETY: the processor was asked for these instructions.
+        // SAFETY: the processor has the instructions that the function was compiled for: it has
+        // those of the detected level and of all lower ones.
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => unsafe { compress_avx512(state, block) },
         // SAFETY: as above.
@@ -73,9 +90,9 @@ fn compress_avx2(state: &mut HashState, block: &mut Block) {
     compress_plain(state, block);
 }
 
-/// The compression (section 6.2.2). Inlined, so that each caller's instructions are used.
+/// The compression function (section 6.2.2), compiled for the instructions of each caller.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
+#[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
 #[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn compress_plain(state: &mut HashState, block: &mut Block) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
@@ -92,10 +109,11 @@ fn compress_plain(state: &mut HashState, block: &mut Block) {
     }
 }
 
-/// The round's word of the message schedule, made in the place of the one sixteen rounds before.
+/// The word of the message schedule for a round. Replaces the word of sixteen rounds before, which
+/// is no longer needed.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
-#[expect(clippy::indexing_slicing, reason = "places are taken modulo the block's sixteen words")]
+#[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
+#[expect(clippy::indexing_slicing, reason = "indices are modulo the block's sixteen words")]
 fn scheduled(block: &mut Block, round: usize) -> Words {
     let at = |back: usize| (round + 16 - back) % 16;
     if 16 <= round {
@@ -107,22 +125,22 @@ fn scheduled(block: &mut Block, round: usize) -> Words {
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
+#[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
 fn big_sigma(words: Words, [x, y, z]: [u32; 3]) -> Words {
     each3(words, words, words, |w, _, _| w.rotate_right(x) ^ w.rotate_right(y) ^ w.rotate_right(z))
 }
 
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
+#[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
 fn small_sigma(words: Words, [x, y]: [u32; 2], shift: u32) -> Words {
     each3(words, words, words, |w, _, _| w.rotate_right(x) ^ w.rotate_right(y) ^ (w >> shift))
 }
 
-/// Applies a function to each lane of three words. No iterator: its steps are calls where
-/// little is optimised, and tests hash a lot.
+/// Applies a function to each lane of three words. A `while` loop, since iterators are slow in
+/// unoptimized builds, and tests hash a lot.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
-#[expect(clippy::indexing_slicing, reason = "a lane is a place below LANES")]
+#[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
+#[expect(clippy::indexing_slicing, reason = "a lane is below LANES")]
 fn each3(a: Words, b: Words, c: Words, f: impl Fn(u32, u32, u32) -> u32) -> Words {
     let mut out = Words([0; LANES]);
     let mut lane = 0;
@@ -137,13 +155,13 @@ impl Add for Words {
     type Output = Words;
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a call would fall back to the baseline")]
+    #[expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
     fn add(self, other: Words) -> Words {
         each3(self, other, other, |a, b, _| a.wrapping_add(b))
     }
 }
 
-/// Section 4.2.2.
+/// The constants of the 64 rounds (section 4.2.2).
 const ROUND_CONSTANTS: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,
@@ -219,9 +237,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Each level gives what the `sha2` crate gives for each message.
+        /// Every level agrees with the `sha2` crate on each message.
         #[test]
-        fn agrees_with_one_after_the_other(
+        fn agrees_with_hashing_one_after_the_other(
             states in proptest::collection::vec(any::<[u32; 8]>(), LANES),
             blocks in proptest::collection::vec(any::<[[u8; 4]; 16]>(), LANES),
         ) {
@@ -238,9 +256,9 @@ mod tests {
             let (before, block_before) = (state, block);
             compress_plain(&mut state, &mut block);
             for level in Level::ALL {
-                let (mut of_level, mut block) = (before, block_before);
-                compress_at(level, &mut of_level, &mut block);
-                prop_assert_eq!(of_level, state, "{:?}", level);
+                let (mut at_level, mut block) = (before, block_before);
+                compress_at(level, &mut at_level, &mut block);
+                prop_assert_eq!(at_level, state, "{:?}", level);
             }
             for lane in 0..LANES {
                 let mut expected = states[lane];

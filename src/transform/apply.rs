@@ -221,7 +221,7 @@ fn new_value<'a>(
         Outcome::Failed if applied.rejects => Code::Op,
         Outcome::Failed | Outcome::Made { .. } | Outcome::Kept | Outcome::Dropped => return made,
     };
-    batch.problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
+    batch.add_problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
     made
 }
 

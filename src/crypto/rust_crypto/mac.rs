@@ -1,21 +1,32 @@
-//! HMAC-SHA256 under one key, many times: the key's two blocks go in once.
+//! HMAC-SHA256 of many values under one key.
 //!
-//! A short value then takes two compressions and no copy of a hasher. The compression itself is
-//! that of the `sha2` crate, which uses the processor's own instructions where there are any.
+//! HMAC (RFC 2104) hashes twice: first the key XOR 0x36… and the value, then the key XOR 0x5c… and the
+//! first digest. The key fills a block in each of the two, so the state after it is the same for
+//! all values and is computed once. What is left for a value of up to 55 bytes, which fits one
+//! block with its padding, is two compressions:
+//!
+//! ```text
+//! inner   state after key ^ 0x36 │ value  │ 0x80 0… │ length
+//! outer   state after key ^ 0x5c │ digest │ 0x80 0… │ length
+//! ```
+//!
+//! Where it is faster, such short values are hashed sixteen at a time by
+//! [`simd::sha256`](crate::simd::sha256). All others go through the `sha2` crate, which uses the
+//! SHA instructions of the processor if it has any.
 
 use std::slice;
 
 use sha2::{Digest, Sha256, block_api::compress256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::simd::sha256::{Block, HashState, LANES, Words, compress, pays};
+use crate::simd::sha256::{Block, HashState, LANES, Words, compress, is_faster};
 
-/// Bytes in a block of SHA-256.
+/// The length of a SHA-256 block, in bytes.
 const BLOCK: usize = 64;
-/// What padding takes at least: a mark and the message's length.
+/// The shortest padding in bytes: a mark, and the length of the message.
 const PADDING_MIN: usize = 9;
-/// The state that SHA-256 begins with (FIPS 180-4, section 5.3.3).
-const START: [u32; 8] = [
+/// The initial state of SHA-256 (FIPS 180-4, section 5.3.3).
+const INITIAL_STATE: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -26,14 +37,14 @@ const START: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// A key, as the states of HMAC-SHA256 (RFC 2104) after it went in. Wiped when it goes.
+/// A key, as the states of the two hashes of HMAC-SHA256 after it. Wiped when dropped.
 pub struct MacKey {
     inner: [u32; 8],
     outer: [u32; 8],
 }
 
 impl MacKey {
-    /// A key of any length.
+    /// Accepts a key of any length.
     pub fn new(key: &[u8]) -> MacKey {
         let mut block = Zeroizing::new([0; BLOCK]);
         if let Some(place) = block.get_mut(..key.len()) {
@@ -44,15 +55,15 @@ impl MacKey {
         MacKey { inner: state_after(&block, 0x36), outer: state_after(&block, 0x5c) }
     }
 
-    /// HMAC-SHA256 of the value.
+    /// The HMAC-SHA256 of a value.
     pub fn mac(&self, value: &[u8]) -> [u8; 32] {
         finish(self.outer, &finish(self.inner, value))
     }
 
-    /// HMAC-SHA256 of each value, up to [`LANES`] of them; zeros beyond.
+    /// The HMAC-SHA256 of each of up to [`LANES`] values. MACs after those have no meaning.
     pub fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
         let mut macs = [[0; 32]; LANES];
-        let side_by_side = pays() && 1 < values.len();
+        let side_by_side = is_faster() && 1 < values.len();
         if side_by_side {
             self.short_macs(values, &mut macs);
         }
@@ -64,7 +75,8 @@ impl MacKey {
         macs
     }
 
-    /// The MACs of the short values, side by side.
+    /// Computes the MACs of the short values side by side, one in each lane. The MACs in
+    /// other lanes have no meaning.
     fn short_macs(&self, values: &[&[u8]], macs: &mut [[u8; 32]; LANES]) {
         let mut block: Block = [Words([0; LANES]); 16];
         let short = values.iter().enumerate().filter(|(_, value)| is_short(value));
@@ -89,18 +101,19 @@ impl MacKey {
     }
 }
 
-/// Whether a value fits one block with its padding.
+/// Whether a value and its padding fit one block.
 fn is_short(value: &[u8]) -> bool {
     value.len() + PADDING_MIN <= BLOCK
 }
 
+/// The same state in each lane.
 fn in_each_lane(state: &[u32; 8]) -> HashState {
     state.map(|word| Words([word; LANES]))
 }
 
-/// The last block of a message that is one block of key and a short value.
+/// The last block of a message of one block of key and a short value.
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "callers give values that fit a block with padding")]
+#[expect(clippy::indexing_slicing, reason = "a short value fits the block with its padding")]
 fn last_block(value: &[u8]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let bits = u64::try_from(BLOCK + value.len()).expect("shorter than two blocks") * 8;
@@ -110,7 +123,7 @@ fn last_block(value: &[u8]) -> [u8; BLOCK] {
     block
 }
 
-/// The last block of a message that is one block of key and a digest.
+/// The last block of a message of one block of key and a digest.
 fn digest_block(digests: &HashState) -> Block {
     const MARK: u32 = 0x8000_0000;
     const BITS: u32 = 8 * (64 + 32);
@@ -123,15 +136,16 @@ fn digest_block(digests: &HashState) -> Block {
     block
 }
 
+/// The state after one block, the key with each byte XOR `pad`.
 fn state_after(key: &[u8; BLOCK], pad: u8) -> [u32; 8] {
     let padded = Zeroizing::new(key.map(|byte| byte ^ pad));
-    let mut state = START;
+    let mut state = INITIAL_STATE;
     compress256(&mut state, slice::from_ref(&*padded));
     state
 }
 
-/// Ends a SHA-256 whose state has taken one block: the rest of the message, a mark, zeros, and
-/// the length in bits as the last eight bytes (FIPS 180-4, section 5.1.1).
+/// Finishes the SHA-256 of a message of which one block is in the state. The rest is followed by a
+/// mark, zeros, and the length in bits as the last eight bytes (FIPS 180-4, section 5.1.1).
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "a tail is shorter than a block, and there are two")]
 fn finish(mut state: [u32; 8], rest: &[u8]) -> [u8; 32] {
@@ -141,7 +155,7 @@ fn finish(mut state: [u32; 8], rest: &[u8]) -> [u8; 32] {
     }
     let mut last = [0; 2 * BLOCK];
     let len = if tail.len() + PADDING_MIN <= BLOCK { BLOCK } else { 2 * BLOCK };
-    let bits = u64::try_from(BLOCK + rest.len()).expect("values are below 2^61 bytes") * 8;
+    let bits = u64::try_from(BLOCK + rest.len()).expect("values are shorter than 2^61 bytes") * 8;
     last[..tail.len()].copy_from_slice(tail);
     last[tail.len()] = 0x80;
     last[len - 8..len].copy_from_slice(&bits.to_be_bytes());

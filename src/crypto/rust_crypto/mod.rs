@@ -1,4 +1,5 @@
-//! The maker of plain builds: the `RustCrypto` crates, and the operating system's random bytes.
+//! The implementation for plain builds: the `RustCrypto` crates, and the random bytes of the
+//! operating system.
 
 mod mac;
 
@@ -10,20 +11,20 @@ use zeroize::Zeroize;
 use super::{NoRandomness, NotInFipsMode};
 pub use mac::MacKey;
 
-/// By what TLS is made: rustls with aws-lc.
+/// The implementation of TLS: rustls with aws-lc.
 pub const TLS: CryptoMode = CryptoMode::AwsLc;
 
-/// Whether the cryptography is as the build promises, to be asked once before anything else: always.
+/// Checks that a FIPS build is in FIPS mode. Always passes, as this is none.
 pub fn ready() -> Result<(), NotInFipsMode> {
     Ok(())
 }
 
-/// The FIPS module that all of this comes from, with its version: none.
+/// The name and version of the FIPS module. Always `None`: there is none.
 pub fn fips_module() -> Option<String> {
     None
 }
 
-/// A SHA-256 of bytes that come by and by.
+/// A SHA-256 digest of bytes that come in pieces.
 pub struct Sha256(sha2::Sha256);
 
 impl Sha256 {
@@ -40,14 +41,15 @@ impl Sha256 {
     }
 }
 
-/// HKDF-SHA256 (RFC 5869) with the parts of `info` joined; at most 8,160 bytes.
+/// Derives `out` from a master key by HKDF-SHA256 (RFC 5869). The parts of `info` are joined. `out`
+/// is at most 8,160 bytes long.
 pub fn hkdf(master: &[u8], salt: &[u8], info: &[&[u8]], out: &mut [u8]) {
     let (mut extracted, hkdf) = Hkdf::<sha2::Sha256>::extract(Some(salt), master);
     extracted.as_mut_slice().zeroize();
-    hkdf.expand_multi_info(info, out).expect("no caller asks for more than 8,160 bytes");
+    hkdf.expand_multi_info(info, out).expect("no caller requests more than 8,160 bytes");
 }
 
-/// Fills `out` with bytes that nobody can guess, for a key.
+/// Fills `out` with random bytes for a key.
 pub fn random(out: &mut [u8]) -> Result<(), NoRandomness> {
     getrandom::fill(out).map_err(|error| NoRandomness(error.to_string()))
 }

@@ -1,10 +1,11 @@
-//! CSV: what a header says of the columns, and rows made of records.
+//! CSV: what the header says about the columns, and the decoder that makes rows of records.
 
+mod cell;
 pub mod columns;
 mod row;
 
+pub use cell::{cell_texts, push_cell_text};
 pub use columns::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, is_column,
 };
 pub(super) use row::{Scratch, decode};
-pub use row::{cell_texts, push_cell_text};

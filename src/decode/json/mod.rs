@@ -1,14 +1,16 @@
-//! One JSON object becomes one row: RFC 8259 strictly, directed by the schema's layout.
+//! Decodes one JSON object into one row: strictly by RFC 8259, and directed by the schema.
 //!
-//! - Text without escapes is a span of the chunk; with escapes it goes to the arena, unescaped.
-//! - A null is an absent field. A value of another type than the field's is noted, not judged.
-//! - Names are compared after unescaping, and a name twice in one object breaks the record,
-//!   also inside what the schema does not know: "first wins" against "last wins" would let
-//!   one copy escape the policy.
-//! - Nesting is bounded, so recursion is too.
+//! There are two ways to decode a record, with the same result. [`replay`] compares it with earlier
+//! records (see [`shape_cache`]), which is the usual case. The plain decoder, in this file, reads it
+//! member by member. If the replay does not match, what it stored is rolled back, and the plain
+//! decoder reads the record from its beginning and adds its shape to the cache.
 //!
-//! Names that were met before are found by comparing a number or two ([`scratch::ShortNames`]);
-//! only others are unescaped and looked for. Both ways decide the same.
+//! - Text without escapes is a span of the chunk. Text with escapes is unescaped into the arena.
+//! - A null is an absent field. A value of the wrong type is stored as such; validation rejects it.
+//! - Names are compared after unescaping. A name that is repeated in an object breaks the record, also
+//!   inside fields that are not in the schema: readers disagree on whether the first or the last
+//!   one counts, so one of them would escape the rules.
+//! - Nesting is limited, and with it recursion.
 
 mod replay;
 mod scratch;
@@ -22,90 +24,91 @@ use std::ops::Range;
 pub(super) use scratch::Scratch;
 pub(super) use shape_cache::ShapeCache;
 
-use shape_cache::{DecodeStep, Event, Target, Then, Watch};
+use shape_cache::{DecodeStep, Destination, Recorder, TraceEvent, ValueKind};
 
-use super::layout::{Layout, LeadsTo, Member, Object, scope_of};
-use super::narrow;
+use super::layout::{Layout, Member, MemberKind, Object};
 use crate::record::{
-    Batch, Code, Detail, Entries, Entry, Field, JsonType, NameId, Names, Problem, Scope, Slot,
-    SlotKind, Values,
+    Batch, Code, Detail, Entries, Entry, Field, JsonType, NameId, Names, Scope, Slot, SlotKind,
+    Values,
 };
 
-/// The deepest nesting that is taken; the record itself is one.
+/// The deepest nesting that is accepted. The record itself has depth 1.
 const DEPTH_MAX: usize = 64;
 
-/// Why a record can't be read on.
+/// Why a record is not valid JSON.
 #[derive(Clone, Copy, Debug)]
-enum JsonFault {
+enum JsonError {
     Syntax,
-    Depth,
+    TooDeep,
 }
 
-type Read<T> = Result<T, JsonFault>;
+type JsonResult<T> = Result<T, JsonError>;
 
-/// The most memory of what one worker keeps of the records that it has read, in bytes.
-pub(super) const CACHE_BYTES_MAX: usize = shape_cache::CACHE_BYTES_MAX + scratch::TABLES_BYTES;
+/// The most memory that the caches of one worker use, in bytes.
+pub(super) const CACHE_BYTES_MAX: usize = shape_cache::CACHE_BYTES_MAX + scratch::NAME_CACHES_BYTES;
 
-/// Reads the object in `span` of the chunk into a row of the batch.
+/// Decodes the record at `span` of the chunk into a row of the batch.
 pub(super) fn decode(
     layout: &Layout,
     names: &mut Names,
     scratch: &mut Scratch,
-    learned: &mut ShapeCache,
+    shapes: &mut ShapeCache,
     chunk: &[u8],
     span: Range<usize>,
     row: usize,
     batch: &mut Batch,
 ) {
     let text = chunk.get(..span.end).unwrap_or(&[]);
-    let before = Lengths::of(batch);
-    let (at, inside, watch) = (span.start, Field::Record, ());
-    if learned.is_trusted() {
+    let before = Checkpoint::of(batch);
+    let (at, field, recorder) = (span.start, Field::Record, ());
+    if shapes.should_try() {
         let mut reader =
-            Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch };
-        let was_found = reader.replay(learned).is_some();
-        learned.note(was_found);
-        if was_found {
+            Reader { chunk, text, at, layout, names, scratch, row, batch, field, recorder };
+        let was_replayed = reader.replay(shapes).is_some();
+        shapes.note(was_replayed);
+        if was_replayed {
             return;
         }
-        before.take_back(row, batch);
+        before.roll_back(row, batch);
     }
-    let outcome = if learned.wants_more() {
-        let mut watch = std::mem::take(&mut scratch.trace);
-        watch.clear();
+    let outcome = if shapes.should_learn() {
+        let mut recorder = std::mem::take(&mut scratch.trace);
+        recorder.clear();
         let mut reader =
-            Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch };
-        let outcome = reader.record();
-        scratch.trace = reader.watch;
+            Reader { chunk, text, at, layout, names, scratch, row, batch, field, recorder };
+        let outcome = reader.read_record();
+        scratch.trace = reader.recorder;
         if outcome.is_ok() {
-            learned.learn(&scratch.trace, chunk, span);
+            shapes.learn(&scratch.trace, chunk, span);
         }
         outcome
     } else {
-        Reader { chunk, text, at, layout, names, scratch, row, batch, inside, watch }.record()
+        let mut reader =
+            Reader { chunk, text, at, layout, names, scratch, row, batch, field, recorder };
+        reader.read_record()
     };
-    if let Err(fault) = outcome {
-        // What was found before says nothing about a text that is no JSON.
+    if let Err(error) = outcome {
+        // Problems found before the error mean nothing, since the record is not JSON.
         batch.problems.truncate(before.problems);
-        let code = match fault {
-            JsonFault::Syntax => Code::JsonSyntax,
-            JsonFault::Depth => Code::TooDeep,
+        let code = match error {
+            JsonError::Syntax => Code::JsonSyntax,
+            JsonError::TooDeep => Code::TooDeep,
         };
-        super::broken(batch, row, Field::Record, code, Detail::None);
+        batch.mark_broken(row, Field::Record, code, Detail::None);
     }
 }
 
-/// How much a batch held before a record.
-struct Lengths {
+/// The lengths of a batch before a record.
+struct Checkpoint {
     entries: usize,
     values: usize,
     arena: usize,
     problems: usize,
 }
 
-impl Lengths {
-    fn of(batch: &Batch) -> Lengths {
-        Lengths {
+impl Checkpoint {
+    fn of(batch: &Batch) -> Checkpoint {
+        Checkpoint {
             entries: batch.entries.len(),
             values: batch.values.len(),
             arena: batch.arena.len(),
@@ -113,8 +116,8 @@ impl Lengths {
         }
     }
 
-    /// Takes back what a record left in the batch, but for its row, which is emptied.
-    fn take_back(&self, row: usize, batch: &mut Batch) {
+    /// Removes what the record added to the batch, and resets its row.
+    fn roll_back(&self, row: usize, batch: &mut Batch) {
         batch.entries.truncate(self.entries);
         batch.values.truncate(self.values);
         batch.arena.truncate(self.arena);
@@ -123,10 +126,11 @@ impl Lengths {
     }
 }
 
-struct Reader<'a, W> {
-    /// The whole chunk: what is looked at in blocks may reach behind the record's end.
+/// Reads one record, and tells a [`Recorder`] what it does.
+struct Reader<'a, R> {
+    /// The whole chunk: scans work on whole blocks, and may look past the end of the record.
     chunk: &'a [u8],
-    /// The chunk up to the record's end, so that places are places in the chunk.
+    /// The chunk up to the end of the record, so that positions are those in the chunk.
     text: &'a [u8],
     at: usize,
     layout: &'a Layout,
@@ -134,12 +138,12 @@ struct Reader<'a, W> {
     scratch: &'a mut Scratch,
     row: usize,
     batch: &'a mut Batch,
-    /// The field that is being read, which faults deeper inside are told under.
-    inside: Field,
-    watch: W,
+    /// The field that is being read. Repeated names inside unknown objects are reported for it.
+    field: Field,
+    recorder: R,
 }
 
-/// A string as it stands in the text, without its quotes.
+/// A string as it is in the text, without its quotes.
 #[derive(Clone, Copy)]
 struct RawText {
     start: usize,
@@ -147,102 +151,105 @@ struct RawText {
     has_escapes: bool,
 }
 
-impl<W: Watch> Reader<'_, W> {
-    fn record(&mut self) -> Read<()> {
+impl<R: Recorder> Reader<'_, R> {
+    fn read_record(&mut self) -> JsonResult<()> {
         self.skip_space();
         if self.peek() == Some(b'{') {
-            self.object(0, 1)?;
+            self.read_object(0, 1)?;
         } else {
-            self.watch.event(Event::Unlike);
-            let found = self.other_value(1)?;
-            let problem =
-                Problem { field: Field::Record, code: Code::Type, rule: 0, detail: found };
-            self.batch.problem(self.row, problem);
-            if let Some(row) = self.batch.rows.get_mut(self.row) {
-                row.broken = true;
-            }
+            self.recorder.record(TraceEvent::Irregular);
+            let found = self.skip_non_object(1)?;
+            self.batch.mark_broken(self.row, Field::Record, Code::Type, found);
         }
         self.skip_space();
-        if self.at == self.text.len() { Ok(()) } else { Err(JsonFault::Syntax) }
+        if self.at == self.text.len() { Ok(()) } else { Err(JsonError::Syntax) }
     }
 
-    /// Reads an object of the schema; `place` is its place in the layout.
-    fn object(&mut self, place: usize, depth: usize) -> Read<()> {
+    /// Reads an object of the schema, given its index in the layout.
+    fn read_object(&mut self, index: usize, depth: usize) -> JsonResult<()> {
         let layout = self.layout;
-        let object = layout.object(place);
-        let this = self.next_object();
+        let object = layout.object(index);
+        let object_id = self.new_object_id();
         let mut seen = 0_u64;
-        if self.begin(depth, b'}')? {
+        if self.open(depth, b'}')? {
             return Ok(());
         }
         loop {
-            let found = self.find_member(object, this, depth)?;
+            let found = self.read_member_name(object, object_id, depth)?;
             if let Some(member) = found.and_then(|found| object.members.get(found)) {
-                self.inside = member.field;
+                self.field = member.field;
                 if seen & member.bit != 0 {
-                    self.repeated(self.inside);
+                    self.add_repeated_name(self.field);
                 }
                 seen |= member.bit;
-                self.watch.event(Event::Member(member.node));
-                self.member(member, depth)?;
+                self.recorder.record(TraceEvent::Member(member.node));
+                self.read_member(member, depth)?;
             }
-            if self.ends(b'}')? {
+            if self.skip_separator(b'}')? {
                 return Ok(());
             }
         }
     }
 
-    /// Reads a name and finds its member. What the schema does not know is read whole, and none.
+    /// Reads a name and its colon. Returns the index of the member. If the name is not in the schema,
+    /// skips its value and returns `None`.
     #[inline]
-    fn find_member(&mut self, object: &Object, this: u64, depth: usize) -> Read<Option<usize>> {
+    fn read_member_name(
+        &mut self,
+        object: &Object,
+        object_id: u64,
+        depth: usize,
+    ) -> JsonResult<Option<usize>> {
         let start = self.at;
-        let short = self.short_name();
+        let short = self.read_short_name();
         let known = short.and_then(|name| self.scratch.members.find(object.scope, name));
         if known.is_some() {
             return Ok(known);
         }
         self.at = start;
-        self.find_other_member(object, this, depth)
+        self.read_uncached_member_name(object, object_id, depth)
     }
 
     #[inline(never)]
-    fn find_other_member(
+    fn read_uncached_member_name(
         &mut self,
         object: &Object,
-        this: u64,
+        object_id: u64,
         depth: usize,
-    ) -> Read<Option<usize>> {
-        let name = self.name()?;
+    ) -> JsonResult<Option<usize>> {
+        let name = self.read_name()?;
         let found = object.find(self.name_bytes(name));
-        match (found, self.packed(name)) {
-            (Some(found), Some(short)) => self.scratch.members.keep(object.scope, short, found),
+        match (found, self.packed_name(name)) {
+            (Some(found), Some(short)) => self.scratch.members.insert(object.scope, short, found),
             (Some(_), None) => {}
-            (None, _) => self.unknown_member(object.scope, name, this, depth)?,
+            (None, _) => self.skip_unknown_member(object.scope, name, object_id, depth)?,
         }
         Ok(found)
     }
 
-    fn next_object(&mut self) -> u64 {
-        self.scratch.object += 1;
-        self.scratch.object
+    /// A number for an object that no other object has.
+    fn new_object_id(&mut self) -> u64 {
+        self.scratch.last_object += 1;
+        self.scratch.last_object
     }
 
-    /// Reads the bracket that opens an object or list; tells whether it closes at once.
+    /// Reads the bracket that opens an object or a list. Returns whether `close` follows, which is
+    /// read as well.
     #[inline]
-    fn begin(&mut self, depth: usize, close: u8) -> Read<bool> {
+    fn open(&mut self, depth: usize, close: u8) -> JsonResult<bool> {
         if DEPTH_MAX < depth {
-            return Err(JsonFault::Depth);
+            return Err(JsonError::TooDeep);
         }
         self.at += 1;
-        let closes = self.next_byte() == Some(close);
-        self.at += usize::from(closes);
-        Ok(closes)
+        let is_closed = self.peek_after_space() == Some(close);
+        self.at += usize::from(is_closed);
+        Ok(is_closed)
     }
 
-    /// Reads what follows a member or an item; tells whether it is the end.
+    /// Reads what follows a member or an item: a comma, or `close`. Returns whether it was `close`.
     #[inline]
-    fn ends(&mut self, close: u8) -> Read<bool> {
-        let next = self.next_byte();
+    fn skip_separator(&mut self, close: u8) -> JsonResult<bool> {
+        let next = self.peek_after_space();
         self.at += 1;
         if next == Some(b',') {
             self.skip_space();
@@ -250,13 +257,13 @@ impl<W: Watch> Reader<'_, W> {
         } else if next == Some(close) {
             Ok(true)
         } else {
-            Err(JsonFault::Syntax)
+            Err(JsonError::Syntax)
         }
     }
 
     /// Reads a name and its colon, up to the value.
-    fn name(&mut self) -> Read<RawText> {
-        let name = self.string()?;
+    fn read_name(&mut self) -> JsonResult<RawText> {
+        let name = self.read_string()?;
         self.skip_space();
         self.expect(b':')?;
         self.skip_space();
@@ -265,117 +272,122 @@ impl<W: Watch> Reader<'_, W> {
 
     /// Reads the value of a member.
     #[inline]
-    fn member(&mut self, member: &Member, depth: usize) -> Read<()> {
-        match member.leads_to {
-            LeadsTo::Object(place) if self.peek() == Some(b'{') => self.object(place, depth + 1),
-            LeadsTo::Lists(map) if self.peek() == Some(b'{') => {
-                self.map(scope_of(member.node), map, depth + 1, Self::list_entry)
+    fn read_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
+        match member.kind {
+            MemberKind::Object(index) if self.peek() == Some(b'{') => {
+                self.read_object(index, depth + 1)
             }
-            LeadsTo::Numbers(map) if self.peek() == Some(b'{') => {
-                self.map(scope_of(member.node), map, depth + 1, Self::number_entry)
+            MemberKind::Lists(map) if self.peek() == Some(b'{') => {
+                self.read_map(Scope::of_node(member.node), map, depth + 1, Self::read_list_entry)
             }
-            LeadsTo::Text
-            | LeadsTo::Number
-            | LeadsTo::Object(_)
-            | LeadsTo::Lists(_)
-            | LeadsTo::Numbers(_) => {
+            MemberKind::Numbers(map) if self.peek() == Some(b'{') => {
+                self.read_map(Scope::of_node(member.node), map, depth + 1, Self::read_single_entry)
+            }
+            MemberKind::Text
+            | MemberKind::Number
+            | MemberKind::Object(_)
+            | MemberKind::Lists(_)
+            | MemberKind::Numbers(_) => {
                 let start = self.at;
-                let slot = self.scalar(depth + 1)?;
-                self.watch_value(Target::Slot(member.node), start, slot);
+                let slot = self.read_scalar(depth + 1)?;
+                self.record_value(Destination::Slot(member.node), start, slot);
                 self.batch.set_slot(self.row, member.node, slot);
                 Ok(())
             }
-            LeadsTo::ExportOnly => self.export_only(member.node, depth + 1),
+            MemberKind::ExportOnly => self.skip_export_only(member.node, depth + 1),
         }
     }
 
-    /// A null is an absent field, also where the schema knows none.
+    /// Whether a null is next, if the text is valid. A null is an absent field, also one that is not
+    /// in the schema.
     fn is_at_null(&self) -> bool {
         self.peek() == Some(b'n')
     }
 
-    /// A name twice in one object. The record is read on: a text that is no JSON is said first.
-    fn repeated(&mut self, field: Field) {
-        self.watch.event(Event::Unlike);
-        super::broken(self.batch, self.row, field, Code::DuplicateKey, Detail::None);
+    /// Adds the problem that a name is repeated. The rest of the record is still read, since bad
+    /// syntax takes precedence.
+    fn add_repeated_name(&mut self, field: Field) {
+        self.recorder.record(TraceEvent::Irregular);
+        self.batch.mark_broken(self.row, field, Code::DuplicateKey, Detail::None);
     }
 
-    /// Reads a map; `entry` reads the value of each name and pushes it.
-    fn map(
+    /// Reads a map. `read_entry` reads the value of each name and pushes its entry.
+    fn read_map(
         &mut self,
         scope: Scope,
         map: usize,
         depth: usize,
-        entry: impl Fn(&mut Self, NameId, usize) -> Read<()>,
-    ) -> Read<()> {
-        let this = self.next_object();
+        read_entry: impl Fn(&mut Self, NameId, usize) -> JsonResult<()>,
+    ) -> JsonResult<()> {
+        let object_id = self.new_object_id();
         let start = self.batch.entries.len();
-        self.watch.event(Event::DecodeStep(DecodeStep::BeginMap));
-        let mut is_over = self.begin(depth, b'}')?;
-        while !is_over {
-            let id = self.map_name(scope)?;
-            self.inside = Field::Named(id);
-            if self.scratch.is_repeated(id, this) {
-                self.repeated(self.inside);
+        self.recorder.record(TraceEvent::Step(DecodeStep::BeginMap));
+        let mut is_closed = self.open(depth, b'}')?;
+        while !is_closed {
+            let id = self.read_map_name(scope)?;
+            self.field = Field::Named(id);
+            if self.scratch.is_repeated(id, object_id) {
+                self.add_repeated_name(self.field);
             }
-            self.watch.event(Event::DecodeStep(DecodeStep::Name(id)));
-            entry(self, id, depth + 1)?;
-            is_over = self.ends(b'}')?;
+            self.recorder.record(TraceEvent::Step(DecodeStep::Name(id)));
+            read_entry(self, id, depth + 1)?;
+            is_closed = self.skip_separator(b'}')?;
         }
-        self.watch.event(Event::DecodeStep(DecodeStep::EndMap(map)));
+        self.recorder.record(TraceEvent::Step(DecodeStep::EndMap(map)));
         let len = self.batch.entries.len() - start;
-        self.batch.set_map(self.row, map, Entries { start: narrow(start), len: narrow(len) });
+        self.batch.set_map(self.row, map, Entries::new(start, len));
         Ok(())
     }
 
     /// Reads the name of an entry, and its colon.
     #[inline]
-    fn map_name(&mut self, scope: Scope) -> Read<NameId> {
+    fn read_map_name(&mut self, scope: Scope) -> JsonResult<NameId> {
         let start = self.at;
-        let short = self.short_name();
+        let short = self.read_short_name();
         let known = short.and_then(|name| self.scratch.names.find(scope, name));
         if let Some(id) = known {
             return Ok(id);
         }
         self.at = start;
-        self.other_map_name(scope)
+        self.read_uncached_map_name(scope)
     }
 
     #[inline(never)]
-    fn other_map_name(&mut self, scope: Scope) -> Read<NameId> {
-        let name = self.name()?;
+    fn read_uncached_map_name(&mut self, scope: Scope) -> JsonResult<NameId> {
+        let name = self.read_name()?;
         let id = self.intern(scope, name)?;
-        if let Some(short) = self.packed(name) {
-            self.scratch.names.keep(scope, short, id);
+        if let Some(short) = self.packed_name(name) {
+            self.scratch.names.insert(scope, short, id);
         }
         Ok(id)
     }
 
-    fn list_entry(&mut self, name: NameId, depth: usize) -> Read<()> {
+    /// Reads the value of an entry in a map of lists.
+    fn read_list_entry(&mut self, name: NameId, depth: usize) -> JsonResult<()> {
         if self.peek() != Some(b'[') {
-            return self.number_entry(name, depth);
+            return self.read_single_entry(name, depth);
         }
         let start = self.batch.values.len();
-        self.watch.event(Event::DecodeStep(DecodeStep::BeginList));
-        let mut is_over = self.begin(depth, b']')?;
-        while !is_over {
+        self.recorder.record(TraceEvent::Step(DecodeStep::BeginList));
+        let mut is_closed = self.open(depth, b']')?;
+        while !is_closed {
             let at = self.at;
-            let slot = self.scalar(depth + 1)?;
+            let slot = self.read_scalar(depth + 1)?;
             let slot = if slot.is_absent() { Slot::other(JsonType::Null) } else { slot };
-            self.watch_value(Target::Item(name), at, slot);
+            self.record_value(Destination::ListItem(name), at, slot);
             self.batch.values.push(slot);
-            is_over = self.ends(b']')?;
+            is_closed = self.skip_separator(b']')?;
         }
-        self.watch.event(Event::DecodeStep(DecodeStep::EndList(name)));
+        self.recorder.record(TraceEvent::Step(DecodeStep::EndList(name)));
         self.push_entry(name, start, true);
         Ok(())
     }
 
-    /// An entry with one value that is no list. A null is no entry.
-    fn number_entry(&mut self, name: NameId, depth: usize) -> Read<()> {
+    /// Reads the value of an entry with one value that is not a list. A null is not an entry.
+    fn read_single_entry(&mut self, name: NameId, depth: usize) -> JsonResult<()> {
         let at = self.at;
-        let slot = self.scalar(depth)?;
-        self.watch_value(Target::Entry(name), at, slot);
+        let slot = self.read_scalar(depth)?;
+        self.record_value(Destination::NewEntry(name), at, slot);
         if !slot.is_absent() {
             let start = self.batch.values.len();
             self.batch.values.push(slot);
@@ -384,34 +396,35 @@ impl<W: Watch> Reader<'_, W> {
         Ok(())
     }
 
-    /// Tells of a value that was read from `start` up to here. (A null is told by nothing: it
-    /// stands in the text between two values.)
+    /// Records a value that was read from `start` up to the current position. A null is not recorded:
+    /// it is part of the literal between two values.
     #[inline]
-    fn watch_value(&mut self, target: Target, start: usize, slot: Slot) {
+    fn record_value(&mut self, destination: Destination, start: usize, slot: Slot) {
         let end = self.at;
         match slot.kind() {
             SlotKind::Text => {
-                let then = Then::Text(target);
-                self.watch.event(Event::Value { start: start + 1, end: end - 1, then });
+                let value = ValueKind::Text(destination);
+                self.recorder.record(TraceEvent::Value { start: start + 1, end: end - 1, value });
             }
             SlotKind::Number => {
-                self.watch.event(Event::Value { start, end, then: Then::Number(target) });
+                let value = ValueKind::Number(destination);
+                self.recorder.record(TraceEvent::Value { start, end, value });
             }
             SlotKind::Absent => {}
-            SlotKind::Other(_) => self.watch.event(Event::Unlike),
+            SlotKind::Other(_) => self.recorder.record(TraceEvent::Irregular),
         }
     }
 
+    /// Pushes an entry with the values from `start` on.
     fn push_entry(&mut self, name: NameId, start: usize, is_list: bool) {
-        let len = self.batch.values.len() - start;
-        let values = Values { start: narrow(start), len: narrow(len) };
+        let values = Values::new(start, self.batch.values.len() - start);
         self.batch.entries.push(Entry { name, values, is_list });
     }
 
     /// Reads a value that should be text or a number into a slot. `depth` is that of the value.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a tenth of decoding: three callers, one short path")]
-    fn scalar(&mut self, depth: usize) -> Read<Slot> {
+    fn read_scalar(&mut self, depth: usize) -> JsonResult<Slot> {
         if self.peek() == Some(b'"') {
             // Most values are text without escapes.
             let start = self.at + 1;
@@ -422,25 +435,25 @@ impl<W: Watch> Reader<'_, W> {
                 return Ok(Slot::text(start, len, true));
             }
         }
-        self.other_scalar(depth)
+        self.read_other_scalar(depth)
     }
 
-    fn other_scalar(&mut self, depth: usize) -> Read<Slot> {
+    fn read_other_scalar(&mut self, depth: usize) -> JsonResult<Slot> {
         match self.peek() {
             Some(b'"') => {
-                let raw = self.string()?;
+                let raw = self.read_string()?;
                 Ok(self.text_slot(raw))
             }
             Some(b'-' | b'0'..=b'9') => {
                 let start = self.at;
-                self.number()?;
+                self.skip_number()?;
                 Ok(Slot::number(start, self.at - start))
             }
-            Some(b'n') => self.word(b"null").map(|()| Slot::ABSENT),
-            Some(b't' | b'f') => self.boolean().map(|()| Slot::other(JsonType::Boolean)),
-            Some(b'{') => self.value(depth).map(|()| Slot::other(JsonType::Object)),
-            Some(b'[') => self.value(depth).map(|()| Slot::other(JsonType::Array)),
-            _ => Err(JsonFault::Syntax),
+            Some(b'n') => self.expect_word(b"null").map(|()| Slot::ABSENT),
+            Some(b't' | b'f') => self.expect_boolean().map(|()| Slot::other(JsonType::Boolean)),
+            Some(b'{') => self.skip_value(depth).map(|()| Slot::other(JsonType::Object)),
+            Some(b'[') => self.skip_value(depth).map(|()| Slot::other(JsonType::Array)),
+            _ => Err(JsonError::Syntax),
         }
     }
 }

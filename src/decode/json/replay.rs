@@ -1,54 +1,56 @@
-//! Reads a record by comparison with those before it; see [`super::shape_cache`].
+//! Decodes a record by comparing it with the shapes of earlier ones; see [`super::shape_cache`].
 //!
-//! It decides exactly what the decoder decides: each text between two values was read by the
-//! decoder before, at the same place. Whatever is not plainly alike (a text not seen before, a
-//! name twice) is left to the decoder, which then reads the whole record.
+//! The result is what the plain decoder gives. Whatever does not match (a literal that was not seen
+//! there before, a repeated name, a number or text that is not valid) is left to the plain decoder,
+//! which then reads the whole record.
 
-use super::shape_cache::{DecodeStep, ShapeCache, Target, Then};
-use super::{Entries, Reader, Slot, narrow};
+use super::shape_cache::{DecodeStep, Destination, ShapeCache, ValueKind};
+use super::{Entries, Reader, Slot};
 
-/// What the steps of one record keep between them.
+/// What the steps of a record have opened.
 #[derive(Default)]
 struct Open {
-    /// The number of the map that is open.
+    /// The number of the open map, for finding repeated names.
     map: u64,
+    /// The first entry of the open map.
     first_entry: usize,
+    /// The first value of the open list.
     first_value: usize,
 }
 
 impl Reader<'_, ()> {
-    /// Reads the record; none where it is not alike, and then the row may be half filled.
-    pub(super) fn replay(&mut self, learned: &mut ShapeCache) -> Option<()> {
+    /// Decodes the record. Returns `None` if it does not match; the row may then be half filled.
+    pub(super) fn replay(&mut self, shapes: &mut ShapeCache) -> Option<()> {
         let mut open = Open::default();
-        let (mut seen, mut place) = (0, 0);
+        let (mut seen, mut node) = (0, 0);
         loop {
-            let edge = match learned.likely(place, self.chunk, self.at) {
-                Some(edge) => edge,
-                None => learned.find(place, self.chunk, self.at)?,
+            let transition = match shapes.likely(node, self.chunk, self.at) {
+                Some(transition) => transition,
+                None => shapes.find(node, self.chunk, self.at)?,
             };
-            if seen & edge.members != 0 {
+            if seen & transition.members != 0 {
                 return None;
             }
-            seen |= edge.members;
-            self.at += edge.literal.len();
-            for step in &edge.steps {
-                self.step(*step, &mut open)?;
+            seen |= transition.members;
+            self.at += transition.literal.len();
+            for step in &transition.steps {
+                self.repeat_step(*step, &mut open)?;
             }
-            match edge.then {
-                Then::Text(target) => self.text(target)?,
-                Then::Number(target) => self.number_to(target)?,
-                Then::End => return (self.at == self.text.len()).then_some(()),
+            match transition.value {
+                ValueKind::Text(destination) => self.replay_text(destination)?,
+                ValueKind::Number(destination) => self.replay_number(destination)?,
+                ValueKind::End => return (self.at == self.text.len()).then_some(()),
             }
-            place = edge.next;
+            node = transition.next;
         }
     }
 
     #[inline]
-    fn step(&mut self, step: DecodeStep, open: &mut Open) -> Option<()> {
+    fn repeat_step(&mut self, step: DecodeStep, open: &mut Open) -> Option<()> {
         match step {
             DecodeStep::ExportOnly => self.batch.rows.get_mut(self.row)?.export_only += 1,
             DecodeStep::BeginMap => {
-                open.map = self.next_object();
+                open.map = self.new_object_id();
                 open.first_entry = self.batch.entries.len();
             }
             DecodeStep::Name(name) => {
@@ -57,8 +59,7 @@ impl Reader<'_, ()> {
             }
             DecodeStep::EndMap(map) => {
                 let (start, end) = (open.first_entry, self.batch.entries.len());
-                let entries = Entries { start: narrow(start), len: narrow(end - start) };
-                self.batch.set_map(self.row, map, entries);
+                self.batch.set_map(self.row, map, Entries::new(start, end - start));
             }
             DecodeStep::BeginList => open.first_value = self.batch.values.len(),
             DecodeStep::EndList(name) => self.push_entry(name, open.first_value, true),
@@ -66,50 +67,50 @@ impl Reader<'_, ()> {
         Some(())
     }
 
-    /// Reads text up to its closing quote, which is left to the next comparison.
+    /// Reads text up to its closing quote, which is part of the next literal.
     #[inline]
-    fn text(&mut self, target: Target) -> Option<()> {
+    fn replay_text(&mut self, destination: Destination) -> Option<()> {
         let start = self.at;
         let len = self.plain_len(start);
         self.at = start + len;
         let slot = match self.peek() {
             Some(b'"') => Slot::text(start, len, true),
-            Some(b'\\') => self.text_with_escapes(start, target)?,
+            Some(b'\\') => self.text_with_escapes(start, destination)?,
             _ => return None,
         };
-        self.put(target, slot);
+        self.store(destination, slot);
         Some(())
     }
 
     #[cold]
-    fn text_with_escapes(&mut self, start: usize, target: Target) -> Option<Slot> {
-        if matches!(target, Target::Nowhere(_)) {
+    fn text_with_escapes(&mut self, start: usize, destination: Destination) -> Option<Slot> {
+        if matches!(destination, Destination::Discarded(_)) {
             return None;
         }
         self.at = start - 1;
-        let raw = self.string().ok()?;
+        let raw = self.read_string().ok()?;
         self.at -= 1;
         Some(self.text_slot(raw))
     }
 
-    fn number_to(&mut self, target: Target) -> Option<()> {
+    fn replay_number(&mut self, destination: Destination) -> Option<()> {
         let start = self.at;
-        self.number().ok()?;
-        self.put(target, Slot::number(start, self.at - start));
+        self.skip_number().ok()?;
+        self.store(destination, Slot::number(start, self.at - start));
         Some(())
     }
 
     #[inline]
-    fn put(&mut self, target: Target, slot: Slot) {
-        match target {
-            Target::Slot(node) => self.batch.set_slot(self.row, node, slot),
-            Target::Item(_) => self.batch.values.push(slot),
-            Target::Entry(name) => {
+    fn store(&mut self, destination: Destination, slot: Slot) {
+        match destination {
+            Destination::Slot(node) => self.batch.set_slot(self.row, node, slot),
+            Destination::ListItem(_) => self.batch.values.push(slot),
+            Destination::NewEntry(name) => {
                 let start = self.batch.values.len();
                 self.batch.values.push(slot);
                 self.push_entry(name, start, false);
             }
-            Target::Nowhere(_) => {}
+            Destination::Discarded(_) => {}
         }
     }
 }

@@ -1,52 +1,58 @@
-//! What is read and left: fields that only exports carry, and what the schema does not know.
+//! Reads what is not imported: fields that only exports have, and fields that are not in the schema.
 //!
-//! It must be JSON all the same, and its names are looked at for repeats.
+//! All of it must be valid JSON, and no name in it may be repeated.
 
-use super::shape_cache::{DecodeStep, Event, Target, Then, Watch};
-use super::{JsonFault, RawText, Read, Reader};
+use super::shape_cache::{DecodeStep, Destination, Recorder, TraceEvent, ValueKind};
+use super::{JsonError, JsonResult, RawText, Reader};
 use crate::record::{Detail, Field, Scope};
 use crate::schema::NodeIx;
 
-impl<W: Watch> Reader<'_, W> {
-    /// Reads a field that only exports carry, and leaves it.
-    pub(super) fn export_only(&mut self, node: NodeIx, depth: usize) -> Read<()> {
+impl<R: Recorder> Reader<'_, R> {
+    /// Skips the value of a field that only exports have. Counts the field unless it is null.
+    pub(super) fn skip_export_only(&mut self, node: NodeIx, depth: usize) -> JsonResult<()> {
         let (first, start) = (self.peek(), self.at);
         if first != Some(b'n') {
-            self.watch.event(Event::DecodeStep(DecodeStep::ExportOnly));
+            self.recorder.record(TraceEvent::Step(DecodeStep::ExportOnly));
             if let Some(row) = self.batch.rows.get_mut(self.row) {
                 row.export_only += 1;
             }
         }
-        self.value(depth)?;
-        let (end, target) = (self.at, Target::Nowhere(node));
-        self.watch.event(match first {
-            Some(b'"') => Event::Value { start: start + 1, end: end - 1, then: Then::Text(target) },
-            Some(b'-' | b'0'..=b'9') => Event::Value { start, end, then: Then::Number(target) },
-            _ => Event::Unlike,
+        self.skip_value(depth)?;
+        let (end, destination) = (self.at, Destination::Discarded(node));
+        self.recorder.record(match first {
+            Some(b'"') => {
+                let value = ValueKind::Text(destination);
+                TraceEvent::Value { start: start + 1, end: end - 1, value }
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                TraceEvent::Value { start, end, value: ValueKind::Number(destination) }
+            }
+            _ => TraceEvent::Irregular,
         });
         Ok(())
     }
 
-    pub(super) fn unknown_member(
+    /// Skips the value of a member that is not in the schema. Notes the name unless the value is null.
+    pub(super) fn skip_unknown_member(
         &mut self,
         scope: Scope,
         name: RawText,
-        this: u64,
+        object: u64,
         depth: usize,
-    ) -> Read<()> {
+    ) -> JsonResult<()> {
         let id = self.intern(scope, name)?;
-        self.inside = Field::Named(id);
-        self.watch.event(Event::Unlike);
-        if self.scratch.is_repeated(id, this) {
-            self.repeated(self.inside);
+        self.field = Field::Named(id);
+        self.recorder.record(TraceEvent::Irregular);
+        if self.scratch.is_repeated(id, object) {
+            self.add_repeated_name(self.field);
         } else if !self.is_at_null() {
-            self.batch.unknown_field(self.row, id);
+            self.batch.add_unknown(self.row, id);
         }
-        self.value(depth + 1)
+        self.skip_value(depth + 1)
     }
 
-    /// The value of a record that is no object; tells what it is.
-    pub(super) fn other_value(&mut self, depth: usize) -> Read<Detail> {
+    /// Skips a record that is not an object. Returns what it is instead.
+    pub(super) fn skip_non_object(&mut self, depth: usize) -> JsonResult<Detail> {
         let found = match self.peek() {
             Some(b'"') => Detail::FoundText,
             Some(b'-' | b'0'..=b'9') => Detail::FoundNumber,
@@ -54,49 +60,49 @@ impl<W: Watch> Reader<'_, W> {
             Some(b't' | b'f') => Detail::FoundBoolean,
             _ => Detail::FoundArray,
         };
-        self.value(depth).map(|()| found)
+        self.skip_value(depth).map(|()| found)
     }
 
-    /// Reads any value and leaves it. Names inside are looked at for repeats all the same.
-    pub(super) fn value(&mut self, depth: usize) -> Read<()> {
+    /// Skips a value of any type. `depth` is that of the value.
+    pub(super) fn skip_value(&mut self, depth: usize) -> JsonResult<()> {
         match self.peek() {
             Some(b'"') => {
-                let raw = self.string()?;
+                let raw = self.read_string()?;
                 if raw.has_escapes {
+                    // Finds lone surrogates.
                     let mark = self.batch.arena.len();
                     self.text_slot(raw);
                     self.batch.arena.truncate(mark);
                 }
                 Ok(())
             }
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'n') => self.word(b"null"),
-            Some(b't' | b'f') => self.boolean(),
+            Some(b'-' | b'0'..=b'9') => self.skip_number(),
+            Some(b'n') => self.expect_word(b"null"),
+            Some(b't' | b'f') => self.expect_boolean(),
             Some(b'[') => {
-                let mut is_over = self.begin(depth, b']')?;
-                while !is_over {
-                    self.value(depth + 1)?;
-                    is_over = self.ends(b']')?;
+                let mut is_closed = self.open(depth, b']')?;
+                while !is_closed {
+                    self.skip_value(depth + 1)?;
+                    is_closed = self.skip_separator(b']')?;
                 }
                 Ok(())
             }
-            Some(b'{') => self.unknown_object(depth),
-            _ => Err(JsonFault::Syntax),
+            Some(b'{') => self.skip_object(depth),
+            _ => Err(JsonError::Syntax),
         }
     }
 
-    /// Reads an object that the schema does not know.
-    fn unknown_object(&mut self, depth: usize) -> Read<()> {
-        let this = self.next_object();
-        let mut is_over = self.begin(depth, b'}')?;
-        while !is_over {
-            let name = self.name()?;
+    fn skip_object(&mut self, depth: usize) -> JsonResult<()> {
+        let object = self.new_object_id();
+        let mut is_closed = self.open(depth, b'}')?;
+        while !is_closed {
+            let name = self.read_name()?;
             let id = self.intern(Scope::unknown(depth), name)?;
-            if self.scratch.is_repeated(id, this) {
-                self.repeated(self.inside);
+            if self.scratch.is_repeated(id, object) {
+                self.add_repeated_name(self.field);
             }
-            self.value(depth + 1)?;
-            is_over = self.ends(b'}')?;
+            self.skip_value(depth + 1)?;
+            is_closed = self.skip_separator(b'}')?;
         }
         Ok(())
     }

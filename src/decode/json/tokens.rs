@@ -1,38 +1,38 @@
-//! The tokens of JSON (RFC 8259): words, numbers, strings, and what stands between them.
+//! The tokens of JSON (RFC 8259): literals, numbers, strings, and white space.
 
-use super::shape_cache::{Event, Watch};
+use super::shape_cache::{Recorder, TraceEvent};
 use super::unescape::unescape;
-use super::{JsonFault, RawText, Read, Reader};
-use crate::decode::{broken, number_len};
-use crate::record::{Code, Detail, Field, NameId, Scope, Slot};
+use super::{JsonError, JsonResult, RawText, Reader};
+use crate::record::{Code, Detail, Field, NameId, Scope, Slot, number_len};
 use crate::simd::Span;
 use crate::simd::scan::{first_special, packed_text};
 
-impl<W: Watch> Reader<'_, W> {
-    pub(super) fn boolean(&mut self) -> Read<()> {
+impl<R: Recorder> Reader<'_, R> {
+    pub(super) fn expect_boolean(&mut self) -> JsonResult<()> {
         let word: &[u8] = if self.peek() == Some(b't') { b"true" } else { b"false" };
-        self.word(word)
+        self.expect_word(word)
     }
 
-    pub(super) fn word(&mut self, word: &[u8]) -> Read<()> {
+    pub(super) fn expect_word(&mut self, word: &[u8]) -> JsonResult<()> {
         if self.text.get(self.at..self.at + word.len()) == Some(word) {
             self.at += word.len();
             Ok(())
         } else {
-            Err(JsonFault::Syntax)
+            Err(JsonError::Syntax)
         }
     }
 
-    pub(super) fn number(&mut self) -> Read<()> {
+    pub(super) fn skip_number(&mut self) -> JsonResult<()> {
         let rest = self.text.get(self.at..).unwrap_or(&[]);
-        let len = number_len(rest).ok_or(JsonFault::Syntax)?;
+        let len = number_len(rest).ok_or(JsonError::Syntax)?;
         self.at += len;
         Ok(())
     }
 
-    /// Reads a string; its escapes are looked at when it is unescaped.
+    /// Reads a string. Checks the syntax of its escapes; what they stand for is checked when the
+    /// string is unescaped.
     #[inline]
-    pub(super) fn string(&mut self) -> Read<RawText> {
+    pub(super) fn read_string(&mut self) -> JsonResult<RawText> {
         self.expect(b'"')?;
         let start = self.at;
         let mut has_escapes = false;
@@ -43,9 +43,9 @@ impl<W: Watch> Reader<'_, W> {
                 Some(b'\\') => {
                     has_escapes = true;
                     self.at += 1;
-                    self.escape()?;
+                    self.skip_escape()?;
                 }
-                _ => return Err(JsonFault::Syntax),
+                _ => return Err(JsonError::Syntax),
             }
         }
         let len = self.at - start;
@@ -53,14 +53,15 @@ impl<W: Watch> Reader<'_, W> {
         Ok(RawText { start, len, has_escapes })
     }
 
-    /// How many bytes from a place on are text without escapes. May reach behind the record's end.
+    /// The number of bytes from `from` on that a string can contain unescaped. They may extend past
+    /// the end of the record.
     #[inline]
     pub(super) fn plain_len(&self, from: usize) -> usize {
         first_special(self.chunk.get(from..).unwrap_or(&[]))
     }
 
-    /// Steps over what follows a backslash.
-    pub(super) fn escape(&mut self) -> Read<()> {
+    /// Skips what follows a backslash.
+    fn skip_escape(&mut self) -> JsonResult<()> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.at += 1;
@@ -69,12 +70,12 @@ impl<W: Watch> Reader<'_, W> {
             Some(b'u') => {
                 let digits = self.text.get(self.at + 1..self.at + 5).unwrap_or(&[]);
                 if digits.len() < 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(JsonFault::Syntax);
+                    return Err(JsonError::Syntax);
                 }
                 self.at += 5;
                 Ok(())
             }
-            _ => Err(JsonFault::Syntax),
+            _ => Err(JsonError::Syntax),
         }
     }
 
@@ -82,6 +83,7 @@ impl<W: Watch> Reader<'_, W> {
         self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[])
     }
 
+    /// The slot of a string. If it has escapes, the text is unescaped into the arena.
     pub(super) fn text_slot(&mut self, raw: RawText) -> Slot {
         if !raw.has_escapes {
             return Slot::text(raw.start, raw.len, true);
@@ -89,21 +91,23 @@ impl<W: Watch> Reader<'_, W> {
         let start = self.batch.arena.len();
         let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
         if unescape(bytes, &mut self.batch.arena).is_err() {
-            self.lone_surrogate();
+            self.add_lone_surrogate();
         }
         Slot::new_text(start, self.batch.arena.len() - start, false)
     }
 
-    pub(super) fn lone_surrogate(&mut self) {
-        broken(self.batch, self.row, Field::Record, Code::Utf8, Detail::LoneSurrogate);
+    fn add_lone_surrogate(&mut self) {
+        self.batch.mark_broken(self.row, Field::Record, Code::Utf8, Detail::LoneSurrogate);
     }
 
-    /// Steps over a name as most are, and its colon: short and without escapes, with the value right
-    /// behind. Gives it as a number; none for others, and then the place is anywhere.
+    /// Skips a short name with its colon, and returns the name packed into one number. That is the
+    /// fast path: the name has at most 15 bytes and no escapes, and there is no white space around
+    /// the colon. Returns `None` for any other name; the position is then undefined.
     ///
-    /// A result of more than two words would go through memory, and cost as much as the rest.
+    /// A result of more than two words would be returned through memory, and cost as much as all else
+    /// here.
     #[inline]
-    pub(super) fn short_name(&mut self) -> Option<u128> {
+    pub(super) fn read_short_name(&mut self) -> Option<u128> {
         if self.peek() != Some(b'"') {
             return None;
         }
@@ -114,13 +118,14 @@ impl<W: Watch> Reader<'_, W> {
         Some(packed)
     }
 
-    /// The same number of a name that was read, if it is short and has no escapes.
-    pub(super) fn packed(&self, raw: RawText) -> Option<u128> {
+    /// The same number for a name that was read as a string. Returns `None` if the name is long or has
+    /// escapes.
+    pub(super) fn packed_name(&self, raw: RawText) -> Option<u128> {
         let span = Span { source: self.chunk, start: raw.start, len: raw.len };
         if raw.has_escapes { None } else { span.packed() }
     }
 
-    /// A name's text, unescaped.
+    /// The unescaped bytes of a name.
     #[inline]
     pub(super) fn name_bytes(&mut self, raw: RawText) -> &[u8] {
         if !raw.has_escapes {
@@ -129,21 +134,21 @@ impl<W: Watch> Reader<'_, W> {
         let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
         self.scratch.name.clear();
         if unescape(bytes, &mut self.scratch.name).is_err() {
-            // What is learned is taken for sound the next time.
-            self.watch.event(Event::Unlike);
-            self.lone_surrogate();
+            // A replay would not notice the surrogate again.
+            self.recorder.record(TraceEvent::Irregular);
+            self.add_lone_surrogate();
         }
         &self.scratch.name
     }
 
-    pub(super) fn intern(&mut self, scope: Scope, raw: RawText) -> Read<NameId> {
+    pub(super) fn intern(&mut self, scope: Scope, raw: RawText) -> JsonResult<NameId> {
         if raw.has_escapes {
             self.name_bytes(raw);
-            let name = str::from_utf8(&self.scratch.name).map_err(|_invalid| JsonFault::Syntax)?;
+            let name = str::from_utf8(&self.scratch.name).map_err(|_invalid| JsonError::Syntax)?;
             return Ok(self.names.intern(scope, name));
         }
         let bytes = self.text.get(raw.start..raw.start + raw.len).unwrap_or(&[]);
-        let name = str::from_utf8(bytes).map_err(|_invalid| JsonFault::Syntax)?;
+        let name = str::from_utf8(bytes).map_err(|_invalid| JsonError::Syntax)?;
         Ok(self.names.intern(scope, name))
     }
 
@@ -152,21 +157,17 @@ impl<W: Watch> Reader<'_, W> {
         self.text.get(self.at).copied()
     }
 
+    /// Skips `byte`, or fails if another one is next.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> bool {
-        let is_here = self.peek() == Some(byte);
-        self.at += usize::from(is_here);
-        is_here
+    pub(super) fn expect(&mut self, byte: u8) -> JsonResult<()> {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        if is_next { Ok(()) } else { Err(JsonError::Syntax) }
     }
 
+    /// Skips white space and returns the next byte, which is not skipped.
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8) -> Read<()> {
-        if self.take(byte) { Ok(()) } else { Err(JsonFault::Syntax) }
-    }
-
-    /// The next byte that is no white space; it is not stepped over.
-    #[inline]
-    pub(super) fn next_byte(&mut self) -> Option<u8> {
+    pub(super) fn peek_after_space(&mut self) -> Option<u8> {
         self.skip_space();
         self.peek()
     }
@@ -175,12 +176,12 @@ impl<W: Watch> Reader<'_, W> {
     pub(super) fn skip_space(&mut self) {
         // Most producers write none.
         if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.step_over_space();
+            self.skip_some_space();
         }
     }
 
     #[inline(never)]
-    fn step_over_space(&mut self) {
+    fn skip_some_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }

@@ -1,11 +1,11 @@
-//! What a JSON string stands for (RFC 8259, section 7). Its escapes are known to be whole.
+//! Unescapes JSON strings whose escapes are known to have valid syntax (RFC 8259, section 7).
 
-/// There is a surrogate without its other half. What stands for it is the replacement
-/// character, so that the text stays UTF-8 until the record is put aside.
+/// The string has a surrogate without its other half. The text has a replacement character instead,
+/// so that it is valid UTF-8 until the record is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LoneSurrogate;
 
-/// Appends the text that a string with valid escapes stands for.
+/// Appends the text that a string stands for.
 pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
     let mut outcome = Ok(());
     let mut rest = raw;
@@ -26,11 +26,11 @@ pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), LoneSurrogat
             b'u' => {
                 let (character, used) = unicode_escape(after);
                 rest = after.get(used..).unwrap_or(&[]);
-                let shown = character.unwrap_or_else(|| {
+                let character = character.unwrap_or_else(|| {
                     outcome = Err(LoneSurrogate);
                     char::REPLACEMENT_CHARACTER
                 });
-                out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 continue;
             }
             other => other,
@@ -41,7 +41,7 @@ pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), LoneSurrogat
     outcome
 }
 
-/// The character after `\u`, and how many bytes it took. None for half a pair.
+/// The character after `\u`, or `None` for half a surrogate pair, and the number of bytes used.
 fn unicode_escape(text: &[u8]) -> (Option<char>, usize) {
     let high = hex4(text);
     if !(0xd800..0xdc00).contains(&high) {
@@ -61,6 +61,7 @@ fn unicode_escape(text: &[u8]) -> (Option<char>, usize) {
     }
 }
 
+/// The value of four hexadecimal digits.
 fn hex4(text: &[u8]) -> u32 {
     text.iter()
         .take(4)

@@ -261,7 +261,7 @@ impl BatchEmitter<'_> {
         batch.problems.sort_by_key(|(row, problem)| {
             let place = match problem.field {
                 Field::Node(node) => usize::from(node),
-                Field::Named(name) => decoder.names.get(name).0.slot().unwrap_or(usize::MAX - 1),
+                Field::Named(name) => decoder.names.get(name).0.node().unwrap_or(usize::MAX - 1),
                 Field::Record => usize::MAX,
             };
             (*row, place)

@@ -1,7 +1,8 @@
-//! What is wrong with a header, in words, and what its names may mean.
+//! Messages about a header that cannot be used, and suggestions for what its names may mean.
 //!
-//! A name is quoted only if it is near a known field or a name that fields have elsewhere: without
-//! a header, the first row is somebody's data. Of other columns, the place and the length are told.
+//! A name is quoted only if it is similar to a known field or to a name that fields have elsewhere: if
+//! the file has no header, its first row is data about a person. Other columns are described by
+//! their number and the length of the name.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,114 +11,126 @@ use super::{ColumnRules, is_column};
 use crate::record::describe_name;
 use crate::schema::Test;
 
-/// Why a header can't be used.
+/// Why a header cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderError {
-    /// What is wrong and where, lower case, no full stop.
+    /// What is wrong and where, in lower case and without a full stop.
     pub message: String,
     /// What to do next.
     pub hint: String,
-    /// What would mend it, as TOML to be pasted into the definition.
+    /// TOML that would fix it, to paste into the definition.
     pub paste: Option<String>,
 }
 
 /// What is wrong with one column.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ColumnFault {
+pub(super) struct ColumnError {
     pub(super) column: usize,
-    pub(super) doubt: Doubt,
+    pub(super) kind: ColumnErrorKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Doubt {
-    IsNoField,
-    Repeats {
+pub(super) enum ColumnErrorKind {
+    NotAField,
+    /// The name is that of an earlier column, and may not repeat.
+    Repeated {
         first: usize,
     },
-    /// A column that is a constant of the definition too.
-    IsConstant {
+    /// The definition also sets a constant for the field of this column.
+    AlsoConstant {
         column: usize,
     },
 }
 
 /// What a name may mean.
-struct Meaning {
+struct Suggestion {
     field: String,
     constants: BTreeMap<String, String>,
 }
 
-const LEAVE_OUT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
-const REPEATS: &str = "only names of `Attributes.` and `User.UserAttributes.` may repeat";
-const ONE_OF_THEM: &str = "take one of them away";
-const PASTE: &str = "paste what is right of this into the definition";
-const CHECK: &str = "check that the first line is a header";
-/// A message has an end; so many columns are told of one by one.
-const SHOWN_MAX: usize = 50;
+const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
+const REPEAT_HINT: &str = "only names in `Attributes` and `User.UserAttributes` may repeat";
+const CONSTANT_HINT: &str = "remove one of them";
+const PASTE_HINT: &str = "check the lines below and paste them into the definition";
+const NO_HEADER_HINT: &str = "check that the first line is a header";
+/// The most columns that a message describes one by one.
+const DESCRIBED_MAX: usize = 50;
 
 impl ColumnRules {
-    /// All faults as one: a header is mended in one go.
-    pub(super) fn describe(&self, names: &[String], faults: &[ColumnFault]) -> HeaderError {
-        let shown = || faults.iter().take(SHOWN_MAX);
-        let mut messages: Vec<String> = shown().map(|fault| self.message(names, fault)).collect();
-        if SHOWN_MAX < faults.len() {
-            messages.push(format!("and {} more", faults.len() - SHOWN_MAX));
+    /// Describes all errors of a header at once, so that it can be fixed in one go.
+    pub(super) fn describe(&self, names: &[String], errors: &[ColumnError]) -> HeaderError {
+        let described = || errors.iter().take(DESCRIBED_MAX);
+        let mut messages: Vec<String> =
+            described().map(|error| self.message(names, error)).collect();
+        if DESCRIBED_MAX < errors.len() {
+            messages.push(format!("and {} more", errors.len() - DESCRIBED_MAX));
         }
-        let unknown = shown().filter(|fault| matches!(fault.doubt, Doubt::IsNoField));
-        let unknown: Vec<usize> = unknown.map(|fault| fault.column).collect();
+        let unknown = described().filter(|error| is_not_a_field(error));
+        let unknown: Vec<usize> = unknown.map(|error| error.column).collect();
         let paste = self.paste(names, &unknown);
-        let hint = self.hints(names, faults, paste.is_some()).join("; ");
+        let hint = self.hints(names, errors, paste.is_some()).join("; ");
         HeaderError { message: messages.join("; "), hint, paste }
     }
 
-    fn message(&self, names: &[String], fault: &ColumnFault) -> String {
-        let number = fault.column + 1;
-        let name = names.get(fault.column).map_or("", String::as_str);
-        match fault.doubt {
-            Doubt::IsNoField => format!("column {number} {} is no field", self.shown(name)),
-            Doubt::Repeats { first } if is_column(&self.schema, name) => {
+    fn message(&self, names: &[String], error: &ColumnError) -> String {
+        let number = error.column + 1;
+        let name = names.get(error.column).map_or("", String::as_str);
+        match error.kind {
+            ColumnErrorKind::NotAField => {
+                format!("column {number} {} is not a field", self.quote_or_describe(name))
+            }
+            ColumnErrorKind::Repeated { first } if is_column(&self.schema, name) => {
                 format!("column {number} `{}` repeats column {}", describe_name(name), first + 1)
             }
-            Doubt::Repeats { first } => format!("column {number} repeats column {}", first + 1),
-            Doubt::IsConstant { column } => {
-                format!("column {} is a constant under `[input.constants]` too", column + 1)
+            ColumnErrorKind::Repeated { first } => {
+                format!("column {number} repeats column {}", first + 1)
+            }
+            ColumnErrorKind::AlsoConstant { column } => {
+                format!("column {} is also a constant under `[input.constants]`", column + 1)
             }
         }
     }
 
-    fn hints(&self, names: &[String], faults: &[ColumnFault], can_paste: bool) -> Vec<&str> {
-        let unknown = |fault: &&ColumnFault| matches!(fault.doubt, Doubt::IsNoField);
-        let may_leave_out = |fault: &ColumnFault| {
-            let name = names.get(fault.column).map_or("", String::as_str);
+    fn hints(&self, names: &[String], errors: &[ColumnError], can_paste: bool) -> Vec<&str> {
+        let may_be_dropped = |error: &ColumnError| {
+            let name = names.get(error.column).map_or("", String::as_str);
             self.lookalikes.of("", name).is_none()
         };
-        let any = |wanted: fn(Doubt) -> bool| faults.iter().any(|fault| wanted(fault.doubt));
+        let any = |is: fn(&ColumnError) -> bool| errors.iter().any(is);
         let hints = [
-            (REPEATS, any(|doubt| matches!(doubt, Doubt::Repeats { .. }))),
-            (ONE_OF_THEM, any(|doubt| matches!(doubt, Doubt::IsConstant { .. }))),
-            (PASTE, can_paste),
-            (CHECK, !can_paste && any(|doubt| matches!(doubt, Doubt::IsNoField))),
-            (LEAVE_OUT, faults.iter().filter(unknown).any(may_leave_out)),
+            (REPEAT_HINT, any(|error| matches!(error.kind, ColumnErrorKind::Repeated { .. }))),
+            (
+                CONSTANT_HINT,
+                any(|error| matches!(error.kind, ColumnErrorKind::AlsoConstant { .. })),
+            ),
+            (PASTE_HINT, can_paste),
+            (NO_HEADER_HINT, !can_paste && any(is_not_a_field)),
+            (DROP_HINT, errors.iter().any(|error| is_not_a_field(error) && may_be_dropped(error))),
         ];
-        hints.into_iter().filter(|(_, is_told)| *is_told).map(|(hint, _)| hint).collect()
+        hints.into_iter().filter(|(_, applies)| *applies).map(|(hint, _)| hint).collect()
     }
 
-    /// The name in backticks where it may be quoted, else its length.
-    fn shown(&self, name: &str) -> String {
-        if self.quotable(name) {
+    /// The name in backticks if it may be quoted, else its length.
+    fn quote_or_describe(&self, name: &str) -> String {
+        if self.is_quotable(name) {
             format!("`{name}`")
         } else {
             format!("(name of {} characters)", name.chars().count())
         }
     }
 
-    /// A name that equals one of ours but for case and punctuation says nothing of anybody.
-    fn quotable(&self, name: &str) -> bool {
+    /// Whether a name can safely be shown. One that is an alias, except for case and punctuation, says
+    /// nothing about a person.
+    fn is_quotable(&self, name: &str) -> bool {
         self.aliases.of(name).is_some()
-            || (self.meaning(name).is_some() && describe_name(name) == name)
+            || (self.suggestion(name).is_some() && describe_name(name) == name)
     }
 
-    fn meaning(&self, name: &str) -> Option<Meaning> {
-        let known = |field: &str| Meaning { field: field.to_owned(), constants: BTreeMap::new() };
+    /// What the name probably means: a field that it looks like, an alias, a field that is nearly
+    /// spelled like it, or a name that is nearly an alias.
+    fn suggestion(&self, name: &str) -> Option<Suggestion> {
+        let known =
+            |field: &str| Suggestion { field: field.to_owned(), constants: BTreeMap::new() };
         if let Some(like) = self.lookalikes.of("", name) {
             return Some(known(&like));
         }
@@ -125,11 +138,12 @@ impl ColumnRules {
         let near = || self.lookalikes.nearest(name).map(known);
         let alias = alias.or_else(|| if near().is_none() { self.aliases.near(name) } else { None });
         alias.map_or_else(near, |alias| {
-            Some(Meaning { field: alias.field.clone(), constants: alias.constants.clone() })
+            Some(Suggestion { field: alias.field.clone(), constants: alias.constants.clone() })
         })
     }
 
-    /// Whether a field has that name as a value: a row of data may begin with `EMAIL`.
+    /// Whether the name is a value that some field may have: without a header, the first row may
+    /// contain `EMAIL`.
     fn is_value(&self, name: &str) -> bool {
         let checks = self.schema.nodes.iter().flat_map(|node| &node.checks);
         checks.into_iter().any(|check| match &check.test {
@@ -138,7 +152,7 @@ impl ColumnRules {
         })
     }
 
-    /// `[input.rename]` and `[input.constants]` that would mend the header, as far as can be guessed.
+    /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be guessed.
     fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
         let mut has: Vec<&str> = names.iter().map(|name| self.renamed(name)).collect();
         has.extend(self.settings.constants.iter().map(|(field, _)| field.as_str()));
@@ -148,24 +162,24 @@ impl ColumnRules {
         let mut any = false;
         for column in unknown {
             let name = names.get(*column).map_or("", String::as_str);
-            let Some(meaning) = self.meaning(name).filter(|_| self.quotable(name)) else {
-                let shown = self.shown(name);
-                writeln!(text, "# column {} {shown}: near no known name", column + 1).ok();
+            let Some(meant) = self.suggestion(name).filter(|_| self.is_quotable(name)) else {
+                let name = self.quote_or_describe(name);
+                writeln!(text, "# column {} {name}: not similar to any known name", column + 1)
+                    .ok();
                 continue;
             };
-            let is_taken =
-                taken.contains(&meaning.field) || !is_column(&self.schema, &meaning.field);
-            let line = format!("{} = {}", toml_text(name), toml_text(&meaning.field));
+            let is_taken = taken.contains(&meant.field) || !is_column(&self.schema, &meant.field);
+            let line = format!("{} = {}", toml_text(name), toml_text(&meant.field));
             if is_taken {
-                writeln!(text, "# {line}   # another column is that already").ok();
+                writeln!(text, "# {line}   # another column already is this field").ok();
                 any = true;
                 continue;
             }
             writeln!(text, "{line}").ok();
             any |= !self.is_value(name);
             let is_missing = |field: &String| !taken.contains(field);
-            constants.extend(meaning.constants.into_iter().filter(|(field, _)| is_missing(field)));
-            taken.push(meaning.field);
+            constants.extend(meant.constants.into_iter().filter(|(field, _)| is_missing(field)));
+            taken.push(meant.field);
         }
         constants.retain(|field, _| !taken.contains(field));
         if !constants.is_empty() {
@@ -178,13 +192,17 @@ impl ColumnRules {
     }
 }
 
-/// A name as a key of TOML: without quotes where it needs none.
+fn is_not_a_field(error: &ColumnError) -> bool {
+    matches!(error.kind, ColumnErrorKind::NotAField)
+}
+
+/// A name as a TOML key, without quotes if it needs none.
 fn toml_key(name: &str) -> String {
     let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_bare { name.to_owned() } else { toml_text(name) }
 }
 
-/// A text in the quotes of TOML, which are those of JSON but for one character.
+/// A text as a basic string of TOML, which is that of JSON except that DEL must be escaped.
 fn toml_text(text: &str) -> String {
     let quoted = serde_json::to_string(text).expect("text is JSON");
     quoted.replace('\u{7f}', "\\u007f")

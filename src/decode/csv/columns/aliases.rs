@@ -1,5 +1,5 @@
-//! What columns of other programs may mean: data in `schemas/headers.toml`, and only ever a guess
-//! that a message makes.
+//! Names that fields have in the exports of other programs, from `schemas/headers.toml`. They are only
+//! used to suggest a field in a message.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,20 +9,20 @@ use crate::decode::lookalike::folded;
 
 const FILE: &str = include_str!("../../../../schemas/headers.toml");
 
-/// Names of columns elsewhere.
+/// All known aliases.
 #[derive(Debug)]
 pub(super) struct Aliases {
     aliases: Vec<Alias>,
-    /// By folded name.
-    places: HashMap<String, usize>,
+    /// The index of the alias for each folded name.
+    by_name: HashMap<String, usize>,
 }
 
-/// A field, and the names that it has elsewhere.
+/// A field, and its names in other programs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Alias {
     pub(super) field: String,
-    /// What a column of such a name says beside its values.
+    /// Fields that a column with such a name implies, each with its value.
     #[serde(default)]
     pub(super) constants: BTreeMap<String, String>,
     names: Vec<String>,
@@ -34,9 +34,10 @@ struct AliasFile {
     alias: Vec<Alias>,
 }
 
-/// Shorter names are taken only as they are: one letter changed, many are somebody's name.
+/// The shortest name that may differ from an alias by one character. With one letter changed, many
+/// shorter ones are names of people.
 const NEAR_CHARS_MIN: usize = 7;
-/// No alias is as long.
+/// No alias is that long.
 const CHARS_MAX: usize = 64;
 
 impl Aliases {
@@ -44,30 +45,31 @@ impl Aliases {
         let AliasFile { alias: aliases } =
             toml::from_str(FILE).expect("a test reads the shipped file");
         let names = aliases.iter().enumerate();
-        let places = names
-            .flat_map(|(place, alias)| alias.names.iter().map(move |name| (folded(name), place)))
+        let by_name = names
+            .flat_map(|(index, alias)| alias.names.iter().map(move |name| (folded(name), index)))
             .collect();
-        Aliases { aliases, places }
+        Aliases { aliases, by_name }
     }
 
-    /// The alias of that name.
+    /// The alias with this name, except for case and punctuation.
     pub(super) fn of(&self, name: &str) -> Option<&Alias> {
-        self.places.get(&folded(name)).and_then(|place| self.aliases.get(*place))
+        self.by_name.get(&folded(name)).and_then(|index| self.aliases.get(*index))
     }
 
-    /// The alias with a name that differs in one character, of a name long enough to be one.
+    /// The alias with a name that differs from this one in at most one character, if both are long
+    /// enough.
     pub(super) fn near(&self, name: &str) -> Option<&Alias> {
         let chars = name.chars().count();
         if !(NEAR_CHARS_MIN..=CHARS_MAX).contains(&chars) {
             return None;
         }
-        let wanted = folded(name);
+        let name = folded(name);
         let is_near = |known: &&String| {
             NEAR_CHARS_MIN <= known.chars().count()
-                && strsim::damerau_levenshtein(&wanted, known) <= 1
+                && strsim::damerau_levenshtein(&name, known) <= 1
         };
-        let known = self.places.keys().filter(is_near).min()?;
-        self.places.get(known).and_then(|place| self.aliases.get(*place))
+        let known = self.by_name.keys().filter(is_near).min()?;
+        self.by_name.get(known).and_then(|index| self.aliases.get(*index))
     }
 }
 
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_other_programs_are_known() {
+    fn names_from_other_programs_are_known() {
         check("E-mail", Some("Address"));
         check("Phone Number", Some("Address"));
         check("first_name", Some("User.UserAttributes.FirstName"));
@@ -97,20 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn every_alias_leads_to_a_column_and_no_name_to_two() {
+    fn every_alias_names_a_column_and_no_name_names_two() {
         let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let Aliases { aliases, places } = Aliases::shipped();
-        let mut leads_to: HashMap<String, &str> = HashMap::new();
+        let Aliases { aliases, by_name } = Aliases::shipped();
+        let mut field_of: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
             assert!(is_column(&schema, &alias.field), "{}", alias.field);
             for field in alias.constants.keys() {
                 assert!(is_column(&schema, field), "{field}");
             }
             for name in &alias.names {
-                let earlier = leads_to.insert(folded(name), &alias.field);
+                let earlier = field_of.insert(folded(name), &alias.field);
                 assert!(earlier.is_none_or(|field| field == alias.field), "{name}");
             }
         }
-        assert_eq!(places.len(), leads_to.len());
+        assert_eq!(by_name.len(), field_of.len());
     }
 }

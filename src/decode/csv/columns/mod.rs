@@ -1,9 +1,10 @@
-//! What the header of a CSV file says, or the definition in its place: where each column leads.
+//! The columns of a CSV file: which field each one is, by the header or by the definition.
 //!
-//! Names are trimmed, and then renamed as the definition says. A name of `Attributes.*` or
-//! `User.UserAttributes.*` may repeat and then holds several values; any other may not. Constants
-//! are columns with the same value in every row. A header that does not fit stops the file, since
-//! every record of it would be wrong.
+//! - Names are trimmed, and then renamed by `[input.rename]`.
+//! - A name in `Attributes` or `User.UserAttributes` may repeat, and then has several values. No
+//!   other name may.
+//! - Constants of the definition are extra columns with the same value in every row.
+//! - An unusable header ends the file, since every record would be wrong.
 
 mod advice;
 mod aliases;
@@ -15,17 +16,15 @@ pub use advice::HeaderError;
 pub use header::{COLUMNS_MAX, first_row};
 
 use crate::decode::Lookalikes;
-use crate::decode::layout::scope_of;
 use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};
-use advice::{ColumnFault, Doubt};
+use advice::{ColumnError, ColumnErrorKind};
 use aliases::Aliases;
 
-/// The delimiters that a header is asked for, where the definition sets none; the first one where
-/// nothing tells.
+/// The delimiters that are tried if the definition sets none, the preferred one first.
 pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// What the columns of CSV files are read with: the same for all files of a run.
+/// How columns are read; the same for all files of a run.
 pub struct ColumnRules {
     schema: Arc<Schema>,
     lookalikes: Lookalikes,
@@ -33,14 +32,14 @@ pub struct ColumnRules {
     settings: ColumnSettings,
 }
 
-/// What the definition says of columns.
+/// What the definition says about the columns of inputs.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSettings {
-    /// Names of headers, and what they stand for.
+    /// Names in headers, each with the name to use instead.
     pub rename: Vec<(String, String)>,
-    /// Fields, and the value that they have in every row.
+    /// Fields with the value that they have in every row.
     pub constants: Vec<(String, String)>,
-    /// Whether columns under names that are no field are left out rather than refused.
+    /// Whether columns that are not fields are left out. Otherwise they are errors.
     pub drop_unknown: bool,
 }
 
@@ -61,17 +60,18 @@ impl ColumnRules {
         &self.settings
     }
 
+    /// The name to use instead of a name in a header.
     fn renamed<'a>(&'a self, name: &'a str) -> &'a str {
-        let rename = self.rename_of(name).and_then(|number| self.settings.rename.get(number));
+        let rename = self.rename_of(name).and_then(|index| self.settings.rename.get(index));
         rename.map_or(name, |(_, to)| to.as_str())
     }
 
-    /// The place in the settings of what a name is renamed by.
+    /// The index of the setting that renames a name.
     fn rename_of(&self, name: &str) -> Option<usize> {
         self.settings.rename.iter().position(|(from, _)| from == name)
     }
 
-    /// Whether a name is a field's, or is renamed to one, or may be meant to be one.
+    /// Whether a name is that of a field, is renamed to one, or resembles one.
     fn is_familiar(&self, name: &str) -> bool {
         let name = self.renamed(name);
         is_column(&self.schema, name)
@@ -81,7 +81,7 @@ impl ColumnRules {
     }
 }
 
-/// Whether a column may have that name: a field's, or one in a map.
+/// Whether a column may have this name: that of a field, or one in a map.
 pub fn is_column(schema: &Schema, name: &str) -> bool {
     schema.map_and_name(name).is_some() || field_shape(schema, name).is_some()
 }
@@ -89,19 +89,19 @@ pub fn is_column(schema: &Schema, name: &str) -> bool {
 /// The columns of one CSV file.
 pub struct Columns {
     pub delimiter: u8,
-    /// How many cells a row has.
+    /// The number of cells in a row.
     pub(super) width: usize,
     pub(super) fields: Vec<FieldColumn>,
     pub(super) maps: Vec<MapColumns>,
-    /// Columns that only exports carry.
+    /// Columns that only exports have. They are not imported.
     pub(super) export_only: Vec<usize>,
-    /// Columns under names that the schema does not know.
+    /// Columns that are not in the schema.
     pub(super) unknown: Vec<(usize, Scope, String)>,
-    /// Columns without a name: a value there belongs nowhere.
+    /// Columns without a name. A value in one is a problem.
     pub(super) unnamed: Vec<usize>,
-    /// The values of constants, which columns from `width` on have.
+    /// The values of constants. They are columns from `width` on.
     pub(super) constants: Vec<String>,
-    /// The renamings of the settings that the header has names for, by their places there.
+    /// The settings that renamed a name of this header, by index.
     pub(crate) renamings: Vec<usize>,
 }
 
@@ -112,17 +112,18 @@ pub(super) struct FieldColumn {
     pub(super) is_number: bool,
 }
 
-/// The columns of one map, by name in order of first appearance.
+/// The columns of one map.
 pub(super) struct MapColumns {
     pub(super) map: usize,
     pub(super) scope: Scope,
     pub(super) is_lists: bool,
+    /// Each name with its columns, in the order of first columns.
     pub(super) names: Vec<(String, Vec<usize>)>,
-    /// The column of each name, where none has more than one.
+    /// The column of each name, if no name has more than one.
     pub(super) single: Option<Vec<usize>>,
 }
 
-/// What a column's values are: those of a field, or of a name of a map.
+/// What a column has values of: a field, or a name of a map.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnField<'a> {
     Node(NodeIx),
@@ -136,34 +137,43 @@ impl fmt::Debug for ColumnField<'_> {
 }
 
 impl fmt::Debug for Columns {
-    /// Without a header, the names are somebody's data.
+    /// Shows no names: without a header, they are data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Columns({})", self.width)
     }
 }
 
 impl Columns {
-    /// Reads a header from its record, without the line end.
+    /// The columns of a header. `record`: its bytes, without the line end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a name is not a field, repeats and may not, or is that of a constant.
     pub fn read(record: &[u8], delimiter: u8, rules: &ColumnRules) -> Result<Columns, HeaderError> {
         let names = header::names(record, delimiter)?;
         let renamed: Vec<&str> = names.iter().map(|name| rules.renamed(name)).collect();
         let columns = Columns::of(&renamed, delimiter, rules);
-        let columns = columns.map_err(|faults| rules.describe(&names, &faults))?;
+        let columns = columns.map_err(|errors| rules.describe(&names, &errors))?;
         let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
         Ok(Columns { renamings, ..columns })
     }
 
-    /// The columns that the definition names, of a file without a header.
+    /// The columns of a file without a header, from the names in the definition.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Columns::read`] does.
     pub fn named(
         names: &[String],
         delimiter: u8,
         rules: &ColumnRules,
     ) -> Result<Columns, HeaderError> {
-        let of: Vec<&str> = names.iter().map(String::as_str).collect();
-        Columns::of(&of, delimiter, rules).map_err(|faults| rules.describe(names, &faults))
+        let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+        let columns = Columns::of(&borrowed, delimiter, rules);
+        columns.map_err(|errors| rules.describe(names, &errors))
     }
 
-    fn of(names: &[&str], delimiter: u8, rules: &ColumnRules) -> Result<Columns, Vec<ColumnFault>> {
+    fn of(names: &[&str], delimiter: u8, rules: &ColumnRules) -> Result<Columns, Vec<ColumnError>> {
         let constants = &rules.settings.constants;
         let mut columns = Columns {
             delimiter,
@@ -176,27 +186,27 @@ impl Columns {
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
             renamings: Vec::new(),
         };
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
-        let of_constants = constants.iter().map(|(field, _)| field.as_str());
-        for (column, name) in names.iter().copied().chain(of_constants).enumerate() {
+        let constant_names = constants.iter().map(|(field, _)| field.as_str());
+        for (column, name) in names.iter().copied().chain(constant_names).enumerate() {
             let first = *first_of.entry(name).or_insert(column);
-            let doubt = match columns.place(column, first, name, rules) {
-                Err(doubt) => Some(doubt),
+            let error = match columns.add(column, first, name, rules) {
+                Err(error) => Some(error),
                 Ok(_) if names.len() <= column && first < names.len() => {
-                    Some(Doubt::IsConstant { column: first })
+                    Some(ColumnErrorKind::AlsoConstant { column: first })
                 }
                 Ok(may_repeat) => {
-                    (!may_repeat && first != column).then_some(Doubt::Repeats { first })
+                    (!may_repeat && first != column).then_some(ColumnErrorKind::Repeated { first })
                 }
             };
-            faults.extend(doubt.map(|doubt| ColumnFault { column, doubt }));
+            errors.extend(error.map(|kind| ColumnError { column, kind }));
         }
-        if faults.is_empty() { Ok(columns) } else { Err(faults) }
+        if errors.is_empty() { Ok(columns) } else { Err(errors) }
     }
 
-    /// What the columns lead to, constants among them, in the order of their first columns, and how
-    /// many each has.
+    /// What the columns have values of, in the order of first columns, each with the number of its
+    /// columns. Includes constants.
     pub fn column_fields(&self) -> Vec<(ColumnField<'_>, usize)> {
         let fields =
             self.fields.iter().map(|field| (field.column, ColumnField::Node(field.node), 1));
@@ -206,20 +216,19 @@ impl Columns {
                 (first, ColumnField::MapName { map: map.map, name }, columns.len())
             })
         });
-        let mut leads: Vec<_> = fields.chain(names).collect();
-        leads.sort_by_key(|(first, ..)| *first);
-        leads.into_iter().map(|(_, lead, count)| (lead, count)).collect()
+        let mut all: Vec<_> = fields.chain(names).collect();
+        all.sort_by_key(|(first, ..)| *first);
+        all.into_iter().map(|(_, field, count)| (field, count)).collect()
     }
 
-    /// Finds the place of a column's values; tells whether its name may repeat. `first`: the first
-    /// column of that name.
-    fn place(
+    /// Adds a column. `first`: the first column with its name. Returns whether the name may repeat.
+    fn add(
         &mut self,
         column: usize,
         first: usize,
         name: &str,
         rules: &ColumnRules,
-    ) -> Result<bool, Doubt> {
+    ) -> Result<bool, ColumnErrorKind> {
         let schema = &rules.schema;
         if name.is_empty() {
             self.unnamed.push(column);
@@ -227,8 +236,8 @@ impl Columns {
         }
         if let Some((map, below, shape)) = schema.map_and_name(name) {
             let is_lists = shape == Shape::Lists;
-            let node = *schema.maps.get(map).expect("a place among the schema's maps");
-            self.map_column((map, node), is_lists, below, first, column);
+            let node = *schema.maps.get(map).expect("a map of the schema");
+            self.add_to_map((map, node), is_lists, below, first, column);
             return Ok(is_lists);
         }
         match (schema.node(name), field_shape(schema, name)) {
@@ -237,17 +246,17 @@ impl Columns {
                 self.fields.push(FieldColumn { column, node, is_number: shape == Shape::Number });
             }
             (None, _) | (_, None) if rules.lookalikes.of("", name).is_some() => {
-                return Err(Doubt::IsNoField);
+                return Err(ColumnErrorKind::NotAField);
             }
             (None, _) | (_, None) if rules.settings.drop_unknown => {
                 self.unknown.push((column, Scope::ROOT, name.to_owned()));
             }
-            (None, _) | (_, None) => return Err(Doubt::IsNoField),
+            (None, _) | (_, None) => return Err(ColumnErrorKind::NotAField),
         }
         Ok(false)
     }
 
-    fn map_column(
+    fn add_to_map(
         &mut self,
         (map, node): (usize, NodeIx),
         is_lists: bool,
@@ -256,13 +265,13 @@ impl Columns {
         column: usize,
     ) {
         let found = self.maps.iter().position(|columns| columns.map == map);
-        let place = found.unwrap_or_else(|| {
-            let (scope, names, single) = (scope_of(node), Vec::new(), Some(Vec::new()));
+        let index = found.unwrap_or_else(|| {
+            let (scope, names, single) = (Scope::of_node(node), Vec::new(), Some(Vec::new()));
             self.maps.push(MapColumns { map, scope, is_lists, names, single });
             self.maps.len() - 1
         });
-        let Some(MapColumns { names, single, .. }) = self.maps.get_mut(place) else { return };
-        // Names stand in the order of their first columns.
+        let Some(MapColumns { names, single, .. }) = self.maps.get_mut(index) else { return };
+        // Names are in the order of their first columns.
         let known = names.binary_search_by_key(&Some(&first), |(_, columns)| columns.first());
         if let Some((_, columns)) = known.ok().and_then(|known| names.get_mut(known)) {
             columns.push(column);
@@ -276,7 +285,7 @@ impl Columns {
     }
 }
 
-/// The shape of a field that is one value, or that only exports carry.
+/// The shape of a field, if it can be a column: a single value, or one that only exports have.
 fn field_shape(schema: &Schema, name: &str) -> Option<Shape> {
     let shape = schema.nodes.get(schema.node(name)?)?.shape;
     match shape {
