@@ -1,15 +1,16 @@
-//! The target's limits, on what would be written (after the policy).
+//! The limits of the target on what would be written, after the rules were applied.
 //!
-//! Lengths count code points; the size of a whole record is known only to the encoder, which
+//! Lengths are counted in code points. The size of a whole record is known only to the encoder, which
 //! uses [`LimitChecks::size_problem`].
 
 use super::{NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
-/// The limits of a target, compiled to slots.
+/// The limits of a target, compiled for one schema. Each has the number of its rule.
 #[derive(Debug)]
 pub struct LimitChecks {
+    /// Each map, and whether it is one of lists.
     maps: Vec<(usize, bool)>,
     fields: Vec<FieldLimit>,
     name_length: usize,
@@ -24,17 +25,19 @@ pub struct LimitChecks {
     size_rule: u16,
 }
 
+/// The longest text of a field.
 #[derive(Debug)]
 struct FieldLimit {
     node: NodeIx,
+    /// The limit applies only if this other field has one of these values.
     when: Option<(NodeIx, Vec<Box<[u8]>>)>,
     max_bytes: usize,
     rule: u16,
 }
 
 impl LimitChecks {
-    /// `judged`: for each node whether the policy keeps or transforms it.
-    pub fn new(schema: &Schema, judged: &[bool], rules: &mut RuleNames) -> LimitChecks {
+    /// `checked`: for each node, whether the rules keep or transform it.
+    pub fn new(schema: &Schema, checked: &[bool], rules: &mut RuleNames) -> LimitChecks {
         let target = &schema.target;
         let limits = &target.limits;
         let fields = limits.fields.iter().filter_map(|limit| {
@@ -45,7 +48,7 @@ impl LimitChecks {
             });
             let rule = rules.add(target.rule("value_length"));
             let limit = FieldLimit { node, when, max_bytes: limit.max_bytes, rule };
-            judged.get(node).copied().unwrap_or(false).then_some(limit)
+            checked.get(node).copied().unwrap_or(false).then_some(limit)
         });
         let is_lists =
             |node: &NodeIx| schema.nodes.get(*node).is_some_and(|node| node.shape == Shape::Lists);
@@ -65,7 +68,8 @@ impl LimitChecks {
         }
     }
 
-    /// Holds records also to what a part takes: so many bytes, by this rule.
+    /// Also limits the size of a record to what a part can hold, in bytes. `rule`: the number of the
+    /// rule that says so.
     #[must_use]
     pub fn with_part_limit(self, bytes: usize, rule: u16) -> LimitChecks {
         if self.endpoint_size <= bytes {
@@ -74,7 +78,7 @@ impl LimitChecks {
         LimitChecks { endpoint_size: bytes, size_rule: rule, ..self }
     }
 
-    /// What a name of a map breaks, if anything.
+    /// What is wrong with a name of a map, if anything.
     pub fn check_name(&self, name: &str) -> Option<(Code, Detail)> {
         let length = name.chars().count();
         if length == 0 {
@@ -88,16 +92,17 @@ impl LimitChecks {
         }
     }
 
-    /// The most bytes of a record in compact JSON.
+    /// The largest record, in bytes of compact JSON.
     pub fn endpoint_size(&self) -> usize {
         self.endpoint_size
     }
 
-    /// A record that is of so many bytes in compact JSON and too large.
+    /// The problem of a record of `size` bytes of compact JSON, if that is too large.
     pub fn check_size(&self, size: usize) -> Option<Problem> {
         (self.endpoint_size < size).then(|| self.size_problem())
     }
 
+    /// The problem of a record that is too large.
     pub fn size_problem(&self) -> Problem {
         Problem {
             field: Field::Record,
@@ -107,7 +112,7 @@ impl LimitChecks {
         }
     }
 
-    /// Judges the live rows of a batch.
+    /// Checks the rows of a batch that are neither broken nor dropped.
     pub fn check(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
         let text = Text { chunk, arena: &batch.arena };
@@ -116,14 +121,14 @@ impl LimitChecks {
                 let row = u32::try_from(row).expect("a batch has few rows");
                 problems.push((row, Problem { field, code, rule, detail }));
             };
-            self.judge_fields(batch.row_slots(row), text, &mut add);
+            self.check_fields(batch.row_slots(row), text, &mut add);
             let mut count = 0;
             for (map, is_lists) in &self.maps {
                 let entries = batch.map_entries(row, *map);
                 count += entries.len();
-                if *is_lists && !self.are_surely_within(entries, batch) {
+                if *is_lists && !self.are_clearly_within(entries, batch) {
                     for entry in entries.iter().filter(|entry| is_written(entry, names)) {
-                        self.judge_entry(*entry, batch, text, &mut add);
+                        self.check_entry(*entry, batch, text, &mut add);
                     }
                 }
             }
@@ -138,7 +143,7 @@ impl LimitChecks {
         batch.problems = problems;
     }
 
-    fn judge_fields(
+    fn check_fields(
         &self,
         slots: &[Slot],
         text: Text<'_>,
@@ -160,16 +165,16 @@ impl LimitChecks {
         }
     }
 
-    /// Whether no list can be too long, nor any value: told of all at once, with those that are not
-    /// written among them.
-    fn are_surely_within(&self, entries: &[Entry], batch: &Batch) -> bool {
-        let values = entries.iter().fold(0, |most, entry| entry.values.range().len().max(most));
-        let around = batch.covering_values(entries);
-        let bytes = around.iter().fold(0, |most, value| value.len().max(most));
+    /// Whether no list and no value can be too long. Compares only the longest ones, in bytes, and may
+    /// include values that are not written.
+    fn are_clearly_within(&self, entries: &[Entry], batch: &Batch) -> bool {
+        let values = entries.iter().fold(0, |max, entry| entry.values.range().len().max(max));
+        let all = batch.covering_values(entries);
+        let bytes = all.iter().fold(0, |max, value| value.len().max(max));
         values <= self.value_count && bytes <= self.value_length
     }
 
-    fn judge_entry(
+    fn check_entry(
         &self,
         entry: Entry,
         batch: &Batch,
@@ -191,7 +196,7 @@ impl LimitChecks {
         }
     }
 
-    /// Counts code points: bytes that do not go on with a character.
+    /// Counts code points, that is bytes that do not continue a character.
     fn is_too_long(&self, text: &[u8]) -> bool {
         let is_start = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
         self.value_length < text.iter().filter(is_start).count()

@@ -1,10 +1,10 @@
-//! Judges rows: the schema's checks on what came in, and the target's limits on what goes out.
+//! Validation: the schema's checks on values as they came in, and the target's limits on what goes out.
 //!
-//! All checks are compiled to flat lists once. A field that the policy drops is not judged.
-//! A stage here adds problems to the batch and changes nothing else.
+//! Checks are compiled to flat lists once. A field that the rules drop is not checked. The stages here
+//! add problems to the batch and change nothing else.
 
 mod limits;
-mod value_check;
+mod predicate;
 mod values;
 
 pub use limits::LimitChecks;
@@ -12,7 +12,7 @@ pub use values::{Strictness, ValueChecks};
 
 use crate::record::{Code, Detail, JsonType, NameId, Slot, SlotKind};
 
-/// The names of the rules that problems point to, by number. Number 0 is no rule.
+/// The names of the checks that problems refer to, by number. Number 0 is no check.
 #[derive(Debug)]
 pub struct RuleNames(Vec<String>);
 
@@ -23,7 +23,7 @@ impl Default for RuleNames {
 }
 
 impl RuleNames {
-    /// Adds a rule's name; gives its number.
+    /// Adds a name. Returns its number.
     pub fn add(&mut self, name: impl Into<String>) -> u16 {
         self.0.push(name.into());
         u16::try_from(self.0.len() - 1).expect("a schema has fewer than 2^16 rules")
@@ -34,29 +34,30 @@ impl RuleNames {
     }
 }
 
-/// What is known of a name from the data, decided once for each name.
+/// What is known about a name from the data; decided once for each name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NameVerdict {
-    /// The policy drops what stands under it.
+    /// The rules drop its value.
     pub dropped: bool,
-    /// The name itself breaks a limit.
+    /// What is wrong with the name itself.
     pub problem: Option<(Code, Detail)>,
-    /// It is no field, but looks like one.
+    /// The name is not a field, but looks like one.
     pub looks_like_a_field: bool,
 }
 
-/// The verdicts of one worker's names, by their number.
+/// The verdicts on the names of one worker, by the number of the name.
 #[derive(Clone, Copy, Debug)]
 pub struct NameVerdicts<'a>(pub &'a [NameVerdict]);
 
 impl NameVerdicts<'_> {
-    /// What is known of a name.
+    /// The verdict on a name.
     #[inline]
     pub fn of(self, name: NameId) -> NameVerdict {
         self.0.get(name.index()).copied().unwrap_or_default()
     }
 }
 
+/// The detail that says of which type a value is.
 fn found(slot: Slot) -> Detail {
     match slot.kind() {
         SlotKind::Absent => Detail::None,

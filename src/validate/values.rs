@@ -1,42 +1,48 @@
-//! The schema's checks, on values as they came in (after repair, before the policy).
+//! The schema's checks on values as they came in: after repairs, before the rules are applied.
+//!
+//! Rows are checked field by field, so that the predicates of a field are looked up once for all rows of a
+//! batch. Types are checked first, for all slots of a row at once.
 
-use super::value_check::{TestOf, Words, is_out_of_bounds, number};
+use super::predicate::{Predicate, Words, is_out_of_bounds, parse_number};
 use super::{NameVerdicts, RuleNames, found};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, SlotKinds, Text};
 use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
 use crate::simd::Span;
 
-/// All checks of the nodes that the policy does not drop, compiled from the schema.
+/// The checks of all nodes that the rules do not drop, compiled from the schema. Each has the number of
+/// its rule.
 #[derive(Debug)]
 pub struct ValueChecks {
-    /// By node of the schema.
+    /// The allowed kinds of values, by node.
     types: Vec<SlotKinds>,
     nodes: Vec<NodeChecks>,
     maps: Vec<MapChecks>,
     conditions: Vec<Condition>,
-    kinds: Vec<SlotKind>,
+    kinds: Vec<KindCheck>,
     unknown_rule: u16,
     strictness: Strictness,
     formats: FormatLimits,
 }
 
-/// What a definition may ask beyond the schema.
+/// What a definition may require beyond the schema.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Strictness {
-    /// Fields that the schema does not know are rejected.
+    /// Fields that are not in the schema are problems.
     pub unknown: bool,
-    /// Telephone numbers have to be in their numbering plan.
+    /// Telephone numbers must be in the numbering plan of their country.
     pub phone_plan: bool,
 }
 
+/// The checks of one node.
 #[derive(Debug)]
 struct NodeChecks {
     node: NodeIx,
     shape: Shape,
     type_rule: u16,
-    tests: Vec<(u16, TestOf)>,
+    predicates: Vec<(u16, Predicate)>,
 }
 
+/// The checks of one map.
 #[derive(Debug)]
 struct MapChecks {
     map: usize,
@@ -46,45 +52,46 @@ struct MapChecks {
     name_chars_rule: u16,
 }
 
+/// A check of `node` that applies if another field, `on`, has one of some values.
 #[derive(Debug)]
 struct Condition {
     on: NodeIx,
     values: Words,
     node: NodeIx,
     rule: u16,
-    test: TestOf,
+    predicate: Predicate,
 }
 
-/// A kind of record as bits of nodes.
+/// A kind of record, by the fields that it must and must not have.
 #[derive(Debug)]
-struct SlotKind {
+struct KindCheck {
     required: Vec<NodeIx>,
     forbidden: Vec<NodeIx>,
     rule: u16,
 }
 
 impl ValueChecks {
-    /// `judged`: for each node whether the policy keeps or transforms it (of an object or a
-    /// map, whether it does so with anything inside). `kinds`: places in the schema's list.
+    /// `checked`: for each node, whether the rules keep or transform it, or for an object or a map
+    /// anything inside. `kinds`: the accepted kinds of records, as indices into the schema's list.
     pub fn new(
         schema: &Schema,
-        judged: &[bool],
+        checked: &[bool],
         kinds: &[usize],
         strictness: Strictness,
         rules: &mut RuleNames,
     ) -> ValueChecks {
-        let is_judged = |node: NodeIx| judged.get(node).copied().unwrap_or(false);
+        let is_checked = |node: NodeIx| checked.get(node).copied().unwrap_or(false);
         let nodes = schema.nodes.iter().enumerate();
-        let nodes = nodes.filter(|(node, n)| is_judged(*node) && n.shape != Shape::ExportOnly);
+        let nodes = nodes.filter(|(node, n)| is_checked(*node) && n.shape != Shape::ExportOnly);
         let nodes: Vec<NodeChecks> = nodes
             .map(|(node, description)| NodeChecks {
                 node,
                 shape: description.shape,
                 type_rule: rules.add(&*description.rule),
-                tests: description
+                predicates: description
                     .checks
                     .iter()
-                    .flat_map(|check| tests(check, strictness, rules))
+                    .flat_map(|check| predicates(check, strictness, rules))
                     .collect(),
             })
             .collect();
@@ -94,7 +101,7 @@ impl ValueChecks {
                 *kinds = checks.kinds();
             }
         }
-        let conditions = schema.conditions.iter().filter(|condition| is_judged(condition.node));
+        let conditions = schema.conditions.iter().filter(|condition| is_checked(condition.node));
         ValueChecks {
             types,
             nodes,
@@ -103,20 +110,20 @@ impl ValueChecks {
                 .flat_map(|condition| {
                     let values = Words::new(&condition.values);
                     let (on, node) = (condition.on, condition.node);
-                    let tests = tests(&condition.check, strictness, rules).into_iter();
-                    tests.map(move |(rule, test)| Condition {
+                    let predicates = predicates(&condition.check, strictness, rules).into_iter();
+                    predicates.map(move |(rule, predicate)| Condition {
                         on,
                         values: values.clone(),
                         node,
                         rule,
-                        test,
+                        predicate,
                     })
                 })
                 .collect(),
             kinds: kinds
                 .iter()
                 .filter_map(|kind| schema.kinds.get(*kind))
-                .map(|kind| SlotKind::new(kind, rules))
+                .map(|kind| KindCheck::new(kind, rules))
                 .collect(),
             unknown_rule: rules.add("input.unknown"),
             strictness,
@@ -124,16 +131,16 @@ impl ValueChecks {
         }
     }
 
-    /// Judges the live rows of a batch.
+    /// Checks the rows of a batch that are neither broken nor dropped.
     pub fn check(&self, chunk: &[u8], batch: &mut Batch, names: NameVerdicts<'_>) {
         let mut problems = std::mem::take(&mut batch.problems);
         let rows: Vec<usize> = batch.live_rows().collect();
-        self.judge_rows(&rows, chunk, batch, names, &mut problems);
-        self.judge_unknown(batch, names, &mut problems);
+        self.check_rows(&rows, chunk, batch, names, &mut problems);
+        self.check_unknown(batch, names, &mut problems);
         batch.problems = problems;
     }
 
-    /// The problems of one row, but for unknown fields.
+    /// The problems of one row, without those of unknown fields.
     pub fn problems_of(
         &self,
         row: usize,
@@ -142,12 +149,11 @@ impl ValueChecks {
         names: NameVerdicts<'_>,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.judge_rows(&[row], chunk, batch, names, &mut problems);
+        self.check_rows(&[row], chunk, batch, names, &mut problems);
         problems.into_iter().map(|(_, problem)| problem).collect()
     }
 
-    /// Judges rows field by field: what is asked of a field is looked up once for all of them.
-    fn judge_rows(
+    fn check_rows(
         &self,
         rows: &[usize],
         chunk: &[u8],
@@ -158,42 +164,42 @@ impl ValueChecks {
         let text = Text { chunk, arena: &batch.arena };
         for row in rows {
             let mut found = Problems { of: problems, row: *row };
-            let is_there = |node| !batch.slot(*row, node).is_absent();
-            self.kind_of(&mut found, is_there, Detail::BeforePolicy);
-            self.judge_types(batch.row_slots(*row), &mut found);
+            let is_present = |node| !batch.slot(*row, node).is_absent();
+            self.check_kind(&mut found, is_present, Detail::BeforePolicy);
+            self.check_types(batch.row_slots(*row), &mut found);
         }
         for checks in &self.nodes {
             let mut column = Column { node: checks.node, rows, batch, text, problems };
             if checks.shape == Shape::Number {
-                column.judge_size(checks.type_rule);
+                column.check_bounds(checks.type_rule);
             }
-            for (rule, test) in &checks.tests {
-                column.judge(checks, *rule, test, &self.formats);
+            for (rule, predicate) in &checks.predicates {
+                column.check_values(checks, *rule, predicate, &self.formats);
             }
         }
         for condition in &self.conditions {
             let mut column = Column { node: condition.node, rows, batch, text, problems };
-            column.judge_condition(condition, &self.formats);
+            column.check_condition(condition, &self.formats);
         }
         for map in &self.maps {
             for row in rows {
                 let mut found = Problems { of: problems, row: *row };
                 let entries = batch.map_entries(*row, map.map);
-                if !map.are_surely_fine(entries, batch, names) {
+                if !map.are_clearly_valid(entries, batch, names) {
                     for entry in entries {
-                        judge_entry(map, *entry, batch, text, names, &mut found);
+                        check_entry(map, *entry, batch, text, names, &mut found);
                     }
                 }
             }
         }
     }
 
-    /// Judges the types of a row's values: nearly always by one sweep that finds nothing.
+    /// Checks the types of a row's values. Nearly always, one pass over all slots finds no mismatch.
     #[inline]
-    fn judge_types(&self, slots: &[Slot], found_in: &mut Problems<'_>) {
+    fn check_types(&self, slots: &[Slot], found_in: &mut Problems<'_>) {
         let types = slots.iter().zip(&self.types);
-        let strays = types.fold(0, |strays, (slot, kinds)| strays | slot.mismatch_bits(*kinds));
-        if strays == 0 {
+        let mismatches = types.fold(0, |bits, (slot, kinds)| bits | slot.mismatch_bits(*kinds));
+        if mismatches == 0 {
             return;
         }
         for checks in &self.nodes {
@@ -205,7 +211,7 @@ impl ValueChecks {
         }
     }
 
-    /// Adds a problem for each row that is no record any more once the policy has left things out.
+    /// Adds a problem for each row that is no kind of record any more after the rules were applied.
     pub fn check_kinds_after_rules(
         &self,
         batch: &mut Batch,
@@ -217,32 +223,38 @@ impl ValueChecks {
             let known = problems.iter().any(|(r, p)| *r == row_number && p.code == Code::Missing);
             if !known {
                 let mut found = Problems { of: &mut problems, row };
-                let is_there = |node| is_written(node, batch.slot(row, node));
-                self.kind_of(&mut found, is_there, Detail::AfterPolicy);
+                let is_present = |node| is_written(node, batch.slot(row, node));
+                self.check_kind(&mut found, is_present, Detail::AfterPolicy);
             }
         }
         batch.problems = problems;
     }
 
-    /// A record is of a kind when all that the kind needs is there, and nothing that it must not have.
-    fn kind_of(&self, found: &mut Problems<'_>, is_there: impl Fn(NodeIx) -> bool, when: Detail) {
-        let is_of = |kind: &SlotKind| {
-            kind.required.iter().all(|node| is_there(*node))
-                && !kind.forbidden.iter().any(|node| is_there(*node))
+    /// Checks that a record is of some kind: it has all fields that the kind requires, and none that the
+    /// kind forbids.
+    fn check_kind(
+        &self,
+        found: &mut Problems<'_>,
+        is_present: impl Fn(NodeIx) -> bool,
+        when: Detail,
+    ) {
+        let is_of = |kind: &KindCheck| {
+            kind.required.iter().all(|node| is_present(*node))
+                && !kind.forbidden.iter().any(|node| is_present(*node))
         };
         if self.kinds.iter().any(is_of) {
             return;
         }
-        // Told from the kind that it has something of, else from the first.
-        let begun = |kind: &&SlotKind| kind.required.iter().any(|node| is_there(*node));
-        let Some(kind) = self.kinds.iter().find(begun).or(self.kinds.first()) else { return };
-        let lacking = kind.required.iter().find(|node| !is_there(**node));
-        if let Some(node) = lacking.or(kind.required.first()) {
+        // Report a field of the first kind of which the record has some required field.
+        let is_begun = |kind: &&KindCheck| kind.required.iter().any(|node| is_present(*node));
+        let Some(kind) = self.kinds.iter().find(is_begun).or(self.kinds.first()) else { return };
+        let missing = kind.required.iter().find(|node| !is_present(**node));
+        if let Some(node) = missing.or(kind.required.first()) {
             found.add(Field::Node(narrow(*node)), Code::Missing, kind.rule, when);
         }
     }
 
-    fn judge_unknown(
+    fn check_unknown(
         &self,
         batch: &Batch,
         names: NameVerdicts<'_>,
@@ -263,7 +275,7 @@ impl ValueChecks {
     }
 }
 
-/// One field of some rows.
+/// One field in some rows.
 struct Column<'a> {
     node: NodeIx,
     rows: &'a [usize],
@@ -273,8 +285,8 @@ struct Column<'a> {
 }
 
 impl Column<'_> {
-    /// Judges the size of numbers.
-    fn judge_size(&mut self, rule: u16) {
+    /// Checks that numbers are not too large.
+    fn check_bounds(&mut self, rule: u16) {
         for row in self.rows {
             let slot = self.batch.slot(*row, self.node);
             if slot.is_number() && is_out_of_bounds(self.text.of(slot)) {
@@ -283,58 +295,72 @@ impl Column<'_> {
         }
     }
 
-    /// Judges the values that are of the field's type.
-    fn judge(&mut self, checks: &NodeChecks, rule: u16, test: &TestOf, formats: &FormatLimits) {
-        let code = test.code();
-        // Of an empty value where there must be one, nothing else is said.
-        let only_empty = checks.tests.iter().any(|(_, test)| matches!(test, TestOf::NotEmpty));
+    /// Checks the values that are of the field's type.
+    fn check_values(
+        &mut self,
+        checks: &NodeChecks,
+        rule: u16,
+        predicate: &Predicate,
+        formats: &FormatLimits,
+    ) {
+        let code = predicate.code();
+        // An empty value that may not be empty has no other problem.
+        let only_empty =
+            checks.predicates.iter().any(|(_, one)| matches!(one, Predicate::NotEmpty));
         let only_empty = only_empty && code != Code::Empty;
-        let is_judged = |slot: Slot| slot.is_text() && !(only_empty && slot.is_empty());
-        match test {
-            TestOf::Enum(words) => self.hold(code, rule, is_judged, |value| words.has(value)),
-            TestOf::Format(format) => {
-                self.hold(code, rule, is_judged, |value| format.check(value.bytes(), formats));
+        let is_checked = |slot: Slot| slot.is_text() && !(only_empty && slot.is_empty());
+        match predicate {
+            Predicate::Enum(words) => {
+                self.check_all(code, rule, is_checked, |value| words.contains(value))
             }
-            TestOf::NotEmpty => self.hold(code, rule, is_judged, |value| value.len != 0),
-            TestOf::Range { min, max } => self.hold(code, rule, Slot::is_number, |value| {
-                let number = number(value.bytes());
-                // One that is too large is told already.
+            Predicate::Format(format) => {
+                self.check_all(code, rule, is_checked, |value| {
+                    format.check(value.bytes(), formats)
+                });
+            }
+            Predicate::NotEmpty => self.check_all(code, rule, is_checked, |value| value.len != 0),
+            Predicate::Range { min, max } => self.check_all(code, rule, Slot::is_number, |value| {
+                let number = parse_number(value.bytes());
+                // A number that is too large already has a problem.
                 is_out_of_bounds(value.bytes()) || number.is_some_and(|n| *min <= n && n <= *max)
             }),
-            TestOf::NumberingPlan | TestOf::Pattern(_) => {
-                self.hold(code, rule, is_judged, |value| test.holds(value, formats));
+            Predicate::NumberingPlan | Predicate::Pattern(_) => {
+                self.check_all(code, rule, is_checked, |value| predicate.holds(value, formats));
             }
         }
     }
 
-    /// Adds a problem for each value that is judged and for which a test does not hold.
+    /// Adds a problem for each value that is checked and for which the predicate does not hold.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a loop for each test, not a call for each value")]
-    fn hold(
+    #[expect(
+        clippy::inline_always,
+        reason = "a loop for each predicate, not a call for each value"
+    )]
+    fn check_all(
         &mut self,
         code: Code,
         rule: u16,
-        is_judged: impl Fn(Slot) -> bool,
+        is_checked: impl Fn(Slot) -> bool,
         holds: impl Fn(Span<'_>) -> bool,
     ) {
         for row in self.rows {
             let slot = self.batch.slot(*row, self.node);
-            if is_judged(slot) && !holds(self.text.span(slot)) {
+            if is_checked(slot) && !holds(self.text.span(slot)) {
                 self.add(*row, code, rule, Detail::None);
             }
         }
     }
 
-    fn judge_condition(&mut self, condition: &Condition, formats: &FormatLimits) {
+    fn check_condition(&mut self, condition: &Condition, formats: &FormatLimits) {
         for row in self.rows {
             let slot = self.batch.slot(*row, self.node);
             let on = self.batch.slot(*row, condition.on);
             let applies = slot.is_text()
                 && !slot.is_empty()
                 && on.is_text()
-                && condition.values.has(self.text.span(on));
-            if applies && !condition.test.holds(self.text.span(slot), formats) {
-                self.add(*row, condition.test.code(), condition.rule, Detail::None);
+                && condition.values.contains(self.text.span(on));
+            if applies && !condition.predicate.holds(self.text.span(slot), formats) {
+                self.add(*row, condition.predicate.code(), condition.rule, Detail::None);
             }
         }
     }
@@ -351,28 +377,28 @@ impl NodeChecks {
         match self.shape {
             Shape::Text => SlotKinds::TEXT,
             Shape::Number => SlotKinds::NUMBER,
-            // A slot of an object or a map is set only where something else stood.
+            // The slot of an object or a map is set only if its value is something else.
             Shape::Object | Shape::Lists | Shape::Numbers | Shape::ExportOnly => SlotKinds::NONE,
         }
     }
 }
 
 impl MapChecks {
-    /// Whether all names are, and all that stands under them is lists of text: told by sweeps over
-    /// names and values, nearly always.
+    /// Whether all names are valid, and all values are lists of text. If not, entries are checked one
+    /// by one.
     #[inline]
-    fn are_surely_fine(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
-        let is_fine = |entry: &Entry| entry.is_list & names.of(entry.name).problem.is_none();
+    fn are_clearly_valid(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
+        let is_valid = |entry: &Entry| entry.is_list & names.of(entry.name).problem.is_none();
         let values = batch.covering_values(entries).iter();
         let are_lists_of_text = || {
-            entries.iter().fold(true, |all, entry| all & is_fine(entry))
+            entries.iter().fold(true, |all, entry| all & is_valid(entry))
                 && values.fold(true, |all, value| all & value.is_text())
         };
         entries.is_empty() || (self.is_lists && are_lists_of_text())
     }
 }
 
-fn judge_entry(
+fn check_entry(
     map: &MapChecks,
     entry: Entry,
     batch: &Batch,
@@ -412,13 +438,17 @@ fn judge_entry(
     }
 }
 
-/// The tests of a check, each with its rule's number.
-fn tests(check: &Check, strictness: Strictness, rules: &mut RuleNames) -> Vec<(u16, TestOf)> {
-    let mut tests = vec![(rules.add(&*check.rule), TestOf::from(&check.test))];
+/// The predicates of a check, each with the number of its rule.
+fn predicates(
+    check: &Check,
+    strictness: Strictness,
+    rules: &mut RuleNames,
+) -> Vec<(u16, Predicate)> {
+    let mut predicates = vec![(rules.add(&*check.rule), Predicate::new(&check.test))];
     if strictness.phone_plan && matches!(check.test, Test::Format(Format::Phone)) {
-        tests.push((rules.add("validate.phone"), TestOf::NumberingPlan));
+        predicates.push((rules.add("validate.phone"), Predicate::NumberingPlan));
     }
-    tests
+    predicates
 }
 
 fn maps(schema: &Schema, rules: &mut RuleNames) -> Vec<MapChecks> {
@@ -436,7 +466,7 @@ fn maps(schema: &Schema, rules: &mut RuleNames) -> Vec<MapChecks> {
     .collect()
 }
 
-/// Where the problems of one row go.
+/// Adds problems of one row.
 struct Problems<'a> {
     of: &'a mut Vec<(u32, Problem)>,
     row: usize,
@@ -449,9 +479,9 @@ impl Problems<'_> {
     }
 }
 
-impl SlotKind {
-    fn new(kind: &RecordKind, rules: &mut RuleNames) -> SlotKind {
-        SlotKind {
+impl KindCheck {
+    fn new(kind: &RecordKind, rules: &mut RuleNames) -> KindCheck {
+        KindCheck {
             required: kind.required.clone(),
             forbidden: kind.forbidden.clone(),
             rule: rules.add(&*kind.rule),

@@ -1,19 +1,26 @@
 //! Where CSV records end: at line ends outside of quotes (RFC 4180).
 //!
-//! A quote opens only at the start of a cell. A quoted cell that does not close within
-//! `max_record`, or is followed by anything but a delimiter or line end, makes its record end
-//! with the physical line on which that cell began.
+//! A quote opens a cell only at its start; anywhere else it is text. A quoted cell is bad if it is not
+//! closed within `max_record` bytes, or is followed by anything but a delimiter or a line end. A
+//! record with a bad cell ends with the line on which that cell began, so that one stray quote does
+//! not swallow the records after it:
+//!
+//! ```text
+//! 1,"Ana            one bad record, this line
+//! 2,Ben             the next record
+//! ```
 
 use memchr::{memchr, memchr2, memrchr};
 
 use super::{Cut, Record, whole_record, without_return};
 use crate::record::{Code, Detail};
 
+/// How much of `bytes` consists of whole records; see [`super::cut`].
 pub(super) fn cut(bytes: &[u8], delimiter: u8, max_record: usize) -> Cut {
     let mut at = 0;
     let mut quote = next_quote(bytes, 0);
     loop {
-        // Up to the next quote, every line end ends a record.
+        // Every line end before the next quote ends a record.
         let plain = bytes.get(at..quote).unwrap_or(&[]);
         at += memrchr(b'\n', plain).map_or(0, |newline| newline + 1);
         if quote == bytes.len() {
@@ -41,11 +48,11 @@ fn next_quote(bytes: &[u8], at: usize) -> usize {
     at + memchr(b'"', rest).unwrap_or(rest.len())
 }
 
-/// The CSV record that starts at `start`; the chunk's end is a record's end.
+/// The record that begins at `start`. The end of the chunk is the end of a record.
 pub(super) fn record(chunk: &[u8], start: usize, delimiter: u8, max_record: usize) -> Record {
     match scan_csv(chunk, start, delimiter, max_record, true) {
         Scan::Ends(record) => record,
-        // With nothing to follow, the chunk's end is the line's end.
+        // Nothing follows, so the end of the chunk is the end of the line.
         Scan::Open => whole_record(chunk, start, chunk.len(), chunk.len(), max_record),
         Scan::Invalid(code, detail) => Record {
             problem: Some((code, detail)),
@@ -54,15 +61,16 @@ pub(super) fn record(chunk: &[u8], start: usize, delimiter: u8, max_record: usiz
     }
 }
 
+/// The result of looking for the end of a record.
 enum Scan {
     Ends(Record),
     /// The bytes end before the record does.
     Open,
-    /// Certainly faulty, up to and with a line end that is not in the bytes.
+    /// The record is certainly invalid, and ends with the next line end, which is not in the bytes.
     Invalid(Code, Detail),
 }
 
-/// Follows one CSV record from its start through its quoted cells.
+/// Looks for the end of the record that begins at `start`. `at_end`: no bytes follow.
 fn scan_csv(bytes: &[u8], start: usize, delimiter: u8, max_record: usize, at_end: bool) -> Scan {
     let mut at = start;
     loop {
@@ -90,20 +98,22 @@ fn scan_csv(bytes: &[u8], start: usize, delimiter: u8, max_record: usize, at_end
     }
 }
 
-/// A quote opens a cell at the record's start and after a delimiter; elsewhere it is text.
+/// Whether a quote opens a cell: it does at the start of the record and after a delimiter.
 fn opens_cell(bytes: &[u8], start: usize, quote: usize, delimiter: u8) -> bool {
     quote == start || bytes.get(quote - 1) == Some(&delimiter)
 }
 
+/// The result of looking for the quote that closes a cell.
 enum Quote {
-    /// The cell is closed; its delimiter or line end is here.
+    /// The cell is closed. The delimiter or line end after it is at this index.
     ClosedBefore(usize),
-    /// The bytes end first.
+    /// The bytes end before the cell does.
     Open,
     Bad(Detail),
 }
 
-/// Looks for the quote that closes a cell, no further than `limit`.
+/// Looks for the quote that closes a cell, up to byte `limit`. `from`: the first byte after the opening
+/// quote.
 fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: bool) -> Quote {
     let mut at = from;
     loop {
@@ -119,8 +129,8 @@ fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: b
             (None, _) | (Some(b'\r'), None) if at_end => return Quote::ClosedBefore(quote + 1),
             (None, _) | (Some(b'\r'), None) => return Quote::Open,
             (Some(_), _) => {
-                // A chunk may end with the line on which the cell began: whoever sees no more
-                // of it sees an open quote, and so everybody is to be told of one.
+                // The chunk may end with the line on which the cell began. In that chunk the quote
+                // is not closed, so it is reported as not closed here too.
                 let is_far = memchr(b'\n', bytes.get(from..quote).unwrap_or(&[])).is_some();
                 let detail = if is_far { Detail::QuoteNotClosed } else { Detail::TextAfterQuote };
                 return Quote::Bad(detail);
@@ -129,7 +139,7 @@ fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: b
     }
 }
 
-/// A faulty record reaches to the end of the physical line on which the faulty cell began.
+/// An invalid record, which ends with the line on which its bad cell began.
 fn to_line_end(bytes: &[u8], start: usize, cell: usize, code: Code, detail: Detail) -> Scan {
     let rest = bytes.get(cell..).unwrap_or(&[]);
     match memchr(b'\n', rest).map(|found| cell + found) {

@@ -1,76 +1,76 @@
-//! Where JSON records end that are not one on each line: the items of an array, and objects in a
-//! row. Only strings and brackets are looked at; what stands between them is the decoder's.
+//! Where JSON records end that are not separated by line ends: the items of an array, and objects one
+//! after the other. Only strings, braces and brackets matter; the rest is left to the decoder.
 //!
-//! - An item is what stands between two commas of the array. So a comma that is missing or one
-//!   too many is a fault in an item, and nothing of the text is outside of one.
-//! - An object in a row ends with its brace. Anything between two objects but white space is a
-//!   faulty record of its own, up to the next brace.
-//! - In an object only braces and strings are counted: a bracket that does not belong there makes
-//!   that object faulty, and leaves those after it alone. One that does not end takes all.
+//! - An item is the text between two commas of the array. So a missing or extra comma makes an item
+//!   invalid, and no part of the text is outside of an item.
+//! - An object ends with its brace. Anything but white space between two objects is an invalid record
+//!   of its own, up to the next opening brace.
+//! - Inside an object only strings and braces are counted. A stray bracket then makes that object
+//!   invalid, and does not affect those after it. An object that is not closed extends to the end.
 
 use memchr::{memchr, memchr2};
 
 use super::{Cut, Record, SPACE_MAX};
 use crate::record::{Code, Detail};
 
-/// Follows one record to its end, over as many slices as it comes in.
+/// Looks for the end of one record, over any number of slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scanner {
     form: Form,
-    /// Braces that are open.
+    /// The number of open braces.
     braces: usize,
-    /// Brackets that are open outside of braces.
-    lists: usize,
+    /// The number of open brackets outside of braces.
+    brackets: usize,
     in_string: bool,
-    /// The slice before ended with a backslash.
+    /// Whether the previous slice ended with a backslash inside a string.
     is_escaped: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// Ends before a comma or a bracket that closes.
+    /// An item, which ends before a comma or the bracket that closes the array.
     Item,
-    /// Ends after its brace.
+    /// An object, which ends after its brace.
     Object,
-    /// Ends before a brace that opens.
-    NoObject,
+    /// Text between objects, which ends before an opening brace.
+    Stray,
 }
 
 impl Scanner {
-    /// For an item of an array.
+    /// A scanner for an item of an array.
     pub fn item() -> Scanner {
         Scanner::new(Form::Item)
     }
 
-    /// For what begins with these bytes in a row of objects.
+    /// A scanner for an object, or for text between objects, whichever these bytes begin with.
     pub fn object(bytes: &[u8]) -> Scanner {
-        Scanner::new(if bytes.first() == Some(&b'{') { Form::Object } else { Form::NoObject })
+        Scanner::new(if bytes.first() == Some(&b'{') { Form::Object } else { Form::Stray })
     }
 
     fn new(form: Form) -> Scanner {
-        Scanner { form, braces: 0, lists: 0, in_string: false, is_escaped: false }
+        Scanner { form, braces: 0, brackets: 0, in_string: false, is_escaped: false }
     }
 
-    /// Whether a string or a bracket of the record is not closed yet.
+    /// Whether the record has an open string, brace or bracket.
     pub fn is_open(&self) -> bool {
-        self.in_string || 0 < self.braces || 0 < self.lists
+        self.in_string || 0 < self.braces || 0 < self.brackets
     }
 
-    /// Goes on from `from`; gives the place where the record ends, if it is here.
+    /// Continues at byte `from`. Returns the end of the record, or `None` if it is not in these bytes.
     pub fn end(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
-        if self.form == Form::NoObject {
+        if self.form == Form::Stray {
             return memchr(b'{', bytes.get(from..)?).map(|found| from + found);
         }
         let mut at = from;
         while at < bytes.len() {
             if self.in_string {
-                at = self.string(bytes, at);
+                at = self.skip_string(bytes, at);
             } else if 0 < self.braces {
-                at = self.inside(bytes, at);
+                at = self.skip_to_brace(bytes, at);
                 if self.braces == 0 && self.form == Form::Object {
                     return Some(at);
                 }
-            } else if self.outside(*bytes.get(at)?) {
+            } else if self.ends_before(*bytes.get(at)?) {
                 return Some(at);
             } else {
                 at += 1;
@@ -79,8 +79,8 @@ impl Scanner {
         None
     }
 
-    /// Goes to the end of a string; gives the place after it, or the end of the bytes.
-    fn string(&mut self, bytes: &[u8], from: usize) -> usize {
+    /// Skips the rest of a string. Returns the index after its quote, or after the last byte.
+    fn skip_string(&mut self, bytes: &[u8], from: usize) -> usize {
         let mut at = from + usize::from(self.is_escaped);
         self.is_escaped = false;
         while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -95,8 +95,8 @@ impl Scanner {
         bytes.len()
     }
 
-    /// Goes to the next string or brace of an object; gives the place after it.
-    fn inside(&mut self, bytes: &[u8], from: usize) -> usize {
+    /// Skips to the next quote or brace inside an object. Returns the index after it.
+    fn skip_to_brace(&mut self, bytes: &[u8], from: usize) -> usize {
         let rest = bytes.get(from..).unwrap_or(&[]);
         let Some(found) = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}')) else {
             return bytes.len();
@@ -109,22 +109,22 @@ impl Scanner {
         from + found + 1
     }
 
-    /// Takes a byte outside of braces and strings; tells whether an item ends before it.
-    fn outside(&mut self, byte: u8) -> bool {
+    /// Processes a byte outside of strings and braces. Returns whether the item ends before it.
+    fn ends_before(&mut self, byte: u8) -> bool {
         match byte {
             b'"' => self.in_string = true,
             b'{' => self.braces += 1,
-            b'[' => self.lists += 1,
-            b']' if self.lists == 0 => return true,
-            b']' => self.lists -= 1,
-            b',' => return self.lists == 0,
+            b'[' => self.brackets += 1,
+            b']' if self.brackets == 0 => return true,
+            b']' => self.brackets -= 1,
+            b',' => return self.brackets == 0,
             _ => {}
         }
         false
     }
 }
 
-/// How much of the items of an array is whole; `bytes` begin with an item.
+/// How much of `bytes`, which begin with an item of an array, consists of whole items.
 pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
     let mut whole = 0;
     loop {
@@ -142,7 +142,7 @@ pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
     }
 }
 
-/// How much of a row of objects is whole; `bytes` begin with one, or with what is none.
+/// How much of `bytes`, which begin with an object or text between objects, consists of whole ones.
 pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
     let mut whole = 0;
     loop {
@@ -152,7 +152,7 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
             Some(end) => whole = end,
             None if 0 < whole => return Cut::At(whole),
             None if bytes.len() <= max_record + 1 => return Cut::More,
-            None if scanner.form == Form::NoObject => {
+            None if scanner.form == Form::Stray => {
                 return Cut::Invalid(Code::JsonSyntax, Detail::TextBetweenObjects);
             }
             None => return Cut::Invalid(Code::TooLongRecord, Detail::None),
@@ -160,8 +160,8 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
     }
 }
 
-/// The item of an array that starts at `start` or after white space there. At a chunk's end
-/// there is none: then it is empty and without fault.
+/// The item of an array that begins at `start` or after white space there. At the end of the chunk, an
+/// empty record without a problem.
 pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
     let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
     let delimiter = Scanner::item().end(chunk, start);
@@ -177,18 +177,18 @@ pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
     Record { start, end, next: chunk.len().min(frame_end + 1), problem }
 }
 
-/// The object that starts at `start` or after white space there, or what stands there instead. At
-/// a chunk's end there is none: then it is empty and without fault.
+/// The object that begins at `start` or after white space there, or the text there up to the next
+/// object. At the end of the chunk, an empty record without a problem.
 pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
     let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
     let mut scanner = Scanner::object(chunk.get(start..).unwrap_or(&[]));
     let own_end = scanner.end(chunk, start);
     let next = own_end.unwrap_or(chunk.len());
     let end = without_space(chunk, start, next);
-    let problem = if scanner.form == Form::NoObject && start < end {
+    let problem = if scanner.form == Form::Stray && start < end {
         Some((Code::JsonSyntax, Detail::TextBetweenObjects))
     } else {
-        // One that is not closed is too long once so much was read, as `cut_objects` says of it.
+        // The limit for an object that is not closed is the one in `cut_objects`.
         let is_too_long =
             max_record < end - start || (own_end.is_none() && max_record + 1 < next - start);
         is_too_long.then_some((Code::TooLongRecord, Detail::None))
@@ -196,7 +196,7 @@ pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
     Record { start, end, next, problem }
 }
 
-/// How many bytes of white space there are at the beginning (RFC 8259, section 2).
+/// The number of bytes of white space at the beginning (RFC 8259, section 2).
 pub fn leading_space(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| is_space(**byte)).count()
 }
@@ -205,7 +205,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Where the text that begins at `start` ends, without white space before `end`.
+/// The end of the text from `start` to `end` without trailing white space.
 fn without_space(chunk: &[u8], start: usize, end: usize) -> usize {
     let text = chunk.get(start..end).unwrap_or(&[]);
     end - text.iter().rev().take_while(|byte| is_space(**byte)).count()

@@ -1,13 +1,21 @@
-//! Finds where records end, so that chunks hold whole records and can be decoded in parallel.
+//! Framing: finds where records end, so that chunks consist of whole records and can be decoded in
+//! parallel.
 //!
-//! Bytes come in as slices; there is no reader here, so the same code serves files, object
-//! bodies and tests. [`cut`] says how much of what has been read makes whole records;
-//! [`record_at`] finds each record again inside a chunk. Both sides use the same rules
-//! on the same bytes, and so never disagree: a chunk ends where a record does, and a quoted
-//! cell that is not closed looks so in any shorter view as well.
+//! It is done twice. [`cut`] runs on the one thread that reads, and does as little as possible: it
+//! says how much of what has been read consists of whole records. That becomes a chunk, and the
+//! rest begins the next one. [`record_at`] runs in parallel, and finds each record in a chunk again.
 //!
-//! Line ends are LF or CR LF; CR alone is text. A record of CSV may hold line ends in quotes,
-//! and one of JSON that is not newline-delimited any white space.
+//! ```text
+//! read     1,"Ana⏎Lee",a@example.com⏎ 2,Ben,b@exam
+//! cut      ╰────── a chunk ─────────╯ ╰─ kept ───╯
+//! ```
+//!
+//! - Both use the same rules, and a record has the same end and the same problem in any chunk that
+//!   contains it: output does not depend on how the input was cut.
+//! - Bytes come as slices; there is no reader here, so the same code serves files, object bodies and
+//!   tests.
+//! - Line ends are LF or CR LF; CR alone is text. A CSV record may contain line ends in quotes, and
+//!   JSON that is not newline-delimited may contain them anywhere between tokens.
 
 mod csv;
 mod json;
@@ -18,15 +26,15 @@ pub use json::{Scanner, leading_space};
 
 use crate::record::{Code, Detail};
 
-/// One record found in a chunk.
+/// Where a record is in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     pub start: usize,
-    /// Without the line end.
+    /// The end of the record, without the line end.
     pub end: usize,
-    /// Where the next one starts.
+    /// The start of the next record.
     pub next: usize,
-    /// What is wrong with its frame.
+    /// Why the record cannot be decoded, if that is known from its frame.
     pub problem: Option<(Code, Detail)>,
 }
 
@@ -35,27 +43,27 @@ impl Record {
         chunk.get(self.start..self.end).unwrap_or(&[])
     }
 
-    /// Whether it is no record: white space at the end of what is told by brackets.
+    /// Whether this is not a record, but white space after the last item or object.
     pub(super) fn is_nothing(self, framing: Framing) -> bool {
         framing.is_bracketed() && self.start == self.end && self.problem.is_none()
     }
 }
 
-/// How records are told apart.
+/// How records are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
+    /// Each line is a record.
     Lines,
-    Csv {
-        delimiter: u8,
-    },
+    /// By line ends outside of quotes.
+    Csv { delimiter: u8 },
     /// The items of a JSON array, after its `[`.
     Items,
-    /// JSON objects in a row.
+    /// JSON objects one after the other.
     Objects,
 }
 
 impl Framing {
-    /// Whether records are told by their brackets, and white space around them means nothing.
+    /// Whether the structure of JSON separates records. If so, white space around them is ignored.
     pub fn is_bracketed(self) -> bool {
         match self {
             Framing::Items | Framing::Objects => true,
@@ -64,31 +72,32 @@ impl Framing {
     }
 }
 
-/// What is to be done with the bytes read so far, which begin with a record.
+/// What to do with the bytes read so far, which begin with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// The first so many bytes are whole records.
+    /// This many bytes, from the first one, consist of whole records.
     At(usize),
-    /// As `At`, and the array is closed by the last of them.
+    /// As `At`, and the last of them closes the array.
     Last(usize),
-    /// As `At`, and nothing follows, though the array is not closed. (Where its last item is not
-    /// closed either, that item is the fault, and this is `At`.)
+    /// As `At`, and nothing follows although the array is not closed. (If the last item is not closed
+    /// either, that item is invalid, and this is `At`.)
     NotClosed(usize),
-    /// No record ends yet: read more.
+    /// No record ends in these bytes: read more.
     More,
-    /// The first record is faulty for certain, and its end is not here: what follows up to
-    /// and with the next line end belongs to it, or by brackets up to where a [`Scanner`] says.
+    /// The first record is certainly invalid, and does not end in these bytes. It extends to the next
+    /// line end, or for items and objects to the end that a [`Scanner`] finds.
     Invalid(Code, Detail),
 }
 
-/// White space between the end of an array's item and its comma is taken up to so many bytes; an
-/// item with more is too long.
+/// The most white space between an item of an array and its comma, in bytes. An item with more is too
+/// long.
 pub const SPACE_MAX: usize = 64 << 10;
 
-/// Tells how much of `bytes` makes whole records. `at_end`: nothing follows. By brackets, they
-/// begin with the record, and not with white space.
+/// How much of `bytes` consists of whole records. `at_end`: nothing follows. For items and objects,
+/// the bytes must not begin with white space.
 ///
-/// `More` is never said of more than `max_record` + 2 bytes, or in an array [`SPACE_MAX`] beyond.
+/// Never returns [`Cut::More`] for more than `max_record` + 2 bytes, or for an item of an array
+/// `max_record` + [`SPACE_MAX`].
 pub fn cut(bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> Cut {
     let whole = match framing {
         Framing::Items => return json::cut_items(bytes, max_record, at_end),
@@ -106,7 +115,7 @@ pub fn cut(bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> C
     }
 }
 
-/// The record that starts at `start`; the chunk's end is a record's end.
+/// The record that begins at `start`. The end of the chunk is the end of a record.
 #[inline]
 pub fn record_at(chunk: &[u8], start: usize, framing: Framing, max_record: usize) -> Record {
     match framing {
@@ -117,7 +126,7 @@ pub fn record_at(chunk: &[u8], start: usize, framing: Framing, max_record: usize
     }
 }
 
-/// The line that starts at `start`; the chunk's end is a line end.
+/// The line that begins at `start`. The end of the chunk is a line end.
 #[inline]
 fn line(chunk: &[u8], start: usize, max_record: usize) -> Record {
     let rest = chunk.get(start..).unwrap_or(&[]);
@@ -126,6 +135,7 @@ fn line(chunk: &[u8], start: usize, max_record: usize) -> Record {
     whole_record(chunk, start, end, start + newline.map_or(rest.len(), |at| at + 1), max_record)
 }
 
+/// The record from `start` to a line end, which is too long or has no problem.
 fn whole_record(
     bytes: &[u8],
     start: usize,
@@ -138,7 +148,7 @@ fn whole_record(
     Record { start, end, next, problem }
 }
 
-/// A CR before the line end belongs to it, also where the file ends after it.
+/// The end of a line without the CR of its line end. A CR at the end of a file counts as one.
 fn without_return(bytes: &[u8], start: usize, line_end: usize) -> usize {
     let returned = start < line_end && bytes.get(line_end - 1) == Some(&b'\r');
     if returned { line_end - 1 } else { line_end }
@@ -150,12 +160,12 @@ mod tests {
 
     use super::*;
 
-    /// Start, end and fault.
+    /// Start, end and problem.
     type FramedRecord = (usize, usize, Option<(Code, Detail)>);
 
     const CSV: Framing = Framing::Csv { delimiter: b',' };
 
-    /// The records of `text` when it is read in pieces of `piece` bytes, as (start, end, fault).
+    /// The records of `text`, read in pieces of `piece` bytes.
     fn records(text: &[u8], framing: Framing, max: usize, piece: usize) -> Vec<FramedRecord> {
         let mut found = Vec::new();
         let (mut base, mut held) = (0, 0);
@@ -176,7 +186,7 @@ mod tests {
                     base += whole;
                     held -= whole;
                 }
-                Cut::Last(_) | Cut::NotClosed(_) => unreachable!("only of an array"),
+                Cut::Last(_) | Cut::NotClosed(_) => unreachable!("only for an array"),
                 Cut::Invalid(code, detail) => {
                     let rest = &text[base + held..];
                     let newline = memchr(b'\n', rest).unwrap_or(rest.len());
@@ -194,7 +204,9 @@ mod tests {
     fn check(text: &str, max: usize, expected: &[(&str, Option<Code>)]) {
         let found: Vec<_> = records(text.as_bytes(), CSV, max, 1000)
             .into_iter()
-            .map(|(start, end, fault)| (text.get(start..end).unwrap(), fault.map(|(code, _)| code)))
+            .map(|(start, end, problem)| {
+                (text.get(start..end).unwrap(), problem.map(|(code, _)| code))
+            })
             .collect();
         assert_eq!(found, expected);
     }
@@ -222,7 +234,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
-        /// However the input is cut, the same records are found.
+        /// The same records are found however the input is cut.
         #[test]
         fn cuts_make_no_difference(
             text in "[ab,\"\n\r]{0,60}",
