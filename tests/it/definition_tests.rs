@@ -85,7 +85,7 @@ fn what_differs_is_shown_field_by_field() {
     assert_eq!(code(&output), 4, "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout);
     for words in
-        ["output line 1, `Id`", "expected \"b\"", "actual   \"a\"", "record 2: email", "made   nothing"]
+        ["output line 1, `Id`", "expected \"b\"", "actual   \"a\"", "record 2: email", "actual   nothing"]
     {
         assert!(said.contains(words), "{words} in {said}");
     }
