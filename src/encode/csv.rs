@@ -3,14 +3,14 @@
 //!
 //! The columns are known before the first record, so which cell a field or a name of a map goes to
 //! is decided once. A row is encoded in two steps: its slots are copied to their cells, in whatever
-//! order they come; then the cells are appended from left to right. Most cells are plain (short
-//! text without commas, quotes or escapes), and `simd::cells` appends a whole run of those at once.
-//! The loop here takes over at the first cell that is not, appends it alone, and goes on:
+//! order they come; then the cells are appended from left to right. Most cells are plain: absent, or
+//! short and without anything that would have to be quoted or counted. `simd::cells` appends a run
+//! of plain cells in one go; the cell after it is appended by itself, and then the next run:
 //!
 //! ```text
-//! header  Address           , ChannelType, Attributes.Plan, Attributes.Plan, OptOut
-//! cells   ana@example.com   , EMAIL      , =cheap         , -              , NONE
-//!         └─────── plain run ──────────┘   └ alone ┘        └── plain run ──────┘
+//! header  Address,ChannelType,Attributes.Plan,Attributes.Plan,OptOut
+//! line    ana@example.com,EMAIL,"a, b",,NONE
+//!         └────────run─────────┘└alone┘└run┘
 //! ```
 //!
 //! CSV cannot hold every record. A tab or a line break in a value, a field without a column, and

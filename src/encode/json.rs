@@ -133,8 +133,8 @@ impl JsonEncoder {
         line.close(b'}');
     }
 
-    /// An upper bound of the bytes that [`JsonEncoder::encode`] appends, plus one for each value. It
-    /// does not read the texts: each byte might have to be escaped.
+    /// An upper bound of the bytes that [`JsonEncoder::encode`] appends, plus one for each value. The
+    /// texts are not read: each byte might have to be escaped.
     pub fn size_bound(&self, batch: &Batch, row: usize, names: &impl NameKeys) -> usize {
         let of_values = |values: &[Slot]| -> usize {
             values.iter().map(|slot| ESCAPE_BYTES_MAX * slot.len() + FRAME_BYTES_MAX).sum()
@@ -227,7 +227,8 @@ impl Line<'_> {
     fn other_value(&mut self, key: Span<'_>, slot: Slot) {
         let key = key.after(self.skip);
         self.skip = match slot.kind() {
-            // Text that makes the object too long is not escaped, which could make it six times longer.
+            // Text that makes the object too long is not escaped: that might make it six times
+            // longer.
             SlotKind::Text if slot.is_plain() || self.end_max < self.out.len() + slot.len() => {
                 append_pair(self.out, key, self.text.span(slot));
                 AFTER_TEXT

@@ -1,9 +1,9 @@
 //! Lays out the rows of a batch column by column, as formats of columns need them.
 //!
-//! A [`Table`] has the written records of one chunk. Workers fill tables side by side; the ordered
-//! side gathers [`Piece`]s of them until they make a row group, which is then encoded. So a table is
-//! cheap to append to and small: it has a length per text and the bytes of all texts, one after the
-//! other, and no Arrow.
+//! A [`Table`] has the written records of one block. Workers fill tables side by side; the ordered
+//! side of a run gathers [`Piece`]s of them until they make a row group, which is then encoded. So a
+//! table is small and cheap to append to: a column of texts is their lengths and their bytes, one
+//! after the other. Arrow arrays are made per row group.
 //!
 //! ```text
 //! rows      {"Address":"ana@…","OptOut":"NONE"}   {"Address":"bo@…"}
@@ -135,8 +135,8 @@ impl TableEncoder {
         Table { sizes: Vec::new(), columns: self.nodes.iter().map(column).collect() }
     }
 
-    /// Appends rows of a batch, each given with its size as compact JSON in bytes. `keys` says which
-    /// names are written, `names` what their text is.
+    /// Appends rows of a batch, each with its size as compact JSON in bytes. `keys` says which names
+    /// are written, `names` what their text is.
     pub fn append(
         &self,
         batch: &Batch,

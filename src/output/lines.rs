@@ -12,7 +12,8 @@ use crate::definition::DigestKind;
 use crate::encode::LineCounts;
 use crate::pipeline::{Block, Encoding, Lines};
 use crate::plan::OutputPlan;
-use crate::publish::{Publication, PublishError, job_part_path};
+use crate::publish::names::job_part_path;
+use crate::publish::{Publication, PublishError};
 use crate::report::PartNote;
 use crate::schema::JobLimits;
 
@@ -131,8 +132,8 @@ impl LinesWriter {
         Ok(part)
     }
 
-    /// Ends the open part, into which a record of `next` bytes does not fit; and the job folder too,
-    /// if the record does not fit into it either.
+    /// Ends the open part, into which a record of `next` bytes does not fit; and the job folder, if
+    /// the record does not fit into that either.
     fn make_room(&mut self, next: u64) -> Result<(), PublishError> {
         self.end_part()?;
         let next = next + count(self.header.len());

@@ -21,7 +21,8 @@ use crate::encode::{
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};
-use crate::publish::{Publication, PublishError, StagedFile, part_path};
+use crate::publish::names::{REJECTS_PARQUET, part_path};
+use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::DescribedProblem;
 use crate::report::{PartNote, RejectLine};
 use crate::schema::{Class, Shape};
@@ -203,7 +204,6 @@ pub(crate) struct RejectsWriter {
     gathered: Rejects,
 }
 
-const REJECTS: &str = "rejects.parquet";
 /// The memory at which gathered rejects are written as a row group, in bytes.
 const REJECTS_BYTES: usize = 4 << 20;
 
@@ -212,10 +212,10 @@ impl RejectsWriter {
         place: &Publication,
         metadata: &Metadata,
     ) -> Result<RejectsWriter, PublishError> {
-        let staged = place.account_file(REJECTS, false)?;
+        let staged = place.account_file(REJECTS_PARQUET, false)?;
         let format = ParquetFormat::of_rejects(metadata.pairs.clone());
-        let format = format.map_err(|error| failed(error, REJECTS))?;
-        let file = format.begin(staged).map_err(|error| failed(error, REJECTS))?;
+        let format = format.map_err(|error| failed(error, REJECTS_PARQUET))?;
+        let file = format.begin(staged).map_err(|error| failed(error, REJECTS_PARQUET))?;
         Ok(RejectsWriter { format, file, gathered: Rejects::default() })
     }
 
@@ -237,14 +237,16 @@ impl RejectsWriter {
     fn write(&mut self) -> Result<(), PublishError> {
         let rejects = std::mem::take(&mut self.gathered);
         let group = self.format.encode_rejects(rejects);
-        group.and_then(|group| self.file.append(group)).map_err(|error| failed(error, REJECTS))
+        group
+            .and_then(|group| self.file.append(group))
+            .map_err(|error| failed(error, REJECTS_PARQUET))
     }
 
     pub(crate) fn finish(mut self) -> Result<(), PublishError> {
         if 0 < self.gathered.rows() {
             self.write()?;
         }
-        self.file.finish().map_err(|error| failed(error, REJECTS))?.finish()
+        self.file.finish().map_err(|error| failed(error, REJECTS_PARQUET))?.finish()
     }
 }
 

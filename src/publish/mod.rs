@@ -25,14 +25,13 @@ mod disk;
 mod earlier;
 mod error;
 mod journal;
-mod names;
+pub(crate) mod names;
 mod output;
 mod paths;
 mod place;
 mod staged;
 
 pub use error::{ForeignFiles, PublishError};
-pub(crate) use names::{job_part_path, part_path};
 pub use place::Buckets;
 pub use staged::StagedFile;
 

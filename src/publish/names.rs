@@ -2,19 +2,21 @@
 //! an account, and what is there only while a run is working.
 //!
 //! ```text
-//! OUTPUT/job-000/part-00000.json            parts of an import format, in job folders
-//! OUTPUT/part-00000.parquet                 parts of another format
-//! ACCOUNT/manifest.json                     what is published
-//! ACCOUNT/manifest.earlier.json             the published run that a refused one would have replaced
-//! ACCOUNT/rejects.ndjson, inputs.ndjson     with every run; rejects.parquet where an output is Parquet
-//! ACCOUNT/rejected-records/00000-name       rejected records as they came in, by input
+//! OUTPUT/job-000/part-00000.json        parts of a format that is imported
+//! OUTPUT/part-00000.parquet             parts of another format
+//! ACCOUNT/manifest.json                 what is published
+//! ACCOUNT/manifest.earlier.json         the published run before a refused one
+//! ACCOUNT/rejects.ndjson                the rejects
+//! ACCOUNT/rejects.parquet               the same, if an output is Parquet
+//! ACCOUNT/inputs.ndjson                 the inputs
+//! ACCOUNT/rejected-records/00000-name   the rejected records of an input, as they came in
 //! ```
 //!
 //! While a run is working, on disk and in buckets:
 //!
 //! ```text
-//! ACCOUNT/.segprep/                         lock, journal.json; on disk also manifest.json and new/
-//! .OUTPUT.segprep/ or OUTPUT/.segprep/      lock; on disk also new/ and old/
+//! ACCOUNT/.segprep/                     lock, journal.json; on disk manifest.json, new/
+//! .OUTPUT.segprep/, OUTPUT/.segprep/    lock; on disk new/, old/
 //! ```
 //!
 //! A name alone never makes a file ours: it takes a manifest or a journal that accounts for it.
@@ -29,26 +31,29 @@ use std::{
 pub(crate) const MANIFEST: &str = "manifest.json";
 /// The manifest of the published run whose parts are still in the outputs, after a run that was
 /// allowed to replace them was over its budget.
-pub(crate) const EARLIER_MANIFEST: &str = "manifest.earlier.json";
-/// The files of an account besides its manifests.
-pub(crate) const ACCOUNT_FILES: [&str; 3] = ["rejects.ndjson", "rejects.parquet", "inputs.ndjson"];
-/// The folder of an account with the originals of rejected records, one file per input.
-pub(crate) const REJECTED_RECORDS: &str = "rejected-records";
+pub(super) const EARLIER_MANIFEST: &str = "manifest.earlier.json";
+pub(crate) const REJECTS: &str = "rejects.ndjson";
+pub(crate) const REJECTS_PARQUET: &str = "rejects.parquet";
+pub(crate) const INPUTS: &str = "inputs.ndjson";
+/// The files of an account besides its manifests and the rejected records.
+pub(super) const ACCOUNT_FILES: [&str; 3] = [REJECTS, REJECTS_PARQUET, INPUTS];
+/// The folder of an account with the rejected records, one file per input.
+pub(super) const REJECTED_RECORDS: &str = "rejected-records";
 
 /// The working folder inside an account, and inside an output that has none beside it.
-pub(crate) const WORK: &str = ".segprep";
+pub(super) const WORK: &str = ".segprep";
 /// In a working folder on disk: the files to be published.
-pub(crate) const NEW: &str = "new";
+pub(super) const NEW: &str = "new";
 /// In the working folder of an output on disk: what the output was before.
-pub(crate) const OLD: &str = "old";
+pub(super) const OLD: &str = "old";
 /// In the working folder of an account.
-pub(crate) const JOURNAL: &str = "journal.json";
+pub(super) const JOURNAL: &str = "journal.json";
 /// On disk: the next state of the journal, before it is renamed to [`JOURNAL`].
-pub(crate) const NEXT_JOURNAL: &str = "journal.json.next";
+pub(super) const NEXT_JOURNAL: &str = "journal.json.next";
 
 /// How new parts replace those of an output on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MoveMode {
+pub(super) enum MoveMode {
     /// The folder as a whole, by one rename from a working folder beside it.
     Whole,
     /// Part by part, from a working folder inside the output. In buckets, objects have no other
@@ -57,7 +62,7 @@ pub(crate) enum MoveMode {
 }
 
 /// The working folder of an output.
-pub(crate) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
+pub(super) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
     match (mode, output.parent(), output.file_name()) {
         (MoveMode::Whole, Some(parent), Some(name)) => {
             let mut hidden = OsString::from(".");
@@ -70,17 +75,17 @@ pub(crate) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
 }
 
 /// The mark that a lock on disk carries: the account that the output is written for.
-pub(crate) fn mark(account: &Path) -> &[u8] {
+pub(super) fn mark(account: &Path) -> &[u8] {
     account.as_os_str().as_bytes()
 }
 
 /// The same in a bucket, where a lock is JSON and its mark therefore text.
-pub(crate) fn mark_text(account: &Path) -> Cow<'_, str> {
+pub(super) fn mark_text(account: &Path) -> Cow<'_, str> {
     account.to_string_lossy()
 }
 
 /// Whether a run could have written a file of an account at this path, relative to the account.
-pub(crate) fn is_account_file(path: &Path) -> bool {
+pub(super) fn is_account_file(path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
     match path.split_once('/') {
         None => path == MANIFEST || path == EARLIER_MANIFEST || ACCOUNT_FILES.contains(&path),
@@ -89,12 +94,18 @@ pub(crate) fn is_account_file(path: &Path) -> bool {
 }
 
 /// Whether a file of an account is neither a manifest nor foreign by its name.
-pub(crate) fn is_beside_manifests(path: &str) -> bool {
+pub(super) fn is_beside_manifests(path: &str) -> bool {
     path != MANIFEST && path != EARLIER_MANIFEST && is_account_file(Path::new(path))
 }
 
+/// The path of the rejected records of an input, relative to the account. `input` is the input's
+/// number, which keeps apart inputs that have the same name in different folders.
+pub(crate) fn originals_path(input: usize, name: &str) -> String {
+    format!("{REJECTED_RECORDS}/{input:05}-{name}")
+}
+
 /// Whether this is a name for the rejected records of one input: `00000-name`.
-pub(crate) fn is_originals(name: &str) -> bool {
+pub(super) fn is_originals(name: &str) -> bool {
     let number = name.split_once('-').map(|(number, _)| number);
     number.is_some_and(|number| number.len() >= 5 && is_digits(number)) && !name.contains('/')
 }
@@ -111,7 +122,7 @@ pub(crate) fn part_path(part: u64, extension: &str) -> String {
 
 /// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
 /// `part-00000.parquet`.
-pub(crate) fn is_part(path: &Path) -> bool {
+pub(super) fn is_part(path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
     let (job, part) = path.split_once('/').map_or((None, path), |(job, part)| (Some(job), part));
     job.is_none_or(is_job_folder)
@@ -123,7 +134,7 @@ pub(crate) fn is_part(path: &Path) -> bool {
 }
 
 /// Whether this is a name for a job folder: `job-000`.
-pub(crate) fn is_job_folder(name: &str) -> bool {
+pub(super) fn is_job_folder(name: &str) -> bool {
     name.strip_prefix("job-").is_some_and(|number| number.len() >= 3 && is_digits(number))
 }
 

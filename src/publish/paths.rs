@@ -1,4 +1,4 @@
-//! The resolved paths of accounts and outputs, by which they are told apart.
+//! The resolved paths of accounts and outputs, and that none is inside another.
 
 use std::path::{Path, PathBuf};
 

@@ -14,6 +14,7 @@ use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
 use crate::pipeline::{Block, Stages, decode_rule};
 use crate::plan::Plan;
+use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail};
 use crate::repair::{RepairKind, RepairSet};
@@ -140,8 +141,8 @@ impl<'a> Assembler<'a> {
             progress,
             outputs: writers(plan, stages, &metadata)?,
             rejects_by_columns: by_columns.transpose()?,
-            rejects: file("rejects.ndjson")?,
-            inputs: file("inputs.ndjson")?,
+            rejects: file(REJECTS)?,
+            inputs: file(INPUTS)?,
             total: Tally::for_rules(plan.rules.len()),
             bytes: 0,
             unknown: NameCounts::default(),
@@ -281,7 +282,8 @@ impl<'a> Assembler<'a> {
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
         let Some(place) = self.place.filter(|_| !original.is_empty()) else { return Ok(()) };
         if self.current.kept.is_none() {
-            let path = format!("rejected-records/{}", self.kept_name(input));
+            let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
+            let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
             let mut file = BufWriter::new(place.account_file(&path, true)?);
             file.write_all(&self.current.header).map_err(PublishError::of_write)?;
             self.current.kept = Some(file);
@@ -290,13 +292,6 @@ impl<'a> Assembler<'a> {
         file.write_all(original).map_err(PublishError::of_write)?;
         let is_parted = !self.current.is_bracketed || !is_last || original.ends_with(b"\n");
         if is_parted { Ok(()) } else { file.write_all(b"\n").map_err(PublishError::of_write) }
-    }
-
-    /// The input's number keeps names apart that are alike in different folders.
-    fn kept_name(&self, input: usize) -> String {
-        let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
-        let base = name.rsplit('/').next().unwrap_or(name);
-        format!("{input:05}-{base}")
     }
 
     /// An input has ended.
