@@ -10,7 +10,7 @@ use super::OutputWriter;
 use super::part::Part;
 use crate::definition::DigestKind;
 use crate::encode::LineCounts;
-use crate::pipeline::{Block, Encoding, Lines};
+use crate::pipeline::{Block, Encoded, Lines};
 use crate::plan::OutputPlan;
 use crate::publish::names::job_part_path;
 use crate::publish::{Publication, PublishError};
@@ -21,7 +21,7 @@ pub(super) struct LinesWriter {
     /// The output's index in the plan.
     number: usize,
     /// Where a block has the output's lines.
-    encoding: Encoding,
+    encoded: Encoded,
     /// The first line of every part; empty if the format has none.
     header: Vec<u8>,
     extension: &'static str,
@@ -49,13 +49,13 @@ impl LinesWriter {
     pub(super) fn new(
         number: usize,
         output: &OutputPlan,
-        encoding: Encoding,
+        encoded: Encoded,
         header: &[u8],
         job: JobLimits,
     ) -> LinesWriter {
         LinesWriter {
             number,
-            encoding,
+            encoded,
             header: header.to_vec(),
             extension: output.format.extension(),
             part_max: output.max_bytes.min(job.bytes),
@@ -155,7 +155,7 @@ impl LinesWriter {
 
 impl OutputWriter for LinesWriter {
     fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
-        let Some(lines) = block.lines_of(self.encoding) else { return Ok(()) };
+        let Some(lines) = block.lines_of(self.encoded) else { return Ok(()) };
         self.counts.add(lines.counts);
         self.write_lines(lines, place)
     }
@@ -200,7 +200,7 @@ mod tests {
             columns: None,
             quotes_formulas: false,
         };
-        let mut writer = LinesWriter::new(0, &plan, Encoding::Json, header, *job);
+        let mut writer = LinesWriter::new(0, &plan, Encoded::Json, header, *job);
         for lengths in lengths.chunks(block) {
             let mut lines = Lines::default();
             for length in lengths {

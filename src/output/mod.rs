@@ -43,9 +43,9 @@ pub(crate) fn writers(
     for (number, output) in plan.outputs.iter().enumerate() {
         writers.push(match output.format {
             OutputFormat::PinpointJson | OutputFormat::PinpointCsv => {
-                let (encoding, header) = (stages.encoding(number), stages.header(number));
+                let (encoded, header) = (stages.encoded_as(number), stages.header(number));
                 let job = plan.schema.target.job;
-                Box::new(LinesWriter::new(number, output, encoding, header, job))
+                Box::new(LinesWriter::new(number, output, encoded, header, job))
             }
             OutputFormat::Parquet => {
                 let encoder = stages.table().expect("an output of columns has a table encoder");

@@ -26,7 +26,7 @@ pub struct Reject {
 
 /// Where a block has the records of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
+pub enum Encoded {
     /// In `json`, which all JSON outputs share.
     Json,
     /// In `line_outputs`, at this index.
@@ -137,11 +137,11 @@ impl Block {
     }
 
     /// The lines of an output; `None` if it has none.
-    pub fn lines_of(&self, encoding: Encoding) -> Option<&Lines> {
-        match encoding {
-            Encoding::Json => Some(&self.json),
-            Encoding::Lines(index) => self.line_outputs.get(index),
-            Encoding::Table => None,
+    pub fn lines_of(&self, encoded: Encoded) -> Option<&Lines> {
+        match encoded {
+            Encoded::Json => Some(&self.json),
+            Encoded::Lines(index) => self.line_outputs.get(index),
+            Encoded::Table => None,
         }
     }
 

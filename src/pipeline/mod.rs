@@ -14,7 +14,7 @@ mod suppress;
 mod tests;
 mod trial;
 
-pub use block::{Block, Encoding, Lines, Reject};
+pub use block::{Block, Encoded, Lines, Reject};
 pub use process::{BATCH_BYTES, ChunkPass, Worker, process};
 pub use stages::{Stages, decode_rule};
 pub use trial::{Trial, try_out};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::block::Encoding;
+use super::block::Encoded;
 use crate::decode::{Layout, Lookalikes};
 use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, LineEncoder, TableEncoder};
@@ -52,7 +52,7 @@ pub(super) struct Encoders {
     /// Lays records out by columns, if an output needs it.
     pub(super) table: Option<TableEncoder>,
     /// For each output of the plan, where a block has its records.
-    encodings: Vec<Encoding>,
+    encoded_as: Vec<Encoded>,
 }
 
 /// An output with a line encoder.
@@ -132,18 +132,18 @@ impl Stages {
     /// # Panics
     ///
     /// If the plan has no such output.
-    pub fn encoding(&self, output: usize) -> Encoding {
-        let encoding = self.encoders.encodings.get(output).copied();
-        encoding.expect("each output of the plan has an encoding")
+    pub fn encoded_as(&self, output: usize) -> Encoded {
+        let encoded = self.encoders.encoded_as.get(output).copied();
+        encoded.expect("each output of the plan has an encoder")
     }
 
     /// The header of an output, given its index in the plan; empty if its parts have none.
     pub fn header(&self, output: usize) -> &[u8] {
-        match self.encoders.encodings.get(output) {
-            Some(Encoding::Lines(index)) => {
+        match self.encoders.encoded_as.get(output) {
+            Some(Encoded::Lines(index)) => {
                 self.encoders.lines.get(*index).map_or(&[], |output| output.encoder.header())
             }
-            Some(Encoding::Json | Encoding::Table) | None => &[],
+            Some(Encoded::Json | Encoded::Table) | None => &[],
         }
     }
 
@@ -189,11 +189,11 @@ impl Encoders {
             json_part_max: plan.schema.target.job.bytes,
             lines: Vec::new(),
             table: None,
-            encodings: Vec::new(),
+            encoded_as: Vec::new(),
         };
         for output in &plan.outputs {
-            let encoding = encoders.add(output, plan, written, columns, csv_rules);
-            encoders.encodings.push(encoding);
+            let encoded = encoders.add(output, plan, written, columns, csv_rules);
+            encoders.encoded_as.push(encoded);
         }
         encoders
     }
@@ -206,13 +206,13 @@ impl Encoders {
         written: &[bool],
         columns: &[CsvColumn],
         csv_rules: CsvRules,
-    ) -> Encoding {
+    ) -> Encoded {
         let schema = &plan.schema;
         match output.format {
             OutputFormat::PinpointJson => {
                 self.writes_json = true;
                 self.json_part_max = self.json_part_max.min(output.max_bytes);
-                Encoding::Json
+                Encoded::Json
             }
             OutputFormat::PinpointCsv => {
                 let columns = output.columns.as_deref().unwrap_or(columns);
@@ -222,16 +222,16 @@ impl Encoders {
             }
             OutputFormat::Parquet => {
                 self.table.get_or_insert_with(|| TableEncoder::new(schema, written));
-                Encoding::Table
+                Encoded::Table
             }
         }
     }
 
-    fn add_lines(&mut self, encoder: impl LineEncoder + 'static, part_max: u64) -> Encoding {
+    fn add_lines(&mut self, encoder: impl LineEncoder + 'static, part_max: u64) -> Encoded {
         let part_max = usize::try_from(part_max).unwrap_or(usize::MAX);
         let line_max = part_max.saturating_sub(encoder.header().len());
         self.lines.push(LineOutput { encoder: Box::new(encoder), line_max });
-        Encoding::Lines(self.lines.len() - 1)
+        Encoded::Lines(self.lines.len() - 1)
     }
 
     /// The most bytes of a record as JSON, without its line end, with which it fits in a part of

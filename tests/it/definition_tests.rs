@@ -84,9 +84,13 @@ fn what_differs_is_shown_field_by_field() {
     let output = segprep().arg("test").arg(&file).output().expect("the program runs");
     assert_eq!(code(&output), 4, "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout);
-    for words in
-        ["output line 1, `Id`", "expected \"b\"", "actual   \"a\"", "record 2: email", "actual   nothing"]
-    {
+    for words in [
+        "output line 1, `Id`",
+        "expected \"b\"",
+        "actual   \"a\"",
+        "record 2: email",
+        "actual   nothing",
+    ] {
         assert!(said.contains(words), "{words} in {said}");
     }
     assert!(!said.contains("Plan"), "{said}");
