@@ -82,7 +82,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
 /// Fails if this is a FIPS build and its module is not in FIPS mode.
 fn ensure_fips_mode() -> Result<(), RunError> {
     let hint = "rebuild it as described in docs/fips.md";
-    segprep::crypto::ready()
+    segprep::crypto::check_fips_mode()
         .map_err(|error| RunError::new(ErrorKind::Internal, error.to_string()).hint(hint))
 }
 

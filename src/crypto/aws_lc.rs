@@ -17,15 +17,15 @@ pub const TLS: CryptoMode = CryptoMode::AwsLcFips;
 /// # Errors
 ///
 /// Fails if the module is not in FIPS mode. (If its self-tests fail, the module ends the process.)
-pub fn ready() -> Result<(), NotInFipsMode> {
+pub fn check_fips_mode() -> Result<(), NotInFipsMode> {
     // The error of the module is a fixed text.
     aws_lc_rs::try_fips_mode().map_err(|_fixed_text| NotInFipsMode)
 }
 
-/// The name and version of the FIPS module, like `AWS-LC FIPS 4.2.0`, or `None` if it is not in FIPS
-/// mode.
+/// The name and version of the FIPS module, like `AWS-LC FIPS 4.2.0`, or `None` if it is not in
+/// FIPS mode.
 pub fn fips_module() -> Option<String> {
-    ready().ok().map(|()| format!("AWS-LC FIPS {}", aws_lc_rs::awslc_version()))
+    check_fips_mode().ok().map(|()| format!("AWS-LC FIPS {}", aws_lc_rs::awslc_version()))
 }
 
 /// A SHA-256 digest of bytes that come in pieces.

@@ -1,8 +1,9 @@
-//! All cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and the implementation that TLS uses.
+//! All cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and the implementation that TLS
+//! uses.
 //!
-//! There are two implementations. A plain build uses the `RustCrypto` crates, and [`simd`](crate::simd)
-//! for many MACs at once. A build with the feature `fips` uses the FIPS module of aws-lc and nothing
-//! else.
+//! There are two implementations. A plain build uses the `RustCrypto` crates, and
+//! [`simd`](crate::simd) for many MACs at once. A build with the feature `fips` uses the FIPS
+//! module of aws-lc and nothing else.
 //!
 //! - This file alone chooses between them, and both have the same items.
 //! - Both return the same bytes. The tests compare the one that is compiled with the `RustCrypto`
@@ -20,9 +21,9 @@ mod aws_lc;
 mod rust_crypto;
 
 #[cfg(feature = "fips")]
-pub use aws_lc::{MacKey, Sha256, TLS, fips_module, hkdf, random, ready};
+pub use aws_lc::{MacKey, Sha256, TLS, check_fips_mode, fips_module, hkdf, random};
 #[cfg(not(feature = "fips"))]
-pub use rust_crypto::{MacKey, Sha256, TLS, fips_module, hkdf, random, ready};
+pub use rust_crypto::{MacKey, Sha256, TLS, check_fips_mode, fips_module, hkdf, random};
 
 /// The number of MACs that one call of [`MacKey::macs`] makes.
 #[doc(inline)]
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_fips_module_is_there_in_fips_builds() {
-        assert_eq!(ready(), Ok(()));
+        assert_eq!(check_fips_mode(), Ok(()));
         assert_eq!(fips_module().is_some(), cfg!(feature = "fips"));
         if let Some(module) = fips_module() {
             assert!(module.starts_with("AWS-LC FIPS "), "{module}");

@@ -1,4 +1,5 @@
-//! The objects of the schema with their members, in the form that the JSON decoder looks names up in.
+//! The objects of the schema with their members, in the form that the JSON decoder looks names up
+//! in.
 
 use crate::record::{Field, Scope};
 use crate::schema::{NodeIx, Schema, Shape};
@@ -47,8 +48,8 @@ pub(super) enum MemberKind {
 }
 
 impl Layout {
-    /// The layout of a schema, which has at most 128 nodes: replaying a record uses one bit for each
-    /// to find repeated names.
+    /// The layout of a schema, which has at most 128 nodes: replaying a record uses one bit for
+    /// each to find repeated names.
     pub fn new(schema: &Schema) -> Layout {
         assert!(schema.nodes.len() <= 128, "a schema has at most 128 nodes");
         let mut objects = vec![Object { scope: Scope::ROOT, members: Vec::new() }];

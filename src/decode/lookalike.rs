@@ -42,8 +42,8 @@ impl Lookalikes {
         if let Some((_, known)) = whole {
             return Some(known.clone());
         }
-        // `attributes.Plan`: the path of a map and a name in it. Stops once the start is longer than
-        // the path of any map, since a hostile name may consist of a million dots.
+        // `attributes.Plan`: the path of a map and a name in it. Stops once the start is longer
+        // than the path of any map, since a hostile name may consist of a million dots.
         let longest = self.maps.iter().map(|(known, _)| known.len()).max()?;
         let mut start = String::new();
         for (place, char) in path.char_indices() {

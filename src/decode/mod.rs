@@ -1,9 +1,10 @@
-//! Decoding: bytes become rows of slots. There is a decoder for each format, and [`frame`], which finds
-//! where records end.
+//! Decoding: bytes become rows of slots. There is a decoder for each format, and [`frame`], which
+//! finds where records end.
 //!
 //! - Decoding is directed by the schema, and borrows: a slot is a span of the chunk unless its text
 //!   had escapes or doubled quotes.
-//! - A record that cannot be decoded becomes a broken row with a problem. Decoding never stops at one.
+//! - A record that cannot be decoded becomes a broken row with a problem. Decoding never stops at
+//!   one.
 //! - The result does not depend on how the input was cut into chunks.
 
 pub mod csv;
@@ -95,7 +96,8 @@ impl fmt::Debug for Decoder {
 pub struct Decoded {
     /// The offset in the chunk at which the next batch begins.
     pub next: usize,
-    /// The number of blank lines after the last record. Those before a record are counted in its row.
+    /// The number of blank lines after the last record. Those before a record are counted in its
+    /// row.
     pub blank_after: u64,
 }
 
@@ -119,9 +121,11 @@ impl Decoder {
         self.shapes = json::ShapeCache::default();
     }
 
-    /// Decodes records of `chunk` from byte `from` on into `batch`, until it is full or the chunk ends.
+    /// Decodes records of `chunk` from byte `from` on into `batch`, until it is full or the chunk
+    /// ends.
     ///
-    /// `valid_utf8`: whether the whole chunk is known to be valid UTF-8. If not, each record is checked.
+    /// `valid_utf8`: whether the whole chunk is known to be valid UTF-8. If not, each record is
+    /// checked.
     pub fn decode(
         &mut self,
         chunk: &[u8],
@@ -142,8 +146,8 @@ impl Decoder {
         {
             let record = record_at(chunk, decoded.next, framing, self.max_record);
             decoded.next = record.next;
-            // A line over the limit is a record even if it is blank: it may not be in memory as a
-            // whole, and then nobody can tell.
+            // A line over the limit is a record even if it is blank: one that is not in memory as a
+            // whole is not checked for that either.
             if record.problem.is_none() && format.is_blank_line(record.bytes(chunk)) {
                 decoded.blank_after += 1;
             } else if record.is_nothing(framing) {

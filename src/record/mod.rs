@@ -2,8 +2,8 @@
 //!
 //! A chunk's bytes never change, and no field owns memory. A field is a [`Slot`] of eight bytes:
 //! absent, a span of the chunk, or a span of the batch's arena, which has the bytes that stages
-//! made (unescaped text, tokens, masks). A row has one slot for each node of the schema, and all rows
-//! of a [`Batch`] are in one array:
+//! made (unescaped text, tokens, masks). A row has one slot for each node of the schema, and all
+//! rows of a [`Batch`] are in one array:
 //!
 //! ```text
 //! chunk     {"Address":"ana@example.com","Attributes":{"Plan":["pro","tea"]}}

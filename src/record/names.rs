@@ -1,8 +1,8 @@
 //! Interned names: each name in the data is stored once per worker and known by a number.
 //!
-//! What a plan decides about a name is decided once and kept in a list by that number. Numbers differ
-//! between workers and never reach an output. The names are chosen by whoever made the input, so the
-//! hash is seeded.
+//! What a plan decides about a name is decided once and kept in a list by that number. Numbers
+//! differ between workers and never reach an output. Names come from the input, so the hash is
+//! seeded.
 
 use std::{fmt, hash::BuildHasher};
 

@@ -1,5 +1,5 @@
-//! Problems of records: a field, a code and a detail. They are safe to log, since they never contain
-//! a value.
+//! Problems of records: a field, a code and a detail. They are safe to log, since they never
+//! contain a value.
 
 use serde::Serialize;
 

@@ -38,9 +38,9 @@ impl SlotKinds {
 
 /// The value of a field: its kind, and a span of the chunk or of the arena.
 ///
-/// A span is at most [`Slot::LEN_MAX`] bytes long, and chunks and arenas are smaller than 4 GiB. The
-/// second word has, from the highest bit: two bits for the kind, one for "in the arena", one for
-/// "plain" (nothing that JSON must escape), and 28 for the length.
+/// A span is at most [`Slot::LEN_MAX`] bytes long, and chunks and arenas are smaller than 4 GiB.
+/// The second word has, from the highest bit: two bits for the kind, one for "in the arena", one
+/// for "plain" (nothing that JSON must escape), and 28 for the length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     start: u32,
@@ -135,15 +135,15 @@ impl Slot {
         self.tagged_len >> KIND_SHIFT == 2
     }
 
-    /// Zero if the slot is absent or of one of these kinds. The results for many slots can be combined
-    /// with `|` and then tested once.
+    /// Zero if the slot is absent or of one of these kinds. The results for many slots can be
+    /// combined with `|` and then tested once.
     #[inline]
     pub fn mismatch_bits(self, kinds: SlotKinds) -> u32 {
         self.tagged_len >> KIND_SHIFT & !kinds.0
     }
 
-    /// 1 if the slot is neither absent nor plain, else 0. The results for many slots can be combined
-    /// with `|` and then tested once.
+    /// 1 if the slot is neither absent nor plain, else 0. The results for many slots can be
+    /// combined with `|` and then tested once.
     #[inline]
     pub fn not_plain_bit(self) -> u32 {
         let is_present = self.tagged_len >> KIND_SHIFT | self.tagged_len >> (KIND_SHIFT + 1);

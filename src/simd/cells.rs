@@ -1,8 +1,8 @@
 //! Appends CSV cells that can be written as they are, which most can.
 //!
-//! Each cell is checked and copied in blocks of a fixed size, and an absent cell takes the same path
-//! as one with text: which cells of a line are absent is unpredictable, so a branch on it would
-//! often be mispredicted.
+//! Each cell is checked and copied in blocks of a fixed size, and an absent cell takes the same
+//! path as one with text: which cells of a line are absent is unpredictable, so a branch on it
+//! would often be mispredicted.
 
 use std::ptr;
 
@@ -96,8 +96,8 @@ fn bits_below(count: usize) -> u64 {
     (1 << count) - 1
 }
 
-/// Whether text may not begin with this byte: a space, since blank text is left to the caller, or
-/// a sign by which spreadsheets recognize a formula.
+/// Whether text may not begin with this byte: a space, since blank text is left to the caller, or a
+/// sign by which spreadsheets recognize a formula.
 #[inline]
 fn needs_care_at_start(byte: u8) -> bool {
     const fn bit(byte: u8) -> u64 {

@@ -2,8 +2,8 @@
 //!
 //! Most values are short. A copy whose length is known to the compiler takes two instructions; one
 //! of unknown length takes a call. So a whole block is copied if the source has one, and the length
-//! of the buffer then grows by the length of the span alone: the excess bytes are behind the end
-//! of the buffer, where the next span overwrites them.
+//! of the buffer then grows by the length of the span alone: the excess bytes are behind the end of
+//! the buffer, where the next span overwrites them.
 
 use std::{ops::Range, ptr};
 
@@ -90,9 +90,9 @@ fn append_blocks<const N: usize>(
     assert!(head_len <= BLOCK && value_len <= N, "a span is no longer than its block");
     out.reserve(BLOCK + N);
     let start = out.len();
-    // SAFETY: `BLOCK + N` bytes are reserved after `start`. The first copy writes `BLOCK` of them. The
-    // second writes `N` from `head_len` on, which is at most `BLOCK`. So all writes are within the
-    // reserved memory, and every byte below the new length is initialized. `out` is borrowed
+    // SAFETY: `BLOCK + N` bytes are reserved after `start`. The first copy writes `BLOCK` of them.
+    // The second writes `N` from `head_len` on, which is at most `BLOCK`. So all writes are within
+    // the reserved memory, and every byte below the new length is initialized. `out` is borrowed
     // mutably, so neither source overlaps it.
     unsafe {
         let to = out.as_mut_ptr().add(start);

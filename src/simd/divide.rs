@@ -22,13 +22,13 @@
 //! What a block needs to know of the one before it is three bits: whether it ended inside quotes,
 //! with a quote, or with the end of a cell.
 //!
-//! The record must have passed the check of `decode::frame`: each quoted cell is
-//! closed, and followed by a delimiter or the end. A quote in the middle of an unquoted cell is
-//! text, and parity would be wrong after it: it is detected ([`CellIndex::has_bare_quote`]), and the
-//! caller then splits the record in another way.
+//! The record must have passed the check of `decode::frame`: each quoted cell is closed, and
+//! followed by a delimiter or the end. A quote in the middle of an unquoted cell is text, and
+//! parity would be wrong after it: it is detected ([`CellIndex::has_bare_quote`]), and the caller
+//! then splits the record in another way.
 //!
-//! `starts` always has room for one block more than the cells that are wanted, so the starts of
-//! a block are written eight at a time without a check for each.
+//! `starts` always has room for one block more than the cells that are wanted, so the starts of a
+//! block are written eight at a time without a check for each.
 
 #![expect(clippy::inline_always, reason = "compiled for the instructions of each caller")]
 

@@ -39,16 +39,16 @@ pub fn packed_text(bytes: &[u8]) -> Option<(usize, u128)> {
     (marks != 0).then(|| (len, pack(block, len)))
 }
 
-/// Calls `give` with the index of each delimiter and quote in the text, in order.
+/// Calls `visit` with the index of each delimiter and quote in the text, in order.
 #[inline]
-pub fn each_divider(text: Span<'_>, delimiter: u8, mut give: impl FnMut(usize)) {
+pub fn each_divider(text: Span<'_>, delimiter: u8, mut visit: impl FnMut(usize)) {
     let set = ByteSet::of([delimiter, b'"']);
     let mut at = 0;
     while at < text.len {
         let marks = with_block(text.source, text.start + at, |block| set.marks64(block));
         let mut dividers = marks & low_bits(text.len - at);
         while dividers != 0 {
-            give(at + first_mark(dividers));
+            visit(at + first_mark(dividers));
             dividers &= dividers - 1;
         }
         at += 64;

@@ -16,8 +16,7 @@
 //! (AVX2). The same code is compiled once for each [`Level`]. `unsafe` is needed only to call what
 //! was compiled for instructions that this processor has.
 //!
-//! All messages take the same number of blocks; `crypto` gives this module only those that fit
-//! one block.
+//! All messages take the same number of blocks; `crypto` passes only those that fit one block.
 
 use std::ops::Add;
 

@@ -1,7 +1,7 @@
 //! The limits of the target on what would be written, after the rules were applied.
 //!
-//! Lengths are counted in code points. The size of a whole record is known only to the encoder, which
-//! uses [`LimitChecks::size_problem`].
+//! Lengths are counted in code points. The size of a whole record is known only to the encoder,
+//! which uses [`LimitChecks::size_problem`].
 
 use super::{NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
@@ -68,8 +68,8 @@ impl LimitChecks {
         }
     }
 
-    /// Also limits the size of a record to what a part can hold, in bytes. `rule`: the number of the
-    /// rule that says so.
+    /// Also limits the size of a record to what a part can hold, in bytes. `rule`: the number of
+    /// the rule that says so.
     #[must_use]
     pub fn with_part_limit(self, bytes: usize, rule: u16) -> LimitChecks {
         if self.endpoint_size <= bytes {
@@ -165,8 +165,8 @@ impl LimitChecks {
         }
     }
 
-    /// Whether no list and no value can be too long. Compares only the longest ones, in bytes, and may
-    /// include values that are not written.
+    /// Whether no list and no value can be too long. Compares only the longest ones, in bytes, and
+    /// may include values that are not written.
     fn are_clearly_within(&self, entries: &[Entry], batch: &Batch) -> bool {
         let values = entries.iter().fold(0, |max, entry| entry.values.range().len().max(max));
         let all = batch.covering_values(entries);

@@ -1,7 +1,8 @@
-//! Validation: the schema's checks on values as they came in, and the target's limits on what goes out.
+//! Validation: the schema's checks on values as they came in, and the target's limits on what goes
+//! out.
 //!
-//! Checks are compiled to flat lists once. A field that the rules drop is not checked. The stages here
-//! add problems to the batch and change nothing else.
+//! Checks are compiled to flat lists once. A field that the rules drop is not checked. The stages
+//! here add problems to the batch and change nothing else.
 
 mod limits;
 mod predicate;

@@ -1,7 +1,7 @@
 //! The schema's checks on values as they came in: after repairs, before the rules are applied.
 //!
-//! Rows are checked field by field, so that the predicates of a field are looked up once for all rows of a
-//! batch. Types are checked first, for all slots of a row at once.
+//! Rows are checked field by field, so that the predicates of a field are looked up once for all
+//! rows of a batch. Types are checked first, for all slots of a row at once.
 
 use super::predicate::{Predicate, Words, is_out_of_bounds, parse_number};
 use super::{NameVerdicts, RuleNames, found};
@@ -9,8 +9,8 @@ use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, SlotKinds,
 use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
 use crate::simd::Span;
 
-/// The checks of all nodes that the rules do not drop, compiled from the schema. Each has the number of
-/// its rule.
+/// The checks of all nodes that the rules do not drop, compiled from the schema. Each has the
+/// number of its rule.
 #[derive(Debug)]
 pub struct ValueChecks {
     /// The allowed kinds of values, by node.
@@ -194,7 +194,8 @@ impl ValueChecks {
         }
     }
 
-    /// Checks the types of a row's values. Nearly always, one pass over all slots finds no mismatch.
+    /// Checks the types of a row's values. Nearly always, one pass over all slots finds no
+    /// mismatch.
     #[inline]
     fn check_types(&self, slots: &[Slot], found_in: &mut Problems<'_>) {
         let types = slots.iter().zip(&self.types);
@@ -230,8 +231,8 @@ impl ValueChecks {
         batch.problems = problems;
     }
 
-    /// Checks that a record is of some kind: it has all fields that the kind requires, and none that the
-    /// kind forbids.
+    /// Checks that a record is of some kind: it has all fields that the kind requires, and none
+    /// that the kind forbids.
     fn check_kind(
         &self,
         found: &mut Problems<'_>,
@@ -304,11 +305,11 @@ impl Column<'_> {
         formats: &FormatLimits,
     ) {
         let code = predicate.code();
-        // An empty value that may not be empty has no other problem.
-        let only_empty =
+        // If the field must not be empty, an empty value has that problem and no other.
+        let reports_empty =
             checks.predicates.iter().any(|(_, one)| matches!(one, Predicate::NotEmpty));
-        let only_empty = only_empty && code != Code::Empty;
-        let is_checked = |slot: Slot| slot.is_text() && !(only_empty && slot.is_empty());
+        let skips_empty = reports_empty && code != Code::Empty;
+        let is_checked = |slot: Slot| slot.is_text() && !(skips_empty && slot.is_empty());
         match predicate {
             Predicate::Enum(words) => {
                 self.check_all(code, rule, is_checked, |value| words.contains(value))
@@ -384,8 +385,8 @@ impl NodeChecks {
 }
 
 impl MapChecks {
-    /// Whether all names are valid, and all values are lists of text. If not, entries are checked one
-    /// by one.
+    /// Whether all names are valid, and all values are lists of text. If not, entries are checked
+    /// one by one.
     #[inline]
     fn are_clearly_valid(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
         let is_valid = |entry: &Entry| entry.is_list & names.of(entry.name).problem.is_none();

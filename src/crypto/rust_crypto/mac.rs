@@ -1,8 +1,8 @@
 //! HMAC-SHA256 of many values under one key.
 //!
-//! HMAC (RFC 2104) hashes twice: first the key XOR 0x36… and the value, then the key XOR 0x5c… and the
-//! first digest. The key fills a block in each of the two, so the state after it is the same for
-//! all values and is computed once. What is left for a value of up to 55 bytes, which fits one
+//! HMAC (RFC 2104) hashes twice: first the key XOR 0x36… and the value, then the key XOR 0x5c… and
+//! the first digest. The key fills a block in each of the two, so the state after it is the same
+//! for all values and is computed once. What is left for a value of up to 55 bytes, which fits one
 //! block with its padding, is two compressions:
 //!
 //! ```text
@@ -75,8 +75,8 @@ impl MacKey {
         macs
     }
 
-    /// Computes the MACs of the short values side by side, one in each lane. The MACs in
-    /// other lanes have no meaning.
+    /// Computes the MACs of the short values side by side, one in each lane. The MACs in other
+    /// lanes have no meaning.
     fn short_macs(&self, values: &[&[u8]], macs: &mut [[u8; 32]; LANES]) {
         let mut block: Block = [Words([0; LANES]); 16];
         let short = values.iter().enumerate().filter(|(_, value)| is_short(value));

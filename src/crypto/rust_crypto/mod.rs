@@ -15,7 +15,7 @@ pub use mac::MacKey;
 pub const TLS: CryptoMode = CryptoMode::AwsLc;
 
 /// Checks that a FIPS build is in FIPS mode. Always passes, as this is none.
-pub fn ready() -> Result<(), NotInFipsMode> {
+pub fn check_fips_mode() -> Result<(), NotInFipsMode> {
     Ok(())
 }
 

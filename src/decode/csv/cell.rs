@@ -1,9 +1,9 @@
 //! The cells of one CSV record, one after the other (RFC 4180).
 //!
-//! For headers, lists, and the few records that [`CellIndex`](crate::simd::divide::CellIndex) cannot
-//! split. The record must be valid as [`frame`](crate::decode::frame) has it: each quoted cell is
-//! closed, and followed by a delimiter or the end. So a quoted cell ends at the first delimiter
-//! before which it has an even number of quotes.
+//! For headers, lists, and the few records that [`CellIndex`](crate::simd::divide::CellIndex)
+//! cannot split. The record must be valid as [`frame`](crate::decode::frame) has it: each quoted
+//! cell is closed, and followed by a delimiter or the end. So a quoted cell ends at the first
+//! delimiter before which it has an even number of quotes.
 
 use memchr::memchr;
 
@@ -69,15 +69,15 @@ pub fn push_cell_text(
     Some(())
 }
 
-/// Calls `give` with each cell of a record. Positions are relative to the record.
+/// Calls `visit` with each cell of a record. Positions are relative to the record.
 #[inline]
-pub(super) fn each_cell(record: Span<'_>, delimiter: u8, give: &mut impl FnMut(Cell)) {
+pub(super) fn each_cell(record: Span<'_>, delimiter: u8, visit: &mut impl FnMut(Cell)) {
     let bytes = record.bytes();
     let (mut start, mut quotes) = (0, 0_usize);
     each_divider(record, delimiter, |at| {
         if bytes.get(at) == Some(&delimiter) {
             if quotes.is_multiple_of(2) {
-                give(Cell::between(start, at, quotes));
+                visit(Cell::between(start, at, quotes));
                 (start, quotes) = (at + 1, 0);
             }
         } else if at == start || 0 < quotes {
@@ -86,7 +86,7 @@ pub(super) fn each_cell(record: Span<'_>, delimiter: u8, give: &mut impl FnMut(C
             // A quote in a cell that does not begin with one is text.
         }
     });
-    give(Cell::between(start, bytes.len(), quotes));
+    visit(Cell::between(start, bytes.len(), quotes));
 }
 
 /// Appends the text of a quoted cell, each doubled quote as one.

@@ -1,10 +1,10 @@
 //! Decodes one CSV record into one row (RFC 4180), by the columns of its file.
 //!
-//! 1. [`CellIndex`] finds the cells, 64 bytes at a time. Each becomes a slot: a span of the chunk, or
-//!    of the arena if it had doubled quotes. An empty cell, quoted or not, is absent.
+//! 1. [`CellIndex`] finds the cells, 64 bytes at a time. Each becomes a slot: a span of the chunk,
+//!    or of the arena if it had doubled quotes. An empty cell, quoted or not, is absent.
 //! 2. The number of cells is checked against the header.
-//! 3. The slots are copied to where their columns belong: to fields of the row, or to the entries of
-//!    a map. The constants of the definition are columns after the last one of the file.
+//! 3. The slots are copied to where their columns belong: to fields of the row, or to the entries
+//!    of a map. The constants of the definition are columns after the last one of the file.
 //!
 //! Bytes are not looked at again after the first step, except those of number fields: a cell there
 //! that is not a JSON number stays text, and validation rejects it.
@@ -34,7 +34,8 @@ pub(in crate::decode) struct Scratch {
 }
 
 impl Scratch {
-    /// Prepares for a batch: interns the names of the columns, and puts the constants into the arena.
+    /// Prepares for a batch: interns the names of the columns, and puts the constants into the
+    /// arena.
     pub(in crate::decode) fn begin(
         &mut self,
         columns: &Columns,
@@ -108,8 +109,9 @@ fn text_slot(text: Span<'_>, may_be_doubled: bool, is_plain: bool, arena: &mut V
     Slot::new_text(start, arena.len() - start, false)
 }
 
-/// Decodes the record at `span` of the chunk into a row of the batch. [`frame`](crate::decode::frame)
-/// found no problem with it: each quoted cell is closed, and followed by a delimiter or the end.
+/// Decodes the record at `span` of the chunk into a row of the batch.
+/// [`frame`](crate::decode::frame) found no problem with it: each quoted cell is closed, and
+/// followed by a delimiter or the end.
 pub(in crate::decode) fn decode(
     columns: &Columns,
     names: &mut Names,

@@ -1,9 +1,9 @@
 //! Where CSV records end: at line ends outside of quotes (RFC 4180).
 //!
-//! A quote opens a cell only at its start; anywhere else it is text. A quoted cell is bad if it is not
-//! closed within `max_record` bytes, or is followed by anything but a delimiter or a line end. A
-//! record with a bad cell ends with the line on which that cell began, so that one stray quote does
-//! not swallow the records after it:
+//! A quote opens a cell only at its start; anywhere else it is text. A quoted cell is bad if it is
+//! not closed within `max_record` bytes, or is followed by anything but a delimiter or a line end.
+//! A record with a bad cell ends with the line on which that cell began, so that one stray quote
+//! does not swallow the records after it:
 //!
 //! ```text
 //! 1,"Ana            one bad record, this line
@@ -112,8 +112,8 @@ enum Quote {
     Bad(Detail),
 }
 
-/// Looks for the quote that closes a cell, up to byte `limit`. `from`: the first byte after the opening
-/// quote.
+/// Looks for the quote that closes a cell, up to byte `limit`. `from`: the first byte after the
+/// opening quote.
 fn close_quote(bytes: &[u8], from: usize, limit: usize, delimiter: u8, at_end: bool) -> Quote {
     let mut at = from;
     loop {

@@ -1,10 +1,10 @@
-//! Where JSON records end that are not separated by line ends: the items of an array, and objects one
-//! after the other. Only strings, braces and brackets matter; the rest is left to the decoder.
+//! Where JSON records end that are not separated by line ends: the items of an array, and objects
+//! one after the other. Only strings, braces and brackets matter; the rest is left to the decoder.
 //!
 //! - An item is the text between two commas of the array. So a missing or extra comma makes an item
 //!   invalid, and no part of the text is outside of an item.
-//! - An object ends with its brace. Anything but white space between two objects is an invalid record
-//!   of its own, up to the next opening brace.
+//! - An object ends with its brace. Anything but white space between two objects is an invalid
+//!   record of its own, up to the next opening brace.
 //! - Inside an object only strings and braces are counted. A stray bracket then makes that object
 //!   invalid, and does not affect those after it. An object that is not closed extends to the end.
 
@@ -56,7 +56,8 @@ impl Scanner {
         self.in_string || 0 < self.braces || 0 < self.brackets
     }
 
-    /// Continues at byte `from`. Returns the end of the record, or `None` if it is not in these bytes.
+    /// Continues at byte `from`. Returns the end of the record, or `None` if it is not in these
+    /// bytes.
     pub fn end(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         if self.form == Form::Stray {
             return memchr(b'{', bytes.get(from..)?).map(|found| from + found);
@@ -160,8 +161,8 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
     }
 }
 
-/// The item of an array that begins at `start` or after white space there. At the end of the chunk, an
-/// empty record without a problem.
+/// The item of an array that begins at `start` or after white space there. At the end of the chunk,
+/// an empty record without a problem.
 pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
     let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
     let delimiter = Scanner::item().end(chunk, start);

@@ -3,7 +3,8 @@
 //!
 //! It is done twice. [`cut`] runs on the one thread that reads, and does as little as possible: it
 //! says how much of what has been read consists of whole records. That becomes a chunk, and the
-//! rest begins the next one. [`record_at`] runs in parallel, and finds each record in a chunk again.
+//! rest begins the next one. [`record_at`] runs in parallel, and finds each record in a chunk
+//! again.
 //!
 //! ```text
 //! read     1,"Ana⏎Lee",a@example.com⏎ 2,Ben,b@exam
@@ -12,8 +13,8 @@
 //!
 //! - Both use the same rules, and a record has the same end and the same problem in any chunk that
 //!   contains it: output does not depend on how the input was cut.
-//! - Bytes come as slices; there is no reader here, so the same code serves files, object bodies and
-//!   tests.
+//! - Bytes come as slices; there is no reader here, so the same code serves files, object bodies
+//!   and tests.
 //! - Line ends are LF or CR LF; CR alone is text. A CSV record may contain line ends in quotes, and
 //!   JSON that is not newline-delimited may contain them anywhere between tokens.
 
@@ -79,18 +80,18 @@ pub enum Cut {
     At(usize),
     /// As `At`, and the last of them closes the array.
     Last(usize),
-    /// As `At`, and nothing follows although the array is not closed. (If the last item is not closed
-    /// either, that item is invalid, and this is `At`.)
+    /// As `At`, and nothing follows although the array is not closed. (If the last item is not
+    /// closed either, that item is invalid, and this is `At`.)
     NotClosed(usize),
     /// No record ends in these bytes: read more.
     More,
-    /// The first record is certainly invalid, and does not end in these bytes. It extends to the next
-    /// line end, or for items and objects to the end that a [`Scanner`] finds.
+    /// The first record is certainly invalid, and does not end in these bytes. It extends to the
+    /// next line end, or for items and objects to the end that a [`Scanner`] finds.
     Invalid(Code, Detail),
 }
 
-/// The most white space between an item of an array and its comma, in bytes. An item with more is too
-/// long.
+/// The most white space between an item of an array and its comma, in bytes. An item with more is
+/// too long.
 pub const SPACE_MAX: usize = 64 << 10;
 
 /// How much of `bytes` consists of whole records. `at_end`: nothing follows. For items and objects,

@@ -1,15 +1,15 @@
 //! Decodes one JSON object into one row: strictly by RFC 8259, and directed by the schema.
 //!
 //! There are two ways to decode a record, with the same result. [`replay`] compares it with earlier
-//! records (see [`shape_cache`]), which is the usual case. The plain decoder, in this file, reads it
-//! member by member. If the replay does not match, what it stored is rolled back, and the plain
+//! records (see [`shape_cache`]), which is the usual case. The plain decoder, in this file, reads
+//! it member by member. If the replay does not match, what it stored is rolled back, and the plain
 //! decoder reads the record from its beginning and adds its shape to the cache.
 //!
 //! - Text without escapes is a span of the chunk. Text with escapes is unescaped into the arena.
 //! - A null is an absent field. A value of the wrong type is stored as such; validation rejects it.
-//! - Names are compared after unescaping. A name that is repeated in an object breaks the record, also
-//!   inside fields that are not in the schema: readers disagree on whether the first or the last
-//!   one counts, so one of them would escape the rules.
+//! - Names are compared after unescaping. A name that is repeated in an object breaks the record,
+//!   also inside fields that are not in the schema: readers disagree on whether the first or the
+//!   last one counts, so one of them would escape the rules.
 //! - Nesting is limited, and with it recursion.
 
 mod replay;
@@ -126,7 +126,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads one record, and tells a [`Recorder`] what it does.
+/// Reads one record, and reports what it does to a [`Recorder`].
 struct Reader<'a, R> {
     /// The whole chunk: scans work on whole blocks, and may look past the end of the record.
     chunk: &'a [u8],
@@ -191,8 +191,8 @@ impl<R: Recorder> Reader<'_, R> {
         }
     }
 
-    /// Reads a name and its colon. Returns the index of the member. If the name is not in the schema,
-    /// skips its value and returns `None`.
+    /// Reads a name and its colon. Returns the index of the member. If the name is not in the
+    /// schema, skips its value and returns `None`.
     #[inline]
     fn read_member_name(
         &mut self,
@@ -298,8 +298,8 @@ impl<R: Recorder> Reader<'_, R> {
         }
     }
 
-    /// Whether a null is next, if the text is valid. A null is an absent field, also one that is not
-    /// in the schema.
+    /// Whether a null is next, if the text is valid. A null is an absent field, also one that is
+    /// not in the schema.
     fn is_at_null(&self) -> bool {
         self.peek() == Some(b'n')
     }
@@ -396,8 +396,8 @@ impl<R: Recorder> Reader<'_, R> {
         Ok(())
     }
 
-    /// Records a value that was read from `start` up to the current position. A null is not recorded:
-    /// it is part of the literal between two values.
+    /// Records a value that was read from `start` up to the current position. A null is not
+    /// recorded: it is part of the literal between two values.
     #[inline]
     fn record_value(&mut self, destination: Destination, start: usize, slot: Slot) {
         let end = self.at;

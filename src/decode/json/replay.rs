@@ -1,6 +1,6 @@
 //! Decodes a record by comparing it with the shapes of earlier ones; see [`super::shape_cache`].
 //!
-//! The result is what the plain decoder gives. Whatever does not match (a literal that was not seen
+//! The result is that of the plain decoder. Whatever does not match (a literal that was not seen
 //! there before, a repeated name, a number or text that is not valid) is left to the plain decoder,
 //! which then reads the whole record.
 

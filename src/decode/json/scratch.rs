@@ -1,5 +1,5 @@
-//! What one worker's decoder keeps from record to record: its buffers, the object in which each name
-//! was last seen, and a cache of short names.
+//! What one worker's decoder keeps from record to record: its buffers, the object in which each
+//! name was last seen, and a cache of short names.
 
 use super::shape_cache::TraceEvent;
 use crate::record::{NameId, Scope};

@@ -9,10 +9,10 @@
 //!        1                   2                                 3                4
 //! ```
 //!
-//! Literals are the same in nearly every record, and what one means depends only on the value before
-//! it. So the cache is a state machine. A [`ShapeNode`] is a state: the beginning of a record, or the
-//! end of a value with a certain destination. A [`Transition`] is a literal that was seen there, with
-//! what the decoder did about it, and with the destination of the value after it:
+//! Literals are the same in nearly every record, and what one means depends only on the value
+//! before it. So the cache is a state machine. A [`ShapeNode`] is a state: the beginning of a
+//! record, or the end of a value with a certain destination. A [`Transition`] is a literal that was
+//! seen there, with what the decoder did about it, and with the destination of the value after it:
 //!
 //! | node | literal | steps | value |
 //! |---|---|---|---|
@@ -28,9 +28,9 @@
 //!
 //! What always holds:
 //!
-//! - Replaying gives what the plain decoder gives. A transition repeats what that did with the same
-//!   bytes after the same value, and the destination of a value determines which objects, maps and
-//!   lists are open after it.
+//! - Replaying has the result of the plain decoder. A transition repeats what that did with the
+//!   same bytes after the same value, and the destination of a value determines which objects, maps
+//!   and lists are open after it.
 //! - What a comparison cannot see is checked for each record, or not learned: that no name is
 //!   repeated (by [`Transition::members`] and [`DecodeStep::Name`]), and anything irregular
 //!   ([`TraceEvent::Irregular`]).
@@ -221,8 +221,8 @@ impl ShapeCache {
         self.add(node, literal, (members, &steps), ValueKind::End);
     }
 
-    /// Adds a transition, unless it is known. Returns the node after its value, or `None` if a limit
-    /// is reached.
+    /// Adds a transition, unless it is known. Returns the node after its value, or `None` if a
+    /// limit is reached.
     fn add(
         &mut self,
         node: usize,
@@ -301,7 +301,8 @@ impl Recorder for Vec<TraceEvent> {
 mod tests {
     use super::*;
 
-    /// Adds as many transitions as possible, each as large as possible and the only one of its node.
+    /// Adds as many transitions as possible, each as large as possible and the only one of its
+    /// node.
     #[test]
     fn the_cache_has_a_bound() {
         let mut cache = ShapeCache::default();

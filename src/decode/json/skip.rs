@@ -1,4 +1,5 @@
-//! Reads what is not imported: fields that only exports have, and fields that are not in the schema.
+//! Reads what is not imported: fields that only exports have, and fields that are not in the
+//! schema.
 //!
 //! All of it must be valid JSON, and no name in it may be repeated.
 
@@ -32,7 +33,8 @@ impl<R: Recorder> Reader<'_, R> {
         Ok(())
     }
 
-    /// Skips the value of a member that is not in the schema. Notes the name unless the value is null.
+    /// Skips the value of a member that is not in the schema. Notes the name unless the value is
+    /// null.
     pub(super) fn skip_unknown_member(
         &mut self,
         scope: Scope,

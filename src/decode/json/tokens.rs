@@ -104,8 +104,8 @@ impl<R: Recorder> Reader<'_, R> {
     /// fast path: the name has at most 15 bytes and no escapes, and there is no white space around
     /// the colon. Returns `None` for any other name; the position is then undefined.
     ///
-    /// A result of more than two words would be returned through memory, and cost as much as all else
-    /// here.
+    /// A result of more than two words would be returned through memory, and cost as much as all
+    /// else here.
     #[inline]
     pub(super) fn read_short_name(&mut self) -> Option<u128> {
         if self.peek() != Some(b'"') {
@@ -118,8 +118,8 @@ impl<R: Recorder> Reader<'_, R> {
         Some(packed)
     }
 
-    /// The same number for a name that was read as a string. Returns `None` if the name is long or has
-    /// escapes.
+    /// The same number for a name that was read as a string. Returns `None` if the name is long or
+    /// has escapes.
     pub(super) fn packed_name(&self, raw: RawText) -> Option<u128> {
         let span = Span { source: self.chunk, start: raw.start, len: raw.len };
         if raw.has_escapes { None } else { span.packed() }

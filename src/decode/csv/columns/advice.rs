@@ -1,7 +1,7 @@
 //! Messages about a header that cannot be used, and suggestions for what its names may mean.
 //!
-//! A name is quoted only if it is similar to a known field or to a name that fields have elsewhere: if
-//! the file has no header, its first row is data about a person. Other columns are described by
+//! A name is quoted only if it is similar to a known field or to a name that fields have elsewhere:
+//! if the file has no header, its first row is data about a person. Other columns are described by
 //! their number and the length of the name.
 
 use std::collections::BTreeMap;
@@ -119,8 +119,8 @@ impl ColumnRules {
         }
     }
 
-    /// Whether a name can safely be shown. One that is an alias, except for case and punctuation, says
-    /// nothing about a person.
+    /// Whether a name can safely be shown. One that is an alias, except for case and punctuation,
+    /// says nothing about a person.
     fn is_quotable(&self, name: &str) -> bool {
         self.aliases.of(name).is_some()
             || (self.suggestion(name).is_some() && describe_name(name) == name)
@@ -152,7 +152,8 @@ impl ColumnRules {
         })
     }
 
-    /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be guessed.
+    /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be
+    /// guessed.
     fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
         let mut has: Vec<&str> = names.iter().map(|name| self.renamed(name)).collect();
         has.extend(self.settings.constants.iter().map(|(field, _)| field.as_str()));

@@ -1,5 +1,5 @@
-//! Names that fields have in the exports of other programs, from `schemas/headers.toml`. They are only
-//! used to suggest a field in a message.
+//! Names that fields have in the exports of other programs, from `schemas/headers.toml`. They are
+//! only used to suggest a field in a message.
 
 use std::collections::{BTreeMap, HashMap};
 
