@@ -39,7 +39,11 @@ impl<'a> TestEvent<'a> {
             differences: case
                 .differences
                 .iter()
-                .map(|Difference { place, wanted, made }| DifferenceEvent { place, wanted, made })
+                .map(|Difference { place, expected, actual }| DifferenceEvent {
+                    place,
+                    wanted: expected,
+                    made: actual,
+                })
                 .collect(),
         });
         TestEvent {
@@ -74,9 +78,9 @@ fn lines_of(difference: &Difference) -> String {
         "" => format!("      {} nothing\n", styled(style, mark)),
         text => format!("      {} {}\n", styled(style, mark), escape(text)),
     };
-    let Difference { place, wanted, made } = difference;
-    let (wanted, made) = (side(GOOD, "expected", wanted), side(BAD, "actual  ", made));
-    format!("    {}\n{wanted}{made}", escape(place))
+    let Difference { place, expected, actual } = difference;
+    let (expected, actual) = (side(GOOD, "expected", expected), side(BAD, "actual  ", actual));
+    format!("    {}\n{expected}{actual}", escape(place))
 }
 
 #[cfg(test)]
@@ -87,8 +91,8 @@ mod tests {
     fn differences_are_shown_side_by_side() {
         let differences = vec![Difference {
             place: "output line 1, `Id`".to_owned(),
-            wanted: "\"a\"".to_owned(),
-            made: String::new(),
+            expected: "\"a\"".to_owned(),
+            actual: String::new(),
         }];
         let cases = vec![
             TestedCase { name: "ids stay".to_owned(), differences },

@@ -1,5 +1,8 @@
-//! The ordered side of a run: blocks come in input order, and everything that is counted or
-//! written in order is counted and written here.
+//! The ordered side of a run: adds up the counts of the blocks, which come in input order, and writes
+//! outputs, rejects and `inputs.ndjson`.
+//!
+//! A block's places are relative to the block. What came before it in its input is known only
+//! here, so this is where rejects get their record number, line and offset.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +11,10 @@ use std::{
 
 use serde::Serialize;
 
+use super::input_line::InputLine;
 use super::progress::Progress;
+use super::slices::Slices;
+use super::text::escape;
 use crate::input::{Broken, Compression, InputEnd, InputStart};
 use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
@@ -19,18 +25,18 @@ use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail};
 use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally};
-use crate::store::{Ignored, Listed, Reason, Stamp};
+use crate::store::{Ignored, Listed};
 
-/// Where a run's results gather.
+/// Collects the results of a run.
 pub(super) struct Assembler<'a> {
     plan: &'a Plan,
     listed: &'a [Listed],
-    /// None in a dry run.
+    /// `None` in a dry run.
     place: Option<&'a Publication>,
     progress: &'a Progress,
     pub(super) outputs: Vec<Box<dyn OutputWriter>>,
     rejects: Option<BufWriter<StagedFile>>,
-    /// Where an output is Parquet.
+    /// The rejects as Parquet, if an output is Parquet.
     rejects_by_columns: Option<RejectsWriter>,
     inputs: Option<BufWriter<StagedFile>>,
     pub(super) total: Tally,
@@ -38,88 +44,43 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
-    /// What to warn of: inputs that could not be read to their end.
+    /// The warnings about inputs that could not be read to their end.
     pub(super) broken: Vec<String>,
-    /// The renamings of the definition that some header has names for, by their places there.
+    /// The renamings of the definition that match a name in some header, by index.
     pub(super) renamings: BTreeSet<usize>,
-    /// Rejects that repairs would mend, by those repairs.
+    /// The number of rejects that repairs would fix, by those repairs.
     pub(super) by_repair: BTreeMap<RepairSet, u64>,
-    /// By repair, the values that it changed.
+    /// By repair and field, the number of values changed.
     pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
     current: InputState,
 }
 
-/// The input whose blocks come at present.
+/// The input whose blocks are being taken.
 #[derive(Default)]
 struct InputState {
     tally: Tally,
     format: Option<&'static str>,
     compression: Option<Compression>,
     is_bracketed: bool,
-    /// Line ends before the next block.
+    /// The number of line ends before the next block.
     lines: u64,
-    /// The originals of rejected records, and the header that they need.
+    /// The file for the originals of rejected records, once there is one.
     kept: Option<BufWriter<StagedFile>>,
+    /// The header that the originals need.
     header: Vec<u8>,
     slices: Option<Slices>,
-}
-
-/// A record that passes in slices.
-struct Slices {
-    offset: u64,
-    line: u64,
-    bytes: u64,
-    /// The same without white space at the end.
-    text_bytes: u64,
-    last_byte: u8,
-    byte_before: u8,
-}
-
-/// One line of `inputs.ndjson`.
-#[derive(Default, Serialize)]
-struct InputLine<'a> {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    modified: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    etag: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compression: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    written: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dropped: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    blank_lines: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ignored: Option<&'a str>,
-    /// Why it could not be read to its end, and the place in its text from where on no record was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offset_reached: Option<u64>,
 }
 
 /// A block's place in its input.
 pub(super) struct BlockPlace<'a> {
     pub(super) input: usize,
-    /// Where the chunk begins in the input.
+    /// The offset of the chunk in the input's text.
     pub(super) offset: u64,
     pub(super) chunk: &'a [u8],
 }
 
 impl<'a> Assembler<'a> {
-    /// `definition_sha256`: what Parquet tells of where it comes from.
+    /// `definition_sha256` goes into the metadata of Parquet files.
     pub(super) fn new(
         plan: &'a Plan,
         stages: &Stages,
@@ -156,7 +117,7 @@ impl<'a> Assembler<'a> {
         })
     }
 
-    /// An input begins.
+    /// Begins an input.
     pub(super) fn begin(&mut self, start: InputStart) {
         self.renamings.extend(start.renamings);
         self.current = InputState {
@@ -170,7 +131,7 @@ impl<'a> Assembler<'a> {
         };
     }
 
-    /// Takes the next block of the input.
+    /// Adds the next block of the input.
     pub(super) fn block(
         &mut self,
         block: &Block,
@@ -208,12 +169,12 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// Passes white space between records.
+    /// Skips white space between records.
     pub(super) fn space(&mut self, bytes: &[u8]) {
         self.current.lines += count(memchr::memchr_iter(b'\n', bytes).count());
     }
 
-    /// Takes a slice of a record that is too long to be held.
+    /// Adds a slice of a record that is too long to be held.
     pub(super) fn slice(
         &mut self,
         bytes: &[u8],
@@ -222,14 +183,7 @@ impl<'a> Assembler<'a> {
         is_last: bool,
     ) -> Result<(), PublishError> {
         let line = self.current.lines;
-        let slices = self.current.slices.get_or_insert(Slices {
-            offset: place.offset,
-            line,
-            bytes: 0,
-            text_bytes: 0,
-            last_byte: 0,
-            byte_before: 0,
-        });
+        let slices = self.current.slices.get_or_insert(Slices::new(place.offset, line));
         slices.add(bytes);
         let newlines = memchr::memchr_iter(b'\n', bytes).count();
         self.current.lines += count(newlines);
@@ -252,13 +206,13 @@ impl<'a> Assembler<'a> {
             repair: "",
         };
         let record = self.current.tally.read;
-        let length =
-            if self.current.is_bracketed { slices.text_bytes } else { slices.line_length() };
+        let length = slices.length(self.current.is_bracketed);
         let place = [record, slices.line + 1, slices.offset, length];
         self.reject(input, place, &[problem])
     }
 
-    /// Notes a reject; `place`: record and line (from 1), offset, bytes.
+    /// Counts and writes a reject. Its place is the record and line (1-based), the offset and the
+    /// length in bytes.
     fn reject(
         &mut self,
         input: usize,
@@ -277,8 +231,8 @@ impl<'a> Assembler<'a> {
         write_line(self.rejects.as_mut(), &reject)
     }
 
-    /// Keeps the original of a rejected record, or its next slice, after the header that it needs.
-    /// Where it is told by brackets, a line end follows it.
+    /// Writes the original of a rejected record, or its next slice. The header comes first in the
+    /// file, and a line end after each bracketed record.
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
         let Some(place) = self.place.filter(|_| !original.is_empty()) else { return Ok(()) };
         if self.current.kept.is_none() {
@@ -294,39 +248,24 @@ impl<'a> Assembler<'a> {
         if is_parted { Ok(()) } else { file.write_all(b"\n").map_err(PublishError::of_write) }
     }
 
-    /// An input has ended.
+    /// Ends an input.
     pub(super) fn end(&mut self, input: usize, end: InputEnd) -> Result<(), PublishError> {
         let state = std::mem::take(&mut self.current);
         finish(state.kept)?;
         self.bytes += end.bytes;
         self.total.add(&state.tally);
-        let broken = end.broken.as_ref();
         if let Some(listed) = self.listed.get(input) {
-            let tally = &state.tally;
-            let line = InputLine {
-                name: listed.name.clone(),
-                bytes: Some(end.bytes),
-                modified: modified(&listed.stamp),
-                etag: etag(&listed.stamp),
-                format: state.format,
-                compression: state.compression.map(Compression::name),
-                records: Some(tally.read),
-                written: Some(tally.written),
-                rejected: Some(tally.rejected),
-                dropped: Some(tally.dropped()),
-                blank_lines: Some(tally.blank_lines),
-                sha256: end.sha256,
-                ignored: None,
-                broken: broken.map(|broken| broken.bad.message.as_str()),
-                offset_reached: broken.map(|broken| broken.offset),
-            };
+            let (format, compression) = (state.format, state.compression);
+            let line = InputLine::read(listed, &end, format, compression, &state.tally);
             write_line(self.inputs.as_mut(), &line)?;
-            self.broken.extend(broken.map(|broken| skipped(&listed.name, broken)));
+            let broken = end.broken.as_ref();
+            self.broken.extend(broken.map(|broken| skipped_warning(&listed.name, broken)));
         }
         Ok(())
     }
 
-    /// All inputs have ended: completes the outputs. Called in the pool, which may have to encode.
+    /// Completes the outputs, after all inputs. Must be called in the pool: Parquet may have to be
+    /// encoded.
     pub(super) fn finish_outputs(&mut self) -> Result<(), PublishError> {
         if let Some(rejects) = self.rejects_by_columns.take() {
             rejects.finish()?;
@@ -334,37 +273,13 @@ impl<'a> Assembler<'a> {
         self.outputs.iter_mut().try_for_each(|output| output.finish(self.place))
     }
 
-    /// Completes the files of the account.
+    /// Completes the files of the account, after the outputs.
     pub(super) fn finish(&mut self, ignored: &[Ignored]) -> Result<(), PublishError> {
         for ignored in ignored {
-            write_line(self.inputs.as_mut(), &ignored_line(ignored))?;
+            write_line(self.inputs.as_mut(), &InputLine::ignored(ignored))?;
         }
         finish(self.rejects.take())?;
         finish(self.inputs.take())
-    }
-}
-
-impl Slices {
-    fn add(&mut self, bytes: &[u8]) {
-        let text = bytes.trim_ascii_end().len();
-        if 0 < text {
-            self.text_bytes = self.bytes + count(text);
-        }
-        self.bytes += count(bytes.len());
-        let before = if 1 < bytes.len() { bytes.get(bytes.len() - 2) } else { None };
-        if let Some(last) = bytes.last() {
-            self.byte_before = before.copied().unwrap_or(self.last_byte);
-            self.last_byte = *last;
-        }
-    }
-
-    /// The record's length without its line end.
-    fn line_length(&self) -> u64 {
-        match (self.byte_before, self.last_byte) {
-            (b'\r', b'\n') => self.bytes - 2,
-            (_, b'\n' | b'\r') => self.bytes - 1,
-            _ => self.bytes,
-        }
     }
 }
 
@@ -383,7 +298,7 @@ fn tally_of(block: &Block) -> Tally {
     }
 }
 
-/// The end of the line end that follows.
+/// The offset after the line end at `at`, if there is one.
 fn end_of_line(chunk: &[u8], at: usize) -> usize {
     let rest = chunk.get(at..).unwrap_or(&[]);
     let len = match rest {
@@ -395,40 +310,11 @@ fn end_of_line(chunk: &[u8], at: usize) -> usize {
 }
 
 /// The warning about an input that could not be read to its end.
-fn skipped(name: &str, broken: &Broken) -> String {
-    let name = super::escape_path(name);
-    let Broken { bad, offset } = broken;
-    format!(
-        "`{name}` was read up to byte {offset} of its text, and then passed over: {}",
-        bad.message
-    )
-}
-
-fn ignored_line(ignored: &Ignored) -> InputLine<'static> {
-    let reason = match ignored.reason {
-        Reason::Name => "name",
-        Reason::Empty => "empty",
-        Reason::NotAFile => "not_a_file",
-        Reason::Excluded => "excluded",
-        Reason::FolderMarker => "folder_marker",
-    };
-    InputLine { name: ignored.name.clone(), ignored: Some(reason), ..InputLine::default() }
-}
-
-fn modified(stamp: &Stamp) -> Option<String> {
-    match stamp {
-        Stamp::Modified { secs, nanos } => {
-            let nanos = i32::try_from(*nanos).ok()?;
-            jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
-        }
-        Stamp::ETag(_) | Stamp::Stream => None,
-    }
-}
-
-fn etag(stamp: &Stamp) -> Option<&str> {
-    match stamp {
-        Stamp::Modified { .. } | Stamp::Stream => None,
-        Stamp::ETag(tag) => Some(tag),
+fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
+    let (name, message) = (escape(name), &bad.message);
+    match offset {
+        0 => format!("`{name}` was skipped: {message}"),
+        offset => format!("`{name}` was skipped from byte {offset} of its text on: {message}"),
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a definition says of AWS, as the store takes it.
+//! Translates what a definition says about AWS into a session and a store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{ErrorKind, RunError};
+use super::text::escape;
 use crate::definition::{AwsChecksum, Definition, Encryption, Storing};
 use crate::engine::Cancel;
 use crate::publish::Buckets;
@@ -12,20 +13,20 @@ use crate::store::aws::{Access, Role, Session};
 use crate::store::s3;
 use crate::store::s3::{OBJECT_MAX, S3, Settings, Url};
 
-/// Inputs, and the places of a run that are in buckets.
+/// What a run needs to reach its inputs, and the places that are in buckets.
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
     pub(super) store: Store,
-    /// For keys that are at AWS.
+    /// For keys in KMS and Secrets Manager.
     pub(super) session: Session,
-    /// None where all that is written stays on this machine.
+    /// `None`: the run writes only to disk.
     pub(super) buckets: Option<Buckets>,
-    /// Tells this run's requests from others.
+    /// The id in the user agent of this run's requests.
     pub(super) run: String,
 }
 
 impl Remote {
-    /// Nothing is asked of AWS before something in a bucket is needed.
+    /// Sends no request: the session connects when something in AWS is needed.
     pub(super) fn new(definition: &Definition, cancel: &Cancel) -> Result<Remote, RunError> {
         let run = run_id()?;
         let cancel = cancel.clone();
@@ -41,27 +42,27 @@ impl Remote {
     }
 }
 
-/// A session with what the environment says, for a key outside of any definition.
+/// A session with the settings of the environment, for a key outside any definition.
 pub(super) fn session() -> Result<Session, RunError> {
     let access = Access { run: run_id()?, ..Access::default() };
     Ok(Session::new(access, Arc::new(|| false)))
 }
 
-/// 16 random digits.
+/// 16 random hex digits.
 fn run_id() -> Result<String, RunError> {
     let random = getrandom::u64().map_err(|error| {
-        RunError::new(ErrorKind::Io, format!("the system gives no random bytes: {error}"))
+        RunError::new(ErrorKind::Io, format!("could not get random bytes from the system: {error}"))
     })?;
     Ok(format!("{random:016x}"))
 }
 
-/// Whether something is read from a bucket.
+/// Whether an input or a list is in a bucket.
 pub(super) fn reads(definition: &Definition) -> bool {
     let lists = definition.suppress.iter().flat_map(|list| &list.from);
     definition.input.from.iter().chain(lists).any(|place| Url::parse(&place.path).is_some())
 }
 
-/// How many places of a run are in buckets: outputs, and the account.
+/// The number of outputs in buckets, and the account if it is in one.
 pub(super) fn places_written(definition: &Definition) -> usize {
     let places = definition.outputs.iter().map(|output| &output.to).chain([&definition.account.to]);
     places.filter(|place| Url::parse(&place.path).is_some()).count()
@@ -71,31 +72,31 @@ fn writes(definition: &Definition) -> bool {
     0 < places_written(definition)
 }
 
-/// What can be told only from where the places are.
+/// Checks settings whose meaning depends on whether a place is in a bucket. Returns warnings.
 pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     let mut warnings = Vec::new();
     let account = &definition.account;
     let is_bucket = |to: &crate::definition::Location| Url::parse(&to.path).is_some();
     let is_kms = matches!(account.storing.encryption, Some(Encryption::Kms { .. }));
     if account.keep_rejected && is_bucket(&account.to) && !is_kms {
-        let message = "`keep_rejected` puts originals into a bucket, and nothing says that they are encrypted with your key";
+        let message = "`keep_rejected` writes original records to a bucket, and they are not encrypted with your key";
         return Err(RunError::new(ErrorKind::Definition, message)
             .hint("set `sse = \"kms\"` and `kms_key_id` under `[account]`"));
     }
     let outputs = definition.outputs.iter().map(|output| (&output.to, &output.storing));
     for (to, storing) in outputs.chain([(&account.to, &account.storing)]) {
         if !is_bucket(to) && !storing.is_default() {
-            let place = super::escape_path(&to.written);
+            let place = escape(&to.written);
             warnings.push(format!(
-                "encryption, storage class and tags are for buckets: `{place}` is on this machine"
+                "encryption, storage class and tags have no effect on `{place}`: it is not in a bucket"
             ));
         }
     }
     for output in definition.outputs.iter().filter(|output| is_bucket(&output.to)) {
         if output.max_bytes.as_ref().is_some_and(|size| OBJECT_MAX < size.value) {
-            let message = "`max_bytes` is over what one upload to a bucket may have";
+            let message = "`max_bytes` is over the maximum size of an object";
             return Err(RunError::new(ErrorKind::Definition, message)
-                .hint(format!("set at most {OBJECT_MAX}")));
+                .hint(format!("set it to at most {OBJECT_MAX}")));
         }
     }
     Ok(warnings)
@@ -144,25 +145,27 @@ fn storing(storing: &Storing) -> s3::Storing {
             context: (!context.is_empty()).then(|| context_text(context)),
         },
     });
-    let tags =
-        storing.tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let tags = storing
+        .tags
+        .iter()
+        .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)));
     let tags: Vec<String> = tags.collect();
     let tags = (!tags.is_empty()).then(|| tags.join("&"));
     s3::Storing { encryption, storage_class: storing.storage_class.clone(), tags }
 }
 
-/// An encryption context as S3 takes it: JSON in Base64.
+/// An encryption context as S3 expects it: JSON in Base64.
 fn context_text(context: &[(String, String)]) -> String {
     let pairs: serde_json::Map<String, serde_json::Value> =
         context.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     data_encoding::BASE64.encode(serde_json::Value::from(pairs).to_string().as_bytes())
 }
 
-/// As in the query of a URL.
-fn encoded(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+/// Percent-encodes a text for the query of a URL.
+fn percent_encoded(text: &str) -> String {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encoded = |byte: u8| {
-        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     text.bytes().map(encoded).collect()
 }
@@ -172,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_and_contexts_are_written_as_s3_takes_them() {
+    fn tags_and_contexts_are_written_as_s3_expects_them() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let from = Storing {
             encryption: Some(Encryption::Kms {

@@ -1,47 +1,49 @@
-//! Why a run ended without its result, named by what the reader can do about it.
+//! Why a run ended without a result, classified by what the user can do about it.
 //!
-//! Each says what and where; `hint` says what next. None holds a value of a record.
+//! A message says what and where, and a hint says what to do next. Neither holds a value of a
+//! record or a key.
 
 use std::fmt;
 
+use super::text::{escape, with_causes};
 use crate::engine::Cancelled;
 use crate::input::InputError;
 use crate::publish::PublishError;
 use crate::store::StoreError;
 use crate::store::aws::AwsErrorKind;
 
-/// A run could not do its work.
+/// Why a run failed.
 #[derive(Debug)]
 pub struct RunError {
     pub kind: ErrorKind,
-    /// What and where, lower case, no full stop.
+    /// What and where. Lower case, no full stop.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// What would mend it, as TOML to be pasted into the definition.
+    /// What would fix it, as TOML to be pasted into the definition.
     pub paste: Option<String>,
 }
 
-/// The classes of failure; each has one exit code.
+/// The kinds of errors. Each has its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// A defect of this program.
+    /// A bug in segprep.
     Internal,
-    /// An input is no segment file.
+    /// An input is not a segment file.
     BadInput,
     /// An input is missing, or there is none.
     NoInput,
-    /// The output place is taken.
+    /// The place of an output or of the account is taken.
     Taken,
     /// Reading or writing failed.
     Io,
-    /// Access denied, or a key missing or wrong.
+    /// Access was denied, or a key is missing or wrong.
     Access,
     /// The definition is wrong.
     Definition,
-    /// SIGINT.
+    /// The run was cancelled by SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// The run was cancelled by another signal.
     Terminated,
 }
 
@@ -81,35 +83,69 @@ impl From<InputError> for RunError {
             InputError::Bad { name, offset, bad } => {
                 let place =
                     if offset == 0 { String::new() } else { format!(" (at byte {offset})") };
-                let name = super::escape_path(&name);
-                let message = format!("`{name}`: {}{place}", bad.message);
+                let message = format!("`{}`: {}{place}", escape(&name), bad.message);
                 let error = RunError::new(ErrorKind::BadInput, message).hint(bad.hint);
                 RunError { paste: bad.paste, ..error }
             }
-            InputError::Store(error) => store_error(&error),
+            InputError::Store(error) => error.into(),
             InputError::Cancelled(cancelled) => cancelled.into(),
             InputError::Panicked => {
-                RunError::new(ErrorKind::Internal, "an input could not be inflated")
+                let message = "an input could not be inflated or decoded";
+                RunError::new(ErrorKind::Internal, message)
             }
         }
     }
 }
 
-/// An input that could not be listed or read, with what to do about it.
-pub(super) fn store_error(error: &StoreError) -> RunError {
-    let (kind, hint) = match error {
-        StoreError::Bucket(error) => (kind_of(error.kind, ErrorKind::NoInput), error.hint.as_str()),
-        StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
-        StoreError::NotUtf8 { .. } => (ErrorKind::NoInput, "rename the file, or move it elsewhere"),
-        StoreError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
-        StoreError::Changed { .. } => (ErrorKind::Io, "run again when nothing writes to it"),
-        StoreError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
-    };
-    RunError::new(kind, super::with_source(error)).hint(hint)
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> RunError {
+        let (kind, hint) = match &error {
+            StoreError::Bucket(error) => {
+                (kind_of_aws(error.kind, ErrorKind::NoInput), error.hint.as_str())
+            }
+            StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
+            StoreError::NotUtf8 { .. } => {
+                (ErrorKind::NoInput, "rename the file, or move it elsewhere")
+            }
+            StoreError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
+            StoreError::Changed { .. } => {
+                (ErrorKind::Io, "run again when nothing writes to the file")
+            }
+            StoreError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+        };
+        RunError::new(kind, with_causes(&error)).hint(hint)
+    }
 }
 
-/// What a failure of S3 is here; `absent`: where what is asked for is not there.
-pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
+impl From<PublishError> for RunError {
+    fn from(error: PublishError) -> RunError {
+        let (kind, hint) = match &error {
+            PublishError::Taken { .. } => {
+                (ErrorKind::Taken, "wait until that run has ended, or write elsewhere")
+            }
+            PublishError::Published { .. } => {
+                (ErrorKind::Taken, "write elsewhere, or replace all of it with `--overwrite`")
+            }
+            PublishError::Foreign { .. } => {
+                (ErrorKind::Taken, "move those files, or write elsewhere")
+            }
+            PublishError::Overlap { .. } => (
+                ErrorKind::Definition,
+                "give each output and the account a folder that nothing else uses",
+            ),
+            PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
+            PublishError::Full { .. } => (ErrorKind::Io, "free some space, and run again"),
+            PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+            PublishError::Bucket(error) => {
+                (kind_of_aws(error.kind, ErrorKind::Io), error.hint.as_str())
+            }
+        };
+        RunError::new(kind, with_causes(&error)).hint(hint)
+    }
+}
+
+/// The kind of an error of AWS. `absent` is the kind if what was requested does not exist.
+pub(super) fn kind_of_aws(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
     match kind {
         AwsErrorKind::NoBucket | AwsErrorKind::NotFound => absent,
         AwsErrorKind::Denied => ErrorKind::Access,
@@ -120,25 +156,4 @@ pub(super) fn kind_of(kind: AwsErrorKind, absent: ErrorKind) -> ErrorKind {
         | AwsErrorKind::Stopped
         | AwsErrorKind::Io => ErrorKind::Io,
     }
-}
-
-/// A failure of publishing, with what to do about it.
-pub(super) fn of_publishing(error: &PublishError) -> RunError {
-    let (kind, hint) = match error {
-        PublishError::Taken { .. } => {
-            (ErrorKind::Taken, "wait until it has ended, or write elsewhere")
-        }
-        PublishError::Published { .. } => {
-            (ErrorKind::Taken, "write elsewhere, or replace it whole with `--overwrite`")
-        }
-        PublishError::Foreign { .. } => (ErrorKind::Taken, "move them away, or write elsewhere"),
-        PublishError::Overlap { .. } => {
-            (ErrorKind::Definition, "give each output and the account a folder of its own")
-        }
-        PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
-        PublishError::Full { .. } => (ErrorKind::Io, "make room, and run again"),
-        PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
-        PublishError::Bucket(error) => (kind_of(error.kind, ErrorKind::Io), error.hint.as_str()),
-    };
-    RunError::new(kind, super::with_source(error)).hint(hint)
 }

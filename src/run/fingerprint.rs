@@ -1,13 +1,14 @@
-//! Tells runs that would write the same from others.
+//! The fingerprint of a run: two runs with the same one would write the same.
 
 use super::prepare::Prepared;
+use super::text::{hex, path_text};
 use crate::crypto::Sha256;
 use crate::store::{Listed, Stamp};
 
-/// The digest of all that decides what a run writes: definition, schemas, keys, inputs, lists, version.
-/// Threads and chunk sizes do not.
+/// The digest of everything that decides what a run writes and where: the version, the definition,
+/// schemas, keys, outputs, inputs and lists. Threads and chunk sizes do not.
 pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<Listed>]) -> String {
-    let mut digest = Parts(Sha256::new());
+    let mut digest = TextDigest(Sha256::new());
     digest.add(env!("CARGO_PKG_VERSION"));
     digest.add(&prepared.definition_sha256);
     for (name, sha256) in &prepared.schema.files {
@@ -19,7 +20,7 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
         digest.add(&key.check);
     }
     for path in prepared.outputs() {
-        digest.add(&super::path_text(&path));
+        digest.add(&path_text(&path));
     }
     for input in listed {
         digest.add_file(input);
@@ -30,13 +31,14 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
             digest.add_file(file);
         }
     }
-    super::hex(&digest.0.finish())
+    hex(&digest.0.finish())
 }
 
-/// A digest of texts, each with its length, so that no two lists of texts give the same bytes.
-struct Parts(Sha256);
+/// A digest of texts. Each is added with its length, so that different sequences of texts are
+/// different bytes.
+struct TextDigest(Sha256);
 
-impl Parts {
+impl TextDigest {
     fn add(&mut self, text: &str) {
         self.0.update(text.len().to_string());
         self.0.update(":");
@@ -49,7 +51,7 @@ impl Parts {
         self.add(&match &file.stamp {
             Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
             Stamp::ETag(tag) => tag.clone(),
-            // What a stream holds can't be known before, so no run over one is like another.
+            // The content of a stream is not known beforehand, so no other run has the same.
             Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
         });
     }

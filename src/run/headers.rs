@@ -3,9 +3,11 @@
 //! Only headers are read here, before any record; and none if the definition names the columns of
 //! the inputs.
 
-use super::error::{ErrorKind, RunError, store_error};
+use super::error::{ErrorKind, RunError};
 use super::limits::Limits;
-use crate::decode::{Columns, Format};
+use super::process::input_settings;
+use super::text::{escape, escape_path};
+use crate::decode::{Columns, Format, HeaderError};
 use crate::encode::CsvColumn;
 use crate::engine::Cancel;
 use crate::input::{BufferPool, InputReader};
@@ -39,16 +41,16 @@ pub(super) fn columns(
 /// The columns of inputs without a header, as the definition names them.
 fn named_columns(plan: &Plan, names: &[String]) -> Result<Columns, RunError> {
     let delimiter = plan.input.delimiter.unwrap_or(b',');
-    Columns::named(names, delimiter, &plan.column_rules).map_err(|fault| {
-        let mut error = RunError::new(ErrorKind::BadInput, fault.message).hint(fault.hint);
-        error.paste = fault.paste;
-        error
+    Columns::named(names, delimiter, &plan.column_rules).map_err(|error| {
+        let HeaderError { message, hint, paste } = error;
+        RunError { paste, ..RunError::new(ErrorKind::BadInput, message).hint(hint) }
     })
 }
 
+/// Fails if an input is standard input, which cannot be read twice.
 fn refuse_stream(output: &OutputPlan, listed: &[Listed]) -> Result<(), RunError> {
     let stream = listed.iter().find(|listed| listed.stamp == Stamp::Stream);
-    let what = "is read once, and its header is needed before";
+    let what = "can be read only once, but its header is needed before";
     stream.map_or(Ok(()), |stream| Err(no_columns(output, &stream.name, what)))
 }
 
@@ -62,8 +64,8 @@ fn read_headers(
     union: &mut HeaderUnion<'_>,
 ) -> Result<(), RunError> {
     let spare = BufferPool::default();
-    let inputs = store.inputs(listed, Reach::Heads).map_err(|error| store_error(&error))?;
-    let settings = super::input_settings(plan);
+    let inputs = store.inputs(listed, Reach::Heads)?;
+    let settings = input_settings(plan);
     let mut inputs = InputReader::new(settings, limits.input(), cancel, &inputs, &spare);
     inputs.each_format(|name, format| match format {
         Format::Csv(columns) => {
@@ -79,8 +81,8 @@ fn read_headers(
 fn no_columns(output: &OutputPlan, input: &str, what: &str) -> RunError {
     let message = format!(
         "`{}` {what}, and the CSV output `{}` names no columns",
-        super::escape_path(input),
-        super::escape_path(&output.to.to_string_lossy()),
+        escape(input),
+        escape_path(&output.to),
     );
     RunError::new(ErrorKind::Definition, message)
         .hint("name them: `columns = [\"Address\", …]` under this `[[output]]`")
@@ -92,8 +94,8 @@ pub(super) fn check_sizes(plan: &Plan, stages: &Stages) -> Result<(), RunError> 
         let header = stages.header(number).len();
         if u64::try_from(header).is_ok_and(|header| output.max_bytes <= header) {
             let message = format!(
-                "the header of `{}` has {header} bytes, and no part may have more than {}",
-                super::escape_path(&output.to.to_string_lossy()),
+                "the header of `{}` has {header} bytes, but a part may have no more than {}",
+                escape_path(&output.to),
                 output.max_bytes,
             );
             return Err(RunError::new(ErrorKind::Definition, message)

@@ -1,11 +1,12 @@
-//! Reads keys from where a definition says they are. No message holds a key.
+//! Reads keys from their sources: variables, files, KMS, Secrets Manager. No message contains a key.
 
 use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use zeroize::Zeroizing;
 
 use super::aws::{self, Remote};
-use super::error::{self, ErrorKind, RunError};
+use super::error::{ErrorKind, RunError, kind_of_aws};
+use super::text::{escape, escape_path};
 use crate::crypto;
 use crate::definition::{
     Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable,
@@ -18,30 +19,30 @@ use crate::transform::{MasterKey, new_key_text};
 /// The keys of a definition.
 pub(super) struct KeyRing {
     pub(super) keys: BTreeMap<String, MasterKey>,
-    /// Their check values, in the definition's order.
+    /// Their check values, in the order of the definition.
     pub(super) notes: Vec<KeyNote>,
     pub(super) warnings: Vec<String>,
 }
 
-/// A key's id and check value, for people to compare.
+/// The id and check value of a key, for comparison by people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCheck {
     pub id: String,
     pub check: String,
 }
 
-/// Reads all keys of a definition and compares their check values.
-/// Those at AWS are asked for by `session`.
+/// Reads all keys of a definition. Fails if a key does not have the check value that the definition
+/// sets. `session` is for keys in AWS.
 pub(super) fn read_keys(definition: &Definition, session: &Session) -> Result<KeyRing, RunError> {
     let mut ring = KeyRing { keys: BTreeMap::new(), notes: Vec::new(), warnings: Vec::new() };
     for source in &definition.keys.sources {
         let key = read_key(source, session, &mut ring.warnings)?;
         let check = key.check_value();
-        if source.check.as_ref().is_some_and(|wanted| *wanted != check) {
+        if source.check.as_ref().is_some_and(|expected| *expected != check) {
             let message =
-                format!("the key `{}` is not the one whose check value is given", source.id);
+                format!("the key `{}` does not have the check value in the definition", source.id);
             return Err(RunError::new(ErrorKind::Access, message)
-                .hint(format!("its check value is {check}: give the right key, or mend `check`")));
+                .hint(format!("its check value is {check}: use the right key, or fix `check`")));
         }
         let demo = source.kind == KeyKind::Demo;
         ring.notes.push(KeyNote { id: source.id.clone(), check, demo });
@@ -50,19 +51,21 @@ pub(super) fn read_keys(definition: &Definition, session: &Session) -> Result<Ke
     Ok(ring)
 }
 
-/// The check values of a definition's keys.
+/// Reads the keys of a definition and returns their check values.
 pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError> {
     let remote = Remote::new(definition, &Cancel::new())?;
     let ring = read_keys(definition, &remote.session)?;
     Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
 }
 
-/// The check value of the key at `from`: `env:NAME`, `file:PATH`, `kms:KEY-ID`,
-/// `secretsmanager:NAME` or `demo:`. AWS is asked as the environment says.
+/// Reads the key from `from` and returns its check value. `from` is `env:NAME`, `file:PATH`,
+/// `kms:KEY-ID`, `secretsmanager:NAME` or `demo:`. The settings for AWS are those of the
+/// environment.
 ///
 /// # Errors
 ///
-/// Where that is no such place, or no key is there. `from` is not quoted: it may be a key.
+/// If `from` is not a key source, or there is no key. The message does not quote `from`: it may be
+/// a key.
 pub fn check_key(from: &str) -> Result<String, RunError> {
     let kind = match from.split_once(':') {
         Some(("env", name)) if is_variable(name) => KeyKind::Env(name.to_owned()),
@@ -73,17 +76,16 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
         }
         Some(("demo", "")) => KeyKind::Demo,
         Some(_) | None => {
-            let message = "`--from` does not say where a key is (it is not shown here)";
+            let message = "`--from` is not a key source (it is not shown, because it may be a key)";
             return Err(RunError::new(ErrorKind::Access, message)
                 .hint("write `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`, and never the key itself"));
         }
     };
-    let source =
-        KeySource { id: super::escape_path(from), kind, check: None, at: Origin::default() };
+    let source = KeySource { id: escape(from), kind, check: None, at: Origin::default() };
     Ok(read_key(&source, &aws::session()?, &mut Vec::new())?.check_value())
 }
 
-/// A fresh key of 32 random bytes, as text for a key source.
+/// Makes a new key of 32 random bytes, as text for a key source.
 pub fn new_key() -> Result<Zeroizing<String>, RunError> {
     let mut random = Zeroizing::new([0; 32]);
     crypto::random(random.as_mut())
@@ -91,7 +93,8 @@ pub fn new_key() -> Result<Zeroizing<String>, RunError> {
     Ok(new_key_text(*random))
 }
 
-/// What KMS makes the MAC of that is a master. It decides every token of such keys.
+/// The message whose MAC under the key in KMS is the master key. Every token made with such a key
+/// depends on it.
 const MASTER_TEXT: &[u8] = b"segprep/v1/master";
 
 fn read_key(
@@ -101,7 +104,7 @@ fn read_key(
 ) -> Result<MasterKey, RunError> {
     let id = &source.id;
     let remote = |error: AwsError| {
-        let kind = error::kind_of(error.kind, ErrorKind::Access);
+        let kind = kind_of_aws(error.kind, ErrorKind::Access);
         RunError::new(kind, format!("the key `{id}`: {error}")).hint(error.hint)
     };
     let key = match &source.kind {
@@ -119,8 +122,8 @@ fn read_key(
         }
     };
     key.map_err(|error| {
-        RunError::new(ErrorKind::Access, format!("the key `{id}` can't be used: {error}"))
-            .hint("`segprep key new` prints a key of the right form")
+        RunError::new(ErrorKind::Access, format!("the key `{id}` cannot be used: {error}"))
+            .hint("`segprep key new` prints a valid key")
     })
 }
 
@@ -131,34 +134,36 @@ fn read_variable(id: &str, name: &str) -> Result<Zeroizing<String>, RunError> {
             env::VarError::NotUnicode(_) => "is not UTF-8",
         };
         RunError::new(ErrorKind::Access, format!("the key `{id}`: the variable `{name}` {what}"))
-            .hint(format!("set `{name}` to a key; `segprep key new` prints one"))
+            .hint(format!("set `{name}` to a key; `segprep key new` prints a new one"))
     })
 }
 
-/// Longer than any key is.
+/// The maximum size of a key file. A larger file is not one.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
 fn read_file(id: &str, path: &Path) -> Result<Zeroizing<String>, RunError> {
-    let shown = super::escape_path(&path.to_string_lossy());
+    let name = escape_path(path);
     let denied = |what: String| {
-        RunError::new(ErrorKind::Access, format!("the key `{id}`: `{shown}` {what}"))
-            .hint("`segprep key new > FILE` makes one; `chmod 600 FILE` keeps it from others")
+        RunError::new(ErrorKind::Access, format!("the key `{id}`: `{name}` {what}"))
+            .hint("`segprep key new > FILE` makes one; `chmod 600 FILE` makes it private")
     };
-    let metadata = fs::metadata(path).map_err(|error| denied(format!("can't be read: {error}")))?;
+    let metadata =
+        fs::metadata(path).map_err(|error| denied(format!("could not be read: {error}")))?;
     if KEY_FILE_BYTES_MAX < metadata.len() {
-        return Err(denied("is too long to be a key".to_owned()));
+        return Err(denied("is too large to be a key file".to_owned()));
     }
-    let bytes = fs::read(path).map_err(|error| denied(format!("can't be read: {error}")))?;
+    let bytes = fs::read(path).map_err(|error| denied(format!("could not be read: {error}")))?;
     String::from_utf8(bytes)
         .map(Zeroizing::new)
         .map_err(|_text_that_may_be_a_key| denied("is not UTF-8".to_owned()))
 }
 
+/// Returns a warning if other users can read a key file.
 fn readable_by_others(id: &str, path: &Path) -> Option<String> {
     const GROUP_AND_OTHERS: u32 = 0o077;
     let mode = fs::metadata(path).ok()?.permissions().mode();
     (mode & GROUP_AND_OTHERS != 0).then(|| {
-        let shown = super::escape_path(&path.to_string_lossy());
-        format!("others can read the key `{id}` in `{shown}`: `chmod 600` keeps it from them")
+        let name = escape_path(path);
+        format!("other users can read the key `{id}` in `{name}`: `chmod 600` prevents that")
     })
 }

@@ -1,13 +1,24 @@
-//! Every bound on a run's memory, and the arithmetic of its sum.
+//! The bound on a run's memory, and how it is calculated.
 //!
-//! What is in flight is bounded by the engine's queue; a chunk by its size and the longest
-//! record; a block by [`BLOCK_BYTES`] and what one record may add (a chunk whose output grows
-//! beyond it is taken in several blocks); a worker by the batch that it holds and what its decoder
-//! learns of records; an archive that is
-//! inflated ahead by its window and the pieces that wait; lists of people by their `max_entries`.
-//! Nothing grows with an input's size or with the number of inputs but the list of their names.
+//! Memory does not depend on how large the inputs are or how many there are (except for the list of
+//! their names). The bound is the sum of these parts, and `segprep check` prints it:
 //!
-//! `tests/it/memory.rs` holds the sum to what hostile inputs really take.
+//! | part | multiplied by | bounded because |
+//! |---|---|---|
+//! | chunk | chunks in flight | a chunk is `chunk_bytes` of whole records, or one longer record; records over `max_record` are never held |
+//! | block | chunks in flight | processing stops once a block has [`BLOCK_BYTES`], and the rest of the chunk becomes another block |
+//! | columns | chunks in flight | a CSV header has a maximum number of columns, and each chunk may be of another file |
+//! | batch | threads | a worker decodes `BATCH_BYTES` of a chunk at a time, or one longer record |
+//! | learned | threads | the shape cache of the JSON decoder has a maximum size |
+//! | read ahead | threads | as many archives are open as there are threads, each with its window and a few pieces |
+//! | Parquet | Parquet outputs | one row group gathers while another is encoded |
+//! | lists | 1 | an entry takes 16 bytes and its share of an index; `max_entries` |
+//! | objects | 1, if inputs are in buckets | requests, and a window of bytes that were read ahead |
+//! | in buckets | places in buckets | parts being sent, parts being filled, and small objects that wait |
+//! | base | 1 | the program, its tables, buffers and stacks |
+//!
+//! The number of chunks in flight is the length of the engine's queue. `tests/it/memory.rs`
+//! compares the bound with the memory that hostile inputs really take.
 
 use std::{fmt, num::NonZeroUsize};
 
@@ -19,51 +30,53 @@ use crate::pipeline::BATCH_BYTES;
 use crate::store::s3;
 
 const MIB: usize = 1 << 20;
-/// Bytes of input in a chunk, where the definition does not say otherwise.
+/// The default size of a chunk in bytes.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
-/// Memory of a block at which the rest of its chunk waits for the next.
+/// The size at which a block is full.
 pub(super) const BLOCK_BYTES: usize = 4 << 20;
-/// What the last record of a block adds to it beside its text: its problems and its unknown names,
-/// as many of both as are told.
-const TOLD_BYTES: usize = 512 << 10;
-/// The columns that a CSV file's header names: each chunk in flight may be of another file.
+/// What the last record of a block may add to it besides its text: its problems and its unknown
+/// names, whose number is limited.
+const RECORD_NOTES_BYTES: usize = 512 << 10;
+/// The columns of one CSV file.
 const COLUMNS_BYTES: usize = 4 << 20;
-/// A batch's slots, entries, names and new values, as a multiple of the input that it holds. The
-/// worst that is known are 24: an attribute of 15 bytes with a name that no other record has and
-/// one character under `hmac`, which becomes a slot, an entry, a token, and the name's places in
-/// all that is kept by name.
+/// The memory of a batch (slots, entries, names, new values), as a multiple of the input that it was
+/// decoded from. The worst case known is 24: an attribute of 15 bytes, with a name that no other
+/// record has and a value of one character under `hmac`. It becomes a slot, an entry, a token, and
+/// a name in every table that is indexed by names.
 const BATCH_GROWTH: usize = 25;
-/// The row groups of one output of Parquet as a multiple of their records' compact JSON: one that
-/// gathers, and one that is encoded, whose columns exist as they were laid out, as arrays and as
-/// pages. A table takes at most 2.2 times the JSON (`"a":[""],` has 9 bytes, and becomes a name, a
-/// count and a value, each with a length of 4), an array as much, and pages less.
+/// The memory of a Parquet output, as a multiple of the compact JSON of one row group. There are two
+/// row groups: one gathers, and one is encoded, whose columns exist as tables, as arrays and as
+/// pages. A table takes at most 2.2 times the JSON (`"a":[""],` has 9 bytes and becomes a name, a
+/// count and a value, each with a length of 4 bytes), an array as much, and pages less.
 const ROW_GROUP_GROWTH: usize = 8;
-/// A block's table while it is filled: its columns grow by doubling.
+/// The memory by which a block's table may exceed its size: its columns double when they grow.
 const TABLE_BYTES: usize = BLOCK_BYTES;
-/// Objects of one place that are written at once: those of an account are rejects, inputs and the
-/// originals of one input.
-const UPLOADS_OPEN: usize = 3;
-/// The program itself, its tables, write buffers and the threads' stacks as far as they are used.
+/// The number of objects of one place that are written at the same time: for an account, the
+/// rejects, the inputs, and the original records of one input.
+const OPEN_UPLOADS: usize = 3;
+/// The program itself, its tables, write buffers, and the part of the threads' stacks that is used.
 const BASE_BYTES: usize = 24 << 20;
 
-/// How large a run may become.
+/// The numbers that decide how much memory a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub threads: usize,
+    /// The size of a chunk in bytes. A single record may be longer.
     pub chunk_bytes: usize,
+    /// The length of the longest record in bytes, without its line end.
     pub max_record: usize,
-    /// Outputs of Parquet.
+    /// The number of Parquet outputs.
     pub parquet: usize,
-    /// What the entries of lists take.
+    /// The memory of all lists in bytes.
     pub list_bytes: usize,
-    /// Whether something is read from a bucket.
+    /// Whether an input or a list is in a bucket.
     pub reads_buckets: bool,
-    /// Places that are written and in buckets.
+    /// The number of outputs in buckets, and the account if it is in one.
     pub buckets: usize,
 }
 
 impl Limits {
-    /// What of it concerns the reading of inputs.
+    /// The limits for reading inputs.
     pub(super) fn input(&self) -> input::Limits {
         input::Limits {
             open_inputs: self.threads,
@@ -72,46 +85,44 @@ impl Limits {
         }
     }
 
-    /// Chunks that exist at once, from being read to being written. Enough that no thread waits
-    /// while the ordered side reads or writes; one thread alone takes each chunk to its end, while
-    /// it is still in the processor's cache.
+    /// The number of chunks that exist at the same time, from reading to writing. With two for each
+    /// thread and one more, no thread waits while the coordinator reads or writes. A
+    /// single thread takes one chunk at a time to its end, while it is in the processor's cache.
     pub fn in_flight(&self) -> NonZeroUsize {
         let count = if self.threads == 1 { 1 } else { self.threads * 2 + 1 };
         NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// The largest chunk: whole records up to `chunk_bytes`, or one longer record with white space
-    /// before and after it, and with what was read on.
+    /// The largest chunk: `chunk_bytes` of whole records, or one longer record with white space
+    /// before and after it; and what was read beyond it to find its end.
     pub fn chunk_max(&self) -> usize {
         self.chunk_bytes.max(self.max_record + 2 + 2 * SPACE_MAX) + READ_MORE_BYTES
     }
 
-    /// The largest memory of one input that is opened ahead, as many as there are threads: the
-    /// window and tables of an archive, what is decoded of it, and the pieces that wait.
+    /// The most memory of one input that is read ahead.
     pub fn ahead_max(&self) -> usize {
         READ_AHEAD_BYTES
     }
 
-    /// The largest block: one that is almost full takes one record more, which is written until it
-    /// is known to be too long.
+    /// The largest block: one that is almost full, and the longest record.
     pub fn block_max(&self) -> usize {
         let table = if 0 < self.parquet { TABLE_BYTES } else { 0 };
-        BLOCK_BYTES + self.max_record + TOLD_BYTES + table
+        BLOCK_BYTES + self.max_record + RECORD_NOTES_BYTES + table
     }
 
-    /// The largest memory of one output of Parquet.
+    /// The most memory of one Parquet output.
     pub fn row_groups_max(&self) -> usize {
         let bytes = usize::try_from(ROW_GROUP_BYTES).expect("it is a few MiB");
         ROW_GROUP_GROWTH * bytes.max(self.max_record)
     }
 
-    /// The largest memory of one thread's batch.
+    /// The most memory of one thread's batch.
     pub fn worker_max(&self) -> usize {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
-    /// The largest memory of objects that are read: what is ahead of its reader, one piece that
-    /// each thread waits for, and the requests.
+    /// The most memory for reading objects: the window that is read ahead, one piece for each thread
+    /// that waits for one, and the buffers of the requests.
     pub fn objects_max(&self) -> usize {
         let narrow = |bytes: u64| usize::try_from(bytes).expect("they are a few MiB");
         if !self.reads_buckets {
@@ -122,24 +133,27 @@ impl Limits {
             + s3::REQUESTS * narrow(s3::REQUEST_BYTES)
     }
 
-    /// The largest memory of a place in a bucket: parts on their way, those that three objects
-    /// gather at once, and small objects that wait.
+    /// The most memory for writing to one place in a bucket: parts being sent, parts being filled,
+    /// and small objects that wait.
     pub fn uploads_max(&self) -> usize {
-        (s3::PARTS_AT_ONCE + UPLOADS_OPEN) * s3::PART + s3::HELD_MAX
+        (s3::PARTS_AT_ONCE + OPEN_UPLOADS) * s3::PART + s3::HELD_MAX
     }
 
-    /// The bound on the whole, in bytes: the sum of its parts as they are shown, each in whole MiB.
+    /// The bound on a run's memory in bytes. Each part is rounded up to whole MiB, so that the sum
+    /// is that of the parts as they are displayed.
     pub fn memory_max(&self) -> usize {
-        let shown = |bytes: usize| bytes.next_multiple_of(MIB);
+        let rounded = |bytes: usize| bytes.next_multiple_of(MIB);
         let in_flight = self.in_flight().get();
-        in_flight * (shown(self.chunk_max()) + shown(self.block_max()) + shown(COLUMNS_BYTES))
+        in_flight * (rounded(self.chunk_max()) + rounded(self.block_max()) + rounded(COLUMNS_BYTES))
             + self.threads
-                * (shown(self.worker_max()) + shown(CACHE_BYTES_MAX) + shown(self.ahead_max()))
-            + self.parquet * shown(self.row_groups_max())
-            + shown(self.list_bytes)
-            + shown(self.objects_max())
-            + self.buckets * shown(self.uploads_max())
-            + shown(BASE_BYTES)
+                * (rounded(self.worker_max())
+                    + rounded(CACHE_BYTES_MAX)
+                    + rounded(self.ahead_max()))
+            + self.parquet * rounded(self.row_groups_max())
+            + rounded(self.list_bytes)
+            + rounded(self.objects_max())
+            + self.buckets * rounded(self.uploads_max())
+            + rounded(BASE_BYTES)
     }
 }
 
@@ -177,7 +191,7 @@ impl fmt::Display for Limits {
     }
 }
 
-/// Bytes in MiB, rounded up.
+/// A number of bytes, displayed in MiB, rounded up.
 struct Mib(usize);
 
 impl fmt::Display for Mib {
@@ -191,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_is_shown_with_its_parts() {
+    fn the_sum_is_displayed_with_its_parts() {
         let plain = Limits {
             threads: 2,
             chunk_bytes: 1 << 20,

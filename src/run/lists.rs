@@ -1,16 +1,22 @@
-//! Reads the lists of people who are left out or opted out.
+//! Reads the lists of `[[suppress]]`: the people to drop or to opt out.
 //!
-//! - A list is text in UTF-8: an entry a line, or a column of CSV with a header. Blank ones are none.
-//! - An entry that has not the form that the definition says is counted, and the summary warns of
-//!   it: whoever it stands for is not found. A list in which no entry has the form ends the run.
-//! - No message holds an entry. A file is named, and where in it something is wrong.
+//! - A list is text in UTF-8, with an entry on each line or in each cell of one CSV column. Blank
+//!   entries are ignored.
+//! - An entry that does not have the form that the definition sets is counted as unusable, and the
+//!   summary has a warning, because the person it stands for will not be found. If no entry
+//!   has the form, the run ends.
+//! - No message contains an entry. Messages name the file and what is wrong with it.
+//!
+//! A file is read in blocks, and all threads share the entries of a block: each takes a piece, and
+//! computes the digests of its entries.
 
 use std::io::Read;
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::error::{ErrorKind, RunError, store_error};
+use super::error::{ErrorKind, RunError};
+use super::text::escape;
 use crate::decode::frame::{self, Cut, Framing, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
@@ -19,47 +25,45 @@ use crate::plan::{Entries, EntryDigest, ListSpec, SuppressionList};
 use crate::store::s3::{Reach, Url};
 use crate::store::{Inputs, Listed, Store, StoreError};
 
-/// What is read at once, and what one thread takes of it.
+/// The number of bytes read at once.
 const READ_BYTES: usize = 8 << 20;
+/// About how many bytes one thread takes at once.
 const PIECE_BYTES: usize = 512 << 10;
-/// The longest line or row of a list.
+/// The length of the longest line or row in bytes.
 const ROW_BYTES_MAX: usize = 1 << 20;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What was found in one list.
+/// What a list contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListCounts {
-    /// Each once.
+    /// The number of distinct entries.
     pub(super) entries: u64,
-    /// Lines or cells that have not the form of an entry.
+    /// The number of lines or cells that do not have the form of an entry.
     pub(super) unusable: u64,
 }
 
-/// The files of each list, in reading order. A list without any ends the run.
+/// Returns the files of each list, in reading order. Fails if a list has none.
 pub(super) fn list_files(specs: &[ListSpec], store: &Store) -> Result<Vec<Vec<Listed>>, RunError> {
     specs.iter().map(|spec| files_of(spec, store)).collect()
 }
 
 fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
     let hint = "check `from` under `[[suppress]]`";
-    let listing = store.list(&spec.from, &[]).map_err(|error| match error {
-        StoreError::NotFound { .. } => store_error(&error).hint(hint),
-        StoreError::Denied { .. }
-        | StoreError::NotUtf8 { .. }
-        | StoreError::Changed { .. }
-        | StoreError::Io { .. }
-        | StoreError::Bucket(_) => store_error(&error),
+    let listing = store.list(&spec.from, &[]).map_err(|error| {
+        let is_missing = matches!(error, StoreError::NotFound { .. });
+        let error = RunError::from(error);
+        if is_missing { error.hint(hint) } else { error }
     })?;
     if listing.files.is_empty() {
-        let message = format!("the list for `{}` has no file with anything in it", spec.field);
+        let message = format!("the list for `{}` has no file that is not empty", spec.field);
         return Err(RunError::new(ErrorKind::NoInput, message).hint(hint));
     }
     Ok(listing.files)
 }
 
-/// The most bytes that the lists of a definition take: by the size of their files, where they are
-/// there, and by `max_entries`.
+/// The most memory of the lists in bytes. The number of entries is limited by `max_entries`, and for
+/// files on disk by their size.
 pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     let entries_of = |suppression: &Suppression| {
         let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();
@@ -75,7 +79,7 @@ pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     lists.iter().map(|suppression| Entries::bytes_for(entries_of(suppression))).sum()
 }
 
-/// Reads all lists; `files` are those of each.
+/// Reads all lists. `files` are the files of each.
 pub(super) fn read_lists(
     specs: Vec<ListSpec>,
     store: &Store,
@@ -86,7 +90,7 @@ pub(super) fn read_lists(
     let (mut lists, mut counts) = (Vec::new(), Vec::new());
     for (spec, files) in specs.into_iter().zip(files) {
         let mut list = List { spec: &spec, digests: Vec::new(), unusable: 0 };
-        let inputs = store.inputs(files, Reach::Whole).map_err(|error| store_error(&error))?;
+        let inputs = store.inputs(files, Reach::Whole)?;
         for number in 0..files.len() {
             list.read_file(&inputs, number, pool, cancel)?;
         }
@@ -102,7 +106,7 @@ pub(super) fn read_lists(
     Ok((lists, counts))
 }
 
-/// The entries of a list that is text: an entry a line, or a column of CSV with a comma.
+/// Returns the digests of the entries in a text that stands for a list.
 pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDigest>, String> {
     let text = text.as_bytes();
     let (column, start) = match &spec.column {
@@ -113,7 +117,7 @@ pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDi
         Some(_) | None => (None, 0),
     };
     let found =
-        entries(spec, text.get(start..).unwrap_or(&[]), column).map_err(ListFault::describe)?;
+        entries(spec, text.get(start..).unwrap_or(&[]), column).map_err(ListError::describe)?;
     Ok(found.digests)
 }
 
@@ -124,7 +128,7 @@ struct List<'s> {
     unusable: u64,
 }
 
-/// What one piece of a file holds.
+/// The entries of one piece of a file.
 #[derive(Default)]
 struct ListPiece {
     digests: Vec<EntryDigest>,
@@ -140,26 +144,25 @@ impl List<'_> {
         cancel: &Cancel,
     ) -> Result<(), RunError> {
         let Some(file) = inputs.listed().get(number) else { return Ok(()) };
-        let reader = inputs.open(number).map_err(|error| store_error(&error))?;
-        let mut reading = Reading::new(file, reader)?;
+        let mut reader = ListReader::new(file, inputs.open(number)?)?;
         let column = match &self.spec.column {
-            Some(name) => Some(reading.find_column(name)?),
+            Some(name) => Some(reader.find_column(name)?),
             None => None,
         };
-        while let Some(whole) = reading.next_records(column)? {
+        while let Some(whole) = reader.next_records(column)? {
             cancel.check()?;
-            let held = reading.held.get(..whole).unwrap_or(&[]);
+            let held = reader.held.get(..whole).unwrap_or(&[]);
             let pieces = pieces(held, framing(column));
-            let found: Vec<Result<ListPiece, ListFault>> = pool.install(|| {
+            let found: Vec<Result<ListPiece, ListError>> = pool.install(|| {
                 pieces.par_iter().map(|piece| entries(self.spec, piece, column)).collect()
             });
             for found in found {
-                let found = found.map_err(|fault| reading.bad(&fault.describe()))?;
+                let found = found.map_err(|error| reader.bad(&error.describe()))?;
                 self.unusable += found.unusable;
                 self.digests.extend(found.digests);
             }
             self.check_count(file)?;
-            reading.drop_first(whole);
+            reader.drop_first(whole);
         }
         Ok(())
     }
@@ -169,27 +172,25 @@ impl List<'_> {
         if count <= self.spec.max_entries {
             return Ok(());
         }
-        let most = self.spec.max_entries;
-        let message = format!(
-            "`{}`: the list for `{}` has over {most} entries",
-            super::escape_path(&file.name),
-            self.spec.field
-        );
-        let hint = "raise `max_entries` under `[[suppress]]`; `segprep check` tells the memory";
+        let (name, max) = (escape(&file.name), self.spec.max_entries);
+        let message =
+            format!("`{name}`: the list for `{}` has over {max} entries", self.spec.field);
+        let hint = "raise `max_entries` under `[[suppress]]`; `segprep check` shows how much memory \
+                    that takes";
         Err(RunError::new(ErrorKind::BadInput, message).hint(hint))
     }
 }
 
 /// A file of a list that is being read.
-struct Reading<'f> {
+struct ListReader<'f> {
     file: &'f Listed,
     reader: Box<dyn Read + Send>,
-    /// What was read and not yet taken; begins with a record.
+    /// What was read and not used yet. Begins with a record.
     held: Vec<u8>,
     at_end: bool,
 }
 
-/// Where the entries of a CSV list stand.
+/// The column of a CSV list that holds the entries.
 #[derive(Clone, Copy)]
 struct Column {
     delimiter: u8,
@@ -200,38 +201,39 @@ fn framing(column: Option<Column>) -> Framing {
     column.map_or(Framing::Lines, |column| Framing::Csv { delimiter: column.delimiter })
 }
 
-impl<'f> Reading<'f> {
-    fn new(file: &'f Listed, reader: Box<dyn Read + Send>) -> Result<Reading<'f>, RunError> {
-        let mut reading = Reading { file, reader, held: Vec::new(), at_end: false };
-        reading.fill()?;
-        if reading.held.starts_with(BOM) {
-            reading.drop_first(BOM.len());
+impl<'f> ListReader<'f> {
+    fn new(file: &'f Listed, reader: Box<dyn Read + Send>) -> Result<ListReader<'f>, RunError> {
+        let mut reader = ListReader { file, reader, held: Vec::new(), at_end: false };
+        reader.fill()?;
+        if reader.held.starts_with(BOM) {
+            reader.drop_first(BOM.len());
         }
-        Ok(reading)
+        Ok(reader)
     }
 
+    /// Reads until `READ_BYTES` are held, or the file ends.
     fn fill(&mut self) -> Result<(), RunError> {
         let room = READ_BYTES.saturating_sub(self.held.len());
         let limit = u64::try_from(room).expect("a small number");
         let count = (&mut self.reader).take(limit).read_to_end(&mut self.held);
-        let failed = |error| store_error(&StoreError::from_read(&self.file.name, error));
-        let count = count.map_err(failed)?;
+        let count = count.map_err(|error| StoreError::from_read(&self.file.name, error))?;
         self.at_end = count < room;
         Ok(())
     }
 
+    /// Removes the first `count` bytes held.
     fn drop_first(&mut self, count: usize) {
         self.held.drain(..count);
     }
 
-    /// Finds the column of that name in the header, and takes the header away.
+    /// Finds the column with this name in the header, and removes the header.
     fn find_column(&mut self, name: &str) -> Result<Column, RunError> {
         let (column, start) = column_of(&self.held, name).map_err(|what| self.bad(&what))?;
         self.drop_first(start);
         Ok(column)
     }
 
-    /// Reads on; gives how many of the bytes held are whole records. None at the end.
+    /// Reads more. Returns how many of the bytes held are whole records, or `None` at the end.
     fn next_records(&mut self, column: Option<Column>) -> Result<Option<usize>, RunError> {
         self.fill()?;
         if self.held.is_empty() {
@@ -239,19 +241,20 @@ impl<'f> Reading<'f> {
         }
         match cut(&self.held, framing(column), ROW_BYTES_MAX, self.at_end) {
             Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => Ok(Some(whole)),
-            // Much more is held than a row may have.
-            Cut::More | Cut::Invalid(..) => Err(self.bad(&ListFault::Frame.describe())),
+            // More is held than the longest row may have.
+            Cut::More | Cut::Invalid(..) => Err(self.bad(&ListError::Frame.describe())),
         }
     }
 
     fn bad(&self, what: &str) -> RunError {
-        let message = format!("`{}`: {what}", super::escape_path(&self.file.name));
-        RunError::new(ErrorKind::BadInput, message)
-            .hint("a list is UTF-8: an entry a line, or CSV with a header and `column`")
+        let message = format!("`{}`: {what}", escape(&self.file.name));
+        RunError::new(ErrorKind::BadInput, message).hint(
+            "a list is UTF-8 text with an entry on each line, or CSV with a header and `column`",
+        )
     }
 }
 
-/// The column of that name in the header, and where the first row begins.
+/// Returns the column with this name in the header, and the offset of the first row.
 fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
     for delimiter in DELIMITERS {
         let header = frame::record_at(text, 0, Framing::Csv { delimiter }, ROW_BYTES_MAX);
@@ -259,37 +262,37 @@ fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
             continue;
         }
         let names = cell_texts(header.bytes(text), delimiter);
-        let is_wanted = |cell: &Vec<u8>| cell.trim_ascii() == name.trim().as_bytes();
-        let mut places = names.iter().enumerate().filter(|(_, cell)| is_wanted(cell));
+        let is_named = |cell: &Vec<u8>| cell.trim_ascii() == name.trim().as_bytes();
+        let mut places = names.iter().enumerate().filter(|(_, cell)| is_named(cell));
         if let Some((number, _)) = places.next() {
             return match places.next() {
                 None => Ok((Column { delimiter, number }, header.next)),
-                Some(_) => Err("two columns have the name that `column` says".to_owned()),
+                Some(_) => Err("two columns have the name that `column` sets".to_owned()),
             };
         }
     }
-    Err("the first line does not name the column that `column` says".to_owned())
+    Err("the first line has no column with the name that `column` sets".to_owned())
 }
 
-/// What is wrong with a list as such.
+/// Why a list cannot be read.
 #[derive(Clone, Copy)]
-enum ListFault {
+enum ListError {
     Utf8,
     Frame,
 }
 
-impl ListFault {
+impl ListError {
     fn describe(self) -> String {
         match self {
-            ListFault::Utf8 => "the list is not UTF-8".to_owned(),
-            ListFault::Frame => {
+            ListError::Utf8 => "the list is not UTF-8".to_owned(),
+            ListError::Frame => {
                 format!("a row has a quote that is not closed, or is over {ROW_BYTES_MAX} bytes")
             }
         }
     }
 }
 
-/// Cuts whole records into pieces of about [`PIECE_BYTES`].
+/// Cuts whole records into pieces of about [`PIECE_BYTES`] each.
 fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
     let mut pieces = Vec::new();
     let mut rest = whole;
@@ -297,7 +300,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
         let start = rest.get(..PIECE_BYTES).unwrap_or(rest);
         let end = match cut(start, framing, ROW_BYTES_MAX, start.len() == rest.len()) {
             Cut::At(end) if 0 < end => end,
-            // A row is longer than a piece.
+            // The first row is longer than a piece.
             Cut::At(_) | Cut::Last(_) | Cut::NotClosed(_) | Cut::More | Cut::Invalid(..) => {
                 rest.len()
             }
@@ -309,9 +312,9 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
     pieces
 }
 
-/// The entries of whole records.
-fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<ListPiece, ListFault> {
-    simdutf8::basic::from_utf8(piece).map_err(|_place| ListFault::Utf8)?;
+/// Returns the entries of a piece, which is whole records.
+fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<ListPiece, ListError> {
+    simdutf8::basic::from_utf8(piece).map_err(|_place| ListError::Utf8)?;
     let mut found = ListPiece::default();
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;
@@ -319,7 +322,7 @@ fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<List
         let record = frame::record_at(piece, at, framing(column), ROW_BYTES_MAX);
         at = record.next;
         if record.problem.is_some() {
-            return Err(ListFault::Frame);
+            return Err(ListError::Frame);
         }
         cell.clear();
         match column {
@@ -348,7 +351,7 @@ fn no_entry(spec: &ListSpec, files: &[Listed]) -> RunError {
     let name = files.first().map_or("", |file| file.name.as_str());
     let message = format!(
         "`{}`: no entry of the list for `{}` is {}",
-        super::escape_path(name),
+        escape(name),
         spec.field,
         spec.describe_entry()
     );

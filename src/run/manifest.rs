@@ -1,4 +1,4 @@
-//! A run's manifest, out of what the ordered side counted.
+//! Makes a run's manifest from what the assembler counted.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::assemble::Assembler;
 use super::lists::ListCounts;
 use super::prepare::Prepared;
+use super::text::{escape, escape_path, path_text};
 use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::definition::Purpose;
@@ -18,7 +19,7 @@ use crate::report::{
 };
 use crate::store::Listing;
 
-/// What a manifest needs beside the counts.
+/// What the manifest needs besides the counts.
 pub(super) struct Facts<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) plan: &'a Plan,
@@ -26,11 +27,11 @@ pub(super) struct Facts<'a> {
     pub(super) fingerprint: String,
     pub(super) began: (Instant, Timestamp),
     pub(super) listing: &'a Listing,
-    /// What was read of each list.
+    /// The counts of each list.
     pub(super) lists: Vec<ListCounts>,
 }
 
-/// What only exports carry is counted together: it is not named.
+/// The name under which fields that only exports have are counted together.
 const EXPORT_ONLY: &str = "(export only)";
 
 pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
@@ -63,7 +64,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
-        run: prepared_run(facts),
+        run: run_id(facts),
         suppress: lists(facts, total),
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
@@ -78,8 +79,8 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     }
 }
 
-/// None where nothing of the run is in a bucket.
-fn prepared_run(facts: &Facts<'_>) -> Option<String> {
+/// The id of the run in requests to AWS. `None`: nothing of it is in a bucket.
+fn run_id(facts: &Facts<'_>) -> Option<String> {
     let limits = facts.prepared.limits;
     let is_remote = limits.reads_buckets || 0 < limits.buckets;
     is_remote.then(|| facts.prepared.remote.run.clone())
@@ -92,10 +93,10 @@ pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
     text
 }
 
-/// Over budget: rejected / read strictly above the ratio, more rejects than allowed, or some
-/// rejected and none to write.
+/// A run is over budget if rejected / read is above the maximum ratio, if there are more rejects than
+/// allowed, or if there are rejects and no record was written.
 fn status(account: &AccountPlan, total: &Tally) -> Status {
-    // A quotient is rounded as the ratio itself is when it is read, so equal means equal.
+    // The quotient is rounded like the ratio was when it was parsed, so comparing them is exact.
     let ratio = as_float(total.rejected) / as_float(total.read.max(1));
     let is_over_ratio = account.max_reject_ratio < ratio;
     let is_over_count = account.max_rejects.is_some_and(|most| most < total.rejected);
@@ -110,7 +111,7 @@ fn purpose(plan: &Plan) -> &'static str {
     }
 }
 
-/// An over-budget run has no parts.
+/// The outputs with their parts. A run over budget has no parts.
 fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
     let mut notes = Vec::new();
     for (output, writer) in plan.outputs.iter().zip(&assembled.outputs) {
@@ -120,7 +121,7 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<Output
             Status::OverBudget => Vec::new(),
         };
         notes.push(OutputNote {
-            to: super::path_text(&output.to),
+            to: path_text(&output.to),
             format: output.format.name().to_owned(),
             target: plan.schema.target.name.clone(),
             import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
@@ -132,19 +133,19 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<Output
     notes
 }
 
-/// By reason; lists are one where the definition has any.
+/// The dropped records by reason. `suppressed` is left out if the definition has no list.
 fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
     let suppressed = (!plan.lists.is_empty()).then_some(("suppressed", total.suppressed));
     let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
     reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
-/// The lists, with what they had to do with the records.
+/// The lists, with the number of records that match each.
 fn lists(facts: &Facts<'_>, total: &Tally) -> Vec<ListNote> {
     let lists = facts.plan.lists.iter().zip(&facts.lists).enumerate();
     lists
         .map(|(number, (list, counts))| ListNote {
-            from: list.spec.from.iter().map(|path| super::path_text(path)).collect(),
+            from: list.spec.from.iter().map(|path| path_text(path)).collect(),
             field: list.spec.field.clone(),
             action: list.spec.action.name().to_owned(),
             entries: counts.entries,
@@ -154,13 +155,14 @@ fn lists(facts: &Facts<'_>, total: &Tally) -> Vec<ListNote> {
         .collect()
 }
 
-/// The rules of the definition, and defaults that met a value.
+/// The rules of the definition, and the default rules that were applied to a value.
 fn fields(plan: &Plan, total: &Tally) -> Vec<FieldCount> {
-    let of = |counts: &[u64], rule: usize| counts.get(rule).copied().unwrap_or(0);
+    let count_of = |counts: &[u64], rule: usize| counts.get(rule).copied().unwrap_or(0);
     let rules = plan.rules.iter().enumerate();
     rules
         .map(|(number, rule)| {
-            let (values, op_failed) = (of(&total.values, number), of(&total.op_failed, number));
+            let (values, op_failed) =
+                (count_of(&total.values, number), count_of(&total.op_failed, number));
             let (path, op) = (rule.path.clone(), rule.op.name().to_owned());
             (rule.is_written(), FieldCount { path, op, values, op_failed })
         })
@@ -186,24 +188,22 @@ fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
 }
 
-/// Those of the definition; inputs that were passed over; what matched nothing and names that are
-/// near a field's: a typo may be behind each.
+/// The warnings: those of the definition, skipped inputs, and what may be a typing error: patterns,
+/// rules and columns that matched nothing, and unknown fields whose name is similar to a field's.
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     let Facts { prepared, plan, stages, listing, .. } = facts;
     let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
     warnings.extend(assembled.broken.iter().cloned());
     for pattern in &listing.unmatched {
-        warnings.push(format!("the pattern `{}` matches no file", super::escape_path(pattern)));
+        warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
     for (list, counts) in plan.lists.iter().zip(&facts.lists) {
         if 0 < counts.unusable {
-            let from =
-                list.spec.from.first().map(|path| super::path_text(path)).unwrap_or_default();
+            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
             warnings.push(format!(
-                "{} of the list `{}` can't be used: not {}; nobody is found by them",
-                entries_in_words(counts.unusable),
-                super::escape_path(&from),
+                "{} of the list `{from}` cannot be used: an entry must be {}",
+                count_entries(counts.unusable),
                 list.spec.describe_entry()
             ));
         }
@@ -217,38 +217,34 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         }
     }
     if 0 < total.written {
-        warnings.extend(idle_columns(plan, assembled));
+        warnings.extend(unused_columns(plan, assembled));
     }
     for name in assembled.unknown.sorted().keys() {
         if let Some(near) = stages.lookalikes.nearest(name) {
-            warnings.push(format!("the unknown field `{name}` is near `{near}`: was it meant?"));
+            warnings.push(format!(
+                "the unknown field `{name}` is similar to `{near}`: did you mean that?"
+            ));
         }
     }
     warnings
 }
 
-/// What the definition says of columns, and what made no difference.
-fn idle_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
+/// Warnings about settings for columns that had no effect.
+fn unused_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
     let ColumnSettings { rename, constants, .. } = &plan.input.column_settings;
     let rename = rename.iter().enumerate();
     let unmatched = rename.filter(|(number, _)| !assembled.renamings.contains(number));
     let renamed = unmatched.map(|(_, (name, _))| {
-        format!(
-            "no header has the name `{}`, which `[input.rename]` renames",
-            super::escape_path(name)
-        )
+        format!("no header has the name `{}`, which `[input.rename]` renames", escape(name))
     });
     let ignored = constants.iter().filter(|(field, _)| plan.ignores(field));
     let constant = ignored.map(|(field, _)| {
-        format!(
-            "the constant `{}` makes no difference: its rule drops it",
-            super::escape_path(field)
-        )
+        format!("the constant `{}` has no effect: its rule drops it", escape(field))
     });
     renamed.chain(constant).collect()
 }
 
-fn entries_in_words(count: u64) -> String {
+fn count_entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
@@ -263,7 +259,7 @@ fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Timing {
     }
 }
 
-/// UTC, to the millisecond.
+/// A time in UTC, with milliseconds.
 fn time_text(time: Timestamp) -> String {
     format!("{time:.3}")
 }

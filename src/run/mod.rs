@@ -1,84 +1,101 @@
-//! Where all of it meets: files, keys, the clock, the pool of threads and the engine.
+//! A run, from the definition to the published result. The module where files, keys, the clock, the
+//! thread pool and the stages meet; it imports everything, and only `cli` imports it.
 //!
-//! A run reads the definition, takes its place, lets chunks go through the stages on every
-//! core, and publishes what came of them. Each step is a file here.
+//! The steps of [`run`] are files here, in this order:
+//!
+//! 1. `prepare` reads the definition, reads the `keys`, and sets the `limits`; `aws` turns
+//!    settings into a session and a store.
+//! 2. The store lists the inputs. `overlap` checks that none is where the run writes.
+//! 3. `fingerprint` identifies the run, and the publication takes the places that it writes to. If
+//!    the same run is already published there, the run ends here.
+//! 4. `lists` reads the lists of `[[suppress]]`, and `headers` the CSV headers, if outputs need
+//!    their columns. Then the plan and the stages are compiled.
+//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
+//!    the blocks in order.
+//! 6. `manifest` makes the manifest from the counts, and the publication publishes it all.
+//!
+//! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
+//! tests one (`segprep test`).
 
 mod assemble;
 mod aws;
+mod check;
 mod error;
 mod fingerprint;
 mod headers;
+mod input_line;
 mod keys;
 mod limits;
 mod lists;
 mod manifest;
 mod overlap;
 mod prepare;
+mod process;
 mod progress;
+mod slices;
 mod test_cases;
+mod text;
 
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Mutex,
-    time::Instant,
-};
+use std::path::PathBuf;
+use std::time::Instant;
 
+use jiff::Timestamp;
 use rayon::ThreadPool;
 
+pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
-pub use prepare::{Checked, CheckedOutput, check, check_keys};
 pub use progress::{Progress, ProgressView};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 
 use crate::definition::Diagnostic;
-use crate::engine::{Cancel, map_ordered};
-use crate::input::{self, BufferPool, InputReader, Unit, Work};
-use crate::pipeline::{Block, Stages, Worker, process};
-use crate::plan::{ListSpec, Plan};
+use crate::engine::Cancel;
+use crate::pipeline::Stages;
+use crate::plan::ListSpec;
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
 use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
-use crate::store::{Ignored, Inputs};
-use assemble::{Assembler, BlockPlace};
-use error::store_error;
-use limits::BLOCK_BYTES;
+use crate::store::{Ignored, Listed, StoreError};
+use assemble::Assembler;
 use manifest::Facts;
 use prepare::Prepared;
+use process::Processing;
+use text::escape_path;
 
-/// What a run is asked to do.
+/// What a run is to do.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// The definition file.
     pub definition: PathBuf,
-    /// `PATH=VALUE`s that are put into the definition, in their order.
+    /// Settings `PATH=VALUE` that replace those of the definition, in this order.
     pub sets: Vec<String>,
-    /// The date that `{date}` stands for, `2026-11-23`; the present UTC date where it is none.
+    /// The date for `{date}`, such as `2026-11-23`. `None`: the current date in UTC.
     pub date: Option<String>,
-    /// Over what the definition says; else as many as there are cores.
+    /// `None`: as in the definition, and by default the number of cores.
     pub threads: Option<usize>,
+    /// `None`: as in the definition, and by default 1 MiB.
     pub chunk_bytes: Option<usize>,
-    /// Whether another published run may be replaced.
+    /// Whether to replace another published run.
     pub overwrite: bool,
-    /// Whether to read and judge everything, and write nothing.
+    /// Whether to read and check everything, and write nothing.
     pub dry_run: bool,
 }
 
-/// How a run ended that ended by its own rules.
+/// The result of a run that did not fail.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The place holds the results of this very run already.
+    /// The result of the same run is already published there.
     AlreadyPublished { manifest: PathBuf },
-    /// The manifest's status tells whether it is published. In a dry run nothing is.
+    /// The run came to its end. The manifest's status says whether the result is published; after
+    /// a dry run nothing is.
     Finished { manifest: Box<Manifest>, account: PathBuf, dry_run: bool },
 }
 
-/// Why a run did not end by its own rules.
+/// Why a run failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The definition is wrong, here.
+    /// Everything that is wrong with the definition.
     Diagnostics(Vec<Diagnostic>),
     Run(RunError),
 }
@@ -91,60 +108,60 @@ impl From<RunError> for Failure {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
-        Failure::Run(error::of_publishing(&error))
+        Failure::Run(error.into())
     }
 }
 
-impl From<PublishError> for RunError {
-    fn from(error: PublishError) -> Self {
-        error::of_publishing(&error)
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Run(error.into())
     }
 }
 
-/// Does what a definition says.
+/// Runs a definition.
 ///
 /// # Errors
 ///
-/// A wrong definition with all its faults; else what went wrong first. Nothing is published then.
+/// Everything that is wrong with the definition, or the first other error. Nothing is published
+/// then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
-    // Whoever waited when the run was asked to end has failed: that is why.
-    run_whole(options, progress, cancel).map_err(|failure| {
+    // Cancelling a run makes its requests and reads fail. The cause is reported, not its effects.
+    run_steps(options, progress, cancel).map_err(|failure| {
         cancel.check().err().map_or(failure, |cancelled| Failure::Run(cancelled.into()))
     })
 }
 
-fn run_whole(
+fn run_steps(
     options: &RunOptions,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
-    let began = (Instant::now(), jiff::Timestamp::now());
+    let began = (Instant::now(), Timestamp::now());
     let (prepared, parts) = prepare::prepare(options, cancel)?;
     let Prepared { definition, schema, limits, .. } = &prepared;
     let list_specs =
         ListSpec::all(definition, &parts.rules, schema, &parts.keys).map_err(prepare::no_plan)?;
     let store = &prepared.remote.store;
-    let listing = store.list(&prepared.inputs(), &definition.input.exclude);
-    let listing = listing.map_err(|error| store_error(&error))?;
+    let listing = store.list(&prepared.inputs(), &definition.input.exclude)?;
     if listing.files.is_empty() {
         return Err(nothing_to_read(&prepared, &listing.ignored).into());
     }
-    overlap::check_apart(&prepared, &listing.files)?;
+    overlap::check(&prepared, &listing.files)?;
     let list_files = lists::list_files(&list_specs, store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
     let place = match take_place(&prepared, &fingerprint, options)? {
-        Taken::Nowhere => None,
+        Taken::DryRun => None,
         Taken::Place(place) => Some(*place),
-        Taken::IsPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
+        Taken::AlreadyPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
     };
-    let pool = pool(*limits)?;
+    let pool = pool(limits.threads)?;
     let (lists, list_counts) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
     let plan = &prepared.plan(parts, lists)?;
     let columns = headers::columns(plan, *limits, cancel, store, &listing.files)?;
     let stages = &Stages::new(plan, &columns);
     headers::check_sizes(plan, stages)?;
-    let job = Job { plan, stages, limits: *limits, progress, cancel };
+    let processing = Processing { plan, stages, limits: *limits, progress, cancel };
     let mut assembler = Assembler::new(
         plan,
         stages,
@@ -153,20 +170,10 @@ fn run_whole(
         place.as_ref(),
         progress,
     )?;
-    let inputs = store.inputs(&listing.files, Reach::Whole).map_err(|error| store_error(&error))?;
-    job.run(&pool, &inputs, &mut assembler)?;
+    let inputs = store.inputs(&listing.files, Reach::Whole)?;
+    processing.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
-    if !assembler.total.balances() {
-        let message = "the counts of records do not add up; nothing was published";
-        return Err(RunError::new(ErrorKind::Internal, message).into());
-    }
-    // Listed files have bytes; standard input may have had none.
-    if assembler.bytes == 0 {
-        return Err(nothing_to_read(&prepared, &listing.ignored).into());
-    }
-    if assembler.broken.len() == listing.files.len() && assembler.total.read == 0 {
-        return Err(nothing_readable(&assembler.broken).into());
-    }
+    check_result(&prepared, &assembler, &listing.files, &listing.ignored)?;
     cancel.check().map_err(RunError::from)?;
     let facts = Facts {
         prepared: &prepared,
@@ -192,11 +199,11 @@ fn run_whole(
 
 /// Where a run writes.
 enum Taken {
-    /// It is a dry run.
-    Nowhere,
+    /// Nowhere: it is a dry run.
+    DryRun,
     Place(Box<Publication>),
-    /// This very run is published there already; here is its manifest.
-    IsPublished(PathBuf),
+    /// The same run is published there, with this manifest.
+    AlreadyPublished(PathBuf),
 }
 
 fn take_place(
@@ -205,7 +212,7 @@ fn take_place(
     options: &RunOptions,
 ) -> Result<Taken, PublishError> {
     if options.dry_run {
-        return Ok(Taken::Nowhere);
+        return Ok(Taken::DryRun);
     }
     let outputs = prepared.outputs();
     let request = PlaceRequest {
@@ -216,203 +223,59 @@ fn take_place(
         overwrite: options.overwrite,
     };
     Ok(match Publication::begin(&request)? {
-        Begun::AlreadyPublished { manifest } => Taken::IsPublished(manifest),
+        Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
         Begun::Ready(place) => Taken::Place(Box::new(place)),
     })
 }
 
+fn pool(threads: usize) -> Result<ThreadPool, RunError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|number| format!("segprep-{number}"))
+        .build()
+        .map_err(|error| {
+            RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
+                .hint("use fewer, with `--threads`")
+        })
+}
+
+/// Checks that the counts add up, and that something was read.
+fn check_result(
+    prepared: &Prepared,
+    assembler: &Assembler<'_>,
+    files: &[Listed],
+    ignored: &[Ignored],
+) -> Result<(), RunError> {
+    if !assembler.total.balances() {
+        let message = "the counts of records do not add up; nothing was published";
+        return Err(RunError::new(ErrorKind::Internal, message));
+    }
+    // A listed file is not empty, but standard input may be.
+    if assembler.bytes == 0 {
+        return Err(nothing_to_read(prepared, ignored));
+    }
+    // Bad files are skipped only if there are good ones.
+    if assembler.broken.len() == files.len() && assembler.total.read == 0 {
+        return Err(nothing_readable(&assembler.broken));
+    }
+    Ok(())
+}
+
 fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {
-    let paths = prepared.inputs();
     let from: Vec<String> =
-        paths.iter().map(|path| format!("`{}`", escape_path(&path.to_string_lossy()))).collect();
+        prepared.inputs().iter().map(|path| format!("`{}`", escape_path(path))).collect();
     let ignored = match ignored.len() {
         0 => String::new(),
         1 => " (1 file is ignored)".to_owned(),
         count => format!(" ({count} files are ignored)"),
     };
-    RunError::new(ErrorKind::NoInput, format!("there is nothing to read in {}{ignored}", from.join(", ")))
-        .hint("names that begin with `_` or `.` and empty files are ignored; check `from` and `exclude` under `[input]`")
+    let message = format!("there is nothing to read in {}{ignored}", from.join(", "));
+    RunError::new(ErrorKind::NoInput, message)
+        .hint("empty files and names that begin with `_` or `.` are ignored; check `from` and `exclude` under `[input]`")
 }
 
-/// Going on after bad files is not for a run that has no others.
 fn nothing_readable(broken: &[String]) -> RunError {
     let first = broken.first().map_or("", String::as_str);
     RunError::new(ErrorKind::BadInput, format!("no input could be read; the first: {first}"))
         .hint("check `from` under `[input]`")
-}
-
-fn pool(limits: Limits) -> Result<ThreadPool, RunError> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(limits.threads)
-        .thread_name(|number| format!("segprep-{number}"))
-        .build()
-        .map_err(|error| {
-            RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
-                .hint("ask for fewer with `--threads`")
-        })
-}
-
-/// How inputs are read, as the plan says.
-fn input_settings(plan: &Plan) -> input::Settings<'_> {
-    let Plan { input, column_rules, .. } = plan;
-    input::Settings {
-        format: input.format,
-        encoding: input.encoding,
-        max_expansion: input.max_expansion,
-        skips_bad_files: input.skips_bad_files,
-        delimiter: input.delimiter,
-        columns: input.columns.as_deref(),
-        column_rules,
-        digest: input.digest,
-    }
-}
-
-/// The part of a run that is the same for every chunk.
-struct Job<'a> {
-    plan: &'a Plan,
-    stages: &'a Stages,
-    limits: Limits,
-    progress: &'a Progress,
-    cancel: &'a Cancel,
-}
-
-/// What is used again from chunk to chunk. There is never more of it than chunks in flight.
-struct Idle<'a> {
-    workers: Mutex<Vec<Worker>>,
-    blocks: Mutex<Vec<Block>>,
-    buffers: &'a BufferPool,
-}
-
-fn take<T>(idle: &Mutex<Vec<T>>) -> Option<T> {
-    idle.lock().ok().and_then(|mut idle| idle.pop())
-}
-
-fn give<T>(idle: &Mutex<Vec<T>>, used: T) {
-    if let Ok(mut idle) = idle.lock() {
-        idle.push(used);
-    }
-}
-
-/// A unit that went through the stages.
-struct Done {
-    unit: Unit,
-    block: Option<Block>,
-    /// Where the chunk's next record is, if the block was full before the chunk's end.
-    next: usize,
-}
-
-impl Job<'_> {
-    fn run(
-        &self,
-        pool: &ThreadPool,
-        inputs: &Inputs<'_>,
-        assembler: &mut Assembler<'_>,
-    ) -> Result<(), RunError> {
-        let spare = BufferPool::default();
-        let idle = Idle { workers: Mutex::default(), blocks: Mutex::default(), buffers: &spare };
-        let settings = input_settings(self.plan);
-        let inputs = InputReader::new(settings, self.limits.input(), self.cancel, inputs, &spare);
-        let in_flight: NonZeroUsize = self.limits.in_flight();
-        // Whoever waits for a row group must stand below it on its thread's stack: so all that is
-        // done in order is done by one thread, which entered the pool before any work did.
-        pool.install(|| {
-            map_ordered(
-                pool,
-                in_flight,
-                inputs.map(|unit| unit.map_err(RunError::from)),
-                |unit| self.process(unit, &idle),
-                |done| self.assemble(done, assembler, &idle),
-            )?;
-            Ok(assembler.finish_outputs()?)
-        })
-    }
-
-    fn process(&self, unit: Unit, idle: &Idle<'_>) -> Done {
-        let Work::Chunk { .. } = &unit.work else { return Done { unit, block: None, next: 0 } };
-        let (block, next) = self.block(&unit, 0, idle);
-        Done { unit, block, next }
-    }
-
-    /// The block of a chunk's records from `from` on.
-    fn block(&self, unit: &Unit, from: usize, idle: &Idle<'_>) -> (Option<Block>, usize) {
-        let Work::Chunk { buffer, format, .. } = &unit.work else { return (None, 0) };
-        let mut worker = take(&idle.workers).unwrap_or_else(|| Worker::new(self.plan, self.stages));
-        let mut block =
-            take(&idle.blocks).unwrap_or_else(|| Block::for_rules(self.plan.rules.len()));
-        let (plan, stages, chunk) = (self.plan, self.stages, buffer.bytes());
-        let next = process(plan, stages, &mut worker, chunk, from, format, BLOCK_BYTES, &mut block);
-        give(&idle.workers, worker);
-        (Some(block), next)
-    }
-
-    fn assemble(
-        &self,
-        done: Done,
-        assembler: &mut Assembler<'_>,
-        idle: &Idle<'_>,
-    ) -> Result<(), RunError> {
-        let Done { mut unit, mut block, mut next } = done;
-        if let Some(start) = unit.start.take() {
-            assembler.begin(start);
-        }
-        let input = unit.input;
-        while let (Some(mut full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work)
-        {
-            let place = BlockPlace { input, offset: *offset, chunk: buffer.bytes() };
-            assembler.block(&full, &place)?;
-            full.clear();
-            give(&idle.blocks, full);
-            if next < buffer.bytes().len() {
-                (block, next) = self.block(&unit, next, idle);
-            }
-        }
-        match &unit.work {
-            Work::Slice { buffer, offset, code, detail, is_last } => {
-                let place = BlockPlace { input, offset: *offset, chunk: &[] };
-                assembler.slice(buffer.bytes(), &place, (*code, *detail), *is_last)?;
-            }
-            Work::Space { buffer } => assembler.space(buffer.bytes()),
-            Work::Nothing | Work::Chunk { .. } => {}
-        }
-        self.progress.advance(unit.newly_read, 0, 0);
-        match unit.work {
-            Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } | Work::Space { buffer } => {
-                idle.buffers.give(buffer);
-            }
-            Work::Nothing => {}
-        }
-        match unit.end {
-            Some(end) => Ok(assembler.end(input, end)?),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Bytes in lower hex.
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
-}
-
-/// A path for a message: control characters escaped, since others chose it.
-fn escape_path(path: &str) -> String {
-    path.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
-}
-
-/// An error with the errors behind it.
-fn with_source(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
-/// A path as text for accounts and messages.
-fn path_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }

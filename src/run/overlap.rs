@@ -1,5 +1,7 @@
-//! What a run writes is not among what it reads. The definition's places are held apart when it is
-//! read; a link inside of a folder is only seen in its listing.
+//! Checks that a run does not write to folders that its inputs are in.
+//!
+//! The definition is checked for that when it is read. But a link inside an input folder may lead
+//! to an output as well, and only the listing shows where it leads.
 
 use std::{
     collections::BTreeSet,
@@ -7,34 +9,30 @@ use std::{
 };
 
 use super::error::{ErrorKind, RunError};
-use super::escape_path;
 use super::prepare::Prepared;
+use super::text::escape_path;
 use crate::store::disk::folder;
 use crate::store::s3::Url;
 use crate::store::{Listed, Stamp};
 
-/// # Errors
-///
-/// An input lies where the run writes: what it wrote would be read by the next.
-pub(super) fn check_apart(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
+/// Checks that no input is in an output or in the account: the next run would read what this one
+/// wrote.
+pub(super) fn check(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
     let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]);
     let on_disk = places.filter(|to| Url::parse(to).is_none());
     let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(&to).ok()).collect();
     let files = listed.iter().filter(|file| matches!(file.stamp, Stamp::Modified { .. }));
     let folders: BTreeSet<&Path> =
         files.filter_map(|file| Path::new(&file.name).parent()).collect();
-    for below in folders {
-        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let Ok(real) = below.canonicalize() else { continue };
+    for input in folders {
+        let input = if input.as_os_str().is_empty() { Path::new(".") } else { input };
+        let Ok(real) = input.canonicalize() else { continue };
         if let Some(to) = written.iter().find(|to| real.starts_with(to)) {
-            let shown = |path: &Path| escape_path(&path.to_string_lossy());
-            let what = format!(
-                "inputs in `{}` lie in `{}`, where the run writes",
-                shown(below),
-                shown(to)
-            );
-            let hint = "a link leads there: write elsewhere, or leave it out by `exclude`";
-            return Err(RunError::new(ErrorKind::Definition, what).hint(hint));
+            let (input, to) = (escape_path(input), escape_path(to));
+            let message =
+                format!("the inputs in `{input}` are inside `{to}`, where the run writes");
+            let hint = "a link leads there: write elsewhere, or leave it out with `exclude`";
+            return Err(RunError::new(ErrorKind::Definition, message).hint(hint));
         }
     }
     Ok(())

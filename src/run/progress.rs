@@ -1,11 +1,11 @@
-//! How far a run is: counters that the run raises and anyone may read.
+//! The progress of a run: counters that the run increases and that anyone may read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Shared between a run and whoever shows its progress.
+/// Shared between a run and the display of its progress.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Bytes of all inputs together; 0 until they are listed.
+    /// The size of all inputs; 0 until they are listed.
     bytes_total: AtomicU64,
     bytes_read: AtomicU64,
     records_read: AtomicU64,

@@ -1,11 +1,11 @@
-//! Tests of definitions: records as text, and what a definition has to make of them.
+//! `segprep test`: tests definitions on records that are given as text, with the expected result.
 //!
-//! A test is a TOML file beside its definition, `NAME.test.toml` for `NAME.toml`. Nothing that the
-//! definition names is read or written but the definition itself: records and lists stand in the
-//! test, and every key is the published one.
+//! A test is a TOML file beside its definition: `NAME.test.toml` for `NAME.toml`. It contains the
+//! records and the entries of the lists, and every key is the published demo key. So no
+//! input, list or key is read, and nothing is written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -13,24 +13,26 @@ use std::{
 use serde::Deserialize;
 
 use super::error::{ErrorKind, RunError};
-use super::prepare::{self, Read};
+use super::lists::entries_of_text;
+use super::prepare::{self, ReadDefinition};
+use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::pipeline::{Trial, try_out};
 use crate::plan::{Entries, ListSpec, Plan};
 use crate::transform::MasterKey;
 
-/// The ending of a test's name.
+/// How the name of a test ends.
 const ENDING: &str = ".test.toml";
-/// Where tests are looked for.
+/// The folder of the tests that run by default.
 const FOLDER: &str = "pipelines";
 
-/// A test file as it is written.
+/// A test file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TestFile {
-    /// The definition, beside the test; by its name where it is not said.
+    /// The definition, relative to the test. `None`: the file with the name of the test.
     definition: Option<PathBuf>,
-    /// What stands in the lists that the definition names, by their paths.
+    /// The content of the lists that the definition names, by path.
     #[serde(default)]
     lists: BTreeMap<String, String>,
     case: Vec<Case>,
@@ -39,24 +41,24 @@ struct TestFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    /// What the case is to show.
+    /// What the case shows.
     name: String,
-    /// Records: JSON, one a line, or CSV with its header.
+    /// The records: newline-delimited JSON, or CSV with a header.
     input: String,
-    /// The lines to be written.
+    /// The lines that should be written.
     #[serde(default)]
     output: String,
     #[serde(default)]
-    rejects: Vec<WantedReject>,
+    rejects: Vec<ExpectedReject>,
     #[serde(default)]
     dropped: Dropped,
 }
 
-/// One problem of one record.
+/// A problem of a record.
 #[derive(Deserialize, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-struct WantedReject {
-    /// From 1.
+struct ExpectedReject {
+    /// The number of the record, 1-based.
     record: u64,
     #[serde(default)]
     field: String,
@@ -72,7 +74,7 @@ struct Dropped {
     suppressed: u64,
 }
 
-/// What came of one test file.
+/// The result of a test file.
 #[derive(Clone, Debug)]
 pub struct Tested {
     pub file: PathBuf,
@@ -80,35 +82,38 @@ pub struct Tested {
     pub cases: Vec<TestedCase>,
 }
 
-/// What came of one case: it holds where nothing differs.
+/// The result of a case. It passes if there are no differences.
 #[derive(Clone, Debug)]
 pub struct TestedCase {
     pub name: String,
     pub differences: Vec<Difference>,
 }
 
-/// One way in which what was made is not what was wanted. The texts are those of the test.
+/// A difference between the expected and the actual result. The texts come from the records of the
+/// test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// `output line 2`, `rejects`, `dropped`.
+    /// Such as `output line 2`, `rejects` or `dropped as inactive`.
     pub place: String,
-    /// Empty where nothing was wanted.
-    pub wanted: String,
-    /// Empty where nothing was made.
-    pub made: String,
+    /// Empty if nothing was expected.
+    pub expected: String,
+    /// Empty if there was nothing.
+    pub actual: String,
 }
 
 impl Tested {
+    /// Whether all cases pass.
     pub fn holds(&self) -> bool {
         self.cases.iter().all(|case| case.differences.is_empty())
     }
 }
 
-/// Runs test files; those under `pipelines/` where none is named.
+/// Runs test files, or if `files` is empty, those in `pipelines/`.
 ///
 /// # Errors
 ///
-/// Where there is no test, or a test or its definition is wrong. A test that does not hold is no error.
+/// If there is no test, or if a test or its definition is not valid. A test that fails is not an
+/// error.
 pub fn test_definitions(files: &[PathBuf], sets: &[String]) -> Result<Vec<Tested>, Failure> {
     let files = if files.is_empty() { all_tests()? } else { files.to_vec() };
     files.iter().map(|file| test(file, sets)).collect()
@@ -122,9 +127,9 @@ fn all_tests() -> Result<Vec<PathBuf>, RunError> {
     let mut files = entries.unwrap_or_default();
     files.sort();
     if files.is_empty() {
-        let message = format!("there is no test in `{FOLDER}/`");
+        let message = format!("there are no tests in `{FOLDER}/`");
         return Err(RunError::new(ErrorKind::NoInput, message)
-            .hint(format!("name test files, or write one: `{FOLDER}/NAME{ENDING}`")));
+            .hint(format!("name a test file, or write `{FOLDER}/NAME{ENDING}`")));
     }
     Ok(files)
 }
@@ -150,17 +155,17 @@ fn read_test(file: &Path) -> Result<TestFile, RunError> {
     let written = fs::read_to_string(file).map_err(|error| {
         let is_missing = error.kind() == std::io::ErrorKind::NotFound;
         let kind = if is_missing { ErrorKind::NoInput } else { ErrorKind::Io };
-        RunError::new(kind, format!("the test `{}` can't be read: {error}", shown(file)))
-            .hint("name a test of a definition, such as `pipelines/newsletter.test.toml`")
+        RunError::new(kind, format!("the test `{}` could not be read: {error}", escape_path(file)))
+            .hint("name a test file, such as `pipelines/newsletter.test.toml`")
     })?;
     let test: TestFile = toml::from_str(&written).map_err(|error| {
         if is_definition(&written) {
-            return wrong(file, "is a definition").hint(format!("its test is called NAME{ENDING}"));
+            return invalid(file, "is a definition").hint(format!("name its test, NAME{ENDING}"));
         }
-        wrong(file, &format!("is wrong{}", fault_of(&written, &error)))
+        invalid(file, &format!("is not valid{}", describe(&written, &error)))
     })?;
     if test.case.is_empty() {
-        return Err(wrong(file, "has no `[[case]]`"));
+        return Err(invalid(file, "has no `[[case]]`"));
     }
     Ok(test)
 }
@@ -169,22 +174,19 @@ fn is_definition(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("segprep"))
 }
 
-/// ` in line 3: …`
-fn fault_of(text: &str, error: &toml::de::Error) -> String {
+/// Where and why a file is not a test: ` in line 3: …`
+fn describe(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!(" in line {}", before.matches('\n').count() + 1));
     format!("{}: {}", line.unwrap_or_default(), error.message())
 }
 
-fn wrong(file: &Path, what: &str) -> RunError {
-    RunError::new(ErrorKind::Definition, format!("the test `{}` {what}", shown(file)))
+fn invalid(file: &Path, what: &str) -> RunError {
+    RunError::new(ErrorKind::Definition, format!("the test `{}` {what}", escape_path(file)))
         .hint("a case has `name` and `input`, and `output`, `rejects` or `dropped`")
 }
 
-fn shown(path: &Path) -> String {
-    super::escape_path(&path.to_string_lossy())
-}
-
+/// The path of the definition that a test is for.
 fn definition_of(file: &Path, test: &TestFile) -> Result<PathBuf, RunError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     if let Some(definition) = &test.definition {
@@ -193,13 +195,16 @@ fn definition_of(file: &Path, test: &TestFile) -> Result<PathBuf, RunError> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     match name.as_deref().and_then(|name| name.strip_suffix(ENDING)) {
         Some(name) => Ok(folder.join(format!("{name}.toml"))),
-        None => Err(wrong(file, &format!("is not called NAME{ENDING}, and names no `definition`"))),
+        None => {
+            let what = format!("has no `definition`, and its name does not end in `{ENDING}`");
+            Err(invalid(file, &what))
+        }
     }
 }
 
-/// The definition's plan with the published key and the lists of the test.
+/// Compiles the definition's plan, with the published key and the lists of the test.
 fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Failure> {
-    let Read { definition, rules, schema } = prepare::read(options)?;
+    let ReadDefinition { definition, rules, schema } = prepare::read(options)?;
     let sources = definition.keys.sources.iter();
     let keys = sources.map(|source| (source.id.clone(), MasterKey::demo())).collect();
     let specs = ListSpec::all(&definition, &rules, &schema, &keys).map_err(prepare::no_plan)?;
@@ -208,8 +213,11 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
         let mut digests = Vec::new();
         for place in &written.from {
             let entries = test.lists.get(&place.written).map_or("", String::as_str);
-            let found = super::lists::entries_of_text(&spec, entries);
-            digests.extend(found.map_err(|what| wrong(file, &format!("has a list that {what}")))?);
+            let found = entries_of_text(&spec, entries);
+            let found = found.map_err(|error| {
+                invalid(file, &format!("has a list that cannot be used: {error}"))
+            });
+            digests.extend(found?);
         }
         lists.push(spec.with_entries(Entries::new(digests)));
     }
@@ -224,63 +232,64 @@ fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {
         }
     };
     let mut differences = line_differences(&case.output, &trial.lines);
-    let (wanted, made) = (rejects_in_words(&case.rejects), rejects_in_words(&made_rejects(&trial)));
-    if wanted != made {
-        differences.push(difference("rejects", &wanted, &made));
+    let expected = describe_rejects(&case.rejects);
+    let actual = describe_rejects(&actual_rejects(&trial));
+    if expected != actual {
+        differences.push(difference("rejects", &expected, &actual));
     }
-    for (name, wanted, made) in [
+    for (name, expected, actual) in [
         ("inactive", case.dropped.inactive, trial.inactive),
         ("suppressed", case.dropped.suppressed, trial.suppressed),
     ] {
-        if wanted != made {
+        if expected != actual {
             let place = format!("dropped as {name}");
-            differences.push(difference(&place, &wanted.to_string(), &made.to_string()));
+            differences.push(difference(&place, &expected.to_string(), &actual.to_string()));
         }
     }
     differences
 }
 
-fn difference(place: &str, wanted: &str, made: &str) -> Difference {
-    Difference { place: place.to_owned(), wanted: wanted.to_owned(), made: made.to_owned() }
+fn difference(place: &str, expected: &str, actual: &str) -> Difference {
+    Difference { place: place.to_owned(), expected: expected.to_owned(), actual: actual.to_owned() }
 }
 
-fn line_differences(wanted: &str, made: &[String]) -> Vec<Difference> {
-    let wanted: Vec<&str> = wanted.lines().filter(|line| !line.trim().is_empty()).collect();
+fn line_differences(expected: &str, actual: &[String]) -> Vec<Difference> {
+    let expected: Vec<&str> = expected.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut differences = Vec::new();
-    for number in 0..wanted.len().max(made.len()) {
-        let wanted = wanted.get(number).copied().unwrap_or_default();
-        let made = made.get(number).map_or("", String::as_str);
-        if wanted != made {
-            differences.extend(field_differences(number + 1, wanted, made));
+    for number in 0..expected.len().max(actual.len()) {
+        let expected = expected.get(number).copied().unwrap_or_default();
+        let actual = actual.get(number).map_or("", String::as_str);
+        if expected != actual {
+            differences.extend(field_differences(number + 1, expected, actual));
         }
     }
     differences
 }
 
-/// Two records by their fields; as whole lines where that does not tell them apart.
-fn field_differences(number: usize, wanted: &str, made: &str) -> Vec<Difference> {
+/// Compares two records field by field. If their fields are equal, the lines are compared.
+fn field_differences(number: usize, expected: &str, actual: &str) -> Vec<Difference> {
     let line = format!("output line {number}");
     let parsed = |text: &str| serde_json::from_str(text).ok().map(|value| fields_of(&value));
-    let (Some(of_wanted), Some(of_made)) = (parsed(wanted), parsed(made)) else {
-        return vec![difference(&line, wanted, made)];
+    let (Some(expected_fields), Some(actual_fields)) = (parsed(expected), parsed(actual)) else {
+        return vec![difference(&line, expected, actual)];
     };
-    let paths: std::collections::BTreeSet<&String> =
-        of_wanted.keys().chain(of_made.keys()).collect();
+    let paths: BTreeSet<&String> = expected_fields.keys().chain(actual_fields.keys()).collect();
     let of = |fields: &BTreeMap<String, String>, path: &String| {
         fields.get(path).cloned().unwrap_or_default()
     };
-    let differing = paths.into_iter().filter(|path| of_wanted.get(*path) != of_made.get(*path));
+    let differing =
+        paths.into_iter().filter(|path| expected_fields.get(*path) != actual_fields.get(*path));
     let found: Vec<Difference> = differing
         .map(|path| Difference {
             place: format!("{line}, `{path}`"),
-            wanted: of(&of_wanted, path),
-            made: of(&of_made, path),
+            expected: of(&expected_fields, path),
+            actual: of(&actual_fields, path),
         })
         .collect();
-    if found.is_empty() { vec![difference(&line, wanted, made)] } else { found }
+    if found.is_empty() { vec![difference(&line, expected, actual)] } else { found }
 }
 
-/// The fields of a record, by their paths; objects are taken apart.
+/// The fields of a record by path. Objects are replaced with their members.
 fn fields_of(value: &serde_json::Value) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let mut open = vec![(String::new(), value)];
@@ -298,11 +307,11 @@ fn fields_of(value: &serde_json::Value) -> BTreeMap<String, String> {
     fields
 }
 
-fn made_rejects(trial: &Trial) -> Vec<WantedReject> {
+fn actual_rejects(trial: &Trial) -> Vec<ExpectedReject> {
     let rejects = trial.rejects.iter();
     rejects
         .flat_map(|(record, problems)| {
-            problems.iter().map(|problem| WantedReject {
+            problems.iter().map(|problem| ExpectedReject {
                 record: *record,
                 field: problem.field.clone(),
                 code: problem.code.to_owned(),
@@ -311,7 +320,7 @@ fn made_rejects(trial: &Trial) -> Vec<WantedReject> {
         .collect()
 }
 
-fn rejects_in_words(rejects: &[WantedReject]) -> String {
+fn describe_rejects(rejects: &[ExpectedReject]) -> String {
     let words = rejects.iter().map(|reject| match reject.field.as_str() {
         "" => format!("record {}: {}", reject.record, reject.code),
         field => format!("record {}: {} in `{field}`", reject.record, reject.code),

@@ -205,6 +205,6 @@ fn a_field_near_a_known_one_is_warned_of() {
     let output = run_in(&place, &[&from(&[&path])]).output().expect("the program runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let warnings = place.manifest()["warnings"].to_string();
-    assert!(warnings.contains("`Adress` is near `Address`"), "{warnings}");
+    assert!(warnings.contains("`Adress` is similar to `Address`"), "{warnings}");
     assert!(!warnings.contains("shoe"), "{warnings}");
 }

@@ -131,7 +131,7 @@ fn a_list_that_is_none_ends_the_run() {
     fails(b"ada\nbo\n", "normalize = \"email.v1\"", 65, "no entry of the list");
     fails(b"ada@example.com\n", "form = \"sha256\"", 65, "hexadecimal digits");
     fails(b"ada@example.com\n", "form = \"token\"", 65, "a token of a key");
-    fails(b"mail\na@example.com\n", "column = \"e-mail\"", 65, "does not name the column");
+    fails(b"mail\na@example.com\n", "column = \"e-mail\"", 65, "has no column with the name");
     fails(b"mail,mail\na,b\n", "column = \"mail\"", 65, "two columns");
     fails(b"mail\n\"a\nb\n", "column = \"mail\"", 65, "not closed");
     fails(b"a\xff@example.com\n", "normalize = \"none\"", 65, "not UTF-8");

@@ -1,0 +1,150 @@
+//! `segprep check`: what a definition does, without data and without keys.
+
+use std::path::PathBuf;
+
+use super::aws::{self, Remote};
+use super::keys::{self, KeyCheck};
+use super::limits::Limits;
+use super::prepare::{self, ReadDefinition, read};
+use super::text::escape_path;
+use super::{Failure, RunOptions};
+use crate::definition::{KeyKind, ListAction, ListForm, Output, PartLayout, Purpose, Suppression};
+use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::engine::Cancel;
+use crate::plan::Explanation;
+use crate::schema::{Role, Schema};
+
+/// What a definition does.
+#[derive(Debug)]
+pub struct Checked {
+    pub name: String,
+    /// `messaging` or `analytics`.
+    pub purpose: &'static str,
+    pub explanation: Explanation,
+    pub warnings: Vec<String>,
+    /// The bound on memory. Displays its calculation.
+    pub limits: Limits,
+    /// The ids of the keys, and where each comes from.
+    pub keys: Vec<(String, String)>,
+    /// What each list does.
+    pub lists: Vec<String>,
+    pub inputs: Vec<PathBuf>,
+    pub outputs: Vec<CheckedOutput>,
+    pub account: PathBuf,
+}
+
+/// Where an output goes, and in which format.
+#[derive(Debug)]
+pub struct CheckedOutput {
+    pub to: PathBuf,
+    /// `pinpoint-json`, `pinpoint-csv` or `parquet`.
+    pub format: &'static str,
+    /// The maximum size of a part in bytes.
+    pub max_bytes: u64,
+    /// What is special about this output.
+    pub notes: Vec<String>,
+}
+
+/// Reads and checks a definition.
+///
+/// # Errors
+///
+/// Everything that is wrong with the definition.
+pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
+    let ReadDefinition { definition, rules, schema } = read(options)?;
+    let remote = Remote::new(&definition, &Cancel::new())?;
+    let mut warnings = rules.warnings.clone();
+    warnings.extend(aws::check(&definition)?);
+    let purpose = match definition.purpose() {
+        Purpose::Messaging => "messaging",
+        Purpose::Analytics => "analytics",
+    };
+    Ok(Checked {
+        name: definition.name.clone(),
+        purpose,
+        explanation: rules.explain(&schema),
+        warnings,
+        limits: prepare::limits(options, &definition, &remote.store)?,
+        keys: definition
+            .keys
+            .sources
+            .iter()
+            .map(|source| (source.id.clone(), describe_source(&source.kind)))
+            .collect(),
+        lists: definition.suppress.iter().map(|list| describe_list(list, &schema)).collect(),
+        inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
+        outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
+        account: definition.account.to.path.clone(),
+    })
+}
+
+/// Reads the keys of a definition and returns their check values.
+///
+/// # Errors
+///
+/// Everything that is wrong with the definition, or the first key that cannot be read.
+pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
+    Ok(keys::checks(&read(options)?.definition)?)
+}
+
+fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
+    let max_bytes = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
+    let mut notes = Vec::new();
+    if output.format.is_csv() {
+        notes.push(match &output.columns {
+            None => "columns from the inputs' headers".to_owned(),
+            Some(columns) => {
+                let cells: usize = columns.iter().map(|column| column.repeat).sum();
+                format!("{} names in {cells} columns", columns.len())
+            }
+        });
+    }
+    if output.quotes_formulas {
+        notes.push("`'` in front of formulas in attributes".to_owned());
+    }
+    if output.format.layout() == PartLayout::Columns {
+        notes.push(format!(
+            "row groups of {ROW_GROUP_ROWS} records, or {} MiB of their JSON",
+            ROW_GROUP_BYTES >> 20
+        ));
+    }
+    CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
+}
+
+/// Such as `drops records whose Address is in optout.csv (values of column "email", email.v1, up to
+/// 1000 entries)`.
+fn describe_list(list: &Suppression, schema: &Schema) -> String {
+    let what = match list.action.value {
+        ListAction::Drop => "drops records whose".to_owned(),
+        ListAction::OptOut => format!("sets {} to ALL where", schema.role_path(Role::OptOut)),
+    };
+    let from: Vec<&str> = list.from.iter().map(|place| place.written.as_str()).collect();
+    let form = match list.form.value {
+        ListForm::Plain => "values",
+        ListForm::Sha256 => "SHA-256",
+        ListForm::Token => "tokens",
+    };
+    let column = list.column.as_ref().map(|name| format!(" of column {name:?}"));
+    let normalize = list.normalize.map(|form| format!(", {}", form.name())).unwrap_or_default();
+    format!(
+        "{what} {} is in {} ({form}{}{normalize}, up to {} entries)",
+        list.field.value,
+        from.join(", "),
+        column.unwrap_or_default(),
+        list.max_entries
+    )
+}
+
+fn describe_source(kind: &KeyKind) -> String {
+    match kind {
+        KeyKind::Env(name) => format!("the variable {name}"),
+        KeyKind::File(path) => {
+            format!("the file {}", escape_path(path))
+        }
+        KeyKind::Kms(key) => {
+            format!("derived in KMS, from the key {key}")
+        }
+        KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),
+        KeyKind::Demo => "the published demo key".to_owned(),
+    }
+}

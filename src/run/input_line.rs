@@ -1,0 +1,102 @@
+//! A line of `inputs.ndjson`: what was read of an input, or why it was ignored.
+
+use serde::Serialize;
+
+use crate::input::{Compression, InputEnd};
+use crate::report::Tally;
+use crate::store::{Ignored, Listed, Reason, Stamp};
+
+/// The order of the fields is their order in the line. Those of an ignored file are left out.
+#[derive(Default, Serialize)]
+pub(super) struct InputLine<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blank_lines: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<&'a str>,
+    /// Why it could not be read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<&'a str>,
+    /// The offset in the text from which on no record was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset_reached: Option<u64>,
+}
+
+impl<'a> InputLine<'a> {
+    /// The line of an input that was read.
+    pub(super) fn read(
+        listed: &'a Listed,
+        end: &'a InputEnd,
+        format: Option<&'a str>,
+        compression: Option<Compression>,
+        tally: &Tally,
+    ) -> InputLine<'a> {
+        let broken = end.broken.as_ref();
+        InputLine {
+            name: &listed.name,
+            bytes: Some(end.bytes),
+            modified: modified(&listed.stamp),
+            etag: etag(&listed.stamp),
+            format,
+            compression: compression.map(Compression::name),
+            records: Some(tally.read),
+            written: Some(tally.written),
+            rejected: Some(tally.rejected),
+            dropped: Some(tally.dropped()),
+            blank_lines: Some(tally.blank_lines),
+            sha256: end.sha256.as_deref(),
+            ignored: None,
+            broken: broken.map(|broken| broken.bad.message.as_str()),
+            offset_reached: broken.map(|broken| broken.offset),
+        }
+    }
+
+    /// The line of a file that was ignored.
+    pub(super) fn ignored(ignored: &'a Ignored) -> InputLine<'a> {
+        let reason = match ignored.reason {
+            Reason::Name => "name",
+            Reason::Empty => "empty",
+            Reason::NotAFile => "not_a_file",
+            Reason::Excluded => "excluded",
+            Reason::FolderMarker => "folder_marker",
+        };
+        InputLine { name: &ignored.name, ignored: Some(reason), ..InputLine::default() }
+    }
+}
+
+fn modified(stamp: &Stamp) -> Option<String> {
+    match stamp {
+        Stamp::Modified { secs, nanos } => {
+            let nanos = i32::try_from(*nanos).ok()?;
+            jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
+        }
+        Stamp::ETag(_) | Stamp::Stream => None,
+    }
+}
+
+fn etag(stamp: &Stamp) -> Option<&str> {
+    match stamp {
+        Stamp::Modified { .. } | Stamp::Stream => None,
+        Stamp::ETag(tag) => Some(tag),
+    }
+}
