@@ -1,21 +1,24 @@
-//! Checks, repairs, pseudonymises and packs the files that people import segments from.
+//! Checks, repairs, pseudonymises and packs segment import files: JSON or CSV files that define
+//! endpoints and users.
 //!
-//! The modules follow the path of a record. Read them in this order:
+//! The modules, in the order in which to read them:
 //!
-//! 1. [`record`]: what a record is here: a row of slots over a chunk of bytes; [`simd`] below it
-//!    finds, copies and hashes many bytes at once, and [`crypto`] is where keys and digests come from.
-//! 2. [`schema`]: the schema files and a target's limits become checks on slots.
-//! 3. [`pipeline`]: a definition file becomes a checked plan; the plan takes a chunk through all stages.
-//! 4. [`decode`], [`repair`], [`validate`], [`transform`], [`encode`]: the stages, bytes in and bytes out.
-//! 5. [`report`]: what happened to every record, as counts and lines.
-//! 6. [`engine`]: an ordered parallel map; [`store`]: where bytes come from and go to.
-//! 7. [`run`]: where all of it meets.
+//! 1. [`record`]: a record as a row of slots over a chunk of bytes. [`simd`] has the kernels that find,
+//!    copy and hash many bytes at once, and [`crypto`] digests and keys.
+//! 2. [`schema`]: the schema files and the limits of a target.
+//! 3. [`decode`], [`repair`], [`validate`], [`transform`], [`encode`]: the stages.
+//! 4. [`definition`]: what the user wrote. [`plan`]: what it means, checked and compiled.
+//! 5. [`pipeline`]: takes a chunk through all stages. [`report`]: what happened to every record.
+//! 6. [`store`]: where bytes come from and go to. [`engine`]: the ordered parallel map.
+//! 7. [`input`]: inputs become chunks. [`output`]: blocks become parts. [`publish`]: parts become the
+//!    result.
+//! 8. [`run`]: a run, where all of it meets.
 //!
-//! Two rules hold everywhere, and `tests/it/tidy/` checks both:
+//! `tests/it/tidy/` checks two rules:
 //!
-//! - Imports point down the table in `ARCHITECTURE.md`, never up it.
-//! - Of these, only `store` and `run` touch files, clocks, signals or the environment. Everything else
-//!   computes.
+//! - Imports follow the table in `ARCHITECTURE.md`: lower modules do not import higher ones.
+//! - Only `store`, `input`, `publish` and `run` use files, the clock, signals or the environment. All
+//!   other modules compute.
 
 pub mod crypto;
 pub mod decode;
