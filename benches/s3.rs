@@ -161,7 +161,7 @@ impl Bench {
     }
 
     fn clear(&self) {
-        self.server.seen();
+        self.server.take_requests();
         for key in self.server.keys().into_iter().filter(|key| key.starts_with("out/")) {
             self.server.remove(&key);
         }
@@ -204,9 +204,9 @@ fn by_turns(
         for series in &mut all {
             let (_, from, to) =
                 jobs.iter().find(|(what, ..)| *what == series.what).expect("it is one of them");
-            bench.server.delay(Duration::from_millis(series.delay));
+            bench.server.set_delay(Duration::from_millis(series.delay));
             series.costs.push(bench.run(from, to)?);
-            bench.server.delay(Duration::ZERO);
+            bench.server.set_delay(Duration::ZERO);
         }
     }
     Ok(all)

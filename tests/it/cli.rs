@@ -1,11 +1,11 @@
-//! The command line as users see it. Each case under `tests/cmd/`, and the README, is run from
-//! top to bottom in a folder of its own, which holds the samples, the pipelines and the files
-//! of `tests/cmd/files/`; what is shown must be what stands there.
+//! The command line as users see it. Each case under `tests/cmd/`, and the README, runs from top to
+//! bottom in its own folder with the samples, the pipelines and the files of `tests/cmd/files/`. The
+//! program must print what the case shows.
 //!
-//! `TRYCMD=overwrite cargo test --test it cli` writes what is shown now into the cases, with
-//! `[..]` for what differs from run to run. Look at the changes before they are committed.
-//! A `...` before a summary stands for the progress that a run tells of after ten seconds, `[FIPS]` and
-//! `[MODULE]` for what a FIPS build says and others do not.
+//! `TRYCMD=overwrite cargo test --test it cli` writes the current output into the cases, with `[..]` for
+//! what differs between runs. Review the changes before you commit them. In a case, `...` before a
+//! summary stands for the progress that a run prints after ten seconds; `[FIPS]` and `[MODULE]` stand for
+//! what only a FIPS build prints.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use std::{
 
 use crate::support::program::files_below;
 
-/// What differs from run to run, or with every change of a comment in a schema.
+/// What differs between runs, or changes with every comment in a schema.
 const VARYING: [(&str, &str); 7] = [
     (r"(segprep 0\.1\.0)(\[MODULE\])?", "$1[MODULE]"),
     (r#"("version":"0\.1\.0",)(\[FIPS\])?"#, "$1[FIPS]"),
@@ -26,11 +26,11 @@ const VARYING: [(&str, &str); 7] = [
     (r#""timing":\{[^}]*\}"#, r#""timing":{[..]}"#),
 ];
 
-/// What every case finds in its folder.
+/// What is in the folder of every case.
 const FOUND: [&str; 3] = ["samples", "pipelines", "tests/cmd/files"];
 
 #[test]
-fn the_program_shows_what_the_cases_say() {
+fn the_program_prints_what_the_cases_show() {
     let stage = Stage::new();
     let mut cases: Vec<PathBuf> = files_below(Path::new("tests/cmd"))
         .into_iter()
@@ -60,7 +60,7 @@ fn the_program_shows_what_the_cases_say() {
     }
 }
 
-/// A folder with the cases as trycmd wants them: each with what it finds, and a sandbox.
+/// A folder laid out for trycmd: each case with its files and a sandbox.
 struct Stage {
     folder: tempfile::TempDir,
 }

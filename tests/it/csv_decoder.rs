@@ -1,5 +1,5 @@
-//! The CSV decoder against the `csv` crate, which everyone uses: the same cells of every file
-//! that RFC 4180 allows, and of those with blank lines between.
+//! The CSV decoder compared with the `csv` crate: both read the same cells of every file that RFC 4180
+//! allows, also with blank lines between rows.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use segprep::schema::Schema;
 use serde_json::{Map, Value, json};
 
 use crate::support::in_process::InProcess;
-use crate::support::property::hold;
+use crate::support::property::check_property;
 
 #[test]
 fn csv_is_read_as_the_csv_crate_reads_it() {
     let schema = Schema::shipped("pinpoint").expect("it is shipped");
     let program = InProcess::keeping_everything(schema, &[]);
-    hold(&tables(), |table| {
+    check_property(&tables(), |table| {
         let text = table.text(true);
         let shown = String::from_utf8_lossy(&text).into_owned();
         let framing = Framing::Csv { delimiter: table.delimiter };
@@ -38,7 +38,7 @@ fn csv_is_read_as_the_csv_crate_reads_it() {
     });
 }
 
-/// A well-formed CSV file: an `Id`, and attributes whose names may repeat.
+/// A valid CSV file with an `Id` and with attributes whose names may repeat.
 #[derive(Clone, Debug)]
 struct Table {
     delimiter: u8,
@@ -51,7 +51,7 @@ struct Table {
 #[derive(Clone, Debug)]
 struct TableRow {
     blank_before: Option<Blank>,
-    /// Each cell with whether it is quoted where it need not be.
+    /// Each cell, and whether it is quoted without need.
     cells: Vec<(String, bool)>,
 }
 
@@ -124,7 +124,7 @@ impl Table {
         cells.iter().map(cell).collect::<Vec<_>>().join(&self.delimiter)
     }
 
-    /// The records as the `csv` crate reads them, in the form that segprep writes.
+    /// The records that the `csv` crate reads, in the form that segprep writes.
     fn as_read_by_csv(&self) -> Vec<Value> {
         let text = self.text(false);
         let mut reader = csv::ReaderBuilder::new().delimiter(self.delimiter).from_reader(&*text);

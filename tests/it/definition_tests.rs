@@ -1,10 +1,10 @@
-//! Each shipped pipeline holds to its tests, and its tests see every rule.
+//! Each shipped pipeline passes its tests, and its tests cover every rule.
 
 use std::fs;
 
 use crate::support::program::{code, segprep, stderr};
 
-/// The pipelines, by their names.
+/// The names of the pipelines.
 fn pipelines() -> Vec<String> {
     let entries = fs::read_dir("pipelines").expect("the pipelines");
     let names = entries.filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
@@ -13,7 +13,7 @@ fn pipelines() -> Vec<String> {
 }
 
 #[test]
-fn every_pipeline_has_a_test_and_holds_to_it() {
+fn every_pipeline_has_tests_and_passes_them() {
     for name in pipelines() {
         assert!(fs::exists(format!("pipelines/{name}.test.toml")).is_ok_and(|is| is), "{name}");
     }
@@ -23,9 +23,9 @@ fn every_pipeline_has_a_test_and_holds_to_it() {
     assert_eq!(said.lines().count(), pipelines().len(), "{said}");
 }
 
-/// Without a rule, or with another, its pipeline's tests do not hold.
+/// If a rule is changed, a test of its pipeline fails.
 #[test]
-fn the_tests_see_every_rule() {
+fn the_tests_cover_every_rule() {
     for name in pipelines() {
         let text = fs::read_to_string(format!("pipelines/{name}.toml")).expect("a pipeline");
         let definition: toml::Table = toml::from_str(&text).expect("TOML");
@@ -60,7 +60,7 @@ fn the_tests_see_every_rule() {
     }
 }
 
-/// Another rule that fits the same fields.
+/// Another operation that fits the same fields.
 fn broken(path: &str, op: &str) -> &'static str {
     match op {
         "drop" => "keep",
@@ -71,7 +71,7 @@ fn broken(path: &str, op: &str) -> &'static str {
 }
 
 #[test]
-fn what_differs_is_shown_field_by_field() {
+fn differences_are_shown_field_by_field() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let definition = fs::canonicalize("pipelines/newsletter.toml").expect("a pipeline");
     let test = format!(

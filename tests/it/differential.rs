@@ -1,8 +1,9 @@
-//! The compiled checks against the `jsonschema` crate, on the schema that
+//! The compiled checks compared with the `jsonschema` crate and the schema that
 //! `segprep schema endpoint --target pinpoint` prints.
 //!
-//! A record that holds is changed in a few places, and both must say the same of it. What
-//! JSON Schema can't say (bytes, all names together, the whole size) is said by a few lines here.
+//! A valid record is changed in a few places, and both must agree on whether it is still valid. The
+//! limits that JSON Schema can't express (bytes, all names together, the size of a record) are
+//! implemented again here.
 
 use std::{cell::Cell, collections::BTreeSet};
 
@@ -13,11 +14,11 @@ use segprep::schema::{Check, Files, NodeIx, Schema, Shape, Test, merged};
 use serde_json::{Map, Value, json};
 
 use crate::support::in_process::InProcess;
-use crate::support::property::hold;
+use crate::support::property::check_property;
 use crate::support::records::{address_format, near, records};
 use crate::support::strict_json::members;
 
-/// The oracle, which reads formats only through what the merge makes of them.
+/// The reference. It checks formats only by the keywords that the merged schema has for them.
 fn oracle() -> Validator {
     let schema = merged(&Files::shipped("pinpoint").expect("it is shipped")).expect("a merge");
     jsonschema::options().should_validate_formats(false).build(&schema).expect("a schema")
@@ -27,23 +28,23 @@ fn pinpoint() -> Schema {
     Schema::shipped("pinpoint").expect("it is shipped")
 }
 
-/// A record with what is changed in it.
+/// A changed record.
 #[derive(Clone, Debug)]
 struct Case {
     record: Value,
-    /// The fields changed, by path, as accounts show them.
+    /// The paths of the changed fields, as accounts show them.
     changed: Vec<String>,
 }
 
 #[test]
-fn records_are_judged_as_the_printed_schema_says() {
+fn checks_agree_with_the_printed_schema() {
     let (program, oracle, schema) = (
         InProcess::keeping_everything(pinpoint(), &["input.unknown=reject"]),
         oracle(),
         pinpoint(),
     );
     let (written, refused) = (Cell::new(0), Cell::new(0));
-    hold(&cases(&schema), |Case { record, changed }| {
+    check_property(&cases(&schema), |Case { record, changed }| {
         let line = record.to_string();
         let problems = program.problems(line.as_bytes());
         let record = as_read(&schema, None, &record).unwrap_or_else(|| json!({}));
@@ -51,7 +52,7 @@ fn records_are_judged_as_the_printed_schema_says() {
         prop_assert_eq!(problems.is_empty(), holds, "{}\n{:?}", line, problems);
         let outcome = if holds { &written } else { &refused };
         outcome.set(outcome.get() + 1);
-        prop_assert!(!changed.is_empty() || holds, "a record without a change holds: {}", line);
+        prop_assert!(!changed.is_empty() || holds, "an unchanged record is valid: {}", line);
         if let [path] = changed.as_slice() {
             for problem in &problems {
                 let is_explained = is_explained(&schema, path, &problem.field, problem.code);
@@ -61,11 +62,11 @@ fn records_are_judged_as_the_printed_schema_says() {
         Ok(())
     });
     let (written, refused) = (written.get(), refused.get());
-    assert!(refused <= 4 * written && written <= 4 * refused, "{written} hold, {refused} do not");
+    assert!(refused <= 4 * written && written <= 4 * refused, "{written} valid, {refused} invalid");
 }
 
-/// What the record says: without nulls, fields that only exports carry, and objects that this
-/// leaves empty. None where nothing is left.
+/// The record without nulls, without fields that only exports have, and without objects that are
+/// empty then. `None`: nothing is left.
 fn as_read(schema: &Schema, node: Option<NodeIx>, value: &Value) -> Option<Value> {
     let Value::Object(object) = value else {
         return (!value.is_null()).then(|| value.clone());
@@ -89,7 +90,7 @@ fn as_read(schema: &Schema, node: Option<NodeIx>, value: &Value) -> Option<Value
     (!object.is_empty()).then_some(Value::Object(object))
 }
 
-/// Whether a record is beyond what JSON Schema can't say.
+/// Whether a record exceeds a limit that JSON Schema can't express.
 fn is_beyond(schema: &Schema, record: &Value) -> bool {
     let limits = &schema.target.limits;
     let names = ["/Attributes", "/Metrics", "/User/UserAttributes"]
@@ -105,7 +106,7 @@ fn is_beyond(schema: &Schema, record: &Value) -> bool {
         || is_long
 }
 
-/// Whether a problem may come from the change of one field of a sound record.
+/// Whether changing one field of a valid record can cause a problem of this code at this field.
 fn is_explained(schema: &Schema, changed: &str, field: &str, code: &str) -> bool {
     let is_below = |path: &str, above: &str| {
         path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -119,7 +120,7 @@ fn is_explained(schema: &Schema, changed: &str, field: &str, code: &str) -> bool
     is_below(field, changed) || is_below(changed, field) || depends_on_it || concerns_the_whole
 }
 
-/// One change: a field takes this value, or goes.
+/// A change of one field: its new value, or `None` to remove it.
 type Change = (Vec<String>, Option<Value>);
 
 fn cases(schema: &Schema) -> impl Strategy<Value = Case> + use<> {
@@ -140,7 +141,7 @@ fn cases(schema: &Schema) -> impl Strategy<Value = Case> + use<> {
     })
 }
 
-/// Puts a value at a path; does nothing where something else than an object stands in the way.
+/// Sets the value at a path, unless something other than an object is on the way.
 fn put(record: &mut Value, path: &[String], value: Option<Value>) {
     let (Value::Object(object), [name, rest @ ..]) = (record, path) else { return };
     match (rest, value) {
@@ -150,7 +151,7 @@ fn put(record: &mut Value, path: &[String], value: Option<Value>) {
     }
 }
 
-/// Makes a record so many bytes long, without what the reader leaves out.
+/// Extends a record to `size` bytes, not counting what the decoder drops.
 fn pad(record: &mut Value, size: usize) {
     record["RequestId"] = json!("");
     let read = as_read(&pinpoint(), None, record).expect("it holds a field");
@@ -183,7 +184,7 @@ fn changes(schema: &Schema) -> BoxedStrategy<Change> {
     .boxed()
 }
 
-/// Values of every type, which most fields can't have.
+/// Values of every type, which are invalid in most fields.
 fn odd_values() -> BoxedStrategy<Value> {
     let some = select(vec![
         json!(null),
@@ -217,13 +218,13 @@ fn odd_values() -> BoxedStrategy<Value> {
     prop_oneof![some, long_texts().prop_map(Value::from)].boxed()
 }
 
-/// Texts with lengths at the limits, in characters of one, two and four bytes.
+/// Texts with lengths near the limits, of characters of one, two and four bytes.
 fn long_texts() -> impl Strategy<Value = String> {
     let lengths = select(vec![1, 49, 50, 51, 99, 100, 101, 254, 1024, 2048, 2049, 4096, 4097]);
     (select(vec!["a", "é", "🙂", "\""]), lengths).prop_map(|(c, len)| c.repeat(len))
 }
 
-/// Values that a field just takes, or just not.
+/// Values at the limits of what a field accepts.
 fn near_values(schema: &Schema, node: NodeIx) -> BoxedStrategy<Value> {
     let description = &schema.nodes[node];
     if description.path == "Address" {
@@ -261,7 +262,7 @@ fn near_range(min: f64, max: f64) -> BoxedStrategy<Value> {
     select(borders.map(Value::from).chain(texts).collect::<Vec<_>>()).boxed()
 }
 
-/// Entries of a map: odd names, odd values, values and names at their limits.
+/// Entries of a map with unusual names and values, and with lengths near the limits.
 fn entries(map: Vec<String>) -> BoxedStrategy<Change> {
     let names = prop_oneof![
         "[ -~]{0,3}",
@@ -289,7 +290,7 @@ fn entries(map: Vec<String>) -> BoxedStrategy<Change> {
     prop_oneof![9 => one, 1 => many].boxed()
 }
 
-/// Names that are no field, in the record and in each of its objects.
+/// Unknown names, in the record and in each of its objects.
 fn unknown_names(schema: &Schema) -> BoxedStrategy<Change> {
     let objects = schema.nodes.iter().filter(|node| node.shape == Shape::Object);
     let mut within: Vec<Vec<String>> = vec![Vec::new()];

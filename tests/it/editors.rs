@@ -1,5 +1,5 @@
-//! `schemas/pipeline.schema.json`, by which editors complete and check definitions: it takes what
-//! the program takes, and knows the keys that the program knows.
+//! `schemas/pipeline.schema.json`, with which editors complete and check definitions, agrees with the
+//! program on valid definitions and on the names of settings.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ fn definition(path: &Path) -> Option<Value> {
 }
 
 #[test]
-fn shipped_pipelines_hold() {
+fn shipped_pipelines_are_valid() {
     let validator = jsonschema::draft7::new(&schema()).expect("it is a schema");
     let pipelines = files_below(Path::new("pipelines"));
     let pipelines: Vec<_> =
@@ -28,13 +28,13 @@ fn shipped_pipelines_hold() {
     for path in pipelines {
         let definition = definition(path).expect("a definition");
         let error = validator.validate(&definition).err();
-        assert!(error.is_none(), "{}: {}", path.display(), error.expect("it is some"));
+        assert!(error.is_none(), "{}: {}", path.display(), error.expect("an error"));
     }
 }
 
-/// Of the definitions that the program refuses, those with a key or a word that there is not.
+/// Definitions that the program rejects for an unknown setting or operation.
 #[test]
-fn unknown_keys_and_words_do_not_hold() {
+fn unknown_settings_and_operations_are_invalid() {
     let validator = jsonschema::draft7::new(&schema()).expect("it is a schema");
     let expected = files_below(Path::new("tests/definitions"));
     let is_of_words = |path: &Path| {
@@ -53,7 +53,7 @@ fn unknown_keys_and_words_do_not_hold() {
 
 const NO_KEY: &str = "qqqqqqqqqqqqqqqq";
 
-/// Where a key that is none is put in, and where the schema has the keys that may stand there.
+/// Where an unknown setting is added, and where the schema has the settings of that table.
 const TABLES: [(&str, &str); 24] = [
     ("{}=1", ""),
     ("input.{}=1", "/properties/input"),
@@ -88,7 +88,7 @@ const TABLES: [(&str, &str); 24] = [
 ];
 
 #[test]
-fn its_keys_are_those_of_the_program() {
+fn the_schema_has_the_settings_of_the_program() {
     let schema = schema();
     for (set, place) in TABLES {
         let set = set.replace("{}", NO_KEY);
@@ -101,7 +101,7 @@ fn its_keys_are_those_of_the_program() {
     }
 }
 
-/// What the message about the key that is none lists in its stead.
+/// The settings that the hint about an unknown setting lists.
 fn known_to_the_program(set: &str) -> BTreeSet<String> {
     let mut command = segprep();
     let output =
@@ -117,7 +117,7 @@ fn known_to_the_program(set: &str) -> BTreeSet<String> {
     listed.split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
 }
 
-/// Those of all forms of the operation together.
+/// The settings of all forms of an operation.
 fn keys_of_operation(schema: &Value, op: &str) -> BTreeSet<String> {
     let forms = schema.pointer("/properties/fields/additionalProperties/oneOf");
     let forms = forms.and_then(Value::as_array).expect("a list of forms");

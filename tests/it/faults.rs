@@ -1,5 +1,5 @@
-//! What fails around a run: disks, permissions, inputs, keys, signals, pipes. Each has its exit
-//! code, leaves nothing behind, and does not stand in the way of the next run.
+//! What can fail around a run: disks, permissions, inputs, keys, signals, pipes. Each failure has its
+//! exit code, leaves no files, and does not block the next run.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -11,65 +11,76 @@ use std::{
 
 use rustix::process::{Signal, geteuid};
 
-use crate::support::program::{segprep, set};
-use crate::support::running::{Mounted, Site, endpoints, ends, ends_saying, faulty};
+use crate::support::mount::{Tmpfs, with_mounts};
+use crate::support::program::{segprep, set, stderr};
+use crate::support::running::{Site, assert_exit, assert_exit_saying, endpoints, rejected};
 
 const NOTHING: [&str; 0] = [];
 
-/// The next run is not disturbed by what happened before.
+/// Checks that the next run succeeds.
 #[track_caller]
 fn recovers(site: &Site) {
-    ends(&mut site.run(), 0);
+    assert_exit(&mut site.run(), 0);
     site.check_published();
 }
 
 #[test]
 fn a_full_disk_ends_the_run() {
-    for full in ["output", "account"] {
-        // Twenty times what there is room for, as parts or as rejects.
-        let site = Site::with(&(endpoints(5_000) + &faulty(10_000)));
-        let disk = site.folder().join("disk");
-        fs::create_dir(&disk).expect("a folder");
-        let Some(mounted) = Mounted::tmpfs(&disk, "64k") else { return };
-        let run = || {
-            let mut command = site.run();
-            match full {
-                "output" => set(&mut command, "output.0.to", &disk.join("import")),
-                _ => set(&mut command, "account.to", &disk.join("account")),
-            }
-            command
-        };
-        ends_saying(&mut run(), 74, &["no space left", "disk/", "make room"]);
-        assert_eq!(site.left(), ["disk/"], "{full}");
-        mounted.grow("64m");
-        ends(&mut run(), 0);
-    }
+    with_mounts("faults::a_full_disk_ends_the_run", || {
+        run_on_full_disk("output");
+        run_on_full_disk("account");
+    });
 }
 
-/// A quota, told by a limit on the length of files.
+/// Runs with the output or the account on a disk that is too small.
+fn run_on_full_disk(full: &str) {
+    // Twenty times the size of the disk, both as parts and as rejects.
+    let site = Site::with(&(endpoints(5_000) + &rejected(10_000)));
+    let disk = site.folder().join("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let mounted = Tmpfs::mount(&disk, "64k");
+    let run = || {
+        let mut command = site.run();
+        match full {
+            "output" => set(&mut command, "output.0.to", &disk.join("import")),
+            _ => set(&mut command, "account.to", &disk.join("account")),
+        }
+        command
+    };
+    assert_exit_saying(&mut run(), 74, &["no space left", "disk/", "make room"]);
+    assert_eq!(site.left(), ["disk/"], "{full}");
+    mounted.resize("64m");
+    assert_exit(&mut run(), 0);
+}
+
+/// A limit on the length of files fails like a quota.
 #[test]
-fn a_limit_on_files_ends_the_run() {
+fn a_limit_on_file_length_ends_the_run() {
     let site = Site::with(&endpoints(5_000));
-    // In blocks of 512 or 1,024 bytes. The first limits hit the lock and the journal.
+    // In blocks of 512 or 1,024 bytes. The smallest limits affect the lock and the journal.
     for blocks in [0, 1, 2, 100] {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
         shell.arg(env!("CARGO_BIN_EXE_segprep"));
-        ends_saying(&mut site.run_by(shell), 74, &["too large", &site.folder().to_string_lossy()]);
+        assert_exit_saying(
+            &mut site.run_by(shell),
+            74,
+            &["too large", &site.folder().to_string_lossy()],
+        );
         assert_eq!(site.left(), NOTHING, "after a limit of {blocks}");
     }
     recovers(&site);
 }
 
-/// A command that permissions bind: another user's where the tests are run by the one that none do.
-fn bound(site: &Site) -> Command {
+/// A command that is subject to permissions: if the tests run as root, it runs as another user.
+fn unprivileged(site: &Site) -> Command {
     const NOBODY: u32 = 65_534;
     let program = site.folder().join("input/.segprep");
     if !program.exists() {
-        // Not by this process: a program that another test starts meanwhile would hold the copy
-        // open for writing, and what is written to can't be run.
+        // `cp` and not this process makes the copy. A process that another test starts at the same
+        // time would inherit the open file, and a file open for writing can't be executed.
         let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_segprep")).arg(&program).status();
-        assert!(copied.is_ok_and(|status| status.success()), "others can run a copy");
+        assert!(copied.is_ok_and(|status| status.success()), "the program can be copied");
         allow(site.folder(), 0o777);
     }
     let mut command = Command::new(program);
@@ -81,48 +92,56 @@ fn bound(site: &Site) -> Command {
 }
 
 fn allow(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a file of this user");
 }
 
 #[test]
-fn what_may_not_be_written_is_told() {
+fn a_place_without_write_permission_ends_the_run() {
     let site = Site::with(&endpoints(10));
     for (setting, place) in [("output.0.to", "closed/import"), ("account.to", "closed/account")] {
         let closed = site.folder().join("closed");
         fs::create_dir_all(&closed).expect("a folder");
-        let mut command = site.run_by(bound(&site));
+        let mut command = site.run_by(unprivileged(&site));
         set(&mut command, setting, &site.folder().join(place));
         allow(&closed, 0o555);
-        ends_saying(&mut command, 77, &["closed", "denied", "permissions"]);
+        assert_exit_saying(&mut command, 77, &["closed", "denied", "permissions"]);
         assert_eq!(site.left(), ["closed/"], "{setting}");
     }
     fs::remove_dir(site.folder().join("closed")).expect("it is empty");
 
     fs::create_dir(site.place.to()).expect("a folder");
     allow(&site.place.to(), 0o555);
-    ends_saying(&mut site.run_by(bound(&site)), 77, &["import", "denied"]);
+    assert_exit_saying(&mut site.run_by(unprivileged(&site)), 77, &["import", "denied"]);
     assert_eq!(site.left(), ["import/"]);
     allow(&site.place.to(), 0o777);
-    ends(&mut site.run_by(bound(&site)), 0);
+    assert_exit(&mut site.run_by(unprivileged(&site)), 0);
     site.check_published();
 }
 
 #[test]
-fn what_may_not_be_read_is_told() {
+fn an_input_without_read_permission_ends_the_run() {
     let site = Site::with(&endpoints(10));
     let other = site.input("b.ndjson", &endpoints(1));
     allow(&other, 0o000);
-    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/b.ndjson", "is not readable"]);
+    assert_exit_saying(
+        &mut site.run_by(unprivileged(&site)),
+        77,
+        &["input/b.ndjson", "is not readable"],
+    );
     assert_eq!(site.left(), NOTHING);
     allow(&other, 0o644);
 
     let folder = site.inputs().join("folder");
     fs::create_dir(&folder).expect("a folder");
     allow(&folder, 0o000);
-    ends_saying(&mut site.run_by(bound(&site)), 77, &["input/folder", "is not readable"]);
+    assert_exit_saying(
+        &mut site.run_by(unprivileged(&site)),
+        77,
+        &["input/folder", "is not readable"],
+    );
     assert_eq!(site.left(), NOTHING);
     allow(&folder, 0o755);
-    ends(&mut site.run_by(bound(&site)), 0);
+    assert_exit(&mut site.run_by(unprivileged(&site)), 0);
     site.check_published();
 }
 
@@ -134,7 +153,8 @@ fn an_input_that_changes_while_it_is_read_ends_the_run() {
         file.write_all(b"{}\n").expect("room for it");
     };
     let cut: Change = |path| {
-        OpenOptions::new().write(true).open(path).expect("an input").set_len(100_000).expect("it");
+        let file = OpenOptions::new().write(true).open(path).expect("an input");
+        file.set_len(100_000).expect("it can be shortened");
     };
     let remove: Change = |path| fs::remove_file(path).expect("an input");
     let replace: Change = |path| {
@@ -146,10 +166,10 @@ fn an_input_that_changes_while_it_is_read_ends_the_run() {
         ("shrinks", cut, "a", 74, "changed"),
         ("grows before it is opened", append, "b", 74, "changed"),
         ("shrinks before it is opened", cut, "b", 74, "changed"),
-        ("is no file any more", replace, "b", 74, "changed"),
-        ("is gone", remove, "b", 66, "does not exist"),
+        ("becomes a folder", replace, "b", 74, "changed"),
+        ("is removed", remove, "b", 66, "does not exist"),
         (
-            "is a link to nothing",
+            "becomes a broken link",
             |path| {
                 fs::remove_file(path).expect("an input");
                 std::os::unix::fs::symlink("nowhere", path).expect("a link");
@@ -166,39 +186,39 @@ fn an_input_that_changes_while_it_is_read_ends_the_run() {
         }
         let path = site.inputs().join(format!("{input}.ndjson"));
         let running = site.slow_run();
-        running.meanwhile(|| change(&path));
-        let output = running.ends(code);
-        let messages = crate::support::program::stderr(&output);
+        running.while_paused(|| change(&path));
+        let output = running.assert_exit(code);
+        let messages = stderr(&output);
         assert!(messages.contains(words) && messages.contains(input), "{what}: {messages}");
         assert_eq!(site.left(), NOTHING, "{what}");
     }
 }
 
-/// What is taken away behind an open file is still read whole.
+/// An open file can be read to its end after it was removed.
 #[test]
-fn an_input_that_is_removed_while_it_is_read_is_read_whole() {
+fn an_input_removed_while_it_is_read_is_read_to_the_end() {
     let site = Site::with(&endpoints(20_000));
     let running = site.slow_run();
-    running.meanwhile(|| fs::remove_file(site.inputs().join("a.ndjson")).expect("an input"));
-    running.ends(0);
+    running.while_paused(|| fs::remove_file(site.inputs().join("a.ndjson")).expect("an input"));
+    running.assert_exit(0);
     assert_eq!(site.place.manifest()["records"]["written"], 20_000);
 }
 
 #[test]
-fn no_input_is_told() {
+fn a_run_without_inputs_fails() {
     let site = Site::new();
-    ends_saying(&mut site.run(), 66, &["nothing to read"]);
+    assert_exit_saying(&mut site.run(), 66, &["nothing to read"]);
     site.input("empty.csv", "");
     site.input("_SUCCESS", "x");
     site.input(".hidden", "x");
-    ends_saying(&mut site.run(), 66, &["nothing to read", "3 files are ignored"]);
+    assert_exit_saying(&mut site.run(), 66, &["nothing to read", "3 files are ignored"]);
     fs::remove_dir_all(site.inputs()).expect("it was made");
-    ends_saying(&mut site.run(), 66, &["input", "does not exist"]);
+    assert_exit_saying(&mut site.run(), 66, &["input", "does not exist"]);
     assert_eq!(site.left(), NOTHING);
 }
 
 #[test]
-fn a_key_that_is_missing_or_wrong_is_told() {
+fn a_missing_or_invalid_key_ends_the_run() {
     const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const SHORT: &str = "hex:000102030405060708090a0b0c0d0e0f";
     let site = Site::with(&endpoints(10));
@@ -215,61 +235,61 @@ fn a_key_that_is_missing_or_wrong_is_told() {
         }
         command
     };
-    let refused = |key: &str, variable: Option<&str>, words: &str| {
-        let output = ends(&mut run(key, variable), 77);
-        let messages = crate::support::program::stderr(&output);
+    let fails = |key: &str, variable: Option<&str>, words: &str| {
+        let output = assert_exit(&mut run(key, variable), 77);
+        let messages = stderr(&output);
         assert!(messages.contains("`k1`") && messages.contains(words), "{words}: {messages}");
         assert!(!messages.contains("0c0d0e0f") && !messages.contains("secret"), "{messages}");
         assert_eq!(site.left(), NOTHING);
     };
-    refused(env, None, "SEGPREP_KEY_K1");
-    refused(env, Some(""), "`segprep key new`");
-    refused(env, Some(SHORT), "32");
-    refused(env, Some("a secret"), "`segprep key new`");
-    refused(env, Some(&format!("hex:{}", "ab".repeat(32))), "equal");
-    refused(checked, Some(KEY), "check value");
-    refused(&named, None, ".key");
+    fails(env, None, "SEGPREP_KEY_K1");
+    fails(env, Some(""), "`segprep key new`");
+    fails(env, Some(SHORT), "32");
+    fails(env, Some("a secret"), "`segprep key new`");
+    fails(env, Some(&format!("hex:{}", "ab".repeat(32))), "equal");
+    fails(checked, Some(KEY), "check value");
+    fails(&named, None, ".key");
     fs::write(&file, SHORT).expect("a file");
-    refused(&named, None, "32");
+    fails(&named, None, "32");
     fs::write(&file, [0xff, 0xfe]).expect("a file");
-    refused(&named, None, "UTF-8");
+    fails(&named, None, "UTF-8");
 
     fs::write(&file, format!("{KEY}\n")).expect("a file");
-    for (mode, is_told) in [(0o644, true), (0o600, false)] {
+    for (mode, is_warned) in [(0o644, true), (0o600, false)] {
         allow(&file, mode);
-        ends(run(&named, None).arg("--overwrite"), 0);
+        assert_exit(run(&named, None).arg("--overwrite"), 0);
         let warnings = site.place.manifest()["warnings"].to_string();
-        assert_eq!(warnings.contains("can read"), is_told, "{mode:o}: {warnings}");
+        assert_eq!(warnings.contains("can read"), is_warned, "{mode:o}: {warnings}");
         fs::remove_dir_all(site.place.account()).expect("it was made");
         fs::remove_dir_all(site.place.to()).expect("it was made");
     }
 }
 
 #[test]
-fn a_signal_takes_everything_away() {
+fn a_signal_leaves_nothing() {
     for (signal, code, word) in
         [(Signal::INT, 130, "interrupted"), (Signal::TERM, 143, "terminated")]
     {
         let site = Site::with(&endpoints(40_000));
         let running = site.slow_run();
         running.signal(signal);
-        let output = running.ends(code);
-        assert!(crate::support::program::stderr(&output).contains(word));
+        let output = running.assert_exit(code);
+        assert!(stderr(&output).contains(word));
         assert_eq!(site.left(), NOTHING);
         recovers(&site);
     }
 }
 
-/// Who closes standard output has read enough.
+/// A reader that closes the pipe, such as `head`, has read enough.
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     let site = Site::with(&endpoints(10));
     for arguments in [&["--help"][..], &["schema", "endpoint"], &["man"], &["completions", "bash"]]
     {
         let mut command = segprep();
-        ends(closed(command.args(arguments)), 0);
+        assert_exit(closed(command.args(arguments)), 0);
     }
-    ends(closed(&mut site.run()), 0);
+    assert_exit(closed(&mut site.run()), 0);
     site.check_published();
 }
 
@@ -280,21 +300,21 @@ fn closed(command: &mut Command) -> &mut Command {
 }
 
 #[test]
-fn results_that_cannot_be_printed_are_a_failure() {
+fn results_that_cannot_be_printed_are_an_error() {
     let full = || Stdio::from(File::create("/dev/full").expect("a device"));
     for arguments in [&["--version"][..], &["schema", "endpoint"], &["key", "new"]] {
         let mut command = segprep();
-        ends_saying(command.args(arguments).stdout(full()), 74, &["standard output"]);
+        assert_exit_saying(command.args(arguments).stdout(full()), 74, &["standard output"]);
     }
-    // The run itself is done by then.
+    // The run has already published.
     let site = Site::with(&endpoints(10));
-    ends_saying(site.run().stdout(full()), 74, &["standard output"]);
+    assert_exit_saying(site.run().stdout(full()), 74, &["standard output"]);
     site.check_published();
 }
 
-/// What can't be said on standard error is not said.
+/// Messages that can't be written to standard error are lost.
 #[test]
-fn messages_that_cannot_be_printed_change_nothing() {
+fn messages_that_cannot_be_printed_are_ignored() {
     let site = Site::with(&endpoints(10));
     let full = || Stdio::from(File::create("/dev/full").expect("a device"));
     let status = |command: &mut Command| command.stderr(full()).status().expect("it runs").code();
@@ -304,7 +324,7 @@ fn messages_that_cannot_be_printed_change_nothing() {
 }
 
 #[test]
-fn wrong_command_lines_are_refused() {
+fn invalid_command_lines_are_rejected() {
     let lines: &[&[&str]] = &[
         &[],
         &["frobnicate"],
@@ -323,31 +343,31 @@ fn wrong_command_lines_are_refused() {
         &["completions", "tcl"],
     ];
     for line in lines {
-        ends(segprep().args(*line), 64);
+        assert_exit(segprep().args(*line), 64);
     }
 }
 
 #[test]
-fn a_definition_that_is_none_is_told() {
+fn a_file_that_is_not_a_definition_is_rejected() {
     let site = Site::new();
     let binary = site.input("binary", "\0\u{1}");
     let folder = site.inputs();
     for path in [Path::new("nowhere.toml"), &folder, &binary, Path::new("/dev/null")] {
         for command in ["run", "check"] {
-            ends(segprep().arg(command).arg(path), 78);
+            assert_exit(segprep().arg(command).arg(path), 78);
         }
     }
     let latin = site.inputs().join("latin");
     fs::write(&latin, b"name = \"caf\xe9\"").expect("a file");
-    ends_saying(segprep().arg("check").arg(latin), 78, &["UTF-8", "byte 11"]);
+    assert_exit_saying(segprep().arg("check").arg(latin), 78, &["UTF-8", "byte 11"]);
 }
 
-/// `timeout` signals its command and then the group: the run cleans up as after one signal.
+/// `timeout` signals its command and then the process group. The run cleans up as after one signal.
 #[test]
-fn a_signal_told_twice_is_one() {
+fn a_second_signal_changes_nothing() {
     let site = Site::with(&endpoints(40_000));
     let running = site.slow_run();
-    running.meanwhile(|| {
+    running.while_paused(|| {
         running.signal(Signal::INT);
         running.signal(Signal::TERM);
     });

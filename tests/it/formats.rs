@@ -1,4 +1,4 @@
-//! The same records in every format, in and out: all pairs are equal as records.
+//! The same records in every input and output format: any pair of formats has equal records.
 
 use std::{
     collections::BTreeMap,
@@ -17,16 +17,16 @@ use serde_json::{Value, json};
 use crate::support::in_memory::InMemory;
 use crate::support::in_process::{InProcess, KEEPS_EVERYTHING};
 use crate::support::program::{code, files_below, segprep, stderr, toml_text};
-use crate::support::property::{hold_times, times};
+use crate::support::property::{check_property_times, times};
 use crate::support::python::python;
 use crate::support::records;
 
-/// A run of one input into outputs of every format, side by side.
+/// A run over one input into one output of each format.
 struct Everything {
     folder: tempfile::TempDir,
 }
 
-/// What comes behind [`KEEPS_EVERYTHING`].
+/// The outputs, to be appended to [`KEEPS_EVERYTHING`].
 const OUTPUTS: &str = r#"max_reject_ratio = 0.9
 
 [[output]]
@@ -45,14 +45,14 @@ CSV
 "#;
 
 impl Everything {
-    /// `parquet` and `csv` are further settings of those outputs.
+    /// `parquet` and `csv` are further settings of these outputs.
     fn new(name: &str, input: &str, [parquet, csv]: [&str; 2]) -> Everything {
         let outputs = OUTPUTS.replace("PARQUET", parquet).replace("CSV", csv);
         let definition = format!("{KEEPS_EVERYTHING}{outputs}");
         Everything::of(name, input, &definition, &[])
     }
 
-    /// The run's paths are relative, so that the definition is the same in every folder.
+    /// The paths are relative, so that the definition is the same in every folder.
     fn of(name: &str, input: &str, definition: &str, arguments: &[&str]) -> Everything {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("input")).expect("a folder");
@@ -66,7 +66,7 @@ impl Everything {
         self.folder.path().join(output)
     }
 
-    /// The parts of an output by their paths in it.
+    /// The parts of an output by path.
     fn parts(&self, output: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let to = self.to(output);
         let part = |file: PathBuf| {
@@ -99,7 +99,7 @@ fn run_in(folder: &Path, definition: &str, arguments: &[&str]) {
     assert_eq!(code(&run), 0, "{}", stderr(&run));
 }
 
-/// Lets `DuckDB`, Polars and pyarrow hold Parquet to the JSON of the same run.
+/// Reads Parquet with `DuckDB`, Polars and pyarrow, and compares it with the JSON of the same run.
 fn compare(json: &Path, parquet: &Path, account: &Path) {
     let rejects = ["rejects.ndjson", "rejects.parquet"].map(|file| account.join(file));
     let mut command = python();
@@ -108,11 +108,11 @@ fn compare(json: &Path, parquet: &Path, account: &Path) {
     assert!(compared.status.success(), "{}", stderr(&compared));
 }
 
-/// Records with something of everything, all of which CSV can hold.
+/// Records with all fields, with values that CSV can represent.
 fn samples(count: usize) -> Vec<Value> {
     let record = |number: usize| {
         let plan = ["pro", "free"][number % 2];
-        // Text that no compression makes short.
+        // Text that does not compress well.
         let random = (u128::try_from(number).expect("small") + 1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let random = random ^ (random >> 61);
@@ -151,7 +151,7 @@ fn ndjson(records: &[Value]) -> String {
     })
 }
 
-/// The columns of some records and how often each repeats.
+/// The columns of some records, and how often each repeats.
 fn columns(records: &[Value]) -> Vec<(String, usize)> {
     let mut columns: Vec<(String, usize)> = Vec::new();
     for (path, values) in records.iter().flat_map(|record| flat("", record)) {
@@ -163,7 +163,7 @@ fn columns(records: &[Value]) -> Vec<(String, usize)> {
     columns
 }
 
-/// The fields of a record by their dotted paths, with the texts of their values.
+/// The fields of a record: their paths and the texts of their values.
 fn flat(path: &str, value: &Value) -> Vec<(String, Vec<String>)> {
     match value {
         Value::Object(members) => {
@@ -212,14 +212,14 @@ fn columns_setting(records: &[Value]) -> String {
 }
 
 #[test]
-fn all_pairs_of_formats_hold_the_same_records() {
+fn all_pairs_of_formats_have_the_same_records() {
     let records = samples(300);
     let (from_json, from_csv) = (ndjson(&records), csv_text(&records));
     let named = columns_setting(&records);
     let runs = [
         Everything::new("a.json", &from_json, ["", &named]),
         Everything::new("a.csv", &from_csv, ["", &named]),
-        // Its columns are those of the header.
+        // The columns are those of the header.
         Everything::new("a.csv", &from_csv, ["", ""]),
     ];
     for run in &runs {
@@ -236,7 +236,7 @@ fn all_pairs_of_formats_hold_the_same_records() {
     }
 }
 
-/// What a run's means may be, all of which give the same bytes.
+/// Settings of a run that must not change its output.
 const MEANS: [[&str; 4]; 4] = [
     ["--threads", "1", "--chunk-bytes", "1000000"],
     ["--threads", "2", "--chunk-bytes", "1000000"],
@@ -245,7 +245,7 @@ const MEANS: [[&str; 4]; 4] = [
 ];
 
 #[test]
-fn parts_of_parquet_depend_on_records_alone_and_keep_their_cap() {
+fn parts_of_parquet_depend_on_records_alone_and_respect_max_bytes() {
     let input = ndjson(&samples(20_000));
     let (others, _csv) = OUTPUTS.rsplit_once("[[output]]").expect("the output of CSV");
     let outputs = others.replace("PARQUET", "max_bytes = \"1 MB\"");
@@ -267,7 +267,7 @@ fn parts_of_parquet_depend_on_records_alone_and_keep_their_cap() {
 }
 
 #[test]
-fn the_pipeline_for_analysts_writes_the_same_parquet_everywhere() {
+fn the_pipeline_for_analysts_writes_the_same_parquet_with_any_settings() {
     let mut first: Option<Vec<u8>> = None;
     for means in MEANS {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -290,10 +290,10 @@ fn the_pipeline_for_analysts_writes_the_same_parquet_everywhere() {
     }
 }
 
-/// The setting of one output of JSON and one of CSV, whose columns are given later.
+/// One JSON output and one CSV output; the columns of the latter are set later.
 const JSON_AND_CSV: &str = r#"output=[{ to = "json/", format = "pinpoint-json" }, { to = "csv/", format = "pinpoint-csv" }]"#;
 
-/// What CSV can't hold, taken out; and how many there were.
+/// Removes what CSV can't represent. Returns how many values that were.
 fn without_empty(record: &mut Value) -> u64 {
     let mut emptied = 0;
     let Some(members) = record.as_object_mut() else { return 0 };
@@ -320,11 +320,11 @@ fn without_empty(record: &mut Value) -> u64 {
 }
 
 #[test]
-fn what_is_written_and_read_again_is_the_same() {
+fn output_read_as_input_gives_the_same_records() {
     let schema = || Schema::shipped("pinpoint").expect("it is shipped");
     let keeps = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
     let reader = InMemory::new("tests/hostile/definition.toml", &keeps);
-    hold_times(times(100), &vec(records::records(&schema()), 1..30), |records| {
+    check_property_times(times(100), &vec(records::records(&schema()), 1..30), |records| {
         let can_be_named = |name: &str| name.trim() == name;
         let column = |(name, repeat): (String, usize)| CsvColumn { name, repeat };
         let columns: Vec<CsvColumn> = columns(&records)
@@ -342,12 +342,12 @@ fn what_is_written_and_read_again_is_the_same() {
                 "{codes:?}"
             );
         }
-        let again = reader.take(&block.json.bytes, false, usize::MAX).expect("records");
+        let again = reader.process(&block.json.bytes, false, usize::MAX).expect("records");
         prop_assert!(again.written == block.json.bytes, "JSON differs");
 
         let mut csv = stages.stages.header(1).to_vec();
         csv.extend(block.line_outputs.iter().flat_map(|lines| &lines.bytes));
-        let again = reader.take(&csv, true, usize::MAX).expect("a header");
+        let again = reader.process(&csv, true, usize::MAX).expect("a header");
         let mut wanted = values(&block.json.bytes);
         let emptied: u64 = wanted.iter_mut().map(without_empty).sum();
         prop_assert_eq!(again.rejects, Vec::<String>::new());

@@ -1,13 +1,13 @@
-//! The columns of a CSV output that names none: the union of the inputs' headers, beside everything
-//! else that makes columns, or takes inputs away.
+//! The columns of a CSV output without `columns`: the union of the inputs' headers, together with all
+//! else that adds columns or skips inputs.
 
 use std::{fs, path::Path, process::Command};
 
 use crate::support::program::{code, stderr, toml_text};
-use crate::support::program::{feed, gzip};
-use crate::support::running::{Site, ends, ends_saying};
+use crate::support::program::{gzip, run_with_stdin};
+use crate::support::running::{Site, assert_exit, assert_exit_saying};
 
-/// A run of these files into CSV without `columns`, with more settings.
+/// A run over these files into CSV without `columns`, with further settings.
 fn run(site: &Site, files: &[(&str, &[u8])], settings: &[&str]) -> Command {
     for (name, text) in files {
         fs::write(site.inputs().join(name), text).expect("an input");
@@ -18,16 +18,16 @@ fn run(site: &Site, files: &[(&str, &[u8])], settings: &[&str]) -> Command {
     command
 }
 
-/// The lines that a run writes.
+/// Checks the lines that a run writes.
 #[track_caller]
 fn check(files: &[(&str, &[u8])], settings: &[&str], lines: &[&str]) {
     let site = Site::new();
-    ends(&mut run(&site, files, settings), 0);
+    assert_exit(&mut run(&site, files, settings), 0);
     let text = String::from_utf8(site.place.parts()).expect("UTF-8");
     assert_eq!(text.lines().collect::<Vec<_>>(), lines);
 }
 
-/// The setting of a list of addresses, which lies beside the inputs.
+/// The setting of a suppression list of these addresses.
 fn opt_out(site: &Site, addresses: &str) -> String {
     let list = site.folder().join("list");
     fs::write(&list, addresses).expect("a list");
@@ -44,9 +44,9 @@ const BO: (&str, &[u8]) =
     ("b.csv", b"ChannelType,Attributes.Plan,Address,Attributes.Plan\nEMAIL,pro,bo@example.com,x\n");
 const CY: (&str, &[u8]) = ("c.csv", b"OptOut,Address,ChannelType\nNONE,cy@example.com,EMAIL\n");
 
-/// Columns come in the order in which they are first met, each as often as one header has it.
+/// Columns are in the order of first appearance, each as often as in the header that has most of it.
 #[test]
-fn headers_are_joined_in_input_order() {
+fn headers_are_merged_in_input_order() {
     check(
         &[ANA, BO, CY],
         &[],
@@ -59,7 +59,7 @@ fn headers_are_joined_in_input_order() {
     );
 }
 
-/// No header is looked for where the definition says what columns the inputs have.
+/// If the definition names the columns of the inputs, no header is read.
 #[test]
 fn standard_input_without_a_header_needs_no_columns() {
     let site = Site::new();
@@ -69,14 +69,14 @@ fn standard_input_without_a_header_needs_no_columns() {
         "input.header=false",
         "input.columns=[\"ChannelType\", \"Address\"]",
     ];
-    let output = feed(run(&site, &[], &settings), b"EMAIL,ana@example.com\n");
+    let output = run_with_stdin(run(&site, &[], &settings), b"EMAIL,ana@example.com\n");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(site.place.parts(), b"ChannelType,Address\nEMAIL,ana@example.com\n");
 }
 
-/// A list that opts people out has its column, whether or not a header has it.
+/// A list that opts people out adds its column if no header has it.
 #[test]
-fn an_opt_out_by_a_list_has_a_column() {
+fn an_opt_out_list_adds_its_column() {
     let site = Site::new();
     let list = opt_out(&site, "bo@example.com\ncy@example.com\n");
     check(
@@ -101,7 +101,7 @@ fn an_opt_out_by_a_list_has_a_column() {
     );
 }
 
-/// Constants are columns behind those of the header.
+/// Columns of constants follow those of the header.
 #[test]
 fn constants_and_renamed_columns_are_in_the_union() {
     let site = Site::new();
@@ -127,9 +127,9 @@ fn constants_and_renamed_columns_are_in_the_union() {
     );
 }
 
-/// An input that is passed over gives no column; one that breaks off later gives its header.
+/// A skipped input adds no columns; one that breaks off after its header does.
 #[test]
-fn inputs_that_are_passed_over_give_no_columns() {
+fn skipped_inputs_add_no_columns() {
     let skip = "input.on_bad_file=skip";
     let page = ("b.csv", &b"<html>,Attributes.Page\n<body>,x\n"[..]);
     let unreadable = ("c.csv", &b"\x1f\x8b\x08broken"[..]);
@@ -148,26 +148,30 @@ fn inputs_that_are_passed_over_give_no_columns() {
         ],
     );
     let site = Site::new();
-    ends_saying(&mut run(&site, &[page, unreadable], &[skip]), 65, &["no input could be read"]);
+    assert_exit_saying(
+        &mut run(&site, &[page, unreadable], &[skip]),
+        65,
+        &["no input could be read"],
+    );
 }
 
-/// The header of a stream is needed before it is read: then columns have to be named.
+/// The header would be needed before the stream is read, so the definition must name the columns.
 #[test]
-fn standard_input_needs_columns() {
+fn standard_input_needs_named_columns() {
     let site = Site::new();
     let list = opt_out(&site, "ana@example.com\n");
     let mut command = run(&site, &[], &["input.from=[\"-\"]", &list]);
-    let output = feed(command_of(&mut command), ANA.1);
+    let output = run_with_stdin(command_of(&mut command), ANA.1);
     assert_eq!(code(&output), 78, "{}", stderr(&output));
     assert!(stderr(&output).contains("`columns = ["), "{}", stderr(&output));
     let columns = "output.0.columns=[\"Address\", \"ChannelType\", \"OptOut\"]";
     command.args(["--set", columns]);
-    let output = feed(command_of(&mut command), ANA.1);
+    let output = run_with_stdin(command_of(&mut command), ANA.1);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(site.place.parts(), b"Address,ChannelType,OptOut\nana@example.com,EMAIL,ALL\n");
 }
 
-/// The same command once more.
+/// A copy of a command.
 fn command_of(command: &mut Command) -> Command {
     let mut again = crate::support::program::segprep();
     again.args(command.get_args());

@@ -1,11 +1,11 @@
-//! Several inputs at once: standard input, patterns, archives side by side, and files that are
-//! passed over. What one input may hold is in `tests/hostile`.
+//! Several inputs: standard input, patterns, archives in parallel, and skipped files. Cases of single
+//! inputs are in `tests/hostile`.
 
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, code, feed, gzip, segprep, set, stderr, toml_text};
+use crate::support::program::{Place, code, gzip, run_with_stdin, segprep, set, stderr, toml_text};
 
 const DEFINITION: &str = "tests/hostile/definition.toml";
 
@@ -29,52 +29,55 @@ fn records(file: usize, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{{\"Id\":\"{file}-{n}\"}}")).collect()
 }
 
-/// Lines of `inputs.ndjson`.
+/// The lines of `inputs.ndjson`.
 fn inputs(place: &Place) -> Vec<Value> {
     let text = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
 #[test]
-fn standard_input_is_read_and_never_the_same_run() {
+fn standard_input_is_read_and_always_a_new_run() {
     let place = Place::new();
     let settings = ["input.from=[\"-\"]"];
     let text = "[{\"Id\":\"a\"},\n{\"Id\":1}]\n";
     for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
         let place = Place::new();
-        let output = feed(run_in(&place, &settings), &bytes);
+        let output = run_with_stdin(run_in(&place, &settings), &bytes);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n");
         let [input] = inputs(&place).try_into().expect("one input");
         assert_eq!((&input["name"], &input["bytes"]), (&json!("-"), &json!(bytes.len())));
     }
-    assert_eq!(code(&feed(run_in(&place, &settings), text.as_bytes())), 0);
-    let again = feed(run_in(&place, &settings), text.as_bytes());
-    assert_eq!(code(&again), 73, "it may hold something else: {}", stderr(&again));
+    assert_eq!(code(&run_with_stdin(run_in(&place, &settings), text.as_bytes())), 0);
+    let again = run_with_stdin(run_in(&place, &settings), text.as_bytes());
+    assert_eq!(code(&again), 73, "the input may differ: {}", stderr(&again));
     let mut over = run_in(&place, &settings);
     over.arg("--overwrite");
-    assert_eq!(code(&feed(over, b"{\"Id\":\"b\"}\n")), 0);
+    assert_eq!(code(&run_with_stdin(over, b"{\"Id\":\"b\"}\n")), 0);
     assert_eq!(place.parts(), b"{\"Id\":\"b\"}\n");
 }
 
-/// A command that failed in front of the pipe must not replace what is there by nothing.
+/// If a command before the pipe fails, the empty input must not replace an earlier output.
 #[test]
-fn standard_input_with_nothing_in_it_is_no_input() {
+fn empty_standard_input_is_no_input() {
     let place = Place::new();
     let empty = |more: &[&str]| {
         let mut command = run_in(&place, &["input.from=[\"-\"]"]);
         command.args(more);
-        feed(command, b"")
+        run_with_stdin(command, b"")
     };
     assert_eq!(code(&empty(&[])), 66);
-    assert_eq!(code(&feed(run_in(&place, &["input.from=[\"-\"]"]), b"{\"Id\":\"a\"}")), 0);
+    assert_eq!(
+        code(&run_with_stdin(run_in(&place, &["input.from=[\"-\"]"]), b"{\"Id\":\"a\"}")),
+        0
+    );
     assert_eq!(code(&empty(&["--overwrite"])), 66);
     assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n");
     assert_eq!(place.manifest()["status"], json!("published"));
 }
 
 #[test]
-fn patterns_are_read_and_what_they_miss_is_told() {
+fn patterns_are_expanded_and_unmatched_ones_are_warned_of() {
     let place = Place::new();
     let folder = place.folder.path().join("in");
     for (name, id) in
@@ -90,7 +93,7 @@ fn patterns_are_read_and_what_they_miss_is_told() {
     let output = output.expect("the program runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(place.parts(), b"{\"Id\":\"a\"}\n{\"Id\":\"b\"}\n{\"Id\":\"c\"}\n");
-    let ignored = inputs(&place).pop().expect("the ignored come last");
+    let ignored = inputs(&place).pop().expect("ignored files are listed last");
     assert_eq!(ignored["ignored"], json!("excluded"));
     let warnings = place.manifest()["warnings"].to_string();
     assert!(warnings.contains("*.csv` matches no file"), "{warnings}");
@@ -105,7 +108,7 @@ fn patterns_are_read_and_what_they_miss_is_told() {
 }
 
 #[test]
-fn archives_side_by_side_give_what_plain_files_give() {
+fn archives_and_plain_files_give_the_same_output() {
     let source = tempfile::tempdir().expect("a temporary folder");
     let (packed, plain) = (source.path().join("packed"), source.path().join("plain"));
     for folder in [&packed, &plain] {
@@ -139,7 +142,7 @@ fn archives_side_by_side_give_what_plain_files_give() {
 }
 
 #[test]
-fn bad_files_are_passed_over_where_that_is_asked_for() {
+fn bad_files_are_skipped_if_the_definition_says_so() {
     let source = tempfile::tempdir().expect("a temporary folder");
     let good = records(0, 30).join("\n") + "\n";
     let archive = gzip((records(1, 20_000).join("\n") + "\n").as_bytes());
@@ -156,7 +159,7 @@ fn bad_files_are_passed_over_where_that_is_asked_for() {
     let place = Place::new();
     let output = run_in(&place, &[&from]).output().expect("the program runs");
     assert_eq!(code(&output), 65);
-    assert!(stderr(&output).contains("2.gz"), "the first one is told: {}", stderr(&output));
+    assert!(stderr(&output).contains("2.gz"), "the first bad file is named: {}", stderr(&output));
 
     let mut wanted = None;
     for (threads, chunk) in [(1, 1 << 20), (2, 100), (3, 70_000)] {
@@ -184,7 +187,7 @@ fn bad_files_are_passed_over_where_that_is_asked_for() {
 }
 
 #[test]
-fn kept_records_of_an_array_have_a_line_each() {
+fn kept_records_of_an_array_have_one_line_each() {
     let source = tempfile::tempdir().expect("a temporary folder");
     let path = source.path().join("a.json");
     fs::write(&path, "[{\"Id\":1},\n{\"Id\":\n2},{\"Id\":\"a\"},]").expect("a file");

@@ -1,5 +1,4 @@
-//! The JSON decoder against `serde_json`, which everyone uses: what is JSON to one is so to the
-//! other, and with the same values.
+//! The JSON decoder compared with `serde_json`: both accept the same texts and read the same values.
 
 use std::cell::{Cell, RefCell};
 
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::corpus::{Break, json_snippets};
 use crate::support::in_process::InProcess;
 use crate::support::odd_json::write_oddly;
-use crate::support::property::hold;
+use crate::support::property::check_property;
 use crate::support::records::records;
 use crate::support::strict_json::{Compared, compare};
 
@@ -24,62 +23,65 @@ fn pinpoint() -> Schema {
 fn lines_of_json_are_read_as_serde_json_reads_them() {
     let (program, schema) = (InProcess::keeping_everything(pinpoint(), &[]), pinpoint());
     let compared = RefCell::new(Compared::default());
-    hold(&lines(&schema), |line| {
+    check_property(&lines(&schema), |line| {
         compare(&program, &line, &mut compared.borrow_mut());
         Ok(())
     });
     let Compared { written, refused, judged, .. } = compared.into_inner();
     let refused = refused + judged;
-    assert!(refused <= 4 * written && written <= 4 * refused, "{written} hold, {refused} do not");
+    assert!(refused <= 4 * written && written <= 4 * refused, "{written} valid, {refused} invalid");
 }
 
-/// A worker reads records by comparison with those before. A few records, each many times over with
-/// other faults, come out as they do where nothing before was alike.
+/// A worker reads records by comparison with earlier ones. Here it reads a few records many times, each
+/// time with other edits, and must find what a worker finds that has seen nothing similar.
 #[test]
-fn records_like_those_before_are_read_as_by_themselves() {
+fn learning_from_earlier_records_changes_nothing() {
     let schema = pinpoint();
     let warm = InProcess::keeping_everything(pinpoint(), &[]);
     let cold = InProcess::keeping_everything(pinpoint(), &[]);
     let (spaces, written) = (Cell::new(0_usize), Cell::new(0_u64));
     let edited = vec((any::<Index>(), edits()), 1..24);
-    hold(&(vec(records(&schema), 1..4), any::<bool>(), edited), |(records, is_odd, edited)| {
-        let noise = if is_odd { vec![7, 200, 3, 90, 255, 1] } else { vec![u8::MAX] };
-        let lines = records.iter().map(|record| {
-            let mut line = Vec::new();
-            write_oddly(record, &mut noise.iter().copied().cycle(), &mut line);
-            line
-        });
-        let lines: Vec<Vec<u8>> = lines.collect();
-        for (which, edits) in edited {
-            let mut line = which.get(&lines).clone();
-            for edit in edits {
-                break_at(edit, &mut line);
+    check_property(
+        &(vec(records(&schema), 1..4), any::<bool>(), edited),
+        |(records, is_odd, edited)| {
+            let noise = if is_odd { vec![7, 200, 3, 90, 255, 1] } else { vec![u8::MAX] };
+            let lines = records.iter().map(|record| {
+                let mut line = Vec::new();
+                write_oddly(record, &mut noise.iter().copied().cycle(), &mut line);
+                line
+            });
+            let lines: Vec<Vec<u8>> = lines.collect();
+            for (which, edits) in edited {
+                let mut line = which.get(&lines).clone();
+                for edit in edits {
+                    break_at(edit, &mut line);
+                }
+                line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+                // No earlier record began with this number of spaces, so this one is similar to none.
+                spaces.set((spaces.get() + 1) % 997);
+                let mut apart = vec![b' '; spaces.get()];
+                apart.extend_from_slice(&line);
+                let found = warm.block(&line, 0, &Format::JsonLines);
+                let expected = cold.block(&apart, 0, &Format::JsonLines);
+                let shown = String::from_utf8_lossy(&line);
+                prop_assert_eq!(&found.json.bytes, &expected.json.bytes, "{}", shown);
+                let problems = |block: &Block| -> Vec<_> {
+                    block.rejects.iter().map(|reject| reject.problems.clone()).collect()
+                };
+                prop_assert_eq!(problems(&found), problems(&expected), "{}", shown);
+                prop_assert_eq!(found.export_only, expected.export_only);
+                prop_assert!(found.unknown.iter().eq(expected.unknown.iter()), "{}", shown);
+                written.set(written.get() + found.written());
             }
-            line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
-            // No record before began with so many spaces, so this one is like none.
-            spaces.set((spaces.get() + 1) % 997);
-            let mut apart = vec![b' '; spaces.get()];
-            apart.extend_from_slice(&line);
-            let found = warm.block(&line, 0, &Format::JsonLines);
-            let expected = cold.block(&apart, 0, &Format::JsonLines);
-            let shown = String::from_utf8_lossy(&line);
-            prop_assert_eq!(&found.json.bytes, &expected.json.bytes, "{}", shown);
-            let problems = |block: &Block| -> Vec<_> {
-                block.rejects.iter().map(|reject| reject.problems.clone()).collect()
-            };
-            prop_assert_eq!(problems(&found), problems(&expected), "{}", shown);
-            prop_assert_eq!(found.export_only, expected.export_only);
-            prop_assert!(found.unknown.iter().eq(expected.unknown.iter()), "{}", shown);
-            written.set(written.get() + found.written());
-        }
-        Ok(())
-    });
+            Ok(())
+        },
+    );
     assert!(1000 < written.get(), "{} were written", written.get());
 }
 
-/// Half a character in a name is a fault each time, however often the name was seen.
+/// An unpaired surrogate in a name is a problem each time, however often the name was seen.
 #[test]
-fn a_fault_in_a_name_is_not_learned() {
+fn an_invalid_name_is_not_learned() {
     let program = InProcess::keeping_everything(pinpoint(), &[]);
     for line in [
         &br#"{"Id":"a","Attributes":{"x\ud800":["v"]}}"#[..],
@@ -94,7 +96,7 @@ fn a_fault_in_a_name_is_not_learned() {
     }
 }
 
-/// Lines of JSON: a record with something unknown in it, written plainly or oddly, then broken.
+/// Lines of JSON: a record, perhaps with an unknown field, written in plain or unusual ways, then edited.
 fn lines(schema: &Schema) -> impl Strategy<Value = Vec<u8>> + use<> {
     let unknown = prop_oneof![2 => Just(None), 1 => anything().prop_map(Some)];
     let noise = prop_oneof![Just(vec![u8::MAX]), vec(any::<u8>(), 1..60)];
@@ -112,7 +114,7 @@ fn lines(schema: &Schema) -> impl Strategy<Value = Vec<u8>> + use<> {
     })
 }
 
-/// Any value, some of them nested as deep as may be, or deeper.
+/// Any value, also nested as deep as the limit or deeper.
 fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,8 +1,8 @@
-//! A run that is killed at any moment leaves nothing that looks whole and is not, and nothing that
-//! stands in the way of the same run, which then writes the same bytes.
+//! A run that is killed at any moment leaves nothing that looks complete but is not, and nothing that
+//! blocks the same run, which then writes the same bytes.
 //!
-//! Moments are spread over a whole run; others are when a certain file appears. `SEGPREP_KILLS`
-//! sets how many of the first there are.
+//! Some kills are spread evenly over a run, `SEGPREP_KILLS` of them; others happen when a certain file
+//! appears.
 
 use std::{
     env, fs,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::support::program::files_below;
-use crate::support::running::{Running, Site, endpoints, ends, faulty};
+use crate::support::running::{Running, Site, assert_exit, endpoints, rejected};
 
 const KILLS: u32 = 20;
 
@@ -20,7 +20,7 @@ fn kills() -> u32 {
     env::var("SEGPREP_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
 }
 
-/// Files and folders in the order in which they appear in a run.
+/// Files and folders in the order in which they appear during a run.
 const STEPS: &[&str] = &[
     "account/.segprep",
     "account/.segprep/lock",
@@ -40,10 +40,11 @@ const STEPS: &[&str] = &[
     "account/manifest.json",
 ];
 
-/// Some 17 MB in several parts, with rejects: a debug build takes about half a second.
+/// Inputs of about 17 MB, which become several parts and some rejects. A debug build takes about half
+/// a second.
 struct Work {
     site: Site,
-    /// What an undisturbed run writes, which no other run may differ from.
+    /// The parts of an undisturbed run, which any other run must write too.
     parts: Vec<u8>,
     rejects: String,
     took: Duration,
@@ -53,10 +54,10 @@ impl Work {
     fn new() -> Work {
         let site = Site::new();
         for name in ["a", "b"] {
-            site.input(&format!("{name}.ndjson"), &(endpoints(40_000) + &faulty(1_000)));
+            site.input(&format!("{name}.ndjson"), &(endpoints(40_000) + &rejected(1_000)));
         }
         let begun = Instant::now();
-        ends(&mut run_of(&site), 0);
+        assert_exit(&mut run_of(&site), 0);
         let took = begun.elapsed();
         site.check_published();
         let (parts, rejects) = (site.place.parts(), site.place.rejects());
@@ -71,14 +72,14 @@ impl Work {
         fs::remove_dir_all(self.site.place.to()).expect("it was published");
     }
 
-    /// The moments of kills: evenly spread, and a little beyond the end.
+    /// The times to kill at: spread evenly over a run, and slightly beyond its end.
     fn moments(&self) -> impl Iterator<Item = Duration> {
         let took = self.took;
         let kills = kills();
         (0..kills).map(move |number| took * (10 * number + number % 7) / (9 * kills))
     }
 
-    /// What a kill may leave: a manifest stands over whole parts or not at all.
+    /// Checks that after a kill, a manifest exists only if its parts are complete.
     #[track_caller]
     fn check_killed(&self) {
         if self.site.place.account().join("manifest.json").exists() {
@@ -86,10 +87,10 @@ impl Work {
         }
     }
 
-    /// The same run again succeeds, writes the same and leaves nothing behind.
+    /// Checks that the same run succeeds, writes the same bytes and leaves no temporary files.
     #[track_caller]
     fn check_again(&self, command: &mut Command) {
-        ends(command, 0);
+        assert_exit(command, 0);
         self.site.check_published();
         assert!(self.site.place.parts() == self.parts, "the parts differ");
         assert!(self.site.place.rejects() == self.rejects, "the rejects differ");
@@ -102,19 +103,19 @@ fn run_of(site: &Site) -> Command {
     command
 }
 
-/// True if the run was still at work.
+/// Returns whether the run was still active.
 fn kill_after(command: &mut Command, moment: Duration) -> bool {
     let running = Running::start(command);
     thread::sleep(moment);
     running.kill()
 }
 
-/// Kills the run when a file of the site comes or goes. What is there for a moment only may be
-/// missed; the run has ended by itself then.
-fn kill_at(work: &Work, command: &mut Command, step: &str, comes: bool) {
+/// Kills the run when a file appears or disappears. If the file exists for too short a time to be
+/// noticed, the run ends by itself.
+fn kill_at(work: &Work, command: &mut Command, step: &str, appears: bool) {
     let mut running = Running::start(command);
     let path = work.site.folder().join(step);
-    running.until(|| path.exists() == comes);
+    running.until(|| path.exists() == appears);
     running.kill();
 }
 
@@ -128,7 +129,7 @@ fn a_kill_at_any_moment_is_recovered_from() {
         work.check_again(&mut run_of(&work.site));
         work.clear();
     }
-    assert!(kills() / 4 <= hits, "only {hits} runs were still at work");
+    assert!(kills() / 4 <= hits, "only {hits} runs were still active");
 }
 
 #[test]
@@ -142,13 +143,13 @@ fn a_kill_at_each_step_is_recovered_from() {
     }
 }
 
-/// Whoever waits for the manifest never sees old and new together.
+/// A reader that waits for the manifest never sees old and new parts together.
 #[test]
 fn a_kill_while_replacing_leaves_the_old_the_new_or_nothing() {
     let work = Work::new();
     let publish_old = || {
         let mut command = work.site.run();
-        ends(command.args(["--overwrite", "--set", "output.0.max_bytes=1 MB"]), 0);
+        assert_exit(command.args(["--overwrite", "--set", "output.0.max_bytes=1 MB"]), 0);
     };
     let replace = || {
         let mut command = run_of(&work.site);
@@ -161,7 +162,7 @@ fn a_kill_while_replacing_leaves_the_old_the_new_or_nothing() {
         work.check_killed();
         work.check_again(&mut replace());
     }
-    for (step, comes) in [
+    for (step, appears) in [
         ("account/.segprep/manifest.json", true),
         ("account/manifest.json", false),
         ("account/rejects.ndjson", false),
@@ -169,9 +170,9 @@ fn a_kill_while_replacing_leaves_the_old_the_new_or_nothing() {
         ("import", false),
     ] {
         publish_old();
-        kill_at(&work, &mut replace(), step, comes);
+        kill_at(&work, &mut replace(), step, appears);
         work.check_killed();
-        // It had leave to replace, so the same run without it has it too.
+        // The killed run was allowed to overwrite, so the same run needs no `--overwrite`.
         work.check_again(&mut run_of(&work.site));
     }
 }

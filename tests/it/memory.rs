@@ -1,8 +1,8 @@
-//! Whatever an input holds, a run takes no more memory than `segprep check` says, and no more time
-//! than the input's length asks for.
+//! Whatever is in an input, a run uses no more memory than `segprep check` says, and its time is linear
+//! in the length of the input.
 //!
-//! A case is an input that makes one thing as large as it can be. Runs are dry: what they would
-//! write has nothing to do with it.
+//! Each case is an input that makes one thing as large as possible. Runs are dry, since writing uses
+//! no memory of its own.
 
 use std::{
     fmt::Write as _,
@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::support::program::{gzip, segprep, toml_text};
 use crate::support::running::Site;
 
-/// Each case takes about a second; one that takes this long has work that grows by its square.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Each case takes about a second. One that takes this long is not linear.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Case {
     about: &'static str,
@@ -49,7 +49,7 @@ const HMAC: &[&str] = &[
 const PARQUET: &[&str] = &["output.0.format=parquet"];
 
 const CASES: &[Case] = &[
-    case("nothing special", |to| put(to, &crate::support::running::endpoints(20_000)), &[], 0),
+    case("ordinary records", |to| put(to, &crate::support::running::endpoints(20_000)), &[], 0),
     case("one line of JSON that does not end", |to| endless(to, "{\"Address\":\""), &[], 3),
     case("one line of CSV that does not end", |to| endless(to, "Address,ChannelType\n"), &[], 3),
     case("a quote that does not end", |to| endless(to, "Address,ChannelType\n\""), &[], 3),
@@ -61,7 +61,7 @@ const CASES: &[Case] = &[
     ),
     case("records of two bytes", |to| put(to, &"{}\n".repeat(1_000_000)), &[], 3),
     case(
-        "lines of nothing before a header",
+        "empty lines before a header",
         |to| put(to, &("\n".repeat(1_000_000) + "Address,ChannelType\na@b.cc,EMAIL\n")),
         &["input.format=csv"],
         0,
@@ -100,7 +100,7 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "names that no other record has, of values that become tokens",
+        "names that no other record has, with values that become tokens",
         |to| {
             let entry = |record, number| format!("\"{record}{number:x}\":[\"x\"]");
             records(to, "\"Attributes\":{", entry, "}");
@@ -115,7 +115,7 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "unknown names that are left out",
+        "unknown names that are dropped",
         |to| records(to, "", |record, number| format!("\"n{record}{number:x}\":1"), ""),
         &[],
         0,
@@ -127,7 +127,7 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "one name again and again",
+        "one name repeated",
         |to| records(to, "\"Attributes\":{", |_, _| "\"a\":[]".to_owned(), "}"),
         &[],
         3,
@@ -141,7 +141,7 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "control characters, which JSON writes six times as long",
+        "control characters, which are six times as long in JSON",
         |to| {
             let row = format!("\"{}\",EMAIL\n", "\u{1}".repeat(1_000_000));
             put(to, &("Address,ChannelType\n".to_owned() + &row.repeat(4)));
@@ -156,12 +156,12 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "as many columns as may be",
+        "the maximum number of columns",
         |to| put(to, &wide("User.UserAttributes.", 16_382, 30)),
         HMAC,
         3,
     ),
-    case("more columns than may be", |to| put(to, &wide("Attributes.a", 20_000, 10)), &[], 65),
+    case("too many columns", |to| put(to, &wide("Attributes.a", 20_000, 10)), &[], 65),
     case(
         "a header of delimiters",
         |to| put(to, &("Address".to_owned() + &",".repeat(1_000_000) + "\n")),
@@ -179,30 +179,30 @@ const CASES: &[Case] = &[
         0,
     ),
     case(
-        "by columns: as many short numbers as a record may have",
+        "Parquet: the maximum number of short numbers per record",
         |to| put(to, &many("\"Metrics\":{", |number| format!("\"{number:x}\":1"))),
         PARQUET,
         0,
     ),
     case(
-        "by columns: as many empty texts as a record may have",
+        "Parquet: the maximum number of empty texts per record",
         |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[\"\"]"))),
         PARQUET,
         0,
     ),
     case(
-        "by columns: as many empty lists as a record may have,",
+        "Parquet: the maximum number of empty lists per record",
         |to| put(to, &many("\"Attributes\":{", |number| format!("\"{number:x}\":[]"))),
         PARQUET,
         0,
     ),
     case(
-        "by columns: records of few bytes",
+        "Parquet: records of few bytes",
         |to| put(to, &"{\"Id\":\"a\"}\n".repeat(1_000_000)),
         PARQUET,
         0,
     ),
-    case("by columns: rejects", |to| put(to, &"{\"Id\":7}\n".repeat(500_000)), PARQUET, 3),
+    case("Parquet: rejects", |to| put(to, &"{\"Id\":7}\n".repeat(500_000)), PARQUET, 3),
     case("an item of an array that does not end", |to| endless(to, "[{\"Id\":\""), &[], 3),
     case("an object over lines that does not end", |to| endless(to, "{\n\"Id\":"), &[], 3),
     case("text after an array that does not end", |to| endless(to, "[]"), &[], 3),
@@ -213,7 +213,7 @@ const CASES: &[Case] = &[
         0,
     ),
     case(
-        "many archives side by side, each of a line that does not end",
+        "several archives in parallel, each with one line that does not end",
         |to| {
             let archive = gzip(&vec![b'x'; 60_000_000]);
             for number in 0..4 {
@@ -226,7 +226,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn no_input_takes_more_than_check_says() {
+fn no_input_uses_more_memory_than_check_says() {
     let faults: Vec<String> = CASES.iter().filter_map(fault_of).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
@@ -247,15 +247,15 @@ fn fault_of(case: &Case) -> Option<String> {
     if exit != Some(case.exit) {
         return Some(format!("{about}: ends with {exit:?}"));
     }
-    if PATIENCE < took {
+    if TIMEOUT < took {
         return Some(format!("{about}: takes {took:.1?}"));
     }
-    // The program alone takes more than a MiB: less means that nothing was measured.
+    // The program itself uses more than 1 MiB: less means that nothing was measured.
     let is_fine = (1 << 20..=bound).contains(&peak);
     (!is_fine).then(|| format!("{about}: takes {peak} bytes, and should take {bound} at most"))
 }
 
-/// What the program says that a run of the case may take, in bytes.
+/// The memory in bytes that the program says a run may use.
 fn bound(site: &Site, case: &Case) -> u64 {
     let mut command = segprep();
     let output = set(command.args(["check", "--json"]), site, case).output();
@@ -271,8 +271,8 @@ fn set<'c>(command: &'c mut Command, site: &Site, case: &Case) -> &'c mut Comman
     command.args(case.settings.iter().flat_map(|setting| ["--set", setting]))
 }
 
-/// The most memory that a process has had in bytes, and how it ended. What it takes in its last
-/// millisecond may be missed.
+/// The peak memory of a process in bytes, and its exit code. Growth in its last millisecond may be
+/// missed.
 fn peak(mut child: Child) -> (u64, Option<i32>) {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -292,21 +292,21 @@ fn put(to: &Path, text: &str) {
     fs::write(to, text).expect("an input");
 }
 
-/// A beginning, and 300 MB of zeros that take no room on disk.
+/// Writes a beginning, followed by 300 MB of zeros that use no disk space.
 fn endless(to: &Path, beginning: &str) {
     let mut file = File::create(to).expect("an input");
     file.write_all(beginning.as_bytes()).expect("room for it");
     file.set_len(300_000_000).expect("a file with a hole");
 }
 
-/// A record with values of that form in one another.
+/// A record with deeply nested values of this form.
 fn nested(open: &str, inside: &str, close: &str) -> String {
     const DEPTH: usize = 100_000;
     let (open, close) = (open.repeat(DEPTH), close.repeat(DEPTH));
     format!("{{\"Attributes\":{open}{inside}{close}}}\n")
 }
 
-/// Six endpoints of almost the most that a record may have: as many items as there is room for.
+/// Writes six endpoints of almost the maximum size, filled with items.
 fn records(to: &Path, before: &str, item: fn(usize, usize) -> String, after: &str) {
     const RECORD_BYTES: usize = (1 << 20) - 100;
     let mut text = String::new();
@@ -329,7 +329,7 @@ fn short_values(to: &Path) {
     records(to, "\"Attributes\":{\"a\":[", |_, _| "\"x\"".to_owned(), "]}");
 }
 
-/// Some ten thousand endpoints, each with as many names of a map as there may be.
+/// About ten thousand endpoints, each with the maximum number of names in a map.
 fn many(before: &str, item: fn(usize) -> String) -> String {
     let items: Vec<String> = (0..250).map(item).collect();
     let record = format!(
@@ -339,7 +339,7 @@ fn many(before: &str, item: fn(usize) -> String) -> String {
     record.repeat(40_000_000 * 2 / record.len())
 }
 
-/// CSV with so many columns of a map, each of its own name, and so many rows.
+/// CSV with `columns` columns of a map, each with its own name, and `rows` rows.
 fn wide(name: &str, columns: usize, rows: usize) -> String {
     let mut text = "Address,ChannelType".to_owned();
     for column in 0..columns {

@@ -1,6 +1,6 @@
-//! The decoders on very many documents: against the readers that everyone uses, and the fast way of
-//! reading JSON against the plain one. `SEGPREP_DOCUMENTS` says how many; each is other than any
-//! before, and all are the same in every run.
+//! The decoders on many mutated documents: compared with `serde_json` and the `csv` crate, and the fast
+//! way of reading JSON with the plain one. `SEGPREP_DOCUMENTS` is their number; they are the same in
+//! every run.
 
 use std::{collections::BTreeSet, fs};
 
@@ -21,7 +21,7 @@ fn keeping_everything() -> InProcess {
     InProcess::keeping_everything(Schema::shipped("pinpoint").expect("it is shipped"), &[])
 }
 
-/// A list of where two readers differ.
+/// A list of the cases in which two readers disagree.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed<T> {
@@ -34,7 +34,7 @@ fn listed<T: for<'de> Deserialize<'de>>(file: &str) -> Vec<T> {
     listed.disagreement
 }
 
-/// Lines of text, each an edited line of a sample or of a hostile case.
+/// Edited lines of samples and hostile cases.
 fn json_lines(random: &mut Random, seeds: &[Vec<u8>], count: usize) -> Vec<u8> {
     let snippets = json_snippets();
     let mut text = Vec::new();
@@ -57,7 +57,7 @@ fn mutated_documents_are_read_as_serde_json_reads_them() {
     let seeds: BTreeSet<Vec<u8>> =
         lines.filter(|line| line.len() <= SEED_BYTES_MAX).map(<[u8]>::to_vec).collect();
     let seeds: Vec<Vec<u8>> = seeds.into_iter().collect();
-    assert!(1_000 < seeds.len(), "{} lines to begin with", seeds.len());
+    assert!(1_000 < seeds.len(), "only {} seeds", seeds.len());
     let (program, mut random) = (keeping_everything(), Random(1));
     let mut compared = strict_json::Compared::default();
     while compared.written + compared.refused + compared.judged < documents() {
@@ -86,7 +86,7 @@ struct JsonDisagreement {
 }
 
 #[test]
-fn listed_disagreements_on_json_are_what_they_are() {
+fn listed_disagreements_on_json_are_accurate() {
     let program = keeping_everything();
     for one in listed::<JsonDisagreement>("json.toml") {
         assert!(!one.why.is_empty());
@@ -120,7 +120,7 @@ fn mutated_tables_are_read_as_the_csv_crate_reads_them() {
             sum.blank += found.blank;
         }
     }
-    assert!(tries < 10 * tables, "{tables} of {tries} are allowed");
+    assert!(tries < 10 * tables, "only {tables} of {tries} tables are valid");
     assert!(tables < sum.written && sum.refused < sum.written, "{sum:?}");
     assert!(0 < sum.refused && 0 < sum.blank, "{sum:?}");
 }
@@ -141,7 +141,7 @@ struct CsvExample {
 }
 
 #[test]
-fn listed_disagreements_on_csv_are_what_they_are() {
+fn listed_disagreements_on_csv_are_accurate() {
     let program = keeping_everything();
     for one in listed::<CsvDisagreement>("csv.toml") {
         assert!(!one.why.is_empty());
@@ -152,17 +152,17 @@ fn listed_disagreements_on_csv_are_what_they_are() {
     }
 }
 
-/// What records have in common.
+/// How regular records are.
 #[derive(Clone, Copy)]
 enum Shape {
-    /// Names in one order, written plainly; few are broken.
+    /// Names in the same order, written in the plain way; few records are invalid.
     Plain,
-    /// Names in any order, with escapes, white space and nulls; many are broken.
+    /// Names in any order, with escapes, white space and nulls; many records are invalid.
     Export,
 }
 
 impl Shape {
-    /// Records as `benches/compare` has them of this shape.
+    /// Records of this shape from `benches/compare`.
     fn text(self) -> &'static [u8] {
         match self {
             Shape::Plain => include_bytes!("../decoders/plain.ndjson"),
@@ -171,14 +171,14 @@ impl Shape {
     }
 }
 
-/// The lines that are objects, but for the largest.
+/// The lines that are objects, except very large ones.
 fn objects<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Map<String, Value>> {
     let lines = texts.into_iter().flat_map(|text| text.split(|byte| *byte == b'\n'));
     let objects = lines.filter_map(|line| serde_json::from_slice::<Map<_, _>>(line).ok());
     objects.filter(|object| object.len() < 50).collect()
 }
 
-/// A chunk of records that are like one or two others but in their values.
+/// A chunk of records that have the structure of one or two others, with other values.
 fn chunk(random: &mut Random, seeds: &[Map<String, Value>], shape: Shape, count: usize) -> Vec<u8> {
     let snippets = json_snippets();
     let (one, other) = (random.of(seeds).clone(), random.of(seeds).clone());
@@ -213,7 +213,7 @@ fn shuffle(random: &mut Random, record: &mut Map<String, Value>) {
     record.extend(members);
 }
 
-/// Gives a record other values of the same types, now and then.
+/// Replaces some values of a record by others of the same type.
 fn change(random: &mut Random, value: &mut Value) {
     match value {
         Value::Object(members) => members.values_mut().for_each(|member| change(random, member)),
@@ -238,7 +238,7 @@ fn change(random: &mut Random, value: &mut Value) {
     }
 }
 
-/// Begins each line with white space that says its number, so that hardly one is like another.
+/// Prepends white space to each line that encodes the line's number, so that few lines are similar.
 fn apart(text: &[u8], numbers: &mut u32) -> Vec<u8> {
     let mut apart = Vec::with_capacity(2 * text.len());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -250,7 +250,7 @@ fn apart(text: &[u8], numbers: &mut u32) -> Vec<u8> {
     apart
 }
 
-/// What a block says of its records, but for their places.
+/// What a block reports, except the places of records.
 fn said(block: &Block) -> impl PartialEq + std::fmt::Debug {
     let rejects: Vec<_> =
         block.rejects.iter().map(|reject| (reject.record, reject.problems.clone())).collect();
@@ -259,10 +259,10 @@ fn said(block: &Block) -> impl PartialEq + std::fmt::Debug {
     (rejects, unknown, block.read, block.export_only, block.inactive, block.values.clone())
 }
 
-/// A worker that reads records by comparison with those before finds in them what it finds where
-/// nothing before was alike.
+/// A worker that reads records by comparison with earlier ones finds the same as one for which no
+/// earlier record is similar.
 #[test]
-fn records_are_read_alike_the_fast_way_and_the_plain_way() {
+fn the_fast_and_the_plain_way_read_the_same() {
     let texts = files(&["json", "ndjson"]);
     let odd = objects(texts.iter().map(Vec::as_slice));
     let (warm, cold, mut random) = (keeping_everything(), keeping_everything(), Random(3));
@@ -270,7 +270,7 @@ fn records_are_read_alike_the_fast_way_and_the_plain_way() {
         let own = objects([shape.text()]);
         let (mut read, mut written, mut numbers) = (0, 0, 0);
         while read < documents() / 2 {
-            // Each shape is met by a worker that knows nothing yet, and then some others.
+            // Sometimes start with a worker that has learned nothing.
             if random.one_in(8) {
                 warm.forget();
                 cold.forget();

@@ -1,8 +1,8 @@
-//! What holds for any input: the same bytes for any cut and any number of threads, a place for
-//! every reject, a count for every record.
+//! What holds for any input: the output does not depend on chunks and threads, every reject has its
+//! place, and every record is counted.
 //!
-//! `PROPTEST_CASES` says how often each is tried; the properties of whole runs, which write
-//! files, are tried a tenth as often.
+//! `PROPTEST_CASES` is the number of cases per property. Properties of whole runs, which write files,
+//! get a fraction of it.
 
 use std::collections::BTreeMap;
 
@@ -17,32 +17,36 @@ use serde_json::Value;
 use crate::support::in_memory::InMemory;
 use crate::support::odd_files::{self, OddFile};
 use crate::support::program::Place;
-use crate::support::property::{hold_times, times};
+use crate::support::property::{check_property_times, times};
 use crate::support::reference;
-use crate::support::whole_runs::{Inputs, Means, json_lines};
+use crate::support::whole_runs::{Inputs, Resources, json_lines};
 
-/// Keeps every field; no share of rejects is too much.
+/// Keeps every field, and has no limit on rejects.
 const KEEP: &str = "tests/hostile/definition.toml";
 const NEWSLETTER: &str = "pipelines/newsletter.toml";
 const ANALYTICS: &str = "pipelines/analytics.toml";
 const CASES: u32 = 256;
 
-/// Tries a property with cases of a strategy, a `share`-th as often as is usual.
-fn hold<T: std::fmt::Debug>(share: u32, cases: impl Strategy<Value = T>, property: impl Fn(&T)) {
-    hold_times((times(CASES) / share).max(1), &cases, |case| {
+/// Checks a property with 1 / `share` of the usual number of cases.
+fn check_property<T: std::fmt::Debug>(
+    share: u32,
+    cases: impl Strategy<Value = T>,
+    property: impl Fn(&T),
+) {
+    check_property_times((times(CASES) / share).max(1), &cases, |case| {
         property(&case);
         Ok(())
     });
 }
 
-/// What a whole run is tried with.
+/// The inputs and settings of a whole run.
 #[derive(Debug)]
 struct Case {
     files: Vec<OddFile>,
     definition: &'static str,
     sets: Vec<&'static str>,
     max_record: usize,
-    means: Means,
+    resources: Resources,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -57,21 +61,21 @@ fn case() -> impl Strategy<Value = Case> {
     )
         .prop_map(|(a, b, c, d)| vec![a, b, c, d]);
     let chunk_bytes = select(&[Some(1), Some(2), Some(3), Some(7), Some(64), Some(4096), None]);
-    let means = (select(&[1, 2, 5]), chunk_bytes)
-        .prop_map(|(threads, chunk_bytes)| Means { threads, chunk_bytes });
+    let resources = (select(&[1, 2, 5]), chunk_bytes)
+        .prop_map(|(threads, chunk_bytes)| Resources { threads, chunk_bytes });
     (
         vec(odd_files::file(), 1..4),
         select(&[KEEP, KEEP, NEWSLETTER, ANALYTICS]),
         sets,
         select(&[1 << 20, 1 << 20, 200, 60]),
-        means,
+        resources,
     )
-        .prop_map(|(files, definition, sets, max_record, means)| Case {
+        .prop_map(|(files, definition, sets, max_record, resources)| Case {
             files,
             definition,
             sets,
             max_record,
-            means,
+            resources,
         })
 }
 
@@ -90,10 +94,10 @@ impl Case {
 
 #[test]
 fn threads_and_chunks_change_no_byte() {
-    hold(8, case(), |case| {
+    check_property(8, case(), |case| {
         let inputs = case.inputs();
-        let (_, usual) = inputs.run(Means { threads: 1, chunk_bytes: None });
-        let (_, other) = inputs.run(case.means);
+        let (_, usual) = inputs.run(Resources { threads: 1, chunk_bytes: None });
+        let (_, other) = inputs.run(case.resources);
         assert_same(usual.as_ref(), other.as_ref());
         if let Ok(left) = &usual {
             check_account(case, left);
@@ -101,7 +105,7 @@ fn threads_and_chunks_change_no_byte() {
     });
 }
 
-/// Tells which files differ, for maps of files are long.
+/// Compares maps of files one file at a time, since they are long.
 fn assert_same<E: PartialEq + std::fmt::Debug>(
     one: Result<&BTreeMap<String, Vec<u8>>, E>,
     other: Result<&BTreeMap<String, Vec<u8>>, E>,
@@ -120,7 +124,7 @@ fn assert_same<E: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// Every record is somewhere, in each input and in all.
+/// Checks that every record is accounted for, per input and in total.
 fn check_account(case: &Case, left: &BTreeMap<String, Vec<u8>>) {
     let inputs = json_lines(&left["account/inputs.ndjson"]);
     let mut sums = [0; 4];
@@ -141,7 +145,7 @@ fn check_account(case: &Case, left: &BTreeMap<String, Vec<u8>>) {
         let kept = left.get(&format!("account/rejected-records/{number:05}-{name}"));
         assert_eq!(kept.is_some(), !originals.is_empty());
         let expected = [header, &originals].concat();
-        assert!(kept.is_none_or(|kept| *kept == expected), "originals are kept as they were");
+        assert!(kept.is_none_or(|kept| *kept == expected), "the originals are kept unchanged");
     }
     let manifest: Value =
         serde_json::from_slice(&left["account/manifest.json"]).expect("a manifest is JSON");
@@ -156,7 +160,8 @@ fn check_account(case: &Case, left: &BTreeMap<String, Vec<u8>>) {
     assert_eq!(lines, if is_published { sums[1] } else { 0 });
 }
 
-/// The rejects of an input are where they are said to be. Gives the originals, line ends and all.
+/// Checks that the places of an input's rejects are right. Returns the rejected records with their
+/// line ends.
 fn rejected(
     left: &BTreeMap<String, Vec<u8>>,
     input: &Value,
@@ -183,7 +188,7 @@ fn count(value: &Value, name: &str) -> usize {
     value[name].as_u64().and_then(|count| count.try_into().ok()).expect("a count")
 }
 
-/// The header with its line end, and the lines after it.
+/// The header with its line end, and the lines after the header.
 fn expected_lines(text: &[u8], is_csv: bool, max_record: usize) -> (&[u8], Vec<reference::Line>) {
     let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     if !is_csv {
@@ -193,9 +198,9 @@ fn expected_lines(text: &[u8], is_csv: bool, max_record: usize) -> (&[u8], Vec<r
     (&text[mark..mark + header], reference::lines(text, mark + header, true, max_record))
 }
 
-/// The files that all of this is tried with are wrong in nearly every way that there is.
+/// The random files have almost every kind of problem, so the other properties are not vacuous.
 #[test]
-fn odd_files_are_odd() {
+fn random_files_have_every_kind_of_problem() {
     const CODES: [&str; 17] = [
         "json_syntax",
         "csv_syntax",
@@ -217,34 +222,34 @@ fn odd_files_are_odd() {
     ];
     let keep = InMemory::new(KEEP, &[]);
     let seen = std::cell::RefCell::new(String::new());
-    hold(1, odd_files::file(), |file| {
-        let Some(outcome) = keep.take(&file.text, file.is_csv, usize::MAX) else { return };
+    check_property(1, odd_files::file(), |file| {
+        let Some(outcome) = keep.process(&file.text, file.is_csv, usize::MAX) else { return };
         seen.borrow_mut().push_str(&outcome.rejects.concat());
     });
     let seen = seen.into_inner();
     let missed: Vec<&str> =
         CODES.into_iter().filter(|code| !seen.contains(&format!("{code:?}"))).collect();
-    assert!(missed.is_empty(), "no file has {missed:?}");
+    assert!(missed.is_empty(), "no file has the problems {missed:?}");
 }
 
-/// The first block is as full as it may be, and the rest of the text goes on from there.
+/// Processing a text in blocks of any size gives the same output.
 #[test]
 fn blocks_change_no_byte() {
-    let policies = [KEEP, NEWSLETTER, ANALYTICS].map(|definition| InMemory::new(definition, &[]));
-    hold(1, (odd_files::file(), 1..4000_usize, 0..3_usize), |(file, block, policy)| {
-        let policy = &policies[*policy];
-        let whole = policy.take(&file.text, file.is_csv, usize::MAX);
-        assert_eq!(policy.take(&file.text, file.is_csv, *block), whole);
+    let plans = [KEEP, NEWSLETTER, ANALYTICS].map(|definition| InMemory::new(definition, &[]));
+    check_property(1, (odd_files::file(), 1..4000_usize, 0..3_usize), |(file, block, plan)| {
+        let plan = &plans[*plan];
+        let whole = plan.process(&file.text, file.is_csv, usize::MAX);
+        assert_eq!(plan.process(&file.text, file.is_csv, *block), whole);
     });
 }
 
 #[test]
-fn what_was_written_is_written_again_as_it_is() {
+fn output_used_as_input_is_written_unchanged() {
     let sets = ["input.inactive=\"keep\"", "input.kinds=[\"endpoint\",\"update\",\"user\"]"];
     let keep = InMemory::new(KEEP, &sets);
-    hold(1, odd_files::file(), |file| {
-        let Some(first) = keep.take(&file.text, file.is_csv, usize::MAX) else { return };
-        let again = keep.take(&first.written, false, usize::MAX).expect("JSON has no header");
+    check_property(1, odd_files::file(), |file| {
+        let Some(first) = keep.process(&file.text, file.is_csv, usize::MAX) else { return };
+        let again = keep.process(&first.written, false, usize::MAX).expect("JSON has no header");
         assert_eq!(again.rejects, Vec::<String>::new());
         assert_eq!(
             String::from_utf8_lossy(&again.written),
@@ -253,45 +258,47 @@ fn what_was_written_is_written_again_as_it_is() {
     });
 }
 
-/// A record is written whole or not at all, wherever in it a cap falls.
+/// A record is written as a whole or not at all, however small parts may be.
 #[test]
-fn no_cap_cuts_a_record() {
+fn no_limit_cuts_a_record() {
     let whole = InMemory::new(KEEP, &[]);
-    let caps: Vec<usize> = (40..480).step_by(11).collect();
-    let capped = |cap: &usize| InMemory::new(KEEP, &[&format!("output.0.max_bytes=\"{cap} B\"")]);
-    let policies: Vec<InMemory> = caps.iter().map(capped).collect();
-    hold(1, odd_files::file(), |file| {
-        let Some(whole) = whole.take(&file.text, file.is_csv, usize::MAX) else { return };
-        for (cap, policy) in caps.iter().zip(&policies) {
-            let cut = policy.take(&file.text, file.is_csv, usize::MAX).expect("it was read before");
-            let fits = |line: &&[u8]| line.len() <= *cap;
+    let limits: Vec<usize> = (40..480).step_by(11).collect();
+    let limited =
+        |limit: &usize| InMemory::new(KEEP, &[&format!("output.0.max_bytes=\"{limit} B\"")]);
+    let plans: Vec<InMemory> = limits.iter().map(limited).collect();
+    check_property(1, odd_files::file(), |file| {
+        let Some(whole) = whole.process(&file.text, file.is_csv, usize::MAX) else { return };
+        for (limit, plan) in limits.iter().zip(&plans) {
+            let cut =
+                plan.process(&file.text, file.is_csv, usize::MAX).expect("the header is valid");
+            let fits = |line: &&[u8]| line.len() <= *limit;
             let lines = whole.written.split_inclusive(|byte| *byte == b'\n').filter(fits);
             let expected: Vec<u8> = lines.flatten().copied().collect();
-            assert_eq!(cut.written, expected, "under a cap of {cap} bytes");
+            assert_eq!(cut.written, expected, "with parts of at most {limit} bytes");
         }
     });
 }
 
-/// Parts end where the caps say, and their bytes are those of one part.
+/// Parts are as large as the limit allows, and together have the bytes of a single part.
 #[test]
-fn parts_keep_under_their_cap() {
+fn parts_are_as_large_as_the_limit_allows() {
     let cases = (vec(odd_files::ndjson(), 1..4), select(&[200, 500, 2000_usize]), case());
-    hold(16, cases, |(files, cap, case)| {
+    check_property(16, cases, |(files, limit, case)| {
         let mut inputs = Inputs::new(KEEP, &["account.max_reject_ratio=1.0"]);
         for (number, file) in files.iter().enumerate() {
             inputs.write(&format!("{number}.json"), &file.text);
         }
-        let (whole, left) = inputs.run(Means { threads: 1, chunk_bytes: None });
-        inputs.sets.push(format!("output.0.max_bytes=\"{cap} B\""));
-        let (cut, cut_left) = inputs.run(case.means);
+        let (whole, left) = inputs.run(Resources { threads: 1, chunk_bytes: None });
+        inputs.sets.push(format!("output.0.max_bytes=\"{limit} B\""));
+        let (cut, cut_left) = inputs.run(case.resources);
         let (Ok(_), Ok(cut_left)) = (left, cut_left) else { return };
-        let fits = |line: &&[u8]| line.len() <= *cap;
+        let fits = |line: &&[u8]| line.len() <= *limit;
         let expected = whole.parts();
         let expected: Vec<&[u8]> =
             expected.split_inclusive(|byte| *byte == b'\n').filter(fits).collect();
         assert_eq!(cut.parts(), expected.concat());
         let over = json_lines(&cut_left["account/rejects.ndjson"]);
-        let over = over.iter().filter(|reject| is_over_cap(reject)).count();
+        let over = over.iter().filter(|reject| is_over_limit(reject)).count();
         let lines = whole.parts().split_inclusive(|byte| *byte == b'\n').count();
         assert_eq!(over, lines - expected.len());
         let parts: Vec<&Vec<u8>> = cut_left
@@ -301,41 +308,41 @@ fn parts_keep_under_their_cap() {
             .collect();
         for pair in parts.windows(2) {
             let next = pair[1].iter().position(|byte| *byte == b'\n').expect("a record") + 1;
-            assert!(*cap < pair[0].len() + next, "a part ends only where the next does not fit");
+            assert!(*limit < pair[0].len() + next, "a part ends only where the next does not fit");
         }
-        assert!(parts.iter().all(|part| part.len() <= *cap && part.ends_with(b"\n")));
+        assert!(parts.iter().all(|part| part.len() <= *limit && part.ends_with(b"\n")));
     });
 }
 
-/// Whether nothing else is wrong with a record than that no part can take it.
-fn is_over_cap(reject: &Value) -> bool {
+/// Whether the only problem of a record is that it is larger than a part may be.
+fn is_over_limit(reject: &Value) -> bool {
     let problems = reject["problems"].as_array().expect("a list");
     problems.len() == 1 && problems[0]["rule"] == "output.max_bytes"
 }
 
-/// Every beginning of each sample: it ends by its own rules, and no record is lost.
+/// Every prefix of each sample can be processed, and no record is lost.
 #[test]
-fn a_file_that_breaks_off_is_no_harm() {
+fn a_truncated_file_can_be_processed() {
     for pipeline in [NEWSLETTER, ANALYTICS, "pipelines/sms.toml"] {
-        let policy = InMemory::new(pipeline, &[]);
+        let plan = InMemory::new(pipeline, &[]);
         for (is_csv, text) in sample_inputs(pipeline) {
             for end in 0..=text.len() {
-                // Taking it checks the balance.
-                policy.take(&text[..end], is_csv, usize::MAX);
+                // This checks that the counts balance.
+                plan.process(&text[..end], is_csv, usize::MAX);
             }
         }
     }
 }
 
 #[test]
-fn a_run_over_a_file_that_breaks_off_ends_by_its_rules() {
+fn a_run_over_a_truncated_file_ends_as_documented() {
     let samples: Vec<(bool, Vec<u8>)> =
         [NEWSLETTER, ANALYTICS, "pipelines/sms.toml"].into_iter().flat_map(sample_inputs).collect();
-    hold(2, (any::<Index>(), any::<Index>(), case()), |(sample, end, case)| {
+    check_property(2, (any::<Index>(), any::<Index>(), case()), |(sample, end, case)| {
         let (_, text) = sample.get(&samples);
         let inputs = Inputs::new(case.definition, &["input.unknown=\"drop\""]);
         inputs.write("sample", &text[..end.index(text.len() + 1)]);
-        match inputs.outcome(case.means, &Place::new(), true) {
+        match inputs.outcome(case.resources, &Place::new(), true) {
             Ok(_) => {}
             Err(Failure::Run(error)) => {
                 use segprep::run::ErrorKind::{BadInput, NoInput};
@@ -346,7 +353,7 @@ fn a_run_over_a_file_that_breaks_off_ends_by_its_rules() {
     });
 }
 
-/// The inputs of a pipeline's sample, each with whether it is CSV.
+/// The inputs of a pipeline's sample; true: CSV.
 fn sample_inputs(pipeline: &str) -> Vec<(bool, Vec<u8>)> {
     let name = pipeline.trim_start_matches("pipelines/").trim_end_matches(".toml");
     let folder = format!("samples/{name}/input");

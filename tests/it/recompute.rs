@@ -1,5 +1,5 @@
-//! What the documentation says about making tokens elsewhere is run, and makes the vectors.
-//! (Spark, which needs Java, is run by `.ci/full`.)
+//! The examples in `docs/recompute.md` that compute tokens with other tools give the tokens of the
+//! vectors. (`.ci/full` runs the example for Spark, which needs Java.)
 
 use crate::support::python::python;
 

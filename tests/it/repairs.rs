@@ -1,4 +1,4 @@
-//! Repairs: single values as data under `tests/repairs/`, and what holds of all of them.
+//! Repairs: cases of single values under `tests/repairs/`, and properties of all repairs.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use segprep::schema::Schema;
 use serde_json::{Value, json};
 
 use crate::support::in_process::InProcess;
-use crate::support::property::hold;
+use crate::support::property::check_property;
 use crate::support::records::records;
 
 fn pinpoint() -> Schema {
@@ -20,7 +20,7 @@ fn with(sets: &[&str]) -> InProcess {
     InProcess::keeping_everything(pinpoint(), sets)
 }
 
-/// What a record becomes, or why it is refused.
+/// The written form of a record, or its problems.
 fn outcome(program: &InProcess, record: &Value) -> Result<Value, Vec<DescribedProblem>> {
     let block = program.block(format!("{record}\n").as_bytes(), 0, &Format::JsonLines);
     match block.rejects.into_iter().next() {
@@ -29,7 +29,7 @@ fn outcome(program: &InProcess, record: &Value) -> Result<Value, Vec<DescribedPr
     }
 }
 
-/// A file of cases: the repair, the field and its code, and what else the record has.
+/// A file of cases: the repair, the field and its code, and the rest of the record.
 struct Cases {
     name: &'static str,
     set: &'static str,
@@ -100,7 +100,7 @@ const CASES: [Cases; 8] = [
     },
 ];
 
-/// An address that the channel takes, as far as it is one.
+/// A valid address for a channel, if the channel is valid.
 fn address_for(channel: &str) -> &'static str {
     match channel.chars().next() {
         Some('S' | 's' | 'V' | 'v') => "+12025550191",
@@ -109,7 +109,7 @@ fn address_for(channel: &str) -> &'static str {
 }
 
 #[test]
-fn every_value_becomes_what_its_case_says() {
+fn every_value_is_repaired_as_its_case_says() {
     let (mut faults, mut all) = (Vec::new(), 0);
     for cases in &CASES {
         let program = with(&[cases.set]);
@@ -137,7 +137,7 @@ fn every_value_becomes_what_its_case_says() {
     assert!(600 <= all, "only {all} cases were read");
 }
 
-/// The repairs that leave every valid value as it is, byte for byte.
+/// The repairs that never change a valid value.
 const STRICT: [&str; 6] = [
     "repair.phone={ region = \"US\" }",
     "repair.country=true",
@@ -147,7 +147,7 @@ const STRICT: [&str; 6] = [
     "repair.lists=true",
 ];
 
-/// Those that give valid values one spelling.
+/// The repairs that change the spelling of valid values.
 const SPELLING: [&str; 4] =
     ["repair.trim=true", "repair.timezone=true", "repair.email=true", "repair.dates=true"];
 
@@ -158,7 +158,7 @@ fn all_repairs() -> Vec<&'static str> {
 #[test]
 fn a_valid_value_is_never_changed() {
     let (plain, repairing) = (with(&[]), with(&STRICT));
-    hold(&records(&pinpoint()), |record| {
+    check_property(&records(&pinpoint()), |record| {
         let before = outcome(&plain, &record);
         prop_assert!(before.is_ok());
         prop_assert_eq!(before, outcome(&repairing, &record));
@@ -166,15 +166,15 @@ fn a_valid_value_is_never_changed() {
     });
 }
 
-/// Where a repair gives valid values one spelling, the value stays valid and means the same.
+/// A repair that changes the spelling of a valid value keeps it valid, and keeps its meaning.
 #[test]
-fn another_spelling_is_one_of_the_same_value() {
+fn another_spelling_has_the_same_meaning() {
     let repairing = with(&all_repairs());
-    hold(&records(&pinpoint()), |record| {
+    check_property(&records(&pinpoint()), |record| {
         let after = outcome(&repairing, &record);
         prop_assert!(after.is_ok(), "{}: {:?}", record, after);
         let after = after.unwrap_or_default();
-        prop_assert_eq!(&outcome(&repairing, &after), &Ok(after.clone()), "made again");
+        prop_assert_eq!(&outcome(&repairing, &after), &Ok(after.clone()), "repaired again");
         let date = |record: &Value| {
             let text = record["EffectiveDate"].as_str()?.to_owned();
             text.parse::<jiff::Timestamp>().ok()
@@ -187,7 +187,7 @@ fn another_spelling_is_one_of_the_same_value() {
     });
 }
 
-/// Records with values that repairs are for, and others of the same kind.
+/// Records with values that need repairs, and with others.
 fn dirty() -> impl Strategy<Value = Value> {
     let channel = select(vec!["Email", "sms", "FCM", "EMAIL", "SMS", "fax", " SMS", "voice "]);
     let address = select(vec![
@@ -239,9 +239,9 @@ fn dirty() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn repairs_that_are_made_again_change_nothing() {
+fn repairs_are_idempotent() {
     let repairing = with(&all_repairs());
-    hold(&dirty(), |record| {
+    check_property(&dirty(), |record| {
         if let Ok(once) = outcome(&repairing, &record) {
             prop_assert_eq!(&outcome(&repairing, &once), &Ok(once.clone()));
             let line = format!("{once}\n");
@@ -252,11 +252,11 @@ fn repairs_that_are_made_again_change_nothing() {
     });
 }
 
-/// A repair never costs a record: what is written without it is written with it.
+/// A record that is written without a repair is also written with it.
 #[test]
-fn no_repair_makes_a_record_worse() {
+fn no_repair_causes_a_reject() {
     let (plain, repairing) = (with(&[]), with(&all_repairs()));
-    hold(&dirty(), |record| {
+    check_property(&dirty(), |record| {
         if outcome(&plain, &record).is_ok() {
             prop_assert!(outcome(&repairing, &record).is_ok());
         }
@@ -264,9 +264,9 @@ fn no_repair_makes_a_record_worse() {
     });
 }
 
-/// What a reject says would mend it does, and what it does not name does not.
+/// The repairs that a reject names fix it, and others do not.
 #[test]
-fn what_would_mend_a_reject_mends_it() {
+fn the_repairs_that_a_reject_names_fix_it() {
     const REGION: &str = "repair.phone={ region_from = \"Location.Country\" }";
     let set = |setting: &str| match setting {
         "repair.phone" => REGION.to_owned(),
@@ -274,7 +274,7 @@ fn what_would_mend_a_reject_mends_it() {
     };
     let on =
         vec(select(vec!["repair.trim", "repair.channel", "repair.country", "repair.phone"]), 0..3);
-    hold(&(dirty(), on), |(record, on)| {
+    check_property(&(dirty(), on), |(record, on)| {
         let on: Vec<String> = on.into_iter().map(set).collect();
         let sets: Vec<&str> = on.iter().map(String::as_str).collect();
         let line = format!("{record}\n");

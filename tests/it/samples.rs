@@ -1,4 +1,4 @@
-//! Each pipeline that people start from gives, byte for byte, what its sample says it gives.
+//! Each pipeline in `pipelines/` writes exactly the expected files of its sample.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,9 +9,9 @@ use std::{
 
 use crate::support::program::{Place, code, files_below, segprep, stderr};
 
-/// More than there are cores, and more than there are inputs.
+/// More threads than cores and than inputs.
 const THREADS: [&str; 3] = ["1", "2", "7"];
-/// Of a level that the processor does not have, the highest below it is used.
+/// A level that the processor lacks selects the highest one that it has.
 const VECTOR_LEVELS: [&str; 3] = ["baseline", "avx2", "avx512"];
 
 fn samples() -> BTreeSet<String> {
@@ -29,7 +29,7 @@ fn every_pipeline_has_a_sample_and_every_sample_a_pipeline() {
         .expect("the pipelines")
         .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
-        .filter(|name| !name.contains('.')) // NAME.test.toml says what NAME is held to
+        .filter(|name| !name.contains('.')) // NAME.test.toml has the tests of NAME
         .collect();
     let samples = samples();
     assert!(!samples.is_empty());
@@ -42,7 +42,7 @@ fn every_pipeline_has_a_sample_and_every_sample_a_pipeline() {
 }
 
 #[test]
-fn every_sample_gives_what_it_says() {
+fn every_sample_has_its_expected_output() {
     for sample in &samples() {
         for threads in THREADS {
             check(sample, segprep().arg("--set").arg(format!("run.threads={threads}")));
@@ -51,7 +51,7 @@ fn every_sample_gives_what_it_says() {
 }
 
 #[test]
-fn the_vector_instructions_that_are_used_change_no_byte() {
+fn vector_instructions_do_not_change_the_output() {
     for sample in &samples() {
         for level in VECTOR_LEVELS {
             check(sample, segprep().env("SEGPREP_CPU", level));
@@ -60,7 +60,7 @@ fn the_vector_instructions_that_are_used_change_no_byte() {
 }
 
 #[test]
-fn vector_instructions_that_nobody_knows_are_refused() {
+fn unknown_vector_levels_are_rejected() {
     for level in ["", "avx", "AVX2", "avx512,avx2"] {
         let output = segprep().arg("schema").env("SEGPREP_CPU", level).output();
         let output = output.expect("the program runs");
@@ -70,11 +70,11 @@ fn vector_instructions_that_nobody_knows_are_refused() {
     }
 }
 
-/// Holds a sample to its files. `command`: without its subcommand.
+/// Runs a sample and compares the output with its files. `command` has no subcommand yet.
 fn check(name: &str, command: &mut Command) {
     let place = Place::new();
     command.args(["run", &format!("pipelines/{name}.toml"), "--quiet"]);
-    place.take(command);
+    place.set_paths(command);
     for setting in place.further_outputs(&format!("pipelines/{name}.toml")) {
         command.args(["--set", &setting]);
     }
@@ -89,7 +89,7 @@ fn check(name: &str, command: &mut Command) {
     check_counts(name, &place);
 }
 
-/// The last line of a sample's notes tells its counts.
+/// The last line of a sample's notes has its counts.
 fn check_counts(name: &str, place: &Place) {
     let records = &place.manifest()["records"];
     let dropped = records["dropped"].as_object().expect("counts by reason");
@@ -102,7 +102,7 @@ fn check_counts(name: &str, place: &Place) {
     assert_eq!(notes.lines().last(), Some(told.as_str()), "{name}");
 }
 
-/// The files below a folder, by their paths in it.
+/// The files below a folder by relative path.
 fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     let text = |file: PathBuf| {
         let text = fs::read_to_string(&file).expect("a file of text");

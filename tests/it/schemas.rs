@@ -1,5 +1,5 @@
-//! The schemas say what is so: of accounts, what runs write fits them; of records, a changed
-//! text of a schema or target changes what is taken, with no change to the program.
+//! The schemas are accurate: accounts match them, and a change of a record schema or of a target changes
+//! which records are valid, without a change of the program.
 
 use std::{fs, path::Path};
 
@@ -15,13 +15,13 @@ fn read(path: impl AsRef<Path>) -> Value {
     serde_json::from_slice(&text).expect("a schema is JSON")
 }
 
-/// Reads formats only through what the merge makes of them, as other programs do.
+/// Checks formats only by the keywords that the merged schema has for them, as other programs do.
 fn validator(schema: &Value) -> Validator {
     jsonschema::options().should_validate_formats(false).build(schema).expect("a schema")
 }
 
 #[test]
-fn the_shipped_schemas_are_schemas() {
+fn the_shipped_schemas_are_valid() {
     let schemas: Vec<_> = files_below(Path::new("schemas"))
         .into_iter()
         .filter(|path| path.to_string_lossy().ends_with(".schema.json"))
@@ -29,7 +29,7 @@ fn the_shipped_schemas_are_schemas() {
     assert_eq!(schemas.len(), 5);
     for path in schemas {
         let schema = read(&path);
-        // Editors of TOML read the older draft.
+        // Editors for TOML support the older draft.
         let draft = if path.ends_with("pipeline.schema.json") {
             "http://json-schema.org/draft-07/schema#"
         } else {
@@ -43,7 +43,7 @@ fn the_shipped_schemas_are_schemas() {
 }
 
 #[test]
-fn accounts_fit_their_schemas() {
+fn accounts_match_their_schemas() {
     check_account("newsletter", &[], 0);
     check_account("sms", &["account.keep_rejected=true", "output.0.digest=crc64nvme"], 0);
     check_account("analytics", &["input.digest=true", "output.0.max_bytes=2kB"], 0);
@@ -51,7 +51,7 @@ fn accounts_fit_their_schemas() {
     check_account("sms", &["fields.\"Attributes.Nothing\"=\"drop\"", "input.inactive=keep"], 0);
 }
 
-/// Runs a pipeline on its sample, and holds all that it tells to the schemas.
+/// Runs a pipeline on its sample, and checks the account against the schemas.
 fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
     let place = Place::new();
     let mut command = segprep();
@@ -59,7 +59,7 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
     for set in sets {
         command.args(["--set", set]);
     }
-    place.take(&mut command);
+    place.set_paths(&mut command);
     for setting in place.further_outputs(&format!("pipelines/{pipeline}.toml")) {
         command.args(["--set", &setting]);
     }
@@ -77,10 +77,10 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
     check_inputs(&place, &manifest);
 }
 
-/// What manifests of some builds have and those of others have not.
+/// Members that only the manifests of some builds have.
 const OF_SOME: &str = "fips";
 
-/// The instance is valid; with a member that nobody knows, or without one that all have, it is not.
+/// Checks that the instance is valid, and invalid with an unknown member or without a required one.
 #[track_caller]
 fn check_fits(schema: &str, instance: &Value) {
     let validator = validator(&read(schema));
@@ -89,16 +89,16 @@ fn check_fits(schema: &str, instance: &Value) {
     }
     let mut more = instance.clone();
     more["nobody_knows"] = json!(1);
-    assert!(!validator.is_valid(&more), "{schema} takes any member");
+    assert!(!validator.is_valid(&more), "{schema} allows unknown members");
     let members = instance.as_object().expect("an object").keys();
     for name in members.filter(|name| *name != OF_SOME) {
         let mut fewer = instance.clone();
         fewer.as_object_mut().expect("an object").shift_remove(name);
-        assert!(!validator.is_valid(&fewer), "{schema} does not ask for `{name}`");
+        assert!(!validator.is_valid(&fewer), "{schema} does not require `{name}`");
     }
 }
 
-/// The inputs' counts are those of the manifest, read by read.
+/// Checks that the counts of the inputs add up to those of the manifest.
 fn check_inputs(place: &Place, manifest: &Value) {
     let text = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
     let (read, ignored): (Vec<Value>, Vec<Value>) =
@@ -118,7 +118,7 @@ fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// A file of a schema, as a change names it.
+/// The file of a schema that a change is made to.
 #[derive(Clone, Copy, Debug)]
 enum File {
     Endpoint,
@@ -127,11 +127,11 @@ enum File {
 }
 use File::{Endpoint, Target, User};
 
-/// What is written of a record, or with which code it is refused.
+/// The written form of a record, or the code of its reject.
 type Outcome<'a> = Result<&'a str, &'a str>;
 
 #[test]
-fn changed_words_and_fields_change_what_is_taken() {
+fn changed_enums_and_fields_change_what_is_valid() {
     check_change(
         "a word more in an enum",
         (Endpoint, r#"["ALL", "NONE"]"#, r#"["ALL", "NONE", "SOME"]"#),
@@ -182,7 +182,7 @@ fn changed_words_and_fields_change_what_is_taken() {
 }
 
 #[test]
-fn changed_forms_and_kinds_change_what_is_taken() {
+fn changed_formats_and_kinds_change_what_is_valid() {
     check_change(
         "a pattern",
         (Endpoint, r#""RequestId": {"#, r#""RequestId": {"pattern": "^r-[0-9]+$", "#),
@@ -221,7 +221,7 @@ fn changed_forms_and_kinds_change_what_is_taken() {
 }
 
 #[test]
-fn a_changed_target_changes_what_is_taken() {
+fn a_changed_target_changes_what_is_valid() {
     let record = r#"{"Id":"i","Attributes":{"Plan":["four","five"]}}"#;
     for (from, to, code) in [
         ("value_length = 100", "value_length = 3", "value_length"),
@@ -245,7 +245,7 @@ fn a_changed_target_changes_what_is_taken() {
     check_change("one channel more", change, &record, Ok(&record), Err("value_length"));
 }
 
-/// A record has one outcome before a change of a file's text, and another after it.
+/// Checks that a record has one outcome before a change of a file's text, and another one after it.
 #[track_caller]
 fn check_change(
     what: &str,
@@ -262,7 +262,7 @@ fn check_change(
         User => &mut files.user,
         Target => &mut files.target,
     };
-    assert_eq!(text.matches(from).count(), 1, "{what}: {from} stands once");
+    assert_eq!(text.matches(from).count(), 1, "{what}: {from} occurs once");
     let changed = text.replace(from, to);
     *text = &changed;
     check_outcome(what, &files, record, after);
@@ -284,7 +284,7 @@ fn check_outcome(what: &str, files: &Files<'_>, record: &str, expected: Outcome<
         }
         Err(code) => assert_eq!(codes, [code], "{what}"),
     }
-    // The size of a record can't be said in JSON Schema.
+    // JSON Schema can't express the size of a record.
     if !matches!(expected, Err("endpoint_size")) {
         let printed = validator(&merged(files).expect("the files compile"));
         let record = serde_json::from_str(record).expect("a record is JSON");

@@ -1,5 +1,5 @@
-//! Lists of people who are left out or opted out: who is found, what is said of a list, and that
-//! nothing of it comes out.
+//! Suppression lists: which records match, what the account says of a list, and that no entry appears
+//! in it.
 
 use std::{fs, process::Command};
 
@@ -10,7 +10,7 @@ use crate::support::program::{Place, code, segprep, stderr, toml_text};
 
 const DEFINITION: &str = "pipelines/suppressed.toml";
 
-/// A place with a file of records and a list.
+/// A place with an input and a list.
 struct Case {
     place: Place,
 }
@@ -24,7 +24,7 @@ impl Case {
         Case { place }
     }
 
-    /// A run with this one list, whose settings are beside `from` and `field`.
+    /// A run with this list; `settings` are those beside `from` and `field`.
     fn run(&self, settings: &str) -> Command {
         let text = |name: &str| toml_text(&self.place.folder.path().join(name).to_string_lossy());
         let mut command = segprep();
@@ -34,11 +34,12 @@ impl Case {
             "suppress=[{{ from = [{}], field = \"Address\", {settings} }}]",
             text("list")
         ));
-        self.place.take(&mut command);
+        self.place.set_paths(&mut command);
         command
     }
 
-    /// Read, written, suppressed; and entries, unusable ones and matches of the list.
+    /// The numbers of records read, written and suppressed; and of entries, unusable entries and
+    /// matches of the list.
     #[track_caller]
     fn counts(&self, settings: &str) -> ([u64; 3], [u64; 3]) {
         let output = self.run(settings).output().expect("the program runs");
@@ -84,13 +85,13 @@ fn lists_are_read_in_every_form() {
         let case = Case::new(&records(), list);
         assert_eq!(case.counts(settings), ([3, 1, 2], [2, 0, 2]), "{settings}");
     }
-    // Byte by byte, one of the two is typed otherwise.
+    // Compared byte by byte, one of the two is in another case.
     let case = Case::new(&records(), plain);
     assert_eq!(case.counts("normalize = \"none\"").0, [3, 3, 0]);
 }
 
 #[test]
-fn cuts_of_a_list_make_no_difference() {
+fn a_list_is_read_the_same_in_any_chunks() {
     let row = |n| format!("\"a \"\"quoted\"\"\nname {n}\",person{n}@example.com\n");
     let list = format!("name,mail\n{}", (0..60_000).map(row).collect::<String>());
     let records: String =
@@ -101,7 +102,7 @@ fn cuts_of_a_list_make_no_difference() {
 }
 
 #[test]
-fn an_opt_out_is_written_as_one() {
+fn an_opt_out_is_written() {
     let case = Case::new(&records(), b"ada@example.com\n");
     let found = case.counts("normalize = \"email.v1\", action = \"opt-out\"");
     assert_eq!(found, ([3, 3, 0], [1, 0, 1]));
@@ -111,7 +112,7 @@ fn an_opt_out_is_written_as_one() {
 }
 
 #[test]
-fn what_can_not_be_used_is_told_without_being_shown() {
+fn unusable_entries_are_counted_and_not_shown() {
     let list = b"ada@example.com\nsomebody-with-a-name\nbo@example.com\n";
     let case = Case::new(&records(), list);
     assert_eq!(case.counts("normalize = \"email.v1\"").1, [2, 1, 2]);
@@ -123,7 +124,7 @@ fn what_can_not_be_used_is_told_without_being_shown() {
 }
 
 #[test]
-fn a_list_that_is_none_ends_the_run() {
+fn an_invalid_list_ends_the_run() {
     let fails = |list: &[u8], settings: &str, expected, words| {
         Case::new(&records(), list).fails(settings, expected, words);
     };
@@ -142,7 +143,7 @@ fn a_list_that_is_none_ends_the_run() {
 }
 
 #[test]
-fn another_list_is_another_run() {
+fn a_changed_list_is_another_run() {
     let case = Case::new(&records(), b"ada@example.com\n");
     let settings = "normalize = \"email.v1\"";
     assert_eq!(case.counts(settings).0, [3, 2, 1]);

@@ -1,10 +1,10 @@
-//! The vectors in the tree are those that the independent script makes.
+//! The vectors in `schemas/vectors` are those that an independent script computes.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 const SCRIPT: &str = "schemas/vectors/make.py";
 
-/// The vectors in a folder, by their names.
+/// The vectors in a folder by name.
 fn vectors(folder: &Path) -> BTreeMap<String, String> {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -16,7 +16,7 @@ fn vectors(folder: &Path) -> BTreeMap<String, String> {
     files.map(text).collect()
 }
 
-/// Needs Python 3.11 or newer: whoever has none can't say that the vectors are right.
+/// Needs Python 3.11 or later, and fails without it.
 #[test]
 fn the_script_makes_the_vectors() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,5 +1,4 @@
-//! The same runs into every format at once: what is in Parquet is compressed, and has to be read as
-//! others read it.
+//! Runs into every format at once. Parquet is compressed, so it is decoded before it is searched.
 
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use crate::support::canary::site::CanarySite;
 use crate::support::parquet_values;
 use crate::support::program::{code, files_below, stderr, toml_text};
 
-/// The columns of what the definition keeps, and how often each repeats.
+/// The columns of the fields that the definition keeps, and how often each repeats.
 const COLUMNS: &[(&str, usize)] = &[
     ("Id", 1),
     ("Address", 1),
@@ -37,7 +36,7 @@ const COLUMNS: &[(&str, usize)] = &[
     ("Demographic.Make", 1),
 ];
 
-/// The setting of outputs in each format.
+/// A setting with one output per format.
 fn every_format(site: &CanarySite) -> String {
     let to = |name: &str| toml_text(&site.place.folder.path().join(name).to_string_lossy());
     let columns: Vec<String> = COLUMNS
@@ -57,7 +56,7 @@ fn every_format(site: &CanarySite) -> String {
 }
 
 #[test]
-fn what_is_to_go_is_not_in_columns_either() {
+fn no_removed_value_is_in_any_format() {
     for is_csv_too in [false, true] {
         let mut site = CanarySite::new(70);
         let text = lines(&mut site.canaries, 400);
@@ -73,7 +72,8 @@ fn what_is_to_go_is_not_in_columns_either() {
     }
 }
 
-/// The values that stay are found in the parts, and the codes in the rejects: so all was read.
+/// Checks that kept values are found in the parts and codes in the rejects, which shows that both were
+/// decoded.
 fn check_is_read(site: &CanarySite) {
     let files = files_below(site.place.folder.path());
     let parquet = |name: &str| {
@@ -89,9 +89,9 @@ fn check_is_read(site: &CanarySite) {
     assert!(rejects.contains("json_syntax") && rejects.contains("b.csv"), "{rejects}");
 }
 
-/// A canary that is kept is found, though pages are compressed.
+/// A canary that is kept is found, although pages are compressed.
 #[test]
-fn what_stays_is_found_in_columns() {
+fn kept_values_are_found_in_parquet() {
     let mut site = CanarySite::new(71);
     let record = format!("{{\"Id\":\"a\",\"RequestId\":\"{}\"}}\n", site.canaries.text());
     site.input("a.json", record.repeat(1000));

@@ -1,4 +1,4 @@
-//! `Debug` shows no value of a record and no key.
+//! `Debug` output contains no value of a record and no key.
 
 use std::{fs, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Keys that are wrong, or in the wrong place, are not shown.
+//! Keys that are invalid, or in the wrong place, are never shown.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::canary::site::{DEFINITION, check_said};
 use crate::support::program::{segprep, toml_text};
 
 #[test]
-fn no_key_is_quoted_in_a_failure() {
+fn no_key_is_quoted_in_an_error() {
     let mut c = Canaries::new(40);
     let text = c.text();
     let hex = data_encoding::HEXLOWER.encode(format!("{text}{}", c.text()).as_bytes());
@@ -38,7 +38,7 @@ fn no_key_is_quoted_in_a_failure() {
         let mut command = segprep();
         command.args(["key", "check", "--from", &format!("file:{}", file.display())]);
         check_said(&c, command, 77);
-        // A text that has not the form of a key may be a name at AWS.
+        // A text without the form of a key may be a name at AWS.
         let at_aws = ["kms:", "kms:alias/", "secretsmanager:"].iter().filter(|_| *key != text);
         let sources = at_aws.chain(&["env:", ""]).map(|kind| format!("{kind}{key}"));
         for from in sources {
@@ -75,7 +75,7 @@ fn no_key_is_quoted_in_a_failure() {
     check_said(&c, command, 64);
 }
 
-/// A definition that holds a key, whole or in pieces, does not show it.
+/// Diagnostics of a definition that contains a key do not show it.
 #[test]
 fn no_key_in_a_definition_is_quoted() {
     let mut c = Canaries::new(50);

@@ -1,4 +1,4 @@
-//! Nobody on a list is shown: not where it is used, and not where it can't be read.
+//! No entry of a suppression list is shown, whether the list is used or can't be read.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::canary::Canaries;
 use crate::support::canary::site::CanarySite;
 use crate::support::program::toml_text;
 
-/// The setting of a list of that text.
+/// The setting of a list with this text.
 fn list(site: &CanarySite, text: &[u8], settings: &str) -> String {
     let file = site.place.folder.path().join("lists/list");
     fs::write(&file, text).expect("a list");
@@ -17,7 +17,7 @@ fn list(site: &CanarySite, text: &[u8], settings: &str) -> String {
     format!("suppress=[{{ from = [{from}], field = \"Address\", {settings} }}]")
 }
 
-/// Records of these addresses; each of them a canary.
+/// Records with these addresses, each of which is a canary.
 fn records(addresses: &[String]) -> String {
     let record = |address| format!("{{\"ChannelType\":\"EMAIL\",\"Address\":\"{address}\"}}\n");
     addresses.iter().map(record).collect()
@@ -28,7 +28,7 @@ fn addresses(c: &mut Canaries, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn entries_do_not_come_out_in_any_form() {
+fn entries_never_appear_in_any_form() {
     for action in ["drop", "opt-out"] {
         for form in ["plain", "sha256", "token"] {
             let mut site = CanarySite::new(80);
@@ -46,7 +46,7 @@ fn entries_do_not_come_out_in_any_form() {
             };
             entries.truncate(20);
             for entry in &entries {
-                // Other tokens begin so too.
+                // Other tokens have this prefix too.
                 let own = entry.strip_prefix("hmac:k1:").unwrap_or(entry);
                 site.canaries.watch(own.to_owned());
             }
@@ -62,15 +62,15 @@ fn entries_do_not_come_out_in_any_form() {
     }
 }
 
-/// What the rule of the address might have made, of 128 bits in base64url.
+/// A token like those of the rule of the address: 128 bits in base64url.
 fn token(c: &mut Canaries) -> String {
     data_encoding::BASE64URL_NOPAD
         .encode(c.text().as_bytes().first_chunk::<16>().expect("20 bytes"))
 }
 
-/// A list with a fault ends the run; a part of it that can't be used is only counted.
+/// An invalid list ends the run; unusable entries are only counted.
 #[test]
-fn no_list_is_quoted_in_a_failure() {
+fn no_list_is_quoted_in_an_error() {
     let mut c = Canaries::new(81);
     let (text, other) = (c.text(), c.text());
     let email = "normalize = \"email.v1\"";

@@ -1,4 +1,4 @@
-//! Runs over canaries: parts, accounts, messages and staging.
+//! Runs over canaries: parts, accounts, messages and staging folders.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ const REPAIRS: &str = "repair={ phone = { region = \"US\" }, country = true, cha
     locale = true, timezone = true, email = true, trim = true, dates = true, optout = true }";
 
 #[test]
-fn what_is_to_go_does_not_come_out() {
+fn no_removed_value_appears() {
     for seed in 0..3 {
         let mut site = CanarySite::new(seed);
         let text = lines(&mut site.canaries, 400);
@@ -26,16 +26,17 @@ fn what_is_to_go_does_not_come_out() {
             command.arg("--json");
         }
         if seed == 2 {
-            // All but `lists`, which would keep bare values that are rejected otherwise.
+            // All repairs except `lists`, which would keep bare values that are rejected otherwise.
             command.args(["--set", REPAIRS]);
         }
         site.check(command, 0);
-        check_is_no_empty_success(&site.place);
+        check_is_not_vacuous(&site.place);
     }
 }
 
-/// Records came through, and every kind of code was met; else nothing would have been shown.
-fn check_is_no_empty_success(place: &Place) {
+/// Checks that records were written and that many kinds of problems occurred, so that the search for
+/// canaries means something.
+fn check_is_not_vacuous(place: &Place) {
     let manifest = place.manifest();
     let [written, rejected] =
         ["written", "rejected"].map(|name| manifest["records"][name].as_u64().expect("a count"));
@@ -49,9 +50,9 @@ fn check_is_no_empty_success(place: &Place) {
     assert_eq!(record["User"]["UserAttributes"]["Birthday"], serde_json::json!(["1988-02-09"]));
 }
 
-/// The originals are kept where that is asked for, and are nowhere else.
+/// With `keep_rejected`, the originals are in one folder and nowhere else.
 #[test]
-fn kept_rejects_are_kept_in_one_place() {
+fn kept_rejects_are_in_one_folder() {
     let mut site = CanarySite::new(9);
     let text = lines(&mut site.canaries, 100);
     site.input("a.json", text);
@@ -66,7 +67,7 @@ fn kept_rejects_are_kept_in_one_place() {
 }
 
 #[test]
-fn staging_holds_no_more_than_the_output() {
+fn staging_has_no_more_than_the_output() {
     let mut site = CanarySite::new(20);
     let text = lines(&mut site.canaries, 300).repeat(60);
     site.input("a.json", text);
@@ -76,22 +77,22 @@ fn staging_holds_no_more_than_the_output() {
     let mut running = Running::start(&mut command);
     let mut looks = 0;
     while running.until(|| !files_below(&staged).is_empty()) {
-        running.meanwhile(|| {
+        running.while_paused(|| {
             looks += usize::from(0 < site.check_files());
         });
         if 5 < looks {
             break;
         }
     }
-    assert!(0 < looks, "the run was over before it could be looked at");
-    let output = running.ends(0);
+    assert!(0 < looks, "the run ended before its files were searched");
+    let output = running.assert_exit(0);
     assert_eq!(site.canaries.find(&output.stderr), None);
     site.check_files();
 }
 
-/// Every failure over an input, text and JSON.
+/// Every error that an input causes, as text and as JSON.
 #[test]
-fn no_input_is_quoted_in_a_failure() {
+fn no_input_is_quoted_in_an_error() {
     let mut c = Canaries::new(30);
     let (text, other) = (c.text(), c.text());
     let utf16 = format!("Address\n{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -121,7 +122,7 @@ fn no_input_is_quoted_in_a_failure() {
             let mut command = site.run();
             command.args(["--set", "account.max_reject_ratio=0.0"]).args(format);
             if expected == 65 {
-                // As where nobody has said that unknown names may be left out.
+                // As in a definition that does not set `unknown`.
                 command.args(["--set", "input.unknown=\"reject\""]);
             }
             site.check(command, expected);

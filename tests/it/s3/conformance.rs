@@ -1,15 +1,15 @@
-//! What is promised of buckets, each on this server.
+//! What is documented of buckets, shown with the server in this process.
 
 use std::{io::Write, path::Path};
 
 use serde_json::Value;
 
 use crate::support::program::{Place, code, set, stderr};
-use crate::support::s3::run::{records, run, run_of, to};
-use crate::support::s3::server::{Fault, Rule, Server};
+use crate::support::s3::run::{records, run, run_over, set_places};
+use crate::support::s3::server::{Fault, FaultRule, Server};
 
 #[track_caller]
-fn ends(command: &mut std::process::Command, expected: i32) -> String {
+fn assert_exit(command: &mut std::process::Command, expected: i32) -> String {
     let output = command.output().expect("it runs");
     assert_eq!(code(&output), expected, "{}", stderr(&output));
     stderr(&output)
@@ -20,31 +20,31 @@ fn a_run_reads_a_bucket_and_writes_to_it() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
     server.put("in/b.ndjson", records(3, 2));
-    ends(&mut run(&server), 0);
+    assert_exit(&mut run(&server), 0);
     server.check_published(&records(0, 5));
     assert!(server.manifest().expect("a manifest")["run"].is_string());
     let before = server.keys();
-    let said = ends(&mut run(&server), 0);
+    let said = assert_exit(&mut run(&server), 0);
     assert_eq!(server.keys(), before, "{said}");
 }
 
-/// Each of these waits for the one before, but for the looks before publishing, and for the part and
-/// the files of the account: a journey each.
+/// The requests of a small run. Each waits for the one before, except the listings before publishing,
+/// and the uploads of the part and of the account's files.
 #[test]
-fn a_run_makes_few_journeys() {
+fn a_small_run_makes_few_round_trips() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
-    server.seen();
-    ends(&mut run(&server), 0);
-    let asked = |seen: &crate::support::s3::server::Seen| {
+    server.take_requests();
+    assert_exit(&mut run(&server), 0);
+    let asked = |seen: &crate::support::s3::server::SeenRequest| {
         let path = seen.path.replace("%2F", "/");
         let prefix = path.split(['?', '&']).find_map(|part| part.strip_prefix("prefix="));
         let place = prefix.or(path.split('?').next()).unwrap_or_default();
         format!("{} {}", seen.operation, place.trim_start_matches("/bucket/"))
     };
-    let mut seen: Vec<String> = server.seen().iter().map(asked).collect();
-    seen[8..10].sort_unstable(); // side by side
-    seen[11..14].sort_unstable(); // side by side
+    let mut seen: Vec<String> = server.take_requests().iter().map(asked).collect();
+    seen[8..10].sort_unstable(); // concurrent
+    seen[11..14].sort_unstable(); // concurrent
     let expected = [
         "list in/",
         "get account/manifest.json",
@@ -67,8 +67,8 @@ fn a_run_makes_few_journeys() {
         "delete account/.segprep/lock-1",
     ];
     assert_eq!(seen, expected);
-    ends(&mut run(&server), 0);
-    let seen: Vec<String> = server.seen().iter().map(asked).collect();
+    assert_exit(&mut run(&server), 0);
+    let seen: Vec<String> = server.take_requests().iter().map(asked).collect();
     assert_eq!(
         seen,
         ["list in/", "get account/manifest.json", "list account/.segprep/"],
@@ -77,15 +77,15 @@ fn a_run_makes_few_journeys() {
 }
 
 #[test]
-fn another_run_is_not_replaced_without_leave() {
+fn another_run_is_replaced_only_with_overwrite() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
-    ends(&mut run(&server), 0);
+    assert_exit(&mut run(&server), 0);
     server.put("in/a.ndjson", records(0, 4));
-    let said = ends(&mut run(&server), 73);
+    let said = assert_exit(&mut run(&server), 73);
     assert!(said.contains("--overwrite"), "{said}");
     server.check_published(&records(0, 3));
-    ends(run(&server).arg("--overwrite"), 0);
+    assert_exit(run(&server).arg("--overwrite"), 0);
     server.check_published(&records(0, 4));
 }
 
@@ -96,48 +96,48 @@ fn foreign_objects_block_and_stay() {
         server.put("in/a.ndjson", records(0, 3));
         server.put(key, "foreign");
         let before = server.keys();
-        let said = ends(run(&server).arg("--overwrite"), 73);
+        let said = assert_exit(run(&server).arg("--overwrite"), 73);
         assert!(said.contains("no manifest of this account"), "{said}");
         assert_eq!(server.keys(), before);
     }
 }
 
 #[test]
-fn over_the_budget_nothing_is_published_and_the_next_run_may() {
+fn a_run_over_its_budget_publishes_nothing_and_blocks_no_later_run() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3) + "{}\n");
-    ends(&mut run(&server), 3);
+    assert_exit(&mut run(&server), 3);
     assert_eq!(server.manifest().expect("a manifest")["status"], "over_budget");
     assert_eq!(server.parts(), b"");
     assert_eq!(server.left_over(), Vec::<String>::new());
     server.put("in/a.ndjson", records(0, 3));
-    ends(&mut run(&server), 0);
+    assert_exit(&mut run(&server), 0);
     server.check_published(&records(0, 3));
 }
 
 #[test]
-fn buckets_and_folders_mix() {
+fn buckets_and_folders_can_be_mixed() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
     let place = Place::new();
     let mut command = run(&server);
-    to(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
-    ends(&mut command, 0);
+    set_places(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+    assert_exit(&mut command, 0);
     assert_eq!(place.parts(), records(0, 3).as_bytes());
     let mut command = run(&server);
     set(&mut command, "account.to", &place.folder.path().join("second"));
-    ends(&mut command, 0);
+    assert_exit(&mut command, 0);
     assert_eq!(server.parts(), records(0, 3).as_bytes());
     assert_eq!(server.left_over(), Vec::<String>::new());
     let mut command = run(&server);
     let folder = place.folder.path().join("third");
     set(&mut command, "output.0.to", &folder);
     set(&mut command, "account.to", Path::new("s3://bucket/other/"));
-    ends(&mut command, 0);
+    assert_exit(&mut command, 0);
     assert!(folder.join("job-000/part-00000.json").exists());
 }
 
-/// The names of inputs, or why they were ignored.
+/// The names of the inputs, each with the reason if it was ignored.
 fn inputs(server: &Server) -> Vec<(String, String)> {
     let text = server.get("account/inputs.ndjson").expect("an account");
     let text = String::from_utf8(text).expect("text");
@@ -150,7 +150,7 @@ fn inputs(server: &Server) -> Vec<(String, String)> {
 }
 
 #[test]
-fn keys_of_all_kinds_are_read_in_the_order_of_their_bytes() {
+fn keys_of_all_kinds_are_read_in_byte_order() {
     let server = Server::with_pages_of(3);
     let keys = [
         "in/a b+c%20&<>.ndjson",
@@ -171,7 +171,7 @@ fn keys_of_all_kinds_are_read_in_the_order_of_their_bytes() {
         server.put(key, if key == "in/empty.json" { "" } else { "x" });
     }
     server.put("in/folder/", "");
-    ends(&mut run(&server), 0);
+    assert_exit(&mut run(&server), 0);
     server.check_published(&records(0, keys.len()));
     let found = inputs(&server);
     let why = |name: &str| found.iter().find(|(of, _)| of == name).map(|(_, why)| why.as_str());
@@ -181,9 +181,9 @@ fn keys_of_all_kinds_are_read_in_the_order_of_their_bytes() {
     assert_eq!(why("in/folder/"), Some("folder_marker"));
 }
 
-/// A listing is taken in stretches whose ends are guessed: none of these guesses loses a key.
+/// A long listing is split into ranges at guessed keys. No guess loses a key.
 #[test]
-fn folders_of_many_pages_are_listed_whole() {
+fn folders_of_many_pages_are_listed_completely() {
     let shapes: [fn(usize) -> String; 6] = [
         |number| format!("in/{:05}.ndjson", number * 37),
         |number| format!("in/{:03x}-part.ndjson", number * 57),
@@ -196,7 +196,7 @@ fn folders_of_many_pages_are_listed_whole() {
         let server = Server::with_pages_of(page);
         let mut keys: Vec<String> = (0..70).map(shape).collect();
         server.put_all(keys.iter().map(|key| (key.clone(), records(0, 1).into_bytes())).collect());
-        ends(&mut run(&server), 0);
+        assert_exit(&mut run(&server), 0);
         keys.sort_unstable();
         let found = inputs(&server);
         assert_eq!(
@@ -207,7 +207,7 @@ fn folders_of_many_pages_are_listed_whole() {
 }
 
 #[test]
-fn objects_prefixes_and_patterns_are_found_as_files_are() {
+fn objects_prefixes_and_patterns_work_as_for_files() {
     let server = Server::start();
     for (number, key) in ["x/1.json", "x/2.csv.json", "x/y/3.json", "x-2/4.json"].iter().enumerate()
     {
@@ -223,19 +223,19 @@ fn objects_prefixes_and_patterns_are_found_as_files_are() {
         (&["s3://bucket/x/y/../1.json", "s3://bucket/x/1.json"], &[]),
     ] {
         let place = Place::new();
-        let mut command = run_of(&server, from);
-        to(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+        let mut command = run_over(&server, from);
+        set_places(&mut command, &place.to().to_string_lossy(), &place.account().to_string_lossy());
         if expected.is_empty() {
-            ends(&mut command, 66);
+            assert_exit(&mut command, 66);
             continue;
         }
-        ends(&mut command, 0);
+        assert_exit(&mut command, 0);
         let all: String = expected.iter().map(|number| records(*number, 1)).collect();
         assert_eq!(String::from_utf8_lossy(&place.parts()), all, "{from:?}");
     }
 }
 
-/// Larger than a range of reading, so that archives are inflated as they come.
+/// Archives larger than one ranged read are inflated while they arrive.
 #[test]
 fn archives_and_several_buckets_are_read_as_one_input() {
     let server = Server::start();
@@ -249,35 +249,35 @@ fn archives_and_several_buckets_are_read_as_one_input() {
     let zstd = ruzstd::encoding::compress_to_vec(records(60_000, 1000).as_bytes(), level);
     server.put("in/b.ndjson.zst", zstd);
     server.put_into_new("other", "in/c.ndjson", records(61_000, 10));
-    ends(&mut run_of(&server, &["s3://bucket/in/", "s3://other/in/c.ndjson"]), 0);
+    assert_exit(&mut run_over(&server, &["s3://bucket/in/", "s3://other/in/c.ndjson"]), 0);
     server.check_published(&records(0, 61_010));
 }
 
 #[test]
-fn a_bucket_in_another_region_is_asked_there() {
+fn a_bucket_in_another_region_is_read_there() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
     let fault = Fault::Refused(301, "PermanentRedirect"); // it names eu-west-1
-    server.rules(&[Rule { operation: "list", skip: 0, times: 1, fault }]);
-    server.seen();
-    ends(&mut run(&server), 0);
-    let seen = server.seen();
+    server.inject(&[FaultRule { operation: "list", skip: 0, times: 1, fault }]);
+    server.take_requests();
+    assert_exit(&mut run(&server), 0);
+    let seen = server.take_requests();
     server.check_published(&records(0, 3));
-    let is_there = |seen: &crate::support::s3::server::Seen| {
+    let is_there = |seen: &crate::support::s3::server::SeenRequest| {
         seen.headers["authorization"].to_str().expect("text").contains("/eu-west-1/s3/")
     };
     assert!(!is_there(&seen[0]) && seen[1..].iter().all(is_there));
 }
 
 #[test]
-fn large_objects_come_in_ranges_and_go_in_parts() {
+fn large_objects_are_read_in_ranges_and_written_in_parts() {
     let server = Server::start();
     let text = records(0, 200_000);
     assert!(3 * (4 << 20) < text.len());
     server.put("in/a.ndjson", text.clone());
-    ends(&mut run(&server), 0);
+    assert_exit(&mut run(&server), 0);
     server.check_published(&text);
-    let seen = server.seen();
+    let seen = server.take_requests();
     let ranges = seen.iter().filter(|seen| seen.headers.contains_key("range")).count();
     assert!(3 <= ranges, "{ranges}");
     let parts: Vec<_> = seen.iter().filter(|seen| seen.operation == "part").collect();
@@ -289,10 +289,10 @@ fn large_objects_come_in_ranges_and_go_in_parts() {
 }
 
 #[test]
-fn what_is_set_of_objects_goes_with_them() {
+fn settings_of_objects_are_sent() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
-    server.seen();
+    server.take_requests();
     let sets = [
         r#"output.0.sse="kms""#,
         r#"output.0.kms_key_id="alias/segments""#,
@@ -307,8 +307,8 @@ fn what_is_set_of_objects_goes_with_them() {
     for set in sets {
         command.args(["--set", set]);
     }
-    ends(&mut command, 0);
-    let seen = server.seen();
+    assert_exit(&mut command, 0);
+    let seen = server.take_requests();
     let put = |key: &str| seen.iter().find(|s| s.operation == "put" && s.path.contains(key));
     let part = &put("out/job-000/part-00000.json").expect("a part").headers;
     assert_eq!(part["x-amz-server-side-encryption"], "aws:kms");
@@ -325,29 +325,29 @@ fn what_is_set_of_objects_goes_with_them() {
     let says = |headers: &http::HeaderMap| {
         headers["x-amz-user-agent"].to_str().is_ok_and(|a| a.contains(&agent))
     };
-    assert!(seen.iter().all(|seen| says(&seen.headers)), "every request says whose it is");
+    assert!(seen.iter().all(|seen| says(&seen.headers)), "every request names the application");
 }
 
 #[test]
-fn an_archived_object_is_told_before_anything_is_read() {
+fn an_archived_object_ends_the_run_before_anything_is_read() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
     server.objects.set_class("bucket", "in/a.ndjson", "GLACIER");
-    let said = ends(&mut run(&server), 74);
+    let said = assert_exit(&mut run(&server), 74);
     assert!(said.contains("restore") && said.contains("in/a.ndjson"), "{said}");
     server.check_unpublished();
 }
 
 #[test]
-fn two_runs_at_once_are_one_and_one_that_is_told() {
+fn the_second_of_two_concurrent_runs_fails() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
-    server.delay(std::time::Duration::from_millis(150));
+    server.set_delay(std::time::Duration::from_millis(150));
     let first = run(&server).stderr(std::process::Stdio::piped()).spawn().expect("it runs");
     while !server.keys().iter().any(|key| key.contains("lock-")) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let said = ends(&mut run(&server), 73);
+    let said = assert_exit(&mut run(&server), 73);
     assert!(said.contains("another run"), "{said}");
     let first = first.wait_with_output().expect("it ends");
     assert_eq!(code(&first), 0, "{}", stderr(&first));

@@ -1,18 +1,18 @@
-//! What goes wrong on the way, at every step of a run: after it there is the whole right output, or
-//! none, and a run after it succeeds.
+//! Network and server faults at every step of a run: they leave the complete output or none, and the
+//! next run succeeds.
 
 use std::time::Duration;
 
 use crate::support::program::{code, stderr};
 use crate::support::s3::proxy::{Direction, Proxy};
 use crate::support::s3::run::{records, run};
-use crate::support::s3::server::{Fault, Rule, Server};
+use crate::support::s3::server::{Fault, FaultRule, Server};
 
 const OPERATIONS: [&str; 9] =
     ["list", "get", "put", "begin", "part", "complete", "head", "delete", "uploads"];
 
-/// A few requests that go wrong are made good.
-const PASSING: [Fault; 10] = [
+/// Faults that are retried successfully.
+const TRANSIENT: [Fault; 10] = [
     Fault::Refused(500, "InternalError"),
     Fault::Refused(503, "SlowDown"),
     Fault::DoneAndRefused(500, "InternalError"),
@@ -25,7 +25,7 @@ const PASSING: [Fault; 10] = [
     Fault::Twice,
 ];
 
-/// Some 9 MB: several ranges to read, and an upload in two parts.
+/// About 9 MB: several ranged reads, and an upload in two parts.
 fn text() -> String {
     records(0, 100_000)
 }
@@ -36,8 +36,8 @@ fn server(text: &str) -> Server {
     server
 }
 
-/// A run that does not wait long for a server that is silent.
-fn hasty(server: &Server) -> std::process::Command {
+/// A run with short timeouts.
+fn impatient(server: &Server) -> std::process::Command {
     let mut command = run(server);
     command.args(["--set", "aws.patience=1"]);
     command
@@ -48,10 +48,10 @@ fn after(server: &Server, text: &str, what: &str) {
     let output = run(server).output().expect("it runs");
     let said = stderr(&output);
     assert!(!said.contains("panicked") && !said.contains("AKIA"), "{what}: {said}");
-    server.rules(&[]);
+    server.inject(&[]);
     match code(&output) {
         0 if server.left_over().is_empty() => server.check_published(text),
-        // What is published stands also where nothing could be taken away; the next run does it.
+        // A published output stays even if the clean-up failed; the next run repeats that.
         0 | 73 | 74 | 77 => {
             let output = run(server).output().expect("it runs");
             assert_eq!(code(&output), 0, "{what}: the next run: {}", stderr(&output));
@@ -62,17 +62,17 @@ fn after(server: &Server, text: &str, what: &str) {
     clear(server);
 }
 
-/// How many requests of a kind pass before the fault; `SEGPREP_S3_SEEDS` asks for more of them.
+/// The numbers of requests of a kind before the fault; `SEGPREP_S3_SEEDS` extends the range.
 fn skips() -> std::ops::Range<usize> {
     if std::env::var_os("SEGPREP_S3_SEEDS").is_some() { 0..4 } else { 0..1 }
 }
 
-/// Most of these runs wait: for a server that is silent, and between tries. So each operation has a
-/// server of its own, and some are tried side by side.
+/// Most of these runs wait for a silent server or for a retry. So each operation has its own server, and
+/// several are tested concurrently.
 #[test]
-fn one_fault_of_each_kind_at_each_step_is_made_good() {
-    const SIDE_BY_SIDE: usize = 3;
-    for operations in OPERATIONS.chunks(SIDE_BY_SIDE) {
+fn one_fault_of_each_kind_at_each_step_is_recovered_from() {
+    const CONCURRENT: usize = 3;
+    for operations in OPERATIONS.chunks(CONCURRENT) {
         std::thread::scope(|scope| {
             for operation in operations {
                 scope.spawn(|| one_fault_of_each_kind_at(operation));
@@ -82,34 +82,34 @@ fn one_fault_of_each_kind_at_each_step_is_made_good() {
 }
 
 fn one_fault_of_each_kind_at(operation: &'static str) {
-    // What is not read in ranges and written in parts is over sooner.
+    // Operations without ranged reads and uploads in parts need only a small input.
     let is_of_large = ["get", "begin", "part", "complete"].contains(&operation);
     let text = if is_of_large { text() } else { records(0, 1000) };
     let server = server(&text);
-    for fault in PASSING {
+    for fault in TRANSIENT {
         for skip in skips() {
-            server.rules(&[Rule { operation, skip, times: 1, fault }]);
+            server.inject(&[FaultRule { operation, skip, times: 1, fault }]);
             let what = format!("{operation} {fault:?} after {skip}");
-            let output = hasty(&server).output().expect("it runs");
+            let output = impatient(&server).output().expect("it runs");
             assert_eq!(code(&output), 0, "{what}: {}", stderr(&output));
-            server.rules(&[]);
+            server.inject(&[]);
             server.check_published(&text);
             clear(&server);
         }
     }
 }
 
-/// Removes all that a run wrote.
+/// Removes everything that a run wrote.
 fn clear(server: &Server) {
     for key in server.keys().into_iter().filter(|key| !key.starts_with("in/")) {
         server.remove(&key);
     }
 }
 
-/// The ends come at bytes spread over a whole run: before an answer, in its head and in its body,
-/// and so for what is asked.
+/// The connection is closed at offsets spread over a whole run: before, within the head of, and within
+/// the body of a request or a response.
 #[test]
-fn connections_that_are_half_closed_are_made_good() {
+fn half_closed_connections_are_recovered_from() {
     let more = if skips().len() == 1 { 1 } else { 10 };
     for (text, ends) in [(records(0, 1000), 12 * more), (text(), 4 * more)] {
         let server = server(&text);
@@ -140,13 +140,13 @@ fn connections_that_are_half_closed_are_made_good() {
 }
 
 #[test]
-fn faults_that_stay_leave_nothing_or_everything() {
+fn permanent_faults_leave_nothing_or_everything() {
     let text = records(0, 100);
     let server = server(&text);
     for operation in ["list", "get", "put", "delete"] {
         for fault in [Fault::Refused(403, "AccessDenied"), Fault::Refused(501, "NotImplemented")] {
             for skip in 0..6 {
-                server.rules(&[Rule { operation, skip, times: 1000, fault }]);
+                server.inject(&[FaultRule { operation, skip, times: 1000, fault }]);
                 after(&server, &text, &format!("{operation} {fault:?} from {skip} on"));
             }
         }
@@ -154,26 +154,26 @@ fn faults_that_stay_leave_nothing_or_everything() {
 }
 
 #[test]
-fn a_wrong_checksum_is_seen_and_read_again() {
+fn a_wrong_checksum_is_detected_and_read_again() {
     let text = records(0, 100);
     let server = server(&text);
-    server.rules(&[Rule { operation: "get", skip: 0, times: 2, fault: Fault::Altered }]);
+    server.inject(&[FaultRule { operation: "get", skip: 0, times: 2, fault: Fault::Altered }]);
     let output = run(&server).output().expect("it runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     server.check_published(&text);
 }
 
 #[test]
-fn an_object_that_changes_or_goes_ends_the_run() {
+fn an_object_that_changes_or_disappears_ends_the_run() {
     for goes in [false, true] {
         let text = text();
         let server = server(&text);
-        server.seen();
-        // The earlier manifest is asked for first; then the object, which has time to change.
+        server.take_requests();
+        // The first read is of the earlier manifest, the second of the object, which is then changed.
         let fault = Fault::Late(Duration::from_secs(1));
-        server.rules(&[Rule { operation: "get", skip: 1, times: 1000, fault }]);
+        server.inject(&[FaultRule { operation: "get", skip: 1, times: 1000, fault }]);
         let run = run(&server).stderr(std::process::Stdio::piped()).spawn().expect("it runs");
-        while !server.seen().iter().any(|seen| seen.path.contains("/in/a.ndjson")) {
+        while !server.take_requests().iter().any(|seen| seen.path.contains("/in/a.ndjson")) {
             std::thread::sleep(Duration::from_millis(2));
         }
         if goes {

@@ -1,12 +1,12 @@
-//! Keys in KMS and in Secrets Manager, asked of a server that answers as they do.
+//! Keys in KMS and in Secrets Manager, with a server that responds as they do.
 
 use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 
 use crate::support::program::{code, segprep, stderr};
-use crate::support::s3::run::{at, run};
-use crate::support::s3::server::{Fault, Rule, SECRET_KEY, Server};
+use crate::support::s3::run::{point_at, run};
+use crate::support::s3::server::{Fault, FaultRule, SECRET_KEY, Server};
 use crate::support::s3::services::{SECRET, mac};
 
 const RECORD: &str =
@@ -21,7 +21,7 @@ fn with_key(command: &mut Command, from: &str) {
 fn check_of(server: &Server, from: &str) -> String {
     let mut command = segprep();
     command.args(["key", "check", "tests/s3/definition.toml"]);
-    at(server, &mut command);
+    point_at(server, &mut command);
     with_key(&mut command, from);
     let output = command.output().expect("it runs");
     assert_eq!(code(&output), 0, "{from}: {}", stderr(&output));
@@ -29,7 +29,7 @@ fn check_of(server: &Server, from: &str) -> String {
     said.trim().strip_prefix("k1  ").expect("the id").to_owned()
 }
 
-/// The parts and the manifest's note of the key.
+/// The parts, and what the manifest says of the key.
 fn run_with(key: &str, secret: &str) -> (Vec<u8>, String) {
     let server = Server::start();
     server.put("in/a.ndjson", RECORD);
@@ -52,7 +52,7 @@ fn master() -> Vec<u8> {
 }
 
 #[test]
-fn what_kms_makes_of_the_text_is_the_master() {
+fn the_mac_of_kms_is_the_master_key() {
     let by_kms = run_with("kms:alias/tokens", "");
     let by_hand = run_with("env:SEGPREP_KEY_K1", &format!("hex:{}", HEXLOWER.encode(&master())));
     assert_eq!(by_kms, by_hand);
@@ -70,12 +70,12 @@ fn a_secret_is_the_text_of_a_key() {
 }
 
 #[test]
-fn requests_for_keys_are_signed_for_their_region_and_say_whose_they_are() {
+fn requests_for_keys_are_signed_for_their_region_and_name_the_application() {
     let server = Server::start();
     check_of(&server, "kms:alias/tokens");
     check_of(&server, "kms:arn:aws:kms:eu-west-1:111122223333:alias/tokens");
     check_of(&server, "secretsmanager:segprep/k1");
-    let seen = server.seen();
+    let seen = server.take_requests();
     let header =
         |number: usize, name: &str| seen[number].headers[name].to_str().expect("text").to_owned();
     assert_eq!(seen.len(), 3);
@@ -86,16 +86,16 @@ fn requests_for_keys_are_signed_for_their_region_and_say_whose_they_are() {
 }
 
 #[test]
-fn a_request_that_fails_once_is_sent_again() {
+fn a_request_that_fails_once_is_retried() {
     let server = Server::start();
     for fault in [Fault::Refused(500, "InternalError"), Fault::Reset] {
-        server.rules(&[Rule { operation: "service", skip: 0, times: 2, fault }]);
+        server.inject(&[FaultRule { operation: "service", skip: 0, times: 2, fault }]);
         check_of(&server, "kms:alias/tokens");
     }
 }
 
 #[test]
-fn what_is_wrong_with_a_key_at_aws_is_said_with_what_to_do() {
+fn errors_of_keys_at_aws_have_a_hint() {
     let server = Server::start();
     server.put("in/a.ndjson", RECORD);
     for (from, expected, words) in [

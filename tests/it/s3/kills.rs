@@ -1,5 +1,5 @@
-//! A run that is killed at any moment leaves no manifest of what is not there, and the next one
-//! cleans up and succeeds. Moments are spread over a whole run; `SEGPREP_KILLS` sets how many.
+//! A run that is killed at any moment leaves no manifest without its parts, and the next run cleans up
+//! and succeeds. `SEGPREP_KILLS` kills are spread over a whole run.
 
 use std::{env, thread, time::Duration};
 
@@ -10,11 +10,11 @@ use crate::support::s3::server::Server;
 const KILLS: u32 = 20;
 
 #[test]
-fn a_kill_at_any_moment_is_made_good_by_the_next_run() {
+fn the_next_run_recovers_from_a_kill_at_any_moment() {
     let server = Server::start();
     let text = records(0, 110_000);
     server.put("in/a.ndjson", text.clone());
-    server.delay(Duration::from_millis(10));
+    server.set_delay(Duration::from_millis(10));
     let begun = std::time::Instant::now();
     let output = run(&server).output().expect("it runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -30,7 +30,7 @@ fn a_kill_at_any_moment_is_made_good_by_the_next_run() {
         victim.wait().expect("it ends");
         if server.manifest().is_some() {
             let is_there = server.parts() == text.as_bytes();
-            assert!(is_there, "what a manifest tells of is there");
+            assert!(is_there, "the parts of a manifest exist");
         }
         let output = run(&server).output().expect("it runs");
         assert_eq!(code(&output), 0, "kill {kill}: {}", stderr(&output));

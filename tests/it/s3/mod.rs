@@ -4,7 +4,7 @@ mod conformance;
 mod faults;
 mod keys;
 mod kills;
+mod messages;
 mod random;
 mod scale;
 mod takeover;
-mod words;

@@ -1,6 +1,6 @@
-//! Short runs under mixed faults, chosen by a seed: the whole right output or none, and the next
-//! run without faults succeeds. A seed that fails is printed, and fails again:
-//! `SEGPREP_S3_SEED=17 cargo test mixed_faults`. `SEGPREP_S3_SEEDS` says how many are tried.
+//! Short runs under random faults: they leave the complete output or none, and the next run without
+//! faults succeeds. A seed that fails is printed and can be repeated:
+//! `SEGPREP_S3_SEED=17 cargo test mixed_faults`. `SEGPREP_S3_SEEDS` is the number of seeds.
 
 use std::{env, thread, time::Duration};
 
@@ -9,9 +9,9 @@ use crate::support::s3::run::{records, run};
 use crate::support::s3::server::{Fault, Server};
 
 const SEEDS: u64 = 25;
-const SIDE_BY_SIDE: usize = 4;
+const CONCURRENT: usize = 4;
 
-/// `SplitMix64`: small, and the same everywhere.
+/// A seeded generator (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -47,15 +47,15 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn mixed_faults_leave_the_whole_output_or_none() {
+fn mixed_faults_leave_the_complete_output_or_none() {
     let seeds = match number("SEGPREP_S3_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEGPREP_S3_SEEDS").unwrap_or(SEEDS),
     };
-    // Most of these runs wait, between tries.
+    // Most of these runs wait for a retry.
     thread::scope(|scope| {
-        for first in 0..SIDE_BY_SIDE {
-            let seeds = seeds.clone().skip(first).step_by(SIDE_BY_SIDE);
+        for first in 0..CONCURRENT {
+            let seeds = seeds.clone().skip(first).step_by(CONCURRENT);
             scope.spawn(move || {
                 let server = Server::start();
                 seeds.for_each(|seed| one_run(&server, seed));
@@ -78,11 +78,12 @@ fn one_run(server: &Server, seed: u64) {
         })
         .collect();
     let often = 3 + random.below(30);
-    let mut weather = Random(random.next());
-    server
-        .choose(Some(Box::new(move |_| (weather.below(often) == 0).then(|| fault(&mut weather)))));
+    let mut behaviour = Random(random.next());
+    server.inject_with(Some(Box::new(move |_| {
+        (behaviour.below(often) == 0).then(|| fault(&mut behaviour))
+    })));
     let output = run(server).output().expect("it runs");
-    server.choose(None);
+    server.inject_with(None);
     let said = stderr(&output);
     let what = format!("SEGPREP_S3_SEED={seed}: exit {}: {said}", code(&output));
     assert!(matches!(code(&output), 0 | 73 | 74 | 77), "{what}");
@@ -91,7 +92,7 @@ fn one_run(server: &Server, seed: u64) {
         assert!(server.manifest().is_some(), "{what}");
         assert!(server.parts() == text.as_bytes(), "{what}");
     } else if server.manifest().is_some() {
-        assert!(server.parts() == text.as_bytes(), "a manifest tells of what is there: {what}");
+        assert!(server.parts() == text.as_bytes(), "a manifest has its parts: {what}");
     }
     let next = run(server).output().expect("it runs");
     assert_eq!(code(&next), 0, "{what}; and then: {}", stderr(&next));

@@ -1,14 +1,14 @@
-//! Many small objects, and one that is large: within the memory that is said.
+//! Many small objects, and one large object, within the documented memory.
 
 use std::{fs, process::Command};
 
 use crate::support::program::{Place, code, stderr};
-use crate::support::s3::run::{records, run, to};
+use crate::support::s3::run::{records, run, set_places};
 use crate::support::s3::server::Server;
 
 const MEMORY_MAX: u64 = 256 << 20;
 
-/// Runs the program; gives its largest memory in bytes.
+/// Runs the program. Returns its peak memory in bytes.
 fn memory_of(command: &mut Command) -> u64 {
     let place = tempfile::tempdir().expect("a temporary folder");
     let said = place.path().join("said");
@@ -37,13 +37,16 @@ fn ten_thousand_small_objects() {
     let object =
         |number: usize| (format!("in/{number:05}.ndjson"), records(number, 1).into_bytes());
     server.put_all((0..10_000).map(object).collect());
-    server.seen();
+    server.take_requests();
     let memory = memory_of(&mut run(&server));
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     server.check_published(&records(0, 10_000));
-    let gets =
-        server.seen().iter().filter(|s| s.operation == "get" && s.path.contains("/in/")).count();
-    assert_eq!(gets, 10_000, "each object is asked for once");
+    let gets = server
+        .take_requests()
+        .iter()
+        .filter(|s| s.operation == "get" && s.path.contains("/in/"))
+        .count();
+    assert_eq!(gets, 10_000, "each object is read once");
 }
 
 #[test]
@@ -56,7 +59,7 @@ fn one_large_object() {
     assert!(memory < MEMORY_MAX, "{} MiB", memory >> 20);
     let place = Place::new();
     let mut local = run(&server);
-    to(&mut local, &place.to().to_string_lossy(), &place.account().to_string_lossy());
+    set_places(&mut local, &place.to().to_string_lossy(), &place.account().to_string_lossy());
     let output = local.output().expect("it runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(place.parts() == text.as_bytes());

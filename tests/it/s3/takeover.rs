@@ -1,35 +1,35 @@
-//! A run that slept past its hold, and was taken for dead: what another has since made in its place
-//! stays as it is. (What a hold does by itself is tested beside it.)
+//! A run that was suspended until its lock expired: it must not change what another run has written in
+//! the meantime. (The lock itself has tests beside its code.)
 
 use std::{process::Stdio, thread, time::Duration};
 
 use crate::support::program::{code, stderr};
 use crate::support::s3::run::{records, run};
-use crate::support::s3::server::{Fault, Rule, Server};
+use crate::support::s3::server::{Fault, FaultRule, Server};
 
-/// Runs until the last look before the manifest; then `another` comes in between.
+/// Runs until the last listing before the manifest, during which `another` takes over.
 #[track_caller]
-fn ends_after(server: &Server, rules: &[Rule], another: impl Fn(&Server)) -> (i32, String) {
+fn ends_after(server: &Server, rules: &[FaultRule], another: impl Fn(&Server)) -> (i32, String) {
     const BEFORE_THE_MANIFEST: &str = "prefix=account%2F.segprep%2F";
-    // Of the input, of both places as they are taken, and of both before they are replaced.
+    // Of the input, of both places when they are locked, and of both before they are replaced.
     const EARLIER_LISTS: usize = 5;
     let late = Fault::Late(Duration::from_millis(500));
-    let late = Rule { operation: "list", skip: EARLIER_LISTS, times: 1, fault: late };
-    server.rules(&[&[late], rules].concat());
-    server.seen();
+    let late = FaultRule { operation: "list", skip: EARLIER_LISTS, times: 1, fault: late };
+    server.inject(&[&[late], rules].concat());
+    server.take_requests();
     let run = run(server).stderr(Stdio::piped()).spawn().expect("it runs");
-    while !server.seen().iter().any(|seen| seen.path.contains(BEFORE_THE_MANIFEST)) {
+    while !server.take_requests().iter().any(|seen| seen.path.contains(BEFORE_THE_MANIFEST)) {
         thread::sleep(Duration::from_millis(2));
     }
     another(server);
     let output = run.wait_with_output().expect("it ends");
-    server.rules(&[]);
+    server.inject(&[]);
     (code(&output), stderr(&output))
 }
 
-/// What another has put, and its uploads.
+/// Checks that the objects and the upload of the other run exist unchanged.
 #[track_caller]
-fn check_stands(server: &Server, objects: &[&str]) {
+fn check_unchanged(server: &Server, objects: &[&str]) {
     for key in objects {
         assert_eq!(server.get(key).as_deref(), Some(&b"another's"[..]), "{key}");
     }
@@ -37,14 +37,14 @@ fn check_stands(server: &Server, objects: &[&str]) {
     assert_eq!(uploads, ["out/job-000/part-00001.json"], "and no upload of the run itself");
 }
 
-fn take(server: &Server, objects: &[&str]) {
+fn take_over(server: &Server, objects: &[&str]) {
     for key in objects {
         server.put(key, "another's");
     }
-    server.begin("out/job-000/part-00001.json");
+    server.begin_upload("out/job-000/part-00001.json");
 }
 
-/// Some 9 MB, so that there is an upload in parts.
+/// About 9 MB, enough for an upload in parts.
 fn server() -> Server {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 100_000));
@@ -52,7 +52,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn who_lost_the_account_leaves_all_to_another() {
+fn a_run_that_lost_its_account_changes_nothing() {
     const OF_ANOTHER: [&str; 5] = [
         "account/.segprep/lock-2",
         "account/.segprep/journal.json",
@@ -61,24 +61,24 @@ fn who_lost_the_account_leaves_all_to_another() {
         "out/job-000/part-00000.json",
     ];
     let server = server();
-    let (code, said) = ends_after(&server, &[], |server| take(server, &OF_ANOTHER));
+    let (code, said) = ends_after(&server, &[], |server| take_over(server, &OF_ANOTHER));
     assert_eq!(code, 74, "{said}");
     assert!(said.contains("the hold on `s3://bucket/account/` was lost"), "{said}");
-    check_stands(&server, &OF_ANOTHER);
+    check_unchanged(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }
 
 #[test]
-fn who_lost_an_output_leaves_it_to_another() {
+fn a_run_that_lost_an_output_does_not_change_it() {
     const OF_ANOTHER: [&str; 2] = ["out/.segprep/lock-2", "out/job-000/part-00000.json"];
-    // Locks, journals and files of the account.
+    // Locks, journals and files of the account
     const EARLIER_PUTS: usize = 6;
     let fault = Fault::Refused(403, "AccessDenied");
     let skip = EARLIER_PUTS + OF_ANOTHER.len();
-    let no_manifest = Rule { operation: "put", skip, times: 1, fault };
+    let no_manifest = FaultRule { operation: "put", skip, times: 1, fault };
     let server = server();
-    let (code, said) = ends_after(&server, &[no_manifest], |server| take(server, &OF_ANOTHER));
+    let (code, said) = ends_after(&server, &[no_manifest], |server| take_over(server, &OF_ANOTHER));
     assert_eq!(code, 77, "{said}");
-    check_stands(&server, &OF_ANOTHER);
+    check_unchanged(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }

@@ -1,18 +1,19 @@
-//! Texts that are nearly those of the samples and of the hostile cases: pieces of them with a few
-//! edits, made by a seeded generator, as many as are wanted.
+//! Mutated inputs: pieces of the samples and of the hostile cases with a few random edits. The
+//! generator is seeded, so every run gets the same texts.
 
 use std::path::Path;
 
 use crate::support::program::files_below;
 use crate::support::random::Random;
 
-/// How many documents a test of decoders reads at least: `SEGPREP_DOCUMENTS`, or what takes seconds.
+/// The minimum number of documents that a decoder test reads: `SEGPREP_DOCUMENTS`, or a default that
+/// takes seconds.
 pub(crate) fn documents() -> u64 {
     let said = std::env::var("SEGPREP_DOCUMENTS").ok().and_then(|said| said.parse().ok());
     said.unwrap_or(100_000)
 }
 
-/// The files of samples and hostile cases whose names end so.
+/// The contents of the samples and hostile cases with these file extensions, except large files.
 pub(crate) fn files(ends: &[&str]) -> Vec<Vec<u8>> {
     const BYTES_MAX: usize = 100_000;
     let files = ["tests/hostile", "samples"].map(|folder| files_below(Path::new(folder)));
@@ -24,7 +25,7 @@ pub(crate) fn files(ends: &[&str]) -> Vec<Vec<u8>> {
     texts.filter(|text| text.len() <= BYTES_MAX).collect()
 }
 
-/// One way to break a text, at a place in it.
+/// An edit at one offset of a text.
 #[derive(Clone, Debug)]
 pub(crate) enum Break {
     Replace(u8),
@@ -49,7 +50,7 @@ impl Break {
         }
     }
 
-    /// Any, at any place.
+    /// Applies a random edit at a random offset.
     pub(crate) fn at_random(random: &mut Random, snippets: &[&'static [u8]], text: &mut Vec<u8>) {
         let how = match random.below(9) {
             0 => Break::Replace(random.byte()),
@@ -62,7 +63,7 @@ impl Break {
     }
 }
 
-/// What may be put into JSON, between spaces.
+/// Snippets to insert into JSON, separated by spaces.
 const JSON: &[u8] = b", : \" \\ { } [ ] [] {} - + 0 1 . e E5 1e400 01 -0 nul null true NaN \
     \t \r \x00 \x01 \x0b \x1f \x7f \xff \xc3 \xa9 \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xc3\xa9 \
     \xef\xbb\xbf \xe2\x80\xa8 \\u0000 \\u00 \\uD83D\\uDE00 \\ud83d \\ude00 \\ud83d\\n \\ud83d\\u0041 \
@@ -72,7 +73,7 @@ pub(crate) fn json_snippets() -> Vec<&'static [u8]> {
     JSON.split(|byte| *byte == b' ').collect()
 }
 
-/// What may be put into CSV, between dots.
+/// Snippets to insert into CSV, separated by dots.
 const CSV: &[u8] =
     b"\".\"\".\",\".,.;.,,.\t.|.\r\n.\n.\r.\n\n.\r\n\r\n. .  .a.\"a\".\",\n\".\"a,b\n\".\
     \"\"\"\".\"\"\"a\".,\"\".\"\",.\xc3\xa9.\xff.\x00.\xef\xbb\xbf.=1+1.007";
@@ -81,7 +82,7 @@ pub(crate) fn csv_snippets() -> Vec<&'static [u8]> {
     CSV.split(|byte| *byte == b'.').collect()
 }
 
-/// A few lines of a text, from a line on that is taken at random.
+/// Up to `lines_max` consecutive lines of a text, from a random line on.
 pub(crate) fn some_lines(random: &mut Random, text: &[u8], lines_max: usize) -> Vec<u8> {
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let from = random.below(lines.len().max(1));

@@ -1,4 +1,4 @@
-//! A text through all stages in memory: what a run does with one input, without its files.
+//! Processes a whole text in memory, as a run processes one input, without files.
 
 use std::{fs, sync::Arc};
 
@@ -9,29 +9,29 @@ use segprep::schema::Schema;
 
 use crate::support::in_process::InProcess;
 
-/// All stages of a definition, which take whole texts.
+/// All stages of a definition, applied to whole texts.
 pub(crate) struct InMemory {
     pub(crate) stages: InProcess,
-    /// Takes columns of any name.
+    /// Accepts columns of any name.
     columns: ColumnRules,
 }
 
-/// What became of the records of a text.
+/// The outcome of the records of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// As JSON.
+    /// The written records as JSON.
     pub(crate) written: Vec<u8>,
-    /// As lines of each output of CSV.
+    /// The written records as the lines of each CSV output.
     pub(crate) csv: Vec<Vec<u8>>,
-    /// Where each is, and what is wrong with it.
+    /// The place and the problems of each reject.
     pub(crate) rejects: Vec<String>,
-    /// Read, written, inactive, blank lines, line ends.
+    /// The numbers of records read, written and inactive, of blank lines and of line ends.
     pub(crate) counts: [u64; 5],
     pub(crate) rules: Vec<u64>,
 }
 
 impl InMemory {
-    /// A definition with `--set`s.
+    /// Compiles a definition; `sets` are arguments of `--set`.
     pub(crate) fn new(definition: &str, sets: &[&str]) -> InMemory {
         let schema = Schema::shipped("pinpoint").expect("the target is shipped");
         let text = fs::read_to_string(definition).expect("a definition");
@@ -44,15 +44,15 @@ impl InMemory {
         InMemory { stages, columns }
     }
 
-    /// Takes a whole text, in blocks of about so many bytes. None where its header is refused.
-    pub(crate) fn take(&self, text: &[u8], is_csv: bool, block_bytes: usize) -> Option<Outcome> {
+    /// Processes a whole text in blocks of about `block_bytes`. `None`: the CSV header is invalid.
+    pub(crate) fn process(&self, text: &[u8], is_csv: bool, block_bytes: usize) -> Option<Outcome> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let (format, from) = if is_csv { self.header(text, b',')? } else { (Format::JsonLines, 0) };
-        Some(self.take_as(text, &format, from, block_bytes))
+        Some(self.process_as(text, &format, from, block_bytes))
     }
 
-    /// The same in that format, without its first bytes.
-    pub(crate) fn take_as(
+    /// Processes a text in this format, from the byte `from` on.
+    pub(crate) fn process_as(
         &self,
         text: &[u8],
         format: &Format,
@@ -64,14 +64,14 @@ impl InMemory {
         outcome.counts[4] = u64::try_from(header_lines).expect("few lines");
         while from < text.len() {
             let (block, next) = self.stages.next_block(text, from, format, block_bytes);
-            assert!(from < next, "every block takes something");
+            assert!(from < next, "every block consumes input");
             from = next;
             outcome.add(&block);
         }
         outcome
     }
 
-    /// What the header says, and where it ends; none where it is refused.
+    /// The format given by the CSV header, and the offset after it. `None`: the header is invalid.
     pub(crate) fn header(&self, text: &[u8], delimiter: u8) -> Option<(Format, usize)> {
         let InProcess { plan, .. } = &self.stages;
         let framing = Framing::Csv { delimiter };

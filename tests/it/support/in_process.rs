@@ -1,4 +1,4 @@
-//! A chunk through all stages without files: what a record becomes, or why it is refused.
+//! Processes chunks through all stages without files: what a record becomes, or why it is rejected.
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
@@ -11,8 +11,8 @@ use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
-/// Takes every kind of record, and keeps every field. Outputs are to be added, and whatever else an
-/// account may say before them.
+/// Accepts every kind of record and keeps every field. Append outputs to it, and before them further
+/// settings of the account.
 pub(crate) const KEEPS_EVERYTHING: &str = r#"
 segprep = 1
 name = "keeps-everything"
@@ -37,7 +37,7 @@ to = "import/"
 format = "pinpoint-json"
 "#;
 
-/// All stages under one plan, with one worker that goes from chunk to chunk.
+/// All stages of a plan, with one worker for all chunks.
 pub(crate) struct InProcess {
     pub(crate) plan: Plan,
     pub(crate) stages: Stages,
@@ -45,18 +45,18 @@ pub(crate) struct InProcess {
 }
 
 impl InProcess {
-    /// Keeps every field; `sets` are as those of `--set`.
+    /// A plan that keeps every field; `sets` are arguments of `--set`.
     pub(crate) fn keeping_everything(schema: Schema, sets: &[&str]) -> InProcess {
         let text = format!("{KEEPS_EVERYTHING}{INTO_JSON}");
         InProcess::of("keeps-everything.toml", &text, schema, sets)
     }
 
-    /// A definition with `--set`s. Its key, if it needs one, is the demo key; its lists are empty.
+    /// The plan of a definition; `sets` are arguments of `--set`. Keys are the demo key, lists are empty.
     pub(crate) fn of(file: &str, text: &str, schema: Schema, sets: &[&str]) -> InProcess {
         InProcess::with_lists(file, text, schema, sets, |_| Entries::default())
     }
 
-    /// The same, with the entries of each list.
+    /// Like [`InProcess::of`], with the entries of each list.
     pub(crate) fn with_lists(
         file: &str,
         text: &str,
@@ -80,7 +80,7 @@ impl InProcess {
         InProcess::compiled(plan, &[])
     }
 
-    /// The same plan, with the columns of CSV outputs that name none.
+    /// The same plan with columns for the CSV outputs that name none.
     pub(crate) fn with_columns(self, columns: &[CsvColumn]) -> InProcess {
         InProcess::compiled(self.plan, columns)
     }
@@ -91,19 +91,20 @@ impl InProcess {
         InProcess { plan, stages, worker }
     }
 
-    /// Forgets what records before were like.
+    /// Discards what the worker has learned from earlier records.
     pub(crate) fn forget(&self) {
         self.worker.replace(Worker::new(&self.plan, &self.stages));
     }
 
-    /// The records of `chunk` from byte `from` on.
+    /// Processes all records of `chunk` from the byte `from` on.
     pub(crate) fn block(&self, chunk: &[u8], from: usize, format: &Format) -> Block {
         let (block, next) = self.next_block(chunk, from, format, usize::MAX);
-        assert_eq!(next, chunk.len(), "the chunk is taken whole");
+        assert_eq!(next, chunk.len(), "the whole chunk is processed");
         block
     }
 
-    /// The same until the block is about so large, and where it left off.
+    /// Processes records until the block has about `block_bytes`. Returns the offset of the next record
+    /// too.
     pub(crate) fn next_block(
         &self,
         chunk: &[u8],
@@ -127,13 +128,13 @@ impl InProcess {
         (block, next)
     }
 
-    /// What is wrong with a line of JSON; nothing where it is written.
+    /// The problems of a line of JSON; none if it is written.
     pub(crate) fn problems(&self, line: &[u8]) -> Vec<DescribedProblem> {
         let mut block = self.block(line, 0, &Format::JsonLines);
-        assert_eq!(block.read, 1, "a line is a record");
-        assert_eq!(block.written() + block.rejected(), 1, "and has one outcome");
+        assert_eq!(block.read, 1, "a line is one record");
+        assert_eq!(block.written() + block.rejected(), 1, "a record has one outcome");
         let problems = block.rejects.pop().map(|reject| reject.problems).unwrap_or_default();
-        assert_eq!(block.written() == 1, problems.is_empty(), "a reject says why");
+        assert_eq!(block.written() == 1, problems.is_empty(), "only rejects have problems");
         problems
     }
 }

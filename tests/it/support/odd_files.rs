@@ -1,10 +1,10 @@
-//! Random files of records: valid ones, odd ones and broken ones, as NDJSON and as CSV.
+//! Random files of valid, unusual and invalid records, as NDJSON and as CSV.
 
 use std::fmt;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// A file of either format.
+/// A file in one of the two formats.
 #[derive(Clone)]
 pub(crate) struct OddFile {
     pub(crate) is_csv: bool,
@@ -12,7 +12,7 @@ pub(crate) struct OddFile {
 }
 
 impl OddFile {
-    /// How its name ends.
+    /// The file extension.
     pub(crate) fn end(&self) -> &'static str {
         if self.is_csv { "csv" } else { "json" }
     }
@@ -28,8 +28,8 @@ pub(crate) fn file() -> impl Strategy<Value = OddFile> {
     prop_oneof![3 => ndjson(), 2 => csv()]
 }
 
-/// Lines of JSON. The first is nearly always good, since it tells the format; an odd one does not
-/// tell an array, or objects over several lines.
+/// Lines of JSON. The format is detected from the first line, so it is almost always valid, and never
+/// looks like an array or like an object over several lines.
 pub(crate) fn ndjson() -> impl Strategy<Value = OddFile> {
     let tells_lines = |line: &Vec<u8>| {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
@@ -52,7 +52,7 @@ pub(crate) fn ndjson() -> impl Strategy<Value = OddFile> {
     )
 }
 
-/// A header and rows under it.
+/// A header and rows.
 fn csv() -> impl Strategy<Value = OddFile> {
     let columns = vec(select(COLUMNS), 0..6).prop_map(|more| {
         let mut columns = vec!["Address", "ChannelType"];
@@ -93,7 +93,7 @@ fn line_end() -> impl Strategy<Value = &'static str> {
     prop_oneof![3 => Just("\n"), 1 => Just("\r\n")]
 }
 
-/// Half of all files do not end with a line end.
+/// Removes the line end of the last line if `end` is CR LF, so that some files have none.
 fn without_last_end(mut text: Vec<u8>, end: &str) -> Vec<u8> {
     if end == "\r\n" && text.ends_with(b"\n") {
         text.pop();
@@ -105,7 +105,7 @@ fn blank() -> impl Strategy<Value = Vec<u8>> {
     select(&["", " ", "\t\t", "\r", "          "]).prop_map(|text| text.as_bytes().to_vec())
 }
 
-/// A good line that broke off, or in which some bytes are others.
+/// A valid line that was cut, or in which some bytes were replaced.
 fn broken(line: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop_oneof![
         Just(Vec::new()),
@@ -156,7 +156,7 @@ fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     select(lines).prop_map(|line| line.as_bytes().to_vec())
 }
 
-/// An endpoint or an update, mostly in order.
+/// An endpoint or an update, mostly valid.
 fn record() -> impl Strategy<Value = Vec<u8>> {
     let base = prop_oneof![
         Just(r#""ChannelType":"EMAIL","Address":"ana@example.com""#),
@@ -178,7 +178,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A name with its value. Some are wrong, and any may come twice.
+/// A name with its value. Some are invalid, and any name may repeat.
 fn member() -> impl Strategy<Value = String> {
     let fixed = select(&[
         r#""OptOut":"ALL""#,
@@ -268,7 +268,7 @@ const COLUMNS: &[&str] = &[
     "",
 ];
 
-/// A row of so many cells.
+/// A row of `width` cells.
 fn row(width: usize) -> impl Strategy<Value = Vec<u8>> {
     let channel = select(&[
         ("ana@example.com", "EMAIL"),

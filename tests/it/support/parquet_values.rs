@@ -1,4 +1,4 @@
-//! All that a Parquet file holds, decompressed and decoded, as text.
+//! Everything in a Parquet file, decompressed and decoded, as text.
 
 use std::{fs::File, io::Write, path::Path};
 
@@ -6,7 +6,7 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-/// The metadata of its footer and each value of each column, a line each.
+/// The metadata of the footer and each value of each column, one per line.
 pub(crate) fn texts(file: &Path) -> Vec<u8> {
     let reader =
         SerializedFileReader::new(File::open(file).expect("a file")).expect("it is Parquet");
@@ -47,7 +47,7 @@ fn push_column(texts: &mut Vec<u8>, column: ColumnReader) {
         ColumnReader::Int64ColumnReader(column) => push_shown(texts, column),
         ColumnReader::Int32ColumnReader(column) => push_shown(texts, column),
         ColumnReader::BoolColumnReader(column) => push_shown(texts, column),
-        ColumnReader::Int96ColumnReader(_) => panic!("nobody writes it any more"),
+        ColumnReader::Int96ColumnReader(_) => panic!("the type is deprecated"),
     }
 }
 

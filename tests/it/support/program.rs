@@ -1,4 +1,4 @@
-//! Runs the program as users do, and reads what it leaves.
+//! Runs the program as users do, and reads what it writes.
 
 use std::{
     fs,
@@ -10,14 +10,14 @@ use std::{
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-/// A command of the program, in the repository's root, with no key in its environment.
+/// A command that runs the program in the repository's root, without a key in its environment.
 pub(crate) fn segprep() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("SEGPREP_KEY_K1");
     command
 }
 
-/// The exit code; a signal is none.
+/// The exit code; -1 after a signal.
 pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or(-1)
 }
@@ -26,7 +26,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// `--set PATH='TEXT'`, quoted so that any path is taken as it stands.
+/// Adds `--set PATH="TEXT"`, quoted so that it works with any file path.
 pub(crate) fn set(command: &mut Command, path: &str, value: &Path) {
     command.arg("--set").arg(format!("{path}={}", toml_text(&value.to_string_lossy())));
 }
@@ -35,7 +35,7 @@ pub(crate) fn toml_text(text: &str) -> String {
     serde_json::to_string(text).expect("text is JSON")
 }
 
-/// A place that a run writes to.
+/// A temporary folder for the output and the account of a run.
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
 }
@@ -53,13 +53,13 @@ impl Place {
         self.folder.path().join("account")
     }
 
-    /// Points a run's only output and its account here.
-    pub(crate) fn take(&self, command: &mut Command) {
+    /// Sets the paths of the only output and of the account to this place.
+    pub(crate) fn set_paths(&self, command: &mut Command) {
         set(command, "output.0.to", &self.to());
         set(command, "account.to", &self.account());
     }
 
-    /// The settings for outputs beside the first, with their folders here.
+    /// Settings that put all outputs after the first into this place.
     pub(crate) fn further_outputs(&self, definition: &str) -> Vec<String> {
         let text = fs::read_to_string(definition).expect("a definition");
         let outputs = text.lines().filter(|line| line.starts_with("[[output]]")).count();
@@ -75,7 +75,7 @@ impl Place {
         serde_json::from_slice(&text).expect("a manifest is JSON")
     }
 
-    /// All parts, one after the other in their order.
+    /// The contents of all parts, in order.
     pub(crate) fn parts(&self) -> Vec<u8> {
         files_below(&self.to()).iter().flat_map(|file| fs::read(file).expect("a part")).collect()
     }
@@ -85,7 +85,7 @@ impl Place {
     }
 }
 
-/// All files below a folder, in the order of their names.
+/// All files below a folder, sorted by name.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
     walk.filter_map(Result::ok)
@@ -94,15 +94,15 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The output of a command that reads this text from standard input.
-pub(crate) fn feed(mut command: Command, text: &[u8]) -> Output {
+/// Runs a command with this text as its standard input.
+pub(crate) fn run_with_stdin(mut command: Command, text: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
-    child.stdin.take().expect("it is piped").write_all(text).expect("it is read");
+    child.stdin.take().expect("stdin is piped").write_all(text).expect("the program reads it");
     child.wait_with_output().expect("it ends")
 }
 
-/// A gzip archive of a text.
+/// Compresses a text with gzip.
 pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).expect("memory");

@@ -1,20 +1,23 @@
-//! How often properties are tried, and how they are.
+//! Runs property tests.
 
 use proptest::{
     strategy::Strategy,
     test_runner::{Config, TestCaseResult, TestRunner},
 };
 
-/// How many cases a property is tried with where `PROPTEST_CASES` does not say.
+/// The number of cases per property, unless `PROPTEST_CASES` is set.
 const CASES: u32 = 3_000;
 
-/// Tries a property with cases of a strategy; fails with the smallest case that breaks it.
-pub(crate) fn hold<S: Strategy>(cases: &S, property: impl Fn(S::Value) -> TestCaseResult) {
-    hold_times(times(CASES), cases, property);
+/// Checks a property with random cases. Fails with the smallest case that violates it.
+pub(crate) fn check_property<S: Strategy>(
+    cases: &S,
+    property: impl Fn(S::Value) -> TestCaseResult,
+) {
+    check_property_times(times(CASES), cases, property);
 }
 
-/// The same so often.
-pub(crate) fn hold_times<S: Strategy>(
+/// Like [`check_property`], with this number of cases.
+pub(crate) fn check_property_times<S: Strategy>(
     times: u32,
     cases: &S,
     property: impl Fn(S::Value) -> TestCaseResult,
@@ -25,7 +28,7 @@ pub(crate) fn hold_times<S: Strategy>(
     }
 }
 
-/// What `PROPTEST_CASES` says, or what is usual.
+/// `PROPTEST_CASES`, or this default.
 pub(crate) fn times(usual: u32) -> u32 {
     let said = std::env::var("PROPTEST_CASES").ok();
     said.and_then(|times| times.parse().ok()).unwrap_or(usual)

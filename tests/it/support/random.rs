@@ -1,11 +1,11 @@
-//! Numbers that look random, and are the same for the same seed. (`SplitMix64`)
+//! A seeded generator of pseudo-random numbers (`SplitMix64`).
 
-/// Where a sequence of numbers is.
+/// The state of the generator.
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// A number below `bound`, which is at least 1.
+    /// A random number below `bound`, which must be at least 1.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -15,16 +15,16 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("a smaller number")
     }
 
-    /// Whether one time in so many has come.
+    /// Returns true with probability 1 / `times`.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     pub(crate) fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).expect("it is below 256")
+        u8::try_from(self.below(256)).expect("a number below 256")
     }
 
-    /// One of these, of which there is at least one.
+    /// A random element of a slice that is not empty.
     pub(crate) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }

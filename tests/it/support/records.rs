@@ -1,4 +1,4 @@
-//! Makes records by what the schema says of its fields, for properties that need many of them.
+//! Generates random records from the schema, for property tests.
 
 use proptest::{
     collection::{btree_map, vec},
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::strict_json::members;
 
-/// Records that hold by construction: endpoints, updates and users.
+/// Endpoints, updates and users that are valid by construction.
 pub(crate) fn records(schema: &Schema) -> BoxedStrategy<Value> {
     let roots: Vec<NodeIx> = members(schema, None).collect();
     let contact = schema.node("ChannelType").expect("a channel");
@@ -37,7 +37,7 @@ pub(crate) fn records(schema: &Schema) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// Some of these fields, each with a value that it takes.
+/// Some of these fields, each with a valid value.
 fn object(schema: &Schema, nodes: &[NodeIx]) -> BoxedStrategy<Map<String, Value>> {
     let member = |node: &NodeIx| {
         let name = schema.nodes[*node].name.clone();
@@ -48,7 +48,7 @@ fn object(schema: &Schema, nodes: &[NodeIx]) -> BoxedStrategy<Map<String, Value>
     all.prop_map(|members| members.into_iter().flatten().collect()).boxed()
 }
 
-/// A value that a field takes.
+/// A valid value of a field.
 fn value(schema: &Schema, node: NodeIx) -> BoxedStrategy<Value> {
     let description = &schema.nodes[node];
     match description.shape {
@@ -72,7 +72,7 @@ fn name() -> impl Strategy<Value = String> {
     "[A-Za-z_][A-Za-z0-9_ .é-]{0,9}"
 }
 
-/// Text of any characters, within every limit.
+/// Text of any characters that exceeds no limit.
 fn text() -> BoxedStrategy<String> {
     "[ -~]{0,12}|\\PC{0,6}|[\\x00-\\x20\"\\\\]{0,3}".boxed()
 }
@@ -94,7 +94,7 @@ fn number_for(checks: &[Check]) -> BoxedStrategy<f64> {
     prop_oneof![range.unwrap_or(-1e300..=1e300), select(vec![0.0, -0.0, 1.0, -1.5, 90.0])].boxed()
 }
 
-/// Text of a format, plain rather than odd: what is odd comes from [`near`].
+/// Common text of a format; for unusual text see [`near`].
 pub(crate) fn format_text(format: Format) -> BoxedStrategy<String> {
     match format {
         Format::Phone => "\\+[1-9][0-9]{6,14}".boxed(),
@@ -116,7 +116,7 @@ pub(crate) fn format_text(format: Format) -> BoxedStrategy<String> {
     }
 }
 
-/// A channel with an address that it takes.
+/// A channel with a valid address.
 fn contacts(schema: &Schema) -> BoxedStrategy<(String, String)> {
     let channel = schema.node("ChannelType").expect("a channel");
     let channels = schema.nodes[channel].checks.iter().find_map(|check| match &check.test {
@@ -133,7 +133,7 @@ fn contacts(schema: &Schema) -> BoxedStrategy<(String, String)> {
     proptest::strategy::Union::new(contacts).boxed()
 }
 
-/// The format that addresses of a channel have.
+/// The format of a channel's addresses.
 pub(crate) fn address_format(schema: &Schema, channel: &str) -> Option<Format> {
     let is_of = |values: &[String]| values.iter().any(|value| value == channel);
     schema.conditions.iter().filter(|condition| is_of(&condition.values)).find_map(|condition| {
@@ -144,7 +144,7 @@ pub(crate) fn address_format(schema: &Schema, channel: &str) -> Option<Format> {
     })
 }
 
-/// Texts of a format, and texts that just miss it.
+/// Texts that match a format, and texts that narrowly miss it.
 pub(crate) fn near(format: Format) -> BoxedStrategy<String> {
     let splice = (format_text(format), any::<prop::sample::Index>(), 0..2_usize, "[ -~é٣\n]{0,2}")
         .prop_map(|(text, place, taken, new)| {

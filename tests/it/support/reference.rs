@@ -1,20 +1,20 @@
-//! Where the records of a text stand: read character by character, as the words of the
-//! documentation say it, and without any code of the program.
+//! A reference for framing: finds the records of a text byte by byte, following the documentation,
+//! and shares no code with the program.
 
 /// A record or a blank line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) offset: usize,
-    /// Without the line end.
+    /// The length without the line end.
     pub(crate) bytes: usize,
-    /// With it.
+    /// The length with the line end.
     pub(crate) whole: usize,
-    /// From 1.
+    /// The line number, from 1.
     pub(crate) number: usize,
     pub(crate) is_blank: bool,
 }
 
-/// The lines of a text after `from`: those of newline-delimited JSON, or of CSV.
+/// The records and blank lines of a text from `from` on, as newline-delimited JSON or as CSV.
 pub(crate) fn lines(text: &[u8], from: usize, is_csv: bool, max_record: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut offset = from;
@@ -41,7 +41,7 @@ fn line_end(text: &[u8], from: usize) -> usize {
     text[from..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| from + at + 1)
 }
 
-/// The end of the CSV record at `start`, with its line end.
+/// The offset after the CSV record at `start` and its line end.
 fn csv_end(text: &[u8], start: usize, max_record: usize) -> usize {
     let mut cell = start;
     loop {
@@ -62,8 +62,8 @@ fn csv_end(text: &[u8], start: usize, max_record: usize) -> usize {
     }
 }
 
-/// Behind the quote that closes a cell; none where it is not closed in time, or is followed by
-/// anything but a delimiter or a line end.
+/// The offset after the quote that closes a cell. `None`: it is not closed before `limit`, or what
+/// follows is neither a delimiter nor a line end.
 fn quoted_end(text: &[u8], cell: usize, limit: usize) -> Option<usize> {
     let mut at = cell + 1;
     while at < text.len().min(limit) {

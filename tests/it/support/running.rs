@@ -1,11 +1,10 @@
-//! Runs in a place with inputs of its own: watched, stopped and killed while they work, and what
-//! they leave.
+//! Runs over inputs in a temporary folder, which can be watched, paused and killed, and checks of the
+//! files that they leave.
 
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
     fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
@@ -17,10 +16,10 @@ use sha2::{Digest, Sha256};
 
 use crate::support::program::{Place, code, files_below, segprep, stderr, toml_text};
 
-/// No run here takes longer, by far.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Far longer than any run here takes.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A place with an input folder and a definition that keeps every field.
+/// A place with an input folder, and a definition that keeps every field.
 pub(crate) struct Site {
     pub(crate) place: Place,
 }
@@ -35,7 +34,7 @@ impl Site {
         site
     }
 
-    /// With one input, `a.ndjson`.
+    /// A site with one input, `a.ndjson`.
     pub(crate) fn with(text: &str) -> Site {
         let site = Site::new();
         site.input("a.ndjson", text);
@@ -60,42 +59,42 @@ impl Site {
         path
     }
 
-    /// A run of all inputs into the place.
+    /// A run over all inputs.
     pub(crate) fn run(&self) -> Command {
         self.run_by(segprep())
     }
 
-    /// See [`Site::run`]; `program` is a command without arguments.
+    /// Like [`Site::run`]; `program` is a command without arguments.
     pub(crate) fn run_by(&self, mut program: Command) -> Command {
         program.arg("run").arg(self.definition());
         let from = toml_text(&self.inputs().to_string_lossy());
         program.arg("--set").arg(format!("input.from=[{from}]"));
-        self.place.take(&mut program);
+        self.place.set_paths(&mut program);
         program
     }
 
-    /// A run that takes long, and is at work when this returns.
+    /// Starts a long run, and returns once it has begun to write.
     pub(crate) fn slow_run(&self) -> Running {
         let mut command = self.run();
         command.args(["--chunk-bytes", "4096"]);
         let mut running = Running::start(&mut command);
-        assert!(running.until(|| self.staged_part().exists()), "it is too short");
+        assert!(running.until(|| self.staged_part().exists()), "the run ended too early");
         running
     }
 
-    /// Where the first part waits until it is published.
+    /// The path of the first part until it is published.
     pub(crate) fn staged_part(&self) -> PathBuf {
         self.folder().join(".import.segprep/new/job-000/part-00000.json")
     }
 
-    /// All files and empty folders but what was there before the first run, in the order of their
-    /// names. Folders end in `/`.
+    /// All files and empty folders except the inputs and the definition, sorted by name. The names of
+    /// folders end in `/`.
     pub(crate) fn left(&self) -> Vec<String> {
         let walk = walkdir::WalkDir::new(self.folder()).min_depth(1).sort_by_file_name();
         let is_given = |path: &Path| path == self.inputs() || path == self.definition();
         walk.into_iter()
             .filter_entry(|entry| !is_given(entry.path()))
-            .map(|entry| entry.expect("nothing else is at work here"))
+            .map(|entry| entry.expect("no other process changes this folder"))
             .filter(|entry| !entry.file_type().is_dir() || is_empty(entry.path()))
             .map(|entry| {
                 let name = entry.path().strip_prefix(self.folder()).expect("below it");
@@ -105,7 +104,7 @@ impl Site {
             .collect()
     }
 
-    /// Holds what lies here to the manifest: all that it tells of and nothing else, byte for byte.
+    /// Checks that the files here are exactly those of the manifest, byte for byte.
     #[track_caller]
     pub(crate) fn check_published(&self) {
         let account = ["inputs.ndjson", "manifest.json", "rejects.ndjson"];
@@ -114,7 +113,7 @@ impl Site {
         assert_eq!(self.left(), expected);
     }
 
-    /// Holds the parts to a manifest that is `published`; gives their paths in the place.
+    /// Checks that the manifest is `published` and that the parts match it. Returns the paths of the parts.
     #[track_caller]
     pub(crate) fn check_parts(&self) -> BTreeSet<String> {
         let manifest = self.place.manifest();
@@ -123,7 +122,8 @@ impl Site {
         let mut records = 0;
         for file in files {
             let path = file["path"].as_str().expect("a path");
-            let bytes = fs::read(self.place.to().join(path)).expect("a part that is told of");
+            let bytes =
+                fs::read(self.place.to().join(path)).expect("a part that the manifest names");
             assert_eq!(file["bytes"], bytes.len(), "{path}");
             let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes));
             assert_eq!(file["sha256"], digest, "{path}");
@@ -132,14 +132,14 @@ impl Site {
             records += lines;
         }
         assert_eq!(manifest["records"]["written"], records);
-        let told = files.iter().filter_map(|file| file["path"].as_str());
-        let told: BTreeSet<String> = told.map(|path| format!("import/{path}")).collect();
+        let listed = files.iter().filter_map(|file| file["path"].as_str());
+        let listed: BTreeSet<String> = listed.map(|path| format!("import/{path}")).collect();
         let found: BTreeSet<String> = files_below(&self.place.to())
             .iter()
             .map(|path| path.strip_prefix(self.folder()).expect("below it").display().to_string())
             .collect();
-        assert_eq!(found, told);
-        told
+        assert_eq!(found, listed);
+        listed
     }
 }
 
@@ -147,9 +147,9 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// The command's outcome, which has this exit code, and whose messages hold no value of a record.
+/// Runs a command, and checks its exit code and that its messages contain no value of a record.
 #[track_caller]
-pub(crate) fn ends(command: &mut Command, expected: i32) -> Output {
+pub(crate) fn assert_exit(command: &mut Command, expected: i32) -> Output {
     checked(command.output().expect("the program runs"), expected)
 }
 
@@ -161,16 +161,16 @@ fn checked(output: Output, expected: i32) -> Output {
     output
 }
 
-/// The same, whose messages hold these words.
+/// Like [`assert_exit`], and checks that the messages contain these words.
 #[track_caller]
-pub(crate) fn ends_saying(command: &mut Command, expected: i32, words: &[&str]) {
-    let messages = stderr(&ends(command, expected)).to_lowercase();
+pub(crate) fn assert_exit_saying(command: &mut Command, expected: i32, words: &[&str]) {
+    let messages = stderr(&assert_exit(command, expected)).to_lowercase();
     for word in words {
         assert!(messages.contains(&word.to_lowercase()), "no {word:?} in {messages}");
     }
 }
 
-/// A program at work. Dropped, it is killed.
+/// A running program, which is killed when this is dropped.
 pub(crate) struct Running {
     child: Option<Child>,
 }
@@ -182,10 +182,10 @@ impl Running {
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(self.child.as_ref().expect("it has not ended"))
+        Pid::from_child(self.child.as_ref().expect("the program has not ended"))
     }
 
-    /// Waits until something holds; false if the program ended before that.
+    /// Waits until a condition holds. Returns false if the program ended before that.
     #[track_caller]
     pub(crate) fn until(&mut self, holds: impl Fn() -> bool) -> bool {
         let begun = Instant::now();
@@ -193,46 +193,46 @@ impl Running {
             if self.has_ended() {
                 return holds();
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not come");
+            assert!(begun.elapsed() < TIMEOUT, "the condition does not become true");
             thread::sleep(Duration::from_micros(100));
         }
         true
     }
 
     fn has_ended(&mut self) -> bool {
-        let child = self.child.as_mut().expect("it has not been waited for");
-        child.try_wait().expect("it is ours").is_some()
+        let child = self.child.as_mut().expect("the program has not ended");
+        child.try_wait().expect("a child of this process").is_some()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        // One that has ended already is as good as one that was hit.
+        // It may have ended already.
         kill_process(self.pid(), signal).ok();
     }
 
-    /// Does something while the program stands still.
-    pub(crate) fn meanwhile(&self, act: impl FnOnce()) {
+    /// Does something while the program is paused.
+    pub(crate) fn while_paused(&self, act: impl FnOnce()) {
         self.signal(Signal::STOP);
         act();
         self.signal(Signal::CONT);
     }
 
-    /// Waits for its end; see [`ends`].
+    /// Waits for the program to end, and checks it like [`assert_exit`].
     #[track_caller]
-    pub(crate) fn ends(mut self, expected: i32) -> Output {
-        let child = self.child.take().expect("it has not ended");
+    pub(crate) fn assert_exit(mut self, expected: i32) -> Output {
+        let child = self.child.take().expect("the program has not ended");
         checked(child.wait_with_output().expect("it ends"), expected)
     }
 
-    /// Waits for its end, whatever that is.
+    /// Waits for the program to end.
     pub(crate) fn status(mut self) -> ExitStatus {
-        let child = self.child.take().expect("it has not ended");
+        let child = self.child.take().expect("the program has not ended");
         child.wait_with_output().expect("it ends").status
     }
 
-    /// Ends it at once. True if it was still at work.
+    /// Kills the program. Returns whether it was still running.
     pub(crate) fn kill(mut self) -> bool {
-        let mut child = self.child.take().expect("it has not ended");
-        child.kill().expect("it is ours");
+        let mut child = self.child.take().expect("the program has not ended");
+        child.kill().expect("a child of this process");
         child.wait().expect("it has ended").code().is_none()
     }
 }
@@ -246,37 +246,7 @@ impl Drop for Running {
     }
 }
 
-/// A file system of its own on a folder.
-pub(crate) struct Mounted(PathBuf);
-
-impl Mounted {
-    /// None where this may not be done, which is said.
-    pub(crate) fn tmpfs(at: &Path, size: &str) -> Option<Mounted> {
-        let options = format!("size={size}");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Mounted(at.to_owned()));
-        }
-        // Past the test's captured output: somebody should know.
-        writeln!(io::stderr(), "not tried: no file system may be mounted here").ok();
-        None
-    }
-
-    pub(crate) fn grow(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        let mount = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
-        assert!(mount.expect("it was mounted").success());
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        Command::new("umount").arg(&self.0).status().ok();
-    }
-}
-
-/// So many valid endpoints, one a line, of about 200 bytes each; no two are the same.
+/// `count` valid endpoints, one per line, all different, of about 200 bytes each.
 pub(crate) fn endpoints(count: usize) -> String {
     let mut text = String::with_capacity(count * 210);
     for number in 0..count {
@@ -284,12 +254,12 @@ pub(crate) fn endpoints(count: usize) -> String {
             text,
             r#"{{"ChannelType":"EMAIL","Address":"reader{number:08}@example.com","Id":"endpoint-{number:08}","OptOut":"NONE","Attributes":{{"Plan":["pro","annual"]}},"User":{{"UserId":"user-{number:08}","UserAttributes":{{"FirstName":["Zoë"]}}}}}}"#
         )
-        .expect("a string takes all");
+        .expect("a string has room");
     }
     text
 }
 
-/// So many records that are rejected.
-pub(crate) fn faulty(count: usize) -> String {
+/// `count` records that are rejected.
+pub(crate) fn rejected(count: usize) -> String {
     concat!(r#"{"ChannelType":"FAX","Address":"reader@example.com"}"#, "\n").repeat(count)
 }

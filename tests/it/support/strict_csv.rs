@@ -1,5 +1,4 @@
-//! CSV as RFC 4180 allows it, read by the `csv` crate, in the form in which segprep writes records
-//! whose columns are all attributes.
+//! A reference for CSV: the `csv` crate, for texts that RFC 4180 allows. All columns are attributes.
 
 use std::sync::Arc;
 
@@ -9,21 +8,21 @@ use serde_json::{Map, Value, json};
 
 use crate::support::in_process::InProcess;
 
-/// More columns than a record may have attributes.
+/// More columns than a record may have attributes
 const WIDTH_MAX: usize = 250;
 
-/// What came of comparing.
+/// Counts of compared rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Compared {
     pub(crate) written: u64,
-    /// Rows that hold too much to be written.
+    /// Rows that exceed a limit.
     pub(crate) refused: u64,
-    /// Rows that are records to the `csv` crate, and blank lines to segprep.
+    /// Rows that are records for the `csv` crate and blank lines for segprep.
     pub(crate) blank: u64,
 }
 
-/// Takes a text whose columns are all attributes, and holds each record to the row of the `csv`
-/// crate; none where RFC 4180 does not allow it. `program` keeps every field.
+/// Processes a text and compares each record with the row that the `csv` crate reads. Returns `None`
+/// for a text that RFC 4180 does not allow. `program` keeps every field.
 pub(crate) fn compare(program: &InProcess, text: &[u8], delimiter: u8) -> Option<Compared> {
     let rows = rows(text, delimiter)?;
     let width = rows.first().map(|row| row.cells.len()).filter(|width| *width <= WIDTH_MAX)?;
@@ -43,37 +42,41 @@ pub(crate) fn compare(program: &InProcess, text: &[u8], delimiter: u8) -> Option
             assert!(row.is_too_much(codes), "{:?}: {}", reject.problems, shown());
             compared.refused += 1;
         } else {
-            let line = written.next().expect("a record that is no reject is written");
+            let line = written.next().expect("a record that is not rejected is written");
             let found: Value = serde_json::from_slice(line).expect("output is JSON");
             assert_eq!(found, row.as_written(), "{}", shown());
             compared.written += 1;
         }
         record += 1;
     }
-    assert_eq!((block.read, written.next()), (record, None), "as many records");
+    assert_eq!(
+        (block.read, written.next()),
+        (record, None),
+        "both read the same number of records"
+    );
     Some(compared)
 }
 
-/// One line of a table.
+/// One row of a table.
 #[derive(Debug)]
 struct Row {
     cells: Vec<String>,
-    /// The line as it stands in the text, without its end.
+    /// The text of the row, without its line end.
     raw: Vec<u8>,
 }
 
-/// The rows of a text as the `csv` crate reads them, which leaves out empty lines; none where RFC
-/// 4180 does not allow the text. Line ends may be LF alone, and text any in UTF-8; a byte order mark
-/// is nobody's by now.
+/// The rows that the `csv` crate reads, which skips empty lines. `None`: RFC 4180 does not allow the
+/// text. Beyond the RFC, a line end may be LF alone and the text is any UTF-8 without a byte order
+/// mark.
 fn rows(text: &[u8], delimiter: u8) -> Option<Vec<Row>> {
     str::from_utf8(text).ok().filter(|text| !text.starts_with('\u{feff}'))?;
     let lines = allowed_lines(text, delimiter)?;
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.has_headers(false).delimiter(delimiter).from_reader(text);
     let records: Vec<csv::StringRecord> =
-        reader.records().collect::<Result<_, _>>().expect("RFC 4180 allows it");
+        reader.records().collect::<Result<_, _>>().expect("RFC 4180 allows the text");
     let lines: Vec<&[u8]> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-    assert_eq!(records.len(), lines.len(), "the `csv` crate finds as many rows");
+    assert_eq!(records.len(), lines.len(), "the `csv` crate finds the same number of rows");
     let row = |(record, raw): (&csv::StringRecord, &[u8])| Row {
         cells: record.iter().map(str::to_owned).collect(),
         raw: raw.to_vec(),
@@ -81,7 +84,7 @@ fn rows(text: &[u8], delimiter: u8) -> Option<Vec<Row>> {
     Some(records.iter().zip(lines).map(row).collect())
 }
 
-/// The lines of a text by the grammar of RFC 4180, section 2; none where it has not that form.
+/// The lines of a text by the grammar of RFC 4180, section 2. `None`: the text does not match it.
 fn allowed_lines(text: &[u8], delimiter: u8) -> Option<Vec<&[u8]>> {
     let (mut lines, mut at, mut width) = (Vec::new(), 0, None);
     while at < text.len() {
@@ -97,7 +100,7 @@ fn allowed_lines(text: &[u8], delimiter: u8) -> Option<Vec<&[u8]>> {
             [b'\n', ..] => 1,
             _ => 0,
         };
-        // The `csv` crate passes over empty lines, whatever the width.
+        // The `csv` crate skips empty lines, whatever the width.
         if !line.is_empty() && *width.get_or_insert(cells) != cells {
             return None;
         }
@@ -106,7 +109,7 @@ fn allowed_lines(text: &[u8], delimiter: u8) -> Option<Vec<&[u8]>> {
     Some(lines)
 }
 
-/// The end of the cell at `start`: before a delimiter, a line end or the text's end.
+/// The end of the cell at `start`: the offset of a delimiter, of a line end or of the end of the text.
 fn cell_end(text: &[u8], start: usize, delimiter: u8) -> Option<usize> {
     let rest = &text[start..];
     let mut at = start;
@@ -130,17 +133,17 @@ fn cell_end(text: &[u8], start: usize, delimiter: u8) -> Option<usize> {
     is_end.then_some(at)
 }
 
-/// So many columns of attributes, under which every row is the record `x`.
+/// `width` columns of attributes, and a constant `Id`, so that every row is a valid record.
 fn columns(schema: &Arc<Schema>, width: usize, delimiter: u8) -> Columns {
     let constants = vec![("Id".to_owned(), "x".to_owned())];
     let settings = ColumnSettings { constants, ..ColumnSettings::default() };
     let rules = ColumnRules::new(Arc::clone(schema), settings);
     let names: Vec<String> = (0..width).map(|column| format!("Attributes.{column}")).collect();
-    Columns::named(&names, delimiter, &rules).expect("names of attributes")
+    Columns::named(&names, delimiter, &rules).expect("valid names of attributes")
 }
 
 impl Row {
-    /// The record that is written of it.
+    /// The record that segprep writes for this row.
     fn as_written(&self) -> Value {
         let cells = self.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
         let attributes: Map<String, Value> =
@@ -151,7 +154,7 @@ impl Row {
         json!({"Id": "x", "Attributes": attributes})
     }
 
-    /// Whether these codes, which speak of sizes, hold of it.
+    /// Whether the row really exceeds the limits that these codes name.
     fn is_too_much<'c>(&self, mut codes: impl Iterator<Item = &'c str>) -> bool {
         codes.all(|code| match code {
             "value_length" => self.cells.iter().any(|cell| 100 < cell.chars().count()),
@@ -160,7 +163,7 @@ impl Row {
         })
     }
 
-    /// Whether segprep takes it for a blank line.
+    /// Whether segprep treats the row as a blank line.
     fn is_blank(&self, delimiter: u8) -> bool {
         self.raw.iter().all(|byte| b" \t\r".contains(byte))
             || self.raw.iter().all(|byte| *byte == delimiter)

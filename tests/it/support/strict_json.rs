@@ -1,5 +1,5 @@
-//! JSON as `serde_json` reads it, held to what segprep promises beyond it: a name stands once in
-//! an object, and nothing is nested deeper than 64 levels.
+//! A reference for JSON: `serde_json` with segprep's two additional rules, that a name is unique in
+//! its object and that nothing is nested deeper than 64 levels.
 
 use std::{cell::Cell, collections::BTreeMap, fmt};
 
@@ -10,25 +10,25 @@ use serde_json::{Map, Value, json};
 
 use crate::support::in_process::InProcess;
 
-/// How deep a record may be nested; the record itself is one.
+/// The maximum nesting depth; the record itself is level 1.
 const DEPTH_MAX: usize = 64;
 
-/// What came of comparing.
+/// Counts of compared records.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
     /// Records whose values were compared.
     pub(crate) written: u64,
-    /// Records that decoding refused.
+    /// Records that decoding rejected.
     pub(crate) refused: u64,
-    /// Records that decoding took and a check refused.
+    /// Records that decoding accepted and a check rejected.
     pub(crate) judged: u64,
-    /// Where one reads what the other does not: the verdicts of segprep and of plain `serde_json`,
-    /// and how often.
+    /// How often one reader accepts what the other rejects, by the verdicts of segprep and of plain
+    /// `serde_json`.
     pub(crate) disagreements: BTreeMap<(&'static str, &'static str), u64>,
 }
 
-/// Takes lines of JSON together, and holds each to what `serde_json` makes of it. `program` keeps
-/// every field.
+/// Processes lines of JSON as one chunk, and compares each record with what `serde_json` reads.
+/// `program` keeps every field.
 pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared) {
     let block = program.block(text, 0, &Format::JsonLines);
     let mut rejects = block.rejects.iter().peekable();
@@ -43,7 +43,7 @@ pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared)
         assert!(reading.agrees_with(&codes), "{reading:?}, but {codes:?}: {}", shown());
         compared.count_disagreement(&reading, &codes, line);
         let found = reject.is_none().then(|| {
-            let line = written.next().expect("a record that is no reject is written");
+            let line = written.next().expect("a record that is not rejected is written");
             serde_json::from_slice::<Value>(line).expect("output is JSON")
         });
         if let (Reading::Sound(value), Some(found)) = (&reading, &found) {
@@ -57,23 +57,27 @@ pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared)
         *count += 1;
         record += 1;
     }
-    assert_eq!((block.read, written.next()), (record, None), "as many records");
+    assert_eq!(
+        (block.read, written.next()),
+        (record, None),
+        "both read the same number of records"
+    );
 }
 
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| b" \t\r".contains(byte))
 }
 
-/// The verdict of whoever reads a line, whatever it holds.
+/// The verdict on a line that a reader accepts.
 const READ: &str = "read";
 
-/// What decoding says by the codes of a record's problems.
+/// The verdict of decoding, by the codes of a record's problems.
 pub(crate) fn verdict(codes: &[&str]) -> &'static str {
     let refusals = ["json_syntax", "utf8", "too_deep", "duplicate_key"];
     refusals.into_iter().find(|code| codes.contains(code)).unwrap_or(READ)
 }
 
-/// What `serde_json` says by itself, in a word.
+/// The verdict of plain `serde_json`.
 pub(crate) fn plain_verdict(line: &[u8]) -> &'static str {
     match serde_json::from_slice::<Value>(line) {
         Ok(_) => READ,
@@ -92,7 +96,7 @@ pub(crate) fn plain_verdict(line: &[u8]) -> &'static str {
 impl Compared {
     fn count_disagreement(&mut self, reading: &Reading, codes: &[&str], line: &[u8]) {
         if matches!(reading, Reading::Sound(_)) {
-            return; // Both read it.
+            return; // both accept it
         }
         let (ours, theirs) = (verdict(codes), plain_verdict(line));
         if (ours == READ) != (theirs == READ) {
@@ -101,17 +105,17 @@ impl Compared {
     }
 }
 
-/// What a strict reader makes of a line.
+/// The verdict of a strict reader on a line.
 #[derive(Debug)]
 pub(crate) enum Reading {
     Sound(Value),
-    /// It is sound but for a name that stands twice in one object.
+    /// Valid, except that an object has a name twice.
     Repeats,
     TooDeep,
     NotUtf8,
-    /// An escape of half a character.
+    /// The escape of an unpaired surrogate.
     LoneSurrogate,
-    /// A number that `serde_json` can't hold, which is no fault of syntax.
+    /// Valid, but with a number too large for `serde_json`.
     VastNumber,
     NoJson,
 }
@@ -142,8 +146,8 @@ impl Reading {
         }
     }
 
-    /// Whether the codes of a line's problems say the same. Reading may go on after half a
-    /// character, and then meet worse.
+    /// Whether the codes of a line's problems agree. After an unpaired surrogate, the decoder may
+    /// read on and find another problem.
     pub(crate) fn agrees_with(&self, codes: &[&str]) -> bool {
         let has = |code: &str| codes.contains(&code);
         let is_read = !["json_syntax", "utf8", "too_deep", "duplicate_key"].into_iter().any(has);
@@ -161,7 +165,7 @@ impl Reading {
 
 const TOO_DEEP: &str = "nested too deep";
 
-/// Reads any value with `serde_json`, which by itself would let the last of two names win.
+/// Reads any value with `serde_json`, and finds duplicate names, of which `serde_json` keeps the last.
 struct Strict<'a> {
     depth: usize,
     repeats: &'a Cell<bool>,
@@ -234,7 +238,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 }
 
-/// A sound record as it is written: without nulls, unknown fields and empty objects.
+/// A valid record as it is written: without nulls, unknown fields and empty objects.
 pub(crate) fn as_written(schema: &Schema, node: Option<NodeIx>, value: &Value) -> Value {
     let Value::Object(object) = value else { return value.clone() };
     let shape = node.map_or(Shape::Object, |node| schema.nodes[node].shape);
@@ -251,7 +255,7 @@ pub(crate) fn as_written(schema: &Schema, node: Option<NodeIx>, value: &Value) -
     members(schema, node).filter_map(member).collect()
 }
 
-/// The fields of an object, or of the record itself.
+/// The fields of an object; `None`: of the record itself.
 pub(crate) fn members(
     schema: &Schema,
     parent: Option<NodeIx>,

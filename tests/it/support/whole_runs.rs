@@ -1,4 +1,4 @@
-//! Runs in this process, with files in folders that go away, and all that they leave.
+//! Runs of the library in this process, over temporary files, and everything that they write.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,23 +8,23 @@ use serde_json::Value;
 
 use crate::support::program::{Place, files_below, toml_text};
 
-/// Inputs in a folder, and a definition to run over them.
+/// Inputs in a temporary folder, and a definition to run over them.
 pub(crate) struct Inputs {
     folder: tempfile::TempDir,
     pub(crate) definition: &'static str,
     pub(crate) sets: Vec<String>,
 }
 
-/// With what means a run works.
+/// The settings of a run that must not change its output.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Means {
+pub(crate) struct Resources {
     pub(crate) threads: usize,
     pub(crate) chunk_bytes: Option<usize>,
 }
 
-/// What a run left: its files by their paths, the manifest in them without what tells of the
-/// time; or the error that it ended with.
-pub(crate) type Left = Result<BTreeMap<String, Vec<u8>>, String>;
+/// What a run wrote: its files by path, with the manifest stripped of everything that depends on time
+/// and place; or the error that it ended with.
+pub(crate) type RunResult = Result<BTreeMap<String, Vec<u8>>, String>;
 
 impl Inputs {
     pub(crate) fn new(definition: &'static str, sets: &[&str]) -> Inputs {
@@ -38,10 +38,10 @@ impl Inputs {
         fs::write(self.folder.path().join("input").join(name), text).expect("an input");
     }
 
-    /// Runs the definition over the inputs, into a place of its own.
-    pub(crate) fn run(&self, means: Means) -> (Place, Left) {
+    /// Runs the definition over the inputs into a new place.
+    pub(crate) fn run(&self, resources: Resources) -> (Place, RunResult) {
         let place = Place::new();
-        let outcome = self.outcome(means, &place, false);
+        let outcome = self.outcome(resources, &place, false);
         let left = match outcome {
             Ok(_) => Ok(all_files(&place)),
             Err(Failure::Run(error)) => Err(format!("{:?}: {error} {:?}", error.kind, error.hint)),
@@ -52,7 +52,7 @@ impl Inputs {
 
     pub(crate) fn outcome(
         &self,
-        means: Means,
+        resources: Resources,
         place: &Place,
         dry_run: bool,
     ) -> Result<Outcome, Failure> {
@@ -65,14 +65,14 @@ impl Inputs {
         let input = self.folder.path().join("input");
         sets.push(format!("input.from=[{}]", toml_text(&input.to_string_lossy())));
         for (number, to) in (1..).zip(place.further_outputs(self.definition)) {
-            // The footer of Parquet tells the definition's digest, and so of the place.
+            // The footer of Parquet has the digest of the definition, which depends on the place.
             sets.extend([to, format!("output.{number}.format=\"pinpoint-json\"")]);
         }
         let options = RunOptions {
             definition: self.definition.into(),
             sets,
-            threads: Some(means.threads),
-            chunk_bytes: means.chunk_bytes,
+            threads: Some(resources.threads),
+            chunk_bytes: resources.chunk_bytes,
             dry_run,
             ..RunOptions::default()
         };
@@ -91,12 +91,12 @@ fn all_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     files_below(root).into_iter().map(text).collect()
 }
 
-/// A manifest without when and where the run was.
+/// A manifest without what depends on the time and place of the run.
 fn without_time(manifest: &[u8]) -> Vec<u8> {
     let mut manifest: Value = serde_json::from_slice(manifest).expect("a manifest is JSON");
     let fields = manifest.as_object_mut().expect("an object");
     for field in ["timing", "fingerprint", "started", "finished", "definition"] {
-        fields.shift_remove(field).expect("it stands in every manifest");
+        fields.shift_remove(field).expect("every manifest has it");
     }
     for output in fields["outputs"].as_array_mut().expect("a list") {
         output.as_object_mut().expect("an object").shift_remove("to");
@@ -104,7 +104,7 @@ fn without_time(manifest: &[u8]) -> Vec<u8> {
     serde_json::to_vec_pretty(&manifest).expect("a value is JSON")
 }
 
-/// The lines of a file of the account.
+/// The lines of an NDJSON file.
 pub(crate) fn json_lines(text: &[u8]) -> Vec<Value> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).expect("a line is JSON")).collect()

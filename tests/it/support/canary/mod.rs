@@ -1,5 +1,5 @@
-//! Texts that must not come out, and where they come out nevertheless: as they are, in lower
-//! case, escaped, in hex, in base64, or as a list of numbers; whole or a part of them.
+//! Canaries are random texts that must not appear in any output. The search for them finds a canary
+//! or a part of it as plain text in any case, escaped, in hex, in Base64, or as a list of numbers.
 
 pub(crate) mod records;
 pub(crate) mod site;
@@ -10,14 +10,14 @@ use data_encoding::{BASE64, BASE64URL, HEXLOWER};
 
 use crate::support::random::Random;
 
-/// So many characters in a row give a value away. Fewer may: masks keep some.
+/// The number of consecutive characters that reveal a value. Fewer are allowed, since masks keep some.
 const PART: usize = 8;
-/// The like for digits.
+/// The same for digits.
 const DIGITS: usize = 9;
-/// The like for base64: 9 bytes. In hex 8 bytes have 16 digits.
+/// The same for Base64, where 12 characters are 9 bytes. (In hex, 8 bytes are 16 digits.)
 const BASE64_PART: usize = 12;
 
-/// Makes canaries, and finds them.
+/// Generates canaries and finds them.
 pub(crate) struct Canaries {
     random: Random,
     /// In lower case.
@@ -34,30 +34,30 @@ impl Canaries {
         Canaries { random: Random(seed), parts, digits, hex, base64 }
     }
 
-    /// A number below `bound`; the same ones for the same seed.
+    /// A random number below `bound`; the sequence depends on the seed alone.
     pub(crate) fn random(&mut self, bound: usize) -> usize {
         self.random.below(bound)
     }
 
-    /// A fresh text of 20 letters and digits.
+    /// A new text of 20 letters and digits.
     pub(crate) fn text(&mut self) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let text = (0..20).map(|_| char::from(LETTERS[self.random(LETTERS.len())])).collect();
         self.watch(text)
     }
 
-    /// A fresh text with what JSON and CSV escape: 20 characters around a quote and a letter.
+    /// A new text with characters that JSON and CSV escape, between 20 characters on each side.
     pub(crate) fn odd_text(&mut self) -> String {
         let (one, other) = (self.text(), self.text());
         self.watch(format!("{one}é\\\"{other}"))
     }
 
-    /// A fresh number of 16 digits.
+    /// A new number of 16 digits.
     pub(crate) fn number(&mut self) -> String {
         self.digits(16)
     }
 
-    /// What stands behind the point of a second: 9 digits.
+    /// A new fraction of a second: 9 digits.
     pub(crate) fn nanoseconds(&mut self) -> String {
         self.digits(DIGITS)
     }
@@ -67,14 +67,14 @@ impl Canaries {
         self.watch(digits)
     }
 
-    /// Looks for this text too.
+    /// Treats this text as a canary too.
     pub(crate) fn watch(&mut self, text: String) -> String {
         let json = serde_json::to_string(&text).expect("text is JSON");
         let ascii: String =
             text.chars().map(|c| if c.is_ascii() { c.to_string() } else { escape(c) }).collect();
         for form in [text.as_str(), json.trim_matches('"'), &ascii] {
             let form = form.to_lowercase().into_bytes();
-            // Digits alone are in many a token and date; of them, more have to be found.
+            // Tokens and dates contain runs of digits, so a match needs more of them.
             let parts = form.windows(PART).filter(|part| !part.iter().all(u8::is_ascii_hexdigit));
             self.parts.extend(parts.map(<[u8]>::to_vec));
             self.digits.extend(form.chunks_exact(DIGITS).map(<[u8]>::to_vec));
@@ -85,7 +85,7 @@ impl Canaries {
             let mut shifted = vec![0; alignment];
             shifted.extend(text.as_bytes());
             for encoded in [BASE64.encode(&shifted), BASE64URL.encode(&shifted)] {
-                // Its ends depend on what stands before and after.
+                // The first and last characters depend on the surrounding bytes.
                 let inner = encoded.get(4..encoded.len() - 4).unwrap_or("").as_bytes();
                 self.base64.extend(inner.windows(BASE64_PART).map(<[u8]>::to_vec));
             }
@@ -93,7 +93,7 @@ impl Canaries {
         text
     }
 
-    /// A part of a canary in these bytes, in whatever form.
+    /// A part of a canary in these bytes, in any form.
     pub(crate) fn find(&self, bytes: &[u8]) -> Option<String> {
         let lower = bytes.to_ascii_lowercase();
         let found = find_part(&lower, PART, &self.parts)
@@ -103,7 +103,7 @@ impl Canaries {
         found.or_else(|| self.find_numbers(&lower))
     }
 
-    /// As `Debug` shows bytes: `[113, 120]`.
+    /// Searches lists of numbers, as `Debug` prints bytes: `[113, 120]`.
     fn find_numbers(&self, text: &[u8]) -> Option<String> {
         text.split(|byte| *byte == b'[').find_map(|list| {
             let list = list.split(|byte| *byte == b']').next()?;

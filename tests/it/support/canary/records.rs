@@ -1,9 +1,9 @@
-//! Records whose values are canaries, in every field and with every fault.
+//! Records whose values are canaries, in every field and with every kind of problem.
 
 use super::Canaries;
 
-/// A record whose values are canaries, all but those that are kept; now and then it is broken in
-/// one way or another, and then those are canaries too.
+/// A record whose values are canaries, except values that the definition keeps. Some records are
+/// invalid, in many ways; then the kept values are canaries too.
 fn record(c: &mut Canaries) -> String {
     let fields = [
         format!(r#""Id":"{}""#, c.text()),
@@ -56,7 +56,7 @@ fn attributes(c: &mut Canaries) -> String {
     )
 }
 
-/// A value that each operation can apply to, and one that it can't.
+/// For each operation, a value that it applies to and one that it fails on.
 fn made_anew(c: &mut Canaries) -> String {
     let lists = [
         format!(r#""Mail":["{}@example.com","{}"]"#, c.text(), c.text()),
@@ -83,7 +83,7 @@ fn user(c: &mut Canaries) -> String {
     )
 }
 
-/// A member that makes a record a reject; mostly none. What would be kept is not kept then.
+/// Usually nothing; sometimes a member that makes the record a reject, so that nothing of it is kept.
 fn fault(c: &mut Canaries) -> String {
     match c.random(30) {
         0 => format!(r#""OptOut":"{}""#, c.text()),
@@ -105,7 +105,7 @@ fn fault(c: &mut Canaries) -> String {
     }
 }
 
-/// Rows of the like. Some do not close their quotes, or have other widths.
+/// CSV rows of canaries. Some have unclosed quotes or another number of cells.
 pub(crate) fn csv(c: &mut Canaries, rows: usize) -> String {
     let mut text = format!(
         "Address,ChannelType,Id,User.UserId,User.UserAttributes.FirstName,User.UserAttributes.Card,\
@@ -139,7 +139,7 @@ pub(crate) fn csv(c: &mut Canaries, rows: usize) -> String {
 }
 
 pub(crate) fn lines(c: &mut Canaries, records: usize) -> String {
-    // The first line tells the format.
+    // The format is detected from the first line.
     let mut text = "{\"Id\":\"one\"}\n".to_owned();
     for _ in 0..records {
         text += &record(c);

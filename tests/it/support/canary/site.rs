@@ -8,7 +8,7 @@ use crate::support::program::{Place, code, files_below, segprep, stderr, toml_te
 
 pub(crate) const DEFINITION: &str = "tests/leaks/definition.toml";
 
-/// Files full of canaries, and a place for what a run makes of them.
+/// Inputs and lists full of canaries, and a place for the output.
 pub(crate) struct CanarySite {
     pub(crate) place: Place,
     pub(crate) canaries: Canaries,
@@ -22,7 +22,7 @@ impl CanarySite {
         site
     }
 
-    /// A list of people who are left out, of which some entries are none.
+    /// The setting of a suppression list, in which some entries are unusable.
     pub(crate) fn list(&mut self) -> String {
         let file = self.place.folder.path().join("lists/out.csv");
         let rows = (0..50).map(|number| {
@@ -41,7 +41,7 @@ impl CanarySite {
         fs::write(self.place.folder.path().join("input").join(name), text).expect("an input");
     }
 
-    /// A run over the inputs, with a key that is a canary too.
+    /// A run over the inputs with a key that is a canary too.
     pub(crate) fn run(&mut self) -> Command {
         let key = self.canaries.text() + &self.canaries.text();
         let hex = data_encoding::HEXLOWER.encode(key.as_bytes());
@@ -51,11 +51,11 @@ impl CanarySite {
         let input = self.place.folder.path().join("input");
         command.arg("--set").arg(format!("input.from=[{}]", toml_text(&input.to_string_lossy())));
         command.arg("--set").arg(self.list());
-        self.place.take(&mut command);
+        self.place.set_paths(&mut command);
         command
     }
 
-    /// Fails where a canary is in what a command said, or in what lies here.
+    /// Runs a command, and fails if a canary is in its output or in a file that it wrote.
     #[track_caller]
     pub(crate) fn check(&self, mut command: Command, expected: i32) {
         let output = command.output().expect("the program runs");
@@ -67,7 +67,7 @@ impl CanarySite {
         self.check_files();
     }
 
-    /// Fails where a canary is in a file here, or in its name. Gives the number of files.
+    /// Fails if a canary is in a written file or in its name. Returns the number of files.
     #[track_caller]
     pub(crate) fn check_files(&self) -> usize {
         let root = self.place.folder.path();
@@ -76,7 +76,7 @@ impl CanarySite {
         let files = files.iter().filter(|file| !given.iter().any(|given| file.starts_with(given)));
         files
             .map(|file| {
-                let text = fs::read(file).unwrap_or_default(); // it may go meanwhile
+                let text = fs::read(file).unwrap_or_default(); // a running program may have removed it
                 let shown = file.display();
                 assert_eq!(self.canaries.find(&text), None, "in {shown}");
                 if file.extension().is_some_and(|end| end == "parquet") {

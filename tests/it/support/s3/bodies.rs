@@ -1,4 +1,4 @@
-//! What objects consist of: whole bodies, and parts that become one.
+//! The bodies of objects: put as a whole, or joined from parts.
 
 use std::{collections::BTreeMap, ops};
 
@@ -10,26 +10,26 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::*;
 use s3s::{Body, S3Result, s3_error};
 
-/// What an object is, as it was written.
+/// The content of an object as it was written.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// One after the other.
+    /// The body in pieces, in order.
     pub(crate) pieces: Vec<Bytes>,
     pub(crate) words: Option<Metadata>,
     pub(crate) sums: Checksum,
 }
 
-/// An upload in parts that is under way.
+/// An unfinished upload in parts.
 pub(crate) struct Upload {
-    /// Its bucket and key.
+    /// The bucket and the key.
     pub(crate) place: (String, String),
     pub(crate) words: Option<Metadata>,
-    /// By number, with their `ETag`s.
+    /// The parts with their `ETag`s by number.
     pub(crate) parts: BTreeMap<i32, (String, Bytes)>,
 }
 
 impl Content {
-    /// Some of its bytes: without a copy if they are in one piece.
+    /// A range of the bytes, without a copy if it is within one piece.
     pub(crate) fn cut(&self, range: ops::Range<u64>) -> Bytes {
         let mut found = Vec::new();
         let mut start = 0;
@@ -53,14 +53,14 @@ fn index(place: u64) -> usize {
     usize::try_from(place).expect("64 bits")
 }
 
-/// All of a body that was sent; it is whole, or this fails.
+/// Reads a request body to its end. Fails if it is incomplete.
 pub(crate) async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let body = Body::from(body.ok_or_else(|| s3_error!(IncompleteBody))?);
     let all = body.collect().await.map_err(|why| s3_error!(BadDigest, "{why}"))?;
     Ok(all.to_bytes())
 }
 
-/// Holds a part to the checksum that came with it.
+/// Checks a part against the checksum of its request.
 pub(crate) fn check_part(input: &UploadPartInput, body: &[u8]) -> S3Result<()> {
     let mut sums = ChecksumHasher {
         crc32: input.checksum_crc32.is_some().then(Default::default),
@@ -79,7 +79,7 @@ pub(crate) fn check_part(input: &UploadPartInput, body: &[u8]) -> S3Result<()> {
     is_right.then_some(()).ok_or_else(|| s3_error!(BadDigest))
 }
 
-/// The parts that an upload is completed with, in order.
+/// The parts of an upload that a request to complete it lists, in order.
 pub(crate) fn joined(
     upload: &Upload,
     asked: Option<&CompletedMultipartUpload>,
@@ -103,7 +103,7 @@ pub(crate) fn joined(
     Ok(parts)
 }
 
-/// As its header has it.
+/// The checksum as its header has it.
 pub(crate) fn crc64(pieces: &[Bytes]) -> String {
     let mut sum = crc_fast::Digest::new(Crc64Nvme);
     for piece in pieces {
@@ -112,7 +112,7 @@ pub(crate) fn crc64(pieces: &[Bytes]) -> String {
     BASE64.encode(&sum.finalize().to_be_bytes())
 }
 
-/// Of what came in parts. S3 promises of it only that it is another for other bytes.
+/// The `ETag` of an object from parts. S3 only promises that other bytes have another one.
 pub(crate) fn etag_of(sum: &str, pieces: usize) -> String {
     format!("{sum}-{pieces}")
 }

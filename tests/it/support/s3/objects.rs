@@ -1,10 +1,10 @@
-//! S3 as s3s-fs serves it from a folder, mended where it differs from AWS: conditions hold also
-//! between two that come at once, listings have an `ETag`, keys are any text, and uploads that are
-//! under way can be listed.
+//! S3 as s3s-fs serves it from a folder, corrected where it differs from AWS: conditions also hold
+//! between concurrent requests, listings have an `ETag`, keys may be any text, and unfinished uploads can
+//! be listed.
 //!
-//! What is put whole goes to s3s-fs, which checks it. All bodies are answered from memory, and uploads
-//! in parts are kept here: s3s-fs reads in blocks of 4 KiB and joins parts by copying them, which would
-//! cost more than the program that is tested or measured.
+//! Objects that are put as a whole go to s3s-fs, which checks them. All reads are answered from memory,
+//! and uploads in parts are kept here: s3s-fs reads in blocks of 4 KiB and joins parts by copying, which
+//! would use more time than the program under test.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use s3s_fs::FileSystem;
 
 use super::bodies::{Content, Upload, check_part, crc64, etag_of, joined, length, whole};
 
-/// What is known of an object.
+/// The metadata of an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Meta {
     pub(crate) etag: String,
@@ -40,7 +40,7 @@ struct State {
     uploads: BTreeMap<String, Upload>,
 }
 
-/// Clones are the same objects.
+/// The objects of all buckets. A clone is another handle to the same objects.
 #[derive(Clone)]
 pub(crate) struct Objects(Arc<Inner>);
 
@@ -55,10 +55,10 @@ impl std::ops::Deref for Objects {
 pub(crate) struct Inner {
     fs: FileSystem,
     state: Mutex<State>,
-    /// Who changes something does it alone.
+    /// Serializes all changes.
     turn: tokio::sync::Mutex<()>,
     names: AtomicU64,
-    /// Objects on a page of a listing.
+    /// The number of objects per page of a listing.
     page: usize,
 }
 
@@ -76,7 +76,7 @@ impl Objects {
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with it")
+        self.state.lock().expect("no panic while it was locked")
     }
 
     fn name(&self) -> String {
@@ -87,19 +87,19 @@ impl Inner {
         self.state().objects.get(&(bucket.to_owned(), key.to_owned())).cloned()
     }
 
-    /// All that is there: `bucket/key`, with what is known of it.
+    /// The metadata of all objects by `bucket/key`.
     pub(crate) fn all(&self) -> BTreeMap<String, Meta> {
         let state = self.state();
         let all = state.objects.iter();
         all.map(|((bucket, key), meta)| (format!("{bucket}/{key}"), meta.clone())).collect()
     }
 
-    /// Keys of uploads that are under way.
+    /// The keys of unfinished uploads.
     pub(crate) fn uploads(&self) -> Vec<String> {
         self.state().uploads.values().map(|upload| upload.place.1.clone()).collect()
     }
 
-    /// Puts an object into a storage class without a word of it to anybody.
+    /// Changes the storage class of an object, as a lifecycle rule does.
     pub(crate) fn set_class(&self, bucket: &str, key: &str, class: &str) {
         let mut state = self.state();
         let object = state.objects.get_mut(&(bucket.to_owned(), key.to_owned()));
@@ -113,7 +113,7 @@ impl Inner {
         self.state().objects.insert(place, meta);
     }
 
-    /// s3s-fs makes folders as it needs them; a bucket has to be made.
+    /// Fails if the bucket does not exist. (s3s-fs would create it.)
     async fn must_exist(&self, bucket: &str) -> S3Result<()> {
         let head = HeadBucketInput { bucket: bucket.to_owned(), ..HeadBucketInput::default() };
         let found = self.fs.head_bucket(request(head)).await;
@@ -121,7 +121,7 @@ impl Inner {
     }
 }
 
-/// For an answer.
+/// A length for a response.
 fn signed(bytes: u64) -> Option<i64> {
     i64::try_from(bytes).ok()
 }
@@ -148,7 +148,7 @@ fn matches(condition: &ETagCondition, meta: Option<&Meta>) -> bool {
     }
 }
 
-/// As a form has it.
+/// Encodes a text as in a form.
 fn encoded(text: &str) -> String {
     let encoded = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'/' => {
@@ -220,7 +220,7 @@ impl S3 for Objects {
         let range = input.range.map_or(Ok(0..meta.bytes), |range| range.check(meta.bytes))?;
         let content_range =
             format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), meta.bytes);
-        // Checksums are of all bytes.
+        // Checksums are of the whole object.
         let sums =
             if range == (0..meta.bytes) { meta.content.sums.clone() } else { Checksum::default() };
         let body = meta.content.cut(range);

@@ -1,5 +1,5 @@
-//! A TCP proxy before a server, which counts what passes and may close one direction of one
-//! connection at some byte: whoever reads there sees an end, and the other direction stays open.
+//! A TCP proxy that counts bytes and can close one direction of one connection at a given byte: the
+//! receiver sees the end of the stream, while the other direction stays open.
 
 use std::{
     io::{self, Read, Write},
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// Where bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     ToServer,
@@ -19,7 +19,7 @@ pub(crate) enum Direction {
 struct Passed {
     to_server: u64,
     to_client: u64,
-    /// The direction that ends at the first connection whose bytes reach so many in all.
+    /// The direction to close, and after how many bytes in total over all connections.
     end: Option<(Direction, u64)>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Begins to serve, for as long as the process lives.
+    /// Starts a proxy that serves until the process ends.
     pub(crate) fn before(server: SocketAddr) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -38,7 +38,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
-                join(&client, server, &shared).ok(); // without a server the client's end is closed
+                join(&client, server, &shared).ok(); // without a server, the client's connection is closed
             }
         });
         Proxy { address, passed }
@@ -48,12 +48,12 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Counts anew, and closes that direction once at that byte of all that goes there.
+    /// Resets the counts, and sets where to close which direction, once.
     pub(crate) fn end(&self, end: Option<(Direction, u64)>) {
         *self.passed.lock().expect("no panic") = Passed { end, ..Passed::default() };
     }
 
-    /// How many bytes went there.
+    /// The number of bytes passed in a direction.
     pub(crate) fn passed(&self, direction: Direction) -> u64 {
         let passed = self.passed.lock().expect("no panic");
         match direction {
@@ -62,14 +62,14 @@ impl Proxy {
         }
     }
 
-    /// Whether what was to be closed was.
+    /// Whether the direction that was set has been closed.
     pub(crate) fn has_ended(&self) -> bool {
         self.passed.lock().expect("no panic").end.is_none()
     }
 }
 
 impl Passed {
-    /// How many of these bytes pass: all, unless the end is among them or right before them.
+    /// The number of these bytes that pass: all, unless the end is within or right before them.
     fn pass(&mut self, direction: Direction, bytes: u64) -> u64 {
         let count = match direction {
             Direction::ToServer => &mut self.to_server,
@@ -101,7 +101,7 @@ fn join(client: &TcpStream, server: SocketAddr, passed: &Arc<Mutex<Passed>>) -> 
     Ok(())
 }
 
-/// Carries bytes until they end, or are made to.
+/// Copies bytes until they end or the direction is to be closed.
 fn carry(mut from: TcpStream, mut to: TcpStream, direction: Direction, passed: &Mutex<Passed>) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
@@ -112,6 +112,6 @@ fn carry(mut from: TcpStream, mut to: TcpStream, direction: Direction, passed: &
             break;
         }
     }
-    to.shutdown(Shutdown::Write).ok(); // it may be gone
-    io::copy(&mut from, &mut io::sink()).ok(); // what still comes goes nowhere
+    to.shutdown(Shutdown::Write).ok(); // it may be closed already
+    io::copy(&mut from, &mut io::sink()).ok(); // discards what is still sent
 }

@@ -7,16 +7,16 @@ use serde_json::Value;
 use super::server::{ACCESS_KEY, SECRET_KEY, Server};
 use crate::support::program::{segprep, set, toml_text};
 
-/// A run of the definition that keeps everything it can, with this server's bucket.
+/// A run of a definition that keeps everything, over the bucket of this server.
 pub(crate) fn run(server: &Server) -> Command {
     let mut command = segprep();
     command.args(["run", "tests/s3/definition.toml", "--quiet", "--threads", "2"]);
-    at(server, &mut command);
+    point_at(server, &mut command);
     command
 }
 
-/// Points a command at this server, with credentials for it.
-pub(crate) fn at(server: &Server, command: &mut Command) {
+/// Directs a command to this server, with credentials for it.
+pub(crate) fn point_at(server: &Server, command: &mut Command) {
     command
         .arg("--set")
         .arg(format!("aws.endpoint_url={}", toml_text(&server.endpoint())))
@@ -27,20 +27,20 @@ pub(crate) fn at(server: &Server, command: &mut Command) {
         .env("AWS_EC2_METADATA_DISABLED", "true");
 }
 
-/// The same, with inputs elsewhere.
-pub(crate) fn run_of(server: &Server, from: &[&str]) -> Command {
+/// Like [`run`], with other inputs.
+pub(crate) fn run_over(server: &Server, from: &[&str]) -> Command {
     let mut command = run(server);
     let from: Vec<String> = from.iter().map(|from| toml_text(from)).collect();
     command.arg("--set").arg(format!("input.from=[{}]", from.join(",")));
     command
 }
 
-pub(crate) fn to(command: &mut Command, output: &str, account: &str) {
+pub(crate) fn set_places(command: &mut Command, output: &str, account: &str) {
     set(command, "output.0.to", Path::new(output));
     set(command, "account.to", Path::new(account));
 }
 
-/// So many records that are fine, from this number on.
+/// `count` valid records, numbered from `from` on.
 pub(crate) fn records(from: usize, count: usize) -> String {
     let mut records = String::new();
     for number in from..from + count {
@@ -59,14 +59,14 @@ impl Server {
         Some(serde_json::from_slice(&text).expect("a manifest is JSON"))
     }
 
-    /// All parts, one after the other.
+    /// The contents of all parts, in order.
     pub(crate) fn parts(&self) -> Vec<u8> {
         let is_part = |key: &String| key.starts_with("out/job-");
         let keys = self.keys().into_iter().filter(is_part);
         keys.flat_map(|key| self.get(&key).expect("it is listed")).collect()
     }
 
-    /// What is neither input nor published.
+    /// Temporary objects and unfinished uploads.
     pub(crate) fn left_over(&self) -> Vec<String> {
         let mut left: Vec<String> =
             self.keys().into_iter().filter(|key| key.contains(".segprep")).collect();
@@ -74,13 +74,13 @@ impl Server {
         left
     }
 
-    /// Holds the bucket to what a published run leaves: what the manifest says, and nothing else.
+    /// Checks that the bucket has exactly what a published run leaves: the objects of its manifest.
     #[track_caller]
     pub(crate) fn check_published(&self, expected: &str) {
         let manifest = self.manifest().expect("a manifest");
         assert_eq!(manifest["status"], "published");
-        assert!(self.parts() == expected.as_bytes(), "the parts are those of the input");
-        let told: Vec<String> = manifest["outputs"][0]["files"]
+        assert!(self.parts() == expected.as_bytes(), "the parts have the records of the input");
+        let listed: Vec<String> = manifest["outputs"][0]["files"]
             .as_array()
             .expect("files")
             .iter()
@@ -88,7 +88,7 @@ impl Server {
             .collect();
         let there: Vec<String> =
             self.keys().into_iter().filter(|key| key.starts_with("out/")).collect();
-        assert_eq!(told, there);
+        assert_eq!(listed, there);
         assert_eq!(self.left_over(), Vec::<String>::new());
         let records = &manifest["records"];
         let dropped: u64 = records["dropped"]
@@ -101,7 +101,7 @@ impl Server {
         assert_eq!(count("read"), count("written") + count("rejected") + dropped);
     }
 
-    /// Holds it to what a run leaves that did not publish.
+    /// Checks that the bucket has nothing but inputs.
     #[track_caller]
     pub(crate) fn check_unpublished(&self) {
         assert!(self.manifest().is_none(), "no manifest");

@@ -1,5 +1,5 @@
-//! The in-process S3 server: objects behind a layer that notes requests and does what networks and
-//! servers do on bad days.
+//! The in-process S3 server: objects behind a layer that records requests and injects faults of networks
+//! and servers.
 
 use std::{
     convert::Infallible,
@@ -25,45 +25,46 @@ use super::services;
 pub(crate) const ACCESS_KEY: &str = "AKIASEGPREPTESTONLY0";
 pub(crate) const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";
 
-/// What happens to a request.
+/// A fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// It is answered so, and goes no further.
+    /// It is refused with this status and code.
     Refused(u16, &'static str),
-    /// It is done, and answered so all the same.
+    /// It is executed, and refused nevertheless.
     DoneAndRefused(u16, &'static str),
-    /// The connection breaks before anything is done.
+    /// The connection breaks before it is executed.
     Reset,
-    /// It is done, and the connection breaks before the answer.
+    /// It is executed, and the connection breaks before the response.
     DoneAndReset,
-    /// Half of the answer's body comes, and the connection breaks.
+    /// The connection breaks after half of the response body.
     Cut,
-    /// Half of the answer's body comes, and then nothing.
+    /// Nothing follows after half of the response body.
     Stalled,
-    /// It is done, and never answered.
+    /// It is executed, and there is no response.
     Silent,
-    /// A byte of the answer's body is another.
+    /// A byte of the response body is changed.
     Altered,
-    /// The answer comes late.
+    /// The response is delayed.
     Late(Duration),
-    /// It is done twice.
+    /// It is executed twice.
     Twice,
 }
 
-/// Which requests a fault is for.
+/// The requests that get a fault.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rule {
-    /// As [`operation`] names it; empty for all.
+pub(crate) struct FaultRule {
+    /// A name that [`operation`] returns; empty: all operations.
     pub(crate) operation: &'static str,
-    /// So many pass before it, and it is for so many.
+    /// The number of requests before the first fault.
     pub(crate) skip: usize,
+    /// The number of requests with the fault.
     pub(crate) times: usize,
     pub(crate) fault: Fault,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SeenRequest {
     pub(crate) operation: &'static str,
     pub(crate) path: String,
     pub(crate) headers: http::HeaderMap,
@@ -72,19 +73,19 @@ pub(crate) struct Seen {
 type Chooser = Box<dyn FnMut(&'static str) -> Option<Fault> + Send>;
 
 #[derive(Default)]
-struct Weather {
-    rules: Vec<Rule>,
-    /// For whatever no rule is for.
+struct Behaviour {
+    rules: Vec<FaultRule>,
+    /// Chooses faults for requests without a rule.
     chooser: Option<Chooser>,
-    /// Each request waits so long.
+    /// The delay of every request.
     delay: Duration,
-    seen: Vec<Seen>,
+    seen: Vec<SeenRequest>,
 }
 
-/// A server with one bucket, `bucket`. It ends when it is dropped.
+/// A server with one bucket, `bucket`, which stops when this is dropped.
 pub(crate) struct Server {
     pub(crate) objects: Objects,
-    weather: Arc<Mutex<Weather>>,
+    behaviour: Arc<Mutex<Behaviour>>,
     address: SocketAddr,
     runtime: Option<tokio::runtime::Runtime>,
     client: aws_sdk_s3::Client,
@@ -109,15 +110,15 @@ impl Server {
         let mut builder = S3ServiceBuilder::new(objects.clone());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
-        let weather = Arc::new(Mutex::new(Weather::default()));
+        let behaviour = Arc::new(Mutex::new(Behaviour::default()));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("an address");
-        runtime.spawn(serve(listener, service, Arc::clone(&weather)));
+        runtime.spawn(serve(listener, service, Arc::clone(&behaviour)));
         let client = client(address, SECRET_KEY);
         runtime.block_on(client.create_bucket().bucket("bucket").send()).expect("a bucket");
-        weather.lock().expect("no panic").seen.clear();
-        Server { objects, weather, address, runtime: Some(runtime), client, _folder: folder }
+        behaviour.lock().expect("no panic").seen.clear();
+        Server { objects, behaviour, address, runtime: Some(runtime), client, _folder: folder }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -137,14 +138,14 @@ impl Server {
         self.block_on(request.body(ByteStream::from(body.into())).send()).expect("it is put");
     }
 
-    /// Puts an object into a bucket of its own.
+    /// Puts an object into a new bucket.
     pub(crate) fn put_into_new(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         self.block_on(self.client.create_bucket().bucket(bucket).send()).expect("a bucket");
         let request = self.client.put_object().bucket(bucket).key(key);
         self.block_on(request.body(ByteStream::from(body.into())).send()).expect("it is put");
     }
 
-    /// Puts many at once.
+    /// Puts many objects concurrently.
     pub(crate) fn put_all(&self, all: Vec<(String, Vec<u8>)>) {
         self.block_on(async {
             let mut at_work = tokio::task::JoinSet::new();
@@ -161,7 +162,7 @@ impl Server {
         });
     }
 
-    /// Puts one object that consists of these, of which all but the last have 5 MiB or more.
+    /// Puts one object in parts. All parts except the last must have at least 5 MiB.
     pub(crate) fn put_in_parts(&self, key: &str, parts: impl Iterator<Item = Vec<u8>>) {
         let upload = self.client.create_multipart_upload().bucket("bucket").key(key);
         let begun = self.block_on(upload.send()).expect("it begins");
@@ -179,8 +180,8 @@ impl Server {
         self.block_on(complete.send()).expect("it is complete");
     }
 
-    /// Begins an upload that nobody ends.
-    pub(crate) fn begin(&self, key: &str) {
+    /// Begins an upload that is never completed.
+    pub(crate) fn begin_upload(&self, key: &str) {
         let upload = self.client.create_multipart_upload().bucket("bucket").key(key);
         self.block_on(upload.send()).expect("it begins");
     }
@@ -196,27 +197,27 @@ impl Server {
         self.block_on(self.client.delete_object().bucket("bucket").key(key).send()).expect("gone");
     }
 
-    /// The keys in the bucket, by their bytes.
+    /// The keys in the bucket, sorted by bytes.
     pub(crate) fn keys(&self) -> Vec<String> {
         let all = self.objects.all().into_keys();
         all.filter_map(|name| name.strip_prefix("bucket/").map(str::to_owned)).collect()
     }
 
-    pub(crate) fn rules(&self, rules: &[Rule]) {
-        self.weather.lock().expect("no panic").rules = rules.to_vec();
+    pub(crate) fn inject(&self, rules: &[FaultRule]) {
+        self.behaviour.lock().expect("no panic").rules = rules.to_vec();
     }
 
-    pub(crate) fn choose(&self, chooser: Option<Chooser>) {
-        self.weather.lock().expect("no panic").chooser = chooser;
+    pub(crate) fn inject_with(&self, chooser: Option<Chooser>) {
+        self.behaviour.lock().expect("no panic").chooser = chooser;
     }
 
-    pub(crate) fn delay(&self, delay: Duration) {
-        self.weather.lock().expect("no panic").delay = delay;
+    pub(crate) fn set_delay(&self, delay: Duration) {
+        self.behaviour.lock().expect("no panic").delay = delay;
     }
 
-    /// What came since the last time.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.weather.lock().expect("no panic").seen)
+    /// The requests since the last call.
+    pub(crate) fn take_requests(&self) -> Vec<SeenRequest> {
+        std::mem::take(&mut self.behaviour.lock().expect("no panic").seen)
     }
 }
 
@@ -242,13 +243,13 @@ fn client(address: SocketAddr, secret: &str) -> aws_sdk_s3::Client {
 async fn serve(
     listener: tokio::net::TcpListener,
     service: S3Service,
-    weather: Arc<Mutex<Weather>>,
+    behaviour: Arc<Mutex<Behaviour>>,
 ) {
     while let Ok((socket, _)) = listener.accept().await {
         socket.set_nodelay(true).ok();
-        let (service, weather) = (service.clone(), Arc::clone(&weather));
+        let (service, behaviour) = (service.clone(), Arc::clone(&behaviour));
         let answer =
-            service_fn(move |request| answer(request, service.clone(), Arc::clone(&weather)));
+            service_fn(move |request| answer(request, service.clone(), Arc::clone(&behaviour)));
         tokio::spawn(async move {
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
             builder.serve_connection(TokioIo::new(socket), answer).await.ok();
@@ -256,12 +257,12 @@ async fn serve(
     }
 }
 
-/// What is asked of a service that is not S3.
+/// The operation of a request to another service than S3.
 fn target(headers: &http::HeaderMap) -> Option<&str> {
     headers.get("x-amz-target").and_then(|target| target.to_str().ok())
 }
 
-/// What a request asks for, in a word.
+/// The operation of a request.
 fn operation(request: &http::Request<Incoming>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     if target(request.headers()).is_some() {
@@ -283,7 +284,7 @@ fn operation(request: &http::Request<Incoming>) -> &'static str {
     }
 }
 
-impl Weather {
+impl Behaviour {
     fn fault_for(&mut self, operation: &'static str) -> Option<Fault> {
         for rule in &mut self.rules {
             if 0 < rule.times && (rule.operation.is_empty() || rule.operation == operation) {
@@ -302,14 +303,14 @@ impl Weather {
 async fn answer(
     request: http::Request<Incoming>,
     service: S3Service,
-    weather: Arc<Mutex<Weather>>,
+    behaviour: Arc<Mutex<Behaviour>>,
 ) -> Result<Answer, std::io::Error> {
     let (fault, delay) = {
-        let mut weather = weather.lock().expect("no panic");
+        let mut behaviour = behaviour.lock().expect("no panic");
         let operation = operation(&request);
         let (path, headers) = (request.uri().to_string(), request.headers().clone());
-        weather.seen.push(Seen { operation, path, headers });
-        (weather.fault_for(operation), weather.delay)
+        behaviour.seen.push(SeenRequest { operation, path, headers });
+        (behaviour.fault_for(operation), behaviour.delay)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -326,7 +327,7 @@ async fn answer(
     if fault == Some(Fault::Twice) {
         done(&service, &head, body.clone()).await?;
     }
-    // Who asked may be gone: what was begun is done all the same.
+    // A request is executed even if its client has disconnected.
     let at_work = tokio::spawn(async move { done(&service, &head, body).await });
     let answer = at_work.await.map_err(std::io::Error::other)??;
     let (parts, body) = answer.into_parts();
@@ -350,7 +351,7 @@ async fn answer(
     }
 }
 
-/// Half a body, and then a failure, or nothing for ever.
+/// Half a body, followed by an error, or by nothing.
 fn futures_stream(
     half: Bytes,
     then: Option<std::io::Error>,

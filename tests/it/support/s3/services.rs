@@ -1,4 +1,4 @@
-//! What of KMS and Secrets Manager segprep asks for, as AWS answers it.
+//! The operations of KMS and Secrets Manager that segprep uses, with the responses of AWS.
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -6,12 +6,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The key that stays in KMS.
+/// The key in KMS.
 const KEY: &[u8] = b"nobody but the test of KMS has it";
 pub(crate) const SECRET: &str =
     "hex:5e9d7a1c33b2f0486d5c2e917fa0b4c8d6e1f2a3b4c5d6e7f8091a2b3c4d5e6f";
 
-/// What KMS gives for this text: the master of a `kms:` key.
+/// The MAC that KMS computes of this text: the master key of a `kms:` key.
 pub(crate) fn mac(text: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("any length");
     mac.update(text);
@@ -20,13 +20,13 @@ pub(crate) fn mac(text: &[u8]) -> Vec<u8> {
 
 type Refusal = &'static str;
 
-/// The answer to a request of AWS's JSON protocol.
+/// The response to a request in AWS's JSON protocol.
 pub(crate) fn answer(target: &str, body: &[u8]) -> http::Response<Bytes> {
     let request: Value = serde_json::from_slice(body).expect("JSON");
     let answered = match target {
         "TrentService.GenerateMac" => generate_mac(&request),
         "secretsmanager.GetSecretValue" => get_secret_value(&request),
-        other => panic!("nobody asks for {other}"),
+        other => panic!("segprep does not use {other}"),
     };
     match answered {
         Ok(answer) => response(200, &answer),

@@ -1,13 +1,13 @@
-//! What is said when something is wrong: what, where, what next, with its exit code and in time.
+//! Error messages: each says what failed, where, and what to do next, and comes soon.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::support::program::{code, stderr};
-use crate::support::s3::run::{records, run, run_of, to};
-use crate::support::s3::server::{ACCESS_KEY, Fault, Rule, SECRET_KEY, Server};
+use crate::support::s3::run::{records, run, run_over, set_places};
+use crate::support::s3::server::{ACCESS_KEY, Fault, FaultRule, SECRET_KEY, Server};
 
-/// Within this time, where the cause is known at once.
+/// The time limit for errors that are not retried.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 #[track_caller]
@@ -32,7 +32,7 @@ fn with_input() -> Server {
 }
 
 #[test]
-fn what_a_server_refuses_is_said_with_what_to_do() {
+fn a_refused_request_has_a_hint() {
     let server = with_input();
     let cases = [
         ("list", 403, "AccessDenied", 77, ["`s3:ListBucket` on `s3://bucket/`", "docs/iam.md"]),
@@ -70,25 +70,25 @@ fn what_a_server_refuses_is_said_with_what_to_do() {
     ];
     for (operation, status, error, expected, words) in cases {
         let fault = Fault::Refused(status, error);
-        server.rules(&[Rule { operation, skip: 0, times: 1000, fault }]);
+        server.inject(&[FaultRule { operation, skip: 0, times: 1000, fault }]);
         says(&mut run(&server), expected, &words);
-        server.rules(&[]);
+        server.inject(&[]);
         server.check_unpublished();
     }
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_said() {
+fn a_missing_bucket_is_named() {
     let server = with_input();
-    says(&mut run_of(&server, &["s3://no-such-bucket/in/"]), 66, &["no bucket `no-such-bucket`"]);
+    says(&mut run_over(&server, &["s3://no-such-bucket/in/"]), 66, &["no bucket `no-such-bucket`"]);
     let mut command = run(&server);
-    to(&mut command, "s3://no-such-bucket/out/", "s3://no-such-bucket/account/");
+    set_places(&mut command, "s3://no-such-bucket/out/", "s3://no-such-bucket/account/");
     says(&mut command, 74, &["no bucket `no-such-bucket`", "[aws]"]);
-    says(&mut run_of(&server, &["s3://bucket/nothing/"]), 66, &["s3://bucket/nothing/"]);
+    says(&mut run_over(&server, &["s3://bucket/nothing/"]), 66, &["s3://bucket/nothing/"]);
 }
 
 #[test]
-fn who_is_unknown_is_told() {
+fn missing_and_wrong_credentials_have_a_hint() {
     let server = with_input();
     says(run(&server).env("AWS_SECRET_ACCESS_KEY", "wrong"), 77, &["secret key"]);
     says(run(&server).env("AWS_ACCESS_KEY_ID", "AKIAOTHER"), 77, &["access key"]);
@@ -101,15 +101,15 @@ fn who_is_unknown_is_told() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told() {
+fn an_unreachable_server_has_a_hint() {
     let server = with_input();
     let mut command = run(&server);
     command.args(["--set", r#"aws.endpoint_url="http://127.0.0.1:9""#]);
     says(&mut command, 74, &["could not be reached", "the endpoint under `[aws]`"]);
 }
 
-/// A server that answers each client's first words with these bytes.
-fn that_says(words: &'static [u8]) -> std::net::SocketAddr {
+/// Starts a server that answers the first bytes of each client with this response.
+fn server_with_response(response: &'static [u8]) -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -118,32 +118,32 @@ fn that_says(words: &'static [u8]) -> std::net::SocketAddr {
             socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a time");
             let mut hello = [0; 4096];
             if socket.read(&mut hello).is_ok() {
-                socket.write_all(words).ok();
-                io::copy(&mut socket, &mut io::sink()).ok(); // until the client goes
+                socket.write_all(response).ok();
+                io::copy(&mut socket, &mut io::sink()).ok(); // until the client closes
             }
         }
     });
     address
 }
 
-/// What a server says that speaks TLS 1.1 at most: a `ServerHello` of that version (RFC 4346, 7.4.1.3),
-/// or the alert `protocol_version`.
+/// A server that supports TLS 1.1 at most sends a `ServerHello` of that version (RFC 4346, 7.4.1.3) or
+/// the alert `protocol_version`.
 #[test]
-fn tls_before_1_2_is_refused() {
+fn tls_before_1_2_is_rejected() {
     const HELLO: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
         0123456789abcdef0123456789abcdef\x00\xc0\x13\x00";
     const ALERT: &[u8] = b"\x15\x03\x02\x00\x02\x02\x46";
     let server = with_input();
-    for words in [HELLO, ALERT] {
+    for response in [HELLO, ALERT] {
         let mut command = run(&server);
-        let url = format!("aws.endpoint_url=\"https://{}\"", that_says(words));
+        let url = format!("aws.endpoint_url=\"https://{}\"", server_with_response(response));
         command.args(["--set", &url]);
         says(&mut command, 74, &["could not be reached", "TLS 1.2 or 1.3"]);
     }
 }
 
 #[test]
-fn plain_http_to_others_is_refused_wherever_it_is_set() {
+fn plain_http_is_rejected_wherever_it_is_set() {
     let server = with_input();
     let mut command = run(&server);
     command.args(["--set", r#"aws={region="us-east-1"}"#]);
