@@ -4,8 +4,8 @@
 //!
 //! [`map_ordered`] applies a function to every item of an iterator on all threads of a pool, and
 //! passes the results on in the order of the items. One thread, the *coordinator*, takes items from
-//! the iterator and passes results on. It keeps a queue with one entry for each item that is *in
-//! flight*, which is taken and not yet passed on:
+//! the iterator and passes results on. It keeps a queue with an entry for each item that is *in
+//! flight*: it was taken, and its result has not been passed on yet.
 //!
 //! ```text
 //! items ──▶ coordinator ──▶ work(4), work(5), work(6)     on any thread of the pool
@@ -17,8 +17,8 @@
 //!
 //! - **Order needs no sorting.** The results of 5 and 6 may be there before that of 4: they stay in
 //!   their channels until the coordinator has passed 4 on.
-//! - **Memory is bounded.** The queue is the only buffer. Once it holds `in_flight_max` entries, the
-//!   coordinator passes one result on before it takes another item. So a slow `emit` slows down
+//! - **Memory is bounded.** The queue is the only buffer. Once it holds `in_flight_max` entries,
+//!   the coordinator passes one result on before it takes another item. So a slow `emit` slows down
 //!   the reading as well.
 //! - **The coordinator does not sit idle.** While the oldest result is missing, it does other work
 //!   of the pool. A pool of n threads keeps n cores busy and no more, and with one thread the map is
@@ -29,8 +29,8 @@
 //!
 //! # Deferred work
 //!
-//! [`defer`] starts one piece of work in the pool, and [`Deferred::wait`] returns its result. The
-//! coordinator uses it to encode a row group of Parquet while the next one gathers.
+//! [`defer`] starts one piece of work in the pool, and [`Deferred::wait`] returns its result. A run
+//! encodes one row group of Parquet in this way while the next one gathers.
 //!
 //! This module knows nothing about records, files or stores.
 
@@ -56,7 +56,8 @@ use rayon::{ThreadPool, Yield};
 ///
 /// # Errors
 ///
-/// The first error from `inputs` or `emit`. Work that has begun is finished, and its output dropped.
+/// The first error from `inputs` or `emit`. Work that has begun is finished, but its output is
+/// dropped.
 ///
 /// # Panics
 ///
@@ -111,7 +112,7 @@ fn emit_oldest<O, E>(
         if let Ok(outcome) = oldest.try_recv() {
             break outcome;
         }
-        // If there is no other work, another thread is busy with the oldest: block until it is done.
+        // If there is no other work, another thread is busy with the oldest. Block until it is done.
         if rayon::yield_now() != Some(Yield::Executed) {
             break oldest.recv().expect("every job sends once");
         }

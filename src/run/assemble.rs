@@ -1,4 +1,4 @@
-//! The ordered side of a run: adds up the counts of the blocks, which come in input order, and writes
+//! The ordered side of a run: takes blocks in input order, adds up their counts, and writes
 //! outputs, rejects and `inputs.ndjson`.
 //!
 //! A block's places are relative to the block. What came before it in its input is known only

@@ -79,7 +79,8 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
     let is_bucket = |to: &crate::definition::Location| Url::parse(&to.path).is_some();
     let is_kms = matches!(account.storing.encryption, Some(Encryption::Kms { .. }));
     if account.keep_rejected && is_bucket(&account.to) && !is_kms {
-        let message = "`keep_rejected` writes original records to a bucket, and they are not encrypted with your key";
+        let message = "`keep_rejected` writes original records to a bucket, and they are not \
+                       encrypted with your key";
         return Err(RunError::new(ErrorKind::Definition, message)
             .hint("set `sse = \"kms\"` and `kms_key_id` under `[account]`"));
     }
@@ -88,7 +89,7 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
         if !is_bucket(to) && !storing.is_default() {
             let place = escape(&to.written);
             warnings.push(format!(
-                "encryption, storage class and tags have no effect on `{place}`: it is not in a bucket"
+                "encryption, storage class and tags have no effect: `{place}` is not in a bucket"
             ));
         }
     }

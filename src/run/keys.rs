@@ -1,4 +1,4 @@
-//! Reads keys from their sources: variables, files, KMS, Secrets Manager. No message contains a key.
+//! Reads keys from variables, files, KMS and Secrets Manager. No message contains a key.
 
 use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -77,8 +77,10 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
         Some(("demo", "")) => KeyKind::Demo,
         Some(_) | None => {
             let message = "`--from` is not a key source (it is not shown, because it may be a key)";
-            return Err(RunError::new(ErrorKind::Access, message)
-                .hint("write `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`, and never the key itself"));
+            return Err(RunError::new(ErrorKind::Access, message).hint(
+                "write `env:NAME`, `file:PATH`, `kms:KEY-ID` or `secretsmanager:NAME`, and \
+                     never the key itself",
+            ));
         }
     };
     let source = KeySource { id: escape(from), kind, check: None, at: Origin::default() };

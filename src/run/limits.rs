@@ -3,19 +3,19 @@
 //! Memory does not depend on how large the inputs are or how many there are (except for the list of
 //! their names). The bound is the sum of these parts, and `segprep check` prints it:
 //!
-//! | part | multiplied by | bounded because |
+//! | part | for each | bounded by |
 //! |---|---|---|
-//! | chunk | chunks in flight | a chunk is `chunk_bytes` of whole records, or one longer record; records over `max_record` are never held |
-//! | block | chunks in flight | processing stops once a block has [`BLOCK_BYTES`], and the rest of the chunk becomes another block |
-//! | columns | chunks in flight | a CSV header has a maximum number of columns, and each chunk may be of another file |
-//! | batch | threads | a worker decodes `BATCH_BYTES` of a chunk at a time, or one longer record |
-//! | learned | threads | the shape cache of the JSON decoder has a maximum size |
-//! | read ahead | threads | as many archives are open as there are threads, each with its window and a few pieces |
-//! | Parquet | Parquet outputs | one row group gathers while another is encoded |
-//! | lists | 1 | an entry takes 16 bytes and its share of an index; `max_entries` |
-//! | objects | 1, if inputs are in buckets | requests, and a window of bytes that were read ahead |
-//! | in buckets | places in buckets | parts being sent, parts being filled, and small objects that wait |
-//! | base | 1 | the program, its tables, buffers and stacks |
+//! | chunk | chunk in flight | `chunk_bytes` of whole records, or one longer record up to `max_record` |
+//! | block | chunk in flight | [`BLOCK_BYTES`]; the rest of the chunk becomes another block |
+//! | columns | chunk in flight | the maximum number of columns; each chunk may be of another file |
+//! | batch | thread | `BATCH_BYTES` of a chunk, or one longer record |
+//! | learned | thread | the maximum size of the JSON decoder's shape cache |
+//! | read ahead | thread | an open archive: its window and a few pieces |
+//! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
+//! | lists | list | `max_entries` of 16 bytes each, and an index |
+//! | objects | run | the window that is read ahead, and the requests |
+//! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |
+//! | base | run | the program, its tables, buffers and stacks |
 //!
 //! The number of chunks in flight is the length of the engine's queue. `tests/it/memory.rs`
 //! compares the bound with the memory that hostile inputs really take.
@@ -39,13 +39,13 @@ pub(super) const BLOCK_BYTES: usize = 4 << 20;
 const RECORD_NOTES_BYTES: usize = 512 << 10;
 /// The columns of one CSV file.
 const COLUMNS_BYTES: usize = 4 << 20;
-/// The memory of a batch (slots, entries, names, new values), as a multiple of the input that it was
-/// decoded from. The worst case known is 24: an attribute of 15 bytes, with a name that no other
-/// record has and a value of one character under `hmac`. It becomes a slot, an entry, a token, and
-/// a name in every table that is indexed by names.
+/// The memory of a batch (slots, entries, names, new values), as a multiple of the input that it
+/// was decoded from. The worst case known is 24: an attribute of 15 bytes, with a name that no
+/// other record has and a value of one character under `hmac`. It becomes a slot, an entry, a
+/// token, and a name in every table that is indexed by names.
 const BATCH_GROWTH: usize = 25;
-/// The memory of a Parquet output, as a multiple of the compact JSON of one row group. There are two
-/// row groups: one gathers, and one is encoded, whose columns exist as tables, as arrays and as
+/// The memory of a Parquet output, as a multiple of the compact JSON of one row group. There are
+/// two row groups: one gathers, and one is encoded, whose columns exist as tables, as arrays and as
 /// pages. A table takes at most 2.2 times the JSON (`"a":[""],` has 9 bytes and becomes a name, a
 /// count and a value, each with a length of 4 bytes), an array as much, and pages less.
 const ROW_GROUP_GROWTH: usize = 8;
@@ -121,8 +121,8 @@ impl Limits {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
-    /// The most memory for reading objects: the window that is read ahead, one piece for each thread
-    /// that waits for one, and the buffers of the requests.
+    /// The most memory for reading objects: the window that is read ahead, one piece for each
+    /// thread that waits for one, and the buffers of the requests.
     pub fn objects_max(&self) -> usize {
         let narrow = |bytes: u64| usize::try_from(bytes).expect("they are a few MiB");
         if !self.reads_buckets {

@@ -62,8 +62,8 @@ fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
     Ok(listing.files)
 }
 
-/// The most memory of the lists in bytes. The number of entries is limited by `max_entries`, and for
-/// files on disk by their size.
+/// The most memory of the lists in bytes. The number of entries is limited by `max_entries`, and
+/// for files on disk by their size.
 pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
     let entries_of = |suppression: &Suppression| {
         let from: Vec<_> = suppression.from.iter().map(|place| &place.path).collect();

@@ -93,8 +93,8 @@ pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
     text
 }
 
-/// A run is over budget if rejected / read is above the maximum ratio, if there are more rejects than
-/// allowed, or if there are rejects and no record was written.
+/// A run is over budget if rejected / read is above the maximum ratio, if there are more rejects
+/// than allowed, or if there are rejects and no record was written.
 fn status(account: &AccountPlan, total: &Tally) -> Status {
     // The quotient is rounded like the ratio was when it was parsed, so comparing them is exact.
     let ratio = as_float(total.rejected) / as_float(total.read.max(1));

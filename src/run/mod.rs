@@ -10,9 +10,11 @@
 //!    the same run is already published there, the run ends here.
 //! 4. `lists` reads the lists of `[[suppress]]`, and `headers` the CSV headers, if outputs need
 //!    their columns. Then the plan and the stages are compiled.
-//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
+//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and
+//!    writes
 //!    the blocks in order.
-//! 6. `manifest` makes the manifest from the counts, and the publication publishes it all.
+//! 6. `manifest` makes the manifest from the counts, and the publication publishes
+//!    everything.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`).
@@ -270,8 +272,10 @@ fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {
         count => format!(" ({count} files are ignored)"),
     };
     let message = format!("there is nothing to read in {}{ignored}", from.join(", "));
-    RunError::new(ErrorKind::NoInput, message)
-        .hint("empty files and names that begin with `_` or `.` are ignored; check `from` and `exclude` under `[input]`")
+    RunError::new(ErrorKind::NoInput, message).hint(
+        "empty files and names that begin with `_` or `.` are ignored; check `from` and \
+             `exclude` under `[input]`",
+    )
 }
 
 fn nothing_readable(broken: &[String]) -> RunError {

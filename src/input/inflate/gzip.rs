@@ -1,5 +1,5 @@
-//! gzip: members one after the other, each with its checksum, and zeros that may fill the last block
-//! of a tape.
+//! gzip: members one after the other, each with its checksum, and zeros that may fill the last
+//! block of a tape.
 
 use std::io::{self, Read};
 
