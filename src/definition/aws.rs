@@ -1,14 +1,16 @@
-//! `[aws]`: who we are, where S3 is, and how it is spoken to. No secret stands here: the standard
-//! chain of AWS finds credentials.
+//! `[aws]`: the identity used at AWS, and how to connect to S3. The section has no secrets: the
+//! standard credential chain of AWS finds the credentials.
 //!
-//! What would be a secret is refused and not shown: settings such as `secret_access_key`, and
-//! names and passwords in a URL.
+//! Whatever would be a secret is refused and not shown: settings such as `secret_access_key`, and
+//! user names and passwords in URLs.
+
+use std::ops::RangeInclusive;
 
 use super::document::{
     Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, has_credentials,
 };
 
-/// `[aws]`, read and typed. What is none is left to the standard chain.
+/// `[aws]`. For what is `None`, the standard configuration of AWS applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aws {
     pub region: Option<String>,
@@ -18,17 +20,18 @@ pub struct Aws {
     pub dual_stack: bool,
     pub fips: bool,
     pub allow_http: bool,
+    /// The ARN of a role to assume.
     pub role: Option<String>,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// The account that every bucket we write to has to belong to.
+    /// The AWS account that must own every bucket that is written to.
     pub expected_bucket_owner: Option<String>,
     pub checksum: AwsChecksum,
-    /// How many seconds a server may send nothing.
+    /// The number of seconds for which a server may send nothing.
     pub patience: Option<u64>,
 }
 
-/// What is sent with the bytes of an object.
+/// The checksum that is sent with the bytes of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AwsChecksum {
     #[default]
@@ -47,7 +50,7 @@ const CHECKSUMS: [(&str, AwsChecksum); 5] = [
     ("none", AwsChecksum::None),
 ];
 
-/// Settings of `[aws]` that hold text; whatever else does may be a secret.
+/// The settings of `[aws]` that are strings. A string under any other key may be a secret.
 const TEXTS: [&str; 8] = [
     "region",
     "profile",
@@ -58,12 +61,13 @@ const TEXTS: [&str; 8] = [
     "expected_bucket_owner",
     "checksum",
 ];
-/// The longest that a server may be silent.
+/// The largest `patience`, in seconds.
 const PATIENCE_MAX: u64 = 600;
+/// The number of digits of an AWS account id.
 const ACCOUNT_DIGITS: usize = 12;
 
-/// The spans of texts that may hold a secret of AWS or of a URL.
-pub(crate) fn secrets(root: &Table) -> Vec<Origin> {
+/// Returns the spans of strings that may contain a secret of AWS or of a URL.
+pub(super) fn secrets(root: &Table) -> Vec<Origin> {
     let mut secrets = Vec::new();
     for Entry { key, item, .. } in &root.entries {
         if let (Some(table), "aws") = (item.value.as_table(), key.as_str()) {
@@ -86,59 +90,58 @@ fn collect_urls(item: &Item, secrets: &mut Vec<Origin>) {
     }
 }
 
-pub(crate) fn read(root: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Aws {
-    let Some(mut section) = root.section("aws", faults) else { return Aws::default() };
-    let role = text_like(&mut section, "role", ROLE_HELP, is_role, faults);
-    let external_id =
-        text_like(&mut section, "external_id", EXTERNAL_ID_HELP, is_external_id, faults);
-    let session_name = text_like(&mut section, "session_name", SESSION_HELP, is_session, faults);
-    if let (None, Some(entry)) =
-        (&role, section.entry("external_id").or_else(|| section.entry("session_name")))
-    {
-        let what = format!("`{}` is for a `role`, and there is none", entry.key);
-        faults.push(entry.key_at, what, "", "set `role`, or leave it out");
+pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Aws {
+    let Some(mut section) = root.section("aws", diagnostics) else { return Aws::default() };
+    let mut checked = |key, help, is_valid| text_if(&mut section, key, help, is_valid, diagnostics);
+    let role = checked("role", ROLE_HELP, is_role);
+    let external_id = checked("external_id", EXTERNAL_ID_HELP, is_external_id);
+    let session_name = checked("session_name", SESSION_HELP, is_session_name);
+    let region = checked("region", REGION_HELP, is_region);
+    let profile = checked("profile", PROFILE_HELP, is_line);
+    let expected_bucket_owner = checked("expected_bucket_owner", OWNER_HELP, is_account);
+    if role.is_none() {
+        refuse_role_settings(&mut section, diagnostics);
     }
-    let region = text_like(&mut section, "region", REGION_HELP, is_region, faults);
-    let profile =
-        text_like(&mut section, "profile", "name a profile of `~/.aws/config`", is_line, faults);
-    let allow_http = section.boolean("allow_http", faults).unwrap_or(false);
-    let endpoint_url = read_endpoint(&mut section, allow_http, faults);
-    let fips = section.boolean("fips", faults).unwrap_or(false);
+    let allow_http = section.boolean("allow_http", diagnostics).unwrap_or(false);
+    let endpoint_url = read_endpoint(&mut section, allow_http, diagnostics);
+    let fips = section.boolean("fips", diagnostics).unwrap_or(false);
     if let Some(entry) = section.entry("fips").filter(|_| fips && endpoint_url.is_some()) {
-        let what = "`fips` chooses the endpoint, and `endpoint_url` sets another";
-        faults.push(entry.key_at, what, "", "leave one of them out");
+        let message = "`fips` and `endpoint_url` both choose the endpoint";
+        diagnostics.push(entry.key_at, message, "", "remove one of them");
     }
-    let is_owner =
-        |text: &str| text.len() == ACCOUNT_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
     let aws = Aws {
         region,
         profile,
         endpoint_url,
-        path_style: section.boolean("path_style", faults),
-        dual_stack: section.boolean("dual_stack", faults).unwrap_or(false),
+        path_style: section.boolean("path_style", diagnostics),
+        dual_stack: section.boolean("dual_stack", diagnostics).unwrap_or(false),
         fips,
         allow_http,
         role,
         external_id,
         session_name,
-        expected_bucket_owner: text_like(
-            &mut section,
-            "expected_bucket_owner",
-            "it has the 12 digits of an account of AWS",
-            is_owner,
-            faults,
-        ),
-        checksum: section.choice("checksum", &CHECKSUMS, &[], faults).unwrap_or_default(),
-        patience: section.whole("patience", 1..=PATIENCE_MAX, faults),
+        expected_bucket_owner,
+        checksum: section.choice("checksum", &CHECKSUMS, &[], diagnostics).unwrap_or_default(),
+        patience: section.whole("patience", 1..=PATIENCE_MAX, diagnostics),
     };
-    section.finish(faults);
+    section.finish(diagnostics);
     aws
 }
 
-const REGION_HELP: &str = "name a Region of AWS, such as `eu-central-1`";
+/// Reports a setting that needs `role`.
+fn refuse_role_settings(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) {
+    if let Some(entry) = section.entry("external_id").or_else(|| section.entry("session_name")) {
+        let message = format!("`{}` needs `role`", entry.key);
+        diagnostics.push(entry.key_at, message, "", "set `role`, or remove it");
+    }
+}
+
+const REGION_HELP: &str = "name an AWS Region, such as `eu-central-1`";
+const PROFILE_HELP: &str = "name a profile of `~/.aws/config`";
 const ROLE_HELP: &str = "write its ARN, such as `arn:aws:iam::111122223333:role/segprep`";
-const EXTERNAL_ID_HELP: &str = "it has 2 to 1,224 of letters, digits and `+=,.@:/-_`";
-const SESSION_HELP: &str = "it has 2 to 64 of letters, digits and `+=,.@-_`";
+const EXTERNAL_ID_HELP: &str = "use 2 to 1,224 letters, digits and characters of `+=,.@:/-_`";
+const SESSION_HELP: &str = "use 2 to 64 letters, digits and characters of `+=,.@-_`";
+const OWNER_HELP: &str = "write the 12 digits of an AWS account";
 const ENDPOINT_HELP: &str = "write it as `https://s3.example.com`, without a path";
 
 fn is_region(text: &str) -> bool {
@@ -154,63 +157,69 @@ fn is_role(text: &str) -> bool {
     text.starts_with("arn:aws") && text.contains(":role/") && is_line(text)
 }
 
-fn is_made_of(text: &str, lengths: std::ops::RangeInclusive<usize>, others: &str) -> bool {
+fn has_only(text: &str, lengths: RangeInclusive<usize>, punctuation: &str) -> bool {
     lengths.contains(&text.len())
-        && text.chars().all(|char| char.is_ascii_alphanumeric() || others.contains(char))
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || punctuation.contains(char))
 }
 
 fn is_external_id(text: &str) -> bool {
-    is_made_of(text, 2..=1224, "+=,.@:/-_")
+    has_only(text, 2..=1224, "+=,.@:/-_")
 }
 
-fn is_session(text: &str) -> bool {
-    is_made_of(text, 2..=64, "+=,.@-_")
+fn is_session_name(text: &str) -> bool {
+    has_only(text, 2..=64, "+=,.@-_")
 }
 
-/// A text that has to be of some form.
-fn text_like(
+fn is_account(text: &str) -> bool {
+    text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns a string setting if it is valid. The value is not shown if it is not.
+fn text_if(
     section: &mut Section<'_>,
     key: &'static str,
     help: &str,
-    is_fit: impl Fn(&str) -> bool,
-    faults: &mut Diagnostics<'_>,
+    is_valid: fn(&str) -> bool,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<String> {
-    let text = section.text(key, faults)?;
-    if is_fit(text.value) {
+    let text = section.text(key, diagnostics)?;
+    if is_valid(text.value) {
         return Some(text.value.to_owned());
     }
-    faults.push(text.at, format!("`{key}` can't be this"), "", help);
+    diagnostics.push(text.at, format!("`{key}` is not valid"), "", help);
     None
 }
 
 fn read_endpoint(
     section: &mut Section<'_>,
     allow_http: bool,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<String> {
-    let url = section.text("endpoint_url", faults)?;
-    if let Some((what, help)) = unfit(url, allow_http) {
-        faults.push(url.at, what, "", help);
+    let url = section.text("endpoint_url", diagnostics)?;
+    if let Some((message, help)) = check_endpoint(url, allow_http) {
+        diagnostics.push(url.at, message, "", help);
         return None;
     }
     Some(url.value.to_owned())
 }
 
-fn unfit(url: Spanned<&str>, allow_http: bool) -> Option<(&'static str, &'static str)> {
+/// Returns what is wrong with a URL, with a hint.
+fn check_endpoint(url: Spanned<&str>, allow_http: bool) -> Option<(&'static str, &'static str)> {
     if has_credentials(url.value) {
-        let help = "take them out: a profile or the environment holds credentials";
-        return Some(("`endpoint_url` holds a name or a password", help));
+        let help = "remove them: a profile or the environment has the credentials";
+        return Some(("`endpoint_url` contains a user name or a password", help));
     }
     let (scheme, rest) = url.value.split_once("://").unwrap_or(("", url.value));
     let host = rest.trim_end_matches('/');
     let is_host = |char: char| char.is_ascii_alphanumeric() || "-.:[]".contains(char);
     if !matches!(scheme, "http" | "https") || host.is_empty() || !host.chars().all(is_host) {
-        return Some(("`endpoint_url` is no URL of a server", ENDPOINT_HELP));
+        return Some(("`endpoint_url` is not the URL of a server", ENDPOINT_HELP));
     }
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_here = name == "localhost" || name.starts_with("127.") || name == "[::1]";
-    if scheme == "http" && !is_here && !allow_http {
-        let help = "use `https://`, or set `allow_http = true`: then others may read and change what goes there";
+    let is_local = name == "localhost" || name.starts_with("127.") || name == "[::1]";
+    if scheme == "http" && !is_local && !allow_http {
+        let help = "use `https://`, or set `allow_http = true`, with which others may read and change \
+                    the data on its way";
         return Some(("`endpoint_url` is plain HTTP to another machine", help));
     }
     None

@@ -1,123 +1,130 @@
-//! What `[input]` says of CSV files: the delimiter, the header or the names in its place, renamed
-//! columns and constants.
+//! The settings of `[input]` for CSV files: the delimiter, the header or the names in place of it,
+//! renamed columns and constants.
 //!
-//! Whether a name is a field's is for the schema to say (`rules`).
+//! Whether a name is that of a field is checked against the schema (`plan::rules`).
 
 use super::document::{Diagnostics, Origin, Section, Spanned, Value, text};
 use super::vocabulary::InputFormat;
 
-/// A name and what stands for it.
+/// A name and its value.
 pub type Pair = (Spanned<String>, Spanned<String>);
 
-/// The settings of columns, read and typed.
+/// The settings of columns.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnsSpec {
-    /// Set where the definition does; else told by the header.
+    /// `None`: detect it from the header.
     pub delimiter: Option<u8>,
-    /// The names of the columns, of files without a header.
+    /// The names of the columns, for files without a header.
     pub columns: Option<Vec<Spanned<String>>>,
-    /// Names of headers, and the fields that they stand for.
+    /// Names in headers, and the fields that they stand for.
     pub rename: Vec<Pair>,
-    /// Fields, and the value that they have in every row.
+    /// Fields, and the value that they have in every record.
     pub constants: Vec<Pair>,
 }
 
-/// Reads the settings of columns; `format` is the one that the definition sets.
-pub(crate) fn read(
+/// Reads the settings of columns. `format` is the one that the definition sets.
+pub(super) fn read(
     section: &mut Section<'_>,
     format: Option<InputFormat>,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> ColumnsSpec {
-    let before = ["delimiter", "header", "columns", "rename", "constants"];
-    let of_csv = before.map(|key| section.entry(key).map(|entry| (key, entry.key_at)));
+    let keys = ["delimiter", "header", "columns", "rename", "constants"];
+    let of_csv = keys.map(|key| section.entry(key).map(|entry| (key, entry.key_at)));
     if format == Some(InputFormat::Json) {
         for (key, at) in of_csv.into_iter().flatten() {
-            let what = format!("`{key}` is for CSV, and `format` is \"json\"");
-            faults.push(at, what, "", "leave one of them out");
+            let message = format!("`{key}` is for CSV, but `format` is \"json\"");
+            diagnostics.push(at, message, "", "remove one of them");
         }
     }
     ColumnsSpec {
-        delimiter: read_delimiter(section, faults),
-        columns: read_columns(section, faults),
-        rename: read_pairs(section, "rename", "\"E-mail\" = \"Address\"", faults),
-        constants: read_pairs(section, "constants", "ChannelType = \"EMAIL\"", faults),
+        delimiter: read_delimiter(section, diagnostics),
+        columns: read_columns(section, diagnostics),
+        rename: read_pairs(section, "rename", "\"E-mail\" = \"Address\"", diagnostics),
+        constants: read_pairs(section, "constants", "ChannelType = \"EMAIL\"", diagnostics),
     }
 }
 
-fn read_delimiter(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<u8> {
-    let word = section.text("delimiter", faults)?;
-    let is_fit =
+fn read_delimiter(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<u8> {
+    let word = section.text("delimiter", diagnostics)?;
+    let is_delimiter =
         |byte: &u8| (byte.is_ascii_punctuation() || *byte == b'\t') && !b"\"._-".contains(byte);
     match word.value.as_bytes() {
-        [byte] if is_fit(byte) => Some(*byte),
+        [byte] if is_delimiter(byte) => Some(*byte),
         _ => {
-            let help = "it is one of `,`, `;`, `|` or a tab (`\"\\t\"`), or another character of \
-                        ASCII that no name holds";
-            faults.push(word.at, "`delimiter` is no delimiter", "", help);
+            let help = "use `,`, `;`, `|`, a tab (`\"\\t\"`), or another ASCII punctuation character \
+                        except `\"`, `.`, `_` and `-`";
+            diagnostics.push(word.at, "`delimiter` is not a valid delimiter", "", help);
             None
         }
     }
 }
 
-/// The names of the columns. A file has a header or the definition has them in its place.
+/// Reads `header` and `columns`, of which exactly one names the columns.
 fn read_columns(
     section: &mut Section<'_>,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Vec<Spanned<String>>> {
     let header_at = section.entry("header").map(|entry| entry.key_at);
-    let has_header = section.boolean("header", faults).unwrap_or(true);
+    let has_header = section.boolean("header", diagnostics).unwrap_or(true);
     let columns_at = section.entry("columns").map(|entry| entry.key_at);
-    let columns = section.owned_texts("columns", faults);
+    let columns = section.owned_texts("columns", diagnostics);
     match (has_header, columns_at, header_at) {
         (true, Some(at), _) => {
-            let help = "write `header = false` for files without a header; \
-                        `[input.rename]` is for names in one";
-            faults.push(at, "`columns` in `[input]` stand in place of a header", "", help);
+            let help = "set `header = false` if the files have no header; to rename columns of a \
+                        header, use `[input.rename]`";
+            diagnostics.push(at, "`columns` in `[input]` takes the place of a header", "", help);
             None
         }
         (false, None, Some(at)) => {
             let help =
-                "name the columns in their order, as `columns = [\"Address\", \"ChannelType\"]`";
-            faults.push(at, "without a header, `columns` is missing", "", help);
+                "name the columns in order, as in `columns = [\"Address\", \"ChannelType\"]`";
+            diagnostics.push(at, "`header = false` needs `columns`", "", help);
             None
         }
         (true | false, _, _) => columns,
     }
 }
 
-/// A table of texts by names of somebody else's.
+/// Reads a table of strings whose keys are not settings but names of columns or fields.
 fn read_pairs(
     section: &mut Section<'_>,
     key: &'static str,
     example: &str,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Pair> {
     let Some(entry) = section.entry(key) else { return Vec::new() };
-    let help = format!("write `[input.{key}]` on a line, and below it such as `{example}`");
+    let help = format!("write `[input.{key}]` on a line, and below it lines such as `{example}`");
     let Value::Table(table) = &entry.item.value else {
-        faults.push(entry.key_at, format!("`{key}` is no table"), "", help);
+        diagnostics.push(entry.key_at, format!("`{key}` is not a table"), "", help);
         return Vec::new();
     };
     let mut pairs = Vec::new();
     for entry in &table.entries {
         if entry.key.trim().is_empty() {
-            faults.push(entry.key_at, format!("a name in `[input.{key}]` is empty"), "", &*help);
+            let message = format!("a name in `[input.{key}]` is empty");
+            diagnostics.push(entry.key_at, message, "", &*help);
         } else if let Value::Table(_) = entry.item.value {
-            let help = "names with dots stand in quotes, such as `\"User.UserId\"`";
-            faults.push(entry.key_at, format!("`{}` is a table", entry.key), "", help);
-        } else if let Some(value) = text(&entry.key, &entry.item, faults) {
-            pairs.extend(pair(&entry.key, entry.key_at, value, faults));
+            let help = "put names that contain dots in quotes, such as `\"User.UserId\"`";
+            diagnostics.push(entry.key_at, format!("`{}` is a table", entry.key), "", help);
+        } else if let Some(value) = text(&entry.key, &entry.item, diagnostics) {
+            pairs.extend(pair(&entry.key, entry.key_at, value, diagnostics));
         }
     }
     pairs
 }
 
-fn pair(key: &str, at: Origin, value: Spanned<&str>, faults: &mut Diagnostics<'_>) -> Option<Pair> {
+fn pair(
+    key: &str,
+    at: Origin,
+    value: Spanned<&str>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Pair> {
     if value.value.is_empty() {
-        faults.push(value.at, format!("`{key}` is empty"), "", "leave it out, or give it a value");
+        let help = "remove it, or give it a value";
+        diagnostics.push(value.at, format!("`{key}` is empty"), "", help);
         return None;
     }
-    // Names of a header are compared after trimming.
+    // Names in a header are compared without white space around them.
     let name = Spanned { value: key.trim().to_owned(), at };
     Some((name, value.into_owned()))
 }

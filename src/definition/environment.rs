@@ -1,17 +1,17 @@
-//! What a definition may ask of its environment.
+//! What a definition may request from the system.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-/// What a definition may ask of the world around it. The pipeline itself looks at nothing.
+/// Access to the system for reading a definition, which uses nothing else of it.
 pub struct Environment<'a> {
-    /// The value of an environment variable.
+    /// Returns the value of an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// The run's UTC date, as `2026-11-23`.
+    /// The UTC date of the run, such as `2026-11-23`.
     pub date: &'a str,
-    /// The path as the system would find it: absolute, with the links of what exists of it resolved.
+    /// Returns the absolute path, with the links of the part that exists resolved.
     pub real_path: &'a dyn Fn(&Path) -> PathBuf,
 }
 

@@ -6,133 +6,127 @@ use super::document::{Diagnostics, Location, Section, Spanned};
 use super::environment::Environment;
 use super::vocabulary::{InputFormat, TextEncoding, Unknown};
 
-/// The longest record where the definition says nothing.
+/// The default of `max_record`, in bytes.
 const MAX_RECORD: u64 = 1 << 20;
-/// The longest record there can be: it is held in memory by every worker.
+/// The largest `max_record`, in bytes: every worker holds a record in memory.
 const MAX_RECORD_MAX: u64 = 64 << 20;
-/// How many times its size an archive may expand to where the definition says nothing.
+/// The default of `max_expansion`.
 const MAX_EXPANSION: u64 = 200;
 
-/// `[input]`, read and typed.
+/// `[input]`.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// Files, folders, patterns and `-`.
     pub from: Vec<Location>,
-    /// Patterns of what is left out.
+    /// Patterns of names that are not read.
     pub exclude: Vec<String>,
-    /// Set where the definition does; else told by content.
+    /// `None`: detect it by content.
     pub format: Option<InputFormat>,
-    /// Set where the text is not UTF-8.
+    /// `None`: UTF-8.
     pub encoding: Option<TextEncoding>,
-    /// How many times its size an archive may expand to.
+    /// The most times its size to which an archive may expand.
     pub max_expansion: u64,
-    /// Whether a run goes on after a file that can't be read as a segment file.
+    /// Whether the run skips a file that can't be read as a segment file, instead of ending.
     pub skips_bad_files: bool,
-    /// What the definition says of CSV files.
+    /// The settings for CSV files.
     pub columns: ColumnsSpec,
-    /// Set where the definition does.
+    /// `None`: not set.
     pub unknown: Option<Unknown>,
+    /// Whether records with `EndpointStatus: INACTIVE` are written.
     pub keep_inactive: bool,
-    /// Names of kinds of record; None for those that the schema takes by default.
+    /// The kinds of record to read, by name. `None`: those that the schema reads by default.
     pub kinds: Option<Vec<Spanned<String>>>,
-    /// Bytes of the longest record.
+    /// The largest record, in bytes.
     pub max_record: u64,
-    /// Whether inputs get a SHA-256 in the account.
+    /// Whether the account lists a SHA-256 digest for each input.
     pub digest: bool,
 }
 
-const LATER: [&str; 1] = ["endpoint"];
-
-pub(crate) fn read(
-    root: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
-) -> Input {
-    let Some(mut section) =
-        root.required_section("input", "write `[input]`, and below it `from = [\"…\"]`", faults)
-    else {
-        return nothing();
-    };
-    section.refuse_later(&LATER, faults);
-    let format = section.choice(
-        "format",
-        &[("json", InputFormat::Json), ("csv", InputFormat::Csv)],
-        &[],
-        faults,
-    );
-    let input = Input {
-        from: read_from(&mut section, around, faults),
-        exclude: read_exclude(&mut section, around, faults),
-        format,
-        encoding: section.choice(
-            "encoding",
-            &[
-                ("windows-1252", TextEncoding::Windows1252),
-                ("latin1", TextEncoding::Latin1),
-                ("utf-16", TextEncoding::Utf16),
-            ],
-            &[],
-            faults,
-        ),
-        max_expansion: section
-            .whole("max_expansion", 1..=u64::MAX, faults)
-            .unwrap_or(MAX_EXPANSION),
-        skips_bad_files: section
-            .choice("on_bad_file", &[("fail", false), ("skip", true)], &[], faults)
-            .unwrap_or(false),
-        columns: columns::read(&mut section, format, faults),
-        unknown: section.choice(
-            "unknown",
-            &[("drop", Unknown::Drop), ("reject", Unknown::Reject)],
-            &[],
-            faults,
-        ),
-        keep_inactive: section
-            .choice("inactive", &[("drop", false), ("keep", true)], &[], faults)
-            .unwrap_or(false),
-        kinds: section.owned_texts("kinds", faults),
-        max_record: section
-            .size("max_record", 1..=MAX_RECORD_MAX, faults)
-            .map_or(MAX_RECORD, |size| size.value),
-        digest: section.boolean("digest", faults).unwrap_or(false),
-    };
-    section.finish(faults);
-    input
+impl Default for Input {
+    fn default() -> Self {
+        Input {
+            from: Vec::new(),
+            exclude: Vec::new(),
+            format: None,
+            encoding: None,
+            max_expansion: MAX_EXPANSION,
+            skips_bad_files: false,
+            columns: ColumnsSpec::default(),
+            unknown: None,
+            keep_inactive: false,
+            kinds: None,
+            max_record: MAX_RECORD,
+            digest: false,
+        }
+    }
 }
 
-fn nothing() -> Input {
-    Input {
-        from: Vec::new(),
-        exclude: Vec::new(),
-        format: None,
-        encoding: None,
-        max_expansion: MAX_EXPANSION,
-        skips_bad_files: false,
-        columns: ColumnsSpec::default(),
-        unknown: None,
-        keep_inactive: false,
-        kinds: None,
-        max_record: MAX_RECORD,
-        digest: false,
-    }
+/// Settings of later versions.
+const LATER: [&str; 1] = ["endpoint"];
+
+pub(super) fn read(
+    root: &mut Section<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Input {
+    let help = "write `[input]`, and below it `from = [\"…\"]`";
+    let Some(mut section) = root.required_section("input", help, diagnostics) else {
+        return Input::default();
+    };
+    section.refuse_later(&LATER, diagnostics);
+    let formats = [("json", InputFormat::Json), ("csv", InputFormat::Csv)];
+    let encodings = [
+        ("windows-1252", TextEncoding::Windows1252),
+        ("latin1", TextEncoding::Latin1),
+        ("utf-16", TextEncoding::Utf16),
+    ];
+    let bad_files = [("fail", false), ("skip", true)];
+    let unknown = [("drop", Unknown::Drop), ("reject", Unknown::Reject)];
+    let inactive = [("drop", false), ("keep", true)];
+    let format = section.choice("format", &formats, &[], diagnostics);
+    let input = Input {
+        from: read_from(&mut section, environment, diagnostics),
+        exclude: read_exclude(&mut section, environment, diagnostics),
+        format,
+        encoding: section.choice("encoding", &encodings, &[], diagnostics),
+        max_expansion: section
+            .whole("max_expansion", 1..=u64::MAX, diagnostics)
+            .unwrap_or(MAX_EXPANSION),
+        skips_bad_files: section
+            .choice("on_bad_file", &bad_files, &[], diagnostics)
+            .unwrap_or(false),
+        columns: columns::read(&mut section, format, diagnostics),
+        unknown: section.choice("unknown", &unknown, &[], diagnostics),
+        keep_inactive: section.choice("inactive", &inactive, &[], diagnostics).unwrap_or(false),
+        kinds: section.owned_texts("kinds", diagnostics),
+        max_record: section
+            .size("max_record", 1..=MAX_RECORD_MAX, diagnostics)
+            .map_or(MAX_RECORD, |size| size.value),
+        digest: section.boolean("digest", diagnostics).unwrap_or(false),
+    };
+    section.finish(diagnostics);
+    input
 }
 
 fn read_from(
     section: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Location> {
     let help = "name files, folders or patterns, such as `from = [\"exports/\"]`";
-    let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
-    let place = |text| location::read("from", text, Use::Input, around, faults);
-    texts.into_iter().filter_map(place).collect()
+    let Some(texts) = section.required_texts("from", help, diagnostics) else {
+        return Vec::new();
+    };
+    let read = |text| location::read("from", text, Use::Input, environment, diagnostics);
+    texts.into_iter().filter_map(read).collect()
 }
 
 fn read_exclude(
     section: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<String> {
-    let Some(texts) = section.texts("exclude", faults) else { return Vec::new() };
-    texts.into_iter().filter_map(|text| location::read_pattern(text, around, faults)).collect()
+    let Some(texts) = section.texts("exclude", diagnostics) else { return Vec::new() };
+    let read = |text| location::read_pattern(text, environment, diagnostics);
+    texts.into_iter().filter_map(read).collect()
 }

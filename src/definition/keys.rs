@@ -1,57 +1,59 @@
-//! `[keys]`: where keys are. The keys themselves are read by the caller.
+//! `[keys]`: where the keys are. The caller reads the keys themselves.
 //!
-//! A key never stands in a definition. One that does is refused, and not shown.
+//! A definition must not contain a key. One that does is refused, and the key is not shown.
+
+use std::path::PathBuf;
 
 use super::document::location::{self, Use};
 use super::document::{
     Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, hide_keys, is_bare_key,
-    is_harmless_key_text, text,
+    names_key_source, text,
 };
 use super::environment::Environment;
 
-/// The most characters of a key's id.
+/// The most characters of a key id.
 const ID_CHARS_MAX: usize = 16;
-/// Hexadecimal digits of a check value.
+/// The number of hexadecimal digits of a check value.
 const CHECK_DIGITS: usize = 16;
 
-/// `[keys]`, read and typed.
+/// `[keys]`.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    /// The id of the key that tokens are made with; it is one of `sources`.
+    /// The id of the key that tokens are made with, which is one of `sources`.
     pub current: Option<String>,
-    /// In the order of the text.
+    /// In the order of the definition.
     pub sources: Vec<KeySource>,
-    /// Whether the definition has `[keys]` at all.
-    pub(crate) is_there: bool,
+    /// Whether the definition has `[keys]`.
+    pub(crate) is_present: bool,
 }
 
-/// Where the key of one id is.
+/// Where a key is.
 #[derive(Clone, Debug)]
 pub struct KeySource {
     pub id: String,
     pub kind: KeyKind,
-    /// The check value that the key must have: 16 hexadecimal digits in lower case.
+    /// The check value that the key must have: 16 hexadecimal digits in lower case. `None`: not set.
     pub check: Option<String>,
-    /// Where the definition names it, for [`super::Definition::diagnostic`].
+    /// The location in the definition, for [`super::Definition::diagnostic`].
     pub at: Origin,
 }
 
-/// The kinds of place that a key is read from.
+/// The kinds of key source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// An environment variable.
+    /// The name of an environment variable.
     Env(String),
-    File(std::path::PathBuf),
-    /// A key in KMS for HMACs, which makes the master and stays there: its id, `alias/NAME` or ARN.
+    File(PathBuf),
+    /// An HMAC key in KMS, which computes the master key and stays there: its id, `alias/NAME` or ARN.
     Kms(String),
-    /// A text in Secrets Manager: its name or ARN.
+    /// A secret in Secrets Manager: its name or ARN.
     SecretsManager(String),
-    /// The published key.
+    /// The published demo key, which protects nothing.
     Demo,
 }
 
-/// The spans of texts under `[keys]` that do not say where a key is, so that they may be one.
-pub(crate) fn secrets(root: &Table) -> Vec<Origin> {
+/// Returns the spans of values in `[keys]` that do not name the source of a key, and so may be a key.
+pub(super) fn secrets(root: &Table) -> Vec<Origin> {
     let mut secrets = Vec::new();
     if let Some(keys) = root.get("keys") {
         collect_secrets(&keys.key, &keys.item, &mut secrets);
@@ -60,8 +62,8 @@ pub(crate) fn secrets(root: &Table) -> Vec<Origin> {
 }
 
 fn collect_secrets(key: &str, item: &Item, secrets: &mut Vec<Origin>) {
-    let is_open = |text: &str| {
-        is_harmless_key_text(text)
+    let is_harmless = |text: &str| {
+        names_key_source(text)
             || key == "current" && is_id(text)
             || key == "check" && is_check_value(text)
     };
@@ -74,7 +76,7 @@ fn collect_secrets(key: &str, item: &Item, secrets: &mut Vec<Origin>) {
                 collect_secrets(&entry.key, &entry.item, secrets);
             }
         }
-        Value::Text(text) if is_open(text) => {}
+        Value::Text(text) if is_harmless(text) => {}
         Value::List(items) => items.iter().for_each(|item| collect_secrets("", item, secrets)),
         Value::Text(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date => {
             secrets.push(item.at);
@@ -82,60 +84,62 @@ fn collect_secrets(key: &str, item: &Item, secrets: &mut Vec<Origin>) {
     }
 }
 
-pub(crate) fn read(
+pub(super) fn read(
     root: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Keys {
     let Some(entry) = root.entry("keys") else { return Keys::default() };
-    let mut keys = Keys { is_there: true, ..Keys::default() };
+    let mut keys = Keys { is_present: true, ..Keys::default() };
     let Value::Table(table) = &entry.item.value else {
         let help =
             "write `[keys]` on a line, and below it `current = \"k1\"` and `k1 = \"env:NAME\"`";
-        faults.push(entry.key_at, "`keys` is no table", "", help);
+        diagnostics.push(entry.key_at, "`keys` is not a table", "", help);
         return keys;
     };
     let sources = table.entries.iter().filter(|entry| entry.key != "current");
-    keys.sources = sources.filter_map(|entry| read_source(entry, around, faults)).collect();
-    keys.current = read_current(table, entry.item.at, faults);
+    keys.sources =
+        sources.filter_map(|entry| read_source(entry, environment, diagnostics)).collect();
+    keys.current = read_current(table, entry.item.at, diagnostics);
     keys
 }
 
-fn read_current(table: &Table, at: Origin, faults: &mut Diagnostics<'_>) -> Option<String> {
+fn read_current(table: &Table, at: Origin, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let help = "write `current = \"k1\"` with the id of the key that tokens are made with";
     let Some(entry) = table.get("current") else {
-        faults.push(at, "`current` is missing in `[keys]`", "", help);
+        diagnostics.push(at, "`current` is missing in `[keys]`", "", help);
         return None;
     };
-    let current = text("current", &entry.item, faults)?;
+    let current = text("current", &entry.item, diagnostics)?;
     if table.get(current.value).is_some() && current.value != "current" {
         return Some(current.value.to_owned());
     }
-    // What stands there is not quoted: it may be a key.
-    faults.push(current.at, "`current` is the id of no key in `[keys]`", "", help);
+    // The value is not shown, since it may be a key.
+    diagnostics.push(current.at, "`current` is not the id of a key in `[keys]`", "", help);
     None
 }
 
 fn read_source(
     entry: &Entry,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<KeySource> {
     if !is_id(&entry.key) {
-        let help = "an id has 1 to 16 of `a` to `z`, `0` to `9` and `-`";
-        faults.push(entry.key_at, "this can be no id of a key", "", help);
+        let help = "a key id has 1 to 16 characters of `a` to `z`, `0` to `9` and `-`";
+        diagnostics.push(entry.key_at, "this is not a valid key id", "", help);
     }
     let (from, check) = match entry.item.value.as_table() {
         Some(table) => {
             let mut section = Section::new("the key", table, entry.item.at);
-            let from = section.required_text("from", FROM_HELP, faults);
-            let check = section.text("check", faults).and_then(|check| read_check(check, faults));
-            section.finish(faults);
+            let from = section.required_text("from", FROM_HELP, diagnostics);
+            let check =
+                section.text("check", diagnostics).and_then(|check| read_check(check, diagnostics));
+            section.finish(diagnostics);
             (from, check)
         }
-        None => (text("from", &entry.item, faults), None),
+        None => (text("from", &entry.item, diagnostics), None),
     };
-    let kind = read_kind(from?, around, faults)?;
+    let kind = read_kind(from?, environment, diagnostics)?;
     Some(KeySource { id: entry.key.clone(), kind, check, at: entry.item.at })
 }
 
@@ -149,85 +153,96 @@ fn is_check_value(text: &str) -> bool {
     text.len() == CHECK_DIGITS && text.bytes().all(is_digit)
 }
 
-fn read_check(check: Spanned<&str>, faults: &mut Diagnostics<'_>) -> Option<String> {
+fn read_check(check: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     if is_check_value(check.value) {
         return Some(check.value.to_owned());
     }
-    let help = "it has 16 digits in `0` to `9` and `a` to `f`; `segprep key check` prints it";
-    faults.push(check.at, "`check` is no check value", "", help);
+    let help = "write the 16 digits that `segprep key check` prints, in `0` to `9` and `a` to `f`";
+    diagnostics.push(check.at, "`check` is not a check value", "", help);
     None
 }
 
-const FROM_HELP: &str = "name where the key is: `env:NAME`, `file:PATH`, `kms:KEY-ID`, \
-                         `secretsmanager:NAME`, or `demo:` for trying out";
-const KMS_HELP: &str = "such as `kms:alias/segprep`: an id, `alias/NAME` or an ARN";
+const FROM_HELP: &str = "say where the key is: `env:NAME`, `file:PATH`, `kms:KEY-ID`, \
+                         `secretsmanager:NAME`, or `demo:` to try things out";
+const KMS_HELP: &str = "write an id, `alias/NAME` or an ARN, such as `kms:alias/segprep`";
 const SECRET_HELP: &str =
-    "such as `secretsmanager:segprep/k1`: a name or an ARN, and never the key itself";
+    "write a name or an ARN, such as `secretsmanager:segprep/k1`, and never the key itself";
 
 fn read_kind(
     from: Spanned<&str>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<KeyKind> {
     match from.value.split_once(':') {
         Some(("env", name)) if is_variable(name) => Some(KeyKind::Env(name.to_owned())),
         Some(("env", _)) => {
-            faults.push(
-                from.at,
-                "`env:` is followed by no name of a variable",
-                "",
-                "such as `env:SEGPREP_KEY_K1`",
-            );
+            let help = "write the name of a variable, such as `env:SEGPREP_KEY_K1`";
+            diagnostics.push(from.at, "`env:` needs the name of a variable", "", help);
             None
         }
         Some(("file", text)) if is_key(text) => {
-            faults.push(from.at, "a key stands behind `file:`", "not shown here", LITERAL_HELP);
+            diagnostics.push(
+                from.at,
+                "a key follows `file:` in place of a path",
+                "not shown here",
+                LITERAL_HELP,
+            );
             None
         }
         Some(("file", path)) => {
             let path = Spanned { value: path, at: from.at };
-            location::read("file:", path, Use::KeyFile, around, faults)
-                .map(|place| KeyKind::File(place.path))
+            location::read("file:", path, Use::KeyFile, environment, diagnostics)
+                .map(|location| KeyKind::File(location.path))
         }
         Some(("demo", "")) => Some(KeyKind::Demo),
         Some(("demo", _)) => {
-            faults.push(from.at, "`demo:` is followed by something", "", "write `demo:` alone");
+            diagnostics.push(from.at, "nothing may follow `demo:`", "", "write `demo:` alone");
             None
         }
         Some(("kms", key)) if is_kms_key(key) => Some(KeyKind::Kms(key.to_owned())),
         Some(("kms", _)) => {
-            let what = "`kms:` is followed by no key in KMS";
-            faults.push(from.at, what, "not shown here", KMS_HELP);
+            let message = "`kms:` needs the id of a key in KMS";
+            diagnostics.push(from.at, message, "not shown here", KMS_HELP);
             None
         }
         Some(("secretsmanager", name)) if is_secret(name) => {
             Some(KeyKind::SecretsManager(name.to_owned()))
         }
         Some(("secretsmanager", _)) => {
-            let what = "`secretsmanager:` is followed by no name of a secret";
-            faults.push(from.at, what, "not shown here", SECRET_HELP);
+            let message = "`secretsmanager:` needs the name of a secret";
+            diagnostics.push(from.at, message, "not shown here", SECRET_HELP);
             None
         }
         Some(("hex" | "base64", _)) => {
-            faults.push(from.at, "a key stands in the definition", "not shown here", LITERAL_HELP);
+            diagnostics.push(
+                from.at,
+                "the definition contains a key",
+                "not shown here",
+                LITERAL_HELP,
+            );
             None
         }
         _ => {
-            faults.push(from.at, "this does not say where a key is", "not shown here", FROM_HELP);
+            diagnostics.push(
+                from.at,
+                "this does not say where a key is",
+                "not shown here",
+                FROM_HELP,
+            );
             None
         }
     }
 }
 
-/// Whether it is a key, and no path of a file that holds one.
+/// Whether a text is a key, not the path of a file.
 fn is_key(text: &str) -> bool {
     text.starts_with("hex:") || text.starts_with("base64:") || is_bare_key(text)
 }
 
-const LITERAL_HELP: &str = "make a new key, since this one has been seen, and keep it outside: \
-                            `env:NAME` or `file:PATH` says where it is";
+const LITERAL_HELP: &str = "make a new key, because this one may have been seen, and keep it \
+                            outside of the definition: `env:NAME` or `file:PATH` says where";
 
-/// Whether it is the name of a variable as shells take it, and not a key in its place.
+/// Whether a text is the name of an environment variable as in a shell, not a key.
 pub fn is_variable(name: &str) -> bool {
     const KEY_DIGITS_MIN: usize = 32;
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
@@ -237,17 +252,17 @@ pub fn is_variable(name: &str) -> bool {
         && !is_key
 }
 
-/// Whether it is a key in KMS: an id (`1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-…`), `alias/NAME`, or
-/// the ARN of one.
+/// Whether a text names a key in KMS: an id (`1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-…`),
+/// `alias/NAME`, or the ARN of either.
 pub fn is_kms_key(text: &str) -> bool {
     const NAME_CHARS_MAX: usize = 256;
-    let own = in_arn("kms", text);
-    let id = own.map_or(text, |own| own.strip_prefix("key/").unwrap_or(own));
+    let resource = arn_resource("kms", text);
+    let id = resource.map_or(text, |id| id.strip_prefix("key/").unwrap_or(id));
     if let Some(name) = id.strip_prefix("alias/") {
         let is_allowed = |char: char| char.is_ascii_alphanumeric() || "/_-".contains(char);
         return (1..=NAME_CHARS_MAX).contains(&name.len())
             && name.chars().all(is_allowed)
-            && !holds_key(name);
+            && !may_contain_key(name);
     }
     let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if let Some(id) = id.strip_prefix("mrk-") {
@@ -258,35 +273,36 @@ pub fn is_kms_key(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && groups.into_iter().all(is_hex)
 }
 
-/// Whether it is the name or the ARN of a secret, and not a key in its place.
+/// Whether a text is the name or the ARN of a secret, not a key.
 pub fn is_secret(text: &str) -> bool {
     const NAME_CHARS_MAX: usize = 512;
-    let own = in_arn("secretsmanager", text);
-    let name = own.map_or(Some(text), |own| own.strip_prefix("secret:"));
+    let resource = arn_resource("secretsmanager", text);
+    let name = resource.map_or(Some(text), |name| name.strip_prefix("secret:"));
     let is_allowed = |char: char| char.is_ascii_alphanumeric() || "/_+=.@-".contains(char);
     name.is_some_and(|name| {
         (1..=NAME_CHARS_MAX).contains(&name.len())
             && name.chars().all(is_allowed)
-            && !holds_key(name)
+            && !may_contain_key(name)
     })
 }
 
-/// What an ARN of that service (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`) names; none for what is no such.
-fn in_arn<'t>(service: &str, text: &'t str) -> Option<&'t str> {
+/// Returns the resource of an ARN of a service: what follows `arn:PARTITION:SERVICE:REGION:ACCOUNT:`.
+/// `None`: not such an ARN.
+fn arn_resource<'t>(service: &str, text: &'t str) -> Option<&'t str> {
     let is_word = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     let mut fields = text.splitn(6, ':');
-    let is_begun = fields.next() == Some("arn")
+    let is_arn = fields.next() == Some("arn")
         && fields.next().is_some_and(|partition| partition.starts_with("aws"))
         && fields.next() == Some(service)
         && fields.next().is_some_and(is_word)
         && fields.next().is_some_and(is_word);
-    fields.next().filter(|_| is_begun)
+    fields.next().filter(|_| is_arn)
 }
 
-/// Whether a name holds what reads as the bytes of a key, in hex or Base64.
-fn holds_key(name: &str) -> bool {
+/// Whether a name contains something that may be a key in hexadecimal or Base64.
+fn may_contain_key(name: &str) -> bool {
     const KEY_DIGITS_MIN: usize = 32;
     const KEY_BYTES_MIN: usize = 32;
     let is_hex = |word: &str| {
@@ -303,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_in_kms_are_told_by_their_form() {
+    fn keys_in_kms_have_three_forms() {
         for (text, expected) in [
             ("1234abcd-12ab-34cd-56ef-1234567890ab", true),
             ("mrk-1234abcd12ab34cd56ef1234567890ab", true),
@@ -327,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_named_and_no_keys() {
+    fn a_secret_has_a_name_and_a_key_is_not_one() {
         for (text, expected) in [
             ("segprep/k1", true),
             ("prod/crm/segprep-k1@2026", true),

@@ -1,7 +1,11 @@
-//! What the user wrote, read to types: one file for each part of a definition.
+//! Reads a definition: what the user wrote, as types. One file for each section.
 //!
-//! Whatever the text says wrong is a [`Diagnostic`] at its place, and all of them are found in
-//! one pass. What needs the schema is checked later, in `rules`.
+//! Everything that is wrong with the text becomes a [`Diagnostic`] with its location, and one pass
+//! finds all of it. What depends on the schema is checked later, in `plan::rules`.
+//!
+//! From the bottom up: `vocabulary` has the choices that a definition offers, `document` the text
+//! with its locations and diagnostics. The sections are above both, and `overlap` checks several of
+//! them against each other.
 
 mod aws;
 mod columns;
@@ -15,6 +19,7 @@ mod output;
 mod overlap;
 mod parameters;
 mod repair;
+mod run;
 mod storing;
 mod suppress;
 mod vocabulary;
@@ -43,27 +48,27 @@ use document::{
     secret_in_set, secrets_in_lines, set, tree,
 };
 
-/// The version of the format that this program reads.
+/// The version of the definition format that this program reads.
 const VERSION: i128 = 1;
-/// The most characters of a name.
+/// The most characters of `name`.
 const NAME_CHARS_MAX: usize = 40;
-/// A definition is written by people; far above it, somebody gave the wrong file.
+/// The largest definition, in bytes. Anything larger is most likely another file.
 const BYTES_MAX: usize = 4 << 20;
-/// No table of a definition is deep. (Dotted keys nest, and what nests is read by recursion.)
+/// The most dots in a line. Dotted keys make nested tables, which are read by recursion.
 const DOTS_IN_A_LINE_MAX: usize = 1000;
 
-/// A definition, read and typed. Its `Debug` shows its name alone.
+/// A definition. Its `Debug` output shows only its name.
 pub struct Definition {
     pub name: String,
-    /// None where it is faulty, which [`Definition::parse`] never gives out.
+    /// `None`: missing or wrong. [`Definition::parse`] never returns such a definition.
     pub(crate) purpose: Option<Purpose>,
     pub input: Input,
     pub repair: Repair,
-    /// In the order of the text.
+    /// In the order of the definition.
     pub rules: Vec<FieldRule>,
-    /// Where `[fields]` begins, or the text if there is none.
+    /// The location of `[fields]`, or of the definition if it has none.
     pub(crate) fields_at: Origin,
-    /// Lists of people who are left out, or opted out.
+    /// Lists of people whose records are dropped or opted out.
     pub suppress: Vec<Suppression>,
     pub keys: Keys,
     pub account: Account,
@@ -74,57 +79,57 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Reads a definition. `file` is its name for messages, `text` what stands in it, `sets` the
-    /// `PATH=VALUE`s of `--set` in their order.
+    /// Reads a definition. `file` is its name for messages, `text` its content, and `sets` are the
+    /// `PATH=VALUE`s of `--set` in order.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it, in the order of the text; what only the schema can
-    /// tell is left to [`crate::plan::check`].
+    /// Returns everything that is wrong, in the order of the text, except for what depends on the
+    /// schema. [`crate::plan::check`] checks that, too.
     pub fn parse(
         file: &str,
         text: &str,
         sets: &[String],
-        around: &Environment<'_>,
+        environment: &Environment<'_>,
     ) -> Result<Definition, Vec<Diagnostic>> {
-        match Definition::read(file, text, sets, around) {
-            (Some(definition), faults) if faults.is_empty() => Ok(definition),
-            (_, faults) => Err(faults.into_iter().map(|(_, fault)| fault).collect()),
+        match Definition::read(file, text, sets, environment) {
+            (Some(definition), diagnostics) if diagnostics.is_empty() => Ok(definition),
+            (_, diagnostics) => Err(diagnostics.into_iter().map(|(_, found)| found).collect()),
         }
     }
 
-    /// As `parse`, but gives what could be read beside the faults, for the checks that follow.
-    /// There is nothing to check where the text is no TOML, or one of another version.
+    /// Like [`Definition::parse`], but also returns what could be read, so that it can be checked
+    /// further. `None`: the text is not valid TOML, or is of another version.
     pub(crate) fn read(
         file: &str,
         text: &str,
         sets: &[String],
-        around: &Environment<'_>,
+        environment: &Environment<'_>,
     ) -> (Option<Definition>, Vec<PlacedDiagnostic>) {
         let mut source = DefinitionText::new(file, text, sets);
-        let (root, faults) = read_tree(&mut source);
-        let Some(root) = root else { return (None, faults) };
+        let (root, diagnostics) = read_tree(&mut source);
+        let Some(root) = root else { return (None, diagnostics) };
         let source = Arc::new(source);
-        let mut faults = Diagnostics::with(&source, faults);
+        let mut diagnostics = Diagnostics::with(&source, diagnostics);
         let mut section = Section::new("the definition", &root, Origin::default());
-        let definition = reads_version(&mut section, &mut faults)
-            .then(|| read_sections(section, &source, &mut faults, around));
-        let faults = faults.in_order();
-        (definition, faults)
+        let definition = is_supported_version(&mut section, &mut diagnostics)
+            .then(|| read_sections(section, &source, &mut diagnostics, environment));
+        let diagnostics = diagnostics.in_order();
+        (definition, diagnostics)
     }
 
     /// What the records are for.
     pub fn purpose(&self) -> Purpose {
-        self.purpose.expect("a definition without a purpose is given to nobody")
+        self.purpose.expect("`parse` returns no definition without a purpose")
     }
 
-    /// The bytes that the definition's digest is made of: the file, and each `--set` that is
-    /// not about `[run]`.
+    /// Returns the bytes that the digest of the definition is made of: the file, and each `--set`
+    /// that does not concern `[run]`.
     pub fn canonical(&self) -> Vec<u8> {
-        self.source.canonical(|set| !set::is_of_run(set))
+        self.source.canonical(|set| !set::concerns_run(set))
     }
 
-    /// A fault found later, such as a key that isn't there, at its place in the definition.
+    /// Makes a diagnostic for something found later, such as a key that does not exist.
     pub fn diagnostic(&self, at: Origin, message: &str, help: &str) -> Diagnostic {
         self.source.diagnostic(at, message, "", help)
     }
@@ -136,38 +141,40 @@ impl fmt::Debug for Definition {
     }
 }
 
-/// The tree of the file with all `--set`s put in.
+/// Parses the file and applies the `--set`s.
 fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnostic>) {
-    // Until all of it is known to be TOML, keys are looked for without parsing.
+    // Until the text is known to be valid TOML, secrets are found without parsing.
     let mut secrets = secrets_in_lines(source.file());
     let sets = source.sets().iter().enumerate();
     secrets.extend(sets.filter_map(|(number, set)| secret_in_set(number, set)));
     source.hide(secrets);
-    let mut faults = Diagnostics::new(source);
-    if let Some(fault) = too_large(source) {
-        faults.push(Origin::default(), fault, "", "name the definition, a TOML file");
-        return (None, faults.in_order());
+    let mut diagnostics = Diagnostics::new(source);
+    if let Some(message) = too_large(source) {
+        let help = "name the definition, which is a TOML file";
+        diagnostics.push(Origin::default(), message, "", help);
+        return (None, diagnostics.in_order());
     }
-    let Some(mut root) = tree::parse(source.file(), &mut faults) else {
-        return (None, faults.in_order());
+    let Some(mut root) = tree::parse(source.file(), &mut diagnostics) else {
+        return (None, diagnostics.in_order());
     };
-    set::apply(source.sets(), &mut root, &mut faults);
-    let found = faults.in_order();
+    set::apply(source.sets(), &mut root, &mut diagnostics);
+    let found = diagnostics.in_order();
     let mut secrets = keys::secrets(&root);
     secrets.extend(aws::secrets(&root));
     source.hide(secrets);
     (Some(root), found)
 }
 
+/// Returns how a definition is too large to be read, as a message.
 fn too_large(source: &DefinitionText) -> Option<&'static str> {
     let dots_in = |text: &str| {
         text.lines().map(|line| line.bytes().filter(|byte| *byte == b'.').count()).max()
     };
     let texts = || source.sets().iter().map(String::as_str).chain([source.file()]);
     if texts().any(|text| text.len() > BYTES_MAX) {
-        Some("the definition is over 4 MiB")
+        Some("the definition is larger than 4 MiB")
     } else if texts().filter_map(dots_in).any(|dots| dots > DOTS_IN_A_LINE_MAX) {
-        Some("a line of the definition has over 1,000 dots")
+        Some("a line of the definition has more than 1,000 dots")
     } else {
         None
     }
@@ -176,24 +183,24 @@ fn too_large(source: &DefinitionText) -> Option<&'static str> {
 fn read_sections(
     mut section: Section<'_>,
     source: &Arc<DefinitionText>,
-    faults: &mut Diagnostics<'_>,
-    around: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
 ) -> Definition {
-    let name = read_name(&mut section, faults);
-    let purpose = read_purpose(&mut section, faults);
-    let input = input::read(&mut section, around, faults);
-    let repair = repair::read(&mut section, faults);
-    let (rules, fields_at) = fields::read(&mut section, faults);
-    let suppress = suppress::read(&mut section, around, faults);
-    let keys = keys::read(&mut section, around, faults);
-    let account = output::read_account(&mut section, around, faults);
-    let outputs = output::read_outputs(&mut section, around, faults);
-    let run = output::read_run(&mut section, faults);
-    let aws = aws::read(&mut section, faults);
-    section.finish(faults);
+    let name = read_name(&mut section, diagnostics);
+    let purpose = read_purpose(&mut section, diagnostics);
+    let input = input::read(&mut section, environment, diagnostics);
+    let repair = repair::read(&mut section, diagnostics);
+    let (rules, fields_at) = fields::read(&mut section, diagnostics);
+    let suppress = suppress::read(&mut section, environment, diagnostics);
+    let keys = keys::read(&mut section, environment, diagnostics);
+    let account = output::read_account(&mut section, environment, diagnostics);
+    let outputs = output::read_outputs(&mut section, environment, diagnostics);
+    let run = run::read(&mut section, diagnostics);
+    let aws = aws::read(&mut section, diagnostics);
+    section.finish(diagnostics);
     let lists = suppress.iter().flat_map(|list| &list.from);
-    let read: Vec<&Location> = input.from.iter().chain(lists).collect();
-    overlap::check(&read, &account.to, &outputs, around, faults);
+    let inputs: Vec<&Location> = input.from.iter().chain(lists).collect();
+    overlap::check(&inputs, &account.to, &outputs, environment, diagnostics);
     let source = Arc::clone(source);
     Definition {
         name,
@@ -212,38 +219,42 @@ fn read_sections(
     }
 }
 
-/// Whether what stands in the definition is for this program. (In another version it may mean
-/// something else, so nothing more is said of it.)
-fn reads_version(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> bool {
+/// Whether this program reads the version of the definition. In another version, settings may have
+/// another meaning, so they are not checked.
+fn is_supported_version(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> bool {
     let help = "begin the definition with `segprep = 1`";
-    match section.take("segprep") {
-        None => section.require("segprep", "segprep", help, faults),
+    match section.item("segprep") {
+        None => section.require("segprep", "segprep", help, diagnostics),
         Some(item) if item.value == Value::Integer(VERSION) => {}
         Some(item) => {
-            faults.push(item.at, "this program reads version 1 of the format", "", help);
+            let message = "this program reads version 1 of the format";
+            diagnostics.push(item.at, message, "", help);
             return !matches!(item.value, Value::Integer(_));
         }
     }
     true
 }
 
-fn read_name(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> String {
-    let help = "it has 1 to 40 of `a` to `z`, `0` to `9` and `-`, such as `name = \"newsletter\"`";
-    let Some(name) = section.required_text("name", help, faults) else { return String::new() };
+fn read_name(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> String {
+    let help = "use 1 to 40 characters of `a` to `z`, `0` to `9` and `-`, such as \
+                `name = \"newsletter\"`";
+    let Some(name) = section.required_text("name", help, diagnostics) else {
+        return String::new();
+    };
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.value.is_empty()
         || name.value.len() > NAME_CHARS_MAX
         || !name.value.bytes().all(is_allowed)
     {
-        faults.push(name.at, format!("`name` can't be {}", quoted(name.value)), "", help);
+        diagnostics.push(name.at, format!("`name` can't be {}", quoted(name.value)), "", help);
     }
     name.value.to_owned()
 }
 
-fn read_purpose(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Option<Purpose> {
-    let help = "`purpose = \"messaging\"` keeps addresses deliverable, \
-                `purpose = \"analytics\"` lets none through in the clear";
-    let word = section.required_text("purpose", help, faults)?;
+fn read_purpose(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Purpose> {
+    let help = "`purpose = \"messaging\"` keeps addresses, \
+                `purpose = \"analytics\"` writes none in the clear";
+    let word = section.required_text("purpose", help, diagnostics)?;
     let choices = [("messaging", Purpose::Messaging), ("analytics", Purpose::Analytics)];
-    choose("purpose", word, &choices, &[], faults)
+    choose("purpose", word, &choices, &[], diagnostics)
 }

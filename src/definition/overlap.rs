@@ -1,4 +1,7 @@
-//! Checks that the outputs, the account and the inputs do not overlap.
+//! Checks that the outputs, the account and the inputs of a definition do not overlap.
+//!
+//! A run replaces an output and the account as a whole. So neither may be inside another, and
+//! nothing that is read may be inside one.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,86 +10,93 @@ use super::environment::Environment;
 use super::output::Output;
 use crate::glob::{Glob, is_glob};
 
-/// Reports folders that a run owns and that lie in one another, in an input, or around one:
-/// a run replaces what it owns as a whole.
+/// Reports every output or account that overlaps with another or with an input.
 pub(super) fn check(
     inputs: &[&Location],
     account: &Location,
     outputs: &[Output],
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
-    let outputs = outputs.iter().map(|output| Named { role: "the output", place: &output.to });
-    let mut owned = vec![Named { role: "the account", place: account }];
+    let outputs = outputs.iter().map(|output| Place { role: "the output", location: &output.to });
+    let mut owned = vec![Place { role: "the account", location: account }];
     owned.extend(outputs);
-    owned.sort_by_key(|named| named.place.at);
+    owned.sort_by_key(|place| place.location.at);
     for (number, later) in owned.iter().enumerate() {
         for earlier in owned.iter().take(number) {
-            match overlap(later.place, earlier.place, around) {
-                Some(Overlap::Holds) => push_overlap(earlier, Overlap::LiesIn, later, faults),
-                Some(how) => push_overlap(later, how, earlier, faults),
+            match overlap(later.location, earlier.location, environment) {
+                Some(Overlap::Contains) => {
+                    push_overlap(earlier, Overlap::Inside, later, diagnostics)
+                }
+                Some(how) => push_overlap(later, how, earlier, diagnostics),
                 None => {}
             }
         }
-        for place in inputs {
-            if let Some(how) = overlap(later.place, place, around) {
-                push_overlap(later, how, &Named { role: "the input", place }, faults);
+        for location in inputs {
+            if let Some(how) = overlap(later.location, location, environment) {
+                push_overlap(later, how, &Place { role: "the input", location }, diagnostics);
             }
         }
     }
 }
 
-/// A place and what it is for.
-struct Named<'p> {
+/// A location and its role in messages.
+struct Place<'p> {
     role: &'static str,
-    place: &'p Location,
+    location: &'p Location,
 }
 
+/// How one path relates to another.
 #[derive(Clone, Copy)]
 enum Overlap {
     Same,
-    LiesIn,
-    Holds,
+    Inside,
+    Contains,
 }
 
-fn push_overlap(this: &Named<'_>, how: Overlap, other: &Named<'_>, faults: &mut Diagnostics<'_>) {
+fn push_overlap(
+    this: &Place<'_>,
+    how: Overlap,
+    other: &Place<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) {
     let how = match how {
         Overlap::Same => "is the same as",
-        Overlap::LiesIn => "lies in",
-        Overlap::Holds => "holds",
+        Overlap::Inside => "is inside",
+        Overlap::Contains => "contains",
     };
-    let written = escape(&other.place.written);
-    let line = faults.describe_place(other.place.at);
-    let what = format!("{} {how} {} `{written}` ({line})", this.role, other.role);
-    let help = "each output and the account need a folder of their own, apart from the inputs";
-    faults.push(this.place.at, what, "", help);
+    let written = escape(&other.location.written);
+    let line = diagnostics.describe_place(other.location.at);
+    let message = format!("{} {how} {} `{written}` ({line})", this.role, other.role);
+    let help = "give each output and the account a separate folder, apart from the inputs";
+    diagnostics.push(this.location.at, message, "", help);
 }
 
-fn overlap(this: &Location, other: &Location, around: &Environment<'_>) -> Option<Overlap> {
+fn overlap(this: &Location, other: &Location, environment: &Environment<'_>) -> Option<Overlap> {
     if this.path.as_os_str().is_empty() || other.path.as_os_str().is_empty() {
         return None;
     }
     if other.path == Path::new("-") {
         return None;
     }
-    // The names in a bucket are what they are, and none of the disk's.
+    // Names in a bucket are taken literally, and are not paths on disk.
     let is_object = |path: &Path| path.starts_with("s3:");
     if is_object(&this.path) != is_object(&other.path) {
         return None;
     }
     let real = |path: &Path| {
-        if is_object(path) { path.to_owned() } else { lexical(&(around.real_path)(path)) }
+        if is_object(path) { path.to_owned() } else { normalize(&(environment.real_path)(path)) }
     };
     let (folder, pattern) = split_pattern(&other.path);
     if let Some(pattern) = pattern {
-        return pattern_overlap(&lexical(&this.path), &lexical(folder), pattern)
+        return pattern_overlap(&normalize(&this.path), &normalize(folder), pattern)
             .or_else(|| pattern_overlap(&real(&this.path), &real(folder), pattern));
     }
-    overlap_of(&lexical(&this.path), &lexical(&other.path))
-        .or_else(|| overlap_of(&real(&this.path), &real(&other.path)))
+    compare(&normalize(&this.path), &normalize(&other.path))
+        .or_else(|| compare(&real(&this.path), &real(&other.path)))
 }
 
-/// The folder that a pattern begins with, and the rest of it.
+/// Splits a path into the folder that it begins with and the pattern after it, if there is one.
 fn split_pattern(path: &Path) -> (&Path, Option<&Path>) {
     let is_pattern = |name: &Path| is_glob(name.as_os_str().as_encoded_bytes());
     if !is_pattern(path) {
@@ -96,11 +106,11 @@ fn split_pattern(path: &Path) -> (&Path, Option<&Path>) {
     (folder, path.strip_prefix(folder).ok())
 }
 
-/// Whether what a pattern matches may lie in `this` or around it: name by name, until either
-/// ends, or `**` matches whatever follows.
+/// Returns how `this` relates to what a pattern in `folder` may match. Compares name by name until
+/// either ends. A pattern with `**` is taken to match everything in its folder.
 fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap> {
     let Ok(below) = this.strip_prefix(folder) else {
-        return folder.starts_with(this).then_some(Overlap::Holds);
+        return folder.starts_with(this).then_some(Overlap::Contains);
     };
     let mut names = pattern.components().zip(below.components());
     let is_matched = names.all(|(pattern, name)| {
@@ -108,24 +118,25 @@ fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap
             (pattern.as_os_str().to_string_lossy(), name.as_os_str().to_string_lossy());
         pattern == "**" || Glob::new(&pattern).is_ok_and(|pattern| pattern.is_match(&name))
     });
-    let passes_all = pattern.components().any(|name| name.as_os_str() == "**");
-    (is_matched || passes_all).then_some(Overlap::LiesIn)
+    let is_recursive = pattern.components().any(|name| name.as_os_str() == "**");
+    (is_matched || is_recursive).then_some(Overlap::Inside)
 }
 
-fn overlap_of(this: &Path, other: &Path) -> Option<Overlap> {
+fn compare(this: &Path, other: &Path) -> Option<Overlap> {
     if this == other {
         Some(Overlap::Same)
     } else if this.starts_with(other) {
-        Some(Overlap::LiesIn)
+        Some(Overlap::Inside)
     } else if other.starts_with(this) {
-        Some(Overlap::Holds)
+        Some(Overlap::Contains)
     } else {
         None
     }
 }
 
-/// The path without `.` and, where that can be told from the text, without `..`.
-fn lexical(path: &Path) -> PathBuf {
+/// Removes `.` from a path, and each `..` together with the name before it. A `..` at the beginning
+/// of a relative path stays.
+fn normalize(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {
@@ -151,11 +162,11 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, plain: &str) {
-        assert_eq!(lexical(Path::new(path)), Path::new(plain), "{path}");
+        assert_eq!(normalize(Path::new(path)), Path::new(plain), "{path}");
     }
 
     #[test]
-    fn dots_go_where_the_text_tells() {
+    fn dots_are_resolved_by_the_text() {
         check("a/./b/", "a/b");
         check("./a", "a");
         check(".", "");
@@ -168,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pattern_may_match_is_kept_apart() {
+    fn a_path_may_overlap_with_a_pattern() {
         let overlaps = |this, pattern| {
             let (folder, pattern) = split_pattern(Path::new(pattern));
             pattern_overlap(Path::new(this), folder, pattern.expect("a pattern")).is_some()
@@ -184,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_in_another_by_whole_names() {
-        let in_other = |this, other| {
-            matches!(overlap_of(Path::new(this), Path::new(other)), Some(Overlap::LiesIn))
+    fn a_path_is_inside_another_by_whole_names() {
+        let is_inside = |this, other| {
+            matches!(compare(Path::new(this), Path::new(other)), Some(Overlap::Inside))
         };
-        assert!(in_other("out/a/b", "out/a"));
-        assert!(in_other("out", ""));
-        assert!(!in_other("out/ab", "out/a"));
-        assert!(!in_other("out", "out"));
+        assert!(is_inside("out/a/b", "out/a"));
+        assert!(is_inside("out", ""));
+        assert!(!is_inside("out/ab", "out/a"));
+        assert!(!is_inside("out", "out"));
     }
 }

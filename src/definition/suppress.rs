@@ -1,4 +1,4 @@
-//! `[[suppress]]`: lists of people who are left out, or opted out.
+//! `[[suppress]]`: lists of people whose records are dropped or opted out.
 
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value};
@@ -6,31 +6,31 @@ use super::environment::Environment;
 use super::parameters;
 use crate::transform::Normalize;
 
-/// Entries that a list may have, where the definition does not say otherwise.
+/// The default of `max_entries`.
 const MAX_ENTRIES: u64 = 10_000_000;
-/// What entries are numbered with.
+/// The largest `max_entries`: entries are numbered with 32 bits.
 const MAX_ENTRIES_MAX: u64 = 1_000_000_000;
 
-/// One `[[suppress]]`, read and typed.
+/// A `[[suppress]]`.
 #[derive(Clone, Debug)]
 pub struct Suppression {
-    /// Files and folders.
+    /// Files, folders and patterns.
     pub from: Vec<Location>,
-    /// The field whose value is looked up.
+    /// The path of the field whose value is looked up.
     pub field: Spanned<String>,
-    /// The column of a CSV list; None where each line is an entry.
+    /// The column of a list in CSV. `None`: each line is an entry.
     pub column: Option<String>,
-    /// None where it is not written.
+    /// `None`: not set.
     pub normalize: Option<Normalize>,
     pub form: Spanned<ListForm>,
     pub action: Spanned<ListAction>,
-    /// The join of tokens, where it is written.
+    /// The join of a list of tokens. `None`: not set.
     pub join: Option<String>,
     pub max_entries: u64,
 }
 
 impl Suppression {
-    /// The fewest bytes of a list that an entry takes, with its line end.
+    /// The least number of bytes that an entry takes in a file, with its line end.
     pub fn entry_bytes_min(&self) -> u64 {
         match (self.form.value, self.normalize) {
             (ListForm::Sha256, _) => 65,
@@ -42,27 +42,27 @@ impl Suppression {
     }
 }
 
-/// What stands in a list.
+/// What the entries of a list are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListForm {
     /// Values.
     Plain,
-    /// SHA-256 of normalised values, in hex.
+    /// The SHA-256 digests of normalised values, in hexadecimal.
     Sha256,
-    /// Tokens of normalised values, by a key of the definition.
+    /// Tokens of normalised values, made with a key of the definition.
     Token,
 }
 
-/// What becomes of a record that a list has.
+/// What to do with a record whose value is on a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListAction {
     Drop,
-    /// It gets `OptOut: ALL`.
+    /// Set `OptOut` to `ALL`.
     OptOut,
 }
 
 impl ListAction {
-    /// As definitions name it.
+    /// The value of `action`.
     pub fn name(self) -> &'static str {
         match self {
             ListAction::Drop => "drop",
@@ -71,99 +71,102 @@ impl ListAction {
     }
 }
 
-pub(crate) fn read(
+pub(super) fn read(
     root: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Suppression> {
     let Some(entry) = root.entry("suppress") else { return Vec::new() };
     let Some(items) = entry.item.value.as_list() else {
-        let what =
-            format!("`suppress` is {}, and it should be a list of tables", entry.item.value.kind());
-        faults.push(entry.key_at, what, "", HELP);
+        let message = format!("`suppress` is {}, not a list of tables", entry.item.value.kind());
+        diagnostics.push(entry.key_at, message, "", HELP);
         return Vec::new();
     };
-    items.iter().filter_map(|item| read_one(item, around, faults)).collect()
+    items.iter().filter_map(|item| read_one(item, environment, diagnostics)).collect()
 }
 
 const HELP: &str =
     "write `[[suppress]]` on a line, and below it `from = [\"…\"]` and `field = \"Address\"`";
 
-/// None where it can't be told which field is looked up.
+/// Reads a `[[suppress]]`. `None`: `field` is missing or wrong.
 fn read_one(
     item: &Item,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Suppression> {
     let Value::Table(table) = &item.value else {
-        faults.push(item.at, format!("a suppression is {}", item.value.kind()), "", HELP);
+        let message = format!("a `[[suppress]]` is {}, not a table", item.value.kind());
+        diagnostics.push(item.at, message, "", HELP);
         return None;
     };
     let mut section = Section::new("`[[suppress]]`", table, item.at);
-    let field = section.required_text("field", "write `field = \"Address\"`", faults);
+    let field = section.required_text("field", "write `field = \"Address\"`", diagnostics);
     let suppression = Suppression {
-        from: read_from(&mut section, around, faults),
-        field: field.map_or_else(nothing, Spanned::into_owned),
-        column: section.text("column", faults).map(|column| column.value.to_owned()),
-        normalize: parameters::read_normalize(&mut section, faults),
-        form: read_form(&mut section, faults),
-        action: read_action(&mut section, faults),
-        join: section.text("join", faults).map(|join| join.value.to_owned()),
+        from: read_from(&mut section, environment, diagnostics),
+        field: field.map_or_else(no_field, Spanned::into_owned),
+        column: section.text("column", diagnostics).map(|column| column.value.to_owned()),
+        normalize: parameters::read_normalize(&mut section, diagnostics),
+        form: read_form(&mut section, diagnostics),
+        action: read_action(&mut section, diagnostics),
+        join: section.text("join", diagnostics).map(|join| join.value.to_owned()),
         max_entries: section
-            .whole("max_entries", 1..=MAX_ENTRIES_MAX, faults)
+            .whole("max_entries", 1..=MAX_ENTRIES_MAX, diagnostics)
             .unwrap_or(MAX_ENTRIES),
     };
-    check_column(&mut section, faults);
-    check_join(&mut section, suppression.form.value, faults);
-    section.finish(faults);
+    check_column(&mut section, diagnostics);
+    check_join(&mut section, suppression.form.value, diagnostics);
+    section.finish(diagnostics);
     field.map(|_| suppression)
 }
 
-fn nothing() -> Spanned<String> {
+/// Stands for a field that is missing, so that the other settings are still checked.
+fn no_field() -> Spanned<String> {
     Spanned { value: String::new(), at: Origin::default() }
 }
 
 fn read_from(
     section: &mut Section<'_>,
-    around: &Environment<'_>,
-    faults: &mut Diagnostics<'_>,
+    environment: &Environment<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Location> {
     let help = "name the list, such as `from = [\"lists/optout.csv\"]`";
-    let Some(texts) = section.required_texts("from", help, faults) else { return Vec::new() };
-    let place = |text| location::read("from", text, Use::List, around, faults);
-    texts.into_iter().filter_map(place).collect()
+    let Some(texts) = section.required_texts("from", help, diagnostics) else { return Vec::new() };
+    let read = |text| location::read("from", text, Use::List, environment, diagnostics);
+    texts.into_iter().filter_map(read).collect()
 }
 
-fn read_form(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Spanned<ListForm> {
+fn read_form(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Spanned<ListForm> {
     let at = section.entry("form").map_or(section.at(), |entry| entry.item.at);
     let forms =
         [("plain", ListForm::Plain), ("sha256", ListForm::Sha256), ("token", ListForm::Token)];
-    let value = section.choice("form", &forms, &[], faults).unwrap_or(ListForm::Plain);
+    let value = section.choice("form", &forms, &[], diagnostics).unwrap_or(ListForm::Plain);
     Spanned { value, at }
 }
 
-fn read_action(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) -> Spanned<ListAction> {
+fn read_action(
+    section: &mut Section<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Spanned<ListAction> {
     let at = section.entry("action").map_or(section.at(), |entry| entry.item.at);
     let actions = [ListAction::Drop, ListAction::OptOut].map(|action| (action.name(), action));
-    let value = section.choice("action", &actions, &[], faults).unwrap_or(ListAction::Drop);
+    let value = section.choice("action", &actions, &[], diagnostics).unwrap_or(ListAction::Drop);
     Spanned { value, at }
 }
 
-fn check_column(section: &mut Section<'_>, faults: &mut Diagnostics<'_>) {
-    if let Some(item) = section.take("column")
+fn check_column(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) {
+    if let Some(item) = section.item("column")
         && item.value.as_text().is_some_and(|name| name.trim().is_empty())
     {
-        let help =
-            "name the column by its header, or leave `column` out: then each line is an entry";
-        faults.push(item.at, "`column` is empty", "", help);
+        let help = "name the column by its header, or remove `column` if each line is an entry";
+        diagnostics.push(item.at, "`column` is empty", "", help);
     }
 }
 
-fn check_join(section: &mut Section<'_>, form: ListForm, faults: &mut Diagnostics<'_>) {
+fn check_join(section: &mut Section<'_>, form: ListForm, diagnostics: &mut Diagnostics<'_>) {
     if let Some(entry) = section.entry("join")
         && form != ListForm::Token
     {
-        let help = "leave it out, or write `form = \"token\"`";
-        faults.push(entry.key_at, "`join` is for lists of tokens", "", help);
+        let help = "remove it, or write `form = \"token\"`";
+        diagnostics.push(entry.key_at, "`join` is only for lists of tokens", "", help);
     }
 }

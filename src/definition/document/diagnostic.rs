@@ -1,38 +1,38 @@
-//! One fault of a definition, as people and programs see it: what, where, what next.
+//! A diagnostic of a definition: what is wrong, where, and what to do next.
 //!
-//! The excerpt is one line of the definition, or a `--set` argument, in which whatever may be
-//! a key is already hidden (`source.rs` does that); nothing here looks at the text again.
+//! The excerpt is a line of the definition or a `--set` argument. `source.rs` has already hidden
+//! whatever may be a key in it.
 
 use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
-/// A fault and its place. Serializes to the fields of a JSON line.
+/// What is wrong with a definition, and where. Serializes to the fields of a JSON line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// What is wrong, as a fragment in lower case.
+    /// What is wrong: a phrase in lower case.
     pub message: String,
-    /// The definition as it was named, or `--set`.
+    /// The name of the definition as it was given, or `--set`.
     pub file: String,
     /// Counted from 1.
     pub line: usize,
     /// In characters, counted from 1.
     pub column: usize,
-    /// The whole line.
+    /// The whole line, with secrets hidden.
     pub excerpt: String,
-    /// What the carets stand under, in characters of the excerpt; not past its end.
+    /// The part of the excerpt to underline, in characters.
     pub caret: Range<usize>,
-    /// What stands beside the carets; may be empty.
+    /// The text beside the carets; may be empty.
     pub label: String,
     /// What to do next.
     pub help: String,
 }
 
 impl Diagnostic {
-    /// The fault as people read it, ends without a line break.
+    /// Formats the diagnostic for people, without a line break at the end.
     ///
-    /// `colours`: with escape codes for a terminal.
+    /// `colours`: whether to use escape codes for a terminal.
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let mut annotation = AnnotationKind::Primary.span(self.caret_bytes());
@@ -52,8 +52,8 @@ impl Diagnostic {
     }
 
     fn caret_bytes(&self) -> Range<usize> {
-        let byte = |place: usize| {
-            self.excerpt.char_indices().nth(place).map_or(self.excerpt.len(), |(byte, _)| byte)
+        let byte = |char: usize| {
+            self.excerpt.char_indices().nth(char).map_or(self.excerpt.len(), |(byte, _)| byte)
         };
         byte(self.caret.start)..byte(self.caret.end)
     }
@@ -69,9 +69,9 @@ impl fmt::Display for Diagnostic {
 mod tests {
     use super::*;
 
-    fn fault(excerpt: &str, caret: Range<usize>) -> Diagnostic {
+    fn diagnostic(excerpt: &str, caret: Range<usize>) -> Diagnostic {
         Diagnostic {
-            message: "unknown key `fro`".to_owned(),
+            message: "unknown setting `fro`".to_owned(),
             file: "a.toml".to_owned(),
             line: 7,
             column: caret.start + 1,
@@ -83,34 +83,34 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_what_where_and_what_next() {
+    fn it_says_what_where_and_what_next() {
         let expected = "\
-error: unknown key `fro`
+error: unknown setting `fro`
  --> a.toml:7:1
   |
 7 | fro = [\"ä\"]
   | ^^^
   |
   = help: write `from`";
-        assert_eq!(fault("fro = [\"ä\"]", 0..3).to_string(), expected);
+        assert_eq!(diagnostic("fro = [\"ä\"]", 0..3).to_string(), expected);
     }
 
     #[test]
     fn columns_count_characters() {
-        let shown = fault("\"äöü\" = 1", 8..9).to_string();
+        let shown = diagnostic("\"äöü\" = 1", 8..9).to_string();
         assert!(shown.contains("a.toml:7:9"), "{shown}");
         assert!(shown.contains("|         ^"), "{shown}");
     }
 
     #[test]
-    fn an_empty_line_has_a_place_too() {
-        assert!(fault("", 0..0).to_string().contains("a.toml:7:1"));
+    fn an_empty_line_has_a_location() {
+        assert!(diagnostic("", 0..0).to_string().contains("a.toml:7:1"));
     }
 
     #[test]
     fn colours_are_escape_codes_and_nothing_else() {
-        let coloured = fault("fro = 1", 0..3).render(true);
+        let coloured = diagnostic("fro = 1", 0..3).render(true);
         assert!(coloured.contains('\u{1b}'));
-        assert!(!fault("fro = \u{1b}[31m", 0..3).render(false).contains('\u{1b}'));
+        assert!(!diagnostic("fro = \u{1b}[31m", 0..3).render(false).contains('\u{1b}'));
     }
 }

@@ -1,26 +1,34 @@
-//! The known name that somebody meant who wrote an unknown one.
+//! Finds the known name that an unknown one was probably meant to be.
 
-/// The nearest of the known names, if it is near enough to be meant: a third of its characters
-/// may differ, at least one, or all of them in case.
+/// Returns the most similar of the known names, if it is similar enough to suggest: at most a third of
+/// its characters may differ, and one always may. Case does not count.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = name.to_lowercase();
     let distance = |known: &&str| strsim::osa_distance(&lower, &known.to_lowercase());
     let best = known.into_iter().min_by_key(distance)?;
-    let near_enough = best.chars().count() / 3;
-    (distance(&best) <= near_enough.max(1)).then_some(best)
+    let distance_max = (best.chars().count() / 3).max(1);
+    (distance(&best) <= distance_max).then_some(best)
 }
 
-/// Names as a message lists them: "`a`, `b`".
+/// Lists names for a message: "`a`, `b`".
 pub(crate) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
 
-/// What to do about an unknown name, given those that are known.
+/// Says which names are allowed: "expected `a`" or "expected one of `a`, `b`".
+pub(crate) fn expected(names: &[&str]) -> String {
+    match names {
+        [only] => format!("expected `{only}`"),
+        _ => format!("expected one of {}", listed(names.iter().copied())),
+    }
+}
+
+/// A hint about an unknown name: the name that was probably meant, or else all known names.
 pub(crate) fn advice(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("known here: {}", listed(known.iter().copied())),
+        Some(near) => format!("did you mean `{near}`?"),
+        None => expected(known),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Where a value or a name is in the texts of a definition.
+//! The location of a value or a name in the texts of a definition.
 
 use std::ops::Range;
 
-/// Where a value or a name of the definition stands.
+/// A span of one of the texts of a definition. Ordered by text, then by position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// 0 is the file, `n` the n-th `--set`.
     pub(super) text: usize,
+    /// In bytes, as is `end`.
     pub(super) start: usize,
     pub(super) end: usize,
 }
@@ -17,13 +18,13 @@ impl Origin {
         Origin { text: 0, start: span.start, end: span.end }
     }
 
-    /// A span of the `--set` of that number, counted from 0, in bytes.
+    /// A span of a `--set`, in bytes. The first `--set` has number 0.
     pub(crate) fn set(number: usize, span: Range<usize>) -> Origin {
         Origin { text: number + 1, start: span.start, end: span.end }
     }
 }
 
-/// A value with its place.
+/// A value with its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
     pub value: T,
@@ -31,7 +32,7 @@ pub struct Spanned<T> {
 }
 
 impl Spanned<&str> {
-    /// The same with a text of its own.
+    /// Copies the text.
     pub(crate) fn into_owned(self) -> Spanned<String> {
         Spanned { value: self.value.to_owned(), at: self.at }
     }

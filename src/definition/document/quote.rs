@@ -1,19 +1,20 @@
-//! How messages quote text of a definition.
+//! Quotes text of a definition in messages.
 
-/// A text of the definition in backticks, or in words if there is nothing to quote.
+/// The most characters of a text that a message quotes.
+const QUOTED_CHARS_MAX: usize = 60;
+
+/// A text of the definition in backticks, or the word "empty" if there is nothing to quote.
 pub(crate) fn quoted(text: &str) -> String {
     if text.is_empty() { "empty".to_owned() } else { format!("`{}`", escape(text)) }
 }
 
-/// How many characters of somebody's text a message quotes.
-const SHOWN_CHARS_MAX: usize = 60;
-
-/// A text of the definition as a message quotes it: in one line, and not long.
+/// A text of the definition, fit for a message: on one line, without control characters, and cut
+/// after 60 characters.
 pub(crate) fn escape(text: &str) -> String {
     let visible = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
-    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).map(visible).collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        shown.push('…');
+    let mut escaped: String = text.chars().take(QUOTED_CHARS_MAX).map(visible).collect();
+    if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
+        escaped.push('…');
     }
-    shown
+    escaped
 }

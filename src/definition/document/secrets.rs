@@ -1,20 +1,26 @@
-//! What may be a key or a password in the texts of a definition.
+//! Finds what may be a key or a password in the texts of a definition.
+//!
+//! People paste secrets into the wrong setting, and diagnostics are shown on screens and kept in
+//! logs. So everything that may be a secret is hidden, at the risk of hiding a harmless text.
 
 use super::origin::Origin;
 
-/// The kinds of source of a key that begin a text which is no key itself.
-const HARMLESS: [&str; 5] = ["env:", "file:", "demo:", "kms:", "secretsmanager:"];
+/// The number of characters from which on a text may be a key: 16 bytes in hexadecimal.
+const KEY_CHARS_MIN: usize = 32;
 
-/// Whether a text under `[keys]` says where a key is, so that it may be shown.
-pub(crate) fn is_harmless_key_text(text: &str) -> bool {
+/// The prefixes of key sources. `hex:` and `base64:` are not among them: the key follows them.
+const SOURCES: [&str; 5] = ["env:", "file:", "demo:", "kms:", "secretsmanager:"];
+
+/// Whether a text in `[keys]` names the source of a key and contains no key, so that it can be shown.
+pub(crate) fn names_key_source(text: &str) -> bool {
     let text = text.trim().trim_start_matches(['"', '\'']);
-    let holds_key = ["hex:", "base64:"].iter().any(|form| text.contains(form));
+    let has_literal = ["hex:", "base64:"].iter().any(|form| text.contains(form));
     let is_bare = text.split_once(':').is_some_and(|(_, rest)| is_bare_key(rest));
-    !holds_key && !is_bare && HARMLESS.iter().any(|kind| text.starts_with(kind))
+    !has_literal && !is_bare && SOURCES.iter().any(|source| text.starts_with(source))
 }
 
-/// Whether it is the text of a key without its form, and no name of anything: 32 bytes or more as
-/// digits, or as base64 in which small and capital letters and digits all occur.
+/// Whether a text is a key without a prefix, not a name or a path: hexadecimal digits of at least
+/// 16 bytes, or Base64 of at least 32 bytes with lower case, upper case and digits.
 pub(crate) fn is_bare_key(text: &str) -> bool {
     const BASE64_CHARS_MIN: usize = 43;
     let text = text.trim_end_matches(['"', '\'', ' ']).trim_end_matches('=');
@@ -29,7 +35,8 @@ pub(crate) fn is_bare_key(text: &str) -> bool {
     is_hex || is_base64 && is_mixed
 }
 
-/// The spans of a file that may hold keys, found without parsing: for a file that is no TOML.
+/// Returns the spans of a file that may contain keys: the values in `[keys]` and `[aws]`. Goes by
+/// lines and does not parse, so that it also works for a file that is not valid TOML.
 pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
     let mut secrets = Vec::new();
     let mut in_keys = false;
@@ -37,13 +44,13 @@ pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
     for line in file.split_inclusive('\n') {
         let text = line.trim_start();
         match text.strip_prefix('[') {
-            Some(header) => in_keys = names_keys(header.trim_start_matches(['[', ' ', '\t'])),
-            // A table in braces may go on below: then it ends, for this purpose, with the next header.
-            None => in_keys = in_keys || names_keys(text),
+            Some(header) => in_keys = begins_section(header.trim_start_matches(['[', ' ', '\t'])),
+            // An inline table may span lines, so it is taken to end at the next header.
+            None => in_keys = in_keys || begins_section(text),
         }
         let value = line.find('=').map_or(0, |sign| sign + 1);
         let is_header = text.starts_with('[');
-        if in_keys && !is_header && !line.get(value..).is_some_and(is_harmless_key_text) {
+        if in_keys && !is_header && !line.get(value..).is_some_and(names_key_source) {
             secrets.push(Origin::file(start + value..start + line.len()));
         }
         start += line.len();
@@ -51,70 +58,69 @@ pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
     secrets
 }
 
-/// As `secrets_in_lines`, of the `--set` of that number.
+/// Returns the span of a `--set` that may contain a key. The first `--set` has number 0.
 pub(crate) fn secret_in_set(number: usize, set: &str) -> Option<Origin> {
     let value = set.find('=').map_or(0, |sign| sign + 1);
-    let is_open = set.get(value..).is_some_and(is_harmless_key_text);
-    // No id of a key is as long as a key: such a name is one in the wrong place.
+    let is_harmless = set.get(value..).is_some_and(names_key_source);
+    // Key ids are shorter than keys, so a long name is a key in the wrong position.
     let is_long = |name: &str| KEY_CHARS_MIN <= name.len();
     let path = set.get(..value).unwrap_or_default();
     let start = if path.split(['.', '=']).any(is_long) { 0 } else { value };
-    let hides = names_keys(set.trim_start()) && (start < value || !is_open);
-    hides.then(|| Origin::set(number, start..set.len()))
+    let is_secret = begins_section(set.trim_start()) && (start < value || !is_harmless);
+    is_secret.then(|| Origin::set(number, start..set.len()))
 }
 
-fn names_keys(text: &str) -> bool {
-    let text = text.trim_start_matches(['"', '\'']);
-    text.starts_with("keys") || text.starts_with("aws")
+/// Whether a path begins with a section that may contain secrets.
+fn begins_section(path: &str) -> bool {
+    let path = path.trim_start_matches(['"', '\'']);
+    path.starts_with("keys") || path.starts_with("aws")
 }
 
-/// How many characters a run has that is long enough for a key.
-const KEY_CHARS_MIN: usize = 32;
-
-/// Puts a `*` for each character of what follows `hex:` or `base64:`, and of whatever else
-/// is as long as a key and looks as random.
+/// Replaces characters by `*`: those that follow `hex:` or `base64:`, and every other run that is as
+/// long as a key and looks random.
 pub(crate) fn hide_keys(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut hidden = String::with_capacity(text.len());
     let mut run = String::new();
     for char in text.chars() {
         if is_key_char(char) {
             run.push(char);
         } else {
-            push_run(&mut shown, &run);
+            push_run(&mut hidden, &run);
             run.clear();
-            shown.push(char);
+            hidden.push(char);
         }
     }
-    push_run(&mut shown, &run);
-    shown
+    push_run(&mut hidden, &run);
+    hidden
 }
 
 fn is_key_char(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '=' | '_' | '-')
 }
 
-fn push_run(shown: &mut String, run: &str) {
-    let declared = shown.ends_with("hex:") || shown.ends_with("base64:");
-    if declared || looks_random(run) {
-        shown.extend(run.chars().map(|_| '*'));
+fn push_run(hidden: &mut String, run: &str) {
+    let is_literal = hidden.ends_with("hex:") || hidden.ends_with("base64:");
+    if is_literal || looks_random(run) {
+        hidden.extend(run.chars().map(|_| '*'));
     } else {
-        shown.push_str(run);
+        hidden.push_str(run);
     }
 }
 
-/// Whether a run has the length and the mix of a key: hexadecimal digits alone, or upper and
-/// lower case and digits that change places far more often than in names and paths.
+/// Whether a run has the length and the mix of characters of a key: hexadecimal digits only, or
+/// upper case, lower case and digits that alternate far more often than in names and paths.
 fn looks_random(run: &str) -> bool {
     let is_hex = || run.bytes().all(|byte| byte.is_ascii_hexdigit());
-    run.len() >= KEY_CHARS_MIN && (is_hex() || changes_of_class(run) * 3 >= run.len())
+    run.len() >= KEY_CHARS_MIN && (is_hex() || class_changes(run) * 3 >= run.len())
 }
 
-fn changes_of_class(run: &str) -> usize {
+/// The number of neighbouring characters that are not both upper case, lower case or neither.
+fn class_changes(run: &str) -> usize {
     let class = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_lowercase());
     run.bytes().zip(run.bytes().skip(1)).filter(|(a, b)| class(*a) != class(*b)).count()
 }
 
-/// Whether a URL names who asks, and so may hold a password.
+/// Whether a URL has a user name, and so may have a password.
 pub(crate) fn has_credentials(text: &str) -> bool {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     rest.is_some_and(|rest| {
@@ -127,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_in_a_url_are_seen() {
+    fn credentials_in_a_url_are_found() {
         for (text, expected) in [
             ("https://AKIA:secret@s3.example.com", true),
             ("s3://key@bucket/a", true),

@@ -1,28 +1,28 @@
-//! Reads the settings of one table: each is asked for by name and type, and what nobody asked
-//! for is an unknown key.
+//! Reads the settings of a table by name and type.
 //!
-//! A setting that is wrong is reported and then counts as left out, so that one pass finds
-//! all faults of a definition.
+//! A [`Section`] remembers which keys were requested, and [`Section::finish`] reports all others as
+//! unknown. A wrong setting is reported and then treated as missing, so that one pass finds
+//! everything that is wrong with a definition.
 
 use std::ops::RangeInclusive;
 
-use super::nearest::{advice, listed, nearest};
+use super::nearest::{advice, expected, listed, nearest};
 use super::origin::{Origin, Spanned};
 use super::quote::{escape, quoted};
 use super::size;
 use super::source::Diagnostics;
 use super::tree::{Entry, Item, Table, Value};
 
-/// A table while its settings are read.
+/// A table whose settings are being read.
 pub(crate) struct Section<'t> {
-    /// As messages name it: `[input]`.
+    /// The name for messages: `` `[input]` ``.
     name: String,
     table: &'t Table,
-    /// Where it begins: what is missing in it is missed there.
+    /// The location of the table, where missing settings are reported.
     at: Origin,
-    /// The keys asked for, each once, in that order.
+    /// The keys requested so far, each once.
     known: Vec<&'static str>,
-    /// Keys that a later version knows; no message lists them.
+    /// Keys of later versions, which are reported as such and not as unknown.
     later: &'static [&'static str],
 }
 
@@ -35,24 +35,24 @@ impl<'t> Section<'t> {
         self.at
     }
 
-    /// Refuses these keys with the words "not in this version".
+    /// Reports these keys as not supported in this version.
     pub(crate) fn refuse_later(
         &mut self,
         keys: &'static [&'static str],
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) {
         self.later = keys;
         for entry in self.table.entries.iter().filter(|entry| keys.contains(&entry.key.as_str())) {
-            push_later(&self.name, entry, faults);
+            push_unsupported(&self.name, entry, diagnostics);
         }
     }
 
-    /// The setting of that name, as it stands.
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'t Item> {
+    /// Returns the value of a setting.
+    pub(crate) fn item(&mut self, key: &'static str) -> Option<&'t Item> {
         self.entry(key).map(|entry| &entry.item)
     }
 
-    /// The setting of that name, with the name's own place.
+    /// Returns a setting with the location of its key.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'t Entry> {
         if !self.known.contains(&key) {
             self.known.push(key);
@@ -60,102 +60,105 @@ impl<'t> Section<'t> {
         self.table.get(key)
     }
 
+    /// Returns a setting that is a string.
     pub(crate) fn text(
         &mut self,
         key: &'static str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Spanned<&'t str>> {
-        text(key, self.take(key)?, faults)
+        text(key, self.item(key)?, diagnostics)
     }
 
-    /// A text that must be there; `help` says what it may be.
+    /// Returns a required string; `help` says what to write if it is missing.
     pub(crate) fn required_text(
         &mut self,
         key: &'static str,
         help: &str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Spanned<&'t str>> {
-        self.require(key, key, help, faults);
-        self.text(key, faults)
+        self.require(key, key, help, diagnostics);
+        self.text(key, diagnostics)
     }
 
-    /// Reports a key that is missing, unless an unknown key is likely meant to be it: then that
-    /// is the fault.
-    pub(crate) fn require(&self, key: &str, shown: &str, help: &str, faults: &mut Diagnostics<'_>) {
-        let meant = |entry: &Entry| nearest(&entry.key, [key]).is_some();
-        if !self.table.entries.iter().any(meant) {
-            faults.push(self.at, format!("`{shown}` is missing in {}", self.name), "", help);
+    /// Reports a key as missing, under the name `label`. Does nothing if the table has a similar
+    /// key: that key is reported as unknown, with the right name.
+    pub(crate) fn require(
+        &self,
+        key: &str,
+        label: &str,
+        help: &str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) {
+        let is_similar = |entry: &Entry| nearest(&entry.key, [key]).is_some();
+        if !self.table.entries.iter().any(is_similar) {
+            let message = format!("`{label}` is missing in {}", self.name);
+            diagnostics.push(self.at, message, "", help);
         }
     }
 
-    /// Texts that must be there, at least one; `help` says what they may be.
+    /// Returns a required list of strings; `help` says what to write if it is missing.
     pub(crate) fn required_texts(
         &mut self,
         key: &'static str,
         help: &str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Vec<Spanned<&'t str>>> {
-        self.require(key, key, help, faults);
-        self.texts(key, faults)
+        self.require(key, key, help, diagnostics);
+        self.texts(key, diagnostics)
     }
 
-    /// A table that must be there; `help` says what it is.
+    /// Returns a required table as a section; `help` says what to write if it is missing.
     pub(crate) fn required_section(
         &mut self,
         key: &'static str,
         help: &str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Section<'t>> {
-        self.require(key, &format!("[{key}]"), help, faults);
-        self.section(key, faults)
+        self.require(key, &format!("[{key}]"), help, diagnostics);
+        self.section(key, diagnostics)
     }
 
+    /// Returns a setting that is `true` or `false`.
     pub(crate) fn boolean(
         &mut self,
         key: &'static str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<bool> {
-        let item = self.take(key)?;
+        let item = self.item(key)?;
         if let Value::Boolean(value) = item.value {
             return Some(value);
         }
-        push_wrong_type(key, item, "`true` or `false`", faults);
+        push_wrong_type(key, item, "`true` or `false`", diagnostics);
         None
     }
 
-    /// A whole number.
+    /// Returns a setting that is a whole number in `range`.
     pub(crate) fn whole(
         &mut self,
         key: &'static str,
         range: RangeInclusive<u64>,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<u64> {
-        let item = self.take(key)?;
+        let item = self.item(key)?;
         let Value::Integer(number) = item.value else {
-            push_wrong_type(key, item, "a whole number", faults);
+            push_wrong_type(key, item, "a whole number", diagnostics);
             return None;
         };
         let found = u64::try_from(number).ok().filter(|number| range.contains(number));
         if found.is_none() {
-            let (least, most) = range.into_inner();
-            let what = format!("`{key}` is out of its range");
-            let help = match most {
-                u64::MAX => format!("it is at least {least}"),
-                most => format!("it is from {least} to {most}"),
-            };
-            faults.push(item.at, what, "", help);
+            push_out_of_range(key, item, &range, |number| number.to_string(), diagnostics);
         }
         found
     }
 
-    /// Bytes: a whole number, or a text with a unit.
+    /// Returns a setting that is a size in bytes in `range`: a whole number, or a string with a unit.
     pub(crate) fn size(
         &mut self,
         key: &'static str,
         range: RangeInclusive<u64>,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Spanned<u64>> {
-        let item = self.take(key)?;
+        let item = self.item(key)?;
         let bytes = match item.value.as_integer() {
             Some(number) => {
                 Some(u64::try_from(number).unwrap_or(if number < 0 { 0 } else { u64::MAX }))
@@ -163,25 +166,24 @@ impl<'t> Section<'t> {
             None => item.value.as_text().and_then(size::parse),
         };
         let Some(bytes) = bytes else {
-            let help = "write it as `\"1 MiB\"` or `\"500 kB\"`, or as a number of bytes";
-            faults.push(item.at, format!("`{key}` is no size"), "", help);
+            let help = "write a size such as `\"1 MiB\"` or `\"500 kB\"`, or a number of bytes";
+            diagnostics.push(item.at, format!("`{key}` is not a size"), "", help);
             return None;
         };
         if range.contains(&bytes) {
             return Some(Spanned { value: bytes, at: item.at });
         }
-        let (least, most) = range.into_inner();
-        let help = match most {
-            u64::MAX => format!("it is at least {}", size::describe(least)),
-            most => format!("it is from {} to {}", size::describe(least), size::describe(most)),
-        };
-        faults.push(item.at, format!("`{key}` is out of its range"), "", help);
+        push_out_of_range(key, item, &range, size::describe, diagnostics);
         None
     }
 
-    /// A share from 0 to 1.
-    pub(crate) fn ratio(&mut self, key: &'static str, faults: &mut Diagnostics<'_>) -> Option<f64> {
-        let item = self.take(key)?;
+    /// Returns a setting that is a number from 0 to 1.
+    pub(crate) fn ratio(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) -> Option<f64> {
+        let item = self.item(key)?;
         let whole = item.value.as_integer().map(|number| match number {
             0 => 0.0,
             1 => 1.0,
@@ -189,115 +191,111 @@ impl<'t> Section<'t> {
         });
         let ratio = item.value.as_float().or(whole);
         if ratio.is_none() {
-            push_wrong_type(key, item, "a number from 0 to 1", faults);
+            push_wrong_type(key, item, "a number from 0 to 1", diagnostics);
             return None;
         }
         let found = ratio.filter(|ratio| (0.0..=1.0).contains(ratio));
         if found.is_none() {
-            let help = "it is a share from 0 to 1; 5 % is 0.05";
-            faults.push(item.at, format!("`{key}` is out of its range"), "", help);
+            let help = "it must be from 0 to 1; 5 % is 0.05";
+            diagnostics.push(item.at, format!("`{key}` is out of range"), "", help);
         }
         found
     }
 
-    /// One of some words; `later` are those of later versions.
+    /// Returns the choice that a setting names. `later` are choices of later versions.
     pub(crate) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
         choices: &[(&'static str, T)],
         later: &[&str],
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<T> {
-        let word = self.text(key, faults)?;
-        choose(key, word, choices, later, faults)
+        let word = self.text(key, diagnostics)?;
+        choose(key, word, choices, later, diagnostics)
     }
 
-    /// A list of texts, at least one.
+    /// Returns a setting that is a list of strings. An empty list is reported.
     pub(crate) fn texts(
         &mut self,
         key: &'static str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Vec<Spanned<&'t str>>> {
-        let item = self.take(key)?;
+        let item = self.item(key)?;
         let Some(items) = item.value.as_list() else {
-            push_wrong_type(key, item, "a list of texts, such as `[\"…\"]`", faults);
+            push_wrong_type(key, item, "a list of strings, such as `[\"…\"]`", diagnostics);
             return None;
         };
         if items.is_empty() {
-            faults.push(item.at, format!("`{key}` is empty"), "", "name at least one");
+            diagnostics.push(item.at, format!("`{key}` is empty"), "", "list at least one");
             return None;
         }
-        Some(items.iter().filter_map(|item| text(key, item, faults)).collect())
+        Some(items.iter().filter_map(|item| text(key, item, diagnostics)).collect())
     }
 
-    /// As `texts`, with texts of their own.
+    /// Returns copies of the strings that [`Section::texts`] returns.
     pub(crate) fn owned_texts(
         &mut self,
         key: &'static str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Vec<Spanned<String>>> {
-        let texts = self.texts(key, faults)?;
+        let texts = self.texts(key, diagnostics)?;
         Some(texts.into_iter().map(Spanned::into_owned).collect())
     }
 
-    /// A table of settings of its own, as a section.
+    /// Returns a table as a section.
     pub(crate) fn section(
         &mut self,
         key: &'static str,
-        faults: &mut Diagnostics<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Section<'t>> {
         let entry = self.entry(key)?;
         if let Value::Table(table) = &entry.item.value {
             return Some(Section::new(format!("`[{key}]`"), table, entry.item.at));
         }
-        let what = format!("`{key}` is {}, and it should be a table", entry.item.value.kind());
-        faults.push(
-            entry.item.at,
-            what,
-            "",
-            format!("write `[{key}]` on a line, and its settings below"),
-        );
+        let message = format!("`{key}` is {}, not a table", entry.item.value.kind());
+        let help = format!("write `[{key}]` on a line, and its settings below it");
+        diagnostics.push(entry.item.at, message, "", help);
         None
     }
 
-    /// The keys that were looked up.
+    /// The keys requested so far.
     #[cfg(test)]
     pub(crate) fn known(&self) -> &[&'static str] {
         &self.known
     }
 
-    /// Reports what nobody asked for.
-    pub(crate) fn finish(self, faults: &mut Diagnostics<'_>) {
+    /// Reports all keys that were not requested as unknown.
+    pub(crate) fn finish(self, diagnostics: &mut Diagnostics<'_>) {
         for entry in &self.table.entries {
             let key = entry.key.as_str();
             if !self.known.contains(&key) && !self.later.contains(&key) {
-                let what = format!("unknown key `{}` in {}", escape(key), self.name);
-                faults.push(entry.key_at, what, "", advice(key, &self.known));
+                let message = format!("unknown setting `{}` in {}", escape(key), self.name);
+                diagnostics.push(entry.key_at, message, "", advice(key, &self.known));
             }
         }
     }
 }
 
-/// An item that should be text.
+/// Returns the string that an item is. Reports any other type.
 pub(crate) fn text<'t>(
     key: &str,
     item: &'t Item,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Spanned<&'t str>> {
     if let Value::Text(text) = &item.value {
         return Some(Spanned { value: text, at: item.at });
     }
-    push_wrong_type(key, item, "text, in quotes", faults);
+    push_wrong_type(key, item, "a string, in quotes", diagnostics);
     None
 }
 
-/// The choice that a word stands for.
+/// Returns the choice that a word names. `later` are choices of later versions.
 pub(crate) fn choose<T: Copy>(
     key: &str,
     word: Spanned<&str>,
     choices: &[(&'static str, T)],
     later: &[&str],
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<T> {
     let found = choices.iter().find(|(name, _)| *name == word.value);
     if let Some((_, choice)) = found {
@@ -305,28 +303,45 @@ pub(crate) fn choose<T: Copy>(
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     if later.contains(&word.value) {
-        let help = format!("this version takes {}", listed(names));
-        faults.push(
-            word.at,
-            format!("`{}` as `{key}` is not in this version", word.value),
-            "",
-            help,
-        );
+        let message = format!("`{key} = \"{}\"` is not supported in this version", word.value);
+        let help = format!("this version supports {}", listed(names));
+        diagnostics.push(word.at, message, "", help);
     } else {
-        let what = format!("`{key}` can't be {}", quoted(word.value));
+        let message = format!("`{key}` can't be {}", quoted(word.value));
         let guess = nearest(word.value, names.iter().copied()).filter(|_| names.len() > 1);
-        let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-        faults.push(word.at, what, "", format!("{guess}it takes {}", listed(names)));
+        let guess = guess.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        diagnostics.push(word.at, message, "", format!("{guess}{}", expected(&names)));
     }
     None
 }
 
-fn push_later(section: &str, entry: &Entry, faults: &mut Diagnostics<'_>) {
-    let what = format!("`{}` in {section} is not in this version", entry.key);
-    faults.push(entry.key_at, what, "", "leave it out");
+fn push_unsupported(section: &str, entry: &Entry, diagnostics: &mut Diagnostics<'_>) {
+    let message = format!("`{}` in {section} is not supported in this version", entry.key);
+    diagnostics.push(entry.key_at, message, "", "remove it");
 }
 
-pub(crate) fn push_wrong_type(key: &str, item: &Item, wanted: &str, faults: &mut Diagnostics<'_>) {
-    let what = format!("`{key}` is {}", item.value.kind());
-    faults.push(item.at, what, "", format!("it takes {wanted}"));
+fn push_out_of_range(
+    key: &str,
+    item: &Item,
+    range: &RangeInclusive<u64>,
+    describe: impl Fn(u64) -> String,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let (least, most) = (describe(*range.start()), describe(*range.end()));
+    let help = match *range.end() {
+        u64::MAX => format!("it must be at least {least}"),
+        _ => format!("it must be from {least} to {most}"),
+    };
+    diagnostics.push(item.at, format!("`{key}` is out of range"), "", help);
+}
+
+/// Reports a value of the wrong type; `expected` says what to write.
+pub(crate) fn push_wrong_type(
+    key: &str,
+    item: &Item,
+    expected: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let message = format!("`{key}` is {}", item.value.kind());
+    diagnostics.push(item.at, message, "", format!("write {expected}"));
 }

@@ -1,7 +1,7 @@
-//! `--set PATH=VALUE`: one value of the tree is put in or replaced.
+//! `--set PATH=VALUE`: sets or replaces one value of the tree.
 //!
-//! PATH is dotted; names with dots stand in quotes, items of lists are numbers from 0, and the
-//! number after the last item adds one. VALUE is TOML, or text where it is no TOML.
+//! PATH is dotted. Names that contain dots are in quotes. Items of lists are numbered from 0, and the
+//! number after the last item appends one. VALUE is TOML; if it is not valid TOML, it is a string.
 
 use std::ops::Range;
 
@@ -9,38 +9,38 @@ use super::origin::Origin;
 use super::source::Diagnostics;
 use super::tree::{self, Entry, Item, Table, Value};
 
-/// One `--set`, taken apart.
+/// A parsed `--set`.
 struct Assignment {
     path: Vec<(String, Origin)>,
     item: Item,
 }
 
-/// Whether a `--set` is about `[run]`, whose settings change no output byte.
-pub(crate) fn is_of_run(set: &str) -> bool {
+/// Whether a `--set` concerns `[run]`, whose settings do not change the output.
+pub(crate) fn concerns_run(set: &str) -> bool {
     let path = split(set).and_then(|(path, _)| tree::parse_path(path));
     path.is_some_and(|path| path.first().is_some_and(|(name, _)| name == "run"))
 }
 
-/// Puts every `--set` into the tree, in their order.
-pub(crate) fn apply(sets: &[String], root: &mut Table, faults: &mut Diagnostics<'_>) {
+/// Applies every `--set` to the tree, in order.
+pub(crate) fn apply(sets: &[String], root: &mut Table, diagnostics: &mut Diagnostics<'_>) {
     for (number, set) in sets.iter().enumerate() {
-        if let Some(Assignment { path, item }) = parse(number, set, faults) {
-            put_into_table(root, &path, item, faults);
+        if let Some(Assignment { path, item }) = parse(number, set, diagnostics) {
+            put_into_table(root, &path, item, diagnostics);
         }
     }
 }
 
-fn parse(number: usize, set: &str, faults: &mut Diagnostics<'_>) -> Option<Assignment> {
+fn parse(number: usize, set: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Assignment> {
     let origin = |span: Range<usize>| Origin::set(number, span);
     let Some((path, value)) = split(set) else {
         let help = "write it as `--set PATH=VALUE`, such as `--set output.0.to=out/`";
-        faults.push(origin(0..set.len()), "a `--set` without `=`", "", help);
+        diagnostics.push(origin(0..set.len()), "`--set` without `=`", "", help);
         return None;
     };
     let Some(names) = tree::parse_path(path) else {
-        let help = "names are parted by dots, and names with dots stand in quotes, for a shell as \
+        let help = "separate names by dots, and put names that contain dots in quotes; in a shell: \
                     `--set 'fields.\"User.UserId\"=drop'`";
-        faults.push(origin(0..path.len()), "a `--set` whose path is none", "", help);
+        diagnostics.push(origin(0..path.len()), "the path of `--set` is not valid", "", help);
         return None;
     };
     let toml = value.trim_start();
@@ -56,15 +56,15 @@ fn parse(number: usize, set: &str, faults: &mut Diagnostics<'_>) -> Option<Assig
     })
 }
 
-/// Parts at the first `=` that stands in no quotes.
+/// Splits at the first `=` that is not in quotes.
 fn split(set: &str) -> Option<(&str, &str)> {
     let mut quote = None;
     let mut escaped = false;
-    for (place, char) in set.char_indices() {
+    for (offset, char) in set.char_indices() {
         match (quote, char) {
             (None, '=') => {
                 return set
-                    .split_at_checked(place)
+                    .split_at_checked(offset)
                     .map(|(path, rest)| (path, rest.strip_prefix('=').unwrap_or(rest)));
             }
             (None, '"' | '\'') => quote = Some(char),
@@ -84,57 +84,56 @@ fn put_into_table(
     table: &mut Table,
     path: &[(String, Origin)],
     item: Item,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let Some(((name, at), rest)) = path.split_first() else { return };
-    let place = table.entries.iter().position(|entry| entry.key == *name);
-    let Some(entry) = place.and_then(|place| table.entries.get_mut(place)) else {
-        if let Some(item) = nested(name, rest, item, faults) {
+    let Some(entry) = table.entries.iter_mut().find(|entry| entry.key == *name) else {
+        if let Some(item) = nested(name, rest, item, diagnostics) {
             table.entries.push(Entry { key: name.clone(), key_at: *at, item });
         }
         return;
     };
     if rest.is_empty() {
-        // The key stays where it was: in the file, where the line explains itself.
+        // The key keeps its location in the file, where the line around it gives context.
         entry.item = item;
     } else {
-        put_into_item(name, &mut entry.item, rest, item, faults);
+        put_into_item(name, &mut entry.item, rest, item, diagnostics);
     }
 }
 
-/// The tables that a path goes through and that are not there yet.
+/// Wraps an item in the tables of its path that do not exist yet.
 fn nested(
     name: &str,
     path: &[(String, Origin)],
     item: Item,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Item> {
     let Some(((next, at), _)) = path.split_first() else { return Some(item) };
     if number(next).is_some() {
-        let help = format!("write `{name}` into the definition, or leave the number out");
-        faults.push(*at, format!("`{name}` has no item {next}"), "there is no such list", help);
+        let help = format!("add `{name}` to the definition, or remove the number");
+        diagnostics.push(*at, format!("`{name}` has no item {next}"), "no such list", help);
         return None;
     }
     let mut table = Table::default();
-    put_into_table(&mut table, path, item, faults);
+    put_into_table(&mut table, path, item, diagnostics);
     Some(Item { at: *at, value: Value::Table(table) })
 }
 
 fn put_into_item(
     name: &str,
-    place: &mut Item,
+    old: &mut Item,
     path: &[(String, Origin)],
     item: Item,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
-    match &mut place.value {
-        Value::Table(table) => put_into_table(table, path, item, faults),
-        Value::List(items) => put_into_list(name, items, path, item, faults),
+    match &mut old.value {
+        Value::Table(table) => put_into_table(table, path, item, diagnostics),
+        Value::List(items) => put_into_list(name, items, path, item, diagnostics),
         Value::Text(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date => {
             let Some((_, at)) = path.first() else { return };
-            let found = place.value.kind();
+            let found = old.value.kind();
             let help = format!("set `{name}` as a whole");
-            faults.push(*at, format!("`{name}` is {found}, and holds no names"), "", help);
+            diagnostics.push(*at, format!("`{name}` is {found}, not a table"), "", help);
         }
     }
 }
@@ -144,23 +143,23 @@ fn put_into_list(
     items: &mut Vec<Item>,
     path: &[(String, Origin)],
     item: Item,
-    faults: &mut Diagnostics<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
-    let Some(((place, at), rest)) = path.split_first() else { return };
+    let Some(((key, at), rest)) = path.split_first() else { return };
     let count = items.len();
-    let Some(index) = number(place).filter(|index| *index <= count) else {
-        let help = format!("its items are numbers from 0; {count} adds one");
-        faults.push(*at, format!("`{name}` is a list without an item `{place}`"), "", help);
+    let Some(index) = number(key).filter(|index| *index <= count) else {
+        let help = format!("items are numbered from 0; {count} appends one");
+        diagnostics.push(*at, format!("the list `{name}` has no item `{key}`"), "", help);
         return;
     };
     match items.get_mut(index) {
         Some(old) if rest.is_empty() => *old = item,
-        Some(old) => put_into_item(place, old, rest, item, faults),
-        None => items.extend(nested(place, rest, item, faults)),
+        Some(old) => put_into_item(key, old, rest, item, diagnostics),
+        None => items.extend(nested(key, rest, item, diagnostics)),
     }
 }
 
-/// The number that a name is; only plain digits are one.
+/// Parses a name as the number of an item; only plain digits are one.
 fn number(name: &str) -> Option<usize> {
     name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
 }

@@ -1,6 +1,6 @@
-//! Sizes as people write them: `1 GB`, `500 kB`, `1 MiB`, or bytes as a plain number.
+//! Sizes with a unit: `1 GB`, `500 kB`, `1 MiB`.
 
-/// Units and their bytes; `kB` is a thousand, `KiB` is 1,024.
+/// Units and their bytes: `kB` is 1,000 bytes, `KiB` is 1,024.
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
     ("kB", 1000),
@@ -13,7 +13,8 @@ const UNITS: [(&str, u64); 9] = [
     ("GiB", 1 << 30),
 ];
 
-/// The bytes that a text means; None where it is no size, or not of whole bytes.
+/// Parses a size and returns it in bytes. `None`: not a size, not a whole number of bytes, or too
+/// large for 64 bits.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let number_len = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
@@ -25,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     whole.checked_mul(*bytes)?.checked_add(fraction_of(fraction, *bytes)?)
 }
 
-/// `0.fraction` of a unit, if that is a whole number of bytes.
+/// Returns `0.fraction` of a unit in bytes, or `None` if that is not a whole number.
 fn fraction_of(fraction: &str, bytes: u64) -> Option<u64> {
     let digits = u32::try_from(fraction.len()).ok()?;
     let divisor = 10_u64.checked_pow(digits)?;
@@ -33,7 +34,7 @@ fn fraction_of(fraction: &str, bytes: u64) -> Option<u64> {
     product.is_multiple_of(divisor).then_some(product / divisor)
 }
 
-/// Bytes in the greatest unit that says them in whole numbers: `1 GB`, `64 MiB`, `1023 B`.
+/// Formats bytes in the largest unit that needs no fraction: `1 GB`, `64 MiB`, `1023 B`.
 pub(crate) fn describe(bytes: u64) -> String {
     let divides = |(name, unit): &&(&str, u64)| *name != "KB" && bytes.is_multiple_of(*unit);
     let fitting = UNITS.iter().filter(divides).max_by_key(|(_, unit)| *unit);
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn other_texts_are_not_sizes() {
         for text in ["", "GB", "1", "1 gb", "1 Gb", "-1 MB", "1,5 GB", "1.5 B", "1..5 GB", ". MB"] {
             check(text, None);
         }
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn words_say_the_same_size() {
+    fn a_described_size_parses_to_itself() {
         for bytes in [0, 1, 999, 1000, 1024, 1_000_000_000, 64 << 20, 1 << 30, u64::MAX] {
             check(&describe(bytes), Some(bytes));
         }

@@ -1,8 +1,7 @@
-//! The texts that a definition is made of, and how a place in them is shown.
+//! The texts of a definition, and the diagnostics about them.
 //!
-//! The first text is the file; each `--set` is one more. An [`Origin`] is a span of one of
-//! them. Whatever looks like key material is hidden before a line leaves this module: people
-//! paste secrets into the wrong place, and a fault is shown on screens and kept in logs.
+//! The first text is the file, and each `--set` is another. An [`Origin`] is a span of one of them.
+//! Whatever may be a key is hidden before a line of a text leaves this module.
 
 use std::fmt;
 
@@ -16,14 +15,14 @@ pub(crate) struct DefinitionText {
     had_bom: bool,
     file: String,
     sets: Vec<String>,
-    /// What must not be shown, beside what looks like a key wherever it stands.
+    /// Spans that must not be shown. Other text that looks like a key is hidden, too.
     secrets: Vec<Origin>,
 }
 
 const BOM: char = '\u{feff}';
 
 impl DefinitionText {
-    /// `name` is the file as messages name it; `sets` are the `PATH=VALUE`s in their order.
+    /// `name` is the name of the file for messages, `sets` are the `PATH=VALUE`s in order.
     pub(crate) fn new(name: &str, file: &str, sets: &[String]) -> DefinitionText {
         let without_bom = file.strip_prefix(BOM);
         DefinitionText {
@@ -35,7 +34,7 @@ impl DefinitionText {
         }
     }
 
-    /// The file's text, without a byte order mark.
+    /// The text of the file, without a byte order mark.
     pub(crate) fn file(&self) -> &str {
         &self.file
     }
@@ -44,13 +43,13 @@ impl DefinitionText {
         &self.sets
     }
 
-    /// From now on these spans are not shown, and no others.
+    /// Hides these spans from now on, in place of earlier ones.
     pub(crate) fn hide(&mut self, secrets: Vec<Origin>) {
         self.secrets = secrets;
     }
 
-    /// The file's bytes, then every `--set` that `counts`; what the digest of a definition is
-    /// made of. Without a `--set` it is the file, byte for byte.
+    /// Returns the bytes that the digest of the definition is made of: the file, then each `--set`
+    /// that `counts`. Without a `--set` these are the bytes of the file.
     pub(crate) fn canonical(&self, counts: impl Fn(&str) -> bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.had_bom {
@@ -58,14 +57,14 @@ impl DefinitionText {
         }
         bytes.extend_from_slice(self.file.as_bytes());
         for set in self.sets.iter().filter(|set| counts(set)) {
-            // TOML has no NUL, so the parts can't run into each other.
+            // TOML allows no NUL, so the parts stay distinct.
             bytes.push(0);
             bytes.extend_from_slice(set.as_bytes());
         }
         bytes
     }
 
-    /// Where in words: `line 12`, or the `--set` by its path.
+    /// Describes a location: `line 12`, or the path of a `--set`.
     pub(crate) fn describe_place(&self, at: Origin) -> String {
         match at.text.checked_sub(1).and_then(|number| self.sets.get(number)) {
             None => format!("line {}", self.line(at).number),
@@ -73,7 +72,7 @@ impl DefinitionText {
         }
     }
 
-    /// The fault at that place.
+    /// Makes a diagnostic for a location. `label` is the text beside the carets, which may be empty.
     pub(crate) fn diagnostic(
         &self,
         at: Origin,
@@ -90,20 +89,20 @@ impl DefinitionText {
             file: if at.text == 0 { self.name.clone() } else { "--set".to_owned() },
             line: line.number,
             column: caret.start + 1,
-            excerpt: self.shown(&line, at.text),
+            excerpt: self.excerpt(&line, at.text),
             caret,
             label: hide_keys(&label),
             help: hide_keys(&help.into()),
         }
     }
 
-    /// The part of a span that reads so, or else the whole span.
-    pub(crate) fn part(&self, at: Origin, wanted: &str) -> Origin {
+    /// Returns the first occurrence of `part` in a span, or the whole span if there is none.
+    pub(crate) fn part(&self, at: Origin, part: &str) -> Origin {
         let whole = self.text(at.text).get(at.start..at.end).unwrap_or_default();
-        match whole.find(wanted) {
-            Some(place) => {
-                let start = at.start + place;
-                Origin { start, end: start + wanted.len(), ..at }
+        match whole.find(part) {
+            Some(offset) => {
+                let start = at.start + offset;
+                Origin { start, end: start + part.len(), ..at }
             }
             None => at,
         }
@@ -117,10 +116,10 @@ impl DefinitionText {
     /// The line in which a span begins.
     fn line(&self, at: Origin) -> Line<'_> {
         let text = self.text(at.text);
-        let place = text.floor_char_boundary(at.start);
-        let (before, after) = text.split_at(place);
+        let offset = text.floor_char_boundary(at.start);
+        let (before, after) = text.split_at(offset);
         let start = before.rfind('\n').map_or(0, |line_end| line_end + 1);
-        let end = after.find('\n').map_or(text.len(), |line_end| place + line_end);
+        let end = after.find('\n').map_or(text.len(), |line_end| offset + line_end);
         let line = text.get(start..end).unwrap_or_default();
         Line {
             number: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
@@ -129,16 +128,16 @@ impl DefinitionText {
         }
     }
 
-    /// The line with a `*` for each character that may be of a key.
-    fn shown(&self, line: &Line<'_>, text: usize) -> String {
+    /// The line with `*` in place of each character that may belong to a secret.
+    fn excerpt(&self, line: &Line<'_>, text: usize) -> String {
         let is_secret = |byte: usize| {
             let byte = line.start + byte;
-            let spans = |at: &&Origin| at.text == text && at.start <= byte && byte < at.end;
-            self.secrets.iter().any(|at| spans(&at))
+            let covers = |at: &&Origin| at.text == text && at.start <= byte && byte < at.end;
+            self.secrets.iter().any(|at| covers(&at))
         };
         let hide = |(byte, char)| if is_secret(byte) { '*' } else { char };
-        let shown: String = line.text.char_indices().map(hide).collect();
-        hide_keys(&shown)
+        let excerpt: String = line.text.char_indices().map(hide).collect();
+        hide_keys(&excerpt)
     }
 }
 
@@ -149,16 +148,17 @@ impl fmt::Debug for DefinitionText {
 }
 
 struct Line<'a> {
+    /// Counted from 1.
     number: usize,
-    /// In bytes of its text.
+    /// The offset in the text, in bytes.
     start: usize,
     text: &'a str,
 }
 
-/// A fault with its place, by which faults are put in order.
+/// A diagnostic with its location, by which diagnostics are sorted.
 pub(crate) type PlacedDiagnostic = (Origin, Diagnostic);
 
-/// All faults of a definition, as they are found.
+/// The diagnostics of a definition, in the order in which they are found.
 #[derive(Debug)]
 pub(crate) struct Diagnostics<'s> {
     source: &'s DefinitionText,
@@ -170,7 +170,7 @@ impl<'s> Diagnostics<'s> {
         Diagnostics::with(source, Vec::new())
     }
 
-    /// Goes on from faults found before.
+    /// Continues with the diagnostics found so far.
     pub(crate) fn with(
         source: &'s DefinitionText,
         found: Vec<PlacedDiagnostic>,
@@ -178,6 +178,7 @@ impl<'s> Diagnostics<'s> {
         Diagnostics { source, found }
     }
 
+    /// Adds a diagnostic. `label` is the text beside the carets, which may be empty.
     pub(crate) fn push(
         &mut self,
         at: Origin,
@@ -192,12 +193,12 @@ impl<'s> Diagnostics<'s> {
         self.source
     }
 
-    /// Where another thing stands, for a message.
+    /// Describes the location of something else, for a message.
     pub(crate) fn describe_place(&self, at: Origin) -> String {
         self.source.describe_place(at)
     }
 
-    /// All of them in the order of the file, then of the `--set`s.
+    /// Returns all diagnostics in the order of the file, then of the `--set`s.
     pub(crate) fn in_order(mut self) -> Vec<PlacedDiagnostic> {
         self.found.sort_by_key(|(at, _)| *at);
         self.found

@@ -1,7 +1,7 @@
-//! A definition as TOML has it: tables, lists and scalars, each with its origin.
+//! A definition as a tree of TOML values: tables, lists and scalars, each with its location.
 //!
-//! The tree is read from the file, and the `--set`s then change it (`set.rs`). Entries are in
-//! the order of the text, so that everything that follows is, too.
+//! The tree is parsed from the file and then changed by the `--set`s (`set.rs`). Entries are in the
+//! order of the text, so that diagnostics are, too.
 
 use std::ops::Range;
 
@@ -12,33 +12,34 @@ use super::origin::Origin;
 use super::quote::escape;
 use super::source::Diagnostics;
 
-/// A value and where it stands.
+/// A value with its location.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
     pub(crate) at: Origin,
     pub(crate) value: Value,
 }
 
+/// A TOML value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
-    /// Beyond 128 bits it is the greatest number there is, which no range takes.
+    /// A number that does not fit becomes `i128::MAX`, which is out of every range.
     Integer(i128),
     Float(f64),
     Boolean(bool),
-    /// No setting is one; written without quotes, many a name is.
+    /// No setting takes a date, but an unquoted name may look like one.
     Date,
     List(Vec<Item>),
     Table(Table),
 }
 
 impl Value {
-    /// For messages: `text`, `a number`, …
+    /// Names the type in messages: `a string`, `a number`, …
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Value::Text(_) => "text",
+            Value::Text(_) => "a string",
             Value::Integer(_) | Value::Float(_) => "a number",
-            Value::Boolean(_) => "true or false",
+            Value::Boolean(_) => "a boolean",
             Value::Date => "a date",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
@@ -66,11 +67,13 @@ impl Value {
     }
 }
 
+/// A table, with its entries in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// A key and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) key: String,
@@ -84,23 +87,28 @@ impl Table {
     }
 }
 
-/// Reads the file's text; where it is no TOML, the faults say so and there is no tree.
-pub(crate) fn parse(text: &str, faults: &mut Diagnostics<'_>) -> Option<Table> {
+/// Parses the file. `None`: it is not valid TOML, and the diagnostics say why.
+pub(crate) fn parse(text: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut faulty_lines = Vec::new();
+    let mut reported_lines = Vec::new();
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let line = text.get(..span.start).unwrap_or(text).matches('\n').count();
-        // One slip often makes several errors; the first of a line is the telling one.
-        if !faulty_lines.contains(&line) {
-            faulty_lines.push(line);
-            push_syntax_fault(error.message(), span, text, faults);
+        // One mistake often causes several errors; the first one of a line describes it best.
+        if !reported_lines.contains(&line) {
+            reported_lines.push(line);
+            push_syntax_error(error.message(), span, text, diagnostics);
         }
     }
     errors.is_empty().then(|| convert_table(table.get_ref(), &Origin::file))
 }
 
-fn push_syntax_fault(message: &str, span: Range<usize>, text: &str, faults: &mut Diagnostics<'_>) {
+fn push_syntax_error(
+    message: &str,
+    span: Range<usize>,
+    text: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) {
     let found = text.get(span.clone()).unwrap_or_default();
     let before = text.get(..span.start).unwrap_or_default();
     let header = before.lines().rev().find(|line| line.trim_start().starts_with('['));
@@ -108,38 +116,38 @@ fn push_syntax_fault(message: &str, span: Range<usize>, text: &str, faults: &mut
     let at = Origin::file(span);
     if message == "duplicate key" {
         let name = escape(found.trim_matches(['"', '\'']));
-        let what = if in_fields {
+        let message = if in_fields {
             format!("two rules for `{name}`")
         } else {
             format!("`{name}` is set twice")
         };
-        faults.push(at, what, "the second one", "leave one of them out");
+        diagnostics.push(at, message, "the second one", "remove one of them");
         return;
     }
-    let what = format!("the definition is no TOML: {}", in_house_style(message));
+    let message = format!("the definition is not valid TOML: {}", lower_first(message));
     let help = if in_fields {
-        "paths stand in quotes, such as `\"Attributes.*\" = \"keep\"`"
+        "put paths in quotes, such as `\"Attributes.*\" = \"keep\"`"
     } else {
-        "texts stand in quotes, and each setting has a line of its own"
+        "put strings in quotes, and each setting on its own line"
     };
-    faults.push(at, what, "", help);
+    diagnostics.push(at, message, "", help);
 }
 
-/// Messages of ours begin in lower case and hold no line breaks.
-fn in_house_style(message: &str) -> String {
+/// Changes a message of the parser to begin in lower case and to be on one line.
+fn lower_first(message: &str) -> String {
     let mut chars = message.chars();
     let first: String =
         chars.next().map(|first| first.to_lowercase().collect()).unwrap_or_default();
     (first + chars.as_str()).replace('\n', "; ")
 }
 
-/// Reads one value as it stands behind a `--set PATH=`; None where it is no TOML.
+/// Parses the value of a `--set`. `None`: it is not valid TOML.
 pub(crate) fn parse_value(text: &str, origin: &dyn Fn(Range<usize>) -> Origin) -> Option<Item> {
     let value = DeValue::parse(text).ok()?;
     Some(convert(&value, origin))
 }
 
-/// Reads a dotted path as TOML has them; each name with its span. None where it is none.
+/// Parses a dotted path as in TOML into names with their spans. `None`: it is not a path.
 pub(crate) fn parse_path(path: &str) -> Option<Vec<(String, Range<usize>)>> {
     let text = format!("{path} = 0");
     let table = DeTable::parse(&text).ok().filter(|_| !path.contains(['\n', '\r']))?;

@@ -124,7 +124,7 @@ fn may_reveal(op: &OpSpec) -> bool {
 
 /// Checks that there is a key if an operation needs one.
 pub(super) fn keys(definition: &Definition, diagnostics: &mut Diagnostics<'_>) {
-    if definition.keys.is_there {
+    if definition.keys.is_present {
         return;
     }
     let needs_key = |op: &&OpSpec| op.kind().needs_key();

@@ -17,7 +17,7 @@ pub(super) fn check(
 ) {
     for list in &definition.suppress {
         check_field(list, schema, diagnostics);
-        if list.form.value == ListForm::Token && !definition.keys.is_there {
+        if list.form.value == ListForm::Token && !definition.keys.is_present {
             let help = "add `[keys]` with `current = \"k1\"` and `k1 = \"env:NAME\"`";
             let what = "a list of tokens needs a key, but the definition names none";
             diagnostics.push(list.form.at, what, "", help);
