@@ -102,7 +102,7 @@ fn the_base_is_taken() {
 #[test]
 fn a_fault_reads_like_this() {
     let faults = refused(&with("from = ", "form = "), &[]);
-    let expected = r#"error: unknown key `form` in `[input]`
+    let expected = r#"error: unknown setting `form` in `[input]`
  --> list.toml:6:1
   |
 6 | form = ["in/"]
@@ -125,7 +125,7 @@ fn a_fault_reads_like_this() {
 #[test]
 fn a_fault_of_a_set_shows_the_set() {
     let faults = refused(BASE, &["run.threads=4", "output.0.formt=pinpoint-json"]);
-    let expected = r"error: unknown key `formt` in `[[output]]`
+    let expected = r"error: unknown setting `formt` in `[[output]]`
  --> --set:1:10
   |
 1 | output.0.formt=pinpoint-json
@@ -168,9 +168,9 @@ fn faults_of_what_is_read() {
         (with("segprep = 1", "segprep = 2"), "1:11", "version 1", "segprep = 1"),
         (with("purpose = \"messaging\"\n", ""), "1:1", "`purpose` is missing", "analytics"),
         (with("from = [\"in/\"]", "from = []"), "6:8", "`from` is empty", "at least one"),
-        (with("from = [\"in/\"]", "from = [\"in/\", 3]"), "6:16", "`from` is a number", "text"),
-        (with("from = [\"in/\"]", "from = [\"a[.json\"]"), "6:9", "range", "`[[]`"),
-        (with("from = [\"in/\"]", "from = [\"a**.json\"]"), "6:9", "recursive", "`**/`"),
+        (with("from = [\"in/\"]", "from = [\"in/\", 3]"), "6:16", "`from` is a number", "string"),
+        (with("from = [\"in/\"]", "from = [\"a[.json\"]"), "6:9", "no closing `]`", "`[[]`"),
+        (with("from = [\"in/\"]", "from = [\"a**.json\"]"), "6:9", "whole path component", "`**/`"),
         (
             with("from = [\"in/\"]", "from = [\"${NO_SUCH}/in\"]"),
             "6:10",
@@ -180,13 +180,13 @@ fn faults_of_what_is_read() {
         (
             with("from = [\"in/\"]", "from = [\"a/{day}\"]"),
             "6:12",
-            "`{day}` stands for nothing",
+            "unknown placeholder `{day}`",
             "{date}",
         ),
         (
             with("from = [\"in/\"]", "from = [\"in/\"]\nmax_record = \"65 MiB\""),
             "7:14",
-            "out of its range",
+            "out of range",
             "64 MiB",
         ),
         (
@@ -202,12 +202,12 @@ fn faults_of_what_is_read() {
 fn faults_of_rules() {
     let rule = |rule: &str| with("\"Metrics.*\" = \"keep\"", rule);
     check_faults(&[
-        (rule("\"Metrics.*\" = \"scrub\""), "13:15", "not in this version", "date_trunc"),
+        (rule("\"Metrics.*\" = \"scrub\""), "13:15", "not supported in this version", "date_trunc"),
         (rule("\"Metrics.*\" = \"round\""), "13:15", "`step` is missing", "decimals"),
         (
             rule("\"Metrics.*\" = \"keep\"\nUser.UserId = \"keep\""),
             "14:1",
-            "no quotes",
+            "not in quotes",
             "\"User.UserId\"",
         ),
         (
@@ -220,7 +220,7 @@ fn faults_of_rules() {
             rule("\"Metrics.*\" = \"keep\"\n\"Metrics.*\" = \"drop\""),
             "14:1",
             "two rules for `Metrics.*`",
-            "leave one",
+            "remove one",
         ),
         (
             rule("\"Metrics.*\" = \"keep\"\n\"CohortId\" = \"drop\""),
@@ -273,14 +273,14 @@ fn faults_of_input_forms() {
     check_faults(&[
         (with_input("encoding = \"latin-1\""), "7:12", "`encoding` can't be", "`latin1`"),
         (with_input("on_bad_file = \"ignore\""), "7:15", "`on_bad_file`", "`skip`"),
-        (with_input("max_expansion = 0"), "7:17", "out of its range", "at least 1"),
+        (with_input("max_expansion = 0"), "7:17", "out of range", "at least 1"),
         (with_input("exclude = [\"a**b\"]"), "7:12", "`exclude`", "`**/`"),
         (with_input("exclude = [\"\"]"), "7:12", "is empty", "`**/`"),
-        (with_input("delimiter = \"ab\""), "7:13", "no delimiter", "`;`"),
-        (with_input("delimiter = \"a\""), "7:13", "no delimiter", "`;`"),
-        (with_input("delimiter = \"\\n\""), "7:13", "no delimiter", "`;`"),
-        (with_input("header = false"), "7:1", "`columns` is missing", "columns ="),
-        (with_input("columns = [\"Id\"]"), "7:1", "in place of a header", "header = false"),
+        (with_input("delimiter = \"ab\""), "7:13", "not a valid delimiter", "`;`"),
+        (with_input("delimiter = \"a\""), "7:13", "not a valid delimiter", "`;`"),
+        (with_input("delimiter = \"\\n\""), "7:13", "not a valid delimiter", "`;`"),
+        (with_input("header = false"), "7:1", "needs `columns`", "columns ="),
+        (with_input("columns = [\"Id\"]"), "7:1", "takes the place of a header", "header = false"),
         (
             with_input("header = false\ncolumns = [\"Adress\"]"),
             "8:12",
@@ -293,16 +293,16 @@ fn faults_of_input_forms() {
             "names `Id` twice",
             "may repeat",
         ),
-        (with_input("format = \"json\"\ndelimiter = \";\""), "8:1", "is for CSV", "leave one"),
-        (with_input("rename = 1"), "7:1", "no table", "[input.rename]"),
+        (with_input("format = \"json\"\ndelimiter = \";\""), "8:1", "is for CSV", "remove one"),
+        (with_input("rename = 1"), "7:1", "not a table", "[input.rename]"),
         (rename("\"E-mail\" = \"Adress\""), "8:12", "unknown field `Adress`", "`Address`"),
         (rename("\"E-mail\" = \"User\""), "8:12", "unknown field `User`", "name a field"),
-        (rename("\"E-mail\" = 1"), "8:12", "`E-mail` is a number", "text"),
+        (rename("\"E-mail\" = 1"), "8:12", "`E-mail` is a number", "string"),
         (rename("\" \" = \"Id\""), "8:1", "is empty", "E-mail"),
         (constants("Chanel = \"SMS\""), "8:1", "unknown field `Chanel`", "field"),
         (constants("ChannelType = \"Email\""), "8:15", "can't be `Email`", "EMAIL"),
         (constants("User.UserId = \"u\""), "8:1", "is a table", "in quotes"),
-        (constants("ChannelType = \"\""), "8:15", "is empty", "leave it out"),
+        (constants("ChannelType = \"\""), "8:15", "is empty", "remove it"),
         (
             with_input(
                 "header = false\ncolumns = [\"ChannelType\"]\n[input.constants]\nChannelType = \"SMS\"",
@@ -311,7 +311,7 @@ fn faults_of_input_forms() {
             "one of the `columns`",
             "remove one",
         ),
-        (with_input("[[input.endpoint]]"), "7:9", "not in this version", "leave it out"),
+        (with_input("[[input.endpoint]]"), "7:9", "not supported in this version", "remove it"),
     ]);
 }
 
@@ -344,19 +344,19 @@ fn faults_of_keys_and_places() {
         (
             with("k1 = \"env:KEY\"", "k1 = \"env:KEY\"\ncurrent-2 = \"kms:x\""),
             "19:13",
-            "no key in KMS",
+            "the id of a key in KMS",
             "alias/NAME",
         ),
         (
             with("k1 = \"env:KEY\"", "k1 = { from = \"env:KEY\", check = \"5F3A\" }"),
             "18:34",
-            "no check value",
+            "not a check value",
             "16 digits",
         ),
         (
             with("to = \"out/account/\"", "to = \"in/account/\""),
             "21:6",
-            "lies in the input",
+            "is inside the input",
             "apart",
         ),
         (
@@ -369,7 +369,7 @@ fn faults_of_keys_and_places() {
         (
             with("format = \"pinpoint-json\"", "format = \"profiles-csv\""),
             "25:10",
-            "not in this version",
+            "not supported in this version",
             "pinpoint-json",
         ),
         (
@@ -498,7 +498,7 @@ fn places_are_compared_as_the_system_finds_them() {
     let faults =
         check("list.toml", &text, &[], &linked, &schema()).map(|_| ()).expect_err("it lies in in/");
     assert!(
-        shown(&faults).contains("the output lies in the input `in/` (line 6)"),
+        shown(&faults).contains("the output is inside the input `in/` (line 6)"),
         "{}",
         shown(&faults)
     );
@@ -984,13 +984,13 @@ fn a_set_changes_what_the_file_says() {
 fn a_set_that_can_not_be_is_refused() {
     for (set, column, message) in [
         ("name", 1, "without `=`"),
-        ("=x", 1, "whose path is none"),
-        ("a..b=x", 1, "whose path is none"),
-        ("fields.User.*=keep", 1, "whose path is none"),
-        ("fields.User.UserId=keep", 8, "stands in no quotes"),
-        ("output.2.to=x", 8, "without an item `2`"),
-        ("output.first.to=x", 8, "without an item `first`"),
-        ("name.first=x", 6, "holds no names"),
+        ("=x", 1, "path of `--set` is not valid"),
+        ("a..b=x", 1, "path of `--set` is not valid"),
+        ("fields.User.*=keep", 1, "path of `--set` is not valid"),
+        ("fields.User.UserId=keep", 8, "is not in quotes"),
+        ("output.2.to=x", 8, "no item `2`"),
+        ("output.first.to=x", 8, "no item `first`"),
+        ("name.first=x", 6, "not a table"),
         ("input.kinds.0=user", 13, "no item 0"),
         ("name=12", 6, "`name` is a number"),
     ] {

@@ -39,7 +39,7 @@ fn unknown_settings_and_operations_are_invalid() {
     let expected = files_below(Path::new("tests/definitions"));
     let is_of_words = |path: &Path| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        text.contains("unknown key") || text.contains("unknown operation")
+        text.contains("unknown setting") || text.contains("unknown operation")
     };
     let ends = |path: &Path| path.extension().is_some_and(|end| end == "expected");
     let cases: Vec<_> = expected.iter().filter(|path| ends(path) && is_of_words(path)).collect();
@@ -113,7 +113,10 @@ fn known_to_the_program(set: &str) -> BTreeSet<String> {
         .filter(|event| event["message"].as_str().is_some_and(|text| text.contains(NO_KEY)))
         .find_map(|event| event["hint"].as_str().map(str::to_owned));
     let help = help.unwrap_or_else(|| panic!("{set} is taken:\n{shown}"));
-    let listed = help.strip_prefix("known here: ").unwrap_or_else(|| panic!("{set}: {help}"));
+    let listed = help
+        .strip_prefix("expected one of ")
+        .or_else(|| help.strip_prefix("expected "))
+        .unwrap_or_else(|| panic!("{set}: {help}"));
     listed.split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
 }
 

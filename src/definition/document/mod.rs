@@ -21,7 +21,7 @@ pub use diagnostic::Diagnostic;
 pub use location::Location;
 pub use origin::{Origin, Spanned};
 
-pub(crate) use nearest::{advice, listed, nearest};
+pub(crate) use nearest::{advice, expected_one_of, guess, listed, nearest};
 pub(crate) use quote::{escape, quoted};
 pub(crate) use secrets::hide_keys;
 pub(crate) use source::{DefinitionText, Diagnostics, PlacedDiagnostic};

@@ -17,18 +17,23 @@ pub(crate) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
 }
 
 /// Says which names are allowed: "expected `a`" or "expected one of `a`, `b`".
-pub(crate) fn expected(names: &[&str]) -> String {
+pub(crate) fn expected_one_of(names: &[&str]) -> String {
     match names {
         [only] => format!("expected `{only}`"),
         _ => format!("expected one of {}", listed(names.iter().copied())),
     }
 }
 
+/// The beginning of a hint that says more: "did you mean `a`? ", or nothing if no name is similar.
+pub(crate) fn guess<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    nearest(name, known).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default()
+}
+
 /// A hint about an unknown name: the name that was probably meant, or else all known names.
 pub(crate) fn advice(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => expected(known),
+        None => expected_one_of(known),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::nearest::{advice, expected, listed, nearest};
+use super::nearest::{advice, expected_one_of, guess, listed, nearest};
 use super::origin::{Origin, Spanned};
 use super::quote::{escape, quoted};
 use super::size;
@@ -308,9 +308,11 @@ pub(crate) fn choose<T: Copy>(
         diagnostics.push(word.at, message, "", help);
     } else {
         let message = format!("`{key}` can't be {}", quoted(word.value));
-        let guess = nearest(word.value, names.iter().copied()).filter(|_| names.len() > 1);
-        let guess = guess.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        diagnostics.push(word.at, message, "", format!("{guess}{}", expected(&names)));
+        let guess = match names.as_slice() {
+            [_] => String::new(),
+            _ => guess(word.value, names.iter().copied()),
+        };
+        diagnostics.push(word.at, message, "", format!("{guess}{}", expected_one_of(&names)));
     }
     None
 }

@@ -1,7 +1,9 @@
 //! Checks that operations and their parameters fit the fields that their rules govern.
 
 use super::cover::{Cover, Governed};
-use crate::definition::document::{Diagnostics, Spanned, escape, listed, nearest, quoted};
+use crate::definition::document::{
+    Diagnostics, Spanned, escape, expected_one_of, guess, listed, quoted,
+};
 use crate::definition::{Definition, MapSpec, OpKind, OpSpec, ValueKind};
 use crate::schema::{Check, Format, Node, Role, Schema, Shape, Test};
 use crate::transform::Other;
@@ -173,13 +175,10 @@ fn failed_check<'n>(node: &'n Node, text: &str, schema: &Schema) -> Option<&'n C
 fn advice(check: &Check, text: &str) -> String {
     match &check.test {
         Test::Enum(words) => {
-            let words = || words.iter().map(String::as_str);
-            let guess = nearest(text, words()).map(|near| format!("did you mean `{near}`? "));
-            format!("{}it takes {}", guess.unwrap_or_default(), listed(words()))
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            format!("{}{}", guess(text, words.iter().copied()), expected_one_of(&words))
         }
-        Test::Format(Format::Country) => {
-            "it takes two letters of ISO 3166-1, such as `US`".to_owned()
-        }
+        Test::Format(Format::Country) => "write two letters of ISO 3166-1, such as `US`".to_owned(),
         Test::NotEmpty => "write a text, or drop such values with `other = \"drop\"`".to_owned(),
         Test::Format(_) | Test::Pattern(_) | Test::Range { .. } => {
             format!("`segprep schema endpoint` shows what it takes: {}", check.rule)
@@ -196,8 +195,7 @@ pub(super) fn shifts(definition: &Definition, schema: &Schema, diagnostics: &mut
             continue;
         }
         let texts = schema.nodes.iter().filter(|node| has_one_text(node));
-        let guess = nearest(by, texts.map(|node| node.path.as_str()));
-        let guess = guess.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let guess = guess(by, texts.map(|node| node.path.as_str()));
         let [user, id, address] =
             [Role::UserId, Role::Id, Role::Address].map(|role| schema.role_path(role));
         let help = format!(

@@ -8,7 +8,7 @@
 //! | `Attributes.crm.*` | every name of the map that begins with `crm.` |
 //! | `*` | everything |
 
-use crate::definition::document::{escape, listed, nearest};
+use crate::definition::document::{escape, expected_one_of, nearest};
 use crate::schema::{Node, NodeIx, Schema, Shape};
 
 /// What a path names.
@@ -141,5 +141,6 @@ fn siblings(name: &str, schema: &Schema) -> String {
     let parent = name.rsplit_once('.').and_then(|(parent, _)| schema.node(parent));
     let beside =
         schema.nodes.iter().filter(|node| node.parent == parent && node.shape != Shape::ExportOnly);
-    format!("known here: {}", listed(beside.map(|node| node.path.as_str())))
+    let paths: Vec<&str> = beside.map(|node| node.path.as_str()).collect();
+    expected_one_of(&paths)
 }

@@ -2,7 +2,7 @@
 
 use super::cover::Cover;
 use super::fit::has_one_text;
-use crate::definition::document::{Diagnostics, escape, nearest};
+use crate::definition::document::{Diagnostics, escape, guess};
 use crate::definition::{Definition, HmacSpec, ListAction, ListForm, OpSpec, Suppression};
 use crate::schema::{Role, Schema};
 use crate::transform::{Already, Encoding, Normalize, Scope, TokenShape};
@@ -35,8 +35,7 @@ fn check_field(list: &Suppression, schema: &Schema, diagnostics: &mut Diagnostic
         return;
     }
     let texts = schema.nodes.iter().filter(|node| has_one_text(node));
-    let guess = nearest(field, texts.map(|node| node.path.as_str()));
-    let guess = guess.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let guess = guess(field, texts.map(|node| node.path.as_str()));
     let [address, id, user] =
         [Role::Address, Role::Id, Role::UserId].map(|role| schema.role_path(role));
     let help =
