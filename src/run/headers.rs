@@ -50,7 +50,7 @@ fn named_columns(plan: &Plan, names: &[String]) -> Result<Columns, RunError> {
 /// Fails if an input is standard input, which cannot be read twice.
 fn refuse_stream(output: &OutputPlan, listed: &[Listed]) -> Result<(), RunError> {
     let stream = listed.iter().find(|listed| listed.stamp == Stamp::Stream);
-    let what = "can be read only once, but its header is needed before";
+    let what = "can be read only once";
     stream.map_or(Ok(()), |stream| Err(no_columns(output, &stream.name, what)))
 }
 

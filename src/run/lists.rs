@@ -7,8 +7,8 @@
 //!   has the form, the run ends.
 //! - No message contains an entry. Messages name the file and what is wrong with it.
 //!
-//! A file is read in blocks, and all threads share the entries of a block: each takes a piece, and
-//! computes the digests of its entries.
+//! Files are read [`READ_BYTES`] at a time. All threads share them: each takes a piece of
+//! [`PIECE_BYTES`] and computes the digests of its entries.
 
 use std::io::Read;
 
@@ -56,7 +56,7 @@ fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
         if is_missing { error.hint(hint) } else { error }
     })?;
     if listing.files.is_empty() {
-        let message = format!("the list for `{}` has no file that is not empty", spec.field);
+        let message = format!("no file of the list for `{}` has any content", spec.field);
         return Err(RunError::new(ErrorKind::NoInput, message).hint(hint));
     }
     Ok(listing.files)
@@ -106,7 +106,7 @@ pub(super) fn read_lists(
     Ok((lists, counts))
 }
 
-/// Returns the digests of the entries in a text that stands for a list.
+/// Returns the digests of the entries in a text that is given in place of a list.
 pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDigest>, String> {
     let text = text.as_bytes();
     let (column, start) = match &spec.column {

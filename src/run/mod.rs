@@ -1,20 +1,18 @@
-//! A run, from the definition to the published result. The module where files, keys, the clock, the
-//! thread pool and the stages meet; it imports everything, and only `cli` imports it.
+//! A run, from the definition to the published result.
 //!
-//! The steps of [`run`] are files here, in this order:
+//! This is where files, keys, the clock, the thread pool and the stages meet. It may import every
+//! other module, and only `cli` imports it. The steps of [`run`] are files here:
 //!
-//! 1. `prepare` reads the definition, reads the `keys`, and sets the `limits`; `aws` turns
-//!    settings into a session and a store.
+//! 1. `prepare` reads the definition, reads the `keys`, and sets the `limits`. `aws` turns settings
+//!    into a session and a store.
 //! 2. The store lists the inputs. `overlap` checks that none is where the run writes.
 //! 3. `fingerprint` identifies the run, and the publication takes the places that it writes to. If
 //!    the same run is already published there, the run ends here.
-//! 4. `lists` reads the lists of `[[suppress]]`, and `headers` the CSV headers, if outputs need
+//! 4. `lists` reads the lists of `[[suppress]]`, and `headers` reads the CSV headers if outputs need
 //!    their columns. Then the plan and the stages are compiled.
-//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and
-//!    writes
+//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
-//! 6. `manifest` makes the manifest from the counts, and the publication publishes
-//!    everything.
+//! 6. `manifest` makes the manifest from the counts, and everything is published.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`).

@@ -128,7 +128,7 @@ fn an_invalid_list_ends_the_run() {
     let fails = |list: &[u8], settings: &str, expected, words| {
         Case::new(&records(), list).fails(settings, expected, words);
     };
-    fails(b"", "normalize = \"none\"", 66, "no file with anything in it");
+    fails(b"", "normalize = \"none\"", 66, "has any content");
     fails(b"ada\nbo\n", "normalize = \"email.v1\"", 65, "no entry of the list");
     fails(b"ada@example.com\n", "form = \"sha256\"", 65, "hexadecimal digits");
     fails(b"ada@example.com\n", "form = \"token\"", 65, "a token of a key");
