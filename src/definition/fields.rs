@@ -105,8 +105,11 @@ fn read_operation(
     section.item("op");
     let op = parameters::read(kind, &mut section, diagnostics);
     let choices = [("remove", OnError::Remove), ("reject", OnError::Reject)];
-    let on_error =
-        if kind.can_fail() { section.choice("on_error", &choices, &[], diagnostics) } else { None };
+    let on_error = if kind.makes_values() {
+        section.choice("on_error", &choices, &[], diagnostics)
+    } else {
+        None
+    };
     section.finish(diagnostics);
     (op, on_error)
 }

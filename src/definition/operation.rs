@@ -31,7 +31,7 @@ pub enum OpKind {
     Map,
 }
 
-/// What the values of a field are, as far as operations differ by it.
+/// The kinds of value that differ in which operations fit them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
     /// One text per record.
@@ -54,11 +54,11 @@ struct Descriptor {
     name: &'static str,
     /// The kinds of value that it can be applied to.
     fits: &'static [ValueKind],
-    /// Whether it can fail on a value, and so has the setting `on_error`.
-    can_fail: bool,
+    /// Whether it makes a new value of a value. That may fail, so the rule may have `on_error`.
+    makes_values: bool,
     /// Whether its results depend on the current key.
     needs_key: bool,
-    /// Whether it may give the same result for two values.
+    /// Whether it may make the same value of two values.
     is_lossy: bool,
     /// The settings beside `op` and `on_error`, in the order of the documentation.
     parameters: &'static [&'static str],
@@ -98,17 +98,17 @@ impl OpKind {
     #[rustfmt::skip] // One line per operation.
     const fn descriptor(self) -> Descriptor {
         match self {
-            OpKind::Keep => Descriptor { name: "keep", fits: ANY, can_fail: false, needs_key: false, is_lossy: false, parameters: &[] },
-            OpKind::Drop => Descriptor { name: "drop", fits: ANY, can_fail: false, needs_key: false, is_lossy: true, parameters: &[] },
-            OpKind::Redact => Descriptor { name: "redact", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["text"] },
-            OpKind::Mask => Descriptor { name: "mask", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["keep_first", "keep_last", "char", "skip"] },
-            OpKind::Hmac => Descriptor { name: "hmac", fits: TEXT, can_fail: true, needs_key: true, is_lossy: false, parameters: &["join", "scope", "bits", "encoding", "normalize", "already"] },
-            OpKind::DateTrunc => Descriptor { name: "date_trunc", fits: DATE, can_fail: true, needs_key: false, is_lossy: true, parameters: &["unit"] },
-            OpKind::DateShift => Descriptor { name: "date_shift", fits: DATE, can_fail: true, needs_key: true, is_lossy: false, parameters: &["days", "by", "join"] },
-            OpKind::Round => Descriptor { name: "round", fits: NUMBER, can_fail: true, needs_key: false, is_lossy: true, parameters: &["step", "decimals"] },
-            OpKind::Bucket => Descriptor { name: "bucket", fits: TEXT, can_fail: true, needs_key: false, is_lossy: true, parameters: &["edges"] },
-            OpKind::Geo => Descriptor { name: "geo", fits: PLACE, can_fail: true, needs_key: false, is_lossy: true, parameters: &["decimals"] },
-            OpKind::Map => Descriptor { name: "map", fits: WORD, can_fail: true, needs_key: false, is_lossy: true, parameters: &["table", "other"] },
+            OpKind::Keep      => Descriptor { name: "keep",       fits: ANY,    makes_values: false, needs_key: false, is_lossy: false, parameters: &[] },
+            OpKind::Drop      => Descriptor { name: "drop",       fits: ANY,    makes_values: false, needs_key: false, is_lossy: false, parameters: &[] },
+            OpKind::Redact    => Descriptor { name: "redact",     fits: TEXT,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["text"] },
+            OpKind::Mask      => Descriptor { name: "mask",       fits: TEXT,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["keep_first", "keep_last", "char", "skip"] },
+            OpKind::Hmac      => Descriptor { name: "hmac",       fits: TEXT,   makes_values: true,  needs_key: true,  is_lossy: false, parameters: &["join", "scope", "bits", "encoding", "normalize", "already"] },
+            OpKind::DateTrunc => Descriptor { name: "date_trunc", fits: DATE,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["unit"] },
+            OpKind::DateShift => Descriptor { name: "date_shift", fits: DATE,   makes_values: true,  needs_key: true,  is_lossy: false, parameters: &["days", "by", "join"] },
+            OpKind::Round     => Descriptor { name: "round",      fits: NUMBER, makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["step", "decimals"] },
+            OpKind::Bucket    => Descriptor { name: "bucket",     fits: TEXT,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["edges"] },
+            OpKind::Geo       => Descriptor { name: "geo",        fits: PLACE,  makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["decimals"] },
+            OpKind::Map       => Descriptor { name: "map",        fits: WORD,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["table", "other"] },
         }
     }
 
@@ -132,9 +132,10 @@ impl OpKind {
         self.descriptor().fits.contains(&values)
     }
 
-    /// Whether the operation can fail on a value. Then the rule may have `on_error`.
-    pub fn can_fail(self) -> bool {
-        self.descriptor().can_fail
+    /// Whether the operation makes a new value of a value. That may fail, so the rule may have
+    /// `on_error`.
+    pub fn makes_values(self) -> bool {
+        self.descriptor().makes_values
     }
 
     /// Whether results depend on the current key.
@@ -142,7 +143,7 @@ impl OpKind {
         self.descriptor().needs_key
     }
 
-    /// Whether two values may have the same result.
+    /// Whether the operation may make the same value of two values.
     pub fn is_lossy(self) -> bool {
         self.descriptor().is_lossy
     }
@@ -201,7 +202,7 @@ impl ShiftSpec {
         self.by.as_ref().map_or_else(|| schema.role_path(Role::UserId), |by| by.value.as_str())
     }
 
-    /// The join, also where the definition names none.
+    /// The join, or its default: the path of `by`.
     pub fn join<'a>(&'a self, schema: &'a Schema) -> &'a str {
         self.join.as_deref().unwrap_or_else(|| self.by(schema))
     }
@@ -252,6 +253,24 @@ impl OpSpec {
     /// `hmac (join "user", 256 bits, hex)`.
     pub fn describe(&self, schema: &Schema) -> String {
         Description { op: self, schema }.to_string()
+    }
+
+    /// Whether a value may be written as it came in, or with all that matters of it.
+    pub fn may_reveal(&self) -> bool {
+        match self {
+            OpSpec::Keep | OpSpec::Round(_) => true,
+            OpSpec::Mask { skip, .. } => !skip.is_empty(),
+            OpSpec::Map(spec) => {
+                spec.other == Other::Keep || spec.table.iter().any(|(from, to)| *from == to.value)
+            }
+            OpSpec::Drop
+            | OpSpec::Redact { .. }
+            | OpSpec::Hmac(_)
+            | OpSpec::DateTrunc(_)
+            | OpSpec::DateShift(_)
+            | OpSpec::Bucket { .. }
+            | OpSpec::Geo { .. } => false,
+        }
     }
 
     /// The parameters of `hmac`; `None` for other operations.
@@ -340,7 +359,8 @@ impl fmt::Display for MapSpec {
     }
 }
 
-fn unit_name(unit: Unit) -> &'static str {
+/// The value of `unit`.
+pub(super) fn unit_name(unit: Unit) -> &'static str {
     match unit {
         Unit::Year => "year",
         Unit::Quarter => "quarter",
@@ -385,7 +405,7 @@ mod tests {
                 .filter_map(|form| form["properties"].as_object())
                 .flat_map(|properties| properties.keys().map(String::as_str))
                 .collect();
-            let on_error = kind.can_fail().then_some("on_error");
+            let on_error = kind.makes_values().then_some("on_error");
             let keys = ["op"].into_iter().chain(on_error).chain(kind.parameters().iter().copied());
             assert_eq!(listed, keys.collect(), "{}", kind.name());
         }

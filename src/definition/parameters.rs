@@ -1,7 +1,7 @@
 //! Reads the parameters of operations.
 
 use super::document::{Diagnostics, Item, Origin, Section, Spanned, Value, choose, escape, text};
-use super::operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec};
+use super::operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, unit_name};
 use crate::transform::{
     Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, SHIFT_DAYS_MAX, Scope,
     TokenShape, Unit,
@@ -115,12 +115,8 @@ fn read_bits(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Op
 fn read_date_trunc(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<OpSpec> {
     let help = "write `{ op = \"date_trunc\", unit = \"year\" }`; `quarter`, `month` and `day` are units, too";
     let word = section.required_text("unit", help, diagnostics)?;
-    let units = [
-        ("year", Unit::Year),
-        ("quarter", Unit::Quarter),
-        ("month", Unit::Month),
-        ("day", Unit::Day),
-    ];
+    let units = [Unit::Year, Unit::Quarter, Unit::Month, Unit::Day];
+    let units = units.map(|unit| (unit_name(unit), unit));
     choose("unit", word, &units, &[], diagnostics).map(OpSpec::DateTrunc)
 }
 

@@ -295,8 +295,8 @@ fn transformed_nodes(plan: &Plan) -> Vec<(NodeIx, RuleIx)> {
 }
 
 fn transformed_maps(plan: &Plan) -> Vec<usize> {
-    let makes_new_values = |op: &OpSpec| !matches!(op, OpSpec::Keep | OpSpec::Drop);
-    (0..plan.map_rules.len()).filter(|map| has_rule(plan, *map, makes_new_values)).collect()
+    let makes_values = |op: &OpSpec| op.kind().makes_values();
+    (0..plan.map_rules.len()).filter(|map| has_rule(plan, *map, makes_values)).collect()
 }
 
 /// Whether a map has a rule with such an operation.

@@ -5,7 +5,6 @@ use super::joins::hmac_rules;
 use crate::definition::document::{Diagnostics, escape, listed, size};
 use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
 use crate::schema::{Class, Role, Schema};
-use crate::transform::Other;
 
 /// Tokens with fewer bits than this are warned of: two people may get the same one.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
@@ -94,31 +93,13 @@ pub(super) fn address(
             );
             diagnostics.push(rule.at, what, "", help);
         }
-        (Purpose::Analytics, op) if may_reveal(op) => {
+        (Purpose::Analytics, op) if op.may_reveal() => {
             let what = format!("`{address}` could be written in the clear");
             let help =
                 format!("for analytics write `\"{address}\" = {{ op = \"hmac\" }}` or `\"drop\"`");
             diagnostics.push(rule.at, what, "", help);
         }
         (Purpose::Analytics, _) => {}
-    }
-}
-
-/// Whether an operation may leave a text, or all that matters of it, as it came in.
-fn may_reveal(op: &OpSpec) -> bool {
-    match op {
-        OpSpec::Keep | OpSpec::Round(_) => true,
-        OpSpec::Mask { skip, .. } => !skip.is_empty(),
-        OpSpec::Map(spec) => {
-            spec.other == Other::Keep || spec.table.iter().any(|(from, to)| *from == to.value)
-        }
-        OpSpec::Drop
-        | OpSpec::Redact { .. }
-        | OpSpec::Hmac(_)
-        | OpSpec::DateTrunc(_)
-        | OpSpec::DateShift(_)
-        | OpSpec::Bucket { .. }
-        | OpSpec::Geo { .. } => false,
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             op: rule.op.describe(schema),
             origin: rule.origin.clone(),
             in_the_clear: rule.op == OpSpec::Keep,
-            is_lossy: rule.op.kind().is_lossy() && rule.op != OpSpec::Drop,
+            is_lossy: rule.op.kind().is_lossy(),
             needs_key: rule.op.kind().needs_key(),
             path: field.path,
         });
