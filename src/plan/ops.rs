@@ -107,7 +107,7 @@ impl OpMaker {
         let (id, master) = self.key.as_ref().expect("without a key, a plan with tokens is refused");
         let key = master.derive(&spec.scope, spec.join.as_deref().unwrap_or(path));
         Hmac::new(id, key, spec.shape, Arc::clone(&self.tokens))
-            .of_normal_form(spec.normalize)
+            .with_normalize(spec.normalize)
             .with_already(spec.already)
     }
 

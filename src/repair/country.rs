@@ -1,30 +1,32 @@
-//! `country`: alpha-3 codes, English names and former codes become the assigned alpha-2 code.
+//! `country`: replaces alpha-3 codes, English names and former codes by the alpha-2 code.
 
 use crate::schema::{country_of, is_assigned_country};
 
-/// Two letters that are as often an answer as a country: "no", "not available".
+/// Codes that, written in lower case, may as well be an answer: "no", "not available".
 const ANSWERS: [&str; 2] = ["NA", "NO"];
 
-/// The code that the value means for certain; none for a code, or where several could be meant.
-pub(super) fn mend(value: &str) -> Option<String> {
+/// Returns the code, or `None` if the value already is one, or could mean several countries.
+pub(super) fn repair(value: &str) -> Option<String> {
     if is_assigned_country(value.as_bytes()) {
         return None;
     }
-    let capitals = value.to_ascii_uppercase();
-    if is_assigned_country(capitals.as_bytes()) {
-        return (!ANSWERS.contains(&capitals.as_str())).then_some(capitals);
+    let upper = value.to_ascii_uppercase();
+    if is_assigned_country(upper.as_bytes()) {
+        return (!ANSWERS.contains(&upper.as_str())).then_some(upper);
     }
     country_of(&fold(value)?).map(str::to_owned)
 }
 
-/// A name as the table has it: small letters without accents, digits, single spaces, no article
-/// at either end. None where it has a letter that no English name of a country has.
+/// Brings a name to the form of the table: lower case letters without accents, digits, single
+/// spaces, no article at either end.
+///
+/// Returns `None` if it has a letter that is in no English name of a country.
 fn fold(name: &str) -> Option<String> {
     let mut folded = String::with_capacity(name.len());
     for char in name.chars().flat_map(char::to_lowercase) {
         match char {
             'a'..='z' | '0'..='9' => folded.push(char),
-            // Points, apostrophes, and accents that stand after their letter.
+            // Full stops, apostrophes, and combining accents.
             '.' | '\'' | '’' | '\u{300}'..='\u{36f}' => {}
             '&' => folded.push_str(" and "),
             'à'..='å' => folded.push('a'),
@@ -52,7 +54,7 @@ fn fold(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The table has the names as its own program folds them; both foldings agree.
+    /// `generate.py` folds the names of the table on its own; both foldings agree.
     #[test]
     fn every_name_of_the_sources_is_found() {
         let source = include_str!("../../schemas/tables/sources/iso3166.json");
@@ -62,7 +64,7 @@ mod tests {
         for (code, names) in countries {
             let names = names.as_array().expect("a list");
             for name in names.iter().filter_map(serde_json::Value::as_str) {
-                let found = mend(name);
+                let found = repair(name);
                 let is_right = found.as_ref() == Some(code) || name == "Congo" && found.is_none();
                 assert!(is_right, "{name}: {found:?}");
             }

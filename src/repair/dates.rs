@@ -5,7 +5,7 @@ use jiff::{Span, civil::DateTime};
 use crate::schema::{DateParts, parse_date};
 
 /// The instant in UTC, with `Z`. A time without a zone is no instant, and stays.
-pub(super) fn mend(value: &str) -> Option<String> {
+pub(super) fn repair(value: &str) -> Option<String> {
     if value.ends_with('Z') {
         return None;
     }

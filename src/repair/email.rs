@@ -1,6 +1,7 @@
-//! `email`: the domain in small letters and Punycode (UTS 46, non-transitional).
+//! `email`: converts the domain to lower case and Punycode (UTS 46, non-transitional).
 //!
-//! The part before the `@` is the receiver's own business and stays as it is.
+//! The part before the `@` stays as it is: only the receiving server knows whether its case
+//! matters.
 
 use std::borrow::Cow;
 
@@ -8,8 +9,9 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::schema::{Format, FormatLimits};
 
-/// The address with its domain as the DNS has it, if that makes it one that senders take.
-pub(super) fn mend(value: &str, limits: &FormatLimits) -> Option<String> {
+/// Returns the address with its domain as in DNS, or `None` if that changes nothing or does not
+/// make the address valid.
+pub(super) fn repair(value: &str, limits: &FormatLimits) -> Option<String> {
     let (local, domain) = value.split_once('@')?;
     let (deny, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
     let domain = if domain.is_ascii() && !domain.to_ascii_lowercase().contains("xn--") {
@@ -17,6 +19,6 @@ pub(super) fn mend(value: &str, limits: &FormatLimits) -> Option<String> {
     } else {
         Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, DnsLength::Verify).ok()?
     };
-    let mended = format!("{local}@{domain}");
-    (mended != value && Format::Email.check(mended.as_bytes(), limits)).then_some(mended)
+    let repaired = format!("{local}@{domain}");
+    (repaired != value && Format::Email.check(repaired.as_bytes(), limits)).then_some(repaired)
 }

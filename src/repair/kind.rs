@@ -1,8 +1,8 @@
-//! The repairs there are, and sets of them.
+//! The kinds of repair, and sets of them.
 
 use std::fmt;
 
-/// A repair, as a setting of `[repair]`.
+/// A repair: one setting of `[repair]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RepairKind {
     Trim,
@@ -18,7 +18,8 @@ pub enum RepairKind {
 }
 
 impl RepairKind {
-    /// All of them, in the order in which they are made: what one needs of another comes later.
+    /// All repairs, in the order in which they are applied: a repair that needs the result of
+    /// another comes after it.
     pub const ALL: [RepairKind; 10] = [
         RepairKind::Trim,
         RepairKind::Lists,
@@ -32,12 +33,12 @@ impl RepairKind {
         RepairKind::Phone,
     ];
 
-    /// The key in `[repair]`.
+    /// The setting's name in `[repair]`: `trim`.
     pub fn name(self) -> &'static str {
         self.setting().split_at("repair.".len()).1
     }
 
-    /// The setting as rejects and summaries name it.
+    /// The setting's full name, as in rejects and summaries: `repair.trim`.
     pub fn setting(self) -> &'static str {
         match self {
             RepairKind::Trim => "repair.trim",
@@ -54,12 +55,12 @@ impl RepairKind {
     }
 
     fn bit(self) -> u16 {
-        let place = RepairKind::ALL.iter().take_while(|kind| **kind != self).count();
-        1 << place
+        let index = RepairKind::ALL.iter().take_while(|kind| **kind != self).count();
+        1 << index
     }
 }
 
-/// Some repairs.
+/// A set of repairs.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepairSet(u16);
 
@@ -77,7 +78,7 @@ impl RepairSet {
         self.0 == 0
     }
 
-    /// In the order of [`RepairKind::ALL`].
+    /// The repairs in the order of [`RepairKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = RepairKind> {
         RepairKind::ALL.into_iter().filter(move |kind| self.has(*kind))
     }
@@ -89,7 +90,7 @@ impl FromIterator<RepairKind> for RepairSet {
     }
 }
 
-/// The settings: `repair.trim + repair.country`.
+/// The settings' full names: `repair.trim + repair.country`.
 impl fmt::Display for RepairSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings: Vec<&str> = self.iter().map(RepairKind::setting).collect();

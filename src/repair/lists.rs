@@ -1,10 +1,10 @@
-//! `lists`: a bare text or number where a list of texts is due becomes a list of one.
+//! `lists`: wraps a single text or number in a list where the schema has a list of texts.
 
 use crate::record::{Batch, NameId, Slot, SlotKind};
 
-/// Makes a list of the entry's value; gives its name if it did.
-pub(super) fn mend(place: usize, batch: &mut Batch) -> Option<NameId> {
-    let entry = batch.entries.get(place).copied().filter(|entry| !entry.is_list)?;
+/// Makes the entry's value a list. Returns the entry's name, or `None` if nothing changed.
+pub(super) fn repair(index: usize, batch: &mut Batch) -> Option<NameId> {
+    let entry = batch.entries.get(index).copied().filter(|entry| !entry.is_list)?;
     let at = entry.values.range().start;
     let slot = batch.entry_values(entry).first().copied()?;
     let text = match slot.kind() {
@@ -14,6 +14,6 @@ pub(super) fn mend(place: usize, batch: &mut Batch) -> Option<NameId> {
         SlotKind::Absent | SlotKind::Other(_) => return None,
     };
     *batch.values.get_mut(at)? = text;
-    batch.entries.get_mut(place)?.is_list = true;
+    batch.entries.get_mut(index)?.is_list = true;
     Some(entry.name)
 }

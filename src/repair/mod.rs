@@ -1,12 +1,13 @@
-//! Mends what is certain, before values are judged: one file for each repair.
+//! Repairs: fixes of values that can mean only one thing, made before values are checked. Each
+//! repair is one file.
 //!
-//! - A repair changes a value only into one that is valid; whatever else it meets stays, and is judged.
-//! - A valid value stays as it is. Where a repair is there to give values one spelling (`trim`, the
-//!   domain of `email`, the links of `timezone`, the offsets of `dates`), a valid value may become
-//!   another spelling of the same.
-//! - A repair that is made again changes nothing.
+//! - A repair only changes a value into a valid one. It leaves all other values alone, and the
+//!   checks then report them.
+//! - Valid values stay as they are, except where a repair gives values one spelling: `trim`, the
+//!   domain in `email`, links in `timezone` and offsets in `dates`.
+//! - Repairs are idempotent.
 //!
-//! Which field a repair looks at follows from the formats and enums of the schema.
+//! The formats, enums and roles of the schema decide which fields a repair applies to.
 
 mod country;
 mod dates;
@@ -22,37 +23,38 @@ mod trim;
 mod words;
 
 pub use kind::{RepairKind, RepairSet};
-pub use trial::Mended;
+pub use trial::Fix;
 
 use crate::record::{Batch, Field, NameId, Slot};
 use crate::schema::{NodeIx, PhoneRegion, Schema, Shape};
 use step::FieldRepair;
 
-/// What a definition says of repairs.
+/// The `[repair]` section of a definition, compiled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
+    /// The repairs that are on.
     pub on: RepairSet,
     pub phone_region: PhoneRegionFrom,
-    /// Whether telephone numbers have to be in their numbering plan.
+    /// Whether phone numbers must be valid in the numbering plan of their country.
     pub phone_plan: bool,
 }
 
-/// The region of numbers that are written as they are dialled at home.
+/// The region of phone numbers that are written in national form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PhoneRegionFrom {
-    /// None is known: only numbers with `+` are understood.
+    /// Unknown: only numbers with `+` are repaired.
     #[default]
     Nowhere,
     Region(PhoneRegion),
-    /// The record's own field, if that holds a country's code.
+    /// The country code in this field of the same record.
     Field(NodeIx),
 }
 
-/// The chunk that slots point into.
+/// The chunk that a batch's slots point into.
 #[derive(Clone, Copy)]
 pub struct ChunkText<'a> {
     pub chunk: &'a [u8],
-    /// Whether an empty value is an absent field.
+    /// Whether the chunk is CSV, in which an empty value is an absent field.
     pub is_csv: bool,
 }
 
@@ -68,17 +70,18 @@ pub struct Repaired {
     pub row: u32,
     pub kind: RepairKind,
     pub field: Field,
-    /// Whether the policy writes the field; else nobody needs to know.
+    /// Whether the rules write the field; if not, the repair is not counted.
     pub is_written: bool,
 }
 
-/// The repairs of a definition, compiled to slots; also those that are off, to be tried on rejects.
+/// The repairs of a definition, compiled to slots. Those that are off are there too, to be tried
+/// on rejects.
 #[derive(Debug)]
 pub struct Repairs {
     on: RepairSet,
-    /// The text and number fields, and whether each is written.
+    /// All text and number fields.
     fields: Vec<TrimmedField>,
-    /// For each map, whether its values are lists.
+    /// Whether the values of each map are lists.
     maps: Vec<bool>,
     steps: Vec<FieldRepair>,
 }
@@ -91,8 +94,8 @@ struct TrimmedField {
 }
 
 impl Repairs {
-    /// `written`: for each node whether the policy keeps or transforms it. What it drops is repaired
-    /// too, since other fields and the policy may depend on it, but it is not counted.
+    /// Compiles the repairs. `written` says for each node whether the rules write it: dropped
+    /// fields are repaired too, since other fields and rules may depend on them, but not counted.
     pub fn new(schema: &Schema, settings: &Settings, written: &[bool]) -> Repairs {
         let nodes = schema.nodes.iter().enumerate();
         let fields = nodes.filter(|(_, node)| matches!(node.shape, Shape::Text | Shape::Number));
@@ -117,8 +120,9 @@ impl Repairs {
         self.on
     }
 
-    /// Repairs the live rows of a batch, and notes each value that changed. `is_dropped`: whether the
-    /// policy drops what stands under a name.
+    /// Repairs the live rows of a batch, and adds each changed value to `done`.
+    ///
+    /// `is_dropped` says whether the rules drop the values of a name.
     pub fn apply(
         &self,
         source: ChunkText<'_>,
@@ -146,11 +150,11 @@ impl Repairs {
             self.trim_fields(row, source, batch, done);
         }
         if kinds.has(RepairKind::Trim) || kinds.has(RepairKind::Lists) {
-            self.mend_maps(kinds, row, source, batch, is_dropped, done);
+            self.repair_maps(kinds, row, source, batch, is_dropped, done);
         }
         for step in self.steps.iter().filter(|step| kinds.has(step.kind)) {
-            if let Some(mended) = step.mend(row, source, batch) {
-                let slot = push(&mended, batch);
+            if let Some(value) = step.repair(row, source, batch) {
+                let slot = push(&value, batch);
                 batch.set_slot(row, step.node, slot);
                 done.push(repaired(row, step.kind, field(step.node), step.is_written));
             }
@@ -164,16 +168,16 @@ impl Repairs {
         batch: &mut Batch,
         done: &mut Vec<Repaired>,
     ) {
-        for of in &self.fields {
-            let slot = batch.slot(row, of.node);
-            if let Some(trimmed) = trim::trimmed(slot, source, &batch.arena, of.is_number) {
-                batch.set_slot(row, of.node, trimmed);
-                done.push(repaired(row, RepairKind::Trim, field(of.node), of.is_written));
+        for TrimmedField { node, is_number, is_written } in &self.fields {
+            let slot = batch.slot(row, *node);
+            if let Some(trimmed) = trim::trimmed(slot, source, &batch.arena, *is_number) {
+                batch.set_slot(row, *node, trimmed);
+                done.push(repaired(row, RepairKind::Trim, field(*node), *is_written));
             }
         }
     }
 
-    fn mend_maps(
+    fn repair_maps(
         &self,
         kinds: RepairSet,
         row: usize,
@@ -183,17 +187,17 @@ impl Repairs {
         done: &mut Vec<Repaired>,
     ) {
         for (map, is_lists) in self.maps.iter().enumerate() {
-            for place in batch.map(row, map).range() {
-                if batch.entries.get(place).is_none_or(|entry| is_dropped(entry.name)) {
+            for index in batch.map(row, map).range() {
+                if batch.entries.get(index).is_none_or(|entry| is_dropped(entry.name)) {
                     continue;
                 }
                 if kinds.has(RepairKind::Trim) {
                     let note = |field| repaired(row, RepairKind::Trim, field, true);
-                    trim::trim_entry(place, !is_lists, source, batch, note, done);
+                    trim::trim_entry(index, !is_lists, source, batch, note, done);
                 }
                 if *is_lists
                     && kinds.has(RepairKind::Lists)
-                    && let Some(name) = lists::mend(place, batch)
+                    && let Some(name) = lists::repair(index, batch)
                 {
                     done.push(repaired(row, RepairKind::Lists, Field::Named(name), true));
                 }
@@ -211,6 +215,7 @@ fn field(node: NodeIx) -> Field {
     Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"))
 }
 
+/// Adds a text to the arena.
 fn push(text: &str, batch: &mut Batch) -> Slot {
     let start = batch.arena.len();
     batch.arena.extend_from_slice(text.as_bytes());

@@ -1,4 +1,5 @@
-//! A repair of one field, told from the schema: the field's format or enum says which.
+//! The repairs of single fields, compiled from the schema: the format of a field, or its role,
+//! decides which repair it gets.
 
 use super::{ChunkText, PhoneRegionFrom, RepairKind, Settings};
 use super::{country, dates, email, locale, phone, timezone, words};
@@ -10,16 +11,16 @@ use crate::schema::{Check, Format, FormatLimits, NodeIx, PhoneRegion, Role, Sche
 pub(super) struct FieldRepair {
     pub(super) kind: RepairKind,
     pub(super) node: NodeIx,
-    /// Whether the policy writes the field.
+    /// Whether the rules write the field.
     pub(super) is_written: bool,
-    /// Only where another field has one of these values.
+    /// Repair only if this field has one of these values. `None`: always.
     when: Option<(NodeIx, Vec<Box<[u8]>>)>,
-    how: How,
+    method: Method,
 }
 
-/// What a value is held to.
+/// The repair, with what it needs.
 #[derive(Debug)]
-enum How {
+enum Method {
     Channel(Vec<String>),
     OptOut(Vec<String>),
     Country,
@@ -30,13 +31,13 @@ enum How {
     Phone { region: PhoneRegionFrom, plan: bool, limits: FormatLimits },
 }
 
-/// All repairs of fields, in the order in which they are made.
+/// Compiles the repairs of all fields, in the order of [`RepairKind::ALL`].
 pub(super) fn steps(schema: &Schema, settings: &Settings, written: &[bool]) -> Vec<FieldRepair> {
     let mut steps = Vec::new();
     let mut add = |node: NodeIx, check: &Check, when| {
-        if let Some((kind, how)) = how(node, &check.test, schema, settings) {
+        if let Some((kind, method)) = method(node, &check.test, schema, settings) {
             let is_written = written.get(node).copied().unwrap_or(false);
-            steps.push(FieldRepair { kind, node, is_written, when, how });
+            steps.push(FieldRepair { kind, node, is_written, when, method });
         }
     };
     for (node, description) in schema.nodes.iter().enumerate() {
@@ -50,33 +51,36 @@ pub(super) fn steps(schema: &Schema, settings: &Settings, written: &[bool]) -> V
     steps
 }
 
-fn how(
+/// The repair of a field that has this check.
+fn method(
     node: NodeIx,
     test: &Test,
     schema: &Schema,
     settings: &Settings,
-) -> Option<(RepairKind, How)> {
+) -> Option<(RepairKind, Method)> {
     let limits = schema.target.formats;
     let has = |role| schema.role(role) == node;
     Some(match test {
         Test::Enum(words) if has(Role::Channel) => {
-            (RepairKind::Channel, How::Channel(words.clone()))
+            (RepairKind::Channel, Method::Channel(words.clone()))
         }
-        Test::Enum(words) if has(Role::OptOut) => (RepairKind::OptOut, How::OptOut(words.clone())),
-        Test::Format(Format::Country) => (RepairKind::Country, How::Country),
-        Test::Format(Format::Locale) => (RepairKind::Locale, How::Locale),
-        Test::Format(Format::Timezone) => (RepairKind::Timezone, How::Timezone),
-        Test::Format(Format::Date) => (RepairKind::Dates, How::Dates),
-        Test::Format(Format::Email) => (RepairKind::Email, How::Email(limits)),
+        Test::Enum(words) if has(Role::OptOut) => {
+            (RepairKind::OptOut, Method::OptOut(words.clone()))
+        }
+        Test::Format(Format::Country) => (RepairKind::Country, Method::Country),
+        Test::Format(Format::Locale) => (RepairKind::Locale, Method::Locale),
+        Test::Format(Format::Timezone) => (RepairKind::Timezone, Method::Timezone),
+        Test::Format(Format::Date) => (RepairKind::Dates, Method::Dates),
+        Test::Format(Format::Email) => (RepairKind::Email, Method::Email(limits)),
         Test::Format(Format::Phone) => {
             let region = phone_region(schema, settings);
-            (RepairKind::Phone, How::Phone { region, plan: settings.phone_plan, limits })
+            (RepairKind::Phone, Method::Phone { region, plan: settings.phone_plan, limits })
         }
         Test::Enum(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => return None,
     })
 }
 
-/// Where the repair is off, it is tried with the record's own country.
+/// The region for `phone`. If the repair is off, it is tried on rejects with the record's country.
 fn phone_region(schema: &Schema, settings: &Settings) -> PhoneRegionFrom {
     if settings.on.has(RepairKind::Phone) {
         return settings.phone_region;
@@ -85,8 +89,13 @@ fn phone_region(schema: &Schema, settings: &Settings) -> PhoneRegionFrom {
 }
 
 impl FieldRepair {
-    /// What the row's value becomes, if the repair changes it.
-    pub(super) fn mend(&self, row: usize, source: ChunkText<'_>, batch: &Batch) -> Option<String> {
+    /// Returns the new value of the row, or `None` if it stays as it is.
+    pub(super) fn repair(
+        &self,
+        row: usize,
+        source: ChunkText<'_>,
+        batch: &Batch,
+    ) -> Option<String> {
         let text = Text { chunk: source.chunk, arena: &batch.arena };
         let slot = batch.slot(row, self.node);
         if !slot.is_text() || slot.is_empty() {
@@ -96,24 +105,25 @@ impl FieldRepair {
             let on = text.of(batch.slot(row, *on));
             values.iter().any(|value| **value == *on)
         });
-        // White space around a value is for `trim` to take, and never in the way of another repair.
+        // White space around a value never prevents another repair; removing it is up to `trim`.
         let value = str::from_utf8(text.of(slot)).ok().filter(|_| holds)?.trim();
-        match &self.how {
-            How::Channel(known) => words::mend_channel(value, known),
-            How::OptOut(known) => words::mend_opt_out(value, known),
-            How::Country => country::mend(value),
-            How::Locale => locale::mend(value),
-            How::Timezone => timezone::mend(value),
-            How::Dates => dates::mend(value),
-            How::Email(limits) => email::mend(value, limits),
-            How::Phone { region, plan, limits } => {
-                phone::mend(value, region.of(row, text, batch), *plan, limits)
+        match &self.method {
+            Method::Channel(known) => words::repair_channel(value, known),
+            Method::OptOut(known) => words::repair_opt_out(value, known),
+            Method::Country => country::repair(value),
+            Method::Locale => locale::repair(value),
+            Method::Timezone => timezone::repair(value),
+            Method::Dates => dates::repair(value),
+            Method::Email(limits) => email::repair(value, limits),
+            Method::Phone { region, plan, limits } => {
+                phone::repair(value, region.of(row, text, batch), *plan, limits)
             }
         }
     }
 }
 
 impl PhoneRegionFrom {
+    /// The region for one row.
     fn of(self, row: usize, text: Text<'_>, batch: &Batch) -> Option<PhoneRegion> {
         match self {
             PhoneRegionFrom::Nowhere => None,

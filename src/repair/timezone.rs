@@ -1,15 +1,16 @@
-//! `timezone`: links of the tz database, and names it had, become the canonical name.
+//! `timezone`: replaces links and former names of the tz database by the canonical name.
 //!
-//! An abbreviation such as `CST` is none of them: it means one thing in Chicago, another in
-//! Havana and a third in Shanghai.
+//! Abbreviations such as `CST` are not repaired: it means one zone in Chicago, another in Havana
+//! and a third in Shanghai.
 
-use crate::schema::{Known, timezone, timezone_of_any_case};
+use crate::schema::{Known, timezone, timezone_ignoring_case};
 
-/// The canonical name of the zone that the value names in some case, with `_` or spaces.
-pub(super) fn mend(value: &str) -> Option<String> {
+/// Returns the canonical name, ignoring case and taking spaces for `_`; `None` if the value is
+/// canonical or unknown.
+pub(super) fn repair(value: &str) -> Option<String> {
     let name = match timezone(value.as_bytes()) {
         Some(_) => value,
-        None => timezone_of_any_case(&value.replace(' ', "_"))?,
+        None => timezone_ignoring_case(&value.replace(' ', "_"))?,
     };
     let canonical = match timezone(name.as_bytes())? {
         Known::Canonical => name,

@@ -1,12 +1,12 @@
-//! `trim`: values without the white space around them, as Unicode has it. No byte is copied.
+//! `trim`: removes Unicode white space around values. No byte is copied: slots are made shorter.
 //!
-//! What is blank becomes `""`, and in CSV an absent field, as any empty cell is. There a number
-//! in blanks becomes a number.
+//! A blank value becomes `""` in JSON, and an absent field in CSV, like every empty cell. In CSV, a
+//! number between blanks becomes a number.
 
 use super::{ChunkText, Repaired};
 use crate::record::{Batch, Entry, Field, Slot, SlotKind, Text, number_len};
 
-/// The slot without outer white space; none where it has none.
+/// Returns the slot without the white space around its value, or `None` if there is none.
 pub(super) fn trimmed(
     slot: Slot,
     source: ChunkText<'_>,
@@ -17,7 +17,7 @@ pub(super) fn trimmed(
         return None;
     }
     let bytes = Text { chunk: source.chunk, arena }.of(slot);
-    // Nearly every value is seen to have none by its ends.
+    // The first and last bytes rule out white space for nearly every value.
     let may_be_space = |byte: Option<&u8>| byte.is_some_and(|b| *b <= b' ' || 0x80 <= *b);
     if !may_be_space(bytes.first()) && !may_be_space(bytes.last()) {
         return None;
@@ -38,23 +38,23 @@ pub(super) fn trimmed(
     })
 }
 
-/// Trims the values of an entry, and takes those out of it that are absent then; counts once for
-/// each value changed.
+/// Trims the values of an entry, and removes those that become absent. Adds to `done` once for each
+/// changed value.
 pub(super) fn trim_entry(
-    place: usize,
+    index: usize,
     is_number: bool,
     source: ChunkText<'_>,
     batch: &mut Batch,
     mut note: impl FnMut(Field) -> Repaired,
     done: &mut Vec<Repaired>,
 ) {
-    let Some(entry) = batch.entries.get(place).copied() else { return };
+    let Some(entry) = batch.entries.get(index).copied() else { return };
     let (mut kept, mut has_absent) = (Vec::new(), false);
     for at in entry.values.range() {
         let Some(slot) = batch.values.get(at).copied() else { continue };
         let trimmed = trimmed(slot, source, &batch.arena, is_number);
-        if let (Some(trimmed), Some(place)) = (trimmed, batch.values.get_mut(at)) {
-            *place = trimmed;
+        if let (Some(trimmed), Some(value)) = (trimmed, batch.values.get_mut(at)) {
+            *value = trimmed;
             has_absent |= trimmed.is_absent();
             done.push(note(Field::Named(entry.name)));
         }
@@ -62,18 +62,18 @@ pub(super) fn trim_entry(
     if has_absent {
         let values = batch.entry_values(entry);
         kept.extend(values.iter().copied().filter(|slot| !slot.is_absent()));
-        keep_values(place, entry, &kept, batch);
+        keep_values(index, entry, &kept, batch);
     }
 }
 
-/// An entry with fewer values; without any, it is as if its cells were empty.
-fn keep_values(place: usize, mut entry: Entry, kept: &[Slot], batch: &mut Batch) {
+/// Replaces the values of an entry by fewer ones. Without any, it is like an entry of empty cells.
+fn keep_values(index: usize, mut entry: Entry, kept: &[Slot], batch: &mut Batch) {
     for (slot, kept) in batch.values.iter_mut().skip(entry.values.range().start).zip(kept) {
         *slot = *kept;
     }
     entry.values.len = u32::try_from(kept.len()).expect("no more than there were");
     entry.is_list &= !kept.is_empty();
-    if let Some(place) = batch.entries.get_mut(place) {
-        *place = entry;
+    if let Some(old) = batch.entries.get_mut(index) {
+        *old = entry;
     }
 }

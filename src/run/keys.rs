@@ -117,7 +117,7 @@ fn read_key(
             MasterKey::parse(&read_file(id, path)?)
         }
         KeyKind::Kms(key) => {
-            MasterKey::of_bytes(generate_mac(session, key, MASTER_TEXT).map_err(remote)?)
+            MasterKey::from_bytes(generate_mac(session, key, MASTER_TEXT).map_err(remote)?)
         }
         KeyKind::SecretsManager(name) => {
             MasterKey::parse(&secret_text(session, name).map_err(remote)?)

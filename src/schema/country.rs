@@ -1,10 +1,10 @@
-//! The countries that have an assigned code of ISO 3166-1 alpha-2.
+//! The countries with an assigned code of ISO 3166-1 alpha-2.
 //!
 //! Source: `iso3166.tab` of the tz database (public domain), which follows ISO/TC 46 N1108 of
-//! 2023-04-05. Not in it, and so refused: codes that users assign (XK), that are reserved (UK,
-//! EU, SU) or that are no longer in use (AN, CS, YU).
+//! 2023-04-05. It does not have user-assigned codes (XK), reserved codes (UK, EU, SU) and codes
+//! that are no longer in use (AN, CS, YU), so these are refused.
 
-/// For each first letter from A on, the second letters in use.
+/// The second letters in use, for each first letter.
 const SECOND_LETTERS: [&[u8]; 26] = [
     b"DEFGILMOQRSTUWXZ",        // A
     b"ABDEFGHIJLMNOQRSTVWYZ",   // B
@@ -34,14 +34,14 @@ const SECOND_LETTERS: [&[u8]; 26] = [
     b"AMW",                     // Z
 ];
 
-/// Whether this is an assigned code, in capitals (`US`).
+/// Whether this is an assigned code, in upper case: `US`.
 pub fn is_assigned_country(code: &[u8]) -> bool {
     let [first, second] = *code else { return false };
     let row = first.checked_sub(b'A').and_then(|row| SECOND_LETTERS.get(usize::from(row)));
     row.is_some_and(|seconds| seconds.contains(&second))
 }
 
-/// All assigned codes, in order.
+/// All assigned codes, sorted.
 pub(super) fn codes() -> impl Iterator<Item = String> {
     (b'A'..=b'Z').zip(SECOND_LETTERS).flat_map(|(first, seconds)| {
         seconds.iter().map(move |second| format!("{}{}", char::from(first), char::from(*second)))

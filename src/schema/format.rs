@@ -1,10 +1,10 @@
-//! The formats of text that a schema file may name, each as one check over bytes.
+//! The formats of text that a schema file can require, each as a check over bytes.
 //!
-//! Every value of a field with a format comes through here, so nothing is allocated and each
-//! byte is looked at once or twice. What `merge` prints for a format says the same in JSON Schema;
-//! a property test holds the two together.
+//! Every value of a field with a format is checked here, so the checks allocate nothing and look at
+//! each byte once or twice. `merge` prints the same formats as JSON Schema; property tests compare
+//! the two.
 //!
-//! A new format is a variant here, its line in each `match`, and its keywords in `merge`.
+//! A new format is a variant here, a line in each `match`, and its keywords in `merge`.
 
 use memchr::memchr;
 
@@ -14,20 +14,21 @@ use super::tables::{Known, language, timezone};
 use super::target::FormatLimits;
 use crate::record::Code;
 
-/// A form that a text may be bound to.
+/// A format that a text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `dot-atom@domain` in ASCII (RFC 5322 without quotes and comments): what senders take.
+    /// `dot-atom@domain` in ASCII (RFC 5322 without quotes and comments), which is what mail
+    /// senders accept.
     Email,
-    /// E.164: `+`, then 7 to 15 digits of which the first is not 0.
+    /// E.164: `+`, then 7 to 15 digits, the first of which is not 0.
     Phone,
     /// An assigned code of ISO 3166-1 alpha-2.
     Country,
-    /// An instant in ISO 8601: date, time and zone.
+    /// An instant in ISO 8601: date, time and UTC offset.
     Date,
-    /// A language, or that with a country: `en`, `en_US`.
+    /// A language, or a language and a country: `en`, `en_US`.
     Locale,
-    /// A name of the tz database, canonical or a link.
+    /// A name in the tz database, canonical or a link.
     Timezone,
 }
 
@@ -41,9 +42,9 @@ impl Format {
         Format::Timezone,
     ];
 
-    /// The word after `format` in a schema file.
+    /// The value of `format` in a schema file.
     ///
-    /// Dates have a name of their own, since `date` and `date-time` of JSON Schema mean others.
+    /// `date` and `date-time` would have another meaning in JSON Schema.
     pub fn name(self) -> &'static str {
         match self {
             Format::Email => "email",
@@ -55,7 +56,7 @@ impl Format {
         }
     }
 
-    /// The code of the problem where a value has not this form.
+    /// The code of the problem of a value that does not have this format.
     pub fn code(self) -> Code {
         match self {
             Format::Email => Code::Email,
@@ -67,7 +68,7 @@ impl Format {
         }
     }
 
-    /// Whether a value, the bytes of a text as it would be written, has this form.
+    /// Whether a value has this format. `value` is the text without escapes.
     pub fn check(self, value: &[u8], limits: &FormatLimits) -> bool {
         match self {
             Format::Email => is_email(value, limits),
@@ -82,11 +83,11 @@ impl Format {
     }
 }
 
-/// A code of ISO 639 in small letters, alone or with `_` and a code of ISO 3166-1 in capitals.
+/// A lower-case code of ISO 639, alone or with `_` and an upper-case code of ISO 3166-1.
 fn is_locale(value: &[u8]) -> bool {
     let underscore = value.iter().position(|byte| *byte == b'_').unwrap_or(value.len());
-    let (of_language, rest) = value.split_at(underscore);
-    language(of_language) == Some(Known::Canonical)
+    let (code, rest) = value.split_at(underscore);
+    language(code) == Some(Known::Canonical)
         && matches!(rest, [] | [b'_', ..])
         && rest.get(1..).is_none_or(is_assigned_country)
 }
@@ -105,12 +106,12 @@ fn is_email(value: &[u8], limits: &FormatLimits) -> bool {
         && is_domain(domain)
 }
 
-/// Words of [`ATEXT`] with single dots between them (RFC 5322, section 3.2.3).
+/// Words of [`ATEXT`] characters with single dots between them (RFC 5322, section 3.2.3).
 fn is_dot_atom(text: &[u8]) -> bool {
     let mut after_dot = true;
     for byte in text {
         let is_dot = *byte == b'.';
-        if (is_dot && after_dot) || !(is_dot || is_of(&ATEXT, *byte)) {
+        if (is_dot && after_dot) || !(is_dot || is_in(&ATEXT, *byte)) {
             return false;
         }
         after_dot = is_dot;
@@ -118,7 +119,7 @@ fn is_dot_atom(text: &[u8]) -> bool {
     !after_dot
 }
 
-/// At least two labels (RFC 1123, section 2.1), the last of which is no number.
+/// At least two labels (RFC 1123, section 2.1), the last of which is not a number.
 fn is_domain(text: &[u8]) -> bool {
     let Some(last_dot) = text.iter().rposition(|byte| *byte == b'.') else { return false };
     let (labels, [_dot, last @ ..]) = text.split_at(last_dot) else { return false };
@@ -127,23 +128,23 @@ fn is_domain(text: &[u8]) -> bool {
         && !last.iter().all(u8::is_ascii_digit)
 }
 
-/// 1 to 63 letters, digits and hyphens, no hyphen at either end.
+/// 1 to 63 letters, digits and hyphens, without a hyphen at either end.
 fn is_label(text: &[u8]) -> bool {
     const LEN_MAX: usize = 63;
     text.len() <= LEN_MAX
         && text.first().is_some_and(|byte| *byte != b'-')
         && text.last() != Some(&b'-')
-        && text.iter().all(|byte| is_of(&LABEL, *byte))
+        && text.iter().all(|byte| is_in(&LABEL, *byte))
 }
 
-/// What stands in a label of a domain.
+/// The characters of a domain's label.
 static LABEL: [bool; 256] =
     table_of(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", &[false; 256]);
-/// What stands in a dot-atom beside dots (RFC 5322, section 3.2.3).
+/// The characters of a dot-atom, except for dots (RFC 5322, section 3.2.3).
 static ATEXT: [bool; 256] = table_of(b"!#$%&'*+/=?^_`{|}~", &LABEL);
 
-/// Some bytes more than a table has.
-#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "a fault fails the build")]
+/// A table with these bytes, in addition to those of another table.
+#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "an error fails the build")]
 const fn table_of(bytes: &[u8], more: &[bool; 256]) -> [bool; 256] {
     let (mut table, mut rest) = (*more, bytes);
     while let [byte, others @ ..] = rest {
@@ -154,7 +155,7 @@ const fn table_of(bytes: &[u8], more: &[bool; 256]) -> [bool; 256] {
 }
 
 #[inline]
-fn is_of(table: &[bool; 256], byte: u8) -> bool {
+fn is_in(table: &[bool; 256], byte: u8) -> bool {
     table.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
@@ -162,7 +163,7 @@ fn is_of(table: &[bool; 256], byte: u8) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// Values of each form, and values that only look like it; made up, none is anybody's.
+    /// Valid and invalid values of each format. All are made up.
     pub(in crate::schema) const CASES: &[(Format, &[&str], &[&str])] = &[
         (Format::Phone, GOOD_PHONES, BAD_PHONES),
         (Format::Email, GOOD_EMAILS, BAD_EMAILS),
@@ -436,7 +437,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn each_form_is_told_from_what_looks_like_it() {
+    fn each_format_accepts_only_its_values() {
         assert_eq!(CASES.len(), Format::ALL.len());
         for (format, good, bad) in CASES {
             good.iter().for_each(|value| check(*format, value, true));
@@ -462,7 +463,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_no_form() {
+    fn invalid_utf8_has_no_format() {
         for format in Format::ALL {
             for value in [&b"\xff"[..], b"\xff\xfe+1", b"ana@ex\xffample.com", b"+1206555\xff100"] {
                 assert!(!format.check(value, &LIMITS), "{format:?}");
@@ -471,7 +472,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn names_are_unique() {
         for format in Format::ALL {
             let same = Format::ALL.iter().filter(|other| other.name() == format.name());
             assert_eq!(same.count(), 1);

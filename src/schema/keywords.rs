@@ -1,28 +1,28 @@
-//! The fixed set of JSON Schema keywords, and where each may stand.
+//! The supported JSON Schema keywords, and where each is allowed.
 //!
-//! A keyword outside the set, or in a place where nothing reads it, would be a rule that is
-//! written and never held. So each place has its own list, and `build.rs` compiles this file
-//! too: it imports nothing of ours.
+//! A keyword that is not supported, or is in a place where it is not read, would be a rule that is
+//! never checked. So each place has its own list of keywords. `build.rs` includes this file, too,
+//! so it imports nothing from this crate.
 
 use serde_json::{Map, Value};
 
-/// What may stand at one place: each keyword, and what lies under it.
-type Grammar = &'static [(&'static str, Under)];
+/// The keywords that are allowed at one place, each with the kind of its value.
+type Grammar = &'static [(&'static str, Operand)];
 
-enum Under {
-    /// A plain value, judged where it is read.
+enum Operand {
+    /// A plain value, which is checked where it is read.
     Value,
     /// One schema.
     Schema(&'static Grammar),
-    /// An object of schemas by name.
+    /// An object whose members are schemas.
     Members(&'static Grammar),
-    /// A list of schemas.
+    /// An array of schemas.
     Items(&'static Grammar),
 }
 
-use Under::{Items, Members, Schema, Value as Plain};
+use Operand::{Items, Members, Schema, Value as Plain};
 
-/// The whole of a file.
+/// The root of a file.
 static DOCUMENT: Grammar = &[
     ("$schema", Plain),
     ("$comment", Plain),
@@ -52,14 +52,14 @@ static FIELD: Grammar = &[
     ("x-segprep-role", Plain),
 ];
 
-/// What stands under each name of a map.
+/// The values of a map's entries.
 static ENTRY: Grammar =
     &[("type", Plain), ("items", Schema(&ITEM)), ("minimum", Plain), ("maximum", Plain)];
 
 /// Each value of a map of lists.
 static ITEM: Grammar = &[("type", Plain), ("enum", Plain), ("format", Plain), ("pattern", Plain)];
 
-/// A check of one field that holds for some values of another.
+/// A check of one field that applies for some values of another.
 static CONDITION: Grammar = &[("$comment", Plain), ("if", Schema(&IF)), ("then", Schema(&THEN))];
 static IF: Grammar = &[("properties", Members(&ONE_OF)), ("required", Plain)];
 static ONE_OF: Grammar = &[("enum", Plain)];
@@ -82,9 +82,9 @@ static KIND: Grammar = &[
 ];
 static PRESENCE: Grammar = &[("required", Plain)];
 
-/// The JSON pointer of the first keyword that nothing reads at its place, if there is one.
+/// Returns the JSON pointer of the first keyword that is not allowed at its place.
 ///
-/// What is no object where a schema is due has no keywords; whoever reads it refuses it.
+/// Values of a wrong type are skipped here: reading them fails.
 pub(crate) fn first_unknown(file: &Value) -> Option<String> {
     file.as_object().and_then(|schema| unknown_in(schema, DOCUMENT, ""))
 }
@@ -94,16 +94,16 @@ fn unknown_in(schema: &Map<String, Value>, grammar: Grammar, pointer: &str) -> O
         let here = below(pointer, keyword);
         match grammar.iter().find(|(known, _)| known == keyword) {
             None => Some(here),
-            Some((_, under)) => unknown_under(under, value, &here),
+            Some((_, operand)) => unknown_in_operand(operand, value, &here),
         }
     })
 }
 
-fn unknown_under(under: &Under, value: &Value, pointer: &str) -> Option<String> {
+fn unknown_in_operand(operand: &Operand, value: &Value, pointer: &str) -> Option<String> {
     let schema_at = |schema: &Value, grammar: Grammar, pointer: &str| {
         schema.as_object().and_then(|schema| unknown_in(schema, grammar, pointer))
     };
-    match under {
+    match operand {
         Plain => None,
         Schema(grammar) => schema_at(value, grammar, pointer),
         Members(grammar) => value.as_object().and_then(|members| {
@@ -117,7 +117,7 @@ fn unknown_under(under: &Under, value: &Value, pointer: &str) -> Option<String> 
     }
 }
 
-/// The JSON pointer (RFC 6901) of a member or an item.
+/// The JSON pointer (RFC 6901) to a member or an item.
 pub(crate) fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_stands_only_where_it_is_read() {
+    fn a_keyword_is_only_allowed_where_it_is_read() {
         check(&json!({"properties": {"minLength": {"type": "string"}}}), None);
         check(&json!({"minLength": 1}), Some("/minLength"));
         check(&json!({"properties": {"A": {"maxLength": 1}}}), Some("/properties/A/maxLength"));

@@ -1,24 +1,24 @@
-//! The endpoint schema as one document for other programs: the user schema in its place, and
-//! a target's numbers and the formats as keywords of JSON Schema 2020-12.
+//! The endpoint schema as one document for other programs: with the user schema inlined, and with a
+//! target's limits and the formats as keywords of JSON Schema 2020-12.
 //!
-//! A record as it would be written is judged the same by this document and by segprep,
-//! except for what JSON Schema cannot say: bytes, the names of all maps together and the size of
-//! the whole. Those stand in it as `x-segprep-…` beside the nearest bound it can say.
+//! This document accepts the same records as segprep does when it writes them, except for what JSON
+//! Schema cannot express: lengths in bytes, the number of names in all maps together, and the size
+//! of a record. Those are `x-segprep-…` keywords, next to the closest limit that JSON Schema has.
 
 use serde_json::{Map, Value, json};
 
 use super::country;
 use super::format::Format;
 use super::parse::{Files, USER_FILE};
-use super::place::SchemaError;
 use super::tables;
 use super::target::{FieldLimit, FormatLimits, Limits, Target};
+use super::value::SchemaError;
 
-/// The merge of the files.
+/// Merges the files into one document.
 ///
 /// # Errors
 ///
-/// Where the files do not compile.
+/// If the files do not compile.
 pub fn merged(files: &Files<'_>) -> Result<Value, SchemaError> {
     super::Schema::compile(files)?;
     let target = files.read_target()?;
@@ -40,7 +40,7 @@ pub fn merged(files: &Files<'_>) -> Result<Value, SchemaError> {
     Ok(schema)
 }
 
-/// The user schema as it can stand inside another.
+/// The user schema in a form that can be inlined.
 fn user_object(mut user: Value) -> Value {
     if let Value::Object(user) = &mut user {
         user.shift_remove("$schema");
@@ -48,6 +48,7 @@ fn user_object(mut user: Value) -> Value {
     user
 }
 
+/// Replaces references to the user schema.
 fn inline(value: &mut Value, user: &Value) {
     if value.get("$ref").is_some_and(|name| name == USER_FILE) {
         value.clone_from(user);
@@ -58,7 +59,7 @@ fn inline(value: &mut Value, user: &Value) {
     }
 }
 
-/// Says in keywords what a schema, or one below it, leaves to a format or a target.
+/// Adds keywords for formats and for the target's limits, in a schema and all schemas within.
 fn refine(value: &mut Value, target: &Target) {
     for child in children(value) {
         refine(child, target);
@@ -98,7 +99,7 @@ fn map_keywords(limits: &Limits) -> Map<String, Value> {
     }))
 }
 
-/// The pattern of a text that has none of these characters.
+/// The pattern of texts that have none of these characters.
 fn none_of(chars: &str) -> String {
     let mut pattern = String::from("^[^");
     for c in chars.chars() {
@@ -117,7 +118,7 @@ fn bound_values(entry: &mut Map<String, Value>, limits: &Limits) {
     }
 }
 
-/// A limit in bytes, with the one in code points that follows from it.
+/// A limit in bytes, and the limit in code points that follows from it.
 fn field_rule(limit: &FieldLimit) -> Value {
     let bound = json!({ "maxLength": limit.max_bytes, "x-segprep-max-bytes": limit.max_bytes });
     let then = at_path(&limit.path, bound);
@@ -139,9 +140,9 @@ fn required_at_path(path: &str, schema: Value) -> Value {
         .fold(schema, |below, name| json!({ "properties": { name: below }, "required": [name] }))
 }
 
-/// What a format demands, for validators that do not know it.
+/// A format as keywords, for validators that do not know it.
 ///
-/// The patterns are of the kind that ECMA 262 and Rust's `regex` read alike.
+/// The patterns mean the same in ECMA 262 and in the `regex` crate.
 fn format_keywords(format: Format, limits: &FormatLimits) -> Map<String, Value> {
     match format {
         Format::Phone => object(json!({ "pattern": r"^\+[1-9][0-9]{6,14}$" })),
@@ -172,7 +173,7 @@ fn locale_pattern() -> String {
     format!("^(?:{})(?:_(?:{}))?$", languages.join("|"), countries.join("|"))
 }
 
-/// Days of the calendar, with the leap years of 400.
+/// The pattern of instants, with the days of each month and the leap years.
 fn instant_pattern() -> String {
     let leap_year = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)";
     let long = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])";
@@ -209,7 +210,7 @@ mod tests {
         merged(&shipped()).expect("the shipped files are well formed")
     }
 
-    /// As independent programs read it: formats are not known to them.
+    /// Validates like independent programs, which do not know the formats.
     fn validator(schema: &Value) -> Validator {
         jsonschema::options().should_validate_formats(false).build(schema).expect("a schema")
     }
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(pinpoint().pointer(items), Some(&json!(100)));
     }
 
-    /// A record that everything allows, with members of the test's own.
+    /// A valid record with additional members.
     fn record(more: Value) -> Value {
         let mut record = object(json!({"ChannelType": "CUSTOM", "Address": "a"}));
         record.append(&mut object(more));
@@ -334,7 +335,7 @@ mod tests {
         assert!(validator.is_valid(&json!({"User": {"UserId": "1234"}})));
     }
 
-    /// Both say the same of a value.
+    /// The format's check and the printed keywords agree on a value.
     #[track_caller]
     fn check_agree(format: Format, oracle: &Validator, value: &str) {
         let found = format.check(value.as_bytes(), &LIMITS);
@@ -366,7 +367,8 @@ mod tests {
         }
     }
 
-    /// Known values with a few characters changed: most that matters lies near the border.
+    /// The values above with a few characters changed, since errors are most likely close to valid
+    /// values.
     fn near_cases() -> impl Strategy<Value = (Format, String)> {
         let edit = (any::<prop::sample::Index>(), 0..3_u8, "[-+.@:TZa9 \\n\u{e9}A-Z0-9]");
         let base = prop::sample::select(CASES).prop_flat_map(|(format, good, bad)| {
@@ -390,7 +392,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
 
-        /// The checks over bytes and the printed patterns, read by another program, agree.
+        /// The checks over bytes agree with the printed patterns in another validator.
         #[test]
         fn checks_agree_with_the_printed_schema((format, value) in near_cases()) {
             thread_local! {

@@ -1,8 +1,8 @@
-//! What a record may hold: the schema files and a target's numbers, compiled to nodes and checks.
+//! The schema of records: the schema files and a target's limits, compiled to nodes and checks.
 //!
-//! The files in `schemas/` are the only source: shapes, types, enums, formats and classes stand
-//! in the JSON Schemas, every number in `targets/*.toml`. This module reads them into flat
-//! lists, whose places are the slots of a record's row. It sees no record.
+//! The files in `schemas/` are the only source: types, enums, formats, classes and roles are in the
+//! JSON Schemas, and all numbers in `targets/*.toml`. They are compiled to flat lists, whose
+//! indices are the slots of a record's row. This module sees no record.
 
 mod checks;
 mod country;
@@ -12,11 +12,11 @@ mod keywords;
 mod merge;
 mod parse;
 mod phone;
-mod place;
 mod role;
 mod rules;
 mod tables;
 mod target;
+mod value;
 
 pub use country::is_assigned_country;
 pub use date::{DateParts, TimeParts, parse_date};
@@ -24,100 +24,102 @@ pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
 pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
-pub use place::{SchemaError, SchemaFault};
 pub use role::Role;
-pub use tables::{Known, country_of, language, timezone, timezone_of_any_case};
+pub use tables::{Known, country_of, language, timezone, timezone_ignoring_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
+pub use value::{SchemaError, SchemaErrorKind};
 
 use regex::Regex;
 
-/// A node's number: its slot in a record's row.
+/// The index of a node, which is also its slot in a record's row.
 pub type NodeIx = usize;
 
-/// The endpoint schema, with the user schema in its place, and one target's numbers.
+/// The endpoint schema, with the user schema inlined, and the limits of one target.
 #[derive(Debug)]
 pub struct Schema {
-    /// All nodes, depth first in the files' order, which is the order of output and of problems.
+    /// All nodes, depth first in the order of the files. Outputs and problems have the same order.
     pub nodes: Vec<Node>,
-    /// The nodes that are maps, in order; a map's place here is its place in a batch's maps.
+    /// The nodes that are maps, in order. The indices are those of a batch's maps.
     pub maps: Vec<NodeIx>,
-    /// The kinds of record there are, in the files' order.
+    /// The kinds of record, in the order of the files.
     pub kinds: Vec<RecordKind>,
-    /// Checks of one field that hold for some values of another.
+    /// Checks of one field that apply for some values of another.
     pub conditions: Vec<Condition>,
     /// The node of each role.
     roles: role::Roles,
     pub target: Target,
-    /// The files read, for the manifest: name and SHA-256 in lower hex.
+    /// The files, for the manifest: their names and SHA-256 digests in lower-case hex.
     pub files: Vec<(String, String)>,
 }
 
 /// One field, object or map.
 #[derive(Debug)]
 pub struct Node {
-    /// As rules and rejects name it: `User.UserAttributes`.
+    /// The field path: `User.UserAttributes`.
     pub path: String,
-    /// As it stands in its object: `UserAttributes`.
+    /// The name in the object that it belongs to: `UserAttributes`.
     pub name: String,
-    /// The object it stands in; none for the record's own.
+    /// The object that it belongs to; `None` for the record.
     pub parent: Option<NodeIx>,
     pub shape: Shape,
     pub class: Class,
-    /// The rule for the node's type, such as `endpoint.schema.json#/properties/OptOut`.
+    /// The name of the rule for the node's type: `endpoint.schema.json#/properties/OptOut`.
     pub rule: String,
-    /// Checks of its value, or for a map of lists, of each of its values.
+    /// The checks of its value; for a map, of each of its values.
     pub checks: Vec<Check>,
 }
 
-/// What may stand in a node.
+/// The type of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Object,
     Text,
     Number,
-    /// Names, each with a list of texts.
+    /// A map of names to lists of texts.
     Lists,
-    /// Names, each with a number.
+    /// A map of names to numbers.
     Numbers,
-    /// Only exports carry it: dropped and counted.
+    /// A field that only exports have: it is dropped and counted.
     ExportOnly,
 }
 
-/// How a field is treated where no rule of the definition names it.
+/// How a field is treated if no rule of the definition covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// A rule must cover it.
+    /// Identifies a person: a rule must cover it.
     Identifier,
-    /// A rule must cover it.
+    /// Describes a person: a rule must cover it.
     Personal,
-    /// Kept.
+    /// Is kept by default.
     Technical,
 }
 
 /// One check of one value.
 #[derive(Debug)]
 pub struct Check {
-    /// `endpoint.schema.json#/properties/OptOut/enum`.
+    /// The name of the rule: `endpoint.schema.json#/properties/OptOut/enum`.
     pub rule: String,
     pub test: Test,
 }
 
+/// What a value must be.
 #[derive(Debug)]
 pub enum Test {
+    /// One of these texts.
     Enum(Vec<String>),
     Format(Format),
-    /// The pattern matches somewhere in the value, as JSON Schema has it.
+    /// A text that the pattern matches somewhere, as in JSON Schema.
     Pattern(Regex),
-    /// Of a number: at least, at most.
+    /// A number in this range, including both ends.
     Range {
         min: f64,
         max: f64,
     },
-    /// `""` is refused with the code `empty`, and then nothing else is checked.
+    /// Not `""`, which has the problem `empty` and no other.
     NotEmpty,
 }
 
-/// `test` holds for `node` where `on` has one of `values`.
+/// `check` applies to `node` if `on` has one of `values`.
 #[derive(Debug)]
 pub struct Condition {
     pub on: NodeIx,
@@ -126,20 +128,20 @@ pub struct Condition {
     pub check: Check,
 }
 
-/// One way to be a record: these fields, and not those.
+/// A kind of record, by the fields that it must and must not have.
 #[derive(Debug)]
 pub struct RecordKind {
-    /// `endpoint`, `update` or `user`.
+    /// The name in definitions: `endpoint`, `update` or `user`.
     pub name: String,
     pub required: Vec<NodeIx>,
     pub forbidden: Vec<NodeIx>,
-    /// Whether it is taken where the definition does not name kinds.
+    /// Whether it is accepted if the definition names no kinds.
     pub by_default: bool,
     pub rule: String,
 }
 
 impl Node {
-    /// Whether its value is an instant in time.
+    /// Whether its value is an instant.
     pub fn is_instant(&self) -> bool {
         let is_date = |check: &Check| matches!(check.test, Test::Format(Format::Date));
         self.shape == Shape::Text && self.checks.iter().any(is_date)
@@ -147,25 +149,24 @@ impl Node {
 }
 
 impl Schema {
-    /// The schema that stands in this program, for the target of that name (`pinpoint`).
-    ///
-    /// None where there is no such target.
+    /// The shipped schema, for the target of that name (`pinpoint`); `None` if there is no such
+    /// target.
     pub fn shipped(target: &str) -> Option<Schema> {
         let files = Files::shipped(target)?;
         Some(Schema::compile(&files).expect("the shipped schemas are checked when this is built"))
     }
 
-    /// Compiles the text of the files.
+    /// Compiles schema files.
     ///
     /// # Errors
     ///
-    /// Where a file is no JSON or TOML, holds a keyword outside the fixed set, or is in
-    /// contradiction with itself; the error names file and place.
+    /// If a file is not valid JSON or TOML, has an unknown keyword, or contradicts itself. The
+    /// error has the file and the location.
     pub fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
         parse::compile(files)
     }
 
-    /// The node of that path (`User.UserId`).
+    /// The node with that path (`User.UserId`).
     pub fn node(&self, path: &str) -> Option<NodeIx> {
         self.nodes.iter().position(|node| node.path == path)
     }
@@ -180,8 +181,8 @@ impl Schema {
         self.nodes.get(self.role(role)).map_or("", |node| node.path.as_str())
     }
 
-    /// The map that a dotted name stands in, by its place among the maps; the name below it as it
-    /// stands, dots included; and what stands under such names.
+    /// Splits a dotted name (`Attributes.Plan`) into the index of the map and the name in it, which
+    /// may have dots. Also returns the shape of the map.
     pub fn map_and_name<'a>(&self, dotted: &'a str) -> Option<(usize, &'a str, Shape)> {
         self.maps.iter().enumerate().find_map(|(map, node)| {
             let node = self.nodes.get(*node)?;
@@ -190,7 +191,7 @@ impl Schema {
         })
     }
 
-    /// The place of a map among the maps.
+    /// The index of a node among the maps; `None` if it is not a map.
     pub fn map_of(&self, node: NodeIx) -> Option<usize> {
         self.maps.iter().position(|map| *map == node)
     }

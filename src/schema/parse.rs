@@ -1,7 +1,8 @@
-//! Compiles the schema files and a target to a [`Schema`]: its nodes here, its rules in `rules`.
+//! Compiles the schema files and a target to a [`Schema`]: nodes here, rules about several fields
+//! in `rules`.
 //!
-//! Nothing in a file is passed over: a keyword that is not read, a field without a class, or
-//! a rule about a field that is not there is an error that names its place.
+//! Nothing in a file is ignored: an unknown keyword, a field without a class, or a rule about an
+//! unknown field is an error with its location.
 
 use std::fmt::Write;
 
@@ -9,10 +10,10 @@ use serde_json::Value;
 
 use super::checks::checks;
 use super::keywords;
-use super::place::{SchemaError, SchemaFault, SchemaPlace};
 use super::role::{Role, Roles, role};
 use super::rules::{check_field_limits, conditions, kinds};
 use super::target::{self, Target};
+use super::value::{SchemaError, SchemaErrorKind, SchemaValue};
 use super::{Check, Class, Node, NodeIx, Schema, Shape};
 use crate::crypto::sha256;
 
@@ -24,29 +25,29 @@ pub(super) const USER: &str = include_str!("../../schemas/user.schema.json");
 const ENDPOINT_FILE: &str = "endpoint.schema.json";
 pub(super) const USER_FILE: &str = "user.schema.json";
 
-/// A node's number fits a byte beside the scopes that are no node, with room to spare.
+/// The most nodes. The index of a node fits in a byte, in which the JSON decoder also needs values
+/// for scopes that are not nodes.
 const NODES_MAX: usize = 120;
 
-/// The texts that a schema is compiled from.
+/// The texts of the files that a schema is compiled from.
 #[derive(Clone, Copy, Debug)]
 pub struct Files<'a> {
     pub endpoint: &'a str,
     pub user: &'a str,
-    /// `pinpoint.toml`.
+    /// The name of the target's file: `pinpoint.toml`.
     pub target_name: &'a str,
     pub target: &'a str,
 }
 
 impl Files<'static> {
-    /// The files in this program, for the target of that name (`pinpoint`).
-    ///
-    /// None where there is no such target.
+    /// The shipped files, for the target of that name (`pinpoint`); `None` if there is no such
+    /// target.
     pub fn shipped(target: &str) -> Option<Files<'static>> {
         let (target_name, target) = target::shipped(target)?;
         Some(Files { endpoint: ENDPOINT, user: USER, target_name, target })
     }
 
-    /// The text as it stands of the shipped file of that name: `endpoint`, `user`, or a target.
+    /// The text of a shipped file: `endpoint`, `user`, or the name of a target.
     pub fn shipped_text(name: &str) -> Option<&'static str> {
         match name {
             "endpoint" => Some(ENDPOINT),
@@ -72,8 +73,8 @@ impl Files<'_> {
 
 pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
     let (endpoint, user) = (files.read_endpoint()?, files.read_user()?);
-    let root = SchemaPlace::of_file(ENDPOINT_FILE, &endpoint);
-    let user = SchemaPlace::of_file(USER_FILE, &user);
+    let root = SchemaValue::of_file(ENDPOINT_FILE, &endpoint);
+    let user = SchemaValue::of_file(USER_FILE, &user);
     let Walk { nodes, roles, .. } = Walk::over(&root, &user)?;
     let target = files.read_target()?;
     check_field_limits(&nodes, &target)?;
@@ -96,21 +97,21 @@ pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
 
 fn read(file: &'static str, text: &str) -> Result<Value, SchemaError> {
     let value: Value = serde_json::from_str(text).map_err(|error| SchemaError {
-        place: file.to_owned(),
-        fault: SchemaFault::Syntax(error.to_string()),
+        location: file.to_owned(),
+        kind: SchemaErrorKind::Syntax(error.to_string()),
     })?;
     match keywords::first_unknown(&value) {
         None => Ok(value),
         Some(pointer) => Err(SchemaError {
-            place: format!("{file}#{pointer}"),
-            fault: SchemaFault::UnknownKeyword,
+            location: format!("{file}#{pointer}"),
+            kind: SchemaErrorKind::UnknownKeyword,
         }),
     }
 }
 
 fn sha256_hex(text: &str) -> String {
     sha256(text).iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a String takes all that is written");
+        write!(hex, "{byte:02x}").expect("writing to a String does not fail");
         hex
     })
 }
@@ -122,16 +123,16 @@ fn maps(nodes: &[Node]) -> Vec<NodeIx> {
         .collect()
 }
 
-/// Depth first over the fields, each object before its own.
+/// A walk over all fields, depth first, with each object before its members.
 struct Walk<'a> {
-    user: &'a SchemaPlace<'a>,
+    user: &'a SchemaValue<'a>,
     nodes: Vec<Node>,
-    /// Every role that a field has, in the order of the nodes.
+    /// The roles of the nodes, in order. A role may be here more than once.
     roles: Vec<(Role, NodeIx)>,
 }
 
 impl<'a> Walk<'a> {
-    fn over(root: &SchemaPlace<'a>, user: &'a SchemaPlace<'a>) -> Result<Walk<'a>, SchemaError> {
+    fn over(root: &SchemaValue<'a>, user: &'a SchemaValue<'a>) -> Result<Walk<'a>, SchemaError> {
         let mut walk = Walk { user, nodes: Vec::new(), roles: Vec::new() };
         walk.fields(root, None)?;
         Ok(walk)
@@ -139,13 +140,13 @@ impl<'a> Walk<'a> {
 
     fn fields(
         &mut self,
-        object: &SchemaPlace<'a>,
+        object: &SchemaValue<'a>,
         parent: Option<NodeIx>,
     ) -> Result<(), SchemaError> {
         require_closed(object)?;
         for (name, field) in object.need("properties")?.members()? {
             if self.nodes.len() == NODES_MAX {
-                return Err(field.fault(SchemaFault::Contradiction("more than 120 fields")));
+                return Err(field.error(SchemaErrorKind::Contradiction("more than 120 fields")));
             }
             let ix = self.nodes.len();
             let node = self.node(name, &field, parent)?;
@@ -163,7 +164,7 @@ impl<'a> Walk<'a> {
     fn node(
         &self,
         name: &str,
-        field: &SchemaPlace<'_>,
+        field: &SchemaValue<'_>,
         parent: Option<NodeIx>,
     ) -> Result<Node, SchemaError> {
         let path = match parent.and_then(|parent| self.nodes.get(parent)) {
@@ -183,23 +184,23 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Unknown names must be refused, or they would be checked by nobody.
-fn require_closed(object: &SchemaPlace<'_>) -> Result<(), SchemaError> {
+/// Checks that an object refuses unknown names: they would not be checked.
+fn require_closed(object: &SchemaValue<'_>) -> Result<(), SchemaError> {
     if object.need("type")?.text()? != "object" {
-        return Err(object.need("type")?.fault(SchemaFault::Expected("`object`")));
+        return Err(object.need("type")?.error(SchemaErrorKind::Expected("`object`")));
     }
     let others = object.need("additionalProperties")?;
-    if others.flag()? { Err(others.fault(SchemaFault::Expected("`false`"))) } else { Ok(()) }
+    if others.flag()? { Err(others.error(SchemaErrorKind::Expected("`false`"))) } else { Ok(()) }
 }
 
-fn shape(field: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
+fn shape(field: &SchemaValue<'_>) -> Result<Shape, SchemaError> {
     if field.is_marked("x-segprep-export-only")? {
         return Ok(Shape::ExportOnly);
     }
     if let Some(reference) = field.get("$ref") {
         return match reference.text()? {
             USER_FILE => Ok(Shape::Object),
-            _ => Err(reference.fault(SchemaFault::Expected("`user.schema.json`"))),
+            _ => Err(reference.error(SchemaErrorKind::Expected("`user.schema.json`"))),
         };
     }
     let kind = field.need("type")?;
@@ -208,11 +209,11 @@ fn shape(field: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
         "number" => Ok(Shape::Number),
         "object" if field.has("properties") => Ok(Shape::Object),
         "object" => map_shape(&field.need("additionalProperties")?),
-        _ => Err(kind.fault(SchemaFault::Expected("`string`, `number` or `object`"))),
+        _ => Err(kind.error(SchemaErrorKind::Expected("`string`, `number` or `object`"))),
     }
 }
 
-fn map_shape(entry: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
+fn map_shape(entry: &SchemaValue<'_>) -> Result<Shape, SchemaError> {
     let kind = entry.need("type")?;
     match kind.text()? {
         "number" => Ok(Shape::Numbers),
@@ -220,18 +221,20 @@ fn map_shape(entry: &SchemaPlace<'_>) -> Result<Shape, SchemaError> {
             let item = entry.need("items")?.need("type")?;
             match item.text()? {
                 "string" => Ok(Shape::Lists),
-                _ => Err(item.fault(SchemaFault::Expected("`string`"))),
+                _ => Err(item.error(SchemaErrorKind::Expected("`string`"))),
             }
         }
-        _ => Err(kind.fault(SchemaFault::Expected("`array` or `number`"))),
+        _ => Err(kind.error(SchemaErrorKind::Expected("`array` or `number`"))),
     }
 }
 
-fn class(field: &SchemaPlace<'_>, shape: Shape) -> Result<Class, SchemaError> {
+fn class(field: &SchemaValue<'_>, shape: Shape) -> Result<Class, SchemaError> {
     if matches!(shape, Shape::Object | Shape::ExportOnly) {
         return match field.get("x-segprep-class") {
             None => Ok(Class::Technical),
-            Some(class) => Err(class.fault(SchemaFault::Contradiction("only a field has a class"))),
+            Some(class) => {
+                Err(class.error(SchemaErrorKind::Contradiction("only a field has a class")))
+            }
         };
     }
     let class = field.need("x-segprep-class")?;
@@ -239,12 +242,12 @@ fn class(field: &SchemaPlace<'_>, shape: Shape) -> Result<Class, SchemaError> {
         "identifier" => Ok(Class::Identifier),
         "personal" => Ok(Class::Personal),
         "technical" => Ok(Class::Technical),
-        _ => Err(class.fault(SchemaFault::Expected("`identifier`, `personal` or `technical`"))),
+        _ => Err(class.error(SchemaErrorKind::Expected("`identifier`, `personal` or `technical`"))),
     }
 }
 
 /// The checks of a field, or of each value of a map.
-fn node_checks(field: &SchemaPlace<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
+fn node_checks(field: &SchemaValue<'_>, shape: Shape) -> Result<Vec<Check>, SchemaError> {
     let own = checks(field, shape)?;
     let of_values = match shape {
         Shape::Lists => Some(field.need("additionalProperties")?.need("items")?),
@@ -254,7 +257,7 @@ fn node_checks(field: &SchemaPlace<'_>, shape: Shape) -> Result<Vec<Check>, Sche
     match of_values {
         None => Ok(own),
         Some(_) if !own.is_empty() => {
-            Err(field.fault(SchemaFault::Contradiction("a map is checked by its values")))
+            Err(field.error(SchemaErrorKind::Contradiction("a map is checked by its values")))
         }
         Some(values) => checks(&values, shape),
     }
@@ -292,7 +295,7 @@ mod tests {
         Schema::compile(&Files { user: &user.to_string(), ..shipped() })
     }
 
-    /// Sets the member at a pointer; `null` takes it away.
+    /// Sets the member at a pointer; `null` removes it.
     #[track_caller]
     fn set(root: &mut Value, pointer: &str, value: Value) {
         let (parent, name) = pointer.rsplit_once('/').expect("a pointer begins with a slash");
@@ -432,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn enums_are_those_of_the_service() {
+    fn enums_have_the_values_of_the_service() {
         let schema = pinpoint();
         let values = |path| {
             let checks = &node(&schema, path).checks;
@@ -452,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_say_where_they_stand() {
+    fn rules_have_their_locations() {
         let schema = pinpoint();
         let rule = |path| node(&schema, path).rule.as_str();
         assert_eq!(rule("OptOut"), "endpoint.schema.json#/properties/OptOut");
@@ -469,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_the_form_of_its_channel() {
+    fn an_address_has_the_format_of_its_channel() {
         let schema = pinpoint();
         let path = |ix: NodeIx| schema.nodes.get(ix).map(|node| node.path.as_str());
         let expected = [("SMS VOICE", Format::Phone), ("EMAIL", Format::Email)];
@@ -513,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_known_by_their_digest() {
+    fn files_have_their_digests() {
         let schema = pinpoint();
         let names: Vec<_> = schema.files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["endpoint.schema.json", "user.schema.json", "pinpoint.toml"]);
@@ -603,23 +606,23 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_keyword_is_named_with_its_place() {
+    fn an_unknown_keyword_has_its_location() {
         check_refused(
             endpoint_with("/properties/OptOut/minLength", json!(1)),
-            "`endpoint.schema.json#/properties/OptOut/minLength`: no keyword that is read here",
+            "`endpoint.schema.json#/properties/OptOut/minLength`: unknown keyword",
         );
         check_refused(
             user_with("/x-segprep-other", json!(1)),
-            "`user.schema.json#/x-segprep-other`: no keyword that is read here",
+            "`user.schema.json#/x-segprep-other`: unknown keyword",
         );
         check_refused(
             endpoint_with("/allOf/0/else", json!({})),
-            "`endpoint.schema.json#/allOf/0/else`: no keyword that is read here",
+            "`endpoint.schema.json#/allOf/0/else`: unknown keyword",
         );
     }
 
     #[test]
-    fn a_file_that_says_nothing_clear_is_refused() {
+    fn an_unclear_file_is_refused() {
         check_refused(
             endpoint_with("/properties/OptOut/x-segprep-class", Value::Null),
             "`endpoint.schema.json#/properties/OptOut`: `x-segprep-class` is missing",
@@ -659,14 +662,14 @@ mod tests {
             "`endpoint.schema.json#/properties/User/$ref`: expected `user.schema.json`",
         );
         let pattern = endpoint_with("/properties/Id/pattern", json!("(")).expect_err("no pattern");
-        assert_eq!(pattern.place, "endpoint.schema.json#/properties/Id/pattern");
+        assert_eq!(pattern.location, "endpoint.schema.json#/properties/Id/pattern");
     }
 
     #[test]
-    fn a_rule_about_what_is_not_there_is_refused() {
+    fn a_rule_about_an_unknown_field_is_refused() {
         check_refused(
             endpoint_with("/anyOf/1/required", json!(["ID"])),
-            "`endpoint.schema.json#/anyOf/1`: no field `ID` is known",
+            "`endpoint.schema.json#/anyOf/1`: unknown field `ID`",
         );
         check_refused(
             endpoint_with("/anyOf/1/properties", json!({"Id": true})),
@@ -687,7 +690,7 @@ mod tests {
         );
         check_refused(
             endpoint_with("/allOf/0/then/properties", json!({"Adress": {"format": "phone"}})),
-            "`endpoint.schema.json#/allOf/0/then/properties/Adress`: no field `Adress` is known",
+            "`endpoint.schema.json#/allOf/0/then/properties/Adress`: unknown field `Adress`",
         );
         let target = |from, to| {
             let target = shipped().target.replace(from, to);
@@ -695,7 +698,7 @@ mod tests {
         };
         check_refused(
             target("path = \"Address\"", "path = \"Adress\""),
-            "`pinpoint.toml#limits.fields`: no field `Adress` is known",
+            "`pinpoint.toml#limits.fields`: unknown field `Adress`",
         );
         check_refused(
             target("\"BAIDU\"", "\"FCM\""),
@@ -704,18 +707,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn invalid_json_is_refused() {
         let error = Schema::compile(&Files { user: "{", ..shipped() }).expect_err("no JSON");
-        assert_eq!(error.place, "user.schema.json");
+        assert_eq!(error.location, "user.schema.json");
         for text in ["[]", "null", "{}"] {
             Schema::compile(&Files { endpoint: text, ..shipped() }).expect_err(text);
         }
     }
 
     #[test]
-    fn fields_are_not_without_end() {
+    fn endless_fields_are_refused() {
         let endless = user_with("/properties/Friend", json!({"$ref": "user.schema.json"}));
-        let error = endless.expect_err("a user that holds a user has no end");
-        assert_eq!(error.fault, SchemaFault::Contradiction("more than 120 fields"));
+        let error = endless.expect_err("a user in a user has no end");
+        assert_eq!(error.kind, SchemaErrorKind::Contradiction("more than 120 fields"));
     }
 }

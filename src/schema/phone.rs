@@ -1,19 +1,19 @@
-//! Numbering plans: which telephone numbers exist, and how they are written at home.
+//! Numbering plans: which phone numbers are valid, and how they are written in national form.
 //!
-//! The plans are those of Google's libphonenumber, by way of `rlibphonenumber`. That crate is named
-//! in this file alone. It is asked for what is short and made of the characters of numbers only,
-//! so that no hostile text reaches it.
+//! The plans are those of Google's libphonenumber, through the crate `rlibphonenumber`, which only
+//! this file uses. Hostile texts do not reach it: it gets only short texts with the characters of
+//! phone numbers.
 
 use std::fmt;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 
-/// A country or territory with a numbering plan of its own.
+/// A country or territory that has a numbering plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PhoneRegion(Region);
 
 impl PhoneRegion {
-    /// The region of an ISO 3166-1 alpha-2 code in capitals.
+    /// The region of an upper-case ISO 3166-1 alpha-2 code; `None` if it has no numbering plan.
     pub fn new(code: &str) -> Option<PhoneRegion> {
         let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         let region = Region::from_code(code).ok().filter(|_| is_code)?;
@@ -27,20 +27,20 @@ impl fmt::Debug for PhoneRegion {
     }
 }
 
-/// More than any number has, with what people put between digits.
+/// The most bytes of a number, with the separators that people write between digits.
 const LEN_MAX: usize = 40;
 
-/// Whether a number in the form of E.164 is one that its numbering plan has, as it stands: with a
-/// trunk 0 after the country it is none.
+/// Whether a number in E.164 form is valid in its numbering plan. With a trunk 0 after the country
+/// code, it is not.
 pub fn is_in_numbering_plan(e164: &[u8]) -> bool {
     let text = str::from_utf8(e164).ok().filter(|text| text.len() <= LEN_MAX);
     text.is_some_and(|text| to_e164(text, None).is_some_and(|e164| e164 == text))
 }
 
-/// The E.164 form of a number as people write it: with `+`, or as it is dialled in the region.
+/// Converts a number with `+`, or as it is dialled in the region, to E.164.
 ///
-/// None for anything but one number of the plan: letters, extensions and several numbers are not
-/// taken apart.
+/// Returns `None` if the number is not valid in its plan, and for texts with letters, an extension
+/// or several numbers.
 pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     if LEN_MAX < written.len() || !written.chars().all(is_of_a_number) {
         return None;
@@ -50,7 +50,8 @@ pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     is_whole.then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
 }
 
-/// Digits and what people put between them. A slash is between two numbers as often as in one.
+/// Whether a character is a digit, or a separator within a number. A slash is not: it separates two
+/// numbers as often.
 fn is_of_a_number(char: char) -> bool {
     char.is_ascii_digit() || "+()-. \u{a0}\u{2010}\u{2011}\u{2012}\u{2013}".contains(char)
 }

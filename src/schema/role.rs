@@ -1,32 +1,32 @@
-//! What a field is for, where the code treats it in its own way.
+//! Roles: the meaning of the fields that get special treatment.
 //!
-//! The schema files say it with `x-segprep-role`, so that no path of a field is in the code. Each
-//! role belongs to exactly one field, and that field holds a single text.
+//! The schema files set it with `x-segprep-role`, so that the code names no field by its path. Each
+//! role belongs to exactly one field, which holds a single text.
 
-use super::place::{SchemaError, SchemaFault, SchemaPlace};
+use super::value::{SchemaError, SchemaErrorKind, SchemaValue};
 use super::{Node, NodeIx, Shape};
 
-/// The purpose of a field that the code looks for.
+/// The meaning of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// What identifies the endpoint.
+    /// The identifier of the endpoint.
     Id,
-    /// How the endpoint is reached. It decides the form of the address.
+    /// How the endpoint is reached, which decides the format of the address.
     Channel,
-    /// Where messages are delivered.
+    /// Where messages are delivered: an email address, a phone number, a token.
     Address,
-    /// Whether the person gets messages.
+    /// Whether the person has opted out of messages.
     OptOut,
     /// Whether the endpoint is active.
     Status,
     /// The country that the person is in.
     Country,
-    /// What identifies the person.
+    /// The identifier of the person.
     UserId,
 }
 
 impl Role {
-    /// All roles, in the order of declaration.
+    /// All roles.
     pub const ALL: [Role; 7] = [
         Role::Id,
         Role::Channel,
@@ -59,21 +59,21 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    /// Fails where a role has no node, or more than one.
+    /// Fails if a role has no node, or more than one.
     pub(super) fn new(
         found: &[(Role, NodeIx)],
         nodes: &[Node],
-        root: &SchemaPlace<'_>,
+        root: &SchemaValue<'_>,
     ) -> Result<Roles, SchemaError> {
         let mut roles = Roles { nodes: [0; Role::ALL.len()] };
         for (role, place) in Role::ALL.into_iter().zip(&mut roles.nodes) {
             let mut of_role = found.iter().filter(|(other, _)| *other == role);
             let Some((_, node)) = of_role.next() else {
-                return Err(root.fault(SchemaFault::NoRole(role.name())));
+                return Err(root.error(SchemaErrorKind::NoRole(role.name())));
             };
             if let Some(other) = of_role.next().and_then(|(_, other)| nodes.get(*other)) {
-                let fault = SchemaFault::RoleTwice(role.name());
-                return Err(SchemaError { place: other.rule.clone(), fault });
+                let kind = SchemaErrorKind::RoleTwice(role.name());
+                return Err(SchemaError { location: other.rule.clone(), kind });
             }
             *place = *node;
         }
@@ -88,16 +88,16 @@ impl Roles {
 }
 
 /// The role of a field, if the schema gives it one.
-pub(super) fn role(field: &SchemaPlace<'_>, shape: Shape) -> Result<Option<Role>, SchemaError> {
+pub(super) fn role(field: &SchemaValue<'_>, shape: Shape) -> Result<Option<Role>, SchemaError> {
     let Some(name) = field.get("x-segprep-role") else { return Ok(None) };
     let text = name.text()?;
     let Some(role) = Role::ALL.into_iter().find(|role| role.name() == text) else {
-        return Err(name.fault(SchemaFault::Expected(
+        return Err(name.error(SchemaErrorKind::Expected(
             "`id`, `channel`, `address`, `opt-out`, `status`, `country` or `user-id`",
         )));
     };
     if shape != Shape::Text {
-        return Err(name.fault(SchemaFault::Contradiction("only a text has a role")));
+        return Err(name.error(SchemaErrorKind::Contradiction("only a text has a role")));
     }
     Ok(Some(role))
 }

@@ -1,22 +1,22 @@
-//! Rules about more than one field: kinds of record, conditions, and a target's limits of fields.
+//! Rules about several fields: kinds of record, conditions, and a target's limits of fields.
 //!
-//! Each names its fields by path; one that is not there, or a value that it can never have, is an
-//! error, since such a rule would never hold for anything.
+//! Rules name fields by path. An unknown field, or a value that a field can never have, is an
+//! error, since the rule would never apply.
 
 use super::checks::checks;
-use super::place::{SchemaError, SchemaFault, SchemaPlace};
 use super::target::Target;
+use super::value::{SchemaError, SchemaErrorKind, SchemaValue};
 use super::{Condition, Node, NodeIx, RecordKind, Shape, Test};
 
 /// The kinds of record, in the file's order.
 pub(super) fn kinds(
-    root: &SchemaPlace<'_>,
+    root: &SchemaValue<'_>,
     nodes: &[Node],
 ) -> Result<Vec<RecordKind>, SchemaError> {
     root.need("anyOf")?.items()?.map(|kind| record_kind(&kind, nodes)).collect()
 }
 
-fn record_kind(kind: &SchemaPlace<'_>, nodes: &[Node]) -> Result<RecordKind, SchemaError> {
+fn record_kind(kind: &SchemaValue<'_>, nodes: &[Node]) -> Result<RecordKind, SchemaError> {
     let mut forbidden = Vec::new();
     let mut required = Vec::new();
     for name in kind.need("required")?.texts()? {
@@ -40,9 +40,9 @@ fn record_kind(kind: &SchemaPlace<'_>, nodes: &[Node]) -> Result<RecordKind, Sch
     })
 }
 
-/// A required field; of an object, the fields of it that the kind requires.
+/// A required field; for an object, the fields in it that the kind requires.
 fn required_fields(
-    kind: &SchemaPlace<'_>,
+    kind: &SchemaValue<'_>,
     name: &str,
     nodes: &[Node],
 ) -> Result<Vec<NodeIx>, SchemaError> {
@@ -51,22 +51,24 @@ fn required_fields(
         return Ok(vec![node]);
     }
     let members = kind.get("properties").and_then(|all| all.get(name)).ok_or_else(|| {
-        kind.fault(SchemaFault::Contradiction("a required object names its required fields"))
+        kind.error(SchemaErrorKind::Contradiction("a required object names its required fields"))
     })?;
     let names = members.need("required")?.texts()?;
     names.iter().map(|member| node_at(&members, &format!("{name}.{member}"), nodes)).collect()
 }
 
-fn require_forbidden(presence: &SchemaPlace<'_>) -> Result<(), SchemaError> {
+fn require_forbidden(presence: &SchemaValue<'_>) -> Result<(), SchemaError> {
     match presence.flag() {
         Ok(false) => Ok(()),
-        Ok(true) | Err(_) => Err(presence.fault(SchemaFault::Expected("`false` or `required`"))),
+        Ok(true) | Err(_) => {
+            Err(presence.error(SchemaErrorKind::Expected("`false` or `required`")))
+        }
     }
 }
 
-/// The rules of `allOf`, one for each check in a `then`.
+/// The rules in `allOf`: one condition for each check in a `then`.
 pub(super) fn conditions(
-    root: &SchemaPlace<'_>,
+    root: &SchemaValue<'_>,
     nodes: &[Node],
 ) -> Result<Vec<Condition>, SchemaError> {
     let mut conditions = Vec::new();
@@ -79,7 +81,7 @@ pub(super) fn conditions(
 }
 
 fn add_conditions(
-    rule: &SchemaPlace<'_>,
+    rule: &SchemaValue<'_>,
     nodes: &[Node],
     conditions: &mut Vec<Condition>,
 ) -> Result<(), SchemaError> {
@@ -94,45 +96,45 @@ fn add_conditions(
     Ok(())
 }
 
-/// The field and its values for which a rule holds.
+/// Returns the field that a rule depends on, and the values for which it applies.
 ///
-/// JSON Schema has an absent field satisfy `properties`, so the field must be required too.
-fn premise(place: &SchemaPlace<'_>, nodes: &[Node]) -> Result<(NodeIx, Vec<String>), SchemaError> {
+/// In JSON Schema, an absent field satisfies `properties`, so the field must be required too.
+fn premise(place: &SchemaValue<'_>, nodes: &[Node]) -> Result<(NodeIx, Vec<String>), SchemaError> {
     let properties: Vec<_> = place.need("properties")?.members()?.collect();
     let [(name, field)] = properties.as_slice() else {
-        return Err(place.fault(SchemaFault::Expected("one field")));
+        return Err(place.error(SchemaErrorKind::Expected("one field")));
     };
     let required = place.need("required")?;
     if required.texts()? != [*name] {
-        return Err(required.fault(SchemaFault::Expected("the field of `properties`")));
+        return Err(required.error(SchemaErrorKind::Expected("the field of `properties`")));
     }
     let on = node_at(field, name, nodes)?;
     let values = field.need("enum")?.texts()?;
     match unknown_value(nodes, on, &values) {
         None => Ok((on, values)),
-        Some(value) => Err(field.fault(SchemaFault::NotInEnum(value.clone()))),
+        Some(value) => Err(field.error(SchemaErrorKind::NotInEnum(value.clone()))),
     }
 }
 
-/// Whether the target's limits are of fields that there are.
+/// Checks that the target's limits name fields and values of the schema.
 pub(super) fn check_field_limits(nodes: &[Node], target: &Target) -> Result<(), SchemaError> {
-    let fault = |fault| SchemaError { place: target.rule("limits.fields"), fault };
+    let error = |kind| SchemaError { location: target.rule("limits.fields"), kind };
     let find = |path: &str| {
         let at = nodes.iter().position(|node| node.path == path);
-        at.ok_or_else(|| fault(SchemaFault::NoField(path.to_owned())))
+        at.ok_or_else(|| error(SchemaErrorKind::NoField(path.to_owned())))
     };
     for limit in &target.limits.fields {
         find(&limit.path)?;
         if let Some((on, values)) = &limit.when
             && let Some(value) = unknown_value(nodes, find(on)?, values)
         {
-            return Err(fault(SchemaFault::NotInEnum(value.clone())));
+            return Err(error(SchemaErrorKind::NotInEnum(value.clone())));
         }
     }
     Ok(())
 }
 
-/// The first value that the field's own `enum` does not have, so that a rule never waits for it.
+/// Returns the first value that is not in the field's `enum`.
 fn unknown_value<'a>(nodes: &[Node], on: NodeIx, values: &'a [String]) -> Option<&'a String> {
     let checks = nodes.get(on).map_or(&[][..], |node| node.checks.as_slice());
     let known = checks.iter().find_map(|check| match &check.test {
@@ -142,9 +144,9 @@ fn unknown_value<'a>(nodes: &[Node], on: NodeIx, values: &'a [String]) -> Option
     values.iter().find(|value| !known.contains(value))
 }
 
-fn node_at(place: &SchemaPlace<'_>, path: &str, nodes: &[Node]) -> Result<NodeIx, SchemaError> {
+fn node_at(place: &SchemaValue<'_>, path: &str, nodes: &[Node]) -> Result<NodeIx, SchemaError> {
     nodes
         .iter()
         .position(|node| node.path == path)
-        .ok_or_else(|| place.fault(SchemaFault::NoField(path.to_owned())))
+        .ok_or_else(|| place.error(SchemaErrorKind::NoField(path.to_owned())))
 }

@@ -1,24 +1,24 @@
-//! The tables of `schemas/tables/`: codes and names that are too many for a schema file.
+//! The tables in `schemas/tables/`: codes and names of countries, languages and time zones.
 //!
-//! Each is read once, when it is first asked, into a hash table over the program's own text.
-//! `schemas/tables/generate.py` makes the files and names their sources.
+//! Each table is parsed at its first use into a hash table that borrows from the program's text.
+//! `schemas/tables/generate.py` makes the files, and names their sources.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use foldhash::fast::FixedState;
 
-/// What a table says of a code or a name.
+/// The status of a code or name in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// It is in use, and the canonical one.
+    /// Current and canonical.
     Canonical,
-    /// It is in use, and another one means the same.
+    /// Current, with the canonical code or name that means the same.
     Alias(&'static str),
-    /// It is not in use, and this one means what it meant.
+    /// No longer in use, with the current code or name that means the same.
     Former(&'static str),
 }
 
-// The tables are ours, so nobody chooses keys that collide.
+// A fast hash is enough: the keys are not chosen by anyone hostile.
 type Table = HashMap<&'static [u8], Known, FixedState>;
 
 const COUNTRIES_TEXT: &str = include_str!("../../schemas/tables/countries.txt");
@@ -28,14 +28,16 @@ const TIMEZONES_TEXT: &str = include_str!("../../schemas/tables/timezones.txt");
 static COUNTRIES: LazyLock<Table> = LazyLock::new(|| table(COUNTRIES_TEXT));
 static LANGUAGES: LazyLock<Table> = LazyLock::new(|| table(LANGUAGES_TEXT));
 static TIMEZONES: LazyLock<Table> = LazyLock::new(|| table(TIMEZONES_TEXT));
-/// Names of places in small letters, with the name as it is written.
+/// Names of zones that are places, by their lower-case form.
 static PLACES: LazyLock<HashMap<String, &'static str, FixedState>> = LazyLock::new(|| {
     let names = rows(TIMEZONES_TEXT).map(|(name, _)| name).filter(|name| name.contains('/'));
     names.map(|name| (name.to_ascii_lowercase(), name)).collect()
 });
 
-/// The assigned alpha-2 code that a name or another code of a country means. `key` is in small
-/// ASCII letters without accents, digits and single spaces: `bosnia and herzegovina`, `usa`, `zr`.
+/// Returns the alpha-2 code for a name, or for another code, of a country.
+///
+/// `key` has lower-case ASCII letters, digits and single spaces only: `bosnia and herzegovina`,
+/// `usa`, `zr`.
 pub fn country_of(key: &str) -> Option<&'static str> {
     match COUNTRIES.get(key.as_bytes())? {
         Known::Canonical => None,
@@ -43,27 +45,27 @@ pub fn country_of(key: &str) -> Option<&'static str> {
     }
 }
 
-/// What is known of a code of ISO 639 in small letters (`en`, `fil`).
+/// Looks up a lower-case code of ISO 639: `en`, `fil`.
 pub fn language(code: &[u8]) -> Option<Known> {
     LANGUAGES.get(code).copied()
 }
 
-/// What is known of a name of a time zone, or of one that the tz database once had.
+/// Looks up a current or former name of a time zone in the tz database.
 pub fn timezone(name: &[u8]) -> Option<Known> {
     TIMEZONES.get(name).copied()
 }
 
-/// The time zone of a place (`europe/paris`) however its letters are written.
-pub fn timezone_of_any_case(name: &str) -> Option<&'static str> {
+/// Returns the name of a time zone (`europe/paris`), ignoring case.
+pub fn timezone_ignoring_case(name: &str) -> Option<&'static str> {
     PLACES.get(&name.to_ascii_lowercase()).copied()
 }
 
-/// All codes of languages in use, in order.
+/// All current language codes, sorted.
 pub(super) fn languages() -> impl Iterator<Item = &'static str> {
     in_use(LANGUAGES_TEXT)
 }
 
-/// All names of time zones in use, in order.
+/// All current names of time zones, sorted.
 pub(super) fn timezones() -> impl Iterator<Item = &'static str> {
     in_use(TIMEZONES_TEXT)
 }
@@ -77,16 +79,16 @@ fn table(text: &'static str) -> Table {
     rows(text).map(|(key, known)| (key.as_bytes(), known)).collect()
 }
 
-/// The lines of a table: a key, then what it means if that is another, then a mark on those
-/// that are no longer in use.
+/// Parses the lines of a table: a key, the canonical form if that is another, and a mark if the key
+/// is no longer in use.
 fn rows(text: &'static str) -> impl Iterator<Item = (&'static str, Known)> {
     text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let mut cells = line.split('\t');
         let key = cells.next().unwrap_or("");
         let known = match (cells.next(), cells.next()) {
             (None, _) => Known::Canonical,
-            (Some(meant), None) => Known::Alias(meant),
-            (Some(meant), Some(_)) => Known::Former(meant),
+            (Some(canonical), None) => Known::Alias(canonical),
+            (Some(canonical), Some(_)) => Known::Former(canonical),
         };
         (key, known)
     })
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
     use crate::schema::{country, is_assigned_country};
 
-    /// Keys in order, each once, and what they mean is in the table and means nothing else.
+    /// Keys are sorted and unique, and each canonical form is in the table and canonical there.
     #[track_caller]
     fn check(text: &'static str, keys: usize, is_canonical: impl Fn(&str) -> bool) {
         let all: Vec<(&str, Known)> = rows(text).collect();
@@ -106,8 +108,8 @@ mod tests {
         for (key, known) in &all {
             match known {
                 Known::Canonical => assert!(is_canonical(key), "{key}"),
-                Known::Alias(meant) | Known::Former(meant) => {
-                    assert!(is_canonical(meant), "{key}");
+                Known::Alias(canonical) | Known::Former(canonical) => {
+                    assert!(is_canonical(canonical), "{key}");
                 }
             }
         }
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_is_told_from_what_was() {
+    fn current_and_former_names_are_told_apart() {
         assert_eq!(country_of("zr"), Some("CD"));
         assert_eq!(country_of("us"), Some("US"));
         assert_eq!(country_of("congo"), None);
@@ -143,7 +145,7 @@ mod tests {
         assert_eq!(timezone(b"US/Pacific"), Some(Known::Alias("America/Los_Angeles")));
         assert_eq!(timezone(b"US/Pacific-New"), Some(Known::Former("America/Los_Angeles")));
         assert_eq!(timezone(b"CST"), None);
-        assert_eq!(timezone_of_any_case("america/NEW_york"), Some("America/New_York"));
-        assert_eq!(timezone_of_any_case("gb"), None);
+        assert_eq!(timezone_ignoring_case("america/NEW_york"), Some("America/New_York"));
+        assert_eq!(timezone_ignoring_case("gb"), None);
     }
 }

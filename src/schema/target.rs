@@ -1,79 +1,81 @@
-//! A target's numbers: what one destination takes, read from `schemas/targets/NAME.toml`.
+//! The limits of a target: what an output is for, read from `schemas/targets/NAME.toml`.
 //!
-//! All lengths, counts and sizes of a target stand in its file and nowhere in the code.
+//! All lengths, counts and sizes of a target are in its file, and none in the code.
 
 use serde::Deserialize;
 
-use super::place::{SchemaError, SchemaFault};
+use super::value::{SchemaError, SchemaErrorKind};
 
-/// The targets in this program: name of the file, and its text.
+/// The targets in this program: the names of their files, and the texts.
 const SHIPPED: &[(&str, &str)] =
     &[("pinpoint.toml", include_str!("../../schemas/targets/pinpoint.toml"))];
 
-/// What one destination takes.
+/// A target and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// `pinpoint`.
+    /// The name in definitions: `pinpoint`.
     pub name: String,
-    /// `pinpoint.toml`.
+    /// The name of its file: `pinpoint.toml`.
     pub file: String,
     pub limits: Limits,
     pub formats: FormatLimits,
     pub job: JobLimits,
 }
 
-/// Limits of a record as it is written.
+/// The limits of a record as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Code points of a name in a map, at least 1.
+    /// The most code points in a name of a map. (The fewest are 1.)
     pub name_length: usize,
-    /// Characters that no name in a map may hold.
+    /// Characters that are not allowed in names of maps.
     pub name_chars: String,
-    /// Code points of a value in a map of lists.
+    /// The most code points in a value of a map of lists.
     pub value_length: usize,
-    /// Values under one name of a map of lists.
+    /// The most values under one name of a map of lists.
     pub value_count: usize,
-    /// Names of all maps of a record together.
+    /// The most names in all maps of a record together.
     pub attribute_count: usize,
-    /// Bytes of a record as compact JSON.
+    /// The most bytes of a record as compact JSON.
     pub endpoint_size: usize,
+    /// Limits of single fields.
     #[serde(default)]
     pub fields: Vec<FieldLimit>,
 }
 
-/// The size of one field.
+/// A limit of the size of one field.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldLimit {
     /// The field's path: `Address`.
     pub path: String,
-    /// Another field's path and the values of it for which the limit holds; none: for all.
+    /// The path of another field, and its values for which the limit applies. `None`: always.
     pub when: Option<(String, Vec<String>)>,
-    /// Bytes of the value in UTF-8.
+    /// The most bytes of the value in UTF-8.
     pub max_bytes: usize,
 }
 
-/// The numbers in formats.
+/// The limits of formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FormatLimits {
-    /// Bytes of an email address before the `@`.
+    /// The most bytes of an email address before the `@`.
     pub email_local: usize,
-    /// Bytes of an email address.
+    /// The most bytes of an email address.
     pub email_total: usize,
 }
 
-/// What one import job takes.
+/// The limits of one import job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobLimits {
-    /// Bytes of all its files.
+    /// The most bytes of all its files together.
     pub bytes: u64,
+    /// The most files.
     pub files: u64,
 }
 
-/// A target's file as it stands.
+/// The contents of a target's file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetFile {
@@ -82,13 +84,13 @@ struct TargetFile {
     job: JobLimits,
 }
 
-/// The file's name and text of the target of that name (`pinpoint`).
+/// Returns the file name and the text of the target of that name (`pinpoint`).
 pub(super) fn shipped(name: &str) -> Option<(&'static str, &'static str)> {
     SHIPPED.iter().copied().find(|(file, _)| target_name(file) == name)
 }
 
 impl Target {
-    /// Reads the text of a target's file.
+    /// Parses the text of a target's file.
     pub(super) fn parse(file: &str, text: &str) -> Result<Target, SchemaError> {
         let TargetFile { limits, formats, job } =
             toml::from_str(text).map_err(|error| syntax_error(file, text, &error))?;
@@ -101,7 +103,7 @@ impl Target {
         })
     }
 
-    /// The name of the rule of a limit: `pinpoint.toml#value_length`.
+    /// The name of a limit as a rule: `pinpoint.toml#value_length`.
     pub fn rule(&self, key: &str) -> String {
         format!("{}#{key}", self.file)
     }
@@ -115,8 +117,8 @@ fn syntax_error(file: &str, text: &str, error: &toml::de::Error) -> SchemaError 
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     SchemaError {
-        place: format!("{file}:{line}"),
-        fault: SchemaFault::Syntax(error.message().to_owned()),
+        location: format!("{file}:{line}"),
+        kind: SchemaErrorKind::Syntax(error.message().to_owned()),
     }
 }
 
@@ -128,7 +130,7 @@ mod tests {
         shipped("pinpoint").expect("it is shipped")
     }
 
-    /// Reads the shipped file with `from` replaced.
+    /// Parses the shipped file with `from` replaced.
     #[track_caller]
     fn changed(from: &str, to: &str) -> Result<Target, SchemaError> {
         let (file, text) = pinpoint();

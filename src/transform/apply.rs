@@ -1,49 +1,52 @@
 //! Runs operations over the rows of a batch, field by field.
 //!
-//! Only operations that make a new value run here: what is kept stays as it is, and what is
-//! dropped is never written. Absent and empty values are left alone. A value that an operation
-//! can't apply to is removed, never written through. What was a number stays one.
+//! - Only operations that make new values run here: kept values stay where they are, and the
+//!   encoder leaves out dropped ones.
+//! - Absent and empty values are left alone.
+//! - A value that an operation cannot apply to is removed, never written as it was.
+//! - Numbers stay numbers.
 
-use super::hmac_batch::{Destination, HmacBatch, WAITING_BYTES_MAX};
-use super::map::{MapResult, Span};
+use super::hmac_batch::{Destination, HmacBatch, PENDING_BYTES_MAX};
+use super::map::{Mapped, Span};
 use super::{Map, Op, Outcome, Shifts};
 use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, SlotKind, Text};
 use crate::schema::NodeIx;
 
-/// An operation with what is said of the values that it can't apply to.
+/// An operation, and what happens to values that it cannot apply to.
 #[derive(Clone, Copy, Debug)]
 pub struct Applied<'a> {
     pub op: &'a Op,
-    /// The rule's number in the plan, for counting.
+    /// The rule's index in the plan, for counting.
     pub rule: usize,
-    /// The rule's number among rule names, for problems.
+    /// The rule's index among the names of checks, for problems.
     pub rule_name: u16,
-    /// Whether a value that it can't apply to rejects the record.
+    /// Whether a value that the operation cannot apply to rejects the record.
     pub rejects: bool,
 }
 
-/// The operations of names, by the worker's numbers; none for names that are kept or dropped.
+/// The operations of the names in maps.
 pub trait NameOps {
+    /// The operation of a name; `None` if the name is kept or dropped.
     fn op(&self, name: NameId) -> Option<Applied<'_>>;
 }
 
-/// What operations leave behind beside the values of a batch.
+/// What operations record of a batch, besides its values.
 #[derive(Debug, Default)]
 pub struct TransformLog {
-    /// Values that were removed since an operation could not apply: row and rule.
+    /// Values that were removed because an operation could not apply: row and rule.
     pub failures: Vec<(u32, usize)>,
-    /// Where in the arena the texts of a rule's `map` begin.
+    /// Rules of `map`, with the start of their texts in the arena.
     texts: Vec<(usize, usize)>,
 }
 
 impl TransformLog {
-    /// Forgets a batch.
+    /// Clears the log for the next batch.
     pub fn clear(&mut self) {
         self.failures.clear();
         self.texts.clear();
     }
 
-    /// Where the texts of a rule's `map` begin, which are put into the arena once.
+    /// Returns the start of a `map`'s texts in the arena; adds them at their first use in a batch.
     fn place_texts(&mut self, rule: usize, map: &Map, arena: &mut Vec<u8>) -> usize {
         let placed = self.texts.iter().find(|(of, _)| *of == rule).map(|(_, start)| *start);
         placed.unwrap_or_else(|| {
@@ -62,32 +65,33 @@ pub fn apply_to_node(
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut TransformLog,
+    log: &mut TransformLog,
 ) {
-    let mut waiting = HmacBatch::default();
+    let mut pending = HmacBatch::default();
     let field = field_of(node);
     for row in 0..batch.rows.len() {
         let slot = batch.slot(row, node);
         if is_live(batch, row) && applied.takes(slot) {
-            let place = ValuePlace { row, field, home: Destination::Slot { row, node } };
-            let made = new_value(applied, shifts, slot, chunk, place, batch, traces, &mut waiting);
-            batch.set_slot(row, node, made.unwrap_or(Slot::ABSENT));
+            let place = ValuePlace { row, field, destination: Destination::Slot { row, node } };
+            let value = new_value(applied, shifts, slot, chunk, place, batch, log, &mut pending);
+            batch.set_slot(row, node, value.unwrap_or(Slot::ABSENT));
         }
     }
-    waiting.finish(batch);
+    pending.finish(batch);
 }
 
-/// Where a value stands.
+/// The location of a value.
 #[derive(Clone, Copy)]
 struct ValuePlace {
     row: usize,
     field: Field,
-    /// Where its new value is to go.
-    home: Destination,
+    /// Where the new value goes.
+    destination: Destination,
 }
 
 impl Applied<'_> {
-    /// Whether the operation is for what a slot holds. Values of other types are problems by now.
+    /// Whether the operation applies to the slot's type. Values of other types have already been
+    /// reported as problems.
     #[inline]
     fn takes(&self, slot: Slot) -> bool {
         let is_of_type =
@@ -104,16 +108,16 @@ fn is_live(batch: &Batch, row: usize) -> bool {
     batch.rows.get(row).is_some_and(|row| !row.broken && !row.dropped)
 }
 
-/// Applies the operations of names to all values of one map of all live rows.
+/// Applies the operations of names to all values of one map, in all live rows.
 pub fn apply_to_map(
     map: usize,
     names: &impl NameOps,
     shifts: &Shifts,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut TransformLog,
+    log: &mut TransformLog,
 ) {
-    let mut waiting = HmacBatch::default();
+    let mut pending = HmacBatch::default();
     for row in 0..batch.rows.len() {
         if !is_live(batch, row) {
             continue;
@@ -123,15 +127,16 @@ pub fn apply_to_map(
             if let Some(applied) = names.op(entry.name)
                 && (entry.is_list || applied.op.takes_numbers())
             {
-                apply_to_entry(place, applied, shifts, chunk, row, batch, traces, &mut waiting);
+                apply_to_entry(place, applied, shifts, chunk, row, batch, log, &mut pending);
             }
         }
     }
-    waiting.finish(batch);
+    pending.finish(batch);
 }
 
-/// Applies an operation to the values of one entry, and closes the gaps of those removed. A list
-/// left without values goes too; one that came in empty stays.
+/// Applies an operation to the values of one entry. Removed values leave no gap.
+///
+/// A list without any value left is removed too; one that was empty from the start stays.
 fn apply_to_entry<'a>(
     place: usize,
     applied: Applied<'a>,
@@ -139,8 +144,8 @@ fn apply_to_entry<'a>(
     chunk: &[u8],
     row: usize,
     batch: &mut Batch,
-    traces: &mut TransformLog,
-    waiting: &mut HmacBatch<'a>,
+    log: &mut TransformLog,
+    pending: &mut HmacBatch<'a>,
 ) {
     let Some(mut entry) = batch.entries.get(place).copied() else { return };
     let range = entry.values.range();
@@ -148,36 +153,39 @@ fn apply_to_entry<'a>(
     for value in range.clone() {
         let slot = batch.values.get(value).copied().unwrap_or(Slot::ABSENT);
         let made = if applied.takes(slot) {
-            let place =
-                ValuePlace { row, field: Field::Named(entry.name), home: Destination::Value(kept) };
-            new_value(applied, shifts, slot, chunk, place, batch, traces, waiting)
+            let place = ValuePlace {
+                row,
+                field: Field::Named(entry.name),
+                destination: Destination::Value(kept),
+            };
+            new_value(applied, shifts, slot, chunk, place, batch, log, pending)
         } else {
             Some(slot)
         };
-        if let (Some(made), Some(home)) = (made, batch.values.get_mut(kept)) {
-            *home = made;
+        if let (Some(made), Some(place)) = (made, batch.values.get_mut(kept)) {
+            *place = made;
             kept += 1;
         }
     }
     let len = kept - range.start;
     entry.values.len = u32::try_from(len).expect("no longer than before");
     entry.is_list = entry.is_list && (range.is_empty() || 0 < len);
-    if let Some(home) = batch.entries.get_mut(place) {
-        *home = entry;
+    if let Some(place) = batch.entries.get_mut(place) {
+        *place = entry;
     }
 }
 
-/// The value that the operation makes of a slot; none where it is removed. In the place of a token
-/// that is to come stands an empty text.
+/// Applies the operation to a slot. Returns `None` if the value is removed, and an empty text if
+/// its token is still to be made.
 fn new_value<'a>(
     applied: Applied<'a>,
     shifts: &Shifts,
     slot: Slot,
     chunk: &[u8],
-    ValuePlace { row, field, home }: ValuePlace,
+    ValuePlace { row, field, destination }: ValuePlace,
     batch: &mut Batch,
-    traces: &mut TransformLog,
-    waiting: &mut HmacBatch<'a>,
+    log: &mut TransformLog,
+    pending: &mut HmacBatch<'a>,
 ) -> Option<Slot> {
     if let Op::Redact(redact) = applied.op
         && let Some(slot) = redact.last_made(&batch.arena)
@@ -185,19 +193,19 @@ fn new_value<'a>(
         return Some(slot);
     }
     if let Op::Map(map) = applied.op {
-        return mapped_value(map, applied.rule, slot, chunk, batch, traces);
+        return mapped_value(map, applied.rule, slot, chunk, batch, log);
     }
     let hmac = if let Op::Hmac(hmac) = applied.op { Some(hmac) } else { None };
-    let hmac = hmac.filter(|hmac| slot.len() <= WAITING_BYTES_MAX && waiting.takes(hmac));
+    let hmac = hmac.filter(|hmac| slot.len() <= PENDING_BYTES_MAX && pending.takes(hmac));
     if let Some(hmac) = hmac {
-        waiting.make_room(hmac, batch);
+        pending.make_room(hmac, batch);
     }
     let mut arena = std::mem::take(&mut batch.arena);
     let start = arena.len();
     let outcome = if let Some(hmac) = hmac {
-        waiting.add(hmac, Text { chunk, arena: &arena }.of(slot), home)
+        pending.add(hmac, Text { chunk, arena: &arena }.of(slot), destination)
     } else if slot.in_arena() {
-        // The value lies in the arena that the new one is appended to.
+        // Copied, since the new value is appended to the arena that the value is in.
         let value = Text { chunk, arena: &arena }.of(slot).to_vec();
         applied.op.apply(&value, row, shifts, &mut arena)
     } else {
@@ -209,7 +217,7 @@ fn new_value<'a>(
         }
         Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
         Outcome::Failed => {
-            traces.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
+            log.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
             None
         }
         Outcome::AlreadyToken | Outcome::Kept => Some(slot),
@@ -225,22 +233,22 @@ fn new_value<'a>(
     made
 }
 
-/// The value that a `map` makes of a slot: texts are shared, so that many short values can't
-/// become as many long ones in memory.
+/// Applies a `map` to a slot. All values share one copy of each text, so that many short values
+/// cannot become as many long ones in memory.
 fn mapped_value(
     map: &Map,
     rule: usize,
     slot: Slot,
     chunk: &[u8],
     batch: &mut Batch,
-    traces: &mut TransformLog,
+    log: &mut TransformLog,
 ) -> Option<Slot> {
-    match map.fate(Text { chunk, arena: &batch.arena }.of(slot)) {
-        MapResult::Text(Span { start, len, is_plain }) => {
-            let texts = traces.place_texts(rule, map, &mut batch.arena);
+    match map.look_up(Text { chunk, arena: &batch.arena }.of(slot)) {
+        Mapped::Text(Span { start, len, is_plain }) => {
+            let texts = log.place_texts(rule, map, &mut batch.arena);
             Some(Slot::new_text(texts + start, len, is_plain))
         }
-        MapResult::Keep => Some(slot),
-        MapResult::Drop => None,
+        Mapped::Keep => Some(slot),
+        Mapped::Drop => None,
     }
 }

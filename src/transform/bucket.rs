@@ -1,7 +1,7 @@
-//! `bucket`: a number becomes the range that it lies in: `<18`, `18-30`, `65+`.
+//! `bucket`: replaces a number by the range that it is in: `<18`, `18-30`, `65+`.
 //!
-//! A range begins with its lower edge and ends before its upper one. Numbers are compared
-//! exactly, in decimal.
+//! A range includes its lower edge and excludes its upper one. Numbers are compared exactly, in
+//! decimal.
 
 use super::Outcome;
 use super::decimal::Decimal;
@@ -11,12 +11,12 @@ use super::decimal::Decimal;
 pub struct Bucket {
     /// In ascending order.
     edges: Vec<Decimal>,
-    /// One more than edges: below the first, between two, from the last on.
+    /// Below the first edge, between each two, from the last on: one more than there are edges.
     labels: Vec<String>,
 }
 
 impl Bucket {
-    /// None where there is no edge, or the edges do not ascend.
+    /// Returns `None` if there are no edges, or they do not ascend.
     pub fn new(edges: Vec<Decimal>) -> Option<Bucket> {
         let (first, last) = (edges.first()?.text(), edges.last()?.text());
         if !edges.is_sorted_by(|one, next| one < next) {
@@ -29,12 +29,12 @@ impl Bucket {
         Some(Bucket { edges, labels })
     }
 
-    /// The ranges, from the lowest on.
+    /// The names of the ranges, in ascending order.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// Appends the range of the value; fails where it is no JSON number.
+    /// Appends the range of the value. Fails if the value is not a JSON number.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
@@ -53,7 +53,7 @@ mod tests {
     use crate::transform::vectors;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/bucket.json");
         vectors::check(file, |params, value, out| {
             let edges = params["edges"].as_array().unwrap().iter();

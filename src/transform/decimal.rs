@@ -1,31 +1,32 @@
-//! Numbers as people write them, in decimal and exact: no binary fraction ever stands in between.
+//! Exact decimal numbers, without binary fractions.
 //!
-//! A number is read from the text of a JSON number, compared, and taken to the nearest multiple of
-//! a step. What is beyond 10^308 in size is no number here, so every result has a bounded length.
+//! A number is parsed from the text of a JSON number, compared with others, or rounded to the
+//! nearest multiple of a step. Numbers of 10^309 or more are refused, so every result has a bounded
+//! length.
 
 use std::cmp::Ordering;
 
-/// The greatest power of ten in a number, as in a double.
+/// The greatest power of ten of a number, as in a double.
 const POWER_MAX: i64 = 308;
 /// Integers of more digits are written with an exponent, as ECMAScript does.
 const PLAIN_DIGITS_MAX: i64 = 21;
-/// The digits of a step, and how many of them may stand behind the point.
+/// The most digits of a step, and the most of them after the decimal point.
 const STEP_DIGITS_MAX: usize = 15;
 const STEP_DECIMALS_MAX: i64 = 15;
 
-/// An exact decimal number: `digits` as an integer, times 10^`exponent`.
+/// An exact decimal number: the integer of `digits`, times 10^`exponent`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Decimal {
     is_negative: bool,
-    /// 0 to 9 each, neither the first nor the last of them 0; none for zero.
+    /// 0 to 9 each. Neither the first nor the last is 0; zero has no digits.
     digits: Vec<u8>,
     /// The power of ten of the last digit.
     exponent: i64,
 }
 
 impl Decimal {
-    /// Reads a JSON number: `-12.5e3`, and nothing else. None for other text, and for a number
-    /// of 10^309 and more in size.
+    /// Parses a JSON number, such as `-12.5e3`. Returns `None` for other text, and if the absolute
+    /// value is 10^309 or more.
     pub fn parse(text: &[u8]) -> Option<Decimal> {
         let (is_negative, rest) = match text {
             [b'-', rest @ ..] => (true, rest),
@@ -48,7 +49,7 @@ impl Decimal {
         (number.power() <= POWER_MAX).then_some(number)
     }
 
-    /// Any digits, times 10^`exponent`.
+    /// The integer of any digits, times 10^`exponent`.
     fn new(is_negative: bool, mut digits: Vec<u8>, mut exponent: i64) -> Decimal {
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         digits.drain(..zeros);
@@ -62,7 +63,7 @@ impl Decimal {
         Decimal { is_negative, digits, exponent }
     }
 
-    /// The power of ten of the first digit; the least there is for zero.
+    /// The power of ten of the first digit; `i64::MIN` for zero.
     fn power(&self) -> i64 {
         match self.len() {
             0 => i64::MIN,
@@ -74,7 +75,7 @@ impl Decimal {
         i64::try_from(self.digits.len()).unwrap_or(i64::MAX)
     }
 
-    /// The nearest multiple of a step; between two of them the even one.
+    /// Rounds to the nearest multiple of a step. Ties go to the even multiple.
     #[must_use]
     pub fn round_to(&self, step: RoundingStep) -> Decimal {
         let (quotient, rest) = self.divide(step);
@@ -84,8 +85,8 @@ impl Decimal {
         Decimal::new(self.is_negative, times(&quotient, step.digits), step.exponent)
     }
 
-    /// How many whole steps lie in the size of the number, and how what is left compares with half
-    /// a step.
+    /// Divides the absolute value by a step. Returns the quotient's digits, and how the remainder
+    /// compares with half a step.
     fn divide(&self, step: RoundingStep) -> (Vec<u8>, Ordering) {
         let shift = self.exponent.saturating_sub(step.exponent);
         let whole_digits = usize::try_from(self.len().saturating_add(shift.min(0))).unwrap_or(0);
@@ -96,7 +97,7 @@ impl Decimal {
         for digit in whole.iter().copied().chain(std::iter::repeat_n(0, zeros)) {
             rest = rest * 10 + u128::from(digit);
             let (times, left) = (rest / u128::from(step.digits), rest % u128::from(step.digits));
-            quotient.push(u8::try_from(times).expect("what is left is less than a step"));
+            quotient.push(u8::try_from(times).expect("the remainder is less than a step"));
             rest = left;
         }
         let leads_with_zeros = self.len().saturating_add(shift) < 0;
@@ -104,8 +105,8 @@ impl Decimal {
         (quotient, compare_rest(rest, of_one, u128::from(step.digits)))
     }
 
-    /// Appends the shortest text of the number: no zeros that say nothing, no `-0`, and an exponent
-    /// only for integers of more than 21 digits.
+    /// Appends the number in its shortest form: no redundant zeros, no `-0`, and an exponent only
+    /// for integers of more than 21 digits.
     pub fn write(&self, out: &mut Vec<u8>) {
         if self.is_negative {
             out.push(b'-');
@@ -121,7 +122,7 @@ impl Decimal {
         }
     }
 
-    /// The shortest text of the number.
+    /// The number in its shortest form.
     pub fn text(&self) -> String {
         let mut text = Vec::new();
         self.write(&mut text);
@@ -147,20 +148,21 @@ impl PartialOrd for Decimal {
 }
 
 impl Decimal {
-    /// Digits have no zeros at the ends, so that a longer number with the same beginning is greater.
+    /// Compares absolute values. Digits do not end in zeros, so of two with the same beginning, the
+    /// longer is greater.
     fn compare_size(&self, other: &Decimal) -> Ordering {
         self.power().cmp(&other.power()).then_with(|| self.digits.cmp(&other.digits))
     }
 }
 
-/// A number may be somebody's, so it is not shown.
+/// Shows nothing of the number, which may be personal data.
 impl std::fmt::Debug for Decimal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Decimal(..)")
     }
 }
 
-/// What numbers are taken to multiples of: `digits` times 10^`exponent`.
+/// The step that numbers are rounded to multiples of: `digits` times 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoundingStep {
     digits: u64,
@@ -168,12 +170,12 @@ pub struct RoundingStep {
 }
 
 impl RoundingStep {
-    /// The step of so many decimals: 0.01 for 2.
+    /// The step for a number of decimals: 0.01 for 2.
     pub fn of_decimals(decimals: u32) -> RoundingStep {
         RoundingStep { digits: 1, exponent: -i64::from(decimals) }
     }
 
-    /// A number as a step; none where it is not above zero, or has over 15 digits or decimals.
+    /// Returns `None` if the number is not positive, or has more than 15 digits or decimals.
     pub fn new(number: &Decimal) -> Option<RoundingStep> {
         let fits = !number.is_negative
             && (1..=STEP_DIGITS_MAX).contains(&number.digits.len())
@@ -182,7 +184,7 @@ impl RoundingStep {
         fits.then_some(RoundingStep { digits, exponent: number.exponent })
     }
 
-    /// The shortest text of it.
+    /// The step in its shortest form.
     pub fn text(self) -> String {
         let digits = self.digits.to_string().bytes().map(|digit| digit - b'0').collect();
         Decimal::new(false, digits, self.exponent).text()
@@ -194,10 +196,10 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(len)
 }
 
-/// Beyond it, an exponent makes no difference.
+/// Exponents beyond this make no difference.
 const FAR: i64 = 1 << 40;
 
-/// Reads nothing, or `e` and an integer, of which the size is held within what matters.
+/// Parses an exponent: nothing, or `e` and an integer, which is limited to [`FAR`].
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [] => return Some(0),
@@ -215,7 +217,8 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     Some(if is_negative { -size } else { size })
 }
 
-/// Compares 0.`digits` (after more zeros, if it leads with some) with a half.
+/// Compares the fraction 0.`digits` with a half. `leads_with_zeros`: there are zeros before the
+/// digits.
 fn compare_with_half(digits: &[u8], leads_with_zeros: bool) -> Fraction {
     match digits {
         [] => Fraction::None,
@@ -226,7 +229,7 @@ fn compare_with_half(digits: &[u8], leads_with_zeros: bool) -> Fraction {
     }
 }
 
-/// What is behind the point, as far as rounding asks.
+/// A fraction of one, as far as rounding needs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fraction {
     None,
@@ -235,9 +238,9 @@ enum Fraction {
     OverHalf,
 }
 
-/// Compares `rest` and a fraction of one with half of `step`.
+/// Compares `rest` plus a fraction of one with half of `step`.
 fn compare_rest(rest: u128, fraction: Fraction, step: u128) -> Ordering {
-    // Doubled, `rest` is an even integer and the fraction lies between 0 and 2.
+    // Both sides are doubled: `rest` is then an even integer, and the fraction is from 0 to 2.
     let doubled = rest * 2;
     match fraction {
         Fraction::None => doubled.cmp(&step),
@@ -280,7 +283,7 @@ fn last_digit(number: u128) -> u8 {
     u8::try_from(number % 10).expect("one digit")
 }
 
-/// `1.5e30`: one digit before the point.
+/// Writes one digit before the decimal point, and an exponent: `1.5e30`.
 fn write_scientific(mut digits: impl Iterator<Item = u8>, power: i64, out: &mut Vec<u8>) {
     out.extend(digits.next());
     let mut digits = digits.peekable();
@@ -292,7 +295,8 @@ fn write_scientific(mut digits: impl Iterator<Item = u8>, power: i64, out: &mut 
     out.extend_from_slice(power.to_string().as_bytes());
 }
 
-/// `whole`: how many digits stand before the point; less than one for those that begin behind it.
+/// Writes all digits. `whole` is the number of digits before the decimal point; less than one if
+/// there are zeros after it first.
 fn write_plain(mut digits: impl ExactSizeIterator<Item = u8>, whole: i64, out: &mut Vec<u8>) {
     let before = usize::try_from(whole).unwrap_or(0);
     if before == 0 {
@@ -348,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_number_is_no_number() {
+    fn other_texts_are_not_numbers() {
         for text in [
             "",
             "-",
@@ -398,7 +402,7 @@ mod tests {
     }
 
     proptest! {
-        /// As integers of a thousandth say it.
+        /// Compares with integers of thousandths.
         #[test]
         fn rounding_is_that_of_integers(value in -10_000_000_i64..10_000_000, step in 1_i64..5000) {
             let thousandths = |number: i64| format!("{number}e-3");
@@ -420,7 +424,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(text in "-?[0-9]{0,5}[.]?[0-9]{0,5}([eE][-+]?[0-9]{0,25})?") {
             let json = serde_json::from_str::<serde_json::Number>(&text).is_ok();
-            // Just over the largest double, serde_json takes no number, and we do.
+            // Just above the largest double, serde_json refuses numbers that `Decimal` parses.
             let is_beyond = text.parse().is_ok_and(f64::is_infinite);
             prop_assume!(!is_beyond);
             if let Some(number) = Decimal::parse(text.as_bytes()) {

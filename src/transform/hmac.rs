@@ -1,10 +1,10 @@
-//! `hmac`: a value becomes a token that is the same wherever key and join are the same.
+//! `hmac`: replaces a value by a token, which is the same wherever key and join are the same.
 //!
-//! `hmac:` + key id + `:` + the leftmost bits of HMAC-SHA256 (FIPS 198-1, truncated as in
-//! NIST SP 800-107) of the value under the join's key. The prefix keeps a token from being
-//! taken for a number or a formula, and lets tokens of an old and a new key stand together.
+//! A token is `hmac:` + key id + `:` + the leftmost bits of the HMAC-SHA256 (FIPS 198-1, truncated
+//! as in NIST SP 800-107) of the value under the key of the join. Because of the prefix, no program
+//! takes a token for a number or a formula, and tokens of an old and a new key can be told apart.
 //!
-//! What is hashed is the value's normal form, where one is asked for: a value that has none fails.
+//! With `normalize`, the normal form of the value is hashed; a value without one fails.
 
 use std::sync::Arc;
 
@@ -27,20 +27,20 @@ pub struct Hmac {
     known: Arc<Tokens>,
 }
 
-/// What becomes of a value that is a token of the definition already.
+/// What happens to a value that already is a token of the definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Already {
-    /// Its record is rejected.
+    /// The record is rejected.
     Reject,
-    /// It stays as it is: for files that were cleaned before.
+    /// The value stays as it is: for files that were processed before.
     Keep,
-    /// It is hashed as any other value.
+    /// The value is hashed like any other.
     Hash,
 }
 
 impl Hmac {
-    /// Makes tokens of that shape under the key of that id; `known` are the tokens of the
-    /// whole definition, which are told from values.
+    /// Makes tokens of that shape with the key of that id. `known` describes all tokens of the
+    /// definition, to recognize values that already are tokens.
     pub fn new(key_id: &str, key: MacKey, shape: TokenShape, known: Arc<Tokens>) -> Hmac {
         Hmac {
             prefix: format!("{PREFIX}{key_id}:"),
@@ -52,25 +52,25 @@ impl Hmac {
         }
     }
 
-    /// The same, for the normal forms of values.
+    /// Hashes the normal forms of values.
     #[must_use]
-    pub fn of_normal_form(self, normalize: Normalize) -> Hmac {
+    pub fn with_normalize(self, normalize: Normalize) -> Hmac {
         Hmac { normalize, ..self }
     }
 
-    /// The same, with this done to what is a token already.
+    /// Sets what happens to values that already are tokens.
     #[must_use]
     pub fn with_already(self, already: Already) -> Hmac {
         Hmac { already, ..self }
     }
 
-    /// Appends the token of the value to `out`, unless the value is a token already. Fails where
-    /// the value has no normal form.
+    /// Appends the token of the value to `out`, unless the value already is a token. Fails if the
+    /// value has no normal form.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        if let Some(outcome) = self.left_alone(value) {
+        if let Some(outcome) = self.token_outcome(value) {
             return outcome;
         }
         let mut normal = Vec::new();
@@ -81,8 +81,8 @@ impl Hmac {
         Outcome::PLAIN
     }
 
-    /// What becomes of a value that is a token already; none where it is to be hashed.
-    pub(super) fn left_alone(&self, value: &[u8]) -> Option<Outcome> {
+    /// The outcome for a value that already is a token; `None` if the value is to be hashed.
+    pub(super) fn token_outcome(&self, value: &[u8]) -> Option<Outcome> {
         match self.already {
             Already::Reject if self.known.is_token(value) => Some(Outcome::AlreadyToken),
             Already::Keep if self.known.is_token(value) => Some(Outcome::Kept),
@@ -90,18 +90,17 @@ impl Hmac {
         }
     }
 
-    /// Puts what is hashed of a value into `out`, instead of what was there. False where it has no
-    /// normal form.
+    /// Replaces `out` by the normal form of a value. Returns false if it has none.
     pub(super) fn normalize(&self, value: &[u8], out: &mut Vec<u8>) -> bool {
         self.normalize.normalize(value, out)
     }
 
-    /// Appends the token of a value in its normal form, whatever the value is.
+    /// Appends the token of a value that is in its normal form, without any check.
     pub fn write_token(&self, normal: &[u8], out: &mut Vec<u8>) {
         self.push_token(&self.key.mac(normal), out);
     }
 
-    /// The MACs of values in their normal form, up to [`LANES`] of them.
+    /// Returns the MACs of up to [`LANES`] values in their normal form.
     pub(super) fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
         self.key.macs(values)
     }
@@ -126,7 +125,7 @@ mod tests {
     use crate::transform::vectors::text;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/hmac.json");
         vectors::check(file, |params, value, out| operation(params).apply(value, out));
     }
@@ -148,7 +147,7 @@ mod tests {
             Some(_) => Already::Hash,
         };
         Hmac::new(text(params, "key_id").unwrap(), key, shape(params), Arc::new(known))
-            .of_normal_form(normalize)
+            .with_normalize(normalize)
             .with_already(already)
     }
 
@@ -180,7 +179,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever goes in comes out as a token, and a token is not hashed again.
+        /// Every value becomes a token, and a token is not hashed again.
         #[test]
         fn makes_tokens(
             value in any::<String>(),

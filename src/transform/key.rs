@@ -1,9 +1,9 @@
-//! Keys: the master that a definition names, and the key of each join that is derived from it.
+//! Keys: the master keys that a definition names, and the keys derived from them for joins.
 //!
-//! HKDF (RFC 5869) with SHA-256 parts one master into keys that tell nothing of each other, so
-//! two fields can be linked only where the definition gives them one join.
+//! HKDF (RFC 5869) with SHA-256 derives independent keys from a master key: fields can only be
+//! linked by their tokens if the definition gives them the same join.
 //!
-//! Key bytes are wiped when they go, no `Debug` output shows them, and no error quotes them.
+//! Key bytes are wiped from memory when they are dropped. No `Debug` output or error shows them.
 
 use std::fmt;
 
@@ -12,40 +12,40 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{self, MacKey};
 
-/// The fewest bytes of a master: what HMAC-SHA256 can make use of.
+/// The fewest bytes of a master key: the output size of HMAC-SHA256.
 const MASTER_LEN_MIN: usize = 32;
 
-/// Published on purpose: tokens made with it protect nobody.
+/// The demo key. It is public, so its tokens protect nobody.
 const DEMO: &[u8; MASTER_LEN_MIN] = b"segprep demo key protects nobody";
 
 const CHECK_INFO: &[u8] = b"segprep/v1/check";
 const HMAC_INFO: &[u8] = b"segprep/v1/hmac-sha256/";
 const SHIFT_INFO: &[u8] = b"segprep/v1/date-shift/";
 
-/// The secret that all keys of one id are derived from.
+/// The secret that all keys of one key id are derived from.
 pub struct MasterKey(Zeroizing<Vec<u8>>);
 
-/// A text is no master key. Says nothing of the text but its length.
+/// Why a text is not a master key. Shows nothing of the text, except its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("a key begins with `hex:` or `base64:`")]
+    #[error("a key must begin with `hex:` or `base64:`")]
     UnknownForm,
-    #[error("`hex:` is followed by pairs of hexadecimal digits alone, without white space")]
+    #[error("`hex:` must be followed by pairs of hexadecimal digits, without white space")]
     NotHex,
-    #[error("`base64:` is followed by padded standard base64 alone, without white space")]
+    #[error("`base64:` must be followed by standard base64 with padding, without white space")]
     NotBase64,
-    #[error("a key has at least {MASTER_LEN_MIN} bytes; this one has {bytes}")]
+    #[error("a key must have at least {MASTER_LEN_MIN} bytes; this one has {bytes}")]
     TooShort { bytes: usize },
-    #[error("all bytes of this key are equal")]
+    #[error("all bytes of the key are equal")]
     AllEqual,
 }
 
 impl MasterKey {
-    /// Reads `hex:…` or `base64:…`; one line break at the end is stripped.
+    /// Parses `hex:…` or `base64:…`. A single line break at the end is ignored.
     ///
     /// # Errors
     ///
-    /// Where the text has another form, or fewer than 32 bytes, or only equal ones.
+    /// If the text has another form, or the key has fewer than 32 bytes, or all bytes are equal.
     pub fn parse(text: &str) -> Result<MasterKey, KeyError> {
         let text =
             text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -56,15 +56,15 @@ impl MasterKey {
         } else {
             return Err(KeyError::UnknownForm);
         };
-        MasterKey::of_bytes(bytes)
+        MasterKey::from_bytes(bytes)
     }
 
-    /// A master of these bytes.
+    /// Makes a master key of these bytes.
     ///
     /// # Errors
     ///
-    /// Where they are fewer than 32, or all equal.
-    pub fn of_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<MasterKey, KeyError> {
+    /// If there are fewer than 32 bytes, or all are equal.
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<MasterKey, KeyError> {
         if bytes.len() < MASTER_LEN_MIN {
             return Err(KeyError::TooShort { bytes: bytes.len() });
         }
@@ -74,24 +74,26 @@ impl MasterKey {
         Ok(MasterKey(bytes))
     }
 
-    /// The published key for trying out.
+    /// The public key for demos and tests.
     pub fn demo() -> MasterKey {
         MasterKey(Zeroizing::new(DEMO.to_vec()))
     }
 
-    /// 16 hex digits that tell a wrong key from the right one, and nothing else of either.
+    /// The check value: 16 hex digits that identify the key without revealing anything about it.
     pub fn check_value(&self) -> String {
         let mut check = [0; 8];
         crypto::hkdf(&self.0, b"", &[CHECK_INFO], &mut check);
         HEXLOWER.encode(&check)
     }
 
-    /// The key of a join: values with the same scope and join have the same tokens.
+    /// Derives the key for the tokens of a join. Equal values get equal tokens if scope and join
+    /// are the same.
     pub fn derive(&self, scope: &Scope, join: &str) -> MacKey {
         self.join_key(scope, HMAC_INFO, join)
     }
 
-    /// The key that moves dates: those of one person move alike where the join is the same.
+    /// Derives the key that moves dates. All dates of a person move by the same number of days if
+    /// the join is the same.
     pub fn derive_shift(&self, join: &str) -> MacKey {
         self.join_key(&Scope::Person, SHIFT_INFO, join)
     }
@@ -110,24 +112,25 @@ impl fmt::Debug for MasterKey {
 }
 
 fn decode(encoding: &data_encoding::Encoding, digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    // Sized once: a buffer that grows leaves copies behind.
+    // A buffer that grew would leave copies of the key in memory.
     let mut bytes = Zeroizing::new(vec![0; encoding.decode_len(digits.len()).ok()?]);
     let len = encoding.decode_mut(digits.as_bytes(), &mut bytes).ok()?;
     bytes.truncate(len);
     Some(bytes)
 }
 
-/// How far the tokens of one value are the same.
+/// Where equal values have equal tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Wherever the key is used.
+    /// Wherever the same key is used.
     Person,
-    /// Only under the same label, such as one recipient of the files.
+    /// Only under the same label, such as the name of a recipient.
     Relationship(String),
 }
 
 impl Scope {
-    /// Reads `person` or `relationship:LABEL`; None for anything else and for an empty label.
+    /// Parses `person` or `relationship:LABEL`. Returns `None` for anything else, and for an empty
+    /// label.
     pub fn parse(text: &str) -> Option<Scope> {
         match text.strip_prefix("relationship:") {
             Some("") => None,
@@ -144,7 +147,7 @@ impl Scope {
     }
 }
 
-/// How a fresh key is printed: `hex:` and 64 digits.
+/// Formats a new key as `hex:` and 64 digits.
 pub fn new_key_text(random: [u8; 32]) -> Zeroizing<String> {
     let random = Zeroizing::new(random);
     let mut digits = Zeroizing::new([0; 64]);
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_keys_hold_to_the_vectors() {
+    fn texts_of_keys_match_the_vectors() {
         for case in vectors("check_value") {
             let parsed = MasterKey::parse(case["input"].as_str().unwrap());
             let made = match parsed {
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_joins_hold_to_the_vectors() {
+    fn keys_of_joins_match_the_vectors() {
         for case in vectors("join_key") {
             let text = |name: &str| case["params"][name].as_str().unwrap();
             let master = MasterKey::parse(case["input"].as_str().unwrap()).unwrap();
@@ -222,7 +225,7 @@ mod tests {
         assert_eq!(parsed.check_value(), MasterKey::demo().check_value());
     }
 
-    /// Whether a text holds four neighbouring bytes of a key, in hex or as numbers.
+    /// Whether a text has four consecutive bytes of a key, in hex or as numbers.
     fn shows(text: &str, key: &[u8]) -> bool {
         let text = text.to_lowercase();
         key.windows(4).any(|part| {
@@ -241,7 +244,7 @@ mod tests {
     }
 
     proptest! {
-        /// A fresh key can be read, and nothing that is shown of it or its errors tells it.
+        /// A new key can be parsed, and no output or error shows any of it.
         #[test]
         fn nothing_shows_a_key(random in any::<[u8; 32]>(), junk in "[ xyz=\n-]{1,4}") {
             prop_assume!(random.iter().any(|byte| *byte != random[0]));

@@ -1,7 +1,7 @@
-//! `map`: a value becomes what a table has for it.
+//! `map`: replaces values by means of a table.
 //!
-//! Values are compared as they stand, byte by byte. What becomes of a value that the table does
-//! not have is a decision of the definition, so nothing here fails.
+//! Values are compared byte by byte. The definition decides what happens to a value that is not in
+//! the table, so `map` never fails.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use super::Outcome;
 /// The `map` operation.
 #[derive(Debug)]
 pub struct Map {
-    /// All texts that values become, one after the other: a batch holds them once.
+    /// All replacements, one after the other, so that a batch needs only one copy of them.
     texts: Vec<u8>,
     table: BTreeMap<Vec<u8>, Span>,
-    other: MapResult,
+    other: Mapped,
 }
 
-/// What becomes of a value that is not in the table.
+/// What happens to a value that is not in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Other {
     Drop,
     Keep,
-    /// It becomes this text.
+    /// The value is replaced by this text.
     Text(String),
 }
 
-/// Where a text stands among the texts.
+/// The location of a replacement among all of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) start: usize,
@@ -33,25 +33,26 @@ pub(super) struct Span {
     pub(super) is_plain: bool,
 }
 
-/// What becomes of a value.
+/// What happens to a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum MapResult {
+pub(super) enum Mapped {
     Drop,
     Keep,
     Text(Span),
 }
 
 impl Map {
+    /// `table` has pairs of a value and its replacement.
     pub fn new<'t>(table: impl IntoIterator<Item = (&'t str, &'t str)>, other: &Other) -> Map {
-        let mut map = Map { texts: Vec::new(), table: BTreeMap::new(), other: MapResult::Drop };
+        let mut map = Map { texts: Vec::new(), table: BTreeMap::new(), other: Mapped::Drop };
         for (from, to) in table {
             let span = map.add(to);
             map.table.insert(from.as_bytes().to_vec(), span);
         }
         map.other = match other {
-            Other::Drop => MapResult::Drop,
-            Other::Keep => MapResult::Keep,
-            Other::Text(text) => MapResult::Text(map.add(text)),
+            Other::Drop => Mapped::Drop,
+            Other::Keep => Mapped::Keep,
+            Other::Text(text) => Mapped::Text(map.add(text)),
         };
         map
     }
@@ -62,28 +63,28 @@ impl Map {
         Span { start, len: text.len(), is_plain: super::is_plain(text.as_bytes()) }
     }
 
-    /// All texts that values become.
+    /// All replacements, one after the other.
     pub(super) fn texts(&self) -> &[u8] {
         &self.texts
     }
 
-    /// What becomes of a value that is not empty.
-    pub(super) fn fate(&self, value: &[u8]) -> MapResult {
-        self.table.get(value).map_or(self.other, |span| MapResult::Text(*span))
+    /// Looks up a value that is not empty.
+    pub(super) fn look_up(&self, value: &[u8]) -> Mapped {
+        self.table.get(value).map_or(self.other, |span| Mapped::Text(*span))
     }
 
-    /// Appends what the value becomes, if it becomes another.
+    /// Appends the replacement of the value, if it has one.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        match self.fate(value) {
-            MapResult::Text(Span { start, len, is_plain }) => {
+        match self.look_up(value) {
+            Mapped::Text(Span { start, len, is_plain }) => {
                 out.extend_from_slice(self.texts.get(start..start + len).unwrap_or(&[]));
                 Outcome::Made { plain: is_plain }
             }
-            MapResult::Keep => Outcome::Kept,
-            MapResult::Drop => Outcome::Dropped,
+            Mapped::Keep => Outcome::Kept,
+            Mapped::Drop => Outcome::Dropped,
         }
     }
 }
@@ -94,7 +95,7 @@ mod tests {
     use crate::transform::vectors;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/map.json");
         vectors::check(file, |params, value, out| {
             let table = params["table"].as_object().unwrap().iter();

@@ -1,10 +1,11 @@
-//! `mask`: hides all but the first and last characters: `4111111111111111` becomes `************1111`.
+//! `mask`: hides all but the first and last characters: `4111111111111111` becomes
+//! `************1111`.
 //!
-//! - A character is what people see as one, a grapheme cluster; each hidden one becomes one
-//!   masking character, so the output has as many as the value.
-//! - Skipped characters stay as they are and do not count.
-//! - A text with no more characters than are kept is hidden whole: a short value must not
-//!   pass unmasked.
+//! - A character is a grapheme cluster, what people see as one character. Each hidden character is
+//!   replaced by one masking character.
+//! - Skipped characters stay as they are and are not counted.
+//! - A text that has no more characters than are kept is hidden completely: a short value must not
+//!   be written unmasked.
 
 use std::ops::Range;
 use std::ops::RangeInclusive;
@@ -24,14 +25,14 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// `keep_first` and `keep_last` count characters from either end; `skip` is the
-    /// characters, one after the other, that stay as they are.
+    /// `keep_first` and `keep_last` are the numbers of characters kept at either end. `hidden` is
+    /// the masking character, and `skip` is a text of all characters that stay as they are.
     pub fn new(keep_first: usize, keep_last: usize, hidden: char, skip: &str) -> Mask {
         let hidden = hidden.to_string().into_bytes().into_boxed_slice();
         Mask { keep_first, keep_last, hidden, skip: Skip::new(skip) }
     }
 
-    /// Appends the masked value to `out`; fails only where the value is not UTF-8.
+    /// Appends the masked value to `out`. Fails only if the value is not UTF-8.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
@@ -52,11 +53,11 @@ impl Mask {
         Outcome::Made { plain: out.get(begin..).is_some_and(super::is_plain) }
     }
 
-    /// Where each byte is a character, in the value as in what hides it.
+    /// Masks a text in place, in which each byte is a character.
     fn hide_bytes(&self, hidden: u8, text: &mut [u8]) {
         if self.skip.is_empty {
             let range = self.hidden_range(text.len());
-            return text.get_mut(range).expect("the range lies within").fill(hidden);
+            return text.get_mut(range).expect("the range is within the text").fill(hidden);
         }
         let range =
             self.hidden_range(text.iter().filter(|byte| !self.skip.has_byte(**byte)).count());
@@ -70,7 +71,7 @@ impl Mask {
         }
     }
 
-    /// One character after the other, whatever it is made of.
+    /// Masks a text character by character.
     fn mask_pieces<'a>(&self, pieces: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
         let range = self.hidden_range(pieces.clone().filter(|piece| !self.skip.has(piece)).count());
         let mut place = 0;
@@ -82,7 +83,7 @@ impl Mask {
         }
     }
 
-    /// Which of the characters that count are hidden, of that many.
+    /// The range of characters to hide, of so many that are not skipped.
     fn hidden_range(&self, counted: usize) -> Range<usize> {
         if counted <= self.keep_first.saturating_add(self.keep_last) {
             0..counted
@@ -92,19 +93,19 @@ impl Mask {
     }
 }
 
-/// Whether each byte is a character of its own; of ASCII, only CR LF makes one of two.
+/// Whether each byte is one character. In ASCII, only CR LF is a character of two bytes.
 fn is_one_byte_each(value: &[u8]) -> bool {
     value.is_ascii() && !value.contains(&b'\r')
 }
 
-/// Whether each code point is known to be a character of its own, as in most scripts that need
-/// no marks. Finding clusters costs several times what masking does.
+/// Whether each code point is known to be one character, as in scripts without combining marks.
+/// This avoids finding grapheme clusters, which takes several times as long as masking.
 fn is_one_char_each(text: &str) -> bool {
     text.chars().all(|char| SINGLE.iter().any(|range| range.contains(&char)))
 }
 
-/// Code points of which no two that stand together make one cluster (UAX #29): Latin, Greek and
-/// Cyrillic, kana, Han, Hangul syllables.
+/// Code points of which no two form one grapheme cluster (UAX #29): Latin, Greek, Cyrillic, kana,
+/// Han and Hangul syllables.
 const SINGLE: [RangeInclusive<char>; 6] = [
     ' '..='\u{2ff}',
     '\u{370}'..='\u{482}',
@@ -121,9 +122,9 @@ fn chars(text: &str) -> impl Iterator<Item = &str> + Clone {
 /// The characters that stay as they are.
 #[derive(Debug)]
 struct Skip {
-    /// Those of one byte, as a table: is the byte one of them?
+    /// Whether each byte is a skipped character.
     bytes: Box<[bool; 256]>,
-    /// Those of more bytes.
+    /// Skipped characters of more than one byte.
     clusters: Vec<Box<str>>,
     is_empty: bool,
 }
@@ -162,7 +163,7 @@ mod tests {
     use crate::transform::vectors;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/mask.json");
         vectors::check(file, |params, value, out| {
             let count = |name| vectors::count(params, name).unwrap_or(0);
@@ -174,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf8_fails() {
+    fn invalid_utf8_fails() {
         let mut out = Vec::new();
         assert_eq!(Mask::new(1, 1, '*', "").apply(b"ab\xffcd", &mut out), Outcome::Failed);
         assert!(out.is_empty());
     }
 
-    /// The characters of a text, in the plainest way.
+    /// The characters of a text, found in the simplest way.
     fn characters(text: &str) -> Vec<&str> {
         text.graphemes(true).collect()
     }
@@ -212,8 +213,8 @@ mod tests {
         prop_oneof![ascii.boxed(), any.prop_map(|parts| parts.concat()).boxed()]
     }
 
-    /// Beside `a` and beside itself, each one is a character of its own. That excludes marks,
-    /// joiners, prefixes and what joins only its like (jamo, flags), which are all there is.
+    /// Next to `a` and to itself, each code point stays one character. This rules out everything
+    /// that joins: marks, joiners, prefixes, and what joins only its own kind (jamo, flags).
     #[test]
     fn single_code_points_join_nothing() {
         for char in SINGLE.into_iter().flatten() {
@@ -235,7 +236,7 @@ mod tests {
             last in 0_usize..5,
             skip in prop_oneof![Just(""), Just("@."), Just("é山\n"), Just("🇩🇪-")],
         ) {
-            // A character that the texts above do not have.
+            // The masking character is in none of the texts above.
             let (output, plain) = masked(&Mask::new(first, last, '█', skip), &value);
 
             let (before, after) = (characters(&value), characters(&output));
@@ -251,7 +252,7 @@ mod tests {
             prop_assert!(plain != escaped);
         }
 
-        /// What is found the fast ways is what clusters give.
+        /// The fast ways give the same result as grapheme clusters.
         #[test]
         fn all_ways_agree(
             value in prop_oneof![text(), "[ -~\n]{0,40}", "[ -~é山Жか한]{0,20}"],

@@ -1,13 +1,13 @@
-//! What a rule does to one value: the operations, and the keys that `hmac` takes.
+//! The operations that rules apply to values, and the keys that some of them need.
 //!
-//! An operation is one file. It takes a value as UTF-8 bytes and appends the new text to a
-//! buffer; it sees no record, no file and no clock, so the same value, parameters and key
-//! give the same text everywhere. The vectors in `schemas/vectors` hold for each of them.
+//! An operation is one file. It takes a value as UTF-8 bytes and appends the new text to a buffer.
+//! It sees no record, file or clock: the same value, parameters and key give the same text
+//! everywhere. `schemas/vectors` has test vectors for each operation.
 //!
-//! - An empty value is left alone by every operation: all empty values would share one token.
-//! - A value that an operation cannot apply to gives [`Outcome::Failed`] and appends nothing;
-//!   no operation ever writes a value through because it could not change it.
-//! - No type here has a `Debug` output that shows a key or a value.
+//! - Every operation leaves empty values alone: otherwise, all of them would share one token.
+//! - An operation that cannot apply to a value returns [`Outcome::Failed`] and appends nothing. It
+//!   never writes the original value instead.
+//! - No `Debug` output shows a key or a value.
 
 mod apply;
 mod bucket;
@@ -42,7 +42,7 @@ pub use token::{BadBits, Encoding, TokenShape, Tokens};
 
 use crate::simd::scan::first_special;
 
-/// What a rule does to each value of its field.
+/// An operation with its parameters and key.
 #[derive(Debug)]
 pub enum Op {
     Keep,
@@ -54,26 +54,26 @@ pub enum Op {
     DateShift(DateShift),
     Round(Round),
     Bucket(Bucket),
-    /// `round` of a coordinate.
+    /// `round`, applied to a coordinate.
     Geo(Round),
     Map(Map),
 }
 
 impl Op {
-    /// Whether values come out other than they went in. (What is dropped does not come out.)
+    /// Whether the operation makes new values, instead of keeping or dropping them all.
     pub fn makes_new_values(&self) -> bool {
         !matches!(self, Op::Keep | Op::Drop)
     }
 
-    /// Whether it takes numbers, and gives numbers for them.
+    /// Whether the operation applies to numbers. Its results are then numbers too.
     pub fn takes_numbers(&self) -> bool {
         matches!(self, Op::Round(_) | Op::Geo(_))
     }
 
-    /// Appends what the operation makes of one value of a row, in UTF-8.
+    /// Applies the operation to one value of a row and appends the result to `out`, in UTF-8.
     pub fn apply(&self, value: &[u8], row: usize, shifts: &Shifts, out: &mut Vec<u8>) -> Outcome {
         match self {
-            // Neither is run on values: what is kept stays in its place.
+            // Neither is ever run on values.
             Op::Keep | Op::Drop => Outcome::Failed,
             Op::Redact(redact) => redact.apply(value, out),
             Op::Mask(mask) => mask.apply(value, out),
@@ -89,18 +89,18 @@ impl Op {
     }
 }
 
-/// What an operation made of one value.
+/// The result of an operation on one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The new text was appended. `plain`: known to hold nothing that JSON must escape.
+    /// The new text was appended. `plain`: it has nothing that JSON must escape.
     Made { plain: bool },
     /// The operation cannot apply to this value; nothing was appended.
     Failed,
-    /// The value is a token already; nothing was appended.
+    /// The value already is a token; nothing was appended.
     AlreadyToken,
     /// The value stays as it is; nothing was appended.
     Kept,
-    /// The value goes, as the definition has it; nothing was appended.
+    /// The definition drops the value; nothing was appended.
     Dropped,
 }
 
@@ -108,7 +108,7 @@ impl Outcome {
     const PLAIN: Outcome = Outcome::Made { plain: true };
 }
 
-/// Whether JSON writes these bytes of UTF-8 as they are.
+/// Whether JSON writes this UTF-8 text without escapes.
 fn is_plain(text: &[u8]) -> bool {
     first_special(text) == text.len()
 }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_is_what_json_writes_as_it_is() {
+    fn plain_texts_need_no_escapes() {
         for byte in 0..=0x7f_u8 {
             let text = char::from(byte).to_string();
             let as_it_is = serde_json::to_string(&text).unwrap() == format!("\"{text}\"");

@@ -1,14 +1,16 @@
-//! Takes a value to the one form that its spellings share, before it is hashed or looked up.
+//! Normal forms: all spellings of an email address or phone number have the same one. Values are
+//! normalized before they are hashed or looked up in a list.
 //!
-//! Tokens and digests match only where the same bytes went in, so each form has a version in its
-//! name: a rule that changes gets a new one. A value that has not the form has no normal form.
+//! Tokens and digests match only if the same bytes were hashed. So each form has a version in its
+//! name, and a change of its rules needs a new version. Other values have no normal form.
 //!
-//! - `email.v1`: outer white space off, lower case, NFC, and the domain in Punycode by UTS 46
-//!   (non-transitional). It is `dot-atom@domain` with a domain of two labels or more; the part
-//!   before the `@` may hold letters beyond ASCII (RFC 6531), and no quotes.
-//! - `phone.v1`: E.164, `+` and 7 to 15 digits of which the first is not 0. Outer white space,
-//!   and spaces, `-`, `.`, `/` and pairs of parentheses between the digits come off. Nothing is
-//!   guessed: no `+`, no number; and `(0)`, which is dialled only at home, is none either.
+//! - `email.v1`: without outer white space, in lower case and NFC, with the domain in Punycode by
+//!   UTS 46 (non-transitional). It must be `dot-atom@domain`, and the domain must have two labels
+//!   or more. The part before the `@` may have letters beyond ASCII (RFC 6531), but no quotes.
+//! - `phone.v1`: E.164, which is `+` and 7 to 15 digits, the first of which is not 0. Outer white
+//!   space is removed, and spaces, `-`, `.`, `/` and pairs of parentheses between digits. Nothing
+//!   is guessed: a number without `+` has no normal form, nor has one with `(0)`, which is dialled
+//!   only within the country.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
@@ -20,16 +22,16 @@ pub enum Normalize {
     PhoneV1,
 }
 
-/// The most bytes of an address, and of what stands before its `@` (RFC 5321, section 4.5.3.1).
+/// The most bytes of an address, and of the part before the `@` (RFC 5321, section 4.5.3.1).
 const EMAIL_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
-/// Longer than any form of an address is, so that no long text is worked on.
+/// Longer texts are no address in any spelling, and are not processed.
 const TEXT_BYTES_MAX: usize = 4096;
 
 impl Normalize {
     pub const ALL: [Normalize; 3] = [Normalize::None, Normalize::EmailV1, Normalize::PhoneV1];
 
-    /// As definitions name it.
+    /// The name in definitions.
     pub fn name(self) -> &'static str {
         match self {
             Normalize::None => "none",
@@ -38,7 +40,7 @@ impl Normalize {
         }
     }
 
-    /// Puts the normal form of a value into `out`, instead of what was there. False where it has none.
+    /// Replaces `out` by the normal form of a value. Returns false if it has none.
     pub fn normalize(self, value: &[u8], out: &mut Vec<u8>) -> bool {
         out.clear();
         match self {
@@ -69,9 +71,9 @@ fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     is_email(out).then_some(())
 }
 
-/// Whether a label may be Punycode already, which has to be sound.
+/// Whether a label may already be Punycode, which must be checked.
 fn has_punycode(value: &[u8]) -> bool {
-    // Two hyphens in a row are rare, and quickly looked for.
+    // Two hyphens in a row are rare, and quick to search for.
     value.windows(2).any(|two| two == b"--")
         && value.windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
@@ -85,7 +87,8 @@ fn is_email(text: &[u8]) -> bool {
         && is_domain(domain)
 }
 
-/// Words with single dots between them (RFC 5322, section 3.2.3), with the letters of RFC 6531.
+/// Whether the text is words with single dots between them (RFC 5322, section 3.2.3), which may
+/// have the letters of RFC 6531.
 fn is_local(text: &[u8]) -> bool {
     let mut previous = b'.';
     for byte in text {
@@ -105,7 +108,8 @@ fn is_atext(byte: u8) -> bool {
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
 }
 
-/// Two labels or more of letters, digits and `-`, of which the last is no number.
+/// Whether the text has two or more labels of letters, digits and `-`, the last of which is not a
+/// number.
 fn is_domain(text: &[u8]) -> bool {
     const LABEL_BYTES_MAX: usize = 63;
     let (mut labels, mut len, mut is_number, mut previous) = (1, 0, true, b'.');
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/normalize.json");
         vectors::check(file, |params, value, out| {
             let name = vectors::text(params, "normalize").unwrap();
@@ -196,7 +200,7 @@ mod tests {
             }
         }
 
-        /// The quick way for ASCII agrees with the whole one.
+        /// The fast way for ASCII agrees with the general one.
         #[test]
         fn ascii_is_no_exception(text in "[ ]?[a-zA-Z0-9.!_-]{0,9}@[a-zA-Z0-9.-]{0,12}[.](com|DE|x)") {
             let quick = normal(Normalize::EmailV1, &text);

@@ -1,4 +1,4 @@
-//! `redact`: every value becomes one fixed text.
+//! `redact`: replaces every value by a fixed text.
 
 use super::Outcome;
 use crate::record::Slot;
@@ -11,14 +11,14 @@ pub struct Redact {
 }
 
 impl Redact {
-    /// Puts `text` in the place of every value.
+    /// Replaces every value by `text`.
     pub fn new(text: impl Into<String>) -> Redact {
         let text = text.into();
         let plain = super::is_plain(text.as_bytes());
         Redact { text, plain }
     }
 
-    /// The text at the arena's end, where it stands there already: one copy serves many values.
+    /// The text, if it already is at the end of the arena: one copy serves many values.
     pub(super) fn last_made(&self, arena: &[u8]) -> Option<Slot> {
         let len = self.text.len();
         arena
@@ -26,7 +26,7 @@ impl Redact {
             .then(|| Slot::new_text(arena.len() - len, len, self.plain))
     }
 
-    /// Appends the text to `out`, whatever the value is.
+    /// Appends the text to `out`.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
@@ -48,7 +48,7 @@ mod tests {
     use crate::transform::vectors;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         let file = include_str!("../../schemas/vectors/redact.json");
         vectors::check(file, |params, value, out| {
             vectors::text(params, "text")

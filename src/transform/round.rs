@@ -1,7 +1,7 @@
-//! `round`: a number becomes the nearest multiple of a step; ties go to the even multiple.
+//! `round`: rounds a number to the nearest multiple of a step. Ties go to the even multiple.
 //!
-//! The arithmetic is that of the decimal text, so 2.675 to two decimals is 2.68, as people
-//! reckon, and no binary fraction shows. `geo` is the same on coordinates.
+//! The arithmetic is decimal, so 2.675 to two decimals is 2.68, as on paper: it has no binary
+//! fractions. `geo` is the same for coordinates.
 
 use super::Outcome;
 use super::decimal::Decimal;
@@ -14,8 +14,8 @@ pub struct Round {
 }
 
 impl Round {
-    /// Appends the rounded number in its shortest form; fails where the value is no JSON number,
-    /// or is 10^309 and more in size.
+    /// Appends the rounded number in its shortest form. Fails if the value is not a JSON number, or
+    /// its absolute value is 10^309 or more.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
@@ -32,7 +32,7 @@ mod tests {
     use crate::transform::vectors;
 
     #[test]
-    fn holds_to_the_vectors() {
+    fn matches_the_vectors() {
         for file in [
             include_str!("../../schemas/vectors/round.json"),
             include_str!("../../schemas/vectors/geo.json"),

@@ -1,11 +1,11 @@
-//! What a token looks like: `hmac:` + key id + `:` + the encoded bits.
+//! The form of a token: `hmac:` + key id + `:` + the encoded bits.
 //!
-//! Only the whole shape is a token. A value such as `hmac:k1:alice@x.com` is none, and must
-//! be hashed: else whoever writes the input decides what passes in the clear.
+//! Only a value that has the complete form is a token. `hmac:k1:alice@x.com` is not one and must be
+//! hashed: otherwise, the input could decide which values are written in the clear.
 
 use data_encoding::BASE64URL_NOPAD;
 
-/// What every token begins with.
+/// The beginning of every token.
 pub(super) const PREFIX: &str = "hmac:";
 
 /// How the bits of a token are written.
@@ -17,15 +17,15 @@ pub enum Encoding {
     Base64Url,
 }
 
-/// How long a token is and how it is written.
+/// The length and the encoding of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenShape {
-    /// How many leftmost bytes of the MAC it holds: 8 to 32.
+    /// The number of leftmost bytes of the MAC in a token: 8 to 32.
     bytes: usize,
     encoding: Encoding,
 }
 
-/// No token has this many bits.
+/// An unsupported length of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`bits` is {bits}; a token has a multiple of 8 bits, from 64 to 256")]
 pub struct BadBits {
@@ -33,6 +33,9 @@ pub struct BadBits {
 }
 
 impl TokenShape {
+    /// # Errors
+    ///
+    /// If `bits` is not a multiple of 8 from 64 to 256.
     pub fn new(bits: u32, encoding: Encoding) -> Result<TokenShape, BadBits> {
         let bytes = usize::try_from(bits / 8).ok().filter(|bytes| (8..=32).contains(bytes));
         match bytes {
@@ -41,7 +44,7 @@ impl TokenShape {
         }
     }
 
-    /// How many bits of the MAC a token holds.
+    /// The number of bits of the MAC in a token.
     pub fn bits(self) -> usize {
         self.bytes * 8
     }
@@ -62,7 +65,7 @@ impl TokenShape {
         }
     }
 
-    /// Whether this has the length and the alphabet of such a token's last part.
+    /// Whether `encoded` has the length and the alphabet of the encoded bits.
     fn matches(self, encoded: &[u8]) -> bool {
         let in_alphabet: fn(&u8) -> bool = match self.encoding {
             Encoding::Hex => |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
@@ -79,8 +82,8 @@ impl TokenShape {
     }
 }
 
-/// Writes each byte as two lower-case digits. A plain loop, of which the compiler makes vector
-/// instructions; a general encoder took a fiftieth of a whole run.
+/// Writes each byte as two lower-case digits. The compiler vectorizes this loop; a general encoder
+/// took 2 % of a whole run.
 fn push_hex(bytes: &[u8], digits: &mut [u8]) {
     let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
     for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
@@ -88,7 +91,8 @@ fn push_hex(bytes: &[u8], digits: &mut [u8]) {
     }
 }
 
-/// All tokens that a definition can make: its key ids, and the shapes that its rules use.
+/// A description of all tokens that a definition can make: its key ids, and the shapes that its
+/// rules use.
 #[derive(Debug)]
 pub struct Tokens {
     pub ids: Vec<String>,
@@ -96,9 +100,9 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Whether the whole value is a token of any of these keys in any of these shapes.
+    /// Whether the value is a token of any of these keys, in any of these shapes.
     pub fn is_token(&self, value: &[u8]) -> bool {
-        // Nearly every value is told from a token by its first bytes.
+        // The prefix alone rules out nearly every value.
         let Some(rest) = value.strip_prefix(PREFIX.as_bytes()) else { return false };
         let Some(end_of_id) = rest.iter().position(|byte| *byte == b':') else { return false };
         let (id, encoded) = rest.split_at(end_of_id);
@@ -125,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is cut from a token, or put in it, is no token.
+        /// A token with a byte more or less is not a token.
         #[test]
         fn only_the_whole_shape_is_a_token(
             mac in any::<[u8; 32]>(),

@@ -1,11 +1,11 @@
-//! Holds an operation to its vectors, which `schemas/vectors/make.py` makes without this code.
+//! Tests an operation against its vectors, which `schemas/vectors/make.py` makes independently.
 
 use serde_json::Value;
 
 use super::Outcome;
 
-/// Runs every case of a file `[{params, input, output | failed | …}]` and tells of
-/// all that differ.
+/// Runs every case of a file `[{params, input, output | failed | …}]` and reports all that
+/// differ.
 #[track_caller]
 pub(super) fn check(file: &str, apply: impl Fn(&Value, &[u8], &mut Vec<u8>) -> Outcome) {
     let cases: Vec<Value> = serde_json::from_str(file).unwrap();
@@ -21,12 +21,12 @@ pub(super) fn check(file: &str, apply: impl Fn(&Value, &[u8], &mut Vec<u8>) -> O
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// A parameter that is text.
+/// Returns a text parameter.
 pub(super) fn text<'a>(params: &'a Value, name: &str) -> Option<&'a str> {
     params.get(name).map(|value| value.as_str().unwrap())
 }
 
-/// A parameter that is a count.
+/// Returns a parameter that is a count.
 pub(super) fn count(params: &Value, name: &str) -> Option<usize> {
     params.get(name).map(|value| value.as_u64().unwrap().try_into().unwrap())
 }

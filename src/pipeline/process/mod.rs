@@ -17,7 +17,7 @@ use super::suppress::ListMatches;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
 use crate::plan::Plan;
 use crate::record::{Batch, Slot};
-use crate::repair::{ChunkText, Mended, Repaired};
+use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
 use emit::BatchEmitter;
 use rows::LineCounter;
@@ -41,7 +41,7 @@ pub struct Worker {
     matches: ListMatches,
     repaired: Vec<Repaired>,
     /// Which repairs would fix the rows with problems, in the order of the rows.
-    fixes: Vec<Mended>,
+    fixes: Vec<Fix>,
     /// Scratch memory of line encoders: the cells of one line.
     cells: Vec<Slot>,
     /// The written rows that go to a table, with the size of each as JSON in bytes.
@@ -218,7 +218,7 @@ fn find_fixes(
     source: ChunkText<'_>,
     batch: &mut Batch,
     policies: &NamePolicies,
-    fixes: &mut Vec<Mended>,
+    fixes: &mut Vec<Fix>,
 ) {
     let mut rows: Vec<usize> =
         batch.problems.iter().filter_map(|(row, _)| usize::try_from(*row).ok()).collect();

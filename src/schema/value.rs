@@ -1,4 +1,4 @@
-//! A value in a schema file that knows where it stands, so that every rule and every error can say so.
+//! Values in a schema file with their locations, which name the rules and are shown in errors.
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -7,25 +7,26 @@ use super::keywords;
 
 /// A schema file or a target that cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{place}`: {fault}")]
+#[error("`{location}`: {kind}")]
 pub struct SchemaError {
-    /// File and place in it: `endpoint.schema.json#/properties/OptOut`, `pinpoint.toml#limits`.
-    pub place: String,
-    pub fault: SchemaFault,
+    /// The file and the location in it: `endpoint.schema.json#/properties/OptOut`,
+    /// `pinpoint.toml#limits`.
+    pub location: String,
+    pub kind: SchemaErrorKind,
 }
 
-/// What is wrong at a place.
+/// What is wrong at a location.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SchemaFault {
+pub enum SchemaErrorKind {
     #[error("{0}")]
     Syntax(String),
-    #[error("no keyword that is read here")]
+    #[error("unknown keyword")]
     UnknownKeyword,
     #[error("expected {0}")]
     Expected(&'static str),
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    #[error("no field `{0}` is known")]
+    #[error("unknown field `{0}`")]
     NoField(String),
     #[error("`{0}` is not in the field's `enum`")]
     NotInEnum(String),
@@ -33,50 +34,51 @@ pub enum SchemaFault {
     NoRole(&'static str),
     #[error("another field already has the role `{0}`")]
     RoleTwice(&'static str),
-    #[error("not a pattern that can be read: {0}")]
+    #[error("not a valid pattern: {0}")]
     Pattern(String),
     #[error("{0}")]
     Contradiction(&'static str),
 }
 
-/// A value of a schema file, with the file's name and the JSON pointer to it.
+/// A value in a schema file, with the file's name and the JSON pointer to the value.
 #[derive(Clone)]
-pub(super) struct SchemaPlace<'a> {
+pub(super) struct SchemaValue<'a> {
     file: &'static str,
     pointer: String,
     value: &'a Value,
 }
 
-impl<'a> SchemaPlace<'a> {
-    /// The whole of a file.
+impl<'a> SchemaValue<'a> {
+    /// The root of a file.
     pub(super) fn of_file(file: &'static str, value: &'a Value) -> Self {
-        SchemaPlace { file, pointer: String::new(), value }
+        SchemaValue { file, pointer: String::new(), value }
     }
 
-    /// The name of the rule that stands here: `endpoint.schema.json#/properties/OptOut/enum`.
+    /// The name of the rule at this location: `endpoint.schema.json#/properties/OptOut/enum`.
     pub(super) fn rule(&self) -> String {
         format!("{}#{}", self.file, self.pointer)
     }
 
-    pub(super) fn fault(&self, fault: SchemaFault) -> SchemaError {
-        SchemaError { place: self.rule(), fault }
+    pub(super) fn error(&self, kind: SchemaErrorKind) -> SchemaError {
+        SchemaError { location: self.rule(), kind }
     }
 
     fn expected(&self, what: &'static str) -> SchemaError {
-        self.fault(SchemaFault::Expected(what))
+        self.error(SchemaErrorKind::Expected(what))
     }
 
-    fn below(&self, name: &str, value: &'a Value) -> SchemaPlace<'a> {
-        SchemaPlace { file: self.file, pointer: keywords::below(&self.pointer, name), value }
+    fn below(&self, name: &str, value: &'a Value) -> SchemaValue<'a> {
+        SchemaValue { file: self.file, pointer: keywords::below(&self.pointer, name), value }
     }
 
-    /// The member of that name, if this is an object that has it.
-    pub(super) fn get(&self, name: &str) -> Option<SchemaPlace<'a>> {
+    /// The member of that name; `None` if this is not an object or has no such member.
+    pub(super) fn get(&self, name: &str) -> Option<SchemaValue<'a>> {
         self.value.get(name).map(|value| self.below(name, value))
     }
 
-    pub(super) fn need(&self, name: &'static str) -> Result<SchemaPlace<'a>, SchemaError> {
-        self.get(name).ok_or_else(|| self.fault(SchemaFault::Missing(name)))
+    /// The member of that name, or an error.
+    pub(super) fn need(&self, name: &'static str) -> Result<SchemaValue<'a>, SchemaError> {
+        self.get(name).ok_or_else(|| self.error(SchemaErrorKind::Missing(name)))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -85,13 +87,13 @@ impl<'a> SchemaPlace<'a> {
 
     pub(super) fn members(
         &self,
-    ) -> Result<impl Iterator<Item = (&'a str, SchemaPlace<'a>)>, SchemaError> {
+    ) -> Result<impl Iterator<Item = (&'a str, SchemaValue<'a>)>, SchemaError> {
         let members: &'a Map<String, Value> =
             self.value.as_object().ok_or_else(|| self.expected("an object"))?;
         Ok(members.iter().map(|(name, value)| (name.as_str(), self.below(name, value))))
     }
 
-    pub(super) fn items(&self) -> Result<impl Iterator<Item = SchemaPlace<'a>>, SchemaError> {
+    pub(super) fn items(&self) -> Result<impl Iterator<Item = SchemaValue<'a>>, SchemaError> {
         let items = self.value.as_array().ok_or_else(|| self.expected("a list"))?;
         let items = items.iter().enumerate();
         Ok(items.map(|(at, value)| self.below(&at.to_string(), value)))
@@ -101,7 +103,7 @@ impl<'a> SchemaPlace<'a> {
         self.value.as_str().ok_or_else(|| self.expected("a text"))
     }
 
-    /// A list of texts that is not empty.
+    /// The items of a list of texts, which must not be empty.
     pub(super) fn texts(&self) -> Result<Vec<String>, SchemaError> {
         let texts: Vec<String> =
             self.items()?.map(|item| item.text().map(str::to_owned)).collect::<Result<_, _>>()?;
@@ -116,7 +118,7 @@ impl<'a> SchemaPlace<'a> {
         self.value.as_bool().ok_or_else(|| self.expected("`true` or `false`"))
     }
 
-    /// A member that says `true` or is left out.
+    /// The value of an optional flag, which is false by default.
     pub(super) fn is_marked(&self, name: &str) -> Result<bool, SchemaError> {
         self.get(name).map_or(Ok(false), |mark| mark.flag())
     }
