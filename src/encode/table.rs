@@ -22,7 +22,7 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use super::NameKeys;
 use crate::record::{Batch, Entry, Names, Slot, Text};
-use crate::schema::{DateParts, NodeIx, Schema, Shape, parse_date};
+use crate::schema::{IsoDate, NodeIx, Schema, Shape, parse_date};
 
 /// Written records in input order, column by column.
 #[derive(Default)]
@@ -317,7 +317,7 @@ fn date(slot: Slot, text: Text<'_>) -> Option<i64> {
     if slot.is_absent() {
         return None;
     }
-    parse_date(text.of(slot)).as_ref().map(DateParts::unix_millis)
+    parse_date(text.of(slot)).as_ref().map(IsoDate::unix_millis)
 }
 
 fn length(length: usize) -> u32 {

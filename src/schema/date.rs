@@ -1,95 +1,128 @@
-//! Reads dates of ISO 8601 in its extended form: `1988-02-09`, alone or with time and zone.
+//! Dates in the extended form of ISO 8601: `1988-02-09`, alone or with a time and a UTC offset.
 //!
-//! - The day is one of the calendar (proleptic Gregorian, years 0000 to 9999).
-//! - A time has a zone; without one it is no instant. There is no leap second and no hour 24.
-//! - Letters are capitals, and the parts are joined by `T`, as the standard has them.
+//! Everything that reads or moves a date does it here: one parser, and the calendar of [`jiff`].
+//!
+//! - Dates are in the proleptic Gregorian calendar, years 0000 to 9999.
+//! - A time must have an offset; without one it is not an instant. Leap seconds (`:60`) and hour 24
+//!   are refused.
+//! - Letters are upper case, and `T` separates date and time.
 
 use std::fmt;
 
-/// A day, and the time of it if there is one.
+use jiff::civil::{Date, DateTime, Time};
+
+/// A date, and the time of day if the text has one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct DateParts {
-    /// 0 to 9999.
-    pub year: u16,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to 31.
-    pub day: u8,
-    pub time: Option<TimeParts>,
+pub struct IsoDate {
+    pub date: Date,
+    pub time: Option<IsoTime>,
 }
 
-/// A time of day in a zone.
+/// A time of day and its offset from UTC.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TimeParts {
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59.
-    pub second: u8,
-    /// Below 10⁹.
-    pub nanosecond: u32,
-    /// How far the clock is ahead of UTC, −1439 to 1439 minutes: less this, it is UTC.
+pub struct IsoTime {
+    pub clock: Time,
+    /// How far the clock is ahead of UTC, −1439 to 1439 minutes.
     pub offset_minutes: i16,
 }
 
-/// Reads `YYYY-MM-DD`, or that with `THH:MM[:SS[.digits]]` and `Z`, `±HH:MM`, `±HHMM` or `±HH`.
+/// Parses `YYYY-MM-DD`, optionally followed by `THH:MM[:SS[.digits]]` and `Z`, `±HH:MM`, `±HHMM`
+/// or `±HH`.
 ///
-/// A fraction has one to nine digits. None for anything else.
-pub fn parse_date(value: &[u8]) -> Option<DateParts> {
+/// A fraction has one to nine digits. Returns `None` for anything else.
+pub fn parse_date(value: &[u8]) -> Option<IsoDate> {
     let (date, rest) = value.split_first_chunk::<10>()?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else { return None };
-    let year = u16::from(two_digits(y1, y2)?) * 100 + u16::from(two_digits(y3, y4)?);
-    let month = two_digits(m1, m2)?;
-    let day = two_digits(d1, d2)?;
-    if day == 0 || days_in_month(year, month) < day {
-        return None;
-    }
+    let year = i16::from(two_digits(y1, y2)?) * 100 + i16::from(two_digits(y3, y4)?);
+    let date = calendar_date(year, two_digits(m1, m2)?, two_digits(d1, d2)?)?;
     let time = match rest {
         [] => None,
         [b'T', time @ ..] => Some(parse_time(time)?),
         _ => return None,
     };
-    Some(DateParts { year, month, day, time })
+    Some(IsoDate { date, time })
 }
 
-impl DateParts {
-    /// Milliseconds from 1970-01-01T00:00Z to the instant, and to the beginning of the day where
-    /// there is no time; what is below a millisecond is cut off.
+/// Appends a date of the years 0000 to 9999 as `YYYY-MM-DD`.
+pub fn write_date(date: Date, out: &mut Vec<u8>) {
+    let [y1, y2] = digits_of(date.year() / 100);
+    let [y3, y4] = digits_of(date.year() % 100);
+    let [m1, m2] = digits_of(date.month().into());
+    let [d1, d2] = digits_of(date.day().into());
+    out.extend_from_slice(&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]);
+}
+
+/// The digits of a number from 0 to 99.
+fn digits_of(number: i16) -> [u8; 2] {
+    let digit = |digit: i16| b'0' + u8::try_from(digit).expect("a number from 0 to 99");
+    [digit(number / 10), digit(number % 10)]
+}
+
+impl IsoDate {
+    /// Returns the date in UTC, or `None` if its year is not 0000 to 9999.
+    ///
+    /// A date without a time is returned as it is.
+    pub fn date_in_utc(self) -> Option<Date> {
+        let minute = self.time.map_or(0, IsoTime::utc_minute);
+        let date = match minute.div_euclid(DAY_MINUTES) {
+            0 => self.date,
+            ..0 => self.date.yesterday().ok()?,
+            1.. => self.date.tomorrow().ok()?,
+        };
+        (date.year() >= 0).then_some(date)
+    }
+
+    /// Returns the date and time in UTC, or `None` if its year is not 0000 to 9999.
+    ///
+    /// A date without a time is midnight in UTC.
+    pub fn in_utc(self) -> Option<DateTime> {
+        let date = self.date_in_utc()?;
+        let Some(time) = self.time else { return Some(date.to_datetime(Time::midnight())) };
+        let minute = time.utc_minute().rem_euclid(DAY_MINUTES);
+        let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
+        let clock = time.clock.with().hour(hour).minute(minute).build().ok()?;
+        Some(date.to_datetime(clock))
+    }
+
+    /// Returns the milliseconds from 1970-01-01T00:00Z to the instant, or to midnight in UTC if
+    /// there is no time. Fractions of a millisecond are cut off.
     pub fn unix_millis(&self) -> i64 {
-        let days = days_before(self.year, self.month) + i64::from(self.day) - 1;
-        let Some(time) = &self.time else { return days * 86_400_000 };
-        let minutes =
-            i64::from(time.hour) * 60 + i64::from(time.minute) - i64::from(time.offset_minutes);
-        let seconds = (days * 1440 + minutes) * 60 + i64::from(time.second);
-        seconds * 1000 + i64::from(time.nanosecond / 1_000_000)
+        let midnight = self.date.duration_since(Date::constant(1970, 1, 1)).as_secs();
+        let Some(time) = self.time else { return midnight * 1000 };
+        let seconds = midnight + i64::from(time.utc_minute()) * 60 + i64::from(time.clock.second());
+        seconds * 1000 + i64::from(time.clock.millisecond())
     }
 }
 
-/// Days from 1970-01-01 to the beginning of the month.
-fn days_before(year: u16, month: u8) -> i64 {
-    // Years that begin in March end with the leap day; see https://howardhinnant.github.io/date_algorithms.html
-    let (year, month) = (i64::from(year), i64::from(month));
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + (153 * month + 2) / 5 - 719_468
+const DAY_MINUTES: i16 = 24 * 60;
+
+impl IsoTime {
+    /// The minutes in UTC since midnight of the local date: negative on the day before, and from
+    /// [`DAY_MINUTES`] on the day after.
+    fn utc_minute(self) -> i16 {
+        i16::from(self.clock.hour()) * 60 + i16::from(self.clock.minute()) - self.offset_minutes
+    }
 }
 
-fn parse_time(text: &[u8]) -> Option<TimeParts> {
+/// As [`Date::new`], which allocates its errors: that is left to days such as February 30.
+fn calendar_date(year: i16, month: i8, day: i8) -> Option<Date> {
+    let is_plausible = (1..=12).contains(&month) && (1..=31).contains(&day);
+    if is_plausible { Date::new(year, month, day).ok() } else { None }
+}
+
+fn parse_time(text: &[u8]) -> Option<IsoTime> {
     let (clock, rest) = text.split_first_chunk::<5>()?;
     let [h1, h2, b':', m1, m2] = *clock else { return None };
-    let (second, nanosecond, zone) = parse_seconds(rest)?;
-    Some(TimeParts {
-        hour: two_digits_to(23, h1, h2)?,
-        minute: two_digits_to(59, m1, m2)?,
-        second,
-        nanosecond,
-        offset_minutes: parse_offset(zone)?,
+    let (hour, minute) = (two_digits_to(23, h1, h2)?, two_digits_to(59, m1, m2)?);
+    let (second, nanosecond, offset) = parse_seconds(rest)?;
+    Some(IsoTime {
+        clock: Time::new(hour, minute, second, nanosecond).ok()?,
+        offset_minutes: parse_offset(offset)?,
     })
 }
 
-/// Seconds, nanoseconds, and what is left; no seconds are none.
-fn parse_seconds(text: &[u8]) -> Option<(u8, u32, &[u8])> {
+/// Returns the seconds, the nanoseconds and the rest of the text. The seconds are optional.
+fn parse_seconds(text: &[u8]) -> Option<(i8, i32, &[u8])> {
     match text {
         [b':', s1, s2, b'.', rest @ ..] => {
             let (nanosecond, rest) = parse_fraction(rest)?;
@@ -100,19 +133,20 @@ fn parse_seconds(text: &[u8]) -> Option<(u8, u32, &[u8])> {
     }
 }
 
-fn parse_fraction(text: &[u8]) -> Option<(u32, &[u8])> {
-    const DIGITS_MAX: usize = 9;
+/// The nanoseconds of the last digit of a fraction, by the number of digits less one.
+const FRACTION_UNITS: [i32; 9] =
+    [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1000, 100, 10, 1];
+
+/// Returns the nanoseconds and the rest of the text.
+fn parse_fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if len == 0 || DIGITS_MAX < len {
-        return None;
-    }
+    let unit = FRACTION_UNITS.get(len.checked_sub(1)?)?;
     let (digits, rest) = text.split_at(len);
-    let zeros = b"00000000".iter().take(DIGITS_MAX - len);
-    let nanosecond =
-        digits.iter().chain(zeros).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
-    Some((nanosecond, rest))
+    let number = digits.iter().fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
+    Some((number * unit, rest))
 }
 
+/// Returns the minutes ahead of UTC.
 fn parse_offset(text: &[u8]) -> Option<i16> {
     let (sign, hours, minutes) = match *text {
         [b'Z'] => return Some(0),
@@ -130,58 +164,48 @@ fn parse_offset(text: &[u8]) -> Option<i16> {
     }
 }
 
-/// 0 where there is no such month.
-fn days_in_month(year: u16, month: u8) -> u8 {
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 0,
-    }
-}
-
-fn is_leap(year: u16) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-fn two_digits_to(max: u8, tens: u8, ones: u8) -> Option<u8> {
+fn two_digits_to(max: i8, tens: u8, ones: u8) -> Option<i8> {
     two_digits(tens, ones).filter(|number| *number <= max)
 }
 
-fn two_digits(tens: u8, ones: u8) -> Option<u8> {
+fn two_digits(tens: u8, ones: u8) -> Option<i8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
+    (tens <= 9 && ones <= 9).then(|| (tens * 10 + ones).cast_signed())
 }
 
-/// A date may be somebody's birthday, so it is not shown.
-impl fmt::Debug for DateParts {
+/// Shows no part of the date, which may be a birthday.
+impl fmt::Debug for IsoDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DateParts(…)")
+        f.write_str("IsoDate(…)")
     }
 }
 
-impl fmt::Debug for TimeParts {
+/// Shows no part of the time.
+impl fmt::Debug for IsoTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TimeParts(…)")
+        f.write_str("IsoTime(…)")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, day: (u16, u8, u8), time: Option<(u8, u8, u8, u32, i16)>) {
-        let parts = parse_date(text.as_bytes()).expect(text);
-        assert_eq!((parts.year, parts.month, parts.day), day, "{text}");
-        let found =
-            parts.time.map(|t| (t.hour, t.minute, t.second, t.nanosecond, t.offset_minutes));
+    fn check(text: &str, day: (i16, i8, i8), time: Option<(i8, i8, i8, i32, i16)>) {
+        let IsoDate { date, time: found } = parse_date(text.as_bytes()).expect(text);
+        assert_eq!((date.year(), date.month(), date.day()), day, "{text}");
+        let found = found.map(|IsoTime { clock, offset_minutes }| {
+            let (hour, minute, second) = (clock.hour(), clock.minute(), clock.second());
+            (hour, minute, second, clock.subsec_nanosecond(), offset_minutes)
+        });
         assert_eq!(found, time, "{text}");
     }
 
     #[test]
-    fn parts_are_what_the_text_says() {
+    fn dates_and_times_are_parsed() {
         let day = (1988, 2, 9);
         check("1988-02-09", day, None);
         check("1988-02-09T00:00Z", day, Some((0, 0, 0, 0, 0)));
@@ -198,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_counted_from_1970() {
+    fn instants_are_counted_from_1970() {
         #[track_caller]
         fn check(text: &str, millis: i64) {
             assert_eq!(parse_date(text.as_bytes()).expect(text).unix_millis(), millis, "{text}");
@@ -215,25 +239,33 @@ mod tests {
 
     #[test]
     fn days_are_counted_one_by_one() {
-        let mut days = parse_date(b"0000-01-01").expect("a date").unix_millis() / 86_400_000;
+        let mut millis = parse_date(b"0000-01-01").expect("a date").unix_millis();
         for year in 0..=9999_u16 {
-            for month in 1..=12_u8 {
-                assert_eq!(days_before(year, month), days, "{year}-{month}");
-                days += i64::from(days_in_month(year, month));
+            for (month, days) in (1..).zip(days_of_months(year)) {
+                let first = format!("{year:04}-{month:02}-01");
+                let date = parse_date(first.as_bytes()).expect("a date");
+                assert_eq!(date.unix_millis(), millis, "{first}");
+                millis += i64::from(days) * 86_400_000;
             }
         }
+    }
+
+    fn days_of_months(year: u16) -> [u8; 12] {
+        let is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let february = if is_leap { 29 } else { 28 };
+        [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     }
 
     #[test]
     fn days_are_those_of_the_calendar() {
         for year in 0..=9999_u16 {
-            let february =
-                if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 { 29 } else { 28 };
-            let days = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-            for (month, days) in (1..).zip(days) {
+            for (month, days) in (1..).zip(days_of_months(year)) {
                 let date = |day: u8| format!("{year:04}-{month:02}-{day:02}");
-                assert!(parse_date(date(days).as_bytes()).is_some());
+                let last = parse_date(date(days).as_bytes()).expect("a date");
                 assert!(parse_date(date(days + 1).as_bytes()).is_none());
+                let mut written = Vec::new();
+                write_date(last.date, &mut written);
+                assert_eq!(String::from_utf8(written).expect("ASCII"), date(days));
             }
         }
         assert!(parse_date(b"2020-00-01").is_none());
@@ -242,8 +274,41 @@ mod tests {
     }
 
     #[test]
+    fn dates_are_converted_to_utc() {
+        #[track_caller]
+        fn check(text: &str, utc: Option<&str>) {
+            let date = parse_date(text.as_bytes()).expect(text);
+            assert_eq!(date.in_utc().map(|utc| utc.to_string()).as_deref(), utc, "{text}");
+            assert_eq!(date.date_in_utc(), date.in_utc().map(DateTime::date), "{text}");
+        }
+        check("2024-02-29", Some("2024-02-29T00:00:00"));
+        check("2024-02-29T10:54:35.5Z", Some("2024-02-29T10:54:35.5"));
+        check("2024-03-01T00:30+01:00", Some("2024-02-29T23:30:00"));
+        check("2023-12-31T23:59:59-00:01", Some("2024-01-01T00:00:59"));
+        check("2024-01-01T00:00+23:59", Some("2023-12-31T00:01:00"));
+        check("2024-01-01T00:00-23:59", Some("2024-01-01T23:59:00"));
+        check("0000-01-01T00:00Z", Some("0000-01-01T00:00:00"));
+        check("0000-01-01T00:00+00:01", None);
+        check("9999-12-31T23:59-00:01", None);
+    }
+
+    #[test]
     fn no_part_is_shown() {
         let shown = format!("{:?}", parse_date(b"1988-02-09T10:54Z"));
         assert!(!shown.contains(|c: char| c.is_ascii_digit()), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            parse_date(&value);
+        }
+
+        #[test]
+        fn anything_like_a_date_is_read_or_refused(
+            value in "[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{0,12}[-+Z][0-9:]{0,5})?",
+        ) {
+            parse_date(value.as_bytes());
+        }
     }
 }

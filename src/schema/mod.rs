@@ -19,7 +19,7 @@ mod target;
 mod value;
 
 pub use country::is_assigned_country;
-pub use date::{DateParts, TimeParts, parse_date};
+pub use date::{IsoDate, IsoTime, parse_date, write_date};
 pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
