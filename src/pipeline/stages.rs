@@ -104,14 +104,11 @@ impl Stages {
     /// Compiles a plan to write JSON, whatever its outputs are. Other outputs of lines check records
     /// too, if none of them takes its columns from the inputs: there are no headers of inputs.
     pub(super) fn for_trial(plan: &Plan) -> Stages {
-        let mut stages = Stages::new(plan, &[]);
-        let encoders = &mut stages.encoders;
-        encoders.writes_json = true;
-        encoders.table = None;
-        if plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs) {
-            encoders.lines.clear();
-        }
-        stages
+        let stages = Stages::new(plan, &[]);
+        let lacks_columns = plan.outputs.iter().any(OutputPlan::takes_columns_of_inputs);
+        let lines = if lacks_columns { Vec::new() } else { stages.encoders.lines };
+        let encoders = Encoders { writes_json: true, table: None, lines, ..stages.encoders };
+        Stages { encoders, ..stages }
     }
 
     /// Drops inactive records, which an import would make active again.
