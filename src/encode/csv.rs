@@ -203,7 +203,7 @@ impl CsvEncoder {
         if values.iter().any(|value| has_line_break(*value, text)) {
             add(field, Code::LineBreak, self.rules.line_break, Detail::None);
         }
-        // The `'` in front of a formula adds a character that the checks before could not count.
+        // Quoting a formula adds a character, with which a value at the target's limit is too long.
         let is_too_long = |value: &Slot| {
             let bytes = text.of(*value);
             is_formula(*value, bytes) && code_points(bytes) == self.value_length
@@ -243,7 +243,7 @@ impl CsvEncoder {
         }
     }
 
-    /// Appends one cell, and counts what is to be known of it.
+    /// Appends one cell. Counts it if it is empty text or a formula.
     fn push(
         &self,
         slot: Slot,

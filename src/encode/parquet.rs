@@ -60,7 +60,7 @@ const GROWTH: u64 = 4;
 const COLUMN_FOOTER: u64 = 512;
 const STATISTICS_BYTES: usize = 32;
 
-/// Parquet could not be written. A value is never the reason.
+/// Parquet could not be written. Values never cause this.
 #[derive(Debug, thiserror::Error)]
 pub enum ParquetError {
     #[error(transparent)]
