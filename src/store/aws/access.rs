@@ -1,9 +1,9 @@
-//! Who we are at AWS, and where it is: plain data, without a secret.
+//! The identity with which AWS is accessed, and where: plain data, without secrets.
 
 use std::time::Duration;
 
-/// What is none is left to the standard chain of AWS: the environment, profiles, and the services of
-/// the machine.
+/// How AWS is accessed. What is `None` comes from AWS's standard chain: the environment, profiles and the
+/// machine's own services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     pub region: Option<String>,
@@ -11,16 +11,16 @@ pub struct Access {
     pub endpoint_url: Option<String>,
     pub dual_stack: bool,
     pub fips: bool,
-    /// Whether plain HTTP may go to other machines.
+    /// Whether plain HTTP to other machines is allowed.
     pub allow_http: bool,
     pub role: Option<Role>,
-    /// How long a server may send nothing.
+    /// How long a server may send nothing before a request counts as failed.
     pub patience: Option<Duration>,
-    /// Tells this run's requests from others: it is in the user agent, and so in the trail that AWS keeps.
+    /// An id of the run. It is part of the user agent, by which AWS's logs tell runs apart.
     pub run: String,
 }
 
-/// A role to take on.
+/// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     pub arn: String,

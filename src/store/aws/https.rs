@@ -1,15 +1,15 @@
-//! The one way on which requests go out: HTTP through the proxies that the environment names, with TLS
-//! from 1.2 on and the authorities that the system trusts.
+//! The HTTP client of all requests to AWS: through the proxies that the environment names, with TLS 1.2 or
+//! later and the authorities that the system trusts.
 //!
-//! All services have it, and whoever gives credentials. The SDK is built without a client of its own,
-//! so nothing can be sent past this one.
+//! The SDK is built without a client of its own, so no request, not even one for credentials, can
+//! bypass this one.
 
 use aws_sdk_s3::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls::Provider};
 
 use crate::crypto::TLS;
 
-/// A client with connections of its own, none of them open yet.
+/// A new client, with no connection open yet.
 pub(super) fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder().tls_provider(Provider::Rustls(TLS));

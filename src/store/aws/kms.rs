@@ -1,4 +1,4 @@
-//! KMS: MACs under a key that never leaves it.
+//! KMS: message authentication codes (MACs) under a key that never leaves it.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
@@ -6,17 +6,17 @@ use aws_sdk_kms::types::MacAlgorithmSpec;
 use zeroize::Zeroizing;
 
 use super::error::{AwsError, AwsErrorKind, Refusal};
-use super::session::{Identity, Plainness, Session, region_of};
+use super::session::{HttpsOnly, Identity, Session, region_of_arn};
 
 const ACTION: &str = "kms:GenerateMac";
 
-/// `HMAC_SHA_256` of `message` under a key in KMS: 32 bytes. `key` is an id, `alias/NAME` or an ARN,
-/// which is asked in its own Region.
+/// Returns the `HMAC_SHA_256` of `message` under a key in KMS, which is 32 bytes. `key` is an id,
+/// `alias/NAME` or an ARN. For an ARN, the Region in it is used.
 ///
 /// # Errors
 ///
-/// [`AwsErrorKind::Denied`] where the key may not be used, [`AwsErrorKind::NotFound`] where there is
-/// none or it makes no such MACs, else what failed. Each message names the key.
+/// [`AwsErrorKind::Denied`] if the key may not be used or is disabled, [`AwsErrorKind::NotFound`] if it
+/// does not exist or is not for such MACs. Each message names the key.
 pub fn generate_mac(
     session: &Session,
     key: &str,
@@ -24,16 +24,18 @@ pub fn generate_mac(
 ) -> Result<Zeroizing<Vec<u8>>, AwsError> {
     session.wait(async {
         let client = client(&session.identity, key).await?;
-        let answer = client
+        let response = client
             .generate_mac()
             .key_id(key)
             .mac_algorithm(MacAlgorithmSpec::HmacSha256)
             .message(Blob::new(message))
             .send()
             .await
-            .map_err(|error| AwsError::of(&error, "KMS", key, |refusal| refused(key, refusal)))?;
-        answer.mac.map(|mac| Zeroizing::new(mac.into_inner())).ok_or_else(|| {
-            let message = format!("the answer for `{key}` is none of KMS");
+            .map_err(|error| {
+                AwsError::from_sdk(&error, "KMS", key, |refusal| refusal_error(key, refusal))
+            })?;
+        response.mac.map(|mac| Zeroizing::new(mac.into_inner())).ok_or_else(|| {
+            let message = format!("the response for `{key}` did not come from KMS");
             AwsError::new(AwsErrorKind::Io, message, "check the endpoint under `[aws]`")
         })
     })
@@ -41,20 +43,20 @@ pub fn generate_mac(
 
 async fn client(identity: &Identity, key: &str) -> Result<Client, AwsError> {
     let mut builder = aws_sdk_kms::config::Builder::from(identity.config().await?)
-        .interceptor(Plainness { is_allowed: identity.access.allow_http });
-    if let Some(region) = region_of(key) {
+        .interceptor(HttpsOnly { is_http_allowed: identity.access.allow_http });
+    if let Some(region) = region_of_arn(key) {
         builder = builder.region(region);
     }
     Ok(Client::from_conf(builder.build()))
 }
 
-fn refused(key: &str, refusal: &Refusal<'_>) -> AwsError {
+fn refusal_error(key: &str, refusal: &Refusal<'_>) -> AwsError {
     use AwsErrorKind::{Denied, NotFound, Settings};
-    if let Some(known) = refusal.about_identity() {
-        return known;
+    if let Some(error) = refusal.identity_error() {
+        return error;
     }
-    let code = refusal.shown();
-    let error = |kind, what: String, hint: &str| AwsError::new(kind, what, hint);
+    let code = refusal.display_code();
+    let error = |kind, message: String, hint: &str| AwsError::new(kind, message, hint);
     match refusal.code {
         "AccessDeniedException" | "AccessDenied" => error(
             Denied,
@@ -68,20 +70,20 @@ fn refused(key: &str, refusal: &Refusal<'_>) -> AwsError {
         ),
         "DisabledException" | "KMSInvalidStateException" | "KeyUnavailableException" => error(
             Denied,
-            format!("the key `{key}` in KMS can't be used now ({code})"),
-            "enable it, or cancel its deletion: with it go all tokens that it makes",
+            format!("the KMS key `{key}` cannot be used at the moment ({code})"),
+            "enable it, or cancel its deletion: without the key its tokens can never be made again",
         ),
         "InvalidKeyUsageException" => error(
             NotFound,
-            format!("the key `{key}` in KMS makes no MACs of `HMAC_SHA_256` ({code})"),
-            "make one that does: `aws kms create-key --key-usage GENERATE_VERIFY_MAC --key-spec HMAC_256`",
+            format!("the KMS key `{key}` cannot generate `HMAC_SHA_256` MACs ({code})"),
+            "create one that can: `aws kms create-key --key-usage GENERATE_VERIFY_MAC --key-spec HMAC_256`",
         ),
         "ValidationException" | "InvalidArnException" => error(
             Settings,
-            format!("KMS takes `{key}` for no id of a key ({code})"),
+            format!("KMS does not accept `{key}` as a key id ({code})"),
             "write the id of a key, `alias/NAME`, or an ARN",
         ),
-        _ => refusal.at("KMS", ACTION, key),
+        _ => refusal.other_error("KMS", ACTION, key),
     }
 }
 
@@ -90,28 +92,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kms_refuses_is_told_with_what_to_do() {
+    fn refusals_are_explained() {
         use AwsErrorKind::{Denied, Io, NotFound, Settings, Unsupported};
-        for (status, code, kind, says) in [
+        for (status, code, kind, words) in [
             (400, "AccessDeniedException", Denied, "`kms:GenerateMac` on `alias/a` was denied"),
             (400, "NotFoundException", NotFound, "no key `alias/a`"),
-            (400, "DisabledException", Denied, "can't be used now"),
-            (400, "KMSInvalidStateException", Denied, "can't be used now"),
+            (400, "DisabledException", Denied, "cannot be used"),
+            (400, "KMSInvalidStateException", Denied, "cannot be used"),
             (400, "InvalidKeyUsageException", NotFound, "GENERATE_VERIFY_MAC"),
-            (400, "ValidationException", Settings, "no id of a key"),
+            (400, "ValidationException", Settings, "does not accept"),
             (400, "ExpiredTokenException", Denied, "sign in again"),
             (400, "UnrecognizedClientException", Denied, "access key"),
             (400, "ThrottlingException", Io, "slow down"),
             (500, "KMSInternalException", Io, "KMSInternalException"),
-            (501, "NotImplemented", Unsupported, "does not know"),
+            (501, "NotImplemented", Unsupported, "does not support"),
             (403, "", Denied, "`kms:GenerateMac` on `alias/a` was denied (HTTP 403)"),
             (418, "Teapot", Io, "Teapot"),
         ] {
             let message = "AKIA1 the words of a server";
-            let error = refused("alias/a", &Refusal { status, code, message });
-            let told = format!("{error}; {}", error.hint);
-            assert_eq!(error.kind, kind, "{told}");
-            assert!(told.contains(says) && !told.contains("AKIA"), "{told}");
+            let error = refusal_error("alias/a", &Refusal { status, code, message });
+            let text = format!("{error}; {}", error.hint);
+            assert_eq!(error.kind, kind, "{text}");
+            assert!(text.contains(words) && !text.contains("AKIA"), "{text}");
         }
     }
 }

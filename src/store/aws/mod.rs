@@ -1,12 +1,12 @@
-//! AWS, for callers that wait: who we are there, the threads on which requests wait, what goes
-//! wrong, and the services that a run needs beside S3.
+//! AWS for synchronous callers: the session with its identity and threads, errors, and the services that
+//! a run needs besides S3.
 //!
 //! What always holds:
 //!
-//! - Nothing of AWS is read, started or asked for before the first call needs it.
-//! - Requests run on two threads of this module's own; nobody else waits inside of one.
-//! - No error repeats what a server wrote but its code.
-//! - Keys are wiped when they go. What a service's client held of them on the way is not ours to wipe.
+//! - Nothing is read, started or requested before a call needs it.
+//! - Requests run on two threads of this module, which never wait for a caller.
+//! - An error repeats nothing that a server sent, except for its error code.
+//! - Keys are wiped when they are dropped. Copies in the SDK's own buffers are out of reach.
 
 mod access;
 mod error;
@@ -19,8 +19,8 @@ mod tests;
 
 pub use access::{Access, Role};
 pub use error::{AwsError, AwsErrorKind};
-pub(in crate::store) use error::{Refusal, innermost};
+pub(in crate::store) use error::{Refusal, root_cause};
 pub use kms::generate_mac;
 pub use secrets::secret_text;
 pub use session::Session;
-pub(in crate::store) use session::{Identity, Plainness, timeouts};
+pub(in crate::store) use session::{HttpsOnly, Identity, retries, timeouts};

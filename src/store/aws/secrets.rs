@@ -1,30 +1,31 @@
-//! Secrets Manager: texts that somebody put there.
+//! Secrets Manager: keys that are stored as text.
 
 use aws_sdk_secretsmanager::Client;
 use zeroize::Zeroizing;
 
 use super::error::{AwsError, AwsErrorKind, Refusal};
-use super::session::{Identity, Plainness, Session, region_of};
+use super::session::{HttpsOnly, Identity, Session, region_of_arn};
 
 const ACTION: &str = "secretsmanager:GetSecretValue";
 
-/// The text of a secret, as it is now. `name` may be an ARN, which is asked in its own Region.
+/// Returns the current text of a secret. `name` may be an ARN, whose Region is then used.
 ///
 /// # Errors
 ///
-/// [`AwsErrorKind::Denied`] where it may not be read, [`AwsErrorKind::NotFound`] where there is none,
-/// or none that is text; else what failed. Each message has the name, and nothing of the secret.
+/// [`AwsErrorKind::Denied`] if the secret may not be read, [`AwsErrorKind::NotFound`] if it does not exist
+/// or is not text. Each message names the secret and contains nothing of its value.
 pub fn secret_text(session: &Session, name: &str) -> Result<Zeroizing<String>, AwsError> {
     session.wait(async {
         let client = client(&session.identity, name).await?;
-        let answer = client.get_secret_value().secret_id(name).send().await;
-        let answer = answer.map_err(|error| {
-            AwsError::of(&error, "Secrets Manager", name, |refusal| refused(name, refusal))
+        let response = client.get_secret_value().secret_id(name).send().await;
+        let response = response.map_err(|error| {
+            let refused = |refusal: &Refusal<'_>| refusal_error(name, refusal);
+            AwsError::from_sdk(&error, "Secrets Manager", name, refused)
         })?;
-        // What is no text is wiped as well.
-        let _bytes = answer.secret_binary.map(|bytes| Zeroizing::new(bytes.into_inner()));
-        answer.secret_string.map(Zeroizing::new).ok_or_else(|| {
-            let message = format!("the secret `{name}` holds bytes and no text");
+        // A binary value is wiped too.
+        let _bytes = response.secret_binary.map(|bytes| Zeroizing::new(bytes.into_inner()));
+        response.secret_string.map(Zeroizing::new).ok_or_else(|| {
+            let message = format!("the secret `{name}` is binary, not text");
             let hint =
                 "store the key as text: `aws secretsmanager put-secret-value --secret-string`";
             AwsError::new(AwsErrorKind::NotFound, message, hint)
@@ -34,26 +35,26 @@ pub fn secret_text(session: &Session, name: &str) -> Result<Zeroizing<String>, A
 
 async fn client(identity: &Identity, name: &str) -> Result<Client, AwsError> {
     let mut builder = aws_sdk_secretsmanager::config::Builder::from(identity.config().await?)
-        .interceptor(Plainness { is_allowed: identity.access.allow_http });
-    if let Some(region) = region_of(name) {
+        .interceptor(HttpsOnly { is_http_allowed: identity.access.allow_http });
+    if let Some(region) = region_of_arn(name) {
         builder = builder.region(region);
     }
     Ok(Client::from_conf(builder.build()))
 }
 
-fn refused(name: &str, refusal: &Refusal<'_>) -> AwsError {
+fn refusal_error(name: &str, refusal: &Refusal<'_>) -> AwsError {
     use AwsErrorKind::{Denied, NotFound, Settings};
-    if let Some(known) = refusal.about_identity() {
-        return known;
+    if let Some(error) = refusal.identity_error() {
+        return error;
     }
-    let code = refusal.shown();
-    let error = |kind, what: String, hint: &str| AwsError::new(kind, what, hint);
-    let is_kms = refusal.message.contains("KMS") || refusal.message.contains("kms:");
+    let code = refusal.display_code();
+    let error = |kind, message: String, hint: &str| AwsError::new(kind, message, hint);
+    let is_by_kms = refusal.message.contains("KMS") || refusal.message.contains("kms:");
     match refusal.code {
-        "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" if is_kms => error(
+        "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" if is_by_kms => error(
             Denied,
             format!("the secret `{name}` could not be decrypted ({code})"),
-            "allow `kms:Decrypt` on the key of the secret; docs/iam.md has a policy",
+            "allow `kms:Decrypt` on the secret's key; docs/iam.md has a policy",
         ),
         "AccessDeniedException" | "AccessDenied" => error(
             Denied,
@@ -63,7 +64,7 @@ fn refused(name: &str, refusal: &Refusal<'_>) -> AwsError {
         "DecryptionFailure" => error(
             Denied,
             format!("the secret `{name}` could not be decrypted ({code})"),
-            "look at the key that it is encrypted with",
+            "check the key that it is encrypted with",
         ),
         "ResourceNotFoundException" => error(
             NotFound,
@@ -72,15 +73,15 @@ fn refused(name: &str, refusal: &Refusal<'_>) -> AwsError {
         ),
         "InvalidRequestException" => error(
             NotFound,
-            format!("the secret `{name}` can't be read now ({code})"),
-            "it may be marked for deletion: `aws secretsmanager restore-secret` brings it back",
+            format!("the secret `{name}` cannot be read at the moment ({code})"),
+            "it may be marked for deletion: `aws secretsmanager restore-secret` restores it",
         ),
         "InvalidParameterException" | "ValidationException" => error(
             Settings,
-            format!("Secrets Manager takes `{name}` for no name of a secret ({code})"),
+            format!("Secrets Manager does not accept `{name}` as the name of a secret ({code})"),
             "write the name of a secret, or its ARN",
         ),
-        _ => refusal.at("Secrets Manager", ACTION, name),
+        _ => refusal.other_error("Secrets Manager", ACTION, name),
     }
 }
 
@@ -89,25 +90,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_secrets_manager_refuses_is_told_with_what_to_do() {
+    fn refusals_are_explained() {
         use AwsErrorKind::{Denied, Io, NotFound, Settings};
         let kms = "Access to KMS is not allowed";
-        for (status, code, message, kind, says) in [
+        for (status, code, message, kind, words) in [
             (400, "AccessDeniedException", "", Denied, "`secretsmanager:GetSecretValue` on `a/b`"),
             (400, "AccessDeniedException", kms, Denied, "`kms:Decrypt`"),
             (400, "DecryptionFailure", "", Denied, "the key that it is encrypted with"),
             (400, "ResourceNotFoundException", "", NotFound, "no secret `a/b`"),
             (400, "InvalidRequestException", "AKIA1", NotFound, "restore-secret"),
-            (400, "ValidationException", "AKIA1", Settings, "no name of a secret"),
+            (400, "ValidationException", "AKIA1", Settings, "does not accept"),
             (400, "InvalidSignatureException", "AKIA1", Denied, "secret key"),
             (400, "InvalidSignatureException", "Signature expired: 2", Denied, "clock"),
             (503, "ServiceUnavailable", "", Io, "slow down"),
             (500, "InternalServiceError", "", Io, "InternalServiceError"),
         ] {
-            let error = refused("a/b", &Refusal { status, code, message });
-            let told = format!("{error}; {}", error.hint);
-            assert_eq!(error.kind, kind, "{told}");
-            assert!(told.contains(says) && !told.contains("AKIA"), "{told}");
+            let error = refusal_error("a/b", &Refusal { status, code, message });
+            let text = format!("{error}; {}", error.hint);
+            assert_eq!(error.kind, kind, "{text}");
+            assert!(text.contains(words) && !text.contains("AKIA"), "{text}");
         }
     }
 }

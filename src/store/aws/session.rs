@@ -1,4 +1,4 @@
-//! One session with AWS: who we are, found once, and the threads on which requests wait.
+//! A session with AWS: the identity, which is established once, and the threads that requests run on.
 
 use std::{
     future::Future,
@@ -23,27 +23,29 @@ use super::access::Access;
 use super::error::{AwsError, AwsErrorKind};
 use super::https;
 
-/// How often one request is sent before its failure is told, and how long we wait in between.
+/// How often a request is sent before its failure is reported. The pauses between these attempts add up to
+/// 1.6 s on average, and to 3.1 s at most.
 const ATTEMPTS: u32 = 6;
+/// The longest pause after the first failed attempt; it doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(3);
-/// The threads on which requests wait.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The threads that requests run on.
 const THREADS: usize = 2;
-/// How long a signal waits at most.
-const SIGNAL: Duration = Duration::from_millis(100);
+/// The polling interval for cancellation.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// AWS for callers that wait. Nothing is started, read or asked for before it is first used.
-/// Clones are the same session.
+/// AWS for synchronous callers. Nothing is started, read or requested before the first use.
+/// Clones share one session.
 #[derive(Clone)]
 pub struct Session {
     pub(in crate::store) identity: Arc<Identity>,
     threads: Arc<Mutex<Threads>>,
-    /// Whether the run is asked to end.
+    /// Whether the run is asked to stop.
     stop: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Who we are, found when it is first asked for.
+/// The identity at AWS, established on first use.
 pub(in crate::store) struct Identity {
     pub(in crate::store) access: Access,
     config: OnceCell<SdkConfig>,
@@ -67,15 +69,15 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// `stop` tells whether the run is asked to end: whoever waits then gets an error.
+    /// `stop` returns whether the run is asked to stop. Requests then fail with [`AwsErrorKind::Stopped`].
     pub fn new(access: Access, stop: Arc<dyn Fn() -> bool + Send + Sync>) -> Session {
         let identity = Arc::new(Identity { access, config: OnceCell::new() });
         Session { identity, threads: Arc::default(), stop }
     }
 
-    /// As [`Session::new`], with another way to send requests, and these credentials.
+    /// As [`Session::new`], with an HTTP client and credentials for tests.
     #[cfg(test)]
-    pub(in crate::store) fn over(
+    pub(in crate::store) fn with_client(
         access: Access,
         client: impl aws_smithy_runtime_api::client::http::HttpClient + 'static,
         credentials: aws_credential_types::Credentials,
@@ -84,9 +86,9 @@ impl Session {
         let access = &session.identity.access;
         let found = session.wait(async {
             let loader = loader(access).http_client(client).credentials_provider(credentials);
-            in_place(loader.load().await, access).await
+            complete(loader.load().await, access).await
         });
-        session.identity.config.set(found.expect("a Region")).expect("it is new");
+        session.identity.config.set(found.expect("a Region")).expect("it is not set yet");
         session
     }
 
@@ -94,7 +96,7 @@ impl Session {
         (self.stop)()
     }
 
-    /// Where requests run.
+    /// The runtime that requests run on, which is started now if it was not before.
     pub(in crate::store) fn handle(&self) -> Result<tokio::runtime::Handle, AwsError> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &threads.0 {
@@ -106,15 +108,15 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| {
-                let message = format!("could not start threads: {error}");
-                AwsError::new(AwsErrorKind::Io, message, "raise the limit of threads")
+                let message = format!("the threads for requests could not be started: {error}");
+                AwsError::new(AwsErrorKind::Io, message, "raise the limit on threads")
             })?;
         let handle = runtime.handle().clone();
         threads.0 = Some(runtime);
         Ok(handle)
     }
 
-    /// Waits for a request, unless the run is asked to end.
+    /// Waits for a request. Fails as soon as the run is asked to stop.
     pub(in crate::store) fn wait<T>(
         &self,
         request: impl Future<Output = Result<T, AwsError>>,
@@ -122,8 +124,8 @@ impl Session {
         self.handle()?.block_on(async {
             let mut request = std::pin::pin!(request);
             loop {
-                match tokio::time::timeout(SIGNAL, &mut request).await {
-                    Ok(done) => return done,
+                match tokio::time::timeout(POLL_INTERVAL, &mut request).await {
+                    Ok(result) => return result,
                     Err(_) if self.is_stopped() => return Err(AwsError::stopped()),
                     Err(_) => {}
                 }
@@ -131,8 +133,8 @@ impl Session {
         })
     }
 
-    /// Waits for what has to be done also when a run ends: publishing, and cleaning up.
-    pub(in crate::store) fn see_through<T>(
+    /// Waits for a request even if the run is asked to stop: for publishing and cleaning up.
+    pub(in crate::store) fn wait_uninterrupted<T>(
         &self,
         request: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<T, AwsError> {
@@ -141,35 +143,32 @@ impl Session {
 }
 
 impl Identity {
-    /// The settings of all clients: ours, then what the environment and the profile say.
+    /// The configuration of all clients: from the definition, and otherwise from the environment and the
+    /// profile.
     pub(in crate::store) async fn config(&self) -> Result<&SdkConfig, AwsError> {
-        // Boxed: it is large, is awaited once, and would be in the future of every request.
-        let found = || {
+        // Boxed, since it is large and would be part of every request's future.
+        let load = || {
             Box::pin(async {
                 let config = loader(&self.access).load().await;
-                in_place(config, &self.access).await
+                complete(config, &self.access).await
             })
         };
-        self.config.get_or_try_init(found).await
+        self.config.get_or_try_init(load).await
     }
 
-    /// As [`Identity::config`], if it was asked for already.
-    pub(in crate::store) fn known_config(&self) -> Option<&SdkConfig> {
+    /// The configuration, if it was loaded before.
+    pub(in crate::store) fn loaded_config(&self) -> Option<&SdkConfig> {
         self.config.get()
     }
 }
 
 fn loader(access: &Access) -> ConfigLoader {
-    let retries = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(LONGEST_BACKOFF);
-    let stalled = StalledStreamProtectionConfig::enabled().grace_period(access.patience());
+    let stalls = StalledStreamProtectionConfig::enabled().grace_period(access.patience());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(https::client())
-        .retry_config(retries)
+        .retry_config(retries(ATTEMPTS))
         .timeout_config(timeouts(access.patience()))
-        .stalled_stream_protection(stalled.build())
+        .stalled_stream_protection(stalls.build())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     if let Ok(name) = AppName::new(format!("segprep-{}", access.run)) {
         loader = loader.app_name(name);
@@ -192,24 +191,32 @@ fn loader(access: &Access) -> ConfigLoader {
     loader
 }
 
-/// What was found, in the role that is asked for, and with a Region.
-async fn in_place(config: SdkConfig, access: &Access) -> Result<SdkConfig, AwsError> {
+/// Checks that a Region is set, and assumes the role if there is one.
+async fn complete(config: SdkConfig, access: &Access) -> Result<SdkConfig, AwsError> {
     if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(AwsError::new(
             AwsErrorKind::Settings,
-            "no Region of AWS is set",
+            "no AWS Region is set",
             "set `region` under `[aws]`, or `AWS_REGION`, or a profile that has one",
         ));
     }
-    Ok(in_role(config, access).await)
+    Ok(assume_role(config, access).await)
 }
 
-/// How long a server may take to begin to answer.
+/// The SDK's retries: the only layer that sends a failed request again. `attempts` counts the first one.
+pub(in crate::store) fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(BACKOFF_MAX)
+}
+
+/// `patience` is how long a server may take to begin its response.
 pub(in crate::store) fn timeouts(patience: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(patience).build()
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(patience).build()
 }
 
-async fn in_role(config: SdkConfig, access: &Access) -> SdkConfig {
+async fn assume_role(config: SdkConfig, access: &Access) -> SdkConfig {
     let Some(role) = &access.role else { return config };
     let session = role.session_name.clone().unwrap_or_else(|| format!("segprep-{}", access.run));
     let mut provider =
@@ -222,23 +229,23 @@ async fn in_role(config: SdkConfig, access: &Access) -> SdkConfig {
     config.into_builder().credentials_provider(provider).build()
 }
 
-/// The Region that an ARN (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`) names; none of what is no ARN.
-pub(super) fn region_of(arn: &str) -> Option<Region> {
+/// The Region in an ARN (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`); `None` if there is none, or if the text
+/// is not an ARN.
+pub(super) fn region_of_arn(arn: &str) -> Option<Region> {
     let mut fields = arn.strip_prefix("arn:")?.split(':');
     let region = fields.nth(2).filter(|region| !region.is_empty())?;
     Some(Region::new(region.to_owned()))
 }
 
-/// Lets no request go in the clear to another machine, unless that is allowed: wherever the
-/// endpoint comes from.
+/// Refuses to send a request over plain HTTP to another machine, wherever the endpoint comes from.
 #[derive(Debug)]
-pub(in crate::store) struct Plainness {
-    pub(in crate::store) is_allowed: bool,
+pub(in crate::store) struct HttpsOnly {
+    pub(in crate::store) is_http_allowed: bool,
 }
 
-impl Intercept for Plainness {
+impl Intercept for HttpsOnly {
     fn name(&self) -> &'static str {
-        "Plainness"
+        "HttpsOnly"
     }
 
     fn read_before_transmit(
@@ -247,18 +254,18 @@ impl Intercept for Plainness {
         _components: &RuntimeComponents,
         _bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.is_allowed || is_private(context.request().uri()) {
+        if self.is_http_allowed || is_private(context.request().uri()) {
             return Ok(());
         }
         Err(Box::new(AwsError::new(
             AwsErrorKind::Settings,
-            "the endpoint is plain HTTP on another machine",
+            "the endpoint is plain HTTP to another machine",
             "use `https://`, or set `allow_http = true` under `[aws]`",
         )))
     }
 }
 
-/// Whether nobody else can read what goes to this URL.
+/// Whether nobody can listen to requests to this URL: it is HTTPS, or on this machine.
 fn is_private(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return url.starts_with("https://") };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
@@ -277,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_arn_names_its_region() {
-        let region = |text| region_of(text).map(|region| region.to_string());
+        let region = |text| region_of_arn(text).map(|region| region.to_string());
         let key = "arn:aws:kms:eu-central-1:111122223333:alias/segprep";
         assert_eq!(region(key).as_deref(), Some("eu-central-1"));
         assert_eq!(region("arn:aws:kms::1:key/a"), None);
@@ -286,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine() {
+    fn plain_http_is_private_only_on_this_machine() {
         for (url, expected) in [
             ("https://s3.eu-central-1.amazonaws.com/b/k", true),
             ("http://127.0.0.1:5000/b/k", true),

@@ -1,14 +1,16 @@
-//! Reads objects before they are asked for, in pieces, many at once and within a bound.
+//! Fetches objects before they are read: in pieces, many at once, within a bound on memory.
 //!
-//! - Pieces are fetched in reading order as long as all that is held stays under [`WINDOW`]; one
-//!   that is asked for and not yet on its way is fetched at once, so nobody waits for what waits
-//!   for them. At most each thread of the pool holds one such piece beside the window.
-//! - Each request is pinned to the `ETag` that the listing gave: a change is an error, never a mix.
-//! - A read that breaks off goes on at its byte, after a pause that grows, a number of times.
+//! - Pieces are fetched in reading order for as long as everything that is held fits into [`WINDOW`].
+//! - A reader that needs a piece which was not requested yet requests it at once, outside of the window:
+//!   otherwise it could wait for room that only its own progress makes. Each thread of the pool holds at
+//!   most one such piece.
+//! - Every request names the `ETag` of the listing, so a change is an error and never a mix of two states.
 
 use std::{
     collections::HashMap,
     io::{self, Read},
+    mem,
+    ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,111 +20,112 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::client::{Clients, S3};
+use super::client::S3;
 use super::fetch::fetch;
 use super::list::Object;
 use crate::store::aws::AwsError;
 
-/// Bytes of a piece, and of a first piece where only beginnings are read.
+/// The size of a piece in bytes.
 pub(crate) const PIECE: u64 = 4 << 20;
+/// The size of a piece in bytes if only the beginnings of objects are read.
 const HEAD: u64 = 128 << 10;
-/// Bytes that are held ahead of whoever reads.
+/// The most bytes that are fetched ahead.
 pub(crate) const WINDOW: u64 = 32 << 20;
-/// Requests at once at most: for many small objects, whose answers are far and come all the same.
+/// The most requests at once. Many small objects need many of them, since each response takes a while.
 pub(crate) const REQUESTS: usize = 512;
-/// How many there are at first, and at least.
+/// How many requests are allowed at first, and at least.
 const REQUESTS_FIRST: usize = 256;
-const REQUESTS_LEAST: usize = 32;
-/// A server that takes longer to answer is not helped by more of them.
-const QUICK: Duration = Duration::from_millis(500);
-/// What a piece costs beside its bytes: a request, its answer and a connection.
+const REQUESTS_MIN: usize = 32;
+/// A server that takes longer to respond is sent fewer requests at once.
+const SLOW: Duration = Duration::from_millis(500);
+/// What a request costs besides the bytes of its piece: its buffers and a connection.
 pub(crate) const REQUEST_BYTES: u64 = 64 << 10;
-/// How long a signal waits at most.
-const SIGNAL: Duration = Duration::from_millis(100);
+/// The polling interval for cancellation.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What will be read of the objects.
+/// How much of the objects is going to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// All of it.
+    /// Everything.
     Whole,
-    /// Their beginnings, as a rule.
+    /// Usually only the beginning of each.
     Heads,
 }
 
-/// Objects that are read ahead; none where there is no such input at that place.
+/// Objects that are fetched before they are read.
 pub(crate) struct ReadAhead {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    s3: Arc<Clients>,
+    s3: S3,
     handle: tokio::runtime::Handle,
-    stop: S3Stop,
+    /// In reading order. `None`: this input is not an object.
     objects: Vec<Option<Object>>,
+    /// The size of a piece in bytes.
     piece: u64,
     reach: Reach,
-    state: Mutex<ReadAheadState>,
-    /// A piece has come, or failed.
-    came: Condvar,
-    /// There is room to fetch more.
+    state: Mutex<State>,
+    /// Notified when a piece has arrived, or its request has failed.
+    arrived: Condvar,
+    /// Notified when there may be room for another piece.
     room: Notify,
+    /// The read-ahead was dropped.
     is_closed: AtomicBool,
 }
 
-type S3Stop = Arc<dyn Fn() -> bool + Send + Sync>;
+/// A piece: the index of its object, and its number in the object.
+type PieceId = (usize, u64);
 
 #[derive(Default)]
-struct ReadAheadState {
+struct State {
     /// The next piece in reading order.
-    next: (usize, u64),
-    pieces: HashMap<(usize, u64), Slot>,
-    /// Of each object, the first piece that somebody may still want.
-    wanted: Vec<u64>,
-    /// Bytes on their way, waiting, or in the hands of a reader.
+    next: PieceId,
+    pieces: HashMap<PieceId, Piece>,
+    /// The first piece of each object that may still be needed.
+    needed_from: Vec<u64>,
+    /// The cost in bytes of all pieces that are in flight, fetched, or held by a reader.
     held: u64,
-    on_their_way: usize,
-    /// Requests that may be made at once now.
-    at_once: usize,
+    in_flight: usize,
+    /// How many requests may be in flight.
+    in_flight_max: usize,
 }
 
-enum Slot {
-    OnItsWay,
-    Here(Vec<u8>),
+enum Piece {
+    InFlight,
+    Fetched(Vec<u8>),
     Failed(AwsError),
 }
 
 impl ReadAhead {
-    /// Begins to read these objects, which stand in reading order.
+    /// Begins to fetch objects, which are in reading order. An entry is `None` for an input that is not one.
     pub(crate) fn new(
         s3: &S3,
         objects: Vec<Option<Object>>,
         reach: Reach,
     ) -> Result<ReadAhead, AwsError> {
-        let at_once = REQUESTS_FIRST;
-        let state =
-            ReadAheadState { wanted: vec![0; objects.len()], at_once, ..ReadAheadState::default() };
-        let stop = s3.clone();
+        let needed_from = vec![0; objects.len()];
+        let state = State { needed_from, in_flight_max: REQUESTS_FIRST, ..State::default() };
         let shared = Arc::new(Shared {
-            s3: Arc::clone(&s3.clients),
             handle: s3.session().handle()?,
-            stop: Arc::new(move || stop.session().is_stopped()),
+            s3: s3.clone(),
             objects,
             piece: if reach == Reach::Whole { PIECE } else { HEAD },
             reach,
             state: Mutex::new(state),
-            came: Condvar::new(),
+            arrived: Condvar::new(),
             room: Notify::new(),
             is_closed: AtomicBool::new(false),
         });
-        shared.handle.spawn(drive(Arc::clone(&shared)));
+        shared.handle.spawn(fetch_in_order(Arc::clone(&shared)));
         Ok(ReadAhead { shared })
     }
 
-    /// The bytes of one of the objects.
+    /// Opens an object by its index, to be read from its start.
     pub(crate) fn open(&self, object: usize) -> ObjectReader {
         let shared = Arc::clone(&self.shared);
-        if let Some(wanted) = shared.state().wanted.get_mut(object) {
-            *wanted = 0;
+        if let Some(needed_from) = shared.state().needed_from.get_mut(object) {
+            *needed_from = 0;
         }
         ObjectReader { shared, object, next: 0, piece: Vec::new(), at: 0, cost: 0 }
     }
@@ -135,50 +138,49 @@ impl Drop for ReadAhead {
     }
 }
 
-/// Fetches in reading order while there is room.
-async fn drive(shared: Arc<Shared>) {
-    while !shared.is_closed.load(Ordering::Relaxed) && !shared.begin_what_fits() {
+/// Requests pieces in reading order whenever there is room.
+async fn fetch_in_order(shared: Arc<Shared>) {
+    while !shared.is_closed.load(Ordering::Relaxed) && !shared.fill_window() {
         shared.room.notified().await;
     }
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, ReadAheadState> {
-        // Nothing panics while it holds the state, and each change of it is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends on their way what there is room for; true if that is the last of it.
-    fn begin_what_fits(self: &Arc<Self>) -> bool {
+    /// Requests the pieces that there is room for. Returns whether those were the last.
+    fn fill_window(self: &Arc<Self>) -> bool {
         let mut state = self.state();
-        while let Some(place) = self.next_place(&mut state) {
-            self.begin(&mut state, place);
+        while let Some(piece) = self.next_piece(&mut state) {
+            self.request(&mut state, piece);
         }
         self.objects.len() <= state.next.0
     }
 
-    /// The next piece in reading order that nobody has fetched, if there is room for it.
-    fn next_place(&self, state: &mut ReadAheadState) -> Option<(usize, u64)> {
+    /// The next piece in reading order that was not requested yet, if there is room for it.
+    fn next_piece(&self, state: &mut State) -> Option<PieceId> {
         loop {
             let (object, number) = state.next;
-            let is_all = self.objects.len() <= object;
-            if is_all || state.at_once <= state.on_their_way {
+            if self.objects.len() <= object || state.in_flight_max <= state.in_flight {
                 return None;
             }
             let pieces = match self.reach {
-                Reach::Whole => self.pieces(object),
-                Reach::Heads => self.pieces(object).min(1),
+                Reach::Whole => self.piece_count(object),
+                Reach::Heads => self.piece_count(object).min(1),
             };
             if pieces <= number {
                 state.next = (object + 1, 0);
                 continue;
             }
-            let is_passed = state.wanted.get(object).is_none_or(|wanted| number < *wanted);
-            if is_passed || state.pieces.contains_key(&(object, number)) {
+            let is_read = state.needed_from.get(object).is_none_or(|needed| number < *needed);
+            if is_read || state.pieces.contains_key(&(object, number)) {
                 state.next = (object, number + 1);
                 continue;
             }
-            if WINDOW < state.held + self.cost(object, number) {
+            if WINDOW < state.held + self.cost((object, number)) {
                 return None;
             }
             state.next = (object, number + 1);
@@ -186,67 +188,74 @@ impl Shared {
         }
     }
 
-    fn pieces(&self, object: usize) -> u64 {
-        let bytes = self.objects.get(object).and_then(Option::as_ref).map_or(0, |o| o.bytes);
-        bytes.div_ceil(self.piece)
+    fn object_bytes(&self, object: usize) -> u64 {
+        self.objects.get(object).and_then(Option::as_ref).map_or(0, |object| object.bytes)
     }
 
-    fn range(&self, object: usize, number: u64) -> std::ops::Range<u64> {
-        let bytes = self.objects.get(object).and_then(Option::as_ref).map_or(0, |o| o.bytes);
+    fn piece_count(&self, object: usize) -> u64 {
+        self.object_bytes(object).div_ceil(self.piece)
+    }
+
+    /// The bytes of the object that a piece has.
+    fn range(&self, (object, number): PieceId) -> Range<u64> {
         let start = number * self.piece;
-        start..bytes.min(start + self.piece)
+        start..self.object_bytes(object).min(start + self.piece)
     }
 
-    fn cost(&self, object: usize, number: u64) -> u64 {
-        let range = self.range(object, number);
+    /// What a piece counts for in the window, in bytes.
+    fn cost(&self, piece: PieceId) -> u64 {
+        let range = self.range(piece);
         range.end.saturating_sub(range.start) + REQUEST_BYTES
     }
 
-    /// Sends a piece on its way.
-    fn begin(self: &Arc<Self>, state: &mut ReadAheadState, place: (usize, u64)) {
-        let (object, number) = place;
-        let Some(Some(found)) = self.objects.get(object) else { return };
-        state.held += self.cost(object, number);
-        state.on_their_way += 1;
-        state.pieces.insert(place, Slot::OnItsWay);
-        let (shared, found, range) = (Arc::clone(self), found.clone(), self.range(object, number));
+    /// Requests a piece.
+    fn request(self: &Arc<Self>, state: &mut State, piece: PieceId) {
+        let Some(Some(object)) = self.objects.get(piece.0) else { return };
+        state.held += self.cost(piece);
+        state.in_flight += 1;
+        state.pieces.insert(piece, Piece::InFlight);
+        let (shared, object, range) = (Arc::clone(self), object.clone(), self.range(piece));
         self.handle.spawn(async move {
-            let asked = Instant::now();
-            let fetched = fetch(&shared.s3, &found, range).await;
-            let mut state = shared.state();
-            state.on_their_way -= 1;
-            state.at_once = paced(state.at_once, asked.elapsed());
-            if state.wanted.get(object).is_some_and(|wanted| number < *wanted) {
-                // Its reader has gone.
-                state.pieces.remove(&place);
-                state.held -= shared.cost(object, number);
-            } else {
-                state.pieces.insert(place, fetched.map_or_else(Slot::Failed, Slot::Here));
-            }
-            drop(state);
-            shared.came.notify_all();
-            shared.room.notify_one();
+            let sent = Instant::now();
+            let fetched = fetch(&shared.s3.clients, &object, range).await;
+            shared.receive(piece, fetched, sent.elapsed());
         });
     }
 
-    /// Waits for a piece; it stays counted until [`Shared::release`].
-    fn take(self: &Arc<Self>, place: (usize, u64)) -> Result<Vec<u8>, AwsError> {
+    /// Keeps a piece that has arrived, unless its reader is gone.
+    fn receive(&self, piece: PieceId, fetched: Result<Vec<u8>, AwsError>, took: Duration) {
+        let mut state = self.state();
+        state.in_flight -= 1;
+        state.in_flight_max = adjust_max(state.in_flight_max, took);
+        if state.needed_from.get(piece.0).is_some_and(|needed| piece.1 < *needed) {
+            state.pieces.remove(&piece);
+            state.held -= self.cost(piece);
+        } else {
+            state.pieces.insert(piece, fetched.map_or_else(Piece::Failed, Piece::Fetched));
+        }
+        drop(state);
+        self.arrived.notify_all();
+        self.room.notify_one();
+    }
+
+    /// Waits for a piece. It counts in the window until [`Shared::release`].
+    fn take(self: &Arc<Self>, piece: PieceId) -> Result<Vec<u8>, AwsError> {
         let mut state = self.state();
         loop {
-            match state.pieces.get(&place) {
-                None => self.begin(&mut state, place),
-                Some(Slot::OnItsWay) => {
-                    let waited = self.came.wait_timeout(state, SIGNAL);
+            match state.pieces.get(&piece) {
+                None => self.request(&mut state, piece),
+                Some(Piece::InFlight) => {
+                    let waited = self.arrived.wait_timeout(state, POLL_INTERVAL);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                    if (self.stop)() {
+                    if self.s3.session().is_stopped() {
                         return Err(AwsError::stopped());
                     }
                 }
-                Some(Slot::Failed(error)) => return Err(error.clone()),
-                Some(Slot::Here(_)) => {
-                    let Some(Slot::Here(bytes)) = state.pieces.remove(&place) else { continue };
-                    if let Some(wanted) = state.wanted.get_mut(place.0) {
-                        *wanted = place.1 + 1;
+                Some(Piece::Failed(error)) => return Err(error.clone()),
+                Some(Piece::Fetched(_)) => {
+                    let Some(Piece::Fetched(bytes)) = state.pieces.remove(&piece) else { continue };
+                    if let Some(needed_from) = state.needed_from.get_mut(piece.0) {
+                        *needed_from = piece.1 + 1;
                     }
                     return Ok(bytes);
                 }
@@ -254,6 +263,7 @@ impl Shared {
         }
     }
 
+    /// Makes room for `cost` more bytes.
     fn release(&self, cost: u64) {
         if 0 < cost {
             let mut state = self.state();
@@ -263,59 +273,57 @@ impl Shared {
         }
     }
 
-    /// Nobody reads this object any more.
+    /// Drops the pieces of an object that nobody reads any more.
     fn close(&self, object: usize) {
         let mut state = self.state();
-        if let Some(wanted) = state.wanted.get_mut(object) {
-            *wanted = u64::MAX;
+        if let Some(needed_from) = state.needed_from.get_mut(object) {
+            *needed_from = u64::MAX;
         }
-        let is_waiting = |slot: &Slot| !matches!(slot, Slot::OnItsWay);
-        let done: Vec<(usize, u64)> = state
-            .pieces
-            .iter()
-            .filter(|((of, _), slot)| *of == object && is_waiting(slot))
-            .map(|(place, _)| *place)
-            .collect();
-        for place in done {
-            state.pieces.remove(&place);
-            state.held -= self.cost(place.0, place.1);
+        // Those in flight are dropped when they arrive.
+        let arrived = |piece: &Piece| !matches!(piece, Piece::InFlight);
+        let of_object = state.pieces.iter().filter(|(id, piece)| id.0 == object && arrived(piece));
+        let unread: Vec<PieceId> = of_object.map(|(id, _)| *id).collect();
+        for piece in unread {
+            state.pieces.remove(&piece);
+            state.held -= self.cost(piece);
         }
         drop(state);
         self.room.notify_one();
     }
 }
 
-/// How many requests may be made at once after one of so many took so long.
-fn paced(at_once: usize, took: Duration) -> usize {
-    let next = if took < QUICK { at_once + 1 } else { at_once - 1 };
-    next.clamp(REQUESTS_LEAST, REQUESTS)
+/// How many requests may be in flight after one of them took this long.
+fn adjust_max(in_flight_max: usize, took: Duration) -> usize {
+    let next = if took < SLOW { in_flight_max + 1 } else { in_flight_max - 1 };
+    next.clamp(REQUESTS_MIN, REQUESTS)
 }
 
-/// The bytes of one object, from its start.
+/// Reads an object from its start.
 pub(crate) struct ObjectReader {
     shared: Arc<Shared>,
     object: usize,
-    /// The piece after this one.
+    /// The number of the next piece.
     next: u64,
+    /// The current piece.
     piece: Vec<u8>,
-    /// What of the piece is read.
+    /// How many bytes of it were read.
     at: usize,
-    /// What the piece is counted for.
+    /// What it counts for in the window, in bytes.
     cost: u64,
 }
 
 impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.piece.len() {
-            self.shared.release(std::mem::take(&mut self.cost));
+            self.shared.release(mem::take(&mut self.cost));
             self.piece = Vec::new();
             self.at = 0;
-            if self.shared.pieces(self.object) <= self.next {
+            if self.shared.piece_count(self.object) <= self.next {
                 return Ok(0);
             }
-            let place = (self.object, self.next);
-            self.piece = self.shared.take(place).map_err(io::Error::other)?;
-            self.cost = self.shared.cost(self.object, self.next);
+            let next = (self.object, self.next);
+            self.piece = self.shared.take(next).map_err(io::Error::other)?;
+            self.cost = self.shared.cost(next);
             self.next += 1;
         }
         let count = self.piece.get(self.at..).unwrap_or(&[]).read(buffer)?;
@@ -326,7 +334,7 @@ impl Read for ObjectReader {
 
 impl Drop for ObjectReader {
     fn drop(&mut self) {
-        self.shared.release(std::mem::take(&mut self.cost));
+        self.shared.release(mem::take(&mut self.cost));
         self.shared.close(self.object);
     }
 }
@@ -336,14 +344,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_is_slow_is_asked_less_at_once() {
+    fn a_slow_server_is_sent_fewer_requests_at_once() {
         let after = |count: usize, took: u64| {
             let took = Duration::from_millis(took);
-            (0..count).fold(REQUESTS_FIRST, |at_once, _| paced(at_once, took))
+            (0..count).fold(REQUESTS_FIRST, |max, _| adjust_max(max, took))
         };
         assert_eq!(after(1, 50), REQUESTS_FIRST + 1);
         assert_eq!(after(1, 5000), REQUESTS_FIRST - 1);
         assert_eq!(after(1000, 50), REQUESTS);
-        assert_eq!(after(1000, 5000), REQUESTS_LEAST);
+        assert_eq!(after(1000, 5000), REQUESTS_MIN);
     }
 }

@@ -1,97 +1,36 @@
-//! Who speaks to S3: clients, one for each Region that a bucket turns out to be in, made when they
-//! are first needed.
+//! The clients that requests to S3 go through: one for each bucket, created when it is first needed, since a
+//! bucket may turn out to be in another Region.
+//!
+//! The SDK sends a failed request again; nothing above it does. Its retry quota is switched off. It is meant
+//! to keep many callers from flooding a service, but a run has a bounded number of requests, and it fails as
+//! a whole if one of them fails. Here the number of attempts and the pauses between them bound the load.
 
 use std::{
     collections::HashMap,
+    error::Error,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryPartition, TokenBucket};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::PutObjectError;
+use aws_sdk_s3::operation::upload_part::UploadPartError;
 
-use super::request::S3Request;
+use super::request::{S3Request, is_damage};
 use super::settings::Settings;
-use crate::store::aws::{AwsError, Identity, Plainness, Session};
+use crate::store::aws::{AwsError, HttpsOnly, Identity, Session, retries};
 
-/// Clients by bucket.
-pub(super) struct Clients {
-    pub(super) identity: Arc<Identity>,
-    pub(super) settings: Settings,
-    by_bucket: Mutex<HashMap<String, Client>>,
-}
+/// How often a request is sent that transfers records. The pauses between these attempts add up to 11 s on
+/// average, and to 21 s at most.
+const TRANSFER_ATTEMPTS: u32 = 10;
 
-impl Clients {
-    fn new(identity: Arc<Identity>, settings: Settings) -> Clients {
-        Clients { identity, settings, by_bucket: Mutex::default() }
-    }
-
-    /// The client for a bucket.
-    async fn of(&self, bucket: &str) -> Result<Client, AwsError> {
-        if let Some(client) = self.by_bucket().get(bucket) {
-            return Ok(client.clone());
-        }
-        let client = self.client(self.identity.config().await?, None);
-        Ok(self.by_bucket().entry(bucket.to_owned()).or_insert(client).clone())
-    }
-
-    /// From now on the bucket is asked in another Region. False if it was asked there already.
-    fn go_to(&self, bucket: &str, region: &str) -> bool {
-        let Some(config) = self.identity.known_config() else { return false };
-        let mut clients = self.by_bucket();
-        let is_new = clients
-            .get(bucket)
-            .and_then(|client| client.config().region())
-            .is_none_or(|known| known.as_ref() != region);
-        if is_new {
-            let region = Region::new(region.to_owned());
-            clients.insert(bucket.to_owned(), self.client(config, Some(region)));
-        }
-        is_new
-    }
-
-    fn client(&self, config: &SdkConfig, region: Option<Region>) -> Client {
-        let path_style = self.settings.path_style.unwrap_or(config.endpoint_url().is_some());
-        let mut builder = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(path_style)
-            .interceptor(Plainness { is_allowed: self.identity.access.allow_http });
-        if let Some(region) = region {
-            builder = builder.region(region);
-        }
-        Client::from_conf(builder.build())
-    }
-
-    fn by_bucket(&self) -> std::sync::MutexGuard<'_, HashMap<String, Client>> {
-        // Each change of the map is whole.
-        self.by_bucket.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks S3 for something; a bucket that turns out to be in another Region is asked there.
-    pub(super) async fn ask<T, E, F>(
-        &self,
-        asked: &S3Request<'_>,
-        send: impl Fn(Client) -> F,
-    ) -> Result<T, AwsError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let error = match send(self.of(asked.bucket).await?).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => asked.error(&error),
-        };
-        match &error.region {
-            Some(region) if self.go_to(asked.bucket, region) => {}
-            _ => return Err(error),
-        }
-        let answer = send(self.of(asked.bucket).await?).await;
-        answer.map_err(|error| asked.error(&error))
-    }
-}
-
-/// S3 for callers that wait. Nothing is started, read or asked for before it is first used.
+/// S3 for synchronous callers. Nothing is started, read or requested before the first use.
 #[derive(Clone)]
 pub struct S3 {
     session: Session,
@@ -116,5 +55,114 @@ impl S3 {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.clients.settings
+    }
+}
+
+/// The clients, by bucket.
+pub(super) struct Clients {
+    pub(super) identity: Arc<Identity>,
+    pub(super) settings: Settings,
+    by_bucket: Mutex<HashMap<String, Client>>,
+}
+
+impl Clients {
+    fn new(identity: Arc<Identity>, settings: Settings) -> Clients {
+        Clients { identity, settings, by_bucket: Mutex::default() }
+    }
+
+    /// Sends a request; `send` may be called twice. If the bucket turns out to be in another Region, the
+    /// request is sent there, and so are all further ones for this bucket.
+    pub(super) async fn send<T, E, F>(
+        &self,
+        request: &S3Request<'_>,
+        send: impl Fn(Client) -> F,
+    ) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let error = match send(self.client(request.bucket).await?).await {
+            Ok(response) => return Ok(response),
+            Err(error) => request.error(&error),
+        };
+        match &error.region {
+            Some(region) if self.switch_region(request.bucket, region) => {}
+            _ => return Err(error),
+        }
+        let response = send(self.client(request.bucket).await?).await;
+        response.map_err(|error| request.error(&error))
+    }
+
+    async fn client(&self, bucket: &str) -> Result<Client, AwsError> {
+        if let Some(client) = self.by_bucket().get(bucket) {
+            return Ok(client.clone());
+        }
+        let client = self.new_client(self.identity.config().await?, None);
+        Ok(self.by_bucket().entry(bucket.to_owned()).or_insert(client).clone())
+    }
+
+    /// Sends all further requests for the bucket to this Region. Returns `false` if they went there before.
+    fn switch_region(&self, bucket: &str, region: &str) -> bool {
+        let Some(config) = self.identity.loaded_config() else { return false };
+        let mut clients = self.by_bucket();
+        let is_new = clients
+            .get(bucket)
+            .and_then(|client| client.config().region())
+            .is_none_or(|known| known.as_ref() != region);
+        if is_new {
+            let region = Region::new(region.to_owned());
+            clients.insert(bucket.to_owned(), self.new_client(config, Some(region)));
+        }
+        is_new
+    }
+
+    fn new_client(&self, config: &SdkConfig, region: Option<Region>) -> Client {
+        let path_style = self.settings.path_style.unwrap_or(config.endpoint_url().is_some());
+        let without_quota =
+            RetryPartition::custom("segprep").token_bucket(TokenBucket::unlimited()).build();
+        let mut builder = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(path_style)
+            .retry_partition(without_quota)
+            .retry_classifier(Transient)
+            .interceptor(HttpsOnly { is_http_allowed: self.identity.access.allow_http });
+        if let Some(region) = region {
+            builder = builder.region(region);
+        }
+        Client::from_conf(builder.build())
+    }
+
+    fn by_bucket(&self) -> MutexGuard<'_, HashMap<String, Client>> {
+        // A panic cannot leave a change of the map half done.
+        self.by_bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The overrides for requests that transfer records: more attempts than others have.
+pub(super) fn transfer_overrides() -> aws_sdk_s3::config::Builder {
+    Config::builder().retry_config(retries(TRANSFER_ATTEMPTS))
+}
+
+/// Retries two errors that the SDK takes for the caller's: bytes that were damaged on the way, and the
+/// status 429, by which some servers ask to slow down.
+#[derive(Debug)]
+struct Transient;
+
+impl ClassifyRetry for Transient {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if context.response().is_some_and(|response| response.status().as_u16() == 429) {
+            return RetryAction::throttling_error();
+        }
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error.and_then(|error| error.as_operation_error());
+        let of_put = error.and_then(|error| error.downcast_ref::<PutObjectError>()?.code());
+        let of_part = error.and_then(|error| error.downcast_ref::<UploadPartError>()?.code());
+        if of_put.or(of_part).is_some_and(is_damage) {
+            return RetryAction::transient_error();
+        }
+        RetryAction::NoActionIndicated
+    }
+
+    fn name(&self) -> &'static str {
+        "damaged bytes and status 429"
     }
 }

@@ -1,20 +1,32 @@
-//! Fetches a range of an object, as it was listed, over whatever breaks off in between.
+//! Fetches a range of an object in the state in which it was listed.
+//!
+//! The SDK retries a request until a response begins, but it does not read the body. A body that is cut off
+//! or stalls is resumed here, with a request for the rest of the range.
 
 use std::{ops::Range, time::Duration};
 
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::client::Clients;
+use super::client::{Clients, transfer_overrides};
 use super::list::Object;
 use super::request::S3Request;
-use crate::store::aws::{AwsError, AwsErrorKind, innermost};
+use crate::store::aws::{AwsError, AwsErrorKind, root_cause};
 
-/// How often in a row a read may break off without a byte more.
+/// How often in a row a body may be cut off without any progress.
 const FAILURES_MAX: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const PAUSE_MAX: Duration = Duration::from_secs(8);
 
-/// The bytes of a range.
+/// Why a body was not read to its end.
+enum BodyError {
+    /// It is longer than the range: this is not the object that was listed.
+    TooLong,
+    /// For this reason. The bytes before it were read.
+    CutOff(String),
+}
+
+/// Returns the bytes of a range of an object.
 pub(super) async fn fetch(
     clients: &Clients,
     object: &Object,
@@ -24,50 +36,56 @@ pub(super) async fn fetch(
     let mut bytes = Vec::with_capacity(length);
     let (mut failures, mut reached) = (0, 0);
     loop {
-        let error = match read_on(clients, object, &range, &mut bytes).await {
+        let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
+        let response = request(clients, object, start..range.end).await?;
+        let patience = clients.identity.access.patience();
+        let reason = match read_body(response.body, length, patience, &mut bytes).await {
             Ok(()) => return Ok(bytes),
-            Err(error) if !error.is_passing => return Err(error),
-            Err(error) => error,
+            Err(BodyError::TooLong) => return Err(changed(object)),
+            Err(BodyError::CutOff(reason)) => reason,
         };
         failures = if reached < bytes.len() { 1 } else { failures + 1 };
         reached = bytes.len();
         if FAILURES_MAX < failures {
-            return Err(error);
+            let message =
+                format!("the transfer of `{}` was cut off too often: {reason}", object.url);
+            let hint = "check the network, and run again";
+            return Err(AwsError::new(AwsErrorKind::Io, message, hint));
         }
         tokio::time::sleep(pause(failures)).await;
     }
 }
 
-/// Longer after each failure, and not the same for all who wait.
-pub(super) fn pause(failures: u32) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
+/// The pause after a number of failures: longer after each, and random, so that requests spread out.
+fn pause(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
     let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
     longest.mul_f64(0.5 + share / 2.0)
 }
 
-/// Reads from where `bytes` end to the end of the range, or as far as it goes.
-async fn read_on(
+/// Requests a range, and checks that the object is as it was listed.
+async fn request(
     clients: &Clients,
     object: &Object,
-    range: &Range<u64>,
-    bytes: &mut Vec<u8>,
-) -> Result<(), AwsError> {
+    range: Range<u64>,
+) -> Result<GetObjectOutput, AwsError> {
     let url = &object.url;
-    let asked = S3Request { action: "s3:GetObject", bucket: &url.bucket, key: &url.key };
-    let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
-    // A whole object comes with its checksum.
-    let is_whole = start == 0 && range.end == object.bytes;
-    let wanted = (!is_whole).then(|| format!("bytes={start}-{}", range.end - 1));
-    let answer = clients.ask(&asked, |client| {
+    let request = S3Request::new("s3:GetObject", url);
+    // For a whole object the server sends a checksum, which the SDK verifies.
+    let is_whole = range == (0..object.bytes);
+    let header = (!is_whole).then(|| format!("bytes={}-{}", range.start, range.end - 1));
+    let response = clients.send(&request, |client| {
         client
             .get_object()
             .bucket(&url.bucket)
             .key(&url.key)
             .if_match(&object.etag)
-            .set_range(wanted.clone())
+            .set_range(header.clone())
+            .customize()
+            .config_override(transfer_overrides())
             .send()
     });
-    let answer = answer.await.map_err(|error| match error.kind {
+    let response = response.await.map_err(|error| match error.kind {
         AwsErrorKind::Conflict | AwsErrorKind::NotFound => changed(object),
         AwsErrorKind::NoBucket
         | AwsErrorKind::Denied
@@ -77,54 +95,48 @@ async fn read_on(
         | AwsErrorKind::Stopped
         | AwsErrorKind::Io => error,
     })?;
-    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-    let is_same = answer.e_tag().is_some_and(|etag| plain(etag) == plain(&object.etag));
-    if !is_same || length.is_some_and(|length| length != range.end - start) {
+    let length = response.content_length().and_then(|length| u64::try_from(length).ok());
+    let is_same = response.e_tag().is_some_and(|etag| unquote(etag) == unquote(&object.etag));
+    if !is_same || length.is_some_and(|length| length != range.end - range.start) {
         return Err(changed(object));
     }
-    take_body(clients, object, answer.body, range.end - range.start, bytes).await
+    Ok(response)
 }
 
-async fn take_body(
-    clients: &Clients,
-    object: &Object,
+/// Appends a body to `bytes`, which must then have the whole `length`.
+async fn read_body(
     mut body: ByteStream,
-    length: u64,
+    length: usize,
+    patience: Duration,
     bytes: &mut Vec<u8>,
-) -> Result<(), AwsError> {
-    let broken = |why: &str| {
-        let message = format!("`{}` broke off while it was read: {why}", object.url);
-        AwsError::passing(message, "check the network, and run again")
-    };
+) -> Result<(), BodyError> {
+    let cut_off = |reason: &str| Err(BodyError::CutOff(reason.to_owned()));
     loop {
-        let chunk = tokio::time::timeout(clients.identity.access.patience(), body.next()).await;
-        match chunk {
-            Err(_) => return Err(broken("nothing came any more")),
+        match tokio::time::timeout(patience, body.next()).await {
+            Err(_) => return cut_off("no more bytes arrived"),
             Ok(None) => break,
             Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
             Ok(Some(Err(error))) => {
-                let why = innermost(&error);
-                if why.contains("checksum") {
-                    bytes.clear(); // which of them are wrong nobody knows
+                let reason = root_cause(&error);
+                if reason.contains("checksum") {
+                    bytes.clear(); // any of them may be wrong
                 }
-                return Err(broken(&why));
+                return Err(BodyError::CutOff(reason));
             }
         }
-        if u64::try_from(bytes.len()).is_ok_and(|got| length < got) {
-            return Err(changed(object));
+        if length < bytes.len() {
+            return Err(BodyError::TooLong);
         }
     }
-    if u64::try_from(bytes.len()).is_ok_and(|got| got == length) {
-        return Ok(());
-    }
-    Err(broken("the answer was too short"))
+    if bytes.len() == length { Ok(()) } else { cut_off("the response was too short") }
 }
 
 fn changed(object: &Object) -> AwsError {
-    let message = format!("`{}` changed or went away while the run read it", object.url);
+    let message = format!("`{}` was changed or removed while the run read it", object.url);
     AwsError::new(AwsErrorKind::Conflict, message, "run again when nothing writes to it")
 }
 
-fn plain(etag: &str) -> &str {
+/// The server may leave out the quotes.
+fn unquote(etag: &str) -> &str {
     etag.trim_matches('"')
 }

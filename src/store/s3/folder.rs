@@ -1,14 +1,11 @@
-//! A folder in a bucket that a run writes to: small objects whole, large ones in parts, and what
-//! it takes to have them there or not at all.
-//!
-//! What is uploaded in parts is seen by nobody before it is completed. Small objects wait in
-//! memory until then, up to [`HELD_MAX`] in all.
+//! A folder in a bucket that a run writes to: its objects are listed, read, written and removed here.
+//! Uploads in parts build on it.
 
 use std::{
     collections::BTreeMap,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -19,24 +16,26 @@ use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::checksum::Sum;
+use super::checksum::ChecksumValue;
 use super::client::{Clients, S3};
+use super::list;
 use super::request::S3Request;
 use super::settings::{Encryption, Storing};
-use super::upload::{Finished, PARTS_AT_ONCE, Upload};
 use super::url::Url;
-use crate::store::aws::{AwsError, AwsErrorKind};
+use crate::store::aws::{AwsError, AwsErrorKind, root_cause};
 
-/// Requests at once where many small ones are needed.
-const AT_ONCE: usize = 16;
-/// Bytes of small objects that wait in memory.
+/// How many requests for small objects run concurrently.
+const CONCURRENCY: usize = 16;
+/// How many parts of a folder's uploads are sent concurrently.
+pub(crate) const PARTS_AT_ONCE: usize = 4;
+/// The most bytes of small objects that wait in memory until they are published.
 pub(crate) const HELD_MAX: usize = 4 << 20;
-/// What an object that waits costs beside its bytes.
+/// What a waiting object costs besides its bytes.
 const HELD_COST: usize = 1 << 10;
-/// The name under which an object says which upload it came from.
-const MARK: &str = "segprep-upload";
+/// The metadata by which an object names the upload that made it. See [`new_nonce`].
+pub(super) const NONCE: &str = "segprep-upload";
 
-/// A folder in a bucket. Clones are the same folder.
+/// A folder in a bucket. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Folder {
     pub(super) s3: S3,
@@ -46,24 +45,25 @@ pub struct Folder {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    storing: Storing,
-    /// Uploads that are neither completed nor aborted: their ids, with the names of what is uploaded.
-    uploads: Mutex<BTreeMap<String, String>>,
+    pub(super) storing: Storing,
+    /// The uploads that are neither completed nor aborted: the names of their objects, by upload id.
+    pub(super) uploads: Mutex<BTreeMap<String, String>>,
+    /// The cost of the small objects that wait in memory, in bytes.
     held: AtomicUsize,
-    /// An upload in parts was begun.
-    has_uploaded: AtomicBool,
-    /// One for each part that is on its way.
-    pub(super) on_their_way: Arc<Semaphore>,
+    /// Whether an upload in parts was begun.
+    pub(super) has_uploaded: AtomicBool,
+    /// One permit for each part that may be sent concurrently.
+    pub(super) part_permits: Arc<Semaphore>,
 }
 
 /// How an object is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Put {
-    /// As the definition says, and only where nothing is.
+    /// A result, stored as the definition says. Fails with a conflict if the object exists.
     New,
-    /// For a while, over what is there.
+    /// A working file. Replaces an existing object.
     Working,
-    /// For a while, and only where nothing is.
+    /// A working file. Fails with a conflict if the object exists.
     NewWorking,
 }
 
@@ -74,7 +74,7 @@ impl Folder {
             uploads: Mutex::default(),
             held: AtomicUsize::new(0),
             has_uploaded: AtomicBool::new(false),
-            on_their_way: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
+            part_permits: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
         };
         Folder { s3: s3.clone(), url: url.folder(), shared: Arc::new(shared) }
     }
@@ -83,7 +83,7 @@ impl Folder {
         &self.url
     }
 
-    /// A folder in this one.
+    /// A subfolder.
     #[must_use]
     pub fn join(&self, name: &str) -> Folder {
         Folder::new(&self.s3, self.url.join(name), self.shared.storing.clone())
@@ -93,81 +93,75 @@ impl Folder {
         &self.s3.clients
     }
 
+    /// The AWS account that must own the bucket.
     pub(super) fn owner(&self) -> Option<String> {
         self.s3.settings().bucket_owner.clone()
     }
 
-    /// A new object, to be written and finished; nobody sees it before it is completed.
-    pub fn create(&self, name: &str) -> Upload {
-        Upload::new(self.clone(), name)
-    }
-
-    /// The names in this folder, in the order of their bytes. Its own marker is none.
+    /// The names of all objects below this folder, relative to it, in the order of their bytes.
     pub fn names(&self) -> Result<Vec<String>, AwsError> {
-        let objects = self.s3.session().see_through(self.all())?;
-        Ok(objects.into_iter().filter(|name| !name.is_empty()).collect())
-    }
-
-    async fn all(&self) -> Result<Vec<String>, AwsError> {
-        let objects = crate::store::s3::list::all(Arc::clone(self.clients()), self.url.clone());
-        let own = |key: String| key.strip_prefix(&self.url.key).map(str::to_owned);
-        Ok(objects.await?.into_iter().filter_map(|object| own(object.url.key)).collect())
-    }
-
-    /// A small object whole; none if there is no such.
-    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
-        self.s3.session().see_through(self.get_now(name))
-    }
-
-    pub(super) async fn get_now(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
-        let url = self.url.join(name);
-        let asked = asked("s3:GetObject", &url);
-        let answer = self.clients().ask(&asked, |client| {
-            let request = client.get_object().bucket(&url.bucket).key(&url.key);
-            async move {
-                let answer = request.send().await?;
-                let body = answer.body.collect().await;
-                body.map(aws_sdk_s3::primitives::AggregatedBytes::to_vec)
-                    .map_err(aws_sdk_s3::error::SdkError::construction_failure)
-            }
+        let objects = list::all(Arc::clone(self.clients()), self.url.clone());
+        let objects = self.s3.session().wait_uninterrupted(objects)?;
+        let names = objects.into_iter().filter_map(|object| {
+            let name = object.url.key.strip_prefix(&self.url.key)?;
+            (!name.is_empty()).then(|| name.to_owned()) // the folder's own marker has no name
         });
-        match answer.await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(names.collect())
     }
 
-    /// Writes a small object over what is there.
+    /// Reads a small object; `None` if it does not exist.
+    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
+        self.s3.session().wait_uninterrupted(self.get_async(name))
+    }
+
+    async fn get_async(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
+        let url = self.url.join(name);
+        let request = S3Request::new("s3:GetObject", &url);
+        let response = self
+            .clients()
+            .send(&request, |client| client.get_object().bucket(&url.bucket).key(&url.key).send());
+        let body = match response.await {
+            Ok(response) => response.body,
+            Err(error) if error.kind == AwsErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let bytes = body.collect().await.map_err(|error| {
+            let message = format!("the transfer of `{url}` was cut off: {}", root_cause(&error));
+            AwsError::new(AwsErrorKind::Io, message, "check the network, and run again")
+        })?;
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// Writes a small working file. Replaces an existing object.
     pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), AwsError> {
-        self.s3.session().see_through(self.put_now(name, bytes.to_vec(), Put::Working))
+        self.s3.session().wait_uninterrupted(self.put_async(name, bytes.to_vec(), Put::Working))
     }
 
-    /// Writes a small object where nothing is; one that is there is a conflict.
+    /// Writes a small object. Fails with a conflict if it exists.
     pub fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), AwsError> {
-        self.s3.session().see_through(self.put_now(name, bytes.to_vec(), Put::New))
+        self.s3.session().wait_uninterrupted(self.put_async(name, bytes.to_vec(), Put::New))
     }
 
-    pub(super) async fn put_now(
+    pub(super) async fn put_async(
         &self,
         name: &str,
         bytes: Vec<u8>,
         how: Put,
     ) -> Result<(), AwsError> {
         let url = self.url.join(name);
-        let asked = asked("s3:PutObject", &url);
-        let mark = mark()?;
-        let sum = Sum::of(self.s3.settings().checksum, &bytes);
+        let request = S3Request::new("s3:PutObject", &url);
+        let nonce = new_nonce()?;
+        let checksum = ChecksumValue::compute(self.s3.settings().checksum, &bytes);
         let bytes = bytes::Bytes::from(bytes);
-        let put = self.clients().ask(&asked, |client| {
-            let request = self.put_request(&client, &url, how).metadata(MARK, &mark);
-            sum.give_to_put(request).body(bytes.clone().into()).send()
+        let put = self.clients().send(&request, |client| {
+            let put = self.put_request(&client, &url, how).metadata(NONCE, &nonce);
+            checksum.add_to_put(put).body(bytes.clone().into()).send()
         });
         match put.await {
             Ok(_) => Ok(()),
-            // The answer to an earlier try may have been lost.
+            // An earlier attempt may have succeeded, and its response been lost.
             Err(error)
-                if error.kind == AwsErrorKind::Conflict && self.has_mark(&url, &mark).await? =>
+                if error.kind == AwsErrorKind::Conflict && self.has_nonce(&url, &nonce).await? =>
             {
                 Ok(())
             }
@@ -178,16 +172,16 @@ impl Folder {
     fn put_request(&self, client: &Client, url: &Url, how: Put) -> PutObjectFluentBuilder {
         let Storing { encryption, storage_class, tags } = &self.shared.storing;
         let is_working = how != Put::New;
-        let (sse, key, bucket_key, context) = encryption_of(encryption.as_ref());
+        let encryption = EncryptionHeaders::new(encryption.as_ref());
         client
             .put_object()
             .bucket(&url.bucket)
             .key(&url.key)
             .set_expected_bucket_owner(self.owner())
-            .set_server_side_encryption(sse)
-            .set_ssekms_key_id(key)
-            .set_bucket_key_enabled(bucket_key)
-            .set_ssekms_encryption_context(context)
+            .set_server_side_encryption(encryption.algorithm)
+            .set_ssekms_key_id(encryption.key_id)
+            .set_bucket_key_enabled(encryption.bucket_key)
+            .set_ssekms_encryption_context(encryption.context)
             .set_storage_class(
                 storage_class.as_deref().filter(|_| !is_working).map(StorageClass::from),
             )
@@ -195,71 +189,34 @@ impl Folder {
             .set_if_none_match((how != Put::Working).then(|| "*".to_owned()))
     }
 
-    /// Begins an upload in parts; gives its id.
-    pub(super) async fn begin_upload(&self, name: &str, mark: &str) -> Result<String, AwsError> {
-        let url = self.url.join(name);
-        let asked = asked("s3:PutObject", &url);
-        let Storing { encryption, storage_class, tags } = &self.shared.storing;
-        let (sse, key, bucket_key, context) = encryption_of(encryption.as_ref());
-        let (algorithm, kind) = Sum::of_upload(self.s3.settings().checksum);
-        self.shared.has_uploaded.store(true, Ordering::Relaxed);
-        let begun = self.clients().ask(&asked, |client| {
-            client
-                .create_multipart_upload()
-                .bucket(&url.bucket)
-                .key(&url.key)
-                .metadata(MARK, mark)
-                .set_expected_bucket_owner(self.owner())
-                .set_server_side_encryption(sse.clone())
-                .set_ssekms_key_id(key.clone())
-                .set_bucket_key_enabled(bucket_key)
-                .set_ssekms_encryption_context(context.clone())
-                .set_storage_class(storage_class.as_deref().map(StorageClass::from))
-                .set_tagging(tags.clone())
-                .set_checksum_algorithm(algorithm.clone())
-                .set_checksum_type(kind.clone())
-                .send()
-        });
-        let id = begun.await?.upload_id.unwrap_or_default();
-        self.uploads().insert(id.clone(), name.to_owned());
-        Ok(id)
-    }
-
-    /// Whether this object came from the upload of that mark.
-    pub(super) async fn has_mark(&self, url: &Url, mark: &str) -> Result<bool, AwsError> {
-        let asked = asked("s3:GetObject", url);
+    /// Whether the object exists and was made with this nonce.
+    pub(super) async fn has_nonce(&self, url: &Url, nonce: &str) -> Result<bool, AwsError> {
+        let request = S3Request::new("s3:GetObject", url);
         let head = self
             .clients()
-            .ask(&asked, |client| client.head_object().bucket(&url.bucket).key(&url.key).send());
+            .send(&request, |client| client.head_object().bucket(&url.bucket).key(&url.key).send());
         match head.await {
             Ok(head) => {
-                Ok(head.metadata().and_then(|all| all.get(MARK)).is_some_and(|m| m == mark))
+                let found = head.metadata().and_then(|metadata| metadata.get(NONCE));
+                Ok(found.is_some_and(|found| found == nonce))
             }
             Err(error) if error.kind == AwsErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Puts finished objects where readers look for them, where nothing may be yet.
-    pub fn complete(&self, finished: Vec<Finished>) -> Result<(), AwsError> {
-        self.s3.session().see_through(each(finished, |object| {
-            let folder = self.clone();
-            async move { object.complete(&folder).await }
-        }))
-    }
-
-    /// Removes objects; they may be gone already.
+    /// Removes objects. Not an error for those that do not exist.
     pub fn remove(&self, names: Vec<String>) -> Result<(), AwsError> {
-        self.s3.session().see_through(each(names, |name| {
+        self.s3.session().wait_uninterrupted(for_each(names, |name| {
             let folder = self.clone();
-            async move { folder.remove_now(&name).await }
+            async move { folder.remove_async(&name).await }
         }))
     }
 
-    pub(super) async fn remove_now(&self, name: &str) -> Result<(), AwsError> {
+    async fn remove_async(&self, name: &str) -> Result<(), AwsError> {
         let url = self.url.join(name);
-        let asked = asked("s3:DeleteObject", &url);
-        let removed = self.clients().ask(&asked, |client| {
+        let request = S3Request::new("s3:DeleteObject", &url);
+        let removed = self.clients().send(&request, |client| {
             client
                 .delete_object()
                 .bucket(&url.bucket)
@@ -274,141 +231,74 @@ impl Folder {
         }
     }
 
-    /// Whether an upload in parts was begun here. The answer to one may have been lost: then
-    /// nobody knows its id.
-    pub fn has_uploaded(&self) -> bool {
-        self.shared.has_uploaded.load(Ordering::Relaxed)
-    }
-
-    /// Ends the uploads that this run began here and did not complete.
-    pub fn abort_own(&self) -> Result<(), AwsError> {
-        let own: Vec<(String, String)> = self.uploads().clone().into_iter().collect();
-        self.abort(own)
-    }
-
-    /// Ends all uploads under this folder's name, whoever began them, of objects that `is_ours`
-    /// tells by their names. Only whoever took the place over may do so.
-    pub fn abort_all(&self, is_ours: impl Fn(&str) -> bool) -> Result<(), AwsError> {
-        let found = self.s3.session().see_through(self.uploads_here())?;
-        self.abort(found.into_iter().filter(|(_, name)| is_ours(name)).collect())
-    }
-
-    fn abort(&self, uploads: Vec<(String, String)>) -> Result<(), AwsError> {
-        self.s3.session().see_through(each(uploads, |(id, name)| {
-            let folder = self.clone();
-            async move { folder.abort_one(&id, &name).await }
-        }))
-    }
-
-    async fn abort_one(&self, id: &str, name: &str) -> Result<(), AwsError> {
-        let url = self.url.join(name);
-        let asked = asked("s3:AbortMultipartUpload", &url);
-        let aborted = self.clients().ask(&asked, |client| {
-            client
-                .abort_multipart_upload()
-                .bucket(&url.bucket)
-                .key(&url.key)
-                .upload_id(id)
-                .set_expected_bucket_owner(self.owner())
-                .send()
-        });
-        match aborted.await {
-            Err(error) if error.kind != AwsErrorKind::NotFound => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
-        self.uploads().remove(id);
-        Ok(())
-    }
-
-    /// Ids and names of all uploads here that are under way.
-    async fn uploads_here(&self) -> Result<Vec<(String, String)>, AwsError> {
-        let asked = asked("s3:ListBucketMultipartUploads", &self.url);
-        let asked = S3Request { key: "", ..asked };
-        let (mut found, mut key, mut id) = (Vec::new(), None, None);
-        loop {
-            let page = self.clients().ask(&asked, |client| {
-                client
-                    .list_multipart_uploads()
-                    .bucket(&self.url.bucket)
-                    .prefix(&self.url.key)
-                    .set_key_marker(key.clone())
-                    .set_upload_id_marker(id.clone())
-                    .send()
-            });
-            let page = page.await?;
-            found.extend(page.uploads().iter().filter_map(|upload| {
-                let name = upload.key()?.strip_prefix(&self.url.key)?;
-                Some((upload.upload_id()?.to_owned(), name.to_owned()))
-            }));
-            if page.is_truncated() != Some(true) {
-                return Ok(found);
-            }
-            (key, id) = (page.next_key_marker, page.next_upload_id_marker);
-        }
-    }
-
-    pub(super) fn forget_upload(&self, id: &str) {
-        self.uploads().remove(id);
-    }
-
-    fn uploads(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.shared.uploads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a small object may wait in memory; it is counted then.
-    pub(super) fn may_hold(&self, bytes: usize) -> bool {
+    /// Reserves memory for a small object of this size. Returns `false` if there is none left.
+    pub(super) fn reserve(&self, bytes: usize) -> bool {
         let cost = bytes + HELD_COST;
         let fits = |held: usize| (held + cost <= HELD_MAX).then_some(held + cost);
         self.shared.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
+
+    pub(super) fn uploads(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.shared.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What is asked of S3 about an object.
-pub(super) fn asked<'a>(action: &'static str, url: &'a Url) -> S3Request<'a> {
-    S3Request { action, bucket: &url.bucket, key: &url.key }
-}
-
-/// Something to know an object by again.
-pub(super) fn mark() -> Result<String, AwsError> {
+/// A random value that an object carries in its metadata. If the response to a request is lost, it shows
+/// whether the object comes from that request.
+pub(super) fn new_nonce() -> Result<String, AwsError> {
     let random = getrandom::u64().map_err(|error| {
-        let message = format!("the system gives no random bytes: {error}");
+        let message = format!("the system provides no random bytes: {error}");
         AwsError::new(AwsErrorKind::Io, message, "run again")
     })?;
     Ok(format!("{random:016x}"))
 }
 
-type Sse = (Option<ServerSideEncryption>, Option<String>, Option<bool>, Option<String>);
+/// The headers for server-side encryption.
+#[derive(Clone, Default)]
+pub(super) struct EncryptionHeaders {
+    pub(super) algorithm: Option<ServerSideEncryption>,
+    pub(super) key_id: Option<String>,
+    pub(super) bucket_key: Option<bool>,
+    pub(super) context: Option<String>,
+}
 
-fn encryption_of(encryption: Option<&Encryption>) -> Sse {
-    match encryption {
-        None => (None, None, None, None),
-        Some(Encryption::S3) => (Some(ServerSideEncryption::Aes256), None, None, None),
-        Some(Encryption::Kms { key_id, bucket_key, context }) => {
-            (Some(ServerSideEncryption::AwsKms), key_id.clone(), *bucket_key, context.clone())
+impl EncryptionHeaders {
+    pub(super) fn new(encryption: Option<&Encryption>) -> EncryptionHeaders {
+        match encryption.cloned() {
+            None => EncryptionHeaders::default(),
+            Some(Encryption::S3) => EncryptionHeaders {
+                algorithm: Some(ServerSideEncryption::Aes256),
+                ..EncryptionHeaders::default()
+            },
+            Some(Encryption::Kms { key_id, bucket_key, context }) => {
+                let algorithm = Some(ServerSideEncryption::AwsKms);
+                EncryptionHeaders { algorithm, key_id, bucket_key, context }
+            }
         }
     }
 }
 
-/// Does something for each, some at once. The first failure is told when those at work have ended.
-async fn each<T, F>(all: Vec<T>, what: impl Fn(T) -> F) -> Result<(), AwsError>
+/// Runs a request for each item, some of them concurrently. After a failure no further ones are begun; the
+/// first error is returned once those that run have ended.
+pub(super) async fn for_each<T, F>(items: Vec<T>, send: impl Fn(T) -> F) -> Result<(), AwsError>
 where
     F: Future<Output = Result<(), AwsError>> + Send + 'static,
 {
-    let mut waiting = all.into_iter();
-    let mut at_work = JoinSet::new();
+    let mut waiting = items.into_iter();
+    let mut running = JoinSet::new();
     let mut outcome = Ok(());
     loop {
         while outcome.is_ok()
-            && at_work.len() < AT_ONCE
-            && let Some(next) = waiting.next()
+            && running.len() < CONCURRENCY
+            && let Some(item) = waiting.next()
         {
-            at_work.spawn(what(next));
+            running.spawn(send(item));
         }
-        match at_work.join_next().await {
+        match running.join_next().await {
             None => return outcome,
-            Some(Ok(done)) => outcome = outcome.and(done),
+            Some(Ok(result)) => outcome = outcome.and(result),
             Some(Err(_panic)) => {
-                let message = "a request could not be ended";
+                let message = "a request ended unexpectedly";
                 outcome = outcome.and(Err(AwsError::new(AwsErrorKind::Io, message, "run again")));
             }
         }

@@ -1,20 +1,24 @@
-//! A hold on a folder in a bucket, that ends by itself if nobody renews it.
+//! A lock on a folder in a bucket, which expires unless it is renewed.
 //!
-//! The hold is an object, `lock-1`; S3 makes it only where there is none (`If-None-Match`), so two
-//! never have it. Its holder writes over it again and again, each time with a later expiry. Whoever
-//! finds it expired makes `lock-2`, and so on: the same condition lets one of them through, and
-//! nobody ever removes or replaces what another holds. Who has made one looks whether it is there
-//! and no other that lives, and steps back if not. A holder that comes too late to renew, or finds
-//! a later one, knows that it has lost the place, before it shows or removes anything.
+//! S3 has no locks, but it can create an object on the condition that it does not exist (`If-None-Match`), so
+//! of two runs only one creates it. The lock is such an object, `lock-1`:
 //!
-//! Each question takes a journey to the bucket. So that look is at the whole folder: it says who
-//! holds it and what lies in it, which nobody else changes as long as the hold lasts.
+//! 1. Its holder overwrites it every ten seconds, each time with a later expiry.
+//! 2. A run that finds it dead creates `lock-2`, and so on. The same condition lets only one run through. No
+//!    run ever removes or replaces the lock of another that may be alive.
+//! 3. A run that has created a lock lists the folder. If its lock is missing, or if there is one that it does
+//!    not know to be dead, it withdraws.
+//! 4. A holder that is late to renew, by either of two clocks, or that finds a later lock, has lost the
+//!    folder. It publishes and removes nothing.
 //!
-//! A lock is dead when the process that made it is (which can be told on the same machine), when
-//! its expiry is long past, or when it was not renewed while somebody watched it for that long.
+//! A lock is dead if the process that created it is gone (which can be seen on the same machine), if its
+//! expiry is long past, or if it was not renewed while another run watched it for a minute.
+//!
+//! Each look at the bucket takes a round trip. So the listing of step 3 is of the whole folder: it shows both
+//! who holds it and what is in it, which nobody else changes while the lock is held.
 
 use std::{
-    fs,
+    fs, mem,
     os::unix::fs::MetadataExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -22,41 +26,43 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::{sync::Notify, task::JoinHandle};
 
-use super::folder::{Folder, Put, mark};
+use super::folder::{Folder, Put, new_nonce};
 use crate::store::aws::{AwsError, AwsErrorKind};
 
-/// How long a hold lasts without being renewed, and how often it is.
-const LIFE: Duration = Duration::from_mins(1);
-const RENEWAL: Duration = Duration::from_secs(10);
-/// How far clocks may be apart.
-const SKEW: Duration = Duration::from_mins(15);
-/// How often a lock is looked at while it is watched.
-const LOOK: Duration = Duration::from_secs(2);
+/// How long a lock lasts after it was last renewed.
+const TERM: Duration = Duration::from_mins(1);
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
+/// How much the clocks of two machines may differ.
+const SKEW_MAX: Duration = Duration::from_mins(15);
+/// How often a lock is read while it is watched.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The hold on a folder. Dropped, it is no longer renewed.
+/// A lock that this run holds on a folder. Dropping it ends its renewals.
 #[derive(Debug)]
 pub struct Lease {
     folder: Folder,
     number: u32,
     held: Arc<Held>,
-    /// None once it has let go.
-    renewing: Option<tokio::task::JoinHandle<()>>,
-    /// Locks that died; they go with this one.
+    /// The task that renews the lock. `None`: the lock was released.
+    renewals: Option<JoinHandle<()>>,
+    /// The names of dead locks, which are removed with this one.
     dead: Vec<String>,
-    /// What lay in the folder when it was last looked at.
+    /// The names of all objects in the folder when it was last listed.
     names: Vec<String>,
 }
 
+/// What the holder shares with the task that renews the lock.
 #[derive(Debug)]
 struct Held {
     term: Mutex<Term>,
-    /// Asks for an end of the renewals.
-    end: tokio::sync::Notify,
+    /// Ends the renewals.
+    end: Notify,
 }
 
-/// How long a hold lasts that is not renewed. By two clocks: the machine's stands still while it
-/// sleeps, and the other can be set.
+/// When a lock ends unless it is renewed, by two clocks: the monotonic clock stops while the machine
+/// sleeps, and the other one can be set.
 #[derive(Clone, Copy, Debug)]
 struct Term {
     began: Instant,
@@ -64,95 +70,103 @@ struct Term {
     expires: u64,
 }
 
-/// What a lock says.
+/// The contents of a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     #[serde(rename = "segprep_lock")]
     version: u32,
-    token: String,
-    /// Whose work the folder is.
+    /// A random value that differs between any two locks.
+    #[serde(rename = "token")]
+    nonce: String,
+    /// Which job the folder belongs to.
     mark: String,
+    /// The machine and its start; empty if unknown. See [`host`].
     host: String,
     process: u32,
-    /// When the process began, in ticks since the machine did.
+    /// When the process began, in clock ticks since the machine started.
     began: String,
     /// Seconds since 1970, by the holder's clock.
     expires: u64,
 }
 
-/// A lock that was found.
-struct SeenLock {
+/// A lock in the folder, perhaps of another run.
+struct FoundLock {
     name: String,
     number: u32,
     note: Note,
 }
 
 impl Lease {
-    /// What the names of locks begin with.
+    /// The prefix of the names of locks.
     pub const PREFIX: &str = ".segprep/lock-";
 
-    /// Takes the folder. None if somebody holds it. `mark` says whose work it will be.
+    /// Locks the folder. `mark` is kept in the lock, and says which job the folder belongs to.
+    /// Returns `None` if another run holds the folder.
     pub fn take(folder: &Folder, mark: &str) -> Result<Option<Lease>, AwsError> {
         Self::take_from(folder, mark, |_| false)
     }
 
-    /// As `take`, for one who knows of some marks that their holders are gone.
+    /// As [`Lease::take`]. In addition, a lock is dead if `is_gone` accepts its mark.
     pub fn take_from(
         folder: &Folder,
-        own: &str,
+        mark: &str,
         is_gone: impl Fn(&str) -> bool,
     ) -> Result<Option<Lease>, AwsError> {
-        // Most often nobody was there: then the first lock is made without a look.
-        if let Some(lease) = Lease::make(folder, own, Vec::new())? {
+        // Usually there is no lock: then it is created without looking first.
+        if let Some(lease) = Lease::create(folder, mark, Vec::new())? {
             return Ok(Some(lease));
         }
-        let found = locks(folder)?;
+        let found = find_locks(folder)?;
         for lock in &found {
             if !is_gone(&lock.note.mark) && !is_dead(folder, lock)? {
                 return Ok(None);
             }
         }
-        Lease::make(folder, own, found)
+        Lease::create(folder, mark, found)
     }
 
-    /// Makes the lock that follows these, which are dead. None if another was there or came.
-    fn make(folder: &Folder, own: &str, dead: Vec<SeenLock>) -> Result<Option<Lease>, AwsError> {
+    /// Creates the lock that follows these dead ones. Returns `None` if another lock exists.
+    fn create(
+        folder: &Folder,
+        mark: &str,
+        dead: Vec<FoundLock>,
+    ) -> Result<Option<Lease>, AwsError> {
         let number = dead.last().map_or(0, |lock| lock.number) + 1;
         let term = Term::new();
-        let note = Note::new(own, term.expires)?;
+        let note = Note::new(mark, term.expires)?;
         let name = format!("{}{number}", Self::PREFIX);
-        let made = folder.put_now(&name, note.text(), Put::NewWorking);
-        match folder.s3.session().see_through(made) {
+        let created = folder.put_async(&name, note.to_json(), Put::NewWorking);
+        match folder.s3.session().wait_uninterrupted(created) {
             Err(error) if error.kind == AwsErrorKind::Conflict => return Ok(None),
-            made => made?,
+            created => created?,
         }
         let dead: Vec<String> = dead.into_iter().map(|lock| lock.name).collect();
         let names = folder.names().inspect_err(|_| {
-            folder.remove(vec![name.clone()]).ok(); // it ends by itself
+            folder.remove(vec![name.clone()]).ok(); // otherwise it expires
         })?;
         let is_known = |lock: &String| *lock == name || dead.contains(lock);
-        let is_alone = names.iter().filter(|name| number_of(name).is_some()).all(is_known);
+        let is_alone = names.iter().filter(|name| lock_number(name).is_some()).all(is_known);
         if !is_alone || !names.contains(&name) {
             folder.remove(vec![name])?;
             return Ok(None);
         }
-        let held = Arc::new(Held { term: Mutex::new(term), end: tokio::sync::Notify::new() });
-        let renewal = renew(folder.clone(), name, note, Arc::clone(&held));
-        let renewing = Some(folder.s3.session().handle()?.spawn(renewal));
-        Ok(Some(Lease { folder: folder.clone(), number, held, renewing, dead, names }))
+        let held = Arc::new(Held { term: Mutex::new(term), end: Notify::new() });
+        let renewals = renew(folder.clone(), name, note, Arc::clone(&held));
+        let renewals = Some(folder.s3.session().handle()?.spawn(renewals));
+        Ok(Some(Lease { folder: folder.clone(), number, held, renewals, dead, names }))
     }
 
-    /// The mark of whoever held the folder last; none if nobody does, or did and let go.
+    /// The mark of the last lock in the folder; `None` if there is no lock.
     pub fn mark_in(folder: &Folder) -> Result<Option<String>, AwsError> {
-        Ok(locks(folder)?.pop().map(|lock| lock.note.mark))
+        Ok(find_locks(folder)?.pop().map(|lock| lock.note.mark))
     }
 
-    /// Whether somebody held the folder and did not let go.
+    /// Whether this lock replaces one that was never released.
     pub fn was_left(&self) -> bool {
         !self.dead.is_empty()
     }
 
-    /// Whether the hold was not renewed in time; another may hold the folder by now.
+    /// Whether the lock has expired. Another run may hold the folder by now.
     pub fn is_over(&self) -> bool {
         self.held.term().left().is_none()
     }
@@ -161,64 +175,65 @@ impl Lease {
         &self.folder
     }
 
-    /// What lay in the folder when it was taken, or last looked at, by the bytes of the names.
+    /// The names of all objects in the folder when it was locked, or last looked at.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Looks again at what lies in the folder. Fails if the hold was lost.
+    /// Lists the folder again. Fails if the lock was lost.
     pub fn look(&mut self) -> Result<(), AwsError> {
         self.names = self.folder.names()?;
         self.check_among(&self.names)
     }
 
-    /// Fails if the hold was lost.
+    /// Fails if the lock was lost.
     pub fn check(&self) -> Result<(), AwsError> {
         self.check_among(&lock_names(&self.folder)?)
     }
 
     fn check_among(&self, names: &[String]) -> Result<(), AwsError> {
-        let last = names.iter().filter_map(|name| number_of(name)).max();
+        let last = names.iter().filter_map(|name| lock_number(name)).max();
         if !self.is_over() && last == Some(self.number) {
             return Ok(());
         }
         let message =
-            format!("the hold on `{}` was lost: it could not be renewed", self.folder.url());
+            format!("the lock on `{}` was lost: it was not renewed in time", self.folder.url());
         Err(AwsError::new(AwsErrorKind::Io, message, "check the network, and run again"))
     }
 
-    /// Lets go.
+    /// Ends the renewals, and removes the lock and the dead ones before it.
     pub fn release(mut self) -> Result<(), AwsError> {
         self.held.end.notify_one();
-        if let Some(renewing) = self.renewing.take() {
-            // A renewal that is on its way would bring the lock back: let it end first.
-            self.folder.s3.session().see_through(async { Ok(renewing.await) })?.ok();
+        if let Some(renewals) = self.renewals.take() {
+            // A renewal in flight would create the lock again: let it end first.
+            self.folder.s3.session().wait_uninterrupted(async { Ok(renewals.await) })?.ok();
         }
         if self.is_over() {
-            return Ok(()); // by now the names of these locks may be another's
+            return Ok(()); // the locks of these names may be another run's by now
         }
-        self.folder.remove(std::mem::take(&mut self.dead))?;
+        self.folder.remove(mem::take(&mut self.dead))?;
         self.folder.remove(vec![format!("{}{}", Self::PREFIX, self.number)])
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(renewing) = &self.renewing {
-            renewing.abort();
+        if let Some(renewals) = &self.renewals {
+            renewals.abort();
         }
     }
 }
 
 impl Term {
+    /// The term of a lock that is created or renewed now.
     fn new() -> Term {
-        Term { began: Instant::now(), expires: now() + LIFE.as_secs() }
+        Term { began: Instant::now(), expires: unix_time() + TERM.as_secs() }
     }
 
-    /// What is left of it; none when it is over.
+    /// How much of the term is left; `None` if it is over.
     fn left(&self) -> Option<Duration> {
-        let left = LIFE.saturating_sub(self.began.elapsed());
-        (!left.is_zero() && now() <= self.expires).then_some(left)
+        let left = TERM.saturating_sub(self.began.elapsed());
+        (!left.is_zero() && unix_time() <= self.expires).then_some(left)
     }
 }
 
@@ -229,134 +244,135 @@ impl Held {
 }
 
 impl Note {
-    fn new(own: &str, expires: u64) -> Result<Note, AwsError> {
+    fn new(mark: &str, expires: u64) -> Result<Note, AwsError> {
         let process = std::process::id();
         Ok(Note {
             version: 1,
-            token: mark()?,
-            mark: own.to_owned(),
+            nonce: new_nonce()?,
+            mark: mark.to_owned(),
             host: host(),
             process,
-            began: began(process).unwrap_or_default(),
+            began: process_start(process).unwrap_or_default(),
             expires,
         })
     }
 
-    fn text(&self) -> Vec<u8> {
+    fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a note is plain data")
-    }
-
-    /// Whether the process that made it is known to be gone.
-    fn is_of_the_dead(&self) -> bool {
-        let is_here = !self.host.is_empty() && self.host == host();
-        is_here && began(self.process).is_none_or(|began| began != self.began)
-    }
-
-    /// Whether it is past its time by any clock.
-    fn is_long_past(&self) -> bool {
-        self.expires + SKEW.as_secs() < now()
     }
 
     fn is_of_this_machine(&self) -> bool {
         !self.host.is_empty() && self.host == host()
     }
+
+    /// Whether the process is known to be gone.
+    fn is_of_dead_process(&self) -> bool {
+        self.is_of_this_machine()
+            && process_start(self.process).is_none_or(|began| began != self.began)
+    }
+
+    /// Whether the lock has expired even if the clocks differ as much as they may.
+    fn is_long_expired(&self) -> bool {
+        self.expires + SKEW_MAX.as_secs() < unix_time()
+    }
 }
 
-/// Writes the lock again and again, until that is to end or comes too late.
+/// Renews the lock until it is released or has expired.
 async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
-    while tokio::time::timeout(RENEWAL, held.end.notified()).await.is_err() {
+    while tokio::time::timeout(RENEWAL_INTERVAL, held.end.notified()).await.is_err() {
         if renew_once(&folder, &name, &mut note, &held).await.is_none() {
             return;
         }
     }
 }
 
-/// None once the hold is over: then nothing is written, since a process that slept that long would
-/// write over another's lock.
+/// Returns `None` if the lock has expired. Then nothing is written: it might overwrite another run's lock.
 async fn renew_once(folder: &Folder, name: &str, note: &mut Note, held: &Held) -> Option<()> {
     let left = held.term().left()?;
     let next = Term::new();
     note.expires = next.expires;
-    let put = folder.put_now(name, note.text(), Put::Working);
+    let put = folder.put_async(name, note.to_json(), Put::Working);
     if let Ok(Ok(())) = tokio::time::timeout(left, put).await {
         *held.term() = next;
     }
     Some(())
 }
 
-/// The number of a lock, by its name in the folder.
-fn number_of(name: &str) -> Option<u32> {
+/// The number of a lock; `None` if the name is not one of a lock.
+fn lock_number(name: &str) -> Option<u32> {
     let number = name.strip_prefix(Lease::PREFIX)?;
     number.parse().ok().filter(|parsed: &u32| parsed.to_string() == number)
 }
 
-/// The names of a folder's locks.
+/// The names of the locks in a folder.
 fn lock_names(folder: &Folder) -> Result<Vec<String>, AwsError> {
     const WORK: &str = ".segprep/";
     let names = folder.join(WORK).names()?.into_iter().map(|name| format!("{WORK}{name}"));
-    Ok(names.filter(|name| number_of(name).is_some()).collect())
+    Ok(names.filter(|name| lock_number(name).is_some()).collect())
 }
 
-/// The locks of a folder, the last one last.
-fn locks(folder: &Folder) -> Result<Vec<SeenLock>, AwsError> {
+/// The locks in a folder, in the order of their numbers.
+fn find_locks(folder: &Folder) -> Result<Vec<FoundLock>, AwsError> {
     let mut found = Vec::new();
     for name in lock_names(folder)? {
-        let Some(number) = number_of(&name) else { continue };
-        let Some(text) = folder.get(&name)? else { continue }; // it is gone by now
+        let Some(number) = lock_number(&name) else { continue };
+        let Some(text) = folder.get(&name)? else { continue }; // it was released meanwhile
         let Ok(note) = serde_json::from_slice(&text) else {
-            let message = format!("`{}` is no lock of segprep", folder.url().join(&name));
+            let message = format!("`{}` is not a lock of segprep", folder.url().join(&name));
             return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));
         };
-        found.push(SeenLock { name, number, note });
+        found.push(FoundLock { name, number, note });
     }
     found.sort_unstable_by_key(|lock| lock.number);
     Ok(found)
 }
 
-/// Whether nobody holds this lock any more. Watches it where that can't be told at once.
-fn is_dead(folder: &Folder, lock: &SeenLock) -> Result<bool, AwsError> {
+/// Whether a lock is dead. Where only watching it can tell, this takes up to a minute.
+fn is_dead(folder: &Folder, lock: &FoundLock) -> Result<bool, AwsError> {
     if lock.note.is_of_this_machine() {
-        return Ok(lock.note.is_of_the_dead());
+        return Ok(lock.note.is_of_dead_process());
     }
-    if lock.note.is_long_past() {
+    if lock.note.is_long_expired() {
         return Ok(true);
     }
     let began = Instant::now();
-    while began.elapsed() < LIFE {
+    while began.elapsed() < TERM {
         if folder.s3.session().is_stopped() {
             return Err(AwsError::stopped());
         }
-        thread::sleep(LOOK);
+        thread::sleep(WATCH_INTERVAL);
         match folder.get(&lock.name)? {
             None => return Ok(true),
-            Some(text) if text != lock.note.text() => return Ok(false),
+            Some(text) if text != lock.note.to_json() => return Ok(false),
             Some(_) => {}
         }
     }
     Ok(true)
 }
 
-/// The machine since it was started, and the name space of its processes; empty where unknown.
+/// Identifies this machine since it was started, and the namespace of its processes; empty if unknown.
 fn host() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     match (boot.trim(), fs::metadata("/proc/self/ns/pid")) {
         ("", _) | (_, Err(_)) => String::new(),
-        (boot, Ok(space)) => format!("{boot} {}", space.ino()),
+        (boot, Ok(namespace)) => format!("{boot} {}", namespace.ino()),
     }
 }
 
-/// When a process began; none if it has ended.
-fn began(process: u32) -> Option<String> {
-    /// Counted from the state, which is the third field and the first after the name.
-    const STARTED: usize = 19;
+/// When a process began, in clock ticks since the machine started; `None` if it has ended. From the field
+/// `starttime` of `/proc/PID/stat` (see `proc_pid_stat(5)`).
+fn process_start(process: u32) -> Option<String> {
+    /// The index among the fields after the process's name, which may contain spaces.
+    const STARTTIME: usize = 19;
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let is_over = fields.first().is_some_and(|state| matches!(*state, "Z" | "X"));
-    fields.get(STARTED).filter(|_| !is_over).map(|&began| began.to_owned())
+    // A zombie, or dead.
+    let has_ended = fields.first().is_some_and(|state| matches!(*state, "Z" | "X"));
+    fields.get(STARTTIME).filter(|_| !has_ended).map(|&start| start.to_owned())
 }
 
-fn now() -> u64 {
+fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -380,32 +396,32 @@ mod tests {
     use crate::store::s3::url::Url;
 
     #[test]
-    fn a_note_of_this_process_lives_and_one_of_another_time_does_not() {
-        let note = Note::new("m", now()).expect("random bytes");
-        assert!(note.is_of_this_machine() && !note.is_of_the_dead() && !note.is_long_past());
-        assert!(Note { began: "1".to_owned(), ..note.clone() }.is_of_the_dead());
+    fn a_note_of_this_process_is_alive_and_one_of_an_earlier_process_is_not() {
+        let note = Note::new("m", unix_time()).expect("random bytes");
+        assert!(note.is_of_this_machine() && !note.is_of_dead_process() && !note.is_long_expired());
+        assert!(Note { began: "1".to_owned(), ..note.clone() }.is_of_dead_process());
         assert!(
             !Note { began: "1".to_owned(), host: "elsewhere".to_owned(), ..note.clone() }
-                .is_of_the_dead()
+                .is_of_dead_process()
         );
-        assert!(Note { expires: 0, ..note }.is_long_past());
+        assert!(Note { expires: 0, ..note }.is_long_expired());
     }
 
-    /// A bucket in memory, which notes what is asked of it.
+    /// A bucket in memory that records the requests it gets.
     #[derive(Clone, Debug, Default)]
     struct Bucket(Arc<Mutex<Contents>>);
 
     #[derive(Debug, Default)]
     struct Contents {
         objects: BTreeMap<String, Vec<u8>>,
-        asked: Vec<String>,
+        requests: Vec<String>,
     }
 
     impl Bucket {
         fn folder(&self) -> Folder {
             let credentials = Credentials::new("AKIASEGPREPTESTONLY0", "none", None, None, "test");
             let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
-            let session = Session::over(access, self.clone(), credentials);
+            let session = Session::with_client(access, self.clone(), credentials);
             let url = Url::parse(Path::new("s3://bucket/out/")).expect("a place");
             Folder::new(&S3::new(session, Settings::default()), url, Storing::default())
         }
@@ -422,9 +438,9 @@ mod tests {
             self.contents().objects.keys().cloned().collect()
         }
 
-        /// What was asked since the last time.
-        fn asked(&self) -> Vec<String> {
-            std::mem::take(&mut self.contents().asked)
+        /// The requests since the last call.
+        fn take_requests(&self) -> Vec<String> {
+            mem::take(&mut self.contents().requests)
         }
 
         fn answer(&self, request: &HttpRequest) -> (u16, Vec<u8>) {
@@ -436,8 +452,8 @@ mod tests {
                 request.method()
             };
             let mut contents = self.contents();
-            contents.asked.push(format!("{method} {key}"));
-            let is_there = contents.objects.contains_key(&key);
+            contents.requests.push(format!("{method} {key}"));
+            let exists = contents.objects.contains_key(&key);
             match method {
                 "LIST" => {
                     let keys = contents.objects.keys();
@@ -448,11 +464,11 @@ mod tests {
                             .into_bytes(),
                     )
                 }
-                "PUT" if is_there && request.headers().contains_key("if-none-match") => {
+                "PUT" if exists && request.headers().contains_key("if-none-match") => {
                     (412, b"<Error><Code>PreconditionFailed</Code></Error>".to_vec())
                 }
                 "PUT" => {
-                    let body = request.body().bytes().expect("it is in memory");
+                    let body = request.body().bytes().expect("a body in memory");
                     contents.objects.insert(key, body.to_vec());
                     (200, Vec::new())
                 }
@@ -460,7 +476,7 @@ mod tests {
                     contents.objects.remove(&key);
                     (204, Vec::new())
                 }
-                "GET" if is_there => (200, contents.objects.get(&key).cloned().unwrap_or_default()),
+                "GET" if exists => (200, contents.objects.get(&key).cloned().unwrap_or_default()),
                 _ => (404, b"<Error><Code>NoSuchKey</Code></Error>".to_vec()),
             }
         }
@@ -484,9 +500,9 @@ mod tests {
         }
     }
 
-    /// As if the process had not run for as long as a hold lasts.
-    fn sleep_too_long(lease: &Lease) {
-        let began = Instant::now().checked_sub(LIFE).expect("the machine runs that long");
+    /// As if the process had been suspended for the whole term.
+    fn expire(lease: &Lease) {
+        let began = Instant::now().checked_sub(TERM).expect("the machine runs that long");
         *lease.held.term() = Term { began, ..Term::new() };
     }
 
@@ -497,73 +513,85 @@ mod tests {
     const LOCK: &str = "out/.segprep/lock-1";
 
     #[test]
-    fn a_hold_is_renewed_and_let_go() {
+    fn a_lock_is_renewed_and_released() {
         let bucket = Bucket::default();
-        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        let lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
         let text = bucket.contents().objects[LOCK].clone();
-        assert!(Lease::take(&bucket.folder(), "m").expect("no fault").is_none(), "it is held");
+        assert!(Lease::take(&bucket.folder(), "m").expect("no error").is_none(), "it is held");
         let mut note = note_of(&text);
-        bucket.asked();
+        bucket.take_requests();
         let renewed = renew_once(lease.folder(), ".segprep/lock-1", &mut note, &lease.held);
         assert!(
-            lease.folder.s3.session().see_through(async { Ok(renewed.await) }).unwrap().is_some()
+            lease
+                .folder
+                .s3
+                .session()
+                .wait_uninterrupted(async { Ok(renewed.await) })
+                .unwrap()
+                .is_some()
         );
-        assert_eq!(bucket.asked(), [format!("PUT {LOCK}")]);
+        assert_eq!(bucket.take_requests(), [format!("PUT {LOCK}")]);
         lease.check().expect("it is held");
-        lease.release().expect("no fault");
+        lease.release().expect("no error");
         assert_eq!(bucket.keys(), Vec::<String>::new());
     }
 
     #[test]
-    fn who_slept_too_long_does_not_renew() {
+    fn an_expired_lock_is_not_renewed() {
         let bucket = Bucket::default();
-        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
-        sleep_too_long(&lease);
+        let lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
+        expire(&lease);
         bucket.put(LOCK, b"another's");
-        bucket.asked();
+        bucket.take_requests();
         let mut note = Note::new("m", 0).expect("random bytes");
         let renewed = renew_once(lease.folder(), ".segprep/lock-1", &mut note, &lease.held);
         assert!(
-            lease.folder.s3.session().see_through(async { Ok(renewed.await) }).unwrap().is_none()
+            lease
+                .folder
+                .s3
+                .session()
+                .wait_uninterrupted(async { Ok(renewed.await) })
+                .unwrap()
+                .is_none()
         );
-        assert_eq!(bucket.asked(), Vec::<String>::new(), "nothing was sent");
+        assert_eq!(bucket.take_requests(), Vec::<String>::new(), "nothing was sent");
         assert_eq!(bucket.contents().objects[LOCK], b"another's");
     }
 
-    /// Another may have taken over and finished, and a third have begun: with a lock of our number.
+    /// Another run may have taken over and finished, and a third one may hold a lock of the same number.
     #[test]
-    fn who_slept_too_long_holds_nothing() {
+    fn an_expired_lock_is_lost() {
         let bucket = Bucket::default();
-        let mut lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        let mut lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
         bucket.put(LOCK, b"another's");
-        sleep_too_long(&lease);
+        expire(&lease);
         assert!(lease.check().is_err() && lease.look().is_err());
     }
 
     #[test]
-    fn who_slept_too_long_removes_nothing() {
+    fn an_expired_lock_removes_nothing() {
         let bucket = Bucket::default();
-        let lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        let lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
         bucket.put(LOCK, b"another's");
-        sleep_too_long(&lease);
-        lease.release().expect("no fault");
+        expire(&lease);
+        lease.release().expect("no error");
         assert_eq!(bucket.contents().objects[LOCK], b"another's");
     }
 
     #[test]
-    fn a_later_lock_is_the_end_of_a_hold() {
+    fn a_lock_is_lost_to_a_later_one() {
         let bucket = Bucket::default();
-        let mut lease = Lease::take(&bucket.folder(), "m").expect("no fault").expect("it is free");
+        let mut lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
         bucket.put("out/.segprep/lock-2", b"another's");
         assert!(lease.check().is_err() && lease.look().is_err());
     }
 
     #[test]
-    fn a_hold_ends_by_either_clock() {
+    fn a_lock_expires_by_either_clock() {
         let term = Term::new();
         assert!(term.left().is_some());
-        assert!(Term { expires: now() - 1, ..term }.left().is_none());
-        let began = Instant::now().checked_sub(LIFE).expect("the machine runs that long");
+        assert!(Term { expires: unix_time() - 1, ..term }.left().is_none());
+        let began = Instant::now().checked_sub(TERM).expect("the machine runs that long");
         assert!(Term { began, ..term }.left().is_none());
     }
 }

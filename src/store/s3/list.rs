@@ -1,8 +1,12 @@
-//! Lists objects: page by page, and once there is more than one, folders beside each other, and
-//! what one folder has in stretches beside each other.
+//! Lists objects.
 //!
-//! Where a stretch ends is a guess, from the keys on the first page. A wrong one costs a request, and
-//! never a key: stretches follow upon each other, and each is listed until its end.
+//! S3 lists keys in order, in pages of up to 1,000, each of which has to be requested after the one before.
+//! Once a folder has more than one page, it is listed concurrently: its subfolders side by side, and what is
+//! directly in it in *stretches*, ranges of keys that are each listed page by page. After a first page
+//! with the keys `in/0700` to `in/0799`, stretches begin at `in/08`, `in/09`, `in/1`, `in/2` and so on.
+//!
+//! These ends are guesses from the keys of the first page. A wrong guess costs a request but never misses a
+//! key: the stretches adjoin, and each is listed up to its end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,9 +22,9 @@ use super::request::S3Request;
 use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind};
 
-/// Folders, or stretches of one, that are listed at once.
-const AT_ONCE: usize = 16;
-/// Stretches that one folder is listed in.
+/// How many folders, or stretches of one, are listed concurrently.
+const CONCURRENCY: usize = 16;
+/// The most stretches that one folder is listed in.
 const STRETCHES_MAX: usize = 64;
 
 /// An object as it was listed.
@@ -28,16 +32,18 @@ const STRETCHES_MAX: usize = 64;
 pub(crate) struct Object {
     pub(crate) url: Url,
     pub(crate) bytes: u64,
-    /// As the server writes it, with its quotes.
+    /// As the server sends it, with its quotes.
     pub(crate) etag: String,
-    /// The archive that it has to be restored from before it can be read.
+    /// The storage class, if the object is archived and has to be restored before it can be read.
     pub(crate) archive: Option<String>,
 }
 
 /// One page of a listing.
 struct Page {
     objects: Vec<Object>,
+    /// The keys of subfolders, with their `/`. Empty unless the listing has a delimiter.
     folders: Vec<String>,
+    /// The continuation token of the next page.
     next: Option<String>,
 }
 
@@ -47,23 +53,24 @@ enum Start {
     First,
     /// After this key.
     After(String),
-    /// Where another page ended, as the server calls it.
+    /// After another page, by its continuation token.
     Next(String),
 }
 
 impl S3 {
-    /// All objects whose keys begin so, by the bytes of their keys.
+    /// All objects whose keys have this prefix, sorted by the bytes of their keys.
     pub(crate) fn list(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
         self.session().wait(all(Arc::clone(&self.clients), prefix.clone()))
     }
 
-    /// The first objects whose keys begin so: at most a page of them.
+    /// The first objects whose keys have this prefix, up to one page.
     pub(crate) fn list_first(&self, prefix: &Url) -> Result<Vec<Object>, AwsError> {
         self.session()
             .wait(async { Ok(page(&self.clients, prefix, None, Start::First).await?.objects) })
     }
 }
 
+/// All objects whose keys have this prefix, sorted by the bytes of their keys.
 pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
     let first = page(&clients, &prefix, None, Start::First).await?;
     let mut found: BTreeMap<String, Object> = BTreeMap::new();
@@ -71,19 +78,21 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
         found.extend(objects.into_iter().map(|object| (object.url.key.clone(), object)));
     };
     if first.next.is_some() {
-        let (direct, folders) = top(&clients, &prefix).await?;
+        let (direct, folders) = list_folder(&clients, &prefix).await?;
         keep(&mut found, direct);
         let mut waiting: BTreeSet<String> = folders;
-        let mut at_work = JoinSet::new();
+        let mut running = JoinSet::new();
         loop {
-            while at_work.len() < AT_ONCE
+            while running.len() < CONCURRENCY
                 && let Some(key) = waiting.pop_first()
             {
                 let folder = Url { bucket: prefix.bucket.clone(), key };
-                at_work.spawn(every_page(Arc::clone(&clients), folder));
+                running.spawn(all_pages(Arc::clone(&clients), folder));
             }
-            match at_work.join_next().await {
-                Some(listed) => keep(&mut found, listed.map_err(|_panic| broken(&prefix))??),
+            match running.join_next().await {
+                Some(listed) => {
+                    keep(&mut found, listed.map_err(|_panic| listing_failed(&prefix))??)
+                }
                 None => break,
             }
         }
@@ -93,37 +102,37 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
     Ok(found.into_values().collect())
 }
 
-/// The objects of a folder, and the folders in it, as far as slashes make folders.
-async fn top(
+/// The objects that are directly in a folder, and the keys of its subfolders.
+async fn list_folder(
     clients: &Arc<Clients>,
     prefix: &Url,
 ) -> Result<(Vec<Object>, BTreeSet<String>), AwsError> {
     let first = page(clients, prefix, Some("/"), Start::First).await?;
     let (mut objects, mut folders) = (first.objects, BTreeSet::from_iter(first.folders));
     let Some(next) = first.next else { return Ok((objects, folders)) };
-    let ends = ends_of_stretches(prefix, &objects, &folders);
+    let ends = stretch_ends(prefix, &objects, &folders);
     let starts = std::iter::once(Start::Next(next)).chain(ends.iter().cloned().map(Start::After));
     let mut waiting: VecDeque<(Start, Option<String>)> =
         starts.zip(ends.iter().cloned().map(Some).chain([None])).collect();
-    let mut at_work = JoinSet::new();
+    let mut running = JoinSet::new();
     loop {
-        while at_work.len() < AT_ONCE
+        while running.len() < CONCURRENCY
             && let Some((start, end)) = waiting.pop_front()
         {
-            at_work.spawn(stretch(Arc::clone(clients), prefix.clone(), start, end));
+            running.spawn(stretch(Arc::clone(clients), prefix.clone(), start, end));
         }
-        let Some(listed) = at_work.join_next().await else { return Ok((objects, folders)) };
-        let listed = listed.map_err(|_panic| broken(prefix))??;
+        let Some(listed) = running.join_next().await else { return Ok((objects, folders)) };
+        let listed = listed.map_err(|_panic| listing_failed(prefix))??;
         objects.extend(listed.objects);
         folders.extend(listed.folders);
         if listed.next.is_none() {
-            waiting.clear(); // nothing comes after it, and so nothing in the stretches that follow
+            waiting.clear(); // there are no keys after it, and so none in the stretches that follow
         }
     }
 }
 
-/// What a folder has from one place to another, and perhaps beyond. Its `next` is none if nothing
-/// comes after it.
+/// What is directly in a folder from `start` to the key `end`, and perhaps beyond. `next` is `None` if it
+/// reaches to the end of the folder.
 async fn stretch(
     clients: Arc<Clients>,
     prefix: Url,
@@ -143,33 +152,34 @@ async fn stretch(
     Ok(all)
 }
 
-/// The last key or folder of a page.
+/// The last key of a page, of an object or a folder.
 fn last_of(page: &Page) -> Option<&str> {
     let object = page.objects.last().map(|object| object.url.key.as_str());
     object.max(page.folders.last().map(String::as_str))
 }
 
-/// Keys between which what follows a first page may be spread evenly: as its last key, with one of
-/// the bytes that all its keys share counted up, from the last of them to the first.
-fn ends_of_stretches(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) -> Vec<String> {
-    // Directory buckets have no order.
+/// Keys that divide what follows the first page, in order. Each is the prefix that all keys of this page
+/// share, cut after some byte, with that byte counted up to the last digit or letter. (See the module's
+/// header for an example.)
+fn stretch_ends(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) -> Vec<String> {
+    // Directory buckets do not list keys in order.
     if prefix.bucket.ends_with("--x-s3") {
         return Vec::new();
     }
     let keys = || objects.iter().map(|object| &object.url.key).chain(folders);
     let (Some(first), Some(last)) = (keys().min(), keys().max()) else { return Vec::new() };
     let shared = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
-    let places = (prefix.key.len()..shared).rev();
-    let counted_up = places.flat_map(|place| {
-        let (before, byte) = (last.get(..place), last.as_bytes().get(place).copied());
-        let following = byte.into_iter().flat_map(following);
+    let positions = (prefix.key.len()..shared).rev();
+    let ends = positions.flat_map(|at| {
+        let (before, byte) = (last.get(..at), last.as_bytes().get(at).copied());
+        let following = byte.into_iter().flat_map(bytes_after);
         following.filter_map(move |byte| Some(format!("{}{}", before?, char::from(byte))))
     });
-    counted_up.take(STRETCHES_MAX).collect()
+    ends.take(STRETCHES_MAX).collect()
 }
 
 /// The digits or letters after this one.
-fn following(byte: u8) -> std::ops::RangeInclusive<u8> {
+fn bytes_after(byte: u8) -> std::ops::RangeInclusive<u8> {
     let last = match byte {
         b'0'..=b'9' => b'9',
         b'a'..=b'z' => b'z',
@@ -179,7 +189,8 @@ fn following(byte: u8) -> std::ops::RangeInclusive<u8> {
     byte.saturating_add(1)..=last
 }
 
-async fn every_page(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
+/// All objects whose keys have this prefix, page by page.
+async fn all_pages(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
     let (mut objects, mut start) = (Vec::new(), Start::First);
     loop {
         let page = page(&clients, &prefix, None, start).await?;
@@ -200,9 +211,9 @@ async fn page(
         Start::After(key) => (Some(key), None),
         Start::Next(next) => (None, Some(next)),
     };
-    let asked = S3Request { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
-    let answer = clients
-        .ask(&asked, |client| {
+    let request = S3Request { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
+    let response = clients
+        .send(&request, |client| {
             client
                 .list_objects_v2()
                 .bucket(&prefix.bucket)
@@ -210,16 +221,16 @@ async fn page(
                 .set_delimiter(delimiter.map(str::to_owned))
                 .set_start_after(after.clone())
                 .set_continuation_token(next.clone())
-                .encoding_type(EncodingType::Url) // XML has no words for some characters
+                .encoding_type(EncodingType::Url) // XML cannot represent all characters
                 .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
                 .send()
         })
         .await?;
-    page_of(&answer, prefix)
+    to_page(&response, prefix)
 }
 
-fn page_of(answer: &ListObjectsV2Output, prefix: &Url) -> Result<Page, AwsError> {
-    let is_encoded = answer.encoding_type() == Some(&EncodingType::Url);
+fn to_page(response: &ListObjectsV2Output, prefix: &Url) -> Result<Page, AwsError> {
+    let is_encoded = response.encoding_type() == Some(&EncodingType::Url);
     let decoded = |text: &str| {
         let text = if is_encoded { decode(text) } else { Some(text.to_owned()) };
         text.ok_or_else(|| {
@@ -228,7 +239,7 @@ fn page_of(answer: &ListObjectsV2Output, prefix: &Url) -> Result<Page, AwsError>
         })
     };
     let mut objects = Vec::new();
-    for object in answer.contents() {
+    for object in response.contents() {
         let key = decoded(object.key().unwrap_or_default())?;
         let etag = object.e_tag().unwrap_or_default().to_owned();
         let bytes = u64::try_from(object.size().unwrap_or(0)).unwrap_or(0);
@@ -241,13 +252,13 @@ fn page_of(answer: &ListObjectsV2Output, prefix: &Url) -> Result<Page, AwsError>
         let url = Url { bucket: prefix.bucket.clone(), key };
         objects.push(Object { url, bytes, etag, archive });
     }
-    let folders = answer.common_prefixes().iter().filter_map(|folder| folder.prefix());
+    let folders = response.common_prefixes().iter().filter_map(|folder| folder.prefix());
     Ok(Page {
         objects,
         folders: folders.map(decoded).collect::<Result<_, _>>()?,
-        next: answer
+        next: response
             .next_continuation_token()
-            .filter(|_| answer.is_truncated() == Some(true))
+            .filter(|_| response.is_truncated() == Some(true))
             .map(str::to_owned),
     })
 }
@@ -256,7 +267,7 @@ fn is_archive(class: &ObjectStorageClass) -> bool {
     matches!(class, ObjectStorageClass::Glacier | ObjectStorageClass::DeepArchive)
 }
 
-/// Text as it is in a form: `+` for a space, `%2B` for a byte.
+/// Decodes a key from the form encoding: `+` is a space, `%2B` a byte. `None` if it is invalid or not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -273,7 +284,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn broken(prefix: &Url) -> AwsError {
+fn listing_failed(prefix: &Url) -> AwsError {
     AwsError::new(AwsErrorKind::Io, format!("`{prefix}` could not be listed"), "run again")
 }
 
@@ -285,7 +296,7 @@ mod tests {
     fn check_ends(keys: &[&str], expected: &[&str]) {
         let prefix = Url { bucket: "b".to_owned(), key: "in/".to_owned() };
         let folders = keys.iter().map(|key| (*key).to_owned()).collect();
-        let ends = ends_of_stretches(&prefix, &[], &folders);
+        let ends = stretch_ends(&prefix, &[], &folders);
         assert_eq!(ends, expected, "{keys:?}");
         assert!(
             ends.is_sorted() && ends.iter().all(|end| keys.iter().all(|key| key < &end.as_str()))
@@ -293,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_count_up_what_keys_share() {
+    fn stretches_count_up_the_shared_prefix() {
         check_ends(
             &["in/0700", "in/0799"],
             &[
@@ -318,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_decoded_as_forms_are() {
+    fn keys_are_decoded_from_the_form_encoding() {
         assert_eq!(decode("a+b%2Bc%20d%25%C3%A9//").as_deref(), Some("a b+c d%é//"));
         assert_eq!(decode("%7"), None);
         assert_eq!(decode("%ff"), None);

@@ -1,10 +1,10 @@
-//! Objects in S3, for callers that wait.
+//! Objects in S3, for synchronous callers.
 //!
 //! What always holds:
 //!
-//! - An object is read in one state, the one it was listed in, or not at all.
-//! - What is written is seen by nobody before it is completed.
-//! - Memory has a bound, whatever the number and size of objects: see `run/limits.rs`.
+//! - An object is read in the state in which it was listed, or not at all.
+//! - A new object is seen by nobody before it is completed.
+//! - Memory is bounded, whatever the number and size of the objects: see `run/limits.rs`.
 
 mod ahead;
 mod checksum;
@@ -13,6 +13,7 @@ mod fetch;
 mod folder;
 mod lease;
 mod list;
+mod multipart;
 mod objects;
 mod request;
 mod settings;
@@ -23,11 +24,11 @@ pub use ahead::Reach;
 pub(crate) use ahead::{PIECE, REQUEST_BYTES, REQUESTS, ReadAhead, WINDOW};
 pub use client::S3;
 pub use folder::Folder;
-pub(crate) use folder::HELD_MAX;
+pub(crate) use folder::{HELD_MAX, PARTS_AT_ONCE};
 pub use lease::Lease;
 pub(crate) use list::Object;
 pub(in crate::store) use objects::ObjectSearch;
 pub use settings::{Checksum, Encryption, Settings, Storing};
+pub(crate) use upload::PART;
 pub use upload::{Finished, OBJECT_MAX, Upload};
-pub(crate) use upload::{PART, PARTS_AT_ONCE};
 pub use url::Url;

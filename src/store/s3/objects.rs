@@ -92,7 +92,8 @@ impl<'e> ObjectSearch<'e> {
         }
         if let Some(class) = object.archive {
             let message = format!("`{name}` is archived (storage class {class})");
-            let hint = "restore it first (`aws s3api restore-object`), or exclude it by `exclude`";
+            let hint =
+                "restore it first (`aws s3api restore-object`), or leave it out by `exclude`";
             return Err(AwsError::new(AwsErrorKind::Archived, message, hint).into());
         }
         if object.etag.is_empty() {

@@ -1,16 +1,16 @@
-//! How S3 is to be spoken to, and how objects are to be stored: plain data.
+//! How S3 is accessed and how objects are stored: plain data.
 
-/// How S3 is spoken to, beside who we are.
+/// How S3 is accessed, apart from the identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The bucket in the path, and not in the host's name.
+    /// Whether the bucket is in a URL's path rather than in its host name. `None`: only if an endpoint is set.
     pub path_style: Option<bool>,
-    /// The account that every bucket we write to has to belong to.
+    /// The AWS account that must own every bucket that is written to.
     pub bucket_owner: Option<String>,
     pub checksum: Checksum,
 }
 
-/// What is sent with the bytes of an object, so that a server can tell that they are whole.
+/// The checksum that is sent with an object, by which the server verifies its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksum {
     #[default]
@@ -18,7 +18,7 @@ pub enum Checksum {
     Crc32C,
     Crc32,
     Sha256,
-    /// Nothing beside what the signature covers: for servers that know no checksums.
+    /// None besides the one in the signature: for servers that support no others.
     None,
 }
 
@@ -27,20 +27,20 @@ pub enum Checksum {
 pub struct Storing {
     pub encryption: Option<Encryption>,
     pub storage_class: Option<String>,
-    /// As `a=b&c=d`, percent-encoded.
+    /// Tags as in `a=b&c=d`, percent-encoded.
     pub tags: Option<String>,
 }
 
-/// Encryption at rest, by the server.
+/// Server-side encryption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
-    /// With keys that S3 keeps.
+    /// With keys managed by S3.
     S3,
-    /// With a key in KMS: the bucket's own where none is named.
+    /// With a key in KMS. Without a `key_id`, the bucket's default key.
     Kms {
         key_id: Option<String>,
         bucket_key: Option<bool>,
-        /// JSON of texts, in Base64.
+        /// A JSON object of strings, in Base64.
         context: Option<String>,
     },
 }

@@ -1,148 +1,166 @@
-//! A new object in a bucket, written from its start to its end and seen by nobody before it is
-//! completed.
+//! A new object that is written from its start to its end, and published later.
 //!
-//! Its bytes go in parts, some of them at once; a small object waits in memory, if there is room.
+//! A large object is sent in parts, several at a time. A small one waits in memory if there is room.
 
 use std::{
     io::{self, Write},
+    mem,
     sync::Arc,
-    time::Duration,
 };
 
-use aws_sdk_s3::config::Config;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-use super::checksum::Sum;
-use super::fetch::pause;
-use super::folder::{Folder, Put, asked, mark};
-use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
+use super::folder::{Folder, Put, for_each, new_nonce};
+use super::multipart::Part;
+use crate::store::aws::{AwsError, AwsErrorKind};
 
-/// Bytes of a part. (S3 takes no less than 5 MiB but for the last, and 10,000 of them.)
+/// The size of a part in bytes. S3 allows 10,000 parts, of at least 5 MiB except for the last.
 pub(crate) const PART: usize = 8 << 20;
-/// The largest object that goes in parts of that size.
+/// The largest object that fits into 10,000 parts, in bytes.
 pub const OBJECT_MAX: u64 = 10_000 * (8 << 20);
-/// Parts of one place that are on their way at once.
-pub(crate) const PARTS_AT_ONCE: usize = 4;
-/// The largest object that may wait in memory.
-const SMALL: usize = 1 << 20;
-/// What a buffer begins with.
-const BUFFER: usize = 64 << 10;
-/// How often a part that failed is sent again, beside what each request does by itself.
-const FAILURES_MAX: u32 = 4;
-/// A part is sent before it is answered, which takes longer than other answers.
-const LONGER: u32 = 6;
+/// The largest object that may wait in memory, in bytes.
+const SMALL_MAX: usize = 1 << 20;
+/// The first capacity of the buffer, in bytes.
+const BUFFER_MIN: usize = 64 << 10;
 
-/// An object that is being written.
+/// An object that is being written. Dropping it aborts nothing: [`Folder::abort_own`] does.
 #[derive(Debug)]
 pub struct Upload {
     folder: Folder,
     name: String,
-    mark: String,
+    /// See [`new_nonce`]; empty until the first part is sent.
+    nonce: String,
+    /// The bytes of the next part.
     buffer: Vec<u8>,
-    /// None until the first part is sent.
+    /// `None` until the first part is sent.
     id: Option<String>,
+    /// The number of parts that were begun.
     number: i32,
-    on_their_way: JoinSet<Result<Part, AwsError>>,
+    in_flight: JoinSet<Result<Part, AwsError>>,
+    /// The parts that the server has, in no particular order.
     parts: Vec<Part>,
 }
 
-/// A part that the server has.
-#[derive(Debug)]
-struct Part {
-    number: i32,
-    etag: String,
-    bytes: u64,
-    sum: Sum,
-}
-
-/// An object that is whole, and waits to be seen.
+/// An object that was written to its end, and is not published yet.
 #[derive(Debug)]
 pub struct Finished {
     name: String,
-    kind: UploadKind,
+    content: Content,
 }
 
 #[derive(Debug)]
-enum UploadKind {
-    Small(Vec<u8>),
-    InParts { id: String, mark: String, parts: Vec<Part> },
+enum Content {
+    InMemory(Vec<u8>),
+    /// The server has the parts, which are in order.
+    Uploaded {
+        id: String,
+        nonce: String,
+        parts: Vec<Part>,
+    },
 }
 
-impl Upload {
-    pub(super) fn new(folder: Folder, name: &str) -> Upload {
+impl Folder {
+    /// Begins a new object. Nobody sees it before it is completed.
+    pub fn create(&self, name: &str) -> Upload {
         Upload {
-            folder,
+            folder: self.clone(),
             name: name.to_owned(),
-            mark: String::new(),
+            nonce: String::new(),
             buffer: Vec::new(),
             id: None,
             number: 0,
-            on_their_way: JoinSet::new(),
+            in_flight: JoinSet::new(),
             parts: Vec::new(),
         }
     }
 
-    /// `s3://bucket/key` of the object to be.
+    /// Publishes objects. Fails with a conflict if one of them exists.
+    pub fn complete(&self, finished: Vec<Finished>) -> Result<(), AwsError> {
+        self.s3.session().wait_uninterrupted(for_each(finished, |object| {
+            let folder = self.clone();
+            async move { folder.complete_one(object).await }
+        }))
+    }
+
+    async fn complete_one(&self, object: Finished) -> Result<(), AwsError> {
+        match object.content {
+            Content::InMemory(bytes) => self.put_async(&object.name, bytes, Put::New).await,
+            Content::Uploaded { id, nonce, parts } => {
+                self.complete_upload(&object.name, &id, &nonce, &parts).await
+            }
+        }
+    }
+}
+
+impl Upload {
+    /// The future object's URL, as text.
     pub fn place(&self) -> String {
         self.folder.url().join(&self.name).to_string()
     }
 
-    /// Ends the object: all its bytes are with the server, or few enough to wait here.
+    /// Ends the object. When this returns, the server has all its bytes, or they wait in memory.
     pub fn finish(mut self) -> Result<Finished, AwsError> {
-        let is_small = self.id.is_none() && self.buffer.len() <= SMALL;
-        if is_small && self.folder.may_hold(self.buffer.len()) {
-            let kind = UploadKind::Small(std::mem::take(&mut self.buffer));
-            return Ok(Finished { name: std::mem::take(&mut self.name), kind });
+        let is_small = self.id.is_none() && self.buffer.len() <= SMALL_MAX;
+        if is_small && self.folder.reserve(self.buffer.len()) {
+            let content = Content::InMemory(mem::take(&mut self.buffer));
+            return Ok(Finished { name: mem::take(&mut self.name), content });
         }
         if !self.buffer.is_empty() || self.number == 0 {
-            self.send()?;
+            self.send_buffer()?;
         }
-        while let Some(done) = {
-            let next = self.on_their_way.join_next();
+        while let Some(sent) = {
+            let next = self.in_flight.join_next();
             self.folder.s3.session().wait(async { Ok(next.await) })?
         } {
-            self.parts.push(done.map_err(|_panic| self.lost())??);
+            self.add_part(sent)?;
         }
         self.parts.sort_unstable_by_key(|part| part.number);
-        let parts = std::mem::take(&mut self.parts);
-        let (id, mark) = (self.id.take().unwrap_or_default(), std::mem::take(&mut self.mark));
-        Ok(Finished {
-            name: std::mem::take(&mut self.name),
-            kind: UploadKind::InParts { id, mark, parts },
-        })
+        let content = Content::Uploaded {
+            id: self.id.take().unwrap_or_default(),
+            nonce: mem::take(&mut self.nonce),
+            parts: mem::take(&mut self.parts),
+        };
+        Ok(Finished { name: mem::take(&mut self.name), content })
     }
 
-    /// Sends what is gathered as a part, once one may be on its way.
-    fn send(&mut self) -> Result<(), AwsError> {
-        while let Some(done) = self.on_their_way.try_join_next() {
-            self.parts.push(done.map_err(|_panic| self.lost())??);
+    /// Sends the buffer as a part, after waiting until one more may be sent.
+    fn send_buffer(&mut self) -> Result<(), AwsError> {
+        while let Some(sent) = self.in_flight.try_join_next() {
+            self.add_part(sent)?;
         }
+        let session = self.folder.s3.session();
         let id = if let Some(id) = &self.id {
             id.clone()
         } else {
-            self.mark = mark()?;
-            let begun = self.folder.begin_upload(&self.name, &self.mark);
-            self.id.insert(self.folder.s3.session().wait(begun)?).clone()
+            self.nonce = new_nonce()?;
+            let begun = self.folder.begin_upload(&self.name, &self.nonce);
+            self.id.insert(session.wait(begun)?).clone()
         };
-        let turn = Arc::clone(&self.folder.shared.on_their_way).acquire_owned();
-        let turn = self.folder.s3.session().wait(async { Ok(turn.await) })?;
+        let permit = Arc::clone(&self.folder.shared.part_permits).acquire_owned();
+        let permit = session.wait(async { Ok(permit.await) })?;
         self.number += 1;
-        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+        let bytes = Bytes::from(mem::take(&mut self.buffer));
         let (folder, name, number) = (self.folder.clone(), self.name.clone(), self.number);
         let part = async move {
-            let sent = send_part(&folder, &name, &id, number, bytes).await;
-            drop(turn);
+            let sent = folder.send_part(&name, &id, number, bytes).await;
+            drop(permit);
             sent
         };
-        self.on_their_way.spawn_on(part, &self.folder.s3.session().handle()?);
+        self.in_flight.spawn_on(part, &session.handle()?);
         Ok(())
     }
 
-    fn lost(&self) -> AwsError {
-        let message = format!("a part of `{}` was lost", self.place());
-        AwsError::new(AwsErrorKind::Io, message, "run again")
+    fn add_part(
+        &mut self,
+        sent: Result<Result<Part, AwsError>, JoinError>,
+    ) -> Result<(), AwsError> {
+        let part = sent.map_err(|_panic| {
+            let message = format!("sending a part of `{}` ended unexpectedly", self.place());
+            AwsError::new(AwsErrorKind::Io, message, "run again")
+        })??;
+        self.parts.push(part);
+        Ok(())
     }
 }
 
@@ -151,115 +169,20 @@ impl Write for Upload {
         let room = PART - self.buffer.len();
         let taken = bytes.get(..room).unwrap_or(bytes);
         if self.buffer.capacity() < self.buffer.len() + taken.len() {
-            // By doubling, but never over a part.
-            let wanted = (self.buffer.capacity() * 2).max(self.buffer.len() + taken.len());
-            let wanted = wanted.clamp(BUFFER, PART);
-            self.buffer.reserve_exact(wanted - self.buffer.len());
+            // The capacity doubles, but never exceeds a part.
+            let needed = (self.buffer.capacity() * 2).max(self.buffer.len() + taken.len());
+            let capacity = needed.clamp(BUFFER_MIN, PART);
+            self.buffer.reserve_exact(capacity - self.buffer.len());
         }
         self.buffer.extend_from_slice(taken);
         if self.buffer.len() == PART {
-            self.send().map_err(io::Error::other)?;
+            self.send_buffer().map_err(io::Error::other)?;
         }
         Ok(taken.len())
     }
 
-    /// There is nothing to see before the object is completed.
+    /// Does nothing: no byte can be seen before the object is completed.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-async fn send_part(
-    folder: &Folder,
-    name: &str,
-    id: &str,
-    number: i32,
-    bytes: Bytes,
-) -> Result<Part, AwsError> {
-    let url = folder.url().join(name);
-    let asked = asked("s3:PutObject", &url);
-    let sum = Sum::of(folder.clients().settings.checksum, &bytes);
-    let patience: Duration = folder.clients().identity.access.patience() * LONGER;
-    let mut failures = 0;
-    loop {
-        let sent = folder.clients().ask(&asked, |client| {
-            let request = client
-                .upload_part()
-                .bucket(&url.bucket)
-                .key(&url.key)
-                .upload_id(id)
-                .part_number(number)
-                .set_expected_bucket_owner(folder.owner())
-                .body(bytes.clone().into());
-            let timeouts = Config::builder().timeout_config(timeouts(patience));
-            sum.give_to_part(request).customize().config_override(timeouts).send()
-        });
-        match sent.await {
-            Ok(answer) => {
-                let etag = answer.e_tag.unwrap_or_default();
-                let bytes = u64::try_from(bytes.len()).expect("a part is small");
-                return Ok(Part { number, etag, bytes, sum });
-            }
-            Err(error) if !error.is_passing || FAILURES_MAX <= failures => return Err(error),
-            Err(_) => failures += 1,
-        }
-        tokio::time::sleep(pause(failures)).await;
-    }
-}
-
-impl Finished {
-    /// Shows the object to readers, where nothing may be yet.
-    pub(super) async fn complete(self, folder: &Folder) -> Result<(), AwsError> {
-        match self.kind {
-            UploadKind::Small(bytes) => folder.put_now(&self.name, bytes, Put::New).await,
-            UploadKind::InParts { id, mark, parts } => {
-                complete_parts(folder, &self.name, &id, &mark, &parts).await
-            }
-        }
-    }
-}
-
-async fn complete_parts(
-    folder: &Folder,
-    name: &str,
-    id: &str,
-    mark: &str,
-    parts: &[Part],
-) -> Result<(), AwsError> {
-    let url = folder.url().join(name);
-    let asked = asked("s3:PutObject", &url);
-    let whole = parts.iter().map(|part| (&part.sum, part.bytes));
-    let (mut sum, mut bytes) = (None::<Sum>, 0);
-    for (next, length) in whole {
-        sum = Some(sum.map_or_else(|| next.clone(), |sum| sum.followed_by(next, length)));
-        bytes += length;
-    }
-    let sum = sum.unwrap_or(Sum::None);
-    let completed = parts.iter().map(|part| {
-        let builder = CompletedPart::builder().part_number(part.number).e_tag(&part.etag);
-        part.sum.give_to_completed(builder).build()
-    });
-    let upload = CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
-    let patience = folder.clients().identity.access.patience() * LONGER;
-    let answer = folder.clients().ask(&asked, |client| {
-        let request = client
-            .complete_multipart_upload()
-            .bucket(&url.bucket)
-            .key(&url.key)
-            .upload_id(id)
-            .if_none_match("*")
-            .mpu_object_size(i64::try_from(bytes).unwrap_or(i64::MAX))
-            .set_expected_bucket_owner(folder.owner())
-            .multipart_upload(upload.clone());
-        let timeouts = Config::builder().timeout_config(timeouts(patience));
-        sum.give_to_whole(request).customize().config_override(timeouts).send()
-    });
-    match answer.await {
-        Ok(_) => {}
-        // The answer to an earlier try may have been lost: then the object is there, and is ours.
-        Err(error) if folder.has_mark(&url, mark).await? => drop(error),
-        Err(error) => return Err(error),
-    }
-    folder.forget_upload(id);
-    Ok(())
 }

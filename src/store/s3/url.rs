@@ -1,26 +1,26 @@
-//! Where an object is: a bucket and a key, as `s3://bucket/key`.
+//! `s3://bucket/key` URLs.
 
 use std::{fmt, path::Path};
 
 const SCHEME: &str = "s3://";
 
-/// An object, or all objects whose keys begin so.
+/// An object, or the prefix of a group of objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url {
     pub bucket: String,
-    /// Without a `/` before it; empty for the whole bucket.
+    /// Without a leading `/` that is not part of it; empty for the whole bucket.
     pub key: String,
 }
 
 impl Url {
-    /// The place that a path names, if it begins with `s3://`.
+    /// The URL that a path is, if it begins with `s3://`.
     pub fn parse(path: &Path) -> Option<Url> {
         let rest = path.to_str()?.strip_prefix(SCHEME)?;
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         Some(Url { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 
-    /// The same as a folder: its key ends in `/` or is empty.
+    /// This URL as a folder, whose key ends in `/` or is empty.
     #[must_use]
     pub fn folder(mut self) -> Url {
         if !self.key.is_empty() && !self.key.ends_with('/') {
@@ -29,7 +29,7 @@ impl Url {
         self
     }
 
-    /// What lies under this name in a folder.
+    /// The URL of an object in this folder.
     #[must_use]
     pub fn join(&self, name: &str) -> Url {
         Url { bucket: self.bucket.clone(), key: format!("{}{name}", self.key) }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_told_by_its_scheme_and_kept_as_it_is() {
+    fn a_url_has_the_scheme_and_its_key_is_kept_as_it_is() {
         for (path, bucket, key) in [
             ("s3://b", "b", ""),
             ("s3://b/", "b", ""),

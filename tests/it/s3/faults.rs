@@ -184,7 +184,7 @@ fn an_object_that_changes_or_disappears_ends_the_run() {
         let output = run.wait_with_output().expect("it ends");
         let said = stderr(&output);
         assert_eq!(code(&output), 74, "{said}");
-        assert!(said.contains("changed or went away"), "{said}");
+        assert!(said.contains("changed or removed"), "{said}");
         server.check_unpublished();
     }
 }

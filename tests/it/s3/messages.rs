@@ -44,19 +44,13 @@ fn a_refused_request_has_a_hint() {
             77,
             ["`s3:PutObject` on `s3://bucket/", "arn:aws:s3:::bucket/"],
         ),
-        (
-            "put",
-            400,
-            "KMS.DisabledException",
-            77,
-            ["KMS did not let the key be used", "kms_key_id"],
-        ),
+        ("put", 400, "KMS.DisabledException", 77, ["could not be used", "kms_key_id"]),
         (
             "list",
             400,
             "ExpiredToken",
             77,
-            ["session of these credentials is over", "aws sso login"],
+            ["session of these credentials has expired", "aws sso login"],
         ),
         ("list", 403, "RequestTimeTooSkewed", 77, ["clock of this machine", "NTP"]),
         (
@@ -97,7 +91,7 @@ fn missing_and_wrong_credentials_have_a_hint() {
     says(&mut nobody, 77, &["no credentials for AWS were found", "aws sso login"]);
     let mut nowhere = run(&server);
     nowhere.args(["--set", "aws={}"]).env("AWS_REGION", "").env_remove("AWS_DEFAULT_REGION");
-    says(&mut nowhere, 78, &["no Region"]);
+    says(&mut nowhere, 78, &["no AWS Region"]);
 }
 
 #[test]

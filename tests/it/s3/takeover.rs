@@ -63,7 +63,7 @@ fn a_run_that_lost_its_account_changes_nothing() {
     let server = server();
     let (code, said) = ends_after(&server, &[], |server| take_over(server, &OF_ANOTHER));
     assert_eq!(code, 74, "{said}");
-    assert!(said.contains("the hold on `s3://bucket/account/` was lost"), "{said}");
+    assert!(said.contains("the lock on `s3://bucket/account/` was lost"), "{said}");
     check_unchanged(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }
