@@ -12,6 +12,8 @@ mod lists;
 mod ops;
 mod rules;
 mod settings;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
