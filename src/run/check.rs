@@ -111,8 +111,8 @@ fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
     CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
 }
 
-/// Such as `drops records whose Address is in optout.csv (values of column "email", email.v1, up to
-/// 1000 entries)`.
+/// What a list does, such as `drops records whose Address is in optout.csv (values of column
+/// "email", email.v1, up to 1000 entries)`.
 fn describe_list(list: &Suppression, schema: &Schema) -> String {
     let what = match list.action.value {
         ListAction::Drop => "drops records whose".to_owned(),
@@ -135,15 +135,12 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
     )
 }
 
+/// Where a key comes from.
 fn describe_source(kind: &KeyKind) -> String {
     match kind {
         KeyKind::Env(name) => format!("the variable {name}"),
-        KeyKind::File(path) => {
-            format!("the file {}", escape_path(path))
-        }
-        KeyKind::Kms(key) => {
-            format!("derived in KMS, from the key {key}")
-        }
+        KeyKind::File(path) => format!("the file {}", escape_path(path)),
+        KeyKind::Kms(key) => format!("a MAC made with the KMS key {key}"),
         KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),
         KeyKind::Demo => "the published demo key".to_owned(),
     }
