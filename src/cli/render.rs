@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn an_already_published_run_is_one_line() {
         let outcome = Outcome::AlreadyPublished { manifest: "a/manifest.json".into() };
-        let expected = "already published: a/manifest.json has the same run; nothing to do\n";
+        let expected = "already published: nothing to do; a/manifest.json is from the same run\n";
         assert_eq!(plain(&text_of(&outcome, 80)), expected);
         assert_eq!(Exit::from(&outcome), exit::DONE);
     }

@@ -336,11 +336,11 @@ published `newsletter` for messaging
   output     out/newsletter/import/  2 files, 1.3 GB, pinpoint-json
              job-000/part-00000.json  903,110 records, 999 MB
              job-000/part-00001.json  295,760 records, 327 MB
-  rejects    2,011  email: check the address: it needs one `@`, and a domain with a
-                    dot
+  rejects    2,011  email: check the address: it needs one `@`, and a domain
+                    with a dot
              1,299  phone: write numbers in E.164, such as +12065550100
-                40  unknown_field: not a field of the schema, but it may resemble
-                    one; rename or remove it
+                40  unknown_field: not a field of the schema, but it may
+                    resemble one; rename or remove it
              most in `Address` (3,310)
              repair.phone would fix 1,204 records
              repair.trim + repair.email would fix 1 record
@@ -379,18 +379,18 @@ over budget `newsletter` for messaging: nothing was published
                  3,310 rejected   0.3%
                  2,152 dropped    0.2%  inactive 2,152
   inputs     5 files, 1.4 GB, 2 ignored
-  rejects    2,011  email: check the address: it needs one `@`, and a domain with a
-                    dot
+  rejects    2,011  email: check the address: it needs one `@`, and a domain
+                    with a dot
              1,299  phone: write numbers in E.164, such as +12065550100
-                40  unknown_field: not a field of the schema, but it may resemble
-                    one; rename or remove it
+                40  unknown_field: not a field of the schema, but it may
+                    resemble one; rename or remove it
              most in `Address` (3,310)
              repair.phone would fix 1,204 records
              repair.trim + repair.email would fix 1 record
              each is listed in out/newsletter/account/rejects.ndjson
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 
-next: mend the records, or raise the budget under `[account]`, and run again
+next: fix the records, or raise the budget under `[account]`, and run again
 ";
         check(&over, false, expected);
     }
