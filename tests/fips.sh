@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds with the feature `fips`, under target/fips, and holds it to all that other builds are held to: lints,
-# unit tests with the vectors, whole runs on the samples, tokens as other programs make them, and TLS with
-# KMS and IAM at moto. The module is the one that docs/fips.md names, and no other aws-lc is linked.
+# Builds with the feature `fips` under target/fips, and runs the checks of other builds with it: lints, unit
+# tests with the vectors, the samples, tokens of other programs, and TLS with KMS and IAM at moto. It also
+# checks that the module is the one in docs/fips.md and that no other aws-lc is linked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

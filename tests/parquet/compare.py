@@ -1,4 +1,4 @@
-"""Reads Parquet parts with DuckDB, Polars and pyarrow, and holds each to the JSON of the same run.
+"""Reads Parquet parts with DuckDB, Polars and pyarrow, and compares each with the JSON of the same run.
 
     compare.py JSON_FOLDER PARQUET_FOLDER [REJECTS_NDJSON REJECTS_PARQUET]
 
@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def millis(text):
-    """Milliseconds since 1970 of an ISO 8601 instant, cut off."""
+    """Milliseconds since 1970 of an ISO 8601 instant, rounded down."""
     whole, fraction = text, ""
     if "." in text:
         whole, _, rest = text.partition(".")
@@ -39,7 +39,7 @@ def of_json(folder):
 
 
 def normal(value, name=None):
-    """Without what is absent; dates and numbers as Parquet has them."""
+    """The value without absent fields, with dates and numbers as in Parquet."""
     if name == DATE and isinstance(value, str):
         return millis(value)
     if isinstance(value, dict):
@@ -86,7 +86,7 @@ def parts(folder, end):
 
 
 def differing(wanted, found):
-    """The numbers of records that differ, and the fields that do."""
+    """The numbers and fields of the records that differ."""
     if len(wanted) != len(found):
         return [f"{len(found)} records instead of {len(wanted)}"]
     pairs = ((number, one, other) for number, (one, other) in enumerate(zip(wanted, found)))

@@ -31,7 +31,7 @@ def python_snippet():
 
 
 def tokens(**wanted):
-    """The cases of `hmac` that give a token, with such parameters."""
+    """The cases of `hmac` with these parameters that give a token."""
     for case in vectors("hmac"):
         params = case["params"]
         plain = params.get("normalize", "none") == "none" and case["input"]
@@ -70,7 +70,7 @@ def moved(day, days):
 
 
 def sql_groups():
-    """Full tokens in hex by the settings that they share, with the blocks of their key."""
+    """Full tokens in hex, grouped by settings, with the blocks of their key."""
     blocks = python_snippet()["sql_blocks"]
     groups = {}
     for case in tokens(bits=256, encoding="hex"):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts a server on this machine that answers like AWS, moto, with the sample files in
-# s3://segments/imports/, a key for HMACs in KMS (alias/segprep) and one in Secrets Manager (segprep/k2).
-# It is installed under target/, keeps everything in memory, and asks nobody who they are:
-# for trying out and for tests. `tests/s3/moto.sh stop` ends it.
+# Starts moto, a local server that simulates AWS, with the sample files in s3://segments/imports/, an HMAC
+# key in KMS (alias/segprep) and a key in Secrets Manager (segprep/k2). It is installed under target/,
+# keeps everything in memory and requires no authentication: it is for trials and tests.
+# `tests/s3/moto.sh stop` stops it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

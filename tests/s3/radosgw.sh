@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Holds the program to Ceph's radosgw, which has nothing in common with the other servers: one node on
-# this machine, from Debian's packages, everything in memory, under target/radosgw. What must hold: the
-# result of the sample, the same run again does nothing, a foreign object stops a run, two runs at once
-# are one, keys of KMS encrypt, and nothing is left behind. It needs `checksum = "none"`: this version
-# knows no checksums of S3's newer kind.
+# Tests the program with Ceph's radosgw, an independent implementation of S3: one node on this machine,
+# from Debian's packages, in memory, under target/radosgw. It checks that the sample has its expected
+# output, that the same run again does nothing, that a foreign object blocks a run, that only one of two
+# concurrent runs publishes, that encryption with KMS keys works, and that nothing is left behind. It
+# needs `checksum = "none"`, since this version does not support the newer checksums of S3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -120,7 +120,7 @@ run 0 '' --set account.max_reject_ratio=0.5 --overwrite \
 holds
 ask --head "$part" >"$home/answer"
 grep --quiet --ignore-case 'x-amz-server-side-encryption-aws-kms-key-id: key-of-the-test' "$home/answer"
-# Its word for a key that it does not have is `InvalidAccessKeyId`.
+# For an unknown access key, it returns `InvalidAccessKeyId`.
 run 77 '' --set account.max_reject_ratio=0.4 --overwrite \
   --set 'output.0.sse="kms"' --set 'output.0.kms_key_id="no-such-key"'
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does what the README's section on S3 says, word for word, with the program that it is given, and
-# holds the objects to those of the sample, and the key in KMS to what Python makes of it.
+# Runs the commands of the README's section on S3 with the given program, and compares the objects with
+# those of the sample, and the key in KMS with what Python computes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

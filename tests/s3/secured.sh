@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Holds the program to a server with TLS that asks who is there and what they may do: moto, with a
-# certificate made here and IAM on. What must hold: no trust without the authority's certificate,
-# nothing for strangers, the one missing permission named, and a run that needs no more than what
-# docs/iam.md allows.
+# Tests the program with a server that has TLS, authentication and permissions: moto with a certificate
+# made here and with IAM. It checks that the server is not trusted without the authority's certificate,
+# that unknown credentials fail, that a missing permission is named, and that a run needs only the
+# permissions of docs/iam.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,13 +16,13 @@ if [[ ! -x "$home/bin/moto_server" ]]; then
   "$home/bin/pip" install --quiet --disable-pip-version-check -r tests/s3/requirements.txt
 fi
 
-# An authority and what it signs: one certificate for both is refused (CaUsedAsEndEntity).
+# An authority and a certificate that it signs: one for both is rejected (CaUsedAsEndEntity).
 make() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout "$work/$1.key" -out "$work/$1.pem" "${@:2}" 2>"$work/openssl"; }
 make ca -subj "/CN=tests of segprep"
 make leaf -subj "/CN=127.0.0.1" -addext "subjectAltName=IP:127.0.0.1" \
   -addext "basicConstraints=critical,CA:FALSE" -CA "$work/ca.pem" -CAkey "$work/ca.key"
 
-# So many requests are let through by whoever sends them: those that set all of this up.
+# The first requests need no authentication: those that set up the server.
 files=(samples/newsletter/input/*)
 INITIAL_NO_AUTH_ACTION_COUNT=$((10 + ${#files[@]})) "$home/bin/moto_server" -H 127.0.0.1 -p "$port" \
   -c "$work/leaf.pem" -k "$work/leaf.key" >"$work/log" 2>&1 &
@@ -53,7 +53,7 @@ json kms TrentService.CreateKey '{"KeyUsage":"GENERATE_VERIFY_MAC","KeySpec":"HM
 key=$(between '"KeyId": *"' '"')
 json kms TrentService.CreateAlias "{\"AliasName\":\"alias/segprep\",\"TargetKeyId\":\"$key\"}"
 
-# Those of docs/iam.md, for these places.
+# The permissions of docs/iam.md for these places.
 policy() { # ACTIONS, in JSON
   cat <<END
 {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [$1], "Resource": "*"}]}
@@ -92,7 +92,7 @@ unset SSL_CERT_FILE
 run "${job[@]}" 74 SSL_CERT_FILE
 export SSL_CERT_FILE="$work/ca.pem"
 run AKIANOBODY0000000000 nothing 77 '`kms:GenerateMac` on `alias/segprep` was denied'
-# Of S3's requests it says more than of others.
+# For requests to S3, the message has more details.
 run AKIANOBODY0000000000 nothing 77 'access key' --set 'keys={ current="k1", k1="demo:" }'
 run "${job[0]}" nothing 77 'secret key' --set 'keys={ current="k1", k1="demo:" }'
 run "${reader[@]}" 77 '`s3:PutObject`'

@@ -1,13 +1,13 @@
-//! The whole path of records under one plan: each has one outcome, whatever the block's size and
-//! whatever the worker saw before.
+//! Records through all stages of one plan: each has one outcome, which depends neither on the size of
+//! blocks nor on earlier records.
 
 use segprep::decode::Format;
 use segprep::plan::Entries;
 use segprep::schema::Schema;
 use serde_json::Value;
 
-use crate::in_memory::{InMemory, Outcome};
-use crate::in_process::InProcess;
+use crate::support::in_memory::{InMemory, Outcome};
+use crate::support::in_process::InProcess;
 
 thread_local! {
     static PLAN: InMemory = InMemory::of(plan());
@@ -23,44 +23,45 @@ fn plan() -> InProcess {
     })
 }
 
-/// Takes a text from byte `from` on, by a worker that has seen much and by a new one, whole and in
-/// blocks of about so many bytes.
-pub fn hold(text: &[u8], format: &Format, from: usize, block_bytes: usize) {
+/// Processes a text from the byte `from` on, with a worker that has seen many records and with a new one,
+/// as a whole and in blocks of about `block_bytes`.
+pub fn check(text: &[u8], format: &Format, from: usize, block_bytes: usize) {
     PLAN.with(|plan| {
-        let whole = plan.take_as(text, format, from, usize::MAX);
-        check(&whole);
+        let whole = plan.process_as(text, format, from, usize::MAX);
+        check_outcome(&whole);
         assert_eq!(
-            plan.take_as(text, format, from, block_bytes),
+            plan.process_as(text, format, from, block_bytes),
             whole,
-            "blocks make no difference"
+            "the size of blocks makes no difference"
         );
         plan.stages.forget();
-        assert_eq!(plan.take_as(text, format, from, usize::MAX), whole, "nor do records before");
+        let fresh = plan.process_as(text, format, from, usize::MAX);
+        assert_eq!(fresh, whole, "earlier records make no difference");
     });
 }
 
-/// A text as CSV with a header.
-pub fn hold_csv(text: &[u8], delimiter: u8, block_bytes: usize) {
+/// Checks a text as CSV with a header.
+pub fn check_csv(text: &[u8], delimiter: u8, block_bytes: usize) {
     let header = PLAN.with(|plan| plan.header(text, delimiter));
     if let Some((format, from)) = header {
-        hold(text, &format, from, block_bytes);
+        check(text, &format, from, block_bytes);
     }
 }
 
-/// What is written is JSON, a line for each record, and so is CSV by RFC 4180.
-fn check(outcome: &Outcome) {
+/// The output is one line of JSON per record, and for CSV one row per record by RFC 4180.
+fn check_outcome(outcome: &Outcome) {
     let [read, written, ..] = outcome.counts;
     assert!(written <= read);
     let lines: Vec<&[u8]> = outcome.written.split_inclusive(|byte| *byte == b'\n').collect();
-    assert_eq!(u64::try_from(lines.len()), Ok(written), "a line for each record");
+    assert_eq!(u64::try_from(lines.len()), Ok(written), "one line per record");
     for line in lines {
         let value = serde_json::from_slice::<Value>(line);
-        assert!(value.is_ok_and(|value| value.is_object()), "what is written is JSON");
+        assert!(value.is_ok_and(|value| value.is_object()), "each line is a JSON object");
     }
     for csv in &outcome.csv {
         let rows = csv::ReaderBuilder::new().has_headers(false).from_reader(&**csv).into_records();
         let rows: Result<Vec<_>, _> = rows.collect();
-        let rows = rows.expect("every row has the same cells").len();
-        assert_eq!(u64::try_from(rows), Ok(written), "a row for each record");
+        let rows = rows.expect("every row has the same number of cells").len();
+        assert_eq!(u64::try_from(rows), Ok(written), "one row per record");
     }
 }

@@ -1,21 +1,21 @@
-//! CSV with a header of its own; and without one, each row as the `csv` crate reads it where RFC
-//! 4180 allows the text.
+//! CSV with a header, through all stages; and without one, compared with the `csv` crate if RFC 4180
+//! allows the text.
 
 use segprep::schema::Schema;
 
 use crate::all_stages;
-use crate::in_process::InProcess;
-use crate::strict_csv::compare;
+use crate::support::in_process::InProcess;
+use crate::support::strict_csv::compare;
 
 thread_local! {
     static KEEPS_EVERYTHING: InProcess =
         InProcess::keeping_everything(Schema::shipped("pinpoint").expect("it is shipped"), &[]);
 }
 
-/// The first byte chooses the delimiter and the size of blocks, the rest is the text.
-pub fn hold(data: &[u8]) {
+/// The first byte selects the delimiter and the size of blocks. The rest is the text.
+pub fn check(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
     let delimiter = b",;\t|"[usize::from(choice % 4)];
-    all_stages::hold_csv(text, delimiter, 1 + usize::from(choice / 4) * 64);
+    all_stages::check_csv(text, delimiter, 1 + usize::from(choice / 4) * 64);
     KEEPS_EVERYTHING.with(|program| compare(program, text, delimiter));
 }

@@ -1,4 +1,4 @@
-//! Any text as a definition: a plan comes of it, or faults that can be shown.
+//! Any text as a definition: it gives a plan, or diagnostics that can be printed.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, sync::LazyLock};
 
@@ -11,21 +11,21 @@ use segprep::transform::MasterKey;
 static SCHEMA: LazyLock<Arc<Schema>> =
     LazyLock::new(|| Arc::new(Schema::shipped("pinpoint").expect("it is shipped")));
 
-/// The text, and after NULs the `PATH=VALUE`s of `--set`.
-pub fn hold(data: &[u8]) {
+/// The text of a definition, followed by arguments of `--set`, separated by NUL.
+pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let mut pieces = text.split('\0').map(str::to_owned);
     let text = pieces.next().unwrap_or_default();
     let sets: Vec<String> = pieces.collect();
-    let around = Environment {
+    let environment = Environment {
         env: &|name| (name == "HOME").then(|| "/home/somebody".to_owned()),
         date: "2026-01-31",
         real_path: &Path::to_path_buf,
     };
-    match plan::check("fuzz.toml", &text, &sets, &around, &SCHEMA) {
-        Err(faults) => {
-            assert!(!faults.is_empty(), "it says why");
-            assert!(!format!("{faults:?}").is_empty());
+    match plan::check("fuzz.toml", &text, &sets, &environment, &SCHEMA) {
+        Err(diagnostics) => {
+            assert!(!diagnostics.is_empty(), "an invalid definition has a diagnostic");
+            assert!(!format!("{diagnostics:?}").is_empty());
         }
         Ok((definition, rules)) => {
             rules.explain(&SCHEMA);

@@ -1,14 +1,14 @@
-//! Records are found alike in a whole text and in any beginning of it, and no byte lies outside.
+//! Framing finds the same records in a text and in any prefix of it, and every byte belongs to one.
 
 use segprep::decode::frame::{Cut, Framing, Record, cut, record_at};
 
-/// Short, so that short texts hold longer ones.
+/// Small, so that short texts contain records over the limit.
 const MAX_RECORD: usize = 40;
-/// Every beginning of a text is looked at, which takes the square of its length.
+/// Every prefix of a text is framed, so the time is quadratic in its length.
 const TEXT_MAX: usize = 500;
 
-/// The first byte chooses how records are told apart, the rest is the text.
-pub fn hold(data: &[u8]) {
+/// The first byte selects the framing. The rest is the text.
+pub fn check(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
     let framings = [
         Framing::Lines,
@@ -18,7 +18,7 @@ pub fn hold(data: &[u8]) {
         Framing::Objects,
     ];
     let framing = framings[usize::from(*choice) % framings.len()];
-    // By brackets, a chunk begins with a record.
+    // With bracket framing, a chunk begins with a record.
     let text = if framing.is_bracketed() { text.trim_ascii_start() } else { text };
     let text = &text[..text.len().min(TEXT_MAX)];
     let whole = records(text, framing);
@@ -29,14 +29,14 @@ pub fn hold(data: &[u8]) {
                 assert!(end <= seen);
                 let of_part = records(&beginning[..end], framing);
                 assert_eq!(of_part, whole[..of_part.len()], "the same records");
-                assert_eq!(of_part.last().map_or(0, |record| record.next), end, "whole ones");
+                assert_eq!(of_part.last().map_or(0, |record| record.next), end, "complete records");
             }
             Cut::Invalid(code, detail) => {
                 let first = whole.first().expect("a text has a record");
-                assert_eq!(first.problem, Some((code, detail)), "the same fault");
-                assert!(seen <= first.next, "it ends behind what was seen");
+                assert_eq!(first.problem, Some((code, detail)), "the same problem");
+                assert!(seen <= first.next, "it ends after the prefix");
             }
-            Cut::NotClosed(_) => panic!("more may follow"),
+            Cut::NotClosed(_) => panic!("more input may follow"),
             Cut::More => {}
         }
     }

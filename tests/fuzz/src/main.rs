@@ -1,6 +1,6 @@
-//! What must hold of any bytes: no panic, a count for every record, and what each target says.
+//! Properties of any input: no panic, every record is counted, and what each target adds to that.
 //!
-//! `TARGET` chooses one: `frame`, `json`, `csv`, `definition` or `record`.
+//! The variable `TARGET` selects `frame`, `json`, `csv`, `definition` or `record`.
 
 #![no_main]
 
@@ -8,18 +8,16 @@ mod all_stages;
 mod csv;
 mod definition;
 mod frame;
-#[expect(dead_code, reason = "the tests of the main package use all of it")]
-#[path = "../../it/in_memory.rs"]
-mod in_memory;
-#[expect(dead_code, reason = "the tests of the main package use all of it")]
-#[path = "../../it/in_process.rs"]
-mod in_process;
 mod json;
 mod record;
-#[path = "../../it/strict_csv.rs"]
-mod strict_csv;
-#[path = "../../it/strict_json.rs"]
-mod strict_json;
+#[expect(dead_code, reason = "the tests of the main package use all of it")]
+#[path = "../../it/support"]
+mod support {
+    pub(crate) mod in_memory;
+    pub(crate) mod in_process;
+    pub(crate) mod strict_csv;
+    pub(crate) mod strict_json;
+}
 
 use std::sync::LazyLock;
 
@@ -31,7 +29,7 @@ static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| match std::env::var("TARGE
     Ok("csv") => csv::hold,
     Ok("definition") => definition::hold,
     Ok("record") => record::hold,
-    Ok(_) | Err(_) => panic!("`TARGET` has to be frame, json, csv, definition or record"),
+    Ok(_) | Err(_) => panic!("`TARGET` must be frame, json, csv, definition or record"),
 });
 
 fuzz_target!(|data: &[u8]| TARGET(data));

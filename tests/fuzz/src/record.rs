@@ -1,5 +1,5 @@
-//! The whole path of records that are nearly right: fields of the schema, in any order, with any
-//! values. So most of what comes out is JSON that the checks behind the decoder look at.
+//! Nearly valid records through all stages: fields of the schema in any order, with any values. Most of
+//! them are JSON, so they reach the stages after the decoder.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::all_stages;
 
-/// Paths of fields, and of the names that the plan has rules for.
+/// The paths of fields, and of names in maps that the plan has rules for.
 static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let schema = Schema::shipped("pinpoint").expect("it is shipped");
     let plan: toml::Table = toml::from_str(include_str!("../record.toml")).expect("TOML");
@@ -19,7 +19,7 @@ static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
     nodes.chain(ruled).collect()
 });
 
-/// Words that values of some field may have.
+/// Values that are valid for some field.
 const WORDS: [&str; 24] = [
     "EMAIL",
     "SMS",
@@ -47,11 +47,11 @@ const WORDS: [&str; 24] = [
     "",
 ];
 
-/// A few choices may make very many records, each longer than the one before.
+/// A limit, since a few choices can produce many records, each longer than the one before.
 const BYTES_MAX: usize = 16 << 10;
 
-/// A list of choices: a field and its value, or the record's end.
-pub fn hold(data: &[u8]) {
+/// A list of choices: a field and its value, or the end of a record.
+pub fn check(data: &[u8]) {
     let Ok((block_bytes, choices)) =
         <(u8, Vec<(u8, Option<String>)>)>::arbitrary_take_rest(Unstructured::new(data))
     else {
@@ -69,10 +69,10 @@ pub fn hold(data: &[u8]) {
         }
     }
     end(&mut record, 0, &mut lines);
-    all_stages::hold(&lines, &Format::JsonLines, 0, 1 + usize::from(block_bytes) * 64);
+    all_stages::check(&lines, &Format::JsonLines, 0, 1 + usize::from(block_bytes) * 64);
 }
 
-/// Ends a record; by the choice it is the next one's beginning too.
+/// Ends a record. Depending on the choice, the next one starts with its fields.
 fn end(record: &mut Map<String, Value>, choice: u8, lines: &mut Vec<u8>) {
     lines.extend(serde_json::to_vec(record).expect("a map"));
     lines.push(b'\n');
@@ -84,13 +84,13 @@ fn end(record: &mut Map<String, Value>, choice: u8, lines: &mut Vec<u8>) {
 fn put(record: &mut Map<String, Value>, choice: u8, mut text: String) {
     let path = &PATHS[usize::from(choice) % PATHS.len()];
     let mut bytes = text.bytes();
-    let (form, word) = (bytes.next().unwrap_or(0), bytes.next().unwrap_or(0));
-    if form % 2 == 0 {
+    let (kind, word) = (bytes.next().unwrap_or(0), bytes.next().unwrap_or(0));
+    if kind % 2 == 0 {
         text = WORDS[usize::from(word) % WORDS.len()].to_owned();
     }
     let is_map =
         ["Attributes.", "Metrics.", "UserAttributes."].iter().any(|map| path.contains(map));
-    let value = match (form / 2) % 4 {
+    let value = match (kind / 2) % 4 {
         0 if is_map && !path.starts_with("Metrics") => json!([text]),
         0 => text.into(),
         1 => serde_json::from_str(&text).unwrap_or_else(|_| text.into()),
@@ -105,7 +105,7 @@ fn put(record: &mut Map<String, Value>, choice: u8, mut text: String) {
         if !member.is_object() {
             *member = json!({});
         }
-        object = member.as_object_mut().expect("it was made one");
+        object = member.as_object_mut().expect("an object");
     }
     object.insert(last.to_owned(), value);
 }
