@@ -1,15 +1,15 @@
-//! What reading archives costs: `cargo bench --bench compressed -- run`.
+//! The cost of reading archives: `cargo bench --bench compressed -- run`.
 //!
-//! Four rates, each in MB of text: inflating alone, with the faster of two crates; the main job on
-//! the plain text with one thread; the main job on one archive with two threads, held against the
-//! smaller of the first two; and on ten archives with two threads, held against what both threads
-//! could do if nothing ever waited.
+//! Measures four rates, each in MB of uncompressed text: inflating alone, with the faster of two crates;
+//! the main job on plain text with one thread; the main job on one archive with two threads, compared
+//! with the smaller of the first two rates; and on ten archives with two threads, compared with what
+//! both threads could do without any waiting.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
-#[expect(dead_code, reason = "another benchmark makes files of so many records")]
+#[expect(dead_code, reason = "other benchmarks generate files by number of records")]
 #[path = "generate/mod.rs"]
 mod generate;
 #[path = "main_job/job.rs"]
@@ -32,7 +32,7 @@ use generate::{Amount, Format, Job, parse_size, write_file};
 use job::{arguments, main_job, median};
 use measure::Cost;
 
-/// Measures what reading archives costs
+/// Measures the cost of reading archives
 #[derive(Parser)]
 #[command(bin_name = "cargo bench --bench compressed --")]
 struct Arguments {
@@ -48,10 +48,10 @@ enum Mode {
 
 #[derive(clap::Args)]
 struct Options {
-    /// The text's size
+    /// The size of the text
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "200MB")]
     bytes: u64,
-    /// Runs of each
+    /// The number of runs of each
     #[arg(long, value_name = "K", default_value_t = 5)]
     runs: usize,
 }
@@ -85,21 +85,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let plain_cpu = median(plain.iter().map(|cost| cost.cpu).collect());
     let bound = inflate.max(plain_wall);
     let ideal = (inflate + plain_cpu) / 2;
-    println!("\nmedians of {} runs, MB of text a second", options.runs);
+    println!("\nmedians of {} runs, MB of text per second", options.runs);
     let line = |what: &str, wall| println!("{what:44} {:8.0}", rate(inputs.bytes, wall));
     line("inflating alone, zlib-rs in pieces", zlib);
     line("inflating alone, zune-inflate as a whole", whole);
     line("main job, plain text, 1 thread", plain_wall);
     line("main job, one archive, 2 threads", one_wall);
     line("main job, ten archives, 2 threads", ten_wall);
-    println!("one archive: {} of the smaller rate alone", share(bound, one_wall));
-    println!("ten archives: {} of what the sum of times allows", share(ideal, ten_wall));
+    println!("one archive: {} of the smaller of the first rates", share(bound, one_wall));
+    println!("ten archives: {} of the rate without waiting", share(ideal, ten_wall));
     let peak = [&plain, &one, &ten].map(|costs| costs.iter().map(|cost| cost.peak_bytes).max());
     println!("peak memory in MiB: {:?}", peak.map(|peak| peak.unwrap_or(0) >> 20));
     Ok(())
 }
 
-/// The text, its archive, and a folder of archives of its tenths.
+/// The text, an archive of it, and a folder with an archive of each tenth of it.
 struct Inputs {
     bytes: u64,
     plain: PathBuf,
@@ -108,7 +108,7 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Made where they are not there from an earlier run.
+    /// Generates the files, unless an earlier run did.
     fn made(bytes: u64) -> io::Result<Inputs> {
         let base = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-data");
         fs::create_dir_all(&base)?;
@@ -116,7 +116,7 @@ impl Inputs {
         let archive = base.join(format!("endpoints-{bytes}.ndjson.gz"));
         let folder = base.join(format!("endpoints-{bytes}-tenths"));
         if !plain.exists() {
-            println!("making {}", plain.display());
+            println!("generating {}", plain.display());
             let job = Job {
                 amount: Amount::Bytes(bytes),
                 format: Format::Ndjson,
@@ -126,7 +126,7 @@ impl Inputs {
             write_file(&job, &plain)?;
         }
         if !folder.exists() {
-            println!("making archives of it");
+            println!("generating archives");
             let mut lines = BufReader::new(fs::File::open(&plain)?);
             pack(&mut lines, u64::MAX, &archive)?;
             let mut lines = BufReader::new(fs::File::open(&plain)?);
@@ -140,12 +140,12 @@ impl Inputs {
     }
 }
 
-/// Packs lines until so many bytes are packed.
-fn pack(lines: &mut impl BufRead, most: u64, to: &Path) -> io::Result<()> {
+/// Compresses lines until at least `bytes` bytes of text are compressed.
+fn pack(lines: &mut impl BufRead, bytes: u64, to: &Path) -> io::Result<()> {
     let file = BufWriter::new(fs::File::create(to)?);
     let mut encoder = GzEncoder::new(file, flate2::Compression::default());
     let (mut line, mut packed) = (Vec::new(), 0);
-    while packed < most && 0 < lines.read_until(b'\n', &mut line)? {
+    while packed < bytes && 0 < lines.read_until(b'\n', &mut line)? {
         encoder.write_all(&line)?;
         packed += u64::try_from(line.len()).map_err(io::Error::other)?;
         line.clear();

@@ -1,8 +1,8 @@
 //! Writes a file of synthetic endpoints: `cargo bench --bench generate -- --bytes 1GB --out FILE`.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and writes nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and writes nothing.
 
-#![expect(clippy::print_stdout, reason = "what was written is told where it was asked for")]
+#![expect(clippy::print_stdout, reason = "a command prints what it did")]
 
 #[path = "generate/mod.rs"]
 mod generate;
@@ -21,10 +21,10 @@ struct Options {
     amount: AmountOptions,
     #[arg(long, value_enum, default_value = "ndjson")]
     format: Format,
-    /// The same seed gives the same bytes
+    /// The seed; the same seed gives the same bytes
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// The share of records with one fault each
+    /// The share of records with one problem each
     #[arg(long, value_name = "RATIO", default_value_t = 0.02)]
     invalid: f64,
     #[arg(long, value_name = "PATH")]
@@ -36,13 +36,13 @@ struct Options {
 struct AmountOptions {
     #[arg(long, value_name = "N")]
     records: Option<u64>,
-    /// About so many, such as 1GB or 64MiB
+    /// The approximate size, such as 1GB or 64MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     bytes: Option<u64>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Options::command().print_help()?;

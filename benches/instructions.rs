@@ -1,12 +1,12 @@
-//! Instructions of each stage, which are the same on any machine and at any hour:
+//! Instructions per stage, which do not depend on the machine and its load:
 //! `cargo bench --bench instructions -- run`.
 //!
-//! Valgrind counts them, for processes that go once and twice through the stages up to each: the
-//! second time's are the stages', and what one stage more adds is its own. Its processor has AVX2,
-//! and neither AVX-512 nor instructions for SHA-256, whatever the machine has: compare counts with
-//! counts, and take rates from `stages` and `compare`.
+//! Valgrind counts the instructions of processes that run the stages up to a given one once and twice.
+//! The difference is the cost of one pass, and what a stage adds to it is the cost of that stage.
+//! Valgrind's processor has AVX2, but neither AVX-512 nor instructions for SHA-256, whatever the
+//! machine has: compare these counts only with each other, and take rates from `stages` and `compare`.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
@@ -39,21 +39,21 @@ struct Arguments {
 enum Mode {
     /// Count, and print a table
     Run {
-        /// Of each input
+        /// The number of records of each input
         #[arg(long, value_name = "N", default_value_t = 20_000)]
         records: u32,
     },
-    /// Take an input through the stages up to this one: what `run` counts in a process of its own
+    /// Run an input through the stages up to this one; `run` starts this as a separate process
     Pass {
         input: PathBuf,
         stage: String,
-        /// So many times, one after the other
+        /// How many times
         times: u32,
     },
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Arguments::command().print_help()?;
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn pass(input: &Path, stage: &str, times: u32) -> Result<(), Box<dyn Error>> {
     let mut task = Task::new(input)?;
     let stage = Stage::ALL.into_iter().find(|known| known.name() == stage);
-    let stage = stage.ok_or("there is no such stage")?;
+    let stage = stage.ok_or("unknown stage")?;
     for _ in 0..times {
         task.pass(stage, |_, _| ());
     }
@@ -77,7 +77,7 @@ fn pass(input: &Path, stage: &str, times: u32) -> Result<(), Box<dyn Error>> {
 
 fn run(inputs: &[Input]) -> Result<(), Box<dyn Error>> {
     let stages = Stage::ALL.map(|stage| format!("{:>11}", stage.name())).concat();
-    println!("instructions of a record {stages} {:>11} {:>11}", "in all", "of a byte");
+    println!("instructions per record {stages} {:>11} {:>11}", "total", "per byte");
     for input in inputs {
         let mut before = 0;
         print!("{:24} ", input.name);
@@ -97,26 +97,26 @@ fn per(count: u64, of: f64) -> f64 {
     count as f64 / of
 }
 
-/// The instructions of a pass up to this stage: what a second one adds, so that nothing counts that
-/// is done once, such as the reading of tables.
+/// The instructions of one pass up to this stage: what a second pass adds to the first, which leaves out
+/// what is done once, such as reading tables.
 fn count(input: &Path, stage: Stage) -> Result<u64, Box<dyn Error>> {
     Ok(count_passes(input, stage, 2)?.saturating_sub(count_passes(input, stage, 1)?))
 }
 
-/// The instructions of a process of ours that goes so many times up to this stage.
+/// The instructions of a process that runs the stages up to this one `times` times.
 fn count_passes(input: &Path, stage: Stage, times: u32) -> Result<u64, Box<dyn Error>> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
     command.arg(env::current_exe()?).arg("pass").arg(input);
     command.args([stage.name(), &times.to_string()]);
-    let told = command.output().map_err(|error| {
+    let output = command.output().map_err(|error| {
         format!("`valgrind` can't be started: {error}; Debian has it under that name")
     })?;
-    let text = String::from_utf8_lossy(&told.stderr);
-    if !told.status.success() {
+    let text = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
         return Err(text.into());
     }
     let line = text.lines().find_map(|line| line.split_once("I   refs:"));
-    let (_, count) = line.ok_or("valgrind told no count")?;
+    let (_, count) = line.ok_or("valgrind printed no count")?;
     Ok(count.trim().replace(',', "").parse()?)
 }

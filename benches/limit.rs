@@ -1,14 +1,14 @@
-//! What the machine allows on the bytes of `benches/compare`, and how near to it segprep is:
-//! `cargo bench --bench limit -- run`.
+//! A lower bound for the time of the task of `benches/compare` on this machine, and how close segprep
+//! is to it: `cargo bench --bench limit -- run`.
 //!
-//! Whoever does that task has to read the input, check that it is UTF-8, find where its values are,
-//! make HMACs, write the output and, as segprep does, digest it. Each of these is done alone, at the
-//! best rate found, in this process, on one thread, on the same bytes, chunk after chunk while they
-//! are in the processor's cache. The sum is the limit. Beside it stands the time of segprep's stage
-//! that does it, and that of a whole run with one thread; what is left of it once its stages are
-//! taken away (reading, finding records, order, counts, publishing) is its last row.
+//! Any program for that task must read the input, check that it is UTF-8, find its values, compute
+//! HMACs, write the output and, as segprep does, digest it. Each of these is measured alone, with the
+//! fastest method found, on one thread, on the same bytes, chunk by chunk while they are in the
+//! processor's cache. The sum is the limit. The table compares it with the time of each of segprep's
+//! stages and of a whole run with one thread; the last row is what the run does outside of the stages
+//! (reading, framing, ordering, counting, publishing).
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
@@ -38,7 +38,7 @@ use task::{
 };
 use whole::{is_csv, run_whole};
 
-/// Measures what the machine allows, and how near to it segprep is
+/// Measures a lower bound on this machine, and how close segprep is to it
 #[derive(Parser)]
 #[command(bin_name = "cargo bench --bench limit --")]
 struct Arguments {
@@ -54,10 +54,10 @@ enum Mode {
 
 #[derive(clap::Args)]
 struct Options {
-    /// Of each input
+    /// The number of records of each input
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     records: u32,
-    /// Of each figure, of which the table has the medians
+    /// The number of measurements; the table has their medians
     #[arg(long, value_name = "K", default_value_t = 5)]
     runs: usize,
     /// Where output is written
@@ -66,7 +66,7 @@ struct Options {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Arguments::command().print_help()?;
@@ -126,10 +126,10 @@ impl Run {
     }
 }
 
-/// The digests, as definitions have them.
+/// The digests by their names in definitions.
 const DIGESTS: [(Part, &str); 2] = [(Part::Sha256, "sha256"), (Part::Crc64Nvme, "crc64nvme")];
 
-/// A line of the table.
+/// A row of the table.
 struct Row {
     name: &'static str,
     least: Duration,
@@ -148,7 +148,7 @@ fn print(input: &Input, runs: &[Run]) {
     }));
     rows.push(as_they_are("write", Part::Write));
     println!("\n{}: {} records, {} MB", input.name, input.records, input.bytes / 1_000_000);
-    println!("{:<28}{:>10}{:>10}{:>9}", "ns of a record", "limit", "segprep", "share");
+    println!("{:<28}{:>10}{:>10}{:>9}", "ns per record", "limit", "segprep", "share");
     for row in &rows {
         print_row(row, input.records);
     }
@@ -169,10 +169,10 @@ fn print(input: &Input, runs: &[Run]) {
         print_row(&Row { name: "- the whole run", least, ours: whole }, input.records);
     }
     let methods: Vec<_> = best.values().map(|(_, method)| *method).collect();
-    println!("the best found: {}", methods.join("; "));
+    println!("the fastest methods: {}", methods.join("; "));
 }
 
-/// What a stage can't do without.
+/// The parts that a stage can't avoid.
 fn part_of(stage: Stage) -> Option<Part> {
     match stage {
         Stage::Utf8 => Some(Part::Utf8),
@@ -190,7 +190,7 @@ fn print_row(row: &Row, records: u32) {
     println!("{:<28}{least:>10.0}{ours:>10.0}{share:>7.0} %", row.name);
 }
 
-/// The fastest way of each part, by the medians.
+/// The fastest method for each part, by median.
 fn best(runs: &[Run]) -> BTreeMap<Part, (Duration, &'static str)> {
     let mut best = BTreeMap::new();
     for (part, method) in runs.iter().flat_map(|run| run.found.keys()) {

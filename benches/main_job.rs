@@ -1,12 +1,12 @@
-//! segprep against the plain program, whole processes on the same files:
+//! segprep compared with a plain program, as whole processes on the same files:
 //! `cargo bench --bench main_job -- run`.
 //!
-//! Both read NDJSON and CSV of the same records, made once and kept under `target/bench-data`, and
-//! write to memory-backed storage where there is some, so that no disk is measured. Runs are
-//! interleaved, so that a slow minute of the machine meets all programs alike, and each run of
-//! segprep is compared with the plain one's output before its figures count.
+//! Both read NDJSON and CSV of the same records, which are generated once under `target/bench-data`.
+//! They write to storage in memory if there is some, so that the disk does not count. Runs are
+//! interleaved, so that a slow minute of the machine affects all programs, and the output of each run
+//! of segprep is compared with that of the plain program before its figures count.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
@@ -49,19 +49,19 @@ struct Arguments {
 enum Mode {
     /// Measure both and print a table of medians
     Run(Options),
-    /// Be the plain program: what `run` starts as a process of its own
+    /// Run the plain program; `run` starts this as a separate process
     Plain(plain::Paths),
 }
 
 #[derive(clap::Args)]
 struct Options {
-    /// The NDJSON file's size; the CSV file has the same records
+    /// The size of the NDJSON file; the CSV file has the same records
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "200MB")]
     bytes: u64,
-    /// Runs of each program over each file
+    /// The number of runs of each program over each file
     #[arg(long, value_name = "K", default_value_t = 5)]
     runs: u32,
-    /// Numbers of threads to run segprep with
+    /// The numbers of threads to run segprep with
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2")]
     threads: Vec<u32>,
     /// Where the programs write
@@ -70,7 +70,7 @@ struct Options {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Arguments::command().print_help()?;
@@ -98,7 +98,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
     }
     println!();
-    println!("medians of {} runs, whole processes; MB of input, × against plain", options.runs);
+    println!(
+        "medians of {} runs of whole processes; MB of input; × relative to the plain program",
+        options.runs
+    );
     for input in &inputs {
         let title = format!("{} ({} MB)", input.name, input.bytes / 1_000_000);
         table::print(&title, input.bytes, &input.runs);
@@ -106,7 +109,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One file, and the runs over it so far: the plain program's first, then segprep's.
+/// One file and the runs over it so far: those of the plain program, then those of segprep.
 struct Input {
     name: &'static str,
     path: PathBuf,
@@ -117,7 +120,7 @@ struct Input {
 
 impl Input {
     fn new(name: &'static str, path: PathBuf, threads: &[u32]) -> io::Result<Input> {
-        // Read once, so that the first run finds it in memory as the others do.
+        // Read the file once, so that it is in memory for the first run as for the others.
         let bytes = io::copy(&mut File::open(&path)?, &mut io::sink())?;
         let segprep = threads.iter().map(|threads| format!("segprep --threads {threads}"));
         let programs = ["plain".to_owned()].into_iter().chain(segprep);
@@ -138,7 +141,7 @@ impl Input {
     }
 
     fn measure_plain(&self, scratch: &Scratch) -> Result<Cost, Box<dyn Error>> {
-        // A new file in every run, for both programs: neither pays for cutting off an old one.
+        // Both programs write new files in every run, so that neither spends time on truncation.
         let folder = scratch.emptied("plain")?;
         let mut command = Command::new(env::current_exe()?);
         command.arg("plain").env("SEGPREP_KEY_K1", KEY);
@@ -169,23 +172,23 @@ impl Input {
     }
 }
 
-/// For made-up records only: anyone can read it here.
+/// A public key, for synthetic records only.
 const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const PLAIN_OUTPUT: &str = "output.ndjson";
 const PLAIN_REJECTS: &str = "rejects.ndjson";
 
 const SEED: u64 = 7;
-/// Below the definition's budget.
+/// The share of rejects, below the budget of the definition.
 const INVALID: f64 = 0.02;
 
-/// The two files, made where they are not there from an earlier run.
+/// Generates the two files, unless an earlier run did.
 fn inputs(options: &Options) -> io::Result<Vec<Input>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-data");
     fs::create_dir_all(&folder)?;
     let path = |extension| folder.join(format!("endpoints-{}.{extension}", options.bytes));
     let (ndjson, csv) = (path("ndjson"), path("csv"));
     if !ndjson.exists() || !csv.exists() {
-        println!("making {} and its CSV form", ndjson.display());
+        println!("generating {} and the same as CSV", ndjson.display());
         let job = |amount, format| Job { amount, format, seed: SEED, invalid: INVALID };
         let written = write_file(&job(Amount::Bytes(options.bytes), Format::Ndjson), &ndjson)?;
         write_file(&job(Amount::Records(written.records), Format::Csv), &csv)?;
@@ -199,7 +202,7 @@ fn default_scratch() -> PathBuf {
     if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
 }
 
-/// A folder of this process, taken away at the end.
+/// A folder of this process, which is removed at the end.
 struct Scratch {
     folder: PathBuf,
 }
@@ -211,7 +214,7 @@ impl Scratch {
         Ok(Scratch { folder })
     }
 
-    /// The subfolder of that name, with nothing in it.
+    /// An empty subfolder with this name.
     fn emptied(&self, name: &str) -> io::Result<PathBuf> {
         let folder = self.folder.join(name);
         match fs::remove_dir_all(&folder) {
@@ -225,7 +228,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nobody is left to tell; the system clears such places too.
+        // An error can't be reported here; the system cleans up temporary folders too.
         fs::remove_dir_all(&self.folder).ok();
     }
 }

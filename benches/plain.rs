@@ -1,9 +1,9 @@
-//! The plain program that segprep is compared with, on its own:
+//! The plain program that segprep is compared with, as a separate benchmark:
 //! `cargo bench --bench plain -- --in FILE --out FILE --rejects FILE`, with `SEGPREP_KEY_K1` set.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and reads nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and reads nothing.
 
-#![expect(clippy::print_stdout, reason = "its summary is what it is run for")]
+#![expect(clippy::print_stdout, reason = "the program prints its summary")]
 
 #[path = "plain/mod.rs"]
 mod plain;
@@ -12,7 +12,7 @@ use std::{env, error::Error};
 
 use clap::{CommandFactory, Parser};
 
-/// Cleans endpoints by plain means, as a measure for segprep
+/// Cleans endpoints in the plain way, as a baseline for segprep
 #[derive(Parser)]
 #[command(bin_name = "cargo bench --bench plain --")]
 struct Options {
@@ -21,7 +21,7 @@ struct Options {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Options::command().print_help()?;

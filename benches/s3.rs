@@ -1,33 +1,34 @@
-//! What a bucket costs against a disk, and what each request's delay does: `cargo bench --bench s3 -- run`.
+//! The cost of a bucket compared with a disk, and the effect of latency: `cargo bench --bench s3 -- run`.
 //!
-//! The server is the one of the tests, in this process, over loopback: it speaks S3 by s3s, answers from
-//! memory, and lets every request wait. segprep is a process of its own, so its memory is its
-//! own. Both share the machine's cores, so figures compare with each other and with nothing else.
+//! The server is that of the tests, in this process, over loopback: it implements S3 with s3s, answers
+//! from memory, and delays every request. segprep runs as a separate process, so its memory is measured
+//! alone. Both share the cores of the machine, so these figures compare only with each other.
 //!
-//! - One large object: from disk to disk, then read from, written to, and both, at each delay.
-//! - Many small objects, both read and written, at each delay.
-//! - One object of 2 GB, the same.
-//! - Beside the first two, without delay: `aws s3 cp`, and `DuckDB` and Polars, which only read
+//! - One large object: from disk to disk; then read from a bucket, written to one, and both, with each
+//!   delay.
+//! - Many small objects, read and written, with each delay.
+//! - One object of 2 GB, read and written, with each delay.
+//! - For the first two, without delay: `aws s3 cp`, and `DuckDB` and Polars, which only read
 //!   (`s3/peers.rs`).
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a benchmark's result is what it prints; the server is that of the tests"
+    reason = "a benchmark's result is what it prints; the server belongs to the tests"
 )]
 
-#[expect(dead_code, reason = "other benches ask for other amounts")]
+#[expect(dead_code, reason = "other benchmarks generate other amounts")]
 #[path = "generate/mod.rs"]
 mod generate;
 #[path = "main_job/measure.rs"]
 mod measure;
 #[path = "s3/peers.rs"]
 mod peers;
-#[expect(dead_code, clippy::wildcard_imports, reason = "it is made for tests, which ask for more")]
+#[expect(dead_code, clippy::wildcard_imports, reason = "the tests use all of it")]
 #[path = "../tests/it/support/s3"]
 mod s3 {
     pub(crate) mod bodies;
@@ -69,39 +70,39 @@ enum Mode {
 
 #[derive(clap::Args)]
 struct Options {
-    /// The large object's size
+    /// The size of the large object
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "300MB")]
     bytes: u64,
-    /// How many small objects
+    /// The number of small objects
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     objects: usize,
-    /// How long each request waits, in milliseconds
+    /// The delays of each request, in milliseconds
     #[arg(long, value_name = "MS,…", value_delimiter = ',', default_value = "0,20,50,100")]
     delays: Vec<u64>,
-    /// Runs of each, by turns
+    /// The number of runs of each, interleaved
     #[arg(long, value_name = "K", default_value_t = 3)]
     runs: usize,
     #[arg(long, default_value_t = 2)]
     threads: u32,
-    /// The size of an object that is larger than the memory of a run; 0 for none
+    /// The size of an object larger than the memory of a run; 0: none
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2GB")]
     largest: u64,
-    /// Without the others
+    /// Do not measure the other programs
     #[arg(long)]
     alone: bool,
 }
 
-/// For made-up records only: anyone can read it here.
+/// A public key, for synthetic records only.
 const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const SEED: u64 = 7;
-/// Below the definition's budget.
+/// The share of rejects, below the budget of the definition.
 const INVALID: f64 = 0.02;
-/// Bytes that small objects have at least: each of so many sizes by turns.
+/// The minimum size of small objects in bytes. Their sizes are the multiples of it, in turns.
 const SMALL: usize = 1_000;
 const SIZES: usize = 19;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         Arguments::command().print_help()?;
@@ -111,7 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("built without optimisation: use `cargo bench`".into());
     }
     let Mode::Run(options) = Arguments::parse_from(arguments).mode;
-    // The server's objects too.
+    // The objects of the server are there too.
     tempfile::env::override_temp_dir(&scratch()).ok();
     let bench = Bench { server: Server::start(), threads: options.threads };
     let folder = tempfile::tempdir()?;
@@ -138,7 +139,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Runs the main job from one place to another, which is empty before and after.
+    /// Runs the main job from one place to another, which is empty before and cleared after.
     fn run(&self, from: &str, to: &str) -> Result<Cost, Box<dyn Error>> {
         self.clear();
         let mut command = Command::new(env!("CARGO_BIN_EXE_segprep"));
@@ -168,7 +169,7 @@ impl Bench {
     }
 }
 
-/// What was measured, and at which delay.
+/// The measurements of one job with one delay.
 struct Series {
     what: &'static str,
     delay: u64,
@@ -189,7 +190,7 @@ impl Series {
     }
 }
 
-/// Runs each of them by turns, so that a slow minute of the machine meets all alike.
+/// Runs the jobs in turns, so that a slow minute of the machine affects all of them.
 fn by_turns(
     bench: &Bench,
     options: &Options,
@@ -203,7 +204,7 @@ fn by_turns(
     for _ in 0..options.runs {
         for series in &mut all {
             let (_, from, to) =
-                jobs.iter().find(|(what, ..)| *what == series.what).expect("it is one of them");
+                jobs.iter().find(|(what, ..)| *what == series.what).expect("a job of this series");
             bench.server.set_delay(Duration::from_millis(series.delay));
             series.costs.push(bench.run(from, to)?);
             bench.server.set_delay(Duration::ZERO);
@@ -218,7 +219,7 @@ fn print(all: &[Series], amount: f64, unit: &str) {
         "", "delay ms", "seconds", "CPU s", "rate", "peak MiB"
     );
     for series in all {
-        let first = all.iter().find(|one| one.what == series.what).expect("itself at least");
+        let first = all.iter().find(|one| one.what == series.what).expect("the series itself");
         println!(
             "{:<18} {:>9} {:>9.2} {:>6.2} {:>10.1} {:>5.0}% {:>9}",
             series.what,
@@ -272,7 +273,7 @@ fn small(
 ) -> Result<(), Box<dyn Error>> {
     let file = folder.join("small.ndjson");
     let sizes = (1..=SIZES).map(|size| size * SMALL).cycle().take(options.objects);
-    let room = options.objects * SMALL; // each ends with a whole record
+    let room = options.objects * SMALL; // each file ends with a complete record
     records(u64::try_from(sizes.clone().sum::<usize>() + room)?, &file)?;
     let mut lines = BufReader::new(File::open(&file)?);
     let mut all = Vec::new();
@@ -283,7 +284,7 @@ fn small(
     }
     let objects = approximate(u64::try_from(all.len())?);
     let bytes = u64::try_from(all.iter().map(|(_, body)| body.len()).sum::<usize>())?;
-    println!("\n{objects} objects, {:.0} MB in all", approximate(bytes) / 1e6);
+    println!("\n{objects} objects, {:.0} MB in total", approximate(bytes) / 1e6);
     bench.server.put_all(all);
     let jobs = [("bucket to bucket", "s3://bucket/in/".to_owned(), "s3://bucket/out".to_owned())];
     print(&by_turns(bench, options, &jobs)?, objects, "objects/s");
@@ -312,7 +313,7 @@ fn largest(bench: &Bench, options: &Options, folder: &Path) -> Result<(), Box<dy
     Ok(())
 }
 
-/// Puts a file as an object, a piece of it after the other.
+/// Uploads a file as an object, piece by piece.
 fn put_file(server: &Server, key: &str, path: &Path) -> Result<(), Box<dyn Error>> {
     const PIECE: u64 = 64 << 20;
     let mut file = File::open(path)?;

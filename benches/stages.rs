@@ -1,8 +1,8 @@
-//! Each stage by itself, per format and shape, on the job of `benches/compare`:
+//! The time of each stage, per format and shape, in the job of `benches/compare`:
 //! `cargo bench --bench stages`. Rates are in records and in bytes of input.
 //!
-//! A stage needs what the stages before it leave, so each pass goes through all of them, batch
-//! after batch as a run does, and the clock runs during one alone.
+//! A stage needs the result of the stages before it, so each pass runs all of them, batch by batch as
+//! in a run, but only the time of one stage is measured.
 
 #[path = "task/mod.rs"]
 mod task;
@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput};
 
 use task::{Stage, Task, files::inputs};
 
-/// Enough for some tens of chunks.
+/// The number of records, enough for several dozen chunks.
 const RECORDS: u32 = 20_000;
 
 fn main() -> Result<(), Box<dyn Error>> {

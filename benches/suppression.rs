@@ -1,10 +1,10 @@
-//! What a long list of people costs: `cargo bench --bench suppression -- run`.
+//! The cost of a long suppression list: `cargo bench --bench suppression -- run`.
 //!
-//! Two figures: the time and memory that reading ten million entries takes, of a run that reads
-//! one record and nothing else; and the main job with such a list against the main job without.
-//! Nobody in the records is on the list, so both runs write the same.
+//! Measures the time and memory of reading ten million entries, with a run over a single record; and
+//! the main job with such a list compared with the main job without it. No record matches the list, so
+//! both write the same.
 //!
-//! Without arguments, as `cargo bench` alone runs it, it prints its usage and does nothing.
+//! Without arguments, as in a plain `cargo bench`, it prints its usage and does nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
@@ -29,7 +29,7 @@ use generate::{Amount, Format, Job, parse_size, write_file};
 use job::{arguments, main_job, median};
 use measure::Cost;
 
-/// Measures what a long list of people costs
+/// Measures the cost of a long suppression list
 #[derive(Parser)]
 #[command(bin_name = "cargo bench --bench suppression --")]
 struct Arguments {
@@ -45,13 +45,13 @@ enum Mode {
 
 #[derive(clap::Args)]
 struct Options {
-    /// Entries of the list
+    /// The number of entries of the list
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     entries: u64,
-    /// The records' size
+    /// The size of the input
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "500MB")]
     bytes: u64,
-    /// Runs of each
+    /// The number of runs of each
     #[arg(long, value_name = "K", default_value_t = 5)]
     runs: usize,
     #[arg(long, default_value_t = 2)]
@@ -98,14 +98,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let memory = load.peak_bytes.saturating_sub(nothing.peak_bytes) / 1_000_000;
     println!("{} entries: {:.2} s and {memory} MB", options.entries, loading.as_secs_f64());
     println!(
-        "the main job takes {} longer by the clock, and {} of processor time",
+        "with the list, the main job takes {} more wall time and {} more processor time",
         share(plain.wall, listed.wall.saturating_sub(loading)),
         share(plain.cpu, listed.cpu.saturating_sub(load.cpu.saturating_sub(nothing.cpu))),
     );
     Ok(())
 }
 
-/// Records, one record alone, and a list.
+/// An input of many records, one of a single record, and a list.
 struct Inputs {
     records: PathBuf,
     one: PathBuf,
@@ -113,14 +113,14 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Made where they are not there from an earlier run.
+    /// Generates the files, unless an earlier run did.
     fn made(options: &Options) -> io::Result<Inputs> {
         let base = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-data");
         fs::create_dir_all(&base)?;
         let records = |amount, name: String| {
             let path = base.join(name);
             if !path.exists() {
-                println!("making {}", path.display());
+                println!("generating {}", path.display());
                 let job = Job { amount, format: Format::Ndjson, seed: SEED, invalid: 0.02 };
                 write_file(&job, &path)?;
             }
@@ -128,7 +128,7 @@ impl Inputs {
         };
         let list = base.join(format!("list-{}.csv", options.entries));
         if !list.exists() {
-            println!("making {}", list.display());
+            println!("generating {}", list.display());
             write_list(options.entries, &list)?;
         }
         Ok(Inputs {
@@ -142,13 +142,13 @@ impl Inputs {
     }
 }
 
-/// Addresses that no record has, in an order that is not theirs.
+/// Addresses that no record has, in another order than that of the records.
 fn write_list(entries: u64, to: &Path) -> io::Result<()> {
     let unfinished = to.with_extension("unfinished");
     let mut file = BufWriter::new(File::create(&unfinished)?);
     writeln!(file, "number,e-mail")?;
     for number in 0..entries {
-        // An odd factor gives each number another one.
+        // Multiplication by an odd factor maps different numbers to different ones.
         let name = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         writeln!(file, "{number},Gone.{name:x}@example.net")?;
     }
@@ -163,7 +163,7 @@ fn suppress(list: &Path) -> Result<String, Box<dyn Error>> {
     Ok(format!("suppress=[{{ from = [{from}], {how} }}]"))
 }
 
-/// How much longer one takes than the other.
+/// How much longer one takes than the other, in percent.
 fn share(without: Duration, with: Duration) -> String {
     format!("{:.1} %", 100.0 * (with.as_secs_f64() / without.as_secs_f64() - 1.0))
 }

@@ -1,4 +1,4 @@
-"""The engines: how each is made ready, started, and told by version."""
+"""The engines: how each is installed and started, and its version."""
 
 import json
 import re
@@ -18,14 +18,14 @@ ROOT = HERE.parents[1]
 SCRIPTS = HERE / "scripts"
 
 DIGESTS = {"sha256": "SHA-256", "crc64nvme": "CRC64-NVME"}
-# The fast engines that segprep is held against.
+# The fast engines that segprep is compared with.
 RIVALS = ["duckdb", "polars", "chdb"]
 NAMES = ["segprep", *RIVALS, "vrl", "jq", "mlr"]
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the programs are."""
+    """The paths of the programs."""
 
     segprep: Path
     python: Path
@@ -35,7 +35,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class Command:
-    """What is run for one input. `stdout`: the file that its output goes to, if it is one."""
+    """The command for one input. `stdout`: the file for its standard output, if any."""
 
     words: list
     environment: dict = field(default_factory=dict)
@@ -44,8 +44,8 @@ class Command:
 
 @dataclass(frozen=True)
 class Engine:
-    """`name`: as `--engines` has it. `hashes`: whether it can make the tokens. `is_slow`: whether
-    it gets no more than the first records of a large file."""
+    """`name`: its name in `--engines`. `hashes`: whether it can make the tokens. `is_slow`: whether it
+    only gets the first records of a large file."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ class Engine:
 
 
 def chosen(names, tools):
-    """The engines of these names, segprep's rows first."""
+    """The engines with these names, segprep first."""
     return [engine for engine in every(tools) if engine.name in names]
 
 
@@ -124,12 +124,12 @@ def with_miller(tools, source, out):
     return Command(words, {"GOMAXPROCS": str(tools.threads)})
 
 
-# --- how they are made ready ----------------------------------------------------------------
+# --- how they are installed -----------------------------------------------------------------
 
 
 def made_ready(names, folder, segprep, threads):
-    """Builds and installs what the engines of these names need, below `folder`. Gives the tools
-    and the names of those that are there."""
+    """Builds and installs what the engines with these names need, below `folder`. Returns the tools
+    and the names of the available engines."""
     names = [name for name in names if is_there(name)]
     python = folder / "venv/bin/python"
     if set(RIVALS) & set(names):
@@ -148,7 +148,7 @@ def is_there(name):
 
 
 def install_packages(python):
-    """Into a virtual environment of their own, unless they are there."""
+    """Installs packages into a virtual environment, unless an earlier run did."""
     if not python.exists():
         tell("making a virtual environment")
         subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
@@ -157,7 +157,7 @@ def install_packages(python):
 
 
 def build(manifest, target=None):
-    """Builds the program of a package, and gives its path."""
+    """Builds the program of a package. Returns its path."""
     tell(f"building {manifest.relative_to(ROOT)}")
     words = ["cargo", "build", "--release", "--locked", "--bins", "--manifest-path", manifest]
     words += ["--message-format", "json-render-diagnostics"]
@@ -176,7 +176,7 @@ def tell(message):
 
 
 def versions(names, tools):
-    """The engines with their versions, in words."""
+    """The engines with their versions, as text."""
     found = []
     for name in names:
         if name in RIVALS:

@@ -1,4 +1,4 @@
-"""What one process costs: wall time, processor time and peak memory. Linux alone.
+"""Measures the wall time, the processor time and the peak memory of a process. Only works on Linux.
 
 - Wall time is from before the start to the end of the process.
 - Processor time, user and system, is what the kernel tells whoever waits for a process; that of
@@ -25,7 +25,7 @@ class Cost:
 
 
 class ProcessError(Exception):
-    """A process did not end with 0."""
+    """The exit code of a process was not 0."""
 
 
 def measure(command, log, **options):
@@ -48,7 +48,7 @@ def measure(command, log, **options):
 
 
 class Sampler(threading.Thread):
-    """Reads a process's peak memory until told that it has ended."""
+    """Reads the peak memory of a process until it has ended."""
 
     def __init__(self, process):
         super().__init__()
@@ -62,7 +62,7 @@ class Sampler(threading.Thread):
             self.peak = max(self.peak, self.read())
 
     def read(self):
-        """0 once the process has no memory left to tell of."""
+        """The peak memory; 0 once the process has none."""
         try:
             lines = self.status.read_text().splitlines()
         except OSError:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes endpoints as NDJSON and as CSV: `records.py --shape export --records 20000 --out DIR`.
+"""Generates endpoints as NDJSON and as CSV: `records.py --shape export --records 20000 --out DIR`.
 
 About 2 % of the records are invalid, each with one fault. The bytes depend on shape, number and
 seed alone, on any number of processes: each block of records has a generator of its own. Shapes:
@@ -28,7 +28,7 @@ SEED = 7
 BLOCK = 5_000
 INVALID = 0.02
 
-# Drawn as often as they stand here.
+# Drawn with the frequency of this list.
 PLAIN_CHANNELS = ["EMAIL"] * 6 + ["SMS"] * 3 + ["GCM", "APNS", "VOICE"]
 EXPORT_CHANNELS = ["EMAIL"] * 6 + ["SMS"] * 3 + ["GCM", "GCM", "APNS", "VOICE", "ADM", "CUSTOM"]
 FIRST_NAMES = ["Ana", "Björn", "Chloë", "Dmitri", "Eve", "Fatima", "Gus", "Hiro"]
@@ -59,7 +59,7 @@ ATTRIBUTES = """
     HomeScreen AppTheme LandingPage Feedback AgeBand Household
 """.split()
 
-# What attributes hold. A number follows one of the first sixteen where values are to differ.
+# Values of attributes. A number is appended to one of the first sixteen if values must differ.
 PHRASES = [
     "music",
     "sport",
@@ -124,7 +124,7 @@ in_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Maker(random.Random):
-    """Draws records. What is drawn next depends on all draws before."""
+    """Draws records. Each depends on all earlier draws."""
 
     def plain(self, number):
         """A record of shape `plain`, and its line of JSON."""
@@ -214,7 +214,7 @@ class Maker(random.Random):
         return {name: [self.value() for _ in range(self.values())] for name in names}
 
     def values(self):
-        """How many: one, seldom two, hardly ever three."""
+        """A number of values: usually one, seldom two, rarely three."""
         return 1 + int(self.random() * self.random() * 3)
 
     def value(self):
@@ -259,7 +259,7 @@ class Maker(random.Random):
         return {name: self.choice(NUMBER_TEXTS) for name in names}
 
     def some(self, fields, kept):
-        """So large a share of the fields; of the rest one half as null, the other not at all."""
+        """This share of the fields; half of the others as null, the other half absent."""
         drawn = {name: self.random() for name in fields}
         with_nulls = kept + (1 - kept) / 2
         return {
@@ -286,7 +286,7 @@ class Maker(random.Random):
         return f"{first:08x}-{second:04x}-4{third:03x}-8{fourth:03x}-{last:012x}"
 
     def spoil(self, number, record):
-        """Gives few records a fault, and none a second one."""
+        """Gives a few records one problem each."""
         if self.random() >= INVALID:
             return
         match self.randrange(6):
@@ -304,7 +304,7 @@ class Maker(random.Random):
                 record["User"]["UserId"] = f"hmac:k1:{number:064x}"
 
     def export_line(self, record):
-        """The record with its names in any order. Numbers stay as they are written in Metrics."""
+        """The record with its names in random order. Numbers in Metrics keep their text."""
         is_escaped = self.random() < 0.3
         names = list(record)
         self.shuffle(names)
@@ -319,7 +319,7 @@ class Maker(random.Random):
 
 
 def cells(record, prefix=""):
-    """The record's columns and what stands in them."""
+    """The columns of a record and their cells."""
     for name, value in record.items():
         if isinstance(value, dict):
             yield from cells(value, f"{prefix}{name}.")
@@ -329,7 +329,7 @@ def cells(record, prefix=""):
 
 
 def block(shape, seed, first, last):
-    """The records of these numbers as lines of JSON and of CSV."""
+    """The records with these numbers as lines of JSON and of CSV."""
     maker = Maker(f"{seed} {shape} {first}")
     make = maker.export if shape == "export" else maker.plain
     lines, table = io.StringIO(), io.StringIO()
@@ -342,7 +342,7 @@ def block(shape, seed, first, last):
 
 
 def make_files(shape, records, folder, seed=SEED):
-    """`SHAPE-N.ndjson` and `SHAPE-N.csv` in the folder, each there whole or not at all."""
+    """Writes `SHAPE-N.ndjson` and `SHAPE-N.csv` into the folder, each only when it is complete."""
     paths = [folder / f"{shape}-{records}.{extension}" for extension in ("ndjson", "csv")]
     if all(path.exists() for path in paths):
         return paths

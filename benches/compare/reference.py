@@ -26,7 +26,7 @@ IS_EMAIL, IS_PHONE, IS_COUNTRY, IS_TOKEN = (
 
 
 def clean_object(record):
-    """Cleans a record as JSON has it, without nulls and empty objects."""
+    """Cleans a record from JSON, without nulls and empty objects."""
     user, location = record["User"], record.get("Location", {})
     reason = fault(record, location.get("Country"), user["UserId"])
     if reason:
@@ -48,7 +48,7 @@ def clean_object(record):
 
 
 def clean_row(row):
-    """Cleans a record as CSV has it: columns and their texts, without the empty ones."""
+    """Cleans a record from CSV: columns and their texts, without empty ones."""
     reason = fault(row, row.get("Location.Country"), row["User.UserId"])
     if reason:
         return reason
@@ -66,7 +66,7 @@ def clean_row(row):
 
 
 def fault(record, country, user_id):
-    """The first rule that a record breaks."""
+    """The first rule that a record violates."""
     channel = record["ChannelType"]
     if channel not in CHANNELS:
         return "channel"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""segprep and other engines at the same task, on the same files, in turns.
+"""Runs segprep and other engines on the same task and the same files, in turns.
 
     python3 benches/compare/run.py                     all engines but VRL, 1,000,000 records
     python3 benches/compare/run.py --engines all       VRL too, which takes a long build
@@ -30,7 +30,7 @@ from records import SHAPES, make_files
 from table import Result, Series, goal_table, result_table
 
 FORMS = ["ndjson", "csv"]
-# What is slow gets no more than this.
+# Slow engines get no more than this.
 SLOW_RECORDS = 100_000
 SCRATCH = Path("/dev/shm")
 
@@ -86,7 +86,7 @@ def sizes(options):
 
 
 def planned(chosen, form, files, records):
-    """A series for each engine that takes the format."""
+    """A series for each engine that reads the format."""
     series = []
     for engine in chosen:
         count = min(records, SLOW_RECORDS) if engine.is_slow else records
@@ -96,7 +96,7 @@ def planned(chosen, form, files, records):
 
 
 def run_in_turns(series, runs, scratch):
-    """Runs each once, then each once more, so that a slow minute meets all alike."""
+    """Runs the engines in turns, so that a slow minute of the machine affects all of them."""
     wanted = Wanted()
     for source in {one.source for one in series}:
         read_into_memory(source)
@@ -139,7 +139,7 @@ def check(engine, outputs, wanted):
 
 
 class Wanted:
-    """What the reference makes of inputs, made once for each."""
+    """The output of the reference for each input, computed once."""
 
     def __init__(self):
         self.tallies = {}
@@ -160,7 +160,7 @@ def read_into_memory(path):
 
 @contextlib.contextmanager
 def emptied(scratch):
-    """A folder with nothing in it, for as long as it is wanted."""
+    """An empty temporary folder."""
     folder = scratch / "out"
     folder.mkdir()
     try:

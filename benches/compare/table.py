@@ -1,4 +1,4 @@
-"""Results as Markdown: a table for each input, and one of what the goals are about."""
+"""Results as Markdown: a table for each input, and one for the goals."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ class Series:
 
     @property
     def rate(self):
-        """MB of input in a second."""
+        """MB of input per second."""
         return self.megabytes / self.median("wall")
 
 
@@ -46,7 +46,7 @@ class Result:
 
 
 def times(one, other):
-    """How many times as fast one series is as another."""
+    """How many times faster one series is than another."""
     return f"{one.rate / other.rate:.2f}" if one and other else "–"
 
 
@@ -85,7 +85,7 @@ def series_cells(one, result):
 
 
 def goal_table(results):
-    """segprep against the fastest of its rivals and VRL, and on all threads against one."""
+    """segprep relative to the fastest other engine and to VRL, and all threads relative to one."""
     header = ["", "fastest rival"]
     for digest in DIGESTS.values():
         header += [f"{digest}: × rival", "× VRL", "× one thread"]

@@ -26,7 +26,7 @@ PIECE = 8 << 20
 MARK_BITS = 128
 csv.field_size_limit(1 << 24)
 
-# The reason that a field of segprep's account stands for.
+# The reason for each field in segprep's account.
 REASONS = {
     "ChannelType": "channel",
     "OptOut": "optout",
@@ -39,7 +39,7 @@ REASONS = {
 
 @dataclass
 class Tally:
-    """Clean records, a sum over them that tells multisets apart, and rejects by reason."""
+    """The number of clean records, a sum that distinguishes multisets of them, and rejects by reason."""
 
     clean: int = 0
     mark: int = 0
@@ -67,7 +67,7 @@ class Piece:
     hashes: bool
 
     def records(self):
-        """Each record as it is written, with the reason if it is a reject."""
+        """Each record in its written form, with the reason if it is a reject."""
         with self.path.open("rb") as file:
             is_csv = self.path.suffix == ".csv"
             header = next(csv.reader([file.readline().decode()])) if is_csv else None
@@ -97,7 +97,7 @@ class Piece:
 
 
 def tally_files(paths, is_input=False, hashes=True):
-    """The tally of files, made on every core."""
+    """The tally of files, computed on all cores."""
     total = Tally()
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for tally in pool.imap_unordered(Piece.tally, pieces(paths, is_input, hashes)):
@@ -106,7 +106,7 @@ def tally_files(paths, is_input=False, hashes=True):
 
 
 def pieces(paths, is_input, hashes):
-    """Files in pieces of whole lines. (No cell of the task's CSV has a line break.)"""
+    """Splits files into pieces of whole lines. (No cell of the task's CSV has a line break.)"""
     for path in paths:
         with path.open("rb") as file:
             if path.suffix == ".csv":
@@ -133,7 +133,7 @@ def read_json(line):
 
 
 def without_nothing(pairs):
-    """An object without what is the same as absent."""
+    """An object without values that count as absent."""
     return {name: value for name, value in pairs if value not in (None, {}, [])}
 
 
@@ -145,7 +145,7 @@ def stated_reason(record):
 
 
 def blank_tokens(record):
-    """Takes the values of what is to be hashed out of a record of either form."""
+    """Removes the values that are to be hashed from a record of either form."""
     user = record.get("User", {})
     for group, name in (
         (record, "Id"),
@@ -184,7 +184,7 @@ def main():
 
 
 def clean_records(paths, is_input, hashes):
-    """All clean records by their marks."""
+    """All clean records by their digests."""
     found = (record for piece in pieces(paths, is_input, hashes) for record in piece.records())
     return {mark_of(record): record for record, reason in found if not reason}
 

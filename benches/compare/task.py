@@ -11,7 +11,7 @@ CHANNELS = (
 ).split()
 OPT_OUTS = ["ALL", "NONE"]
 
-# Each has to match the whole value.
+# Each must match the whole value.
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
 PHONE = r"\+[1-9][0-9]{6,14}"
 COUNTRY = "[A-Z]{2}"
@@ -26,7 +26,7 @@ METRICS = "Visits Spend Score Reach".split()
 # Columns of CSV that hold numbers.
 NUMBERS = {"Location.Latitude", "Location.Longitude", *(f"Metrics.{name}" for name in METRICS)}
 
-# For made-up records only: anyone can read it here.
+# A public key, for synthetic records only.
 MASTER_KEY = bytes(range(32))
 JOINS = ["endpoint", "user", "email"]
 
@@ -42,18 +42,18 @@ def join_keys():
 
 
 def hmac_blocks(key):
-    """The inner and the outer block of HMAC-SHA256, for an engine that has SHA-256 alone."""
+    """The inner and the outer block of HMAC-SHA256, for an engine that only has SHA-256."""
     padded = key.ljust(64, b"\0")
     return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
 
 
 def is_export(path):
-    """Whether a file has the shape `export`: only there records have an ApplicationId."""
+    """Whether a file has the shape `export`, in which records have an ApplicationId."""
     with Path(path).open(encoding="utf-8") as lines:
         return "ApplicationId" in lines.readline()
 
 
 def csv_header(path):
-    """The columns of a CSV file, whose names have no quotes."""
+    """The columns of a CSV file. Their names have no quotes."""
     with Path(path).open(encoding="utf-8") as lines:
         return lines.readline().strip().split(",")

@@ -1,10 +1,10 @@
-//! An endpoint as a JSON line or a CSV row, in the order in which exports have the fields.
+//! Writes an endpoint as a JSON line or a CSV row, with the fields in the order of exports.
 
 use std::fmt::Write;
 
 use super::endpoint::{Endpoint, INTERESTS_MAX};
 
-const INFALLIBLE: &str = "a string takes all that is written to it";
+const INFALLIBLE: &str = "a string has room";
 
 pub(super) fn push_json_line(endpoint: &Endpoint, out: &mut String) {
     let e = endpoint;
@@ -50,7 +50,7 @@ fn push_json_interests(interests: &[&str], out: &mut String) {
     out.push_str("]},");
 }
 
-/// A field with several values has a column for each, all of one name.
+/// A field with several values has several columns with the same name.
 pub(super) fn push_csv_header(out: &mut String) {
     out.push_str("ChannelType,Address,Id,OptOut,EndpointStatus,EffectiveDate,");
     out.push_str("Location.Country,Location.City,Location.PostalCode,");

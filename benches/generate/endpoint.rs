@@ -1,7 +1,7 @@
-//! One made-up endpoint.
+//! One synthetic endpoint.
 //!
-//! Texts hold no quote, backslash or control character, so that no format has to escape any;
-//! one city has a comma, which CSV has to quote.
+//! Texts contain no quotes, backslashes or control characters, so no format needs escapes. One city has
+//! a comma, so its CSV cell is quoted.
 
 use std::fmt::Write;
 
@@ -25,10 +25,10 @@ pub(super) struct Endpoint {
     pub(super) phone: String,
 }
 
-/// The most values of `Interests`.
+/// The maximum number of values of `Interests`.
 pub(super) const INTERESTS_MAX: usize = 6;
 
-/// Drawn as often as they stand here.
+/// Drawn with the frequency of this list.
 const CHANNEL_TYPES: &[&str] =
     &["EMAIL", "EMAIL", "EMAIL", "EMAIL", "EMAIL", "SMS", "SMS", "SMS", "VOICE", "GCM", "APNS"];
 const OPT_OUTS: &[&str] = &["NONE", "NONE", "NONE", "ALL"];
@@ -51,7 +51,7 @@ const INTERESTS: &[&str] = &[
 
 const FAMILIES: &[&str] = &["andrade", "brandt", "kowalska", "lindqvist", "okafor", "tanaka"];
 
-/// A first name, and how it stands in an e-mail address, which is ASCII.
+/// A first name, and its ASCII form for e-mail addresses.
 struct Name {
     shown: &'static str,
     mail: &'static str,
@@ -74,7 +74,7 @@ struct Place {
     country: &'static str,
     city: &'static str,
     timezone: &'static str,
-    /// The beginning of a phone number; seven digits follow.
+    /// The first digits of a phone number; seven more follow.
     phone: &'static str,
 }
 
@@ -90,7 +90,7 @@ const PLACES: &[Place] = &[
 ];
 
 impl Endpoint {
-    /// The endpoint of that number, with one fault in the declared share of cases.
+    /// The endpoint with this number. The given share of endpoints has one problem.
     pub(super) fn new(number: u64, invalid: f64, random: &mut Random) -> Endpoint {
         let place = random.pick(PLACES);
         let name = random.pick(NAMES);
@@ -133,7 +133,7 @@ impl Endpoint {
     }
 }
 
-/// Unique, since it holds the record's number.
+/// A unique address, which contains the number of the record.
 fn email(name: &Name, number: u64, random: &mut Random) -> String {
     let (family, host) = (random.pick(FAMILIES), random.pick(MAIL_HOSTS));
     let customers = random.below(1_000);
@@ -149,16 +149,16 @@ fn address(channel_type: &str, email: &str, phone: &str, random: &mut Random) ->
     }
 }
 
-/// So many times sixteen hexadecimal digits, as push tokens hold them.
+/// `times` groups of sixteen hexadecimal digits, as in push tokens.
 fn hex_digits(times: usize, random: &mut Random) -> String {
     let mut digits = String::with_capacity(16 * times);
     for _ in 0..times {
-        write!(digits, "{:016x}", random.number()).expect("a string takes all");
+        write!(digits, "{:016x}", random.number()).expect("a string has room");
     }
     digits
 }
 
-/// In the form of a UUID. Its first half is the record's number, mixed, so no two are the same.
+/// A UUID. Its first half is a permutation of the record's number, so it is unique.
 fn unique_id(number: u64, random: &mut Random) -> String {
     let (first, second) = (mixed(number + 1), random.number());
     format!(

@@ -1,9 +1,9 @@
-//! Synthetic endpoints, as many as asked for, as NDJSON or CSV.
+//! Generates synthetic endpoints as NDJSON or CSV.
 //!
-//! - A record depends on the seed and its number alone: the same job gives the same bytes
-//!   everywhere, a longer job begins with a shorter one, and both formats hold the same records.
-//! - Nobody's data: names, addresses and numbers are put together from small tables.
-//! - Every record is valid but for a declared share, each of which has exactly one fault.
+//! - A record depends only on the seed and its number: the same job gives the same bytes everywhere, a
+//!   longer job begins with the bytes of a shorter one, and both formats have the same records.
+//! - There is no real data: names, addresses and numbers are combined from small tables.
+//! - All records are valid, except a given share, each of which has exactly one problem.
 
 mod encode;
 mod endpoint;
@@ -27,14 +27,14 @@ pub(crate) struct Job {
     pub(crate) amount: Amount,
     pub(crate) format: Format,
     pub(crate) seed: u64,
-    /// The share of records with a fault, 0 to 1.
+    /// The share of records with a problem, 0 to 1.
     pub(crate) invalid: f64,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) enum Amount {
     Records(u64),
-    /// Ends with the first record that reaches so many bytes.
+    /// Ends with the first record that reaches this number of bytes.
     Bytes(u64),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Written {
     pub(crate) bytes: u64,
 }
 
-/// Writes the job's records to a file, which is there whole or not at all.
+/// Writes the records of a job to a file, which appears only when it is complete.
 pub(crate) fn write_file(job: &Job, path: &Path) -> io::Result<Written> {
     let unfinished = path.with_extension("unfinished");
     let written = write(job, &mut File::create(&unfinished)?)?;
@@ -59,7 +59,7 @@ pub(crate) fn write_file(job: &Job, path: &Path) -> io::Result<Written> {
     Ok(written)
 }
 
-/// So much is handed to the file at once.
+/// The number of bytes written at once.
 const BLOCK_BYTES: usize = 1 << 20;
 
 fn write(job: &Job, out: &mut impl Write) -> io::Result<Written> {
@@ -87,7 +87,7 @@ fn flush(block: &mut String, out: &mut impl Write) -> io::Result<u64> {
 }
 
 fn length(bytes: usize) -> u64 {
-    u64::try_from(bytes).expect("no machine has lengths over 64 bits")
+    u64::try_from(bytes).expect("a length has at most 64 bits")
 }
 
 impl Amount {

@@ -1,14 +1,14 @@
-//! A small generator of numbers that look random: `SplitMix64`.
+//! A small generator of pseudo-random numbers, `SplitMix64`.
 //!
-//! Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014. Two
-//! additions and two multiplications a number, and no state but 64 bits, so that each record
-//! can have a stream of its own.
+//! Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014. A number takes two
+//! additions and two multiplications, and the state has only 64 bits, so each record has its own
+//! stream.
 
 pub(super) struct Random {
     state: u64,
 }
 
-/// The golden ratio in 64 bits: the step between two states.
+/// The golden ratio in 64 bits, the difference between two states.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
@@ -21,7 +21,7 @@ impl Random {
         mixed(self.state)
     }
 
-    /// Of 0 to `limit - 1`.
+    /// A number from 0 to `limit - 1`.
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         let product = u128::from(self.number()) * u128::from(limit);
         u64::try_from(product >> 64).expect("the upper half has 64 bits")
@@ -32,14 +32,14 @@ impl Random {
         index.ok().and_then(|index| items.get(index)).expect("the index is below the length")
     }
 
-    /// True with that probability, 0 to 1.
+    /// Returns true with this probability, 0 to 1.
     pub(super) fn chance(&mut self, ratio: f64) -> bool {
         let upper = u32::try_from(self.number() >> 32).expect("32 bits are left");
         f64::from(upper) / 2_f64.powi(32) < ratio
     }
 }
 
-/// One to one on all 64-bit numbers, so different numbers stay different.
+/// A permutation of all 64-bit numbers.
 pub(super) fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

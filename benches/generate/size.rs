@@ -1,4 +1,4 @@
-//! Sizes as people write them: `1GB`, `200 MB`, `64MiB`, `4096`.
+//! Parses sizes such as `1GB`, `200 MB`, `64MiB`, `4096`.
 
 /// Reads a size in bytes; units are decimal (`kB`, `MB`, `GB`) or binary (`KiB`, `MiB`, `GiB`).
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
@@ -15,5 +15,5 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         "gib" => 1 << 30,
         _ => return Err("use one of the units: kB, MB, GB, KiB, MiB, GiB".to_owned()),
     };
-    number.checked_mul(factor).ok_or_else(|| "the size is over 64 bits".to_owned())
+    number.checked_mul(factor).ok_or_else(|| "the size has more than 64 bits".to_owned())
 }

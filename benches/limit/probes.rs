@@ -1,4 +1,4 @@
-//! What has to be done with the bytes of the task, each part alone, in every way that is known.
+//! Measures each necessary part of the task alone, with all known methods.
 
 use std::{
     collections::BTreeMap,
@@ -27,14 +27,14 @@ pub(crate) enum Part {
     Crc64Nvme,
 }
 
-/// How long each way of doing each part took.
+/// The time of each method of each part.
 pub(crate) type Found = BTreeMap<(Part, &'static str), Duration>;
 
-/// How segprep makes its digests.
+/// The method of segprep for digests.
 pub(crate) const ONE_STREAM: &str = "digest in one stream";
 const READ_BYTES: usize = 1 << 20;
 const SHA256_BLOCK: usize = 64;
-/// What tokens begin with. There are as many in the output as there were HMACs.
+/// The prefix of tokens. The number of tokens in the output is the number of HMACs.
 const TOKEN: &[u8] = b"hmac:k1:";
 
 pub(crate) struct Probes {
@@ -49,7 +49,7 @@ pub(crate) struct Probes {
 }
 
 impl Probes {
-    /// For a format with these special characters. Writes below `scratch`.
+    /// Measures a format with these special characters. Writes below `scratch`.
     pub(crate) fn new(marks: Marks, scratch: &Path) -> io::Result<Probes> {
         let path = scratch.join("written");
         Ok(Probes {
@@ -64,7 +64,7 @@ impl Probes {
         })
     }
 
-    /// Reads the input, which is in the page cache.
+    /// Measures reading the input, which is in the page cache.
     pub(crate) fn read(&mut self, input: &Path) -> io::Result<()> {
         let mut file = File::open(input)?;
         let mut buffer = vec![0; READ_BYTES];
@@ -76,7 +76,7 @@ impl Probes {
         Ok(())
     }
 
-    /// Does all the rest with a chunk and the lines that came of it.
+    /// Measures all other parts with a chunk and its lines of output.
     pub(crate) fn take(&mut self, chunk: &[u8], lines: &[u8]) -> io::Result<()> {
         let Probes { marks, copy, places, sha256, crc, .. } = &mut *self;
         copy.clear();
@@ -123,7 +123,7 @@ impl Laps {
     }
 }
 
-/// An HMAC of a short value is two blocks, one for each of the key's states.
+/// An HMAC of a short value takes two blocks, one for each of the two states of the key.
 fn hmacs_in_turn(count: usize) -> [u32; 8] {
     let mut state = [0x6a09_e667; 8];
     let block = black_box([0x61; SHA256_BLOCK]);
@@ -142,7 +142,7 @@ fn hmacs_side_by_side(count: usize) -> HashState {
     state
 }
 
-/// As if the bytes were of sixteen parts that are open at once.
+/// Digests the bytes as sixteen concurrent streams, as if sixteen parts were written at once.
 fn sixteen_streams(bytes: &[u8]) -> HashState {
     let mut state = [Words([0x6a09_e667; LANES]); 8];
     let (blocks, _) = bytes.as_chunks::<SHA256_BLOCK>();

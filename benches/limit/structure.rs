@@ -1,5 +1,5 @@
-//! Where the values of a text may begin and end: the places of a format's special characters. What
-//! they mean is not asked.
+//! Finds the special characters of a format, between which the values are. Their meaning is not
+//! determined.
 
 /// The special characters of a format.
 pub(crate) type Marks = [u8; 3];
@@ -10,7 +10,7 @@ pub(crate) const OF_CSV: Marks = *b"\",\n";
 const BLOCK: usize = 64;
 const BLOCK_LENGTH: u32 = 64;
 
-/// Looks at blocks, with a bit for each byte.
+/// Scans blocks, with one bit per byte.
 pub(crate) fn by_blocks(text: &[u8], wanted: Marks, places: &mut Vec<u32>) {
     places.clear();
     let (blocks, _) = text.as_chunks::<BLOCK>();
@@ -25,7 +25,7 @@ pub(crate) fn by_blocks(text: &[u8], wanted: Marks, places: &mut Vec<u32>) {
     }
 }
 
-/// Eight bytes at a time, so that the compiler can make a few vector instructions of it.
+/// Scans eight bytes at a time, which the compiler turns into a few vector instructions.
 fn bits(block: &[u8; BLOCK], wanted: Marks) -> u64 {
     const BITS: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
     let mut all = [0; 8];
@@ -37,7 +37,7 @@ fn bits(block: &[u8; BLOCK], wanted: Marks) -> u64 {
     u64::from_le_bytes(all)
 }
 
-/// With the search for one of three bytes, which has instructions of its own on most processors.
+/// Uses the search for three bytes of `memchr`, which is vectorized on most processors.
 pub(crate) fn by_memchr(text: &[u8], [one, two, three]: Marks, places: &mut Vec<u32>) {
     places.clear();
     let found = memchr::memchr3_iter(one, two, three, text);

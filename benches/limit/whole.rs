@@ -1,4 +1,4 @@
-//! A whole run in this process, with one thread.
+//! Measures a whole run in this process, with one thread.
 
 use std::{
     error::Error,
@@ -12,11 +12,11 @@ use segprep::run::{Failure, Progress, RunOptions, run};
 
 use super::task::{DEFINITION, files::Input};
 
-/// How long a run takes from the definition to the manifest. Its results are taken away again.
+/// The time of a run from the definition to the manifest. Its results are removed.
 ///
 /// # Errors
 ///
-/// Where it fails.
+/// Fails if the run fails.
 pub(crate) fn run_whole(
     input: &Input,
     digest: &str,
@@ -53,7 +53,7 @@ pub(crate) fn is_csv(input: &Input) -> bool {
     input.path.extension().is_some_and(|extension| extension == "csv")
 }
 
-/// As text of TOML.
+/// The path as a TOML string.
 fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }

@@ -1,5 +1,5 @@
-//! Whether both programs did the same work: the same bytes out, the same records rejected for
-//! the same reasons. A figure of speed means nothing without it.
+//! Checks that both programs did the same work: the same output, and the same records rejected for the
+//! same reasons. Without this, times mean nothing.
 
 use std::{
     error::Error,
@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use walkdir::WalkDir;
 
-/// Where segprep's parts and account are, and the plain program's two files.
+/// The paths of segprep's parts and account, and of the plain program's two files.
 pub(crate) struct Results<'a> {
     pub(crate) parts: &'a Path,
     pub(crate) rejects: &'a Path,
@@ -22,7 +22,7 @@ pub(crate) struct Results<'a> {
 impl Results<'_> {
     /// # Errors
     ///
-    /// Where they differ; the message has the place, and no value.
+    /// Fails if they differ; the message names the place and no value.
     pub(crate) fn check_equal(&self) -> Result<(), Box<dyn Error>> {
         let mut plain = BufReader::new(File::open(self.plain_output)?);
         for part in WalkDir::new(self.parts).sort_by_file_name() {
@@ -44,7 +44,7 @@ impl Results<'_> {
 
 const BLOCK_BYTES: usize = 1 << 16;
 
-/// Checks that what comes next from `plain` is the whole of that part.
+/// Checks that the next bytes of `plain` are this part.
 fn check_continues(plain: &mut impl Read, part: &Path) -> Result<(), Box<dyn Error>> {
     let mut file = File::open(part)?;
     let (mut ours, mut theirs) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);

@@ -1,5 +1,4 @@
-//! The main job over one input as a process of its own, and what it costs. What it writes is thrown
-//! away.
+//! Runs the main job over one input as a separate process, and measures it. The output is discarded.
 
 use std::{
     env,
@@ -12,12 +11,12 @@ use clap::Parser;
 
 use crate::measure::{Cost, measure};
 
-/// For made-up records only: anyone can read it here.
+/// A public key, for synthetic records only.
 const KEY: &str = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// What the command line says; none, after the usage, where it says nothing.
+/// The parsed command line. `None`: there are no arguments, and the usage was printed.
 pub(crate) fn arguments<A: Parser>() -> Result<Option<A>, Box<dyn Error>> {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments: Vec<_> = env::args_os().filter(|argument| argument != "--bench").collect();
     if arguments.len() == 1 {
         A::command().print_help()?;
@@ -29,7 +28,7 @@ pub(crate) fn arguments<A: Parser>() -> Result<Option<A>, Box<dyn Error>> {
     Ok(Some(A::parse_from(arguments)))
 }
 
-/// Runs it with more settings, as those of `--set`.
+/// Runs the job with further arguments of `--set`.
 pub(crate) fn main_job(
     input: &Path,
     threads: u32,

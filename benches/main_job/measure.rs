@@ -1,13 +1,13 @@
-//! What one process costs: wall time, processor time, peak memory.
+//! Measures the wall time, the processor time and the peak memory of one process.
 //!
-//! All three come from outside the process, through `/proc`, so this runs on Linux alone.
+//! All three are read from outside the process, through `/proc`, so this only works on Linux.
 //!
-//! - Wall time is exact: from before the start to the moment the process has ended.
-//! - Processor time is that of all its threads, user and system, read after its end and before
-//!   it is reaped. The kernel counts it exactly but shows whole ticks, two figures cut to
-//!   10 ms each: the sum is up to 20 ms too low. Take inputs that run for a second or more.
-//! - Peak memory is `VmHWM`, the most that was resident, mapped files included. It only grows,
-//!   and is read every 2 ms while the process lives, so only what came in the last 2 ms is missed.
+//! - Wall time is exact: from before the start until the process has ended.
+//! - Processor time is the user and system time of all threads, read after the process has ended and
+//!   before it is reaped. The kernel reports both rounded down to 10 ms, so the sum is up to 20 ms too
+//!   low. Use inputs that take a second or more.
+//! - Peak memory is `VmHWM`, the maximum resident size, including mapped files. It is read every 2 ms
+//!   while the process runs, so only growth in the last 2 ms is missed.
 
 use std::{
     error::Error,
@@ -27,14 +27,14 @@ pub(crate) struct Cost {
 }
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(2);
-/// Linux shows times in hundredths of a second, whatever its own clock (`USER_HZ`, proc(5)).
+/// Linux reports times in hundredths of a second, whatever its own clock (`USER_HZ`, proc(5)).
 const TICK: Duration = Duration::from_millis(10);
 
-/// Runs the command to its end.
+/// Runs a command to its end.
 ///
 /// # Errors
 ///
-/// Where it does not start or does not end with 0. What it says on standard error is passed on.
+/// Fails if the command does not start or its exit code is not 0. Its standard error is passed through.
 pub(crate) fn measure(command: &mut Command) -> Result<Cost, Box<dyn Error>> {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -47,7 +47,7 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost, Box<dyn Error>> {
     Ok(Cost { wall, cpu: cpu?, peak_bytes })
 }
 
-/// Waits for the end without reaping, so that `/proc` still knows the process.
+/// Waits for the end without reaping, so that `/proc` still has the process.
 fn watch(child: &Child, started: Instant) -> io::Result<(Duration, u64)> {
     let has_ended = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -65,7 +65,7 @@ fn watch(child: &Child, started: Instant) -> io::Result<(Duration, u64)> {
 fn peak_while(id: u32, has_ended: &AtomicBool) -> u64 {
     let mut peak = 0;
     while !has_ended.load(Ordering::Relaxed) {
-        // A process that has just ended has no memory left to tell of.
+        // A process that has just ended has no memory.
         peak = peak_bytes(id).unwrap_or(peak);
         thread::sleep(SAMPLE_EVERY);
     }
@@ -79,8 +79,8 @@ fn peak_bytes(id: u32) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Fields 14 and 15 of `/proc/PID/stat` (proc(5)). The second field, the program's name in
-/// parentheses, may hold blanks, so counting begins behind it.
+/// Fields 14 and 15 of `/proc/PID/stat` (proc(5)). The second field, the name of the program in
+/// parentheses, may contain blanks, so the fields are counted after it.
 fn cpu_time(id: u32) -> Result<Duration, Box<dyn Error>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').ok_or("`/proc` has no process times")?;

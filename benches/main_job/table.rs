@@ -1,4 +1,4 @@
-//! The result as a table: medians, and each program against the plain one.
+//! Prints the results as a table: medians, and each program relative to the plain one.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(crate) struct Runs {
     pub(crate) costs: Vec<Cost>,
 }
 
-/// Prints the runs over one input; the first are those that the others are compared with.
+/// Prints the runs over one input; the first program is the baseline.
 pub(crate) fn print(input: &str, input_bytes: u64, all: &[Runs]) {
     println!();
     println!(
@@ -33,9 +33,9 @@ pub(crate) fn print(input: &str, input_bytes: u64, all: &[Runs]) {
 }
 
 struct Row {
-    /// Megabytes of input a second.
+    /// Megabytes of input per second.
     wall_rate: f64,
-    /// Megabytes of input a second of processor time.
+    /// Megabytes of input per second of processor time.
     cpu_rate: f64,
     peak_mib: f64,
 }
@@ -61,7 +61,7 @@ fn approximate(count: u64) -> f64 {
     count as f64
 }
 
-/// The one in the middle, or of an even number, the upper of the two.
+/// The median; of an even number of values, the upper of the two in the middle.
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,5 +1,4 @@
-//! What is checked of an endpoint: its kind, words from fixed lists, formats, and the limits of
-//! what is written.
+//! Checks an endpoint: its kind, enums, formats, and the limits of the written record.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use super::{
     tables,
 };
 
-/// One thing that is wrong: where, and what; never the value.
+/// A problem: its field and code, never the value.
 #[derive(Serialize)]
 pub(super) struct Problem {
     field: String,
@@ -47,7 +46,7 @@ const NAMES_MAX: usize = 250;
 const ENDPOINT_BYTES_MAX: usize = 15_000;
 const PUSH_TOKEN_BYTES_MAX: usize = 4_096;
 
-/// Checks the values as they came in.
+/// Checks the values of the input.
 pub(super) fn values(endpoint: &Endpoint) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut check = |field: &str, value: Option<&str>, judge: fn(&str) -> Option<&'static str>| {
@@ -82,7 +81,7 @@ pub(super) fn values(endpoint: &Endpoint) -> Vec<Problem> {
     problems
 }
 
-/// Checks what is to be written: its names, its values, and its length in bytes.
+/// Checks the limits of the record to be written: names, values, and length in bytes.
 pub(super) fn limits(endpoint: &Endpoint, bytes: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut names = 0;
@@ -105,7 +104,7 @@ pub(super) fn limits(endpoint: &Endpoint, bytes: usize) -> Vec<Problem> {
     problems
 }
 
-/// An endpoint has an address and a channel, an update has neither but an Id.
+/// An endpoint has an address and a channel; an update has neither, but an Id.
 fn kind(endpoint: &Endpoint) -> Option<Problem> {
     match (&endpoint.address, &endpoint.channel_type, &endpoint.id) {
         (Some(_), Some(_), _) | (None, None, Some(_)) => None,
@@ -149,7 +148,7 @@ fn judged_address(
     empty(value).or_else(|| (!is_well_formed(value)).then_some(code))
 }
 
-/// E.164: a plus sign and 7 to 15 digits, the first of them no zero.
+/// E.164: a plus sign and 7 to 15 digits, the first of which is not zero.
 fn is_phone(value: &str) -> bool {
     value.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())

@@ -1,9 +1,9 @@
 //! An endpoint as serde reads and writes it.
 //!
-//! Fields stand in the order in which they are written. What is absent, null or an object
-//! without fields is not written. Maps keep the order of the input.
+//! Fields are written in the order of the structs. Absent fields, nulls and empty objects are not
+//! written. Maps keep the order of the input.
 //!
-//! There is no `Debug` here: these are people's data.
+//! Nothing here implements `Debug`, since it would show personal data.
 
 use std::{fmt, marker::PhantomData};
 
@@ -90,7 +90,7 @@ pub(super) struct User {
     pub(super) user_attributes: Option<Named<Vec<String>>>,
 }
 
-/// A map in the order of the input. Few names stand in one, so a list is the fastest map.
+/// A map in the order of the input. A map has few names, so a list is the fastest form.
 #[derive(PartialEq)]
 pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
 
@@ -119,7 +119,7 @@ fn is_blank_user(user: &Option<User>) -> bool {
 }
 
 impl<T> Named<T> {
-    /// The value of that name, made if it is not there.
+    /// The value of a name, which is added if it is absent.
     pub(super) fn entry(&mut self, name: &str) -> &mut T
     where
         T: Default,

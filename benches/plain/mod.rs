@@ -1,20 +1,21 @@
-//! The job of `main_job/definition.toml` as a program of its own, written by plain means.
+//! The job of `main_job/definition.toml` as a plain program.
 //!
-//! What one writes in an afternoon with serde and the usual crates: one record at a time, read
-//! into structs that own their texts, checked, changed, written. One thread. Nothing is made
-//! slow on purpose, and what is no check could be had cheaper: fields are not counted, nothing
-//! is synced and nothing published.
+//! This is what a programmer writes in an afternoon with serde and the usual crates: one record at a
+//! time is read into structs that own their strings, checked, transformed and written, on one thread.
+//! Nothing is slow on purpose, and it does less than segprep: fields are not counted, nothing is synced
+//! and nothing is published.
 //!
-//! For valid endpoints its output equals segprep's parts, byte for byte, and for others it names
-//! the same field and code.
+//! For valid endpoints the output equals the parts of segprep byte for byte. For others it names the
+//! same field and code.
 
 mod check;
 mod country;
 mod endpoint;
 mod hex;
-mod policy;
+
 mod read_csv;
 mod read_json;
+mod rules;
 mod tables;
 mod unknown;
 
@@ -31,12 +32,12 @@ use sha2::{Digest, Sha256};
 
 use check::Problem;
 use endpoint::Endpoint;
-use policy::Policy;
+use rules::Rules;
 
-/// Where records come from and go to.
+/// The paths of the input and of the outputs.
 #[derive(clap::Args)]
 pub(crate) struct Paths {
-    /// NDJSON, or CSV where the name ends so
+    /// The input: CSV if its name ends in `.csv`, otherwise NDJSON
     #[arg(long = "in", value_name = "PATH")]
     input: PathBuf,
     #[arg(long = "out", value_name = "PATH")]
@@ -45,20 +46,20 @@ pub(crate) struct Paths {
     rejects: PathBuf,
 }
 
-/// What happened to the records.
+/// The counts of a run.
 #[derive(Default)]
 pub(crate) struct Summary {
     read: u64,
     written: u64,
     rejected: u64,
     dropped: u64,
-    /// Names that are no field, in all records.
+    /// The number of unknown names in all records.
     unknown: u64,
-    /// SHA-256 of the output, in lower hex.
+    /// The SHA-256 digest of the output in lower-case hex.
     digest: String,
 }
 
-/// Reads the input to its end; the key comes from `SEGPREP_KEY_K1`.
+/// Processes the whole input. The key is in the variable `SEGPREP_KEY_K1`.
 pub(crate) fn run(paths: &Paths) -> Result<Summary, Box<dyn Error>> {
     let mut job = Job::new(paths)?;
     if paths.input.extension().is_some_and(|extension| extension == "csv") {
@@ -69,22 +70,22 @@ pub(crate) fn run(paths: &Paths) -> Result<Summary, Box<dyn Error>> {
     Ok(job.finish()?)
 }
 
-/// Bytes read or written at once.
+/// The number of bytes read or written at once.
 const BUFFER_BYTES: usize = 1 << 18;
 
 struct Job {
-    policy: Policy,
+    rules: Rules,
     output: BufWriter<File>,
     rejects: BufWriter<File>,
     digest: Sha256,
-    /// The record being written, kept for its room.
+    /// A buffer for the record being written.
     line: Vec<u8>,
     summary: Summary,
 }
 
 #[derive(Serialize)]
 struct Reject<'a> {
-    /// Counted from 1, where the record begins.
+    /// The line on which the record begins, from 1.
     line: u64,
     problems: &'a [Problem],
 }
@@ -92,7 +93,7 @@ struct Reject<'a> {
 impl Job {
     fn new(paths: &Paths) -> Result<Job, Box<dyn Error>> {
         Ok(Job {
-            policy: Policy::from_env()?,
+            rules: Rules::from_env()?,
             output: create(&paths.output)?,
             rejects: create(&paths.rejects)?,
             digest: Sha256::new(),
@@ -101,7 +102,7 @@ impl Job {
         })
     }
 
-    /// Takes one record, or why it could not be read, through all steps.
+    /// Processes one record, or the problem that it could not be read for.
     fn take(&mut self, line: u64, read: Result<Endpoint, Problem>) -> io::Result<()> {
         self.summary.read += 1;
         match read {
@@ -117,7 +118,7 @@ impl Job {
     fn take_endpoint(&mut self, line: u64, mut endpoint: Endpoint) -> io::Result<()> {
         let mut problems = check::values(&endpoint);
         if problems.is_empty() {
-            self.policy.apply(&mut endpoint);
+            self.rules.apply(&mut endpoint);
             self.line.clear();
             serde_json::to_writer(&mut self.line, &endpoint)?;
             problems = check::limits(&endpoint, self.line.len());

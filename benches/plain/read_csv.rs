@@ -1,7 +1,7 @@
-//! CSV with dotted headers, through the `csv` crate.
+//! Reads CSV with dotted headers, with the `csv` crate.
 //!
-//! The header is read into a list of setters once. An empty cell is an absent field; columns of
-//! one name hold the values of one list.
+//! The header is turned into a list of setters once. An empty cell is an absent field. Columns with the
+//! same name are the values of one list.
 
 use std::{error::Error, fs::File, path::Path};
 
@@ -14,7 +14,7 @@ use super::{
     endpoint::{Endpoint, Named},
 };
 
-/// What a column's cells are for.
+/// The field that the cells of a column set.
 enum Column {
     Text(Place<String>),
     Number(Place<Number>),

@@ -1,4 +1,4 @@
-//! NDJSON, a line at a time.
+//! Reads NDJSON line by line.
 
 use std::{
     fs::File,
@@ -31,13 +31,13 @@ fn endpoint(line: &[u8], unknown: &mut Unknown) -> Result<Endpoint, Problem> {
     let mut json = Deserializer::from_slice(line);
     let read = serde_ignored::deserialize(&mut json, |path| unknown.note(&path));
     let read = read.and_then(|endpoint| json.end().map(|()| endpoint));
-    // Taken even of a broken record, or the next one would have it.
+    // Also taken for an invalid record, so that the next one does not get it.
     let problem = unknown.take_problem();
     let endpoint = read.map_err(|error| syntax_problem(&error))?;
     problem.map_or(Ok(endpoint), Err)
 }
 
-/// The error's own text is left out, since it quotes the value.
+/// The text of the error is not used, since it quotes the value.
 fn syntax_problem(error: &serde_json::Error) -> Problem {
     let code = match error.classify() {
         Category::Data if error.to_string().starts_with("duplicate") => "duplicate_key",

@@ -1,5 +1,5 @@
-//! Names in a record that are no field: each is counted, and one that looks like a field is a
-//! problem, since it may be an opt-out with a slip of the pen in its name.
+//! Unknown names in a record: each is counted, and one that resembles a field is a problem, since it may
+//! be a misspelt opt-out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde_ignored::Path;
 
 use super::check::Problem;
 
-/// All that a record can have, but for what stands in its maps.
+/// All names that a record can have, except those in its maps.
 const FIELDS: &[&str] = &[
     "Id",
     "ChannelType",
@@ -42,7 +42,7 @@ const FIELDS: &[&str] = &[
 pub(super) struct Unknown {
     fields: HashSet<String>,
     counts: HashMap<String, u64>,
-    /// Of the record being read: the last name that looks like a field.
+    /// The last name of the current record that resembles a field.
     look_alike: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl Unknown {
     }
 
     pub(super) fn note(&mut self, path: &Path<'_>) {
-        // A question mark stands for an object that may be absent.
+        // A question mark marks an object that may be absent.
         let name = path.to_string().replace("?.", "");
         if self.fields.contains(&squashed(&name)) {
             self.look_alike = Some(name.clone());
@@ -61,7 +61,7 @@ impl Unknown {
         *self.counts.entry(name).or_default() += 1;
     }
 
-    /// What is wrong with the names of the record that was just read.
+    /// The problem of the names of the record that was just read.
     pub(super) fn take_problem(&mut self) -> Option<Problem> {
         self.look_alike.take().map(|name| Problem::new(name, "unknown_field"))
     }

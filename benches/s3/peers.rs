@@ -1,7 +1,7 @@
-//! Others with the same objects at the same server: `aws s3 cp` there and back, and what `DuckDB` and
-//! Polars take to read them (records counted by a field, so that each is decoded).
+//! Measures other programs with the same objects and server: `aws s3 cp` in both directions, and reading
+//! with `DuckDB` and Polars (which count records by a field, so that each is decoded).
 //!
-//! They are installed from `PyPI` under `target/`; what can't be measured is said.
+//! The programs are installed from `PyPI` under `target/`. If one can't be measured, a message says so.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,13 +19,13 @@ const PACKAGES: [&str; 4] =
 const DUCKDB: &str = "benches/s3/duckdb_read.py";
 const POLARS: &str = "benches/s3/polars_read.py";
 
-/// Where they are, once they are installed.
+/// The installed programs.
 pub(crate) struct Peers {
     home: PathBuf,
 }
 
 impl Peers {
-    /// None, with a word on why, where they can't be had.
+    /// Installs the programs. Prints why and returns `None` if that fails.
     pub(crate) fn new() -> Option<Peers> {
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("s3-peers");
         match install(&home) {
@@ -37,7 +37,7 @@ impl Peers {
         }
     }
 
-    /// Prints what a copy of this object takes, there and back, and what reading it takes.
+    /// Prints the times of copying this object in both directions and of reading it.
     pub(crate) fn compare_large(
         &self,
         server: &Server,
@@ -53,12 +53,12 @@ impl Peers {
             series("DuckDB, read", runs, || self.python(server, DUCKDB, object)),
             series("Polars, read", runs, || self.python(server, POLARS, object)),
         ];
-        std::fs::remove_file(file).ok(); // in a folder that goes anyway
+        std::fs::remove_file(file).ok(); // its folder is removed anyway
         server.remove("out/large.ndjson");
         print(&all.into_iter().flatten().collect::<Vec<_>>(), megabytes, "MB/s");
     }
 
-    /// The same of many small objects; copied once, and one way.
+    /// The same for many small objects, which are copied once in one direction.
     pub(crate) fn compare_small(&self, server: &Server, folder: &Path, objects: f64) {
         let copied = folder.join("copied").display().to_string();
         let prefix = "s3://bucket/in/";
@@ -67,7 +67,7 @@ impl Peers {
             series("DuckDB, read", 1, || self.python(server, DUCKDB, &format!("{prefix}*.ndjson"))),
             series("Polars, read", 1, || self.python(server, POLARS, &format!("{prefix}*.ndjson"))),
         ];
-        std::fs::remove_dir_all(copied).ok(); // in a folder that goes anyway
+        std::fs::remove_dir_all(copied).ok(); // its folder is removed anyway
         print(&all.into_iter().flatten().collect::<Vec<_>>(), objects, "objects/s");
     }
 

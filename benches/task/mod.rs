@@ -1,5 +1,5 @@
-//! The job of `benches/compare` in this process: its plan, an input's bytes in chunks, and their
-//! way through the stages, with a clock beside it.
+//! The job of `benches/compare` in this process: its plan, the chunks of an input, and the time of each
+//! stage for them.
 
 pub(crate) mod files;
 
@@ -20,17 +20,17 @@ use segprep::plan::{self, HeaderUnion, Plan};
 use segprep::schema::Schema;
 use segprep::transform::MasterKey;
 
-/// As a run has them where the definition does not say otherwise.
+/// The default chunk size of a run.
 const CHUNK_BYTES: usize = 1 << 20;
 pub(crate) const DEFINITION: &str = "benches/compare/segprep.toml";
 
-/// What a batch goes through, in this order.
+/// The stages in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// The check of the chunk, before its batches.
+    /// The UTF-8 check of the chunk, before its batches.
     Utf8,
     Decode,
-    /// With the repairs, of which the definition has none, and with what is left out.
+    /// Includes repairs, of which the definition has none, and dropping inactive records.
     Validate,
     Transform,
     Encode,
@@ -51,7 +51,7 @@ impl Stage {
     }
 }
 
-/// How long each stage took.
+/// The time of each stage.
 pub(crate) type Times = BTreeMap<Stage, Duration>;
 
 pub(crate) struct Task {
@@ -65,11 +65,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// An input of that task: NDJSON, or CSV where the name says so. No cell may have a line break.
+    /// Opens an input of the task: NDJSON, or CSV according to the name. No cell may contain a line break.
     ///
     /// # Errors
     ///
-    /// Where it can't be read, or is no such file.
+    /// Fails if the file can't be read or is not an input of the task.
     pub(crate) fn new(input: &Path) -> Result<Task, Box<dyn Error>> {
         let is_csv = input.extension().is_some_and(|extension| extension == "csv");
         let plan = plan(is_csv)?;
@@ -91,8 +91,8 @@ impl Task {
         Ok(Task { plan, stages, format, text, chunks, worker, block })
     }
 
-    /// Takes all chunks through the stages up to the last one that is wanted, and gives each chunk
-    /// with its lines of output to `done`.
+    /// Runs all chunks through the stages up to `last`, and calls `done` with each chunk and its lines of
+    /// output.
     pub(crate) fn pass(&mut self, last: Stage, mut done: impl FnMut(&[u8], &[u8])) -> Times {
         let Task { plan, stages, format, text, chunks, worker, block } = self;
         let mut clock = Clock::default();
@@ -111,7 +111,7 @@ impl Task {
     }
 }
 
-/// Takes the batch at that place through the stages, and gives the place of the next.
+/// Runs the batch at an offset through the stages. Returns the offset of the next batch.
 fn batch(
     pass: &mut ChunkPass<'_>,
     at: usize,
@@ -155,7 +155,7 @@ fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
     let text = fs::read_to_string(DEFINITION)?;
     let format =
         if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
-    // Nothing is read or written there.
+    // Nothing is read from or written to these paths.
     let env = |name: &str| Some(name.to_owned());
     let around = Environment { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
     let (definition, rules) =
@@ -165,13 +165,13 @@ fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
     Ok(Plan::new(&definition, rules, Arc::new(schema), keys, Vec::new())?)
 }
 
-/// The first line, and where the second begins.
+/// The first line, and the offset of the second.
 fn header(text: &[u8]) -> Result<(&[u8], usize), Box<dyn Error>> {
     let end = memchr::memchr(b'\n', text).ok_or("there is no header")?;
     Ok((text.get(..end).unwrap_or(&[]), end + 1))
 }
 
-/// Whole lines of about so many bytes as a run takes at once.
+/// Whole lines of about the size of a chunk.
 fn chunks(text: &[u8], mut start: usize) -> Vec<Range<usize>> {
     let mut chunks = Vec::new();
     while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {

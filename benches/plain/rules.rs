@@ -1,7 +1,7 @@
-//! What is done to a valid endpoint: two tokens and a mask.
+//! The rules applied to a valid endpoint: two tokens and a mask.
 //!
-//! Tokens are `hmac:k1:` and 64 lower hex digits of HMAC-SHA256. The key of each join comes from
-//! the master key by HKDF-SHA256, without salt, so that anyone who has it can make the same.
+//! A token is `hmac:k1:` followed by 64 lower-case hex digits of HMAC-SHA256. The key of each join is
+//! derived from the master key by HKDF-SHA256 without salt.
 
 use std::{env, error::Error};
 
@@ -12,19 +12,19 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{endpoint::Endpoint, hex};
 
-pub(super) struct Policy {
+pub(super) struct Rules {
     endpoint_key: [u8; 32],
     user_key: [u8; 32],
 }
 
-impl Policy {
-    /// With the master key of `SEGPREP_KEY_K1`, in the form `hex:0011…`.
-    pub(super) fn from_env() -> Result<Policy, Box<dyn Error>> {
-        // Errors of the environment and of the parser would quote the key.
+impl Rules {
+    /// Reads the master key from `SEGPREP_KEY_K1`, in the form `hex:0011…`.
+    pub(super) fn from_env() -> Result<Rules, Box<dyn Error>> {
+        // The errors of the environment and of the parser would quote the key.
         let text = env::var("SEGPREP_KEY_K1").unwrap_or_default();
         let master = text.strip_prefix("hex:").and_then(hex::parse);
         let hkdf = Hkdf::<Sha256>::new(None, &master.ok_or("no `hex:` key in `SEGPREP_KEY_K1`")?);
-        Ok(Policy { endpoint_key: key(&hkdf, "endpoint"), user_key: key(&hkdf, "user") })
+        Ok(Rules { endpoint_key: key(&hkdf, "endpoint"), user_key: key(&hkdf, "user") })
     }
 
     pub(super) fn apply(&self, endpoint: &mut Endpoint) {
@@ -60,7 +60,7 @@ fn token(key: &[u8; 32], value: &str) -> String {
     token
 }
 
-/// All but the last `keep` of what people see as characters become `*`; of a shorter text, all.
+/// Replaces all graphemes but the last `keep` by `*`; all of them if there are no more than `keep`.
 fn masked(text: &str, keep: usize) -> String {
     let count = text.graphemes(true).count();
     let hidden = if count <= keep { count } else { count - keep };
