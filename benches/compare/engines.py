@@ -19,8 +19,8 @@ SCRIPTS = HERE / "scripts"
 
 DIGESTS = {"sha256": "SHA-256", "crc64nvme": "CRC64-NVME"}
 # The fast engines that segprep is compared with.
-RIVALS = ["duckdb", "polars", "chdb"]
-NAMES = ["segprep", *RIVALS, "vrl", "jq", "mlr"]
+FASTEST = ["duckdb", "polars", "chdb"]
+NAMES = ["segprep", *FASTEST, "vrl", "jq", "mlr"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def made_ready(names, folder, segprep, threads):
     and the names of the available engines."""
     names = [name for name in names if is_there(name)]
     python = folder / "venv/bin/python"
-    if set(RIVALS) & set(names):
+    if set(FASTEST) & set(names):
         install_packages(python)
     segprep = segprep or build(ROOT / "Cargo.toml")
     vrl = build(SCRIPTS / "vrl/Cargo.toml", folder / "vrl") if "vrl" in names else None
@@ -142,7 +142,7 @@ def made_ready(names, folder, segprep, threads):
 def is_there(name):
     packages = {"jq": "jq", "mlr": "miller"}
     if name in packages and not shutil.which(name):
-        tell(f"{name} is left out: Debian has it as `{packages[name]}`")
+        report(f"{name} is not installed and is skipped; its Debian package is `{packages[name]}`")
         return False
     return True
 
@@ -150,7 +150,7 @@ def is_there(name):
 def install_packages(python):
     """Installs packages into a virtual environment, unless an earlier run did."""
     if not python.exists():
-        tell("making a virtual environment")
+        report("creating a virtual environment")
         subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--requirement", HERE / "peers.txt"], check=True)
@@ -158,7 +158,7 @@ def install_packages(python):
 
 def build(manifest, target=None):
     """Builds the program of a package. Returns its path."""
-    tell(f"building {manifest.relative_to(ROOT)}")
+    report(f"building {manifest.relative_to(ROOT)}")
     words = ["cargo", "build", "--release", "--locked", "--bins", "--manifest-path", manifest]
     words += ["--message-format", "json-render-diagnostics"]
     if target:
@@ -168,7 +168,7 @@ def build(manifest, target=None):
     return next(Path(program) for program in programs if program)
 
 
-def tell(message):
+def report(message):
     print(message, file=sys.stderr, flush=True)
 
 
@@ -179,7 +179,7 @@ def versions(names, tools):
     """The engines with their versions, as text."""
     found = []
     for name in names:
-        if name in RIVALS:
+        if name in FASTEST:
             found += package_versions(tools.python, packages_of(name))
         elif name == "vrl":
             lock = (SCRIPTS / "vrl/Cargo.lock").read_text()

@@ -1,10 +1,10 @@
 """Measures the wall time, the processor time and the peak memory of a process. Only works on Linux.
 
 - Wall time is from before the start to the end of the process.
-- Processor time, user and system, is what the kernel tells whoever waits for a process; that of
-  processes it has waited for itself is in it.
-- Peak memory is `VmHWM`, the most that was resident, mapped files included. It only grows, and is
-  read every few milliseconds while the process lives, so only what came at its very end is missed.
+- Processor time is the user and system time that the kernel reports when a process is waited for,
+  including that of child processes it has waited for itself.
+- Peak memory is `VmHWM`, the maximum resident size, including mapped files. It is read every few
+  milliseconds while the process runs, so only growth at its very end is missed.
 """
 
 import os

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Generates endpoints as NDJSON and as CSV: `records.py --shape export --records 20000 --out DIR`.
 
-About 2 % of the records are invalid, each with one fault. The bytes depend on shape, number and
-seed alone, on any number of processes: each block of records has a generator of its own. Shapes:
+About 2 % of the records are invalid, each with one problem. The bytes depend only on shape, number
+and seed, with any number of processes: each block of records has its own generator. Shapes:
 
-- `plain`: the same fields in the same order in every record, lists of one value, nothing escaped.
-- `export`: as exports of segments are. Each object's keys in an order of its own, ten to 25 of
-  thirty attributes with up to three values, fields that are absent or null, numbers in all
-  spellings, text of many scripts, and in three of ten records all of it escaped.
+- `plain`: the same fields in the same order in every record, lists of one value, no escapes.
+- `export`: like exports of segments. Each object has its keys in its own order; there are ten to 25 of
+  thirty attributes with up to three values, absent and null fields, numbers in all spellings, text in
+  many scripts, and in three of ten records all text is escaped.
 
-CSV holds the same records: of a list its first value, and a blank for a line break.
+The CSV file has the same records, with the first value of a list and a blank for a line break.
 """
 
 import argparse

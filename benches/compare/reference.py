@@ -1,8 +1,8 @@
-"""The task by plain means: one record at a time, Python's standard library alone. Whoever wants to
-know what an engine has to give asks this.
+"""A plain implementation of the task: one record at a time, with Python's standard library alone. It
+defines the correct output of the engines.
 
-Both functions change a record into what has to be written, and give the reason for which it is
-rejected instead, or none.
+Both functions change a record into its written form, and return the reason if it is rejected instead,
+or none.
 """
 
 import hmac

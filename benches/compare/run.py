@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Runs segprep and other engines on the same task and the same files, in turns.
 
-    python3 benches/compare/run.py                     all engines but VRL, 1,000,000 records
-    python3 benches/compare/run.py --engines all       VRL too, which takes a long build
-    python3 benches/compare/run.py --records 20000 --runs 1        do they still agree?
+    python3 benches/compare/run.py                     all engines except VRL, 1,000,000 records
+    python3 benches/compare/run.py --engines all       also VRL, which takes long to build
+    python3 benches/compare/run.py --records 20000 --runs 1        check that they still agree
 
-It builds segprep, installs the others into a virtual environment, makes the input, runs every
-engine `--runs` times by turns, and prints a table of medians in Markdown. What an engine writes
-goes to memory-backed storage; after its first run all of it is compared with the reference, and
-in later runs its size has to be the same. Whoever writes something else ends the comparison.
-README.md in this folder says what the task is. Linux alone, with Python 3.11 or newer.
+The script builds segprep, installs the others into a virtual environment, generates the input, runs
+every engine `--runs` times in turns, and prints a table of medians in Markdown. Engines write to
+storage in memory. After the first run of an engine, its whole output is compared with the reference;
+in later runs the size must be the same. A difference ends the comparison. README.md in this folder
+describes the task. Needs Linux and Python 3.11 or later.
 """
 
 import argparse
@@ -59,16 +59,16 @@ def parsed():
     work = engines.ROOT / "target/compare"
     parser = argparse.ArgumentParser(description="Compares segprep with other engines.")
     add = parser.add_argument
-    add("--records", type=int, default=1_000_000, metavar="N", help="of each input (1000000)")
-    add("--runs", type=int, default=5, metavar="N", help="of each engine over each input (5)")
+    add("--records", type=int, default=1_000_000, metavar="N", help="records of each input (1000000)")
+    add("--runs", type=int, default=5, metavar="N", help="runs of each engine over each input (5)")
     add("--engines", type=several, default=[name for name in engines.NAMES if name != "vrl"])
     add("--shapes", type=several, default=SHAPES, help=",".join(SHAPES))
     add("--formats", type=several, default=FORMS, help=",".join(FORMS))
-    add("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="(all)")
-    add("--segprep", type=Path, metavar="FILE", help="a program that is built already")
-    add("--work", type=Path, default=work, metavar="DIR", help="inputs and engines stay here")
-    add("--scratch", type=Path, default=SCRATCH, metavar="DIR", help=f"for outputs ({SCRATCH})")
-    add("--out", type=argparse.FileType("w"), default=sys.stdout, metavar="FILE", help="the table")
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="threads (all)")
+    add("--segprep", type=Path, metavar="FILE", help="an existing program, which is not built")
+    add("--work", type=Path, default=work, metavar="DIR", help="a folder for inputs and engines")
+    add("--scratch", type=Path, default=SCRATCH, metavar="DIR", help=f"a folder for outputs ({SCRATCH})")
+    add("--out", type=argparse.FileType("w"), default=sys.stdout, metavar="FILE", help="a file for the table")
     options = parser.parse_args()
     options.work = options.work.absolute()
     for given, known in (
@@ -77,7 +77,7 @@ def parsed():
         (options.formats, FORMS),
     ):
         if unknown := set(given) - set(known):
-            parser.error(f"no such word: {', '.join(unknown)}; there are {', '.join(known)}")
+            parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
     return options
 
 
@@ -104,13 +104,13 @@ def run_in_turns(series, runs, scratch):
     for turn in range(1, runs + 1):
         for one in series:
             engine = one.engine
-            engines.tell(f"{one.source.name}, run {turn} of {runs}: {engine.title}")
+            engines.report(f"{one.source.name}, run {turn} of {runs}: {engine.title}")
             with emptied(scratch) as out:
                 one.costs.append(run_once(engine, one.source, out))
                 outputs = written(engine, out)
                 size = sum(path.stat().st_size for path in outputs)
                 if size != sizes.setdefault(engine.title, size):
-                    sys.exit(f"{engine.title} wrote {size} bytes after {sizes[engine.title]}")
+                    sys.exit(f"{engine.title} wrote {size} bytes, and {sizes[engine.title]} in an earlier run")
                 if turn == 1:
                     check(engine, outputs, wanted.of(one.source, engine.hashes))
 
@@ -135,7 +135,7 @@ def written(engine, out):
 def check(engine, outputs, wanted):
     found = tally.tally_files(outputs, hashes=engine.hashes)
     if found != wanted:
-        sys.exit(f"{engine.title} differs from the reference\nwanted {wanted}\nfound  {found}")
+        sys.exit(f"{engine.title} differs from the reference\nexpected {wanted}\nfound    {found}")
 
 
 class Wanted:
@@ -147,7 +147,7 @@ class Wanted:
     def of(self, source, hashes):
         key = (source, hashes)
         if key not in self.tallies:
-            engines.tell(f"{source.name}: reference")
+            engines.report(f"{source.name}: reference")
             self.tallies[key] = tally.tally_files([source], is_input=True, hashes=hashes)
         return self.tallies[key]
 
@@ -173,13 +173,13 @@ def conditions(options, names, tools):
     """The machine, the versions and the date, as a paragraph."""
     git = ["git", "-C", engines.ROOT, "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    built = "a segprep that was built before" if options.segprep else f"commit {commit or '–'}"
+    built = "an existing segprep" if options.segprep else f"commit {commit or '–'}"
     model = field_of("/proc/cpuinfo", "model name")
     memory = int(field_of("/proc/meminfo", "MemTotal").split()[0]) / 2**20
     return [
         f"{datetime.now(UTC):%Y-%m-%d}; {model}, {options.threads} threads, {memory:.0f} GiB;"
         f" Linux {platform.release()}; {engines.versions(names, tools)}; {built}.",
-        f"Medians of {options.runs} runs by turns.",
+        f"Medians of {options.runs} runs in turns.",
         "",
     ]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from engines import DIGESTS, RIVALS, Engine, segprep_title
+from engines import DIGESTS, FASTEST, Engine, segprep_title
 
 
 @dataclass
@@ -86,17 +86,17 @@ def series_cells(one, result):
 
 def goal_table(results):
     """segprep relative to the fastest other engine and to VRL, and all threads relative to one."""
-    header = ["", "fastest rival"]
+    header = ["", "fastest other engine"]
     for digest in DIGESTS.values():
-        header += [f"{digest}: × rival", "× VRL", "× one thread"]
+        header += [f"{digest}: × fastest", "× VRL", "× one thread"]
     lines = []
     for result in results:
-        rivals = [one for one in result.series if one.engine.name in RIVALS]
-        rival = max(rivals, key=lambda one: one.rate, default=None)
-        cells = [f"{result.form} `{result.shape}`", rival.engine.title if rival else "–"]
+        others = [one for one in result.series if one.engine.name in FASTEST]
+        fastest = max(others, key=lambda one: one.rate, default=None)
+        cells = [f"{result.form} `{result.shape}`", fastest.engine.title if fastest else "–"]
         for digest in DIGESTS:
             one = result.segprep(digest, result.threads)
-            cells += [times(one, other) for other in (rival, result.of("VRL"))]
+            cells += [times(one, other) for other in (fastest, result.of("VRL"))]
             cells.append(times(one, result.segprep(digest, 1)))
         lines.append(cells)
-    return ["### Against the fastest", "", *rows(header, lines)]
+    return ["### Compared with the fastest", "", *rows(header, lines)]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What is in outputs, told in a form that does not depend on order: `tally.py INPUT OUTPUT…`
-prints for one input what an engine had to write, what it wrote, and records that only one side has.
+"""Compares outputs independently of order: `tally.py INPUT OUTPUT…` prints for one input what an
+engine should write, what it wrote, and records that only one side has.
 
-Two outputs are the same when their clean records are the same as multisets and their rejects have
-the same reasons as often. Names stand in any order, numbers count by value, and null, an empty
-cell and an empty list or object are the same as an absent field. A record with a `reason` is a
-reject, and so is a line of segprep's account, which has `problems`.
+Two outputs are equal if their clean records are equal as multisets, and if each reason occurs equally
+often among their rejects. Names may be in any order, numbers are compared by value, and null, an empty
+cell and an empty list or object are the same as an absent field. A record with a `reason` is a reject,
+and so is a line of segprep's account, which has `problems`.
 """
 
 import argparse

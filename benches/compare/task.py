@@ -1,5 +1,5 @@
-"""The task's facts, in one place: names, patterns and keys that the generator, the reference and
-the engines have to agree on. README.md says the task in words.
+"""The names, patterns and keys of the task, which the generator, the reference and the engines share.
+README.md describes the task.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-# The task without tokens, which jq has no hash for. A reject is a record with a `reason`.
+# The task without tokens, since jq has no hash functions. A reject is a record with a `reason`.
 
 def matches($pattern): test("^\($pattern)$");
 

@@ -1,4 +1,4 @@
--- A view, so that each output reads the file again: as fast as a table, and half the memory.
+-- A view, so each output reads the file again: as fast as a table, with half the memory.
 CREATE TEMP VIEW judged AS
 SELECT *, fault(ChannelType, OptOut, Address, Id, "Location.Country", "User.UserId") AS reason
 FROM read_csv('$input', header = true, all_varchar = true, quote = '"', delim = ',');

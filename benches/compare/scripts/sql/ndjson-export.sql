@@ -1,4 +1,4 @@
--- Attributes and Metrics stay JSON: a struct of all names, or a map, takes more time and memory.
+-- Attributes and Metrics are kept as JSON: a struct of all names, or a map, takes more time and memory.
 CREATE TEMP TABLE judged AS
 SELECT *, fault(ChannelType, OptOut, Address, Id, Location.Country, "User".UserId) AS reason
 FROM read_json('$input', format = 'newline_delimited', columns = {

@@ -1,5 +1,5 @@
--- The rules of the task as macros. DuckDB has SHA-256 and no HMAC, which is two of them: each over
--- a block made of the key.
+-- The rules of the task as macros. DuckDB has SHA-256 but no HMAC, so an HMAC is computed from two
+-- SHA-256, each over a block derived from the key.
 CREATE MACRO token(inner_block, outer_block, text) AS
   '$prefix' || sha256(outer_block || unhex(sha256(inner_block || encode(text))));
 CREATE MACRO endpoint_token(text) AS token($endpoint_inner, $endpoint_outer, text);

@@ -1,8 +1,9 @@
-//! The language of Vector's `remap` over a file of NDJSON, on every core: `PROGRAM INPUT OUT`.
+//! Runs a program in the language of Vector's `remap` over a file of NDJSON, on all cores:
+//! `PROGRAM INPUT OUT`.
 //!
-//! No sources, sinks, buffers or acknowledgements: what Vector itself can do is less. The program's
-//! `${NAMES}` are read from the environment; a record for which it aborts is a reject with the
-//! message as its reason.
+//! It has no sources, sinks, buffers or acknowledgements, so it is an upper bound for Vector itself.
+//! `${NAMES}` in the program are replaced from the environment. A record for which the program aborts
+//! is a reject with the message as its reason.
 
 use std::{
     collections::BTreeMap,
@@ -60,7 +61,7 @@ fn load(path: &str) -> Result<Program, Box<dyn Error>> {
     Ok(compiled.program)
 }
 
-/// What became of some lines, as lines.
+/// The output for some lines of the input.
 #[derive(Default)]
 struct Written {
     clean: Vec<u8>,
