@@ -9,13 +9,14 @@
 //! | `**/` | any folders, or none |
 //! | `**` at the end | everything below |
 //!
-//! None of the first four matches a `/`. Everything else stands for itself: there are no alternatives
-//! in braces, and a backslash escapes nothing (`[[]` is a literal `[`). Case matters, and names that
-//! begin with a `.` match like others.
+//! None of the first four matches a `/`. Everything else stands for itself: there are no
+//! alternatives in braces, and a backslash escapes nothing (`[[]` is a literal `[`). Case matters,
+//! and names that begin with a `.` match like others.
 //!
-//! A pattern is compiled once, into a regular expression, so matching takes linear time. The rules are
-//! those of the `glob` crate (0.3, with `require_literal_separator`), whose answers the tests hold as a
-//! table. The `globset` crate differs: it matches bytes, so its `?` does not match an `é`.
+//! A pattern is compiled once, into a regular expression, so matching takes linear time. The rules
+//! are those of the `glob` crate (0.3, with `require_literal_separator`), whose answers the tests
+//! hold as a table. The `globset` crate differs: it matches bytes, so its `?` does not match an
+//! `é`.
 
 use std::fmt::Write;
 use std::iter::Peekable;

@@ -42,7 +42,8 @@ impl From<AwsError> for StoreError {
 }
 
 impl StoreError {
-    /// The error of a read from [`Inputs`](super::Inputs), which may be wrapped in an [`io::Error`].
+    /// The error of a read from [`Inputs`](super::Inputs), which may be wrapped in an
+    /// [`io::Error`].
     pub(crate) fn from_read(name: &str, error: io::Error) -> StoreError {
         let error = match error.downcast::<StoreError>() {
             Ok(error) => return error,

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::glob::Glob;
 
-/// The patterns of `exclude`, compiled. A pattern without a `/` is matched against the names of files
-/// and folders wherever they are, any other against whole paths as they are listed.
+/// The patterns of `exclude`, compiled. A pattern without a `/` is matched against the names of
+/// files and folders wherever they are, any other against whole paths as they are listed.
 #[derive(Debug, Default)]
 pub(super) struct Exclusions {
     patterns: Vec<Exclusion>,

@@ -15,12 +15,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Lists the files and objects that the entries of `from` name, and everything inside the folders
-    /// among them, except for what a pattern of `exclude` matches.
+    /// Lists the files and objects that the entries of `from` name, and everything inside the
+    /// folders among them, except for what a pattern of `exclude` matches.
     ///
-    /// An entry is `-` for standard input, a path, an `s3://` URL, or a pattern of either. A folder that
-    /// is an entry itself is entered even if its name is hidden. A pattern of `exclude` without a `/` is
-    /// matched against names, any other against whole paths as they are listed.
+    /// An entry is `-` for standard input, a path, an `s3://` URL, or a pattern of either. A folder
+    /// that is an entry itself is entered even if its name is hidden. A pattern of `exclude`
+    /// without a `/` is matched against names, any other against whole paths as they are listed.
     pub fn list<P: AsRef<Path>>(
         &self,
         from: &[P],
@@ -59,8 +59,8 @@ impl<'l> Inputs<'l> {
 
     /// Opens an input, by its index, to be read once from its start.
     ///
-    /// A read that fails gives an [`std::io::Error`] that `StoreError::from_read` understands. Among these
-    /// is a change of the input, which may be noticed only at its end.
+    /// A read that fails gives an [`std::io::Error`] that `StoreError::from_read` understands.
+    /// Among these is a change of the input, which may be noticed only at its end.
     pub fn open(&self, input: usize) -> Result<Box<dyn Read + Send>, StoreError> {
         let Some(listed) = self.listed.get(input) else {
             return Err(StoreError::NotFound { name: String::new() });

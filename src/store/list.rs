@@ -1,5 +1,5 @@
-//! Lists the inputs of a run, from disk and from buckets, in the one order in which they are read: by the
-//! bytes of their names, over all entries of `from`.
+//! Lists the inputs of a run, from disk and from buckets, in the one order in which they are read:
+//! by the bytes of their names, over all entries of `from`.
 
 use std::path::Path;
 
@@ -72,7 +72,8 @@ mod tests {
         root
     }
 
-    /// What a listing of these entries of the folder reads and ignores, by names relative to the folder.
+    /// What a listing of these entries of the folder reads and ignores, by names relative to the
+    /// folder.
     fn listed(root: &Path, from: &[&str]) -> (Vec<String>, Vec<(String, Reason)>) {
         let from: Vec<PathBuf> = from.iter().map(|entry| root.join(entry)).collect();
         let listing = list(&from, &[]).expect("a listing");

@@ -17,7 +17,8 @@ pub struct Listing {
 /// An input: a file, an object or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The path or URL as `from` reaches it: a relative path stays relative to the working directory.
+    /// The path or URL as `from` reaches it: a relative path stays relative to the working
+    /// directory.
     pub name: String,
     /// The size in bytes; 0 for standard input.
     pub bytes: u64,
@@ -45,7 +46,8 @@ pub struct Ignored {
 /// Why something is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The name begins with `_` or `.`, as the files do that other programs leave beside their data.
+    /// The name begins with `_` or `.`, as the files do that other programs leave beside their
+    /// data.
     Name,
     Empty,
     /// A device, a pipe, or a link that leads back to itself.

@@ -47,7 +47,7 @@ fn run_on_full_disk(full: &str) {
         }
         command
     };
-    assert_exit_saying(&mut run(), 74, &["no space left", "disk/", "make room"]);
+    assert_exit_saying(&mut run(), 74, &["no space left", "disk/", "free some space"]);
     assert_eq!(site.left(), ["disk/"], "{full}");
     mounted.resize("64m");
     assert_exit(&mut run(), 0);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How AWS is accessed. What is `None` comes from AWS's standard chain: the environment, profiles and the
-/// machine's own services.
+/// How AWS is accessed. What is `None` comes from AWS's standard chain: the environment, profiles
+/// and the machine's own services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     pub region: Option<String>,

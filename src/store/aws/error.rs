@@ -1,7 +1,8 @@
 //! Errors of requests to AWS, classified by what the user can do about them.
 //!
-//! A server's own message is never repeated, only its error code: the message may contain a signature, a
-//! token or the text that was signed. What was requested, and where, is described in our words.
+//! A server's own message is never repeated, only its error code: the message may contain a
+//! signature, a token or the text that was signed. What was requested, and where, is described in
+//! our words.
 
 use std::error::Error;
 
@@ -130,7 +131,7 @@ impl Refusal<'_> {
         self.status == 429 || self.status == 503 || codes.contains(&self.code)
     }
 
-    /// The error for a code that has no explanation of its own. `action` is the IAM action, `place` a key
+    /// The error for any other code. `action` is the IAM action, `place` a key
     /// or a secret.
     pub(in crate::store) fn other_error(
         &self,

@@ -1,8 +1,8 @@
-//! The HTTP client of all requests to AWS: through the proxies that the environment names, with TLS 1.2 or
-//! later and the authorities that the system trusts.
+//! The HTTP client of all requests to AWS: through the proxies that the environment names, with TLS
+//! 1.2 or later and the authorities that the system trusts.
 //!
-//! The SDK is built without a client of its own, so no request, not even one for credentials, can
-//! bypass this one.
+//! The SDK is built without its own client, so no request can bypass this one, not even one for
+//! credentials.
 
 use aws_sdk_s3::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls::Provider};

@@ -15,8 +15,8 @@ const ACTION: &str = "kms:GenerateMac";
 ///
 /// # Errors
 ///
-/// [`AwsErrorKind::Denied`] if the key may not be used or is disabled, [`AwsErrorKind::NotFound`] if it
-/// does not exist or is not for such MACs. Each message names the key.
+/// [`AwsErrorKind::Denied`] if the key may not be used or is disabled, [`AwsErrorKind::NotFound`]
+/// if it does not exist or is not for such MACs. Each message names the key.
 pub fn generate_mac(
     session: &Session,
     key: &str,

@@ -1,5 +1,5 @@
-//! AWS for synchronous callers: the session with its identity and threads, errors, and the services that
-//! a run needs besides S3.
+//! AWS for synchronous callers: the session with its identity and threads, errors, and the services
+//! that a run needs besides S3.
 //!
 //! What always holds:
 //!

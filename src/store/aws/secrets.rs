@@ -12,8 +12,8 @@ const ACTION: &str = "secretsmanager:GetSecretValue";
 ///
 /// # Errors
 ///
-/// [`AwsErrorKind::Denied`] if the secret may not be read, [`AwsErrorKind::NotFound`] if it does not exist
-/// or is not text. Each message names the secret and contains nothing of its value.
+/// [`AwsErrorKind::Denied`] if the secret may not be read, [`AwsErrorKind::NotFound`] if it does
+/// not exist or is not text. Each message names the secret and contains nothing of its value.
 pub fn secret_text(session: &Session, name: &str) -> Result<Zeroizing<String>, AwsError> {
     session.wait(async {
         let client = client(&session.identity, name).await?;

@@ -1,4 +1,5 @@
-//! A session with AWS: the identity, which is established once, and the threads that requests run on.
+//! A session with AWS: the identity, which is established once, and the threads that requests run
+//! on.
 
 use std::{
     future::Future,
@@ -23,8 +24,8 @@ use super::access::Access;
 use super::error::{AwsError, AwsErrorKind};
 use super::https;
 
-/// How often a request is sent before its failure is reported. The pauses between these attempts add up to
-/// 1.6 s on average, and to 3.1 s at most.
+/// How often a request is sent before its failure is reported. The pauses between these attempts
+/// add up to 1.6 s on average, and to 3.1 s at most.
 const ATTEMPTS: u32 = 6;
 /// The longest pause after the first failed attempt; it doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -41,7 +42,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Session {
     pub(in crate::store) identity: Arc<Identity>,
     threads: Arc<Mutex<Threads>>,
-    /// Whether the run is asked to stop.
+    /// Whether the run was asked to stop.
     stop: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -69,7 +70,8 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// `stop` returns whether the run is asked to stop. Requests then fail with [`AwsErrorKind::Stopped`].
+    /// `stop` returns whether the run was asked to stop. Requests then fail with
+    /// [`AwsErrorKind::Stopped`].
     pub fn new(access: Access, stop: Arc<dyn Fn() -> bool + Send + Sync>) -> Session {
         let identity = Arc::new(Identity { access, config: OnceCell::new() });
         Session { identity, threads: Arc::default(), stop }
@@ -116,7 +118,7 @@ impl Session {
         Ok(handle)
     }
 
-    /// Waits for a request. Fails as soon as the run is asked to stop.
+    /// Waits for a request. Fails as soon as the run was asked to stop.
     pub(in crate::store) fn wait<T>(
         &self,
         request: impl Future<Output = Result<T, AwsError>>,
@@ -133,7 +135,7 @@ impl Session {
         })
     }
 
-    /// Waits for a request even if the run is asked to stop: for publishing and cleaning up.
+    /// Waits for a request even if the run was asked to stop: for publishing and cleaning up.
     pub(in crate::store) fn wait_uninterrupted<T>(
         &self,
         request: impl Future<Output = Result<T, AwsError>>,
@@ -143,8 +145,8 @@ impl Session {
 }
 
 impl Identity {
-    /// The configuration of all clients: from the definition, and otherwise from the environment and the
-    /// profile.
+    /// The configuration of all clients: from the definition, and otherwise from the environment
+    /// and the profile.
     pub(in crate::store) async fn config(&self) -> Result<&SdkConfig, AwsError> {
         // Boxed, since it is large and would be part of every request's future.
         let load = || {
@@ -203,7 +205,8 @@ async fn complete(config: SdkConfig, access: &Access) -> Result<SdkConfig, AwsEr
     Ok(assume_role(config, access).await)
 }
 
-/// The SDK's retries: the only layer that sends a failed request again. `attempts` counts the first one.
+/// The SDK's retries: the only layer that sends a failed request again. `attempts` counts the first
+/// one.
 pub(in crate::store) fn retries(attempts: u32) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(attempts)
@@ -229,8 +232,8 @@ async fn assume_role(config: SdkConfig, access: &Access) -> SdkConfig {
     config.into_builder().credentials_provider(provider).build()
 }
 
-/// The Region in an ARN (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`); `None` if there is none, or if the text
-/// is not an ARN.
+/// The Region in an ARN (`arn:PARTITION:SERVICE:REGION:ACCOUNT:…`); `None` if there is none, or if
+/// the text is not an ARN.
 pub(super) fn region_of_arn(arn: &str) -> Option<Region> {
     let mut fields = arn.strip_prefix("arn:")?.split(':');
     let region = fields.nth(2).filter(|region| !region.is_empty())?;

@@ -1,8 +1,8 @@
 //! Finds the files and folders that a pattern matches.
 //!
-//! A pattern is taken component by component, so only folders that can hold a match are read. The order is
-//! that of the names' bytes in each folder. A `**` enters each folder once, so that links that lead in
-//! circles end.
+//! A pattern is taken component by component, so only folders that can hold a match are read. The
+//! order is that of the names' bytes in each folder. A `**` enters each folder once, so that links
+//! that lead in circles end.
 
 use std::{
     collections::HashSet,

@@ -57,7 +57,8 @@ pub fn create(path: &Path) -> io::Result<()> {
 /// Syncs the names in a folder to the disk.
 pub fn sync(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
-        // Some network file systems cannot sync a folder: they make each change of a name durable at once.
+        // Some network file systems cannot sync a folder: they make each change of a name durable
+        // at once.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
         {

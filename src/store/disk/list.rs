@@ -1,8 +1,8 @@
 //! Finds the files that `from` names.
 //!
 //! - A path with `*`, `?` or `[` is a pattern.
-//! - A file is listed once, however often it is reached. Links are followed last: a file that is also in a
-//!   listed folder keeps the name it has there.
+//! - A file is listed once, however often it is reached. Links are followed last: a file that is
+//!   also in a listed folder keeps the name it has there.
 //! - A folder is entered once, so links that lead in circles end.
 
 use std::{

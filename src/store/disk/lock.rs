@@ -1,12 +1,13 @@
 //! A folder that one run at a time works in.
 //!
-//! The lock is a file in the folder, held with `flock`, which the system releases when the process ends,
-//! however it ends. A holder removes the file when it is done. So whoever gets the lock checks that the
-//! path still names the locked file: otherwise two runs could hold locks on two files of one name.
+//! The lock is a file in the folder, held with `flock`, which the system releases when the process
+//! ends, however it ends. A holder removes the file when it is done. So a process that gets the
+//! lock checks that the path still names the locked file: otherwise two runs could hold locks on
+//! two files of one name.
 //!
-//! The file contains a mark that says which job the folder belongs to. A mark without a holder is what a
-//! killed run left. The lock is a file rather than the folder itself, since NFS locks only what is open for
-//! writing.
+//! The file contains a mark that says which job the folder belongs to. A mark without a holder is
+//! what a killed run left. The lock is a file rather than the folder itself, since NFS locks only
+//! what is open for writing.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},

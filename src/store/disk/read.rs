@@ -1,8 +1,8 @@
 //! Opens a file in the state in which it was listed.
 //!
-//! Its size and modification time are compared when it is opened and again at its end. A file that grew,
-//! shrank or was overwritten meanwhile gives an error, never a silent mix of two states. Standard input
-//! is read as it comes.
+//! Its size and modification time are compared when it is opened and again at its end. A file that
+//! grew, shrank or was overwritten meanwhile gives an error, never a silent mix of two states.
+//! Standard input is read as it comes.
 
 use std::{
     fs::File,
@@ -125,7 +125,8 @@ mod tests {
                 "shrink" => file.set_len(6).expect("shorter"),
                 _ => file.write_all(b"abc").expect("bytes"),
             }
-            // The clock of a file system ticks in milliseconds: a second write may have the same time.
+            // The clock of a file system ticks in milliseconds: a second write may have the same
+            // time.
             file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
             let error = reader.read_to_end(&mut Vec::new()).expect_err(change);
             assert!(is_changed(&error), "{change}: {error}");

@@ -22,8 +22,8 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Creates the file. Fails if something exists at `path`. With `private`, only the owner may read
-    /// it (mode 0600); otherwise the umask decides.
+    /// Creates the file. Fails if something exists at `path`. With `private`, only the owner may
+    /// read it (mode 0600); otherwise the umask decides.
     pub fn create(path: PathBuf, private: bool) -> io::Result<Staged> {
         let mode = if private { 0o600 } else { 0o666 };
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
@@ -34,7 +34,8 @@ impl Staged {
         &self.path
     }
 
-    /// Completes the file and syncs its bytes to the disk. Its name is durable once its folder is synced.
+    /// Completes the file and syncs its bytes to the disk. Its name is durable once its folder is
+    /// synced.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         self.open()?.get_ref().sync_all()?;

@@ -1,10 +1,12 @@
 //! Fetches objects before they are read: in pieces, many at once, within a bound on memory.
 //!
-//! - Pieces are fetched in reading order for as long as everything that is held fits into [`WINDOW`].
-//! - A reader that needs a piece which was not requested yet requests it at once, outside of the window:
-//!   otherwise it could wait for room that only its own progress makes. Each thread of the pool holds at
-//!   most one such piece.
-//! - Every request names the `ETag` of the listing, so a change is an error and never a mix of two states.
+//! - Pieces are fetched in reading order for as long as everything that is held fits into
+//!   [`WINDOW`].
+//! - A reader that needs a piece which was not requested yet requests it at once, outside of the
+//!   window: otherwise it could wait for room that only its own progress makes. Each thread of the
+//!   pool holds at most one such piece.
+//! - Every request names the `ETag` of the listing, so a change is an error and never a mix of two
+//!   states.
 
 use std::{
     collections::HashMap,
@@ -31,7 +33,8 @@ pub(crate) const PIECE: u64 = 4 << 20;
 const HEAD: u64 = 128 << 10;
 /// The most bytes that are fetched ahead.
 pub(crate) const WINDOW: u64 = 32 << 20;
-/// The most requests at once. Many small objects need many of them, since each response takes a while.
+/// The most requests at once. Many small objects need many of them, since each response takes a
+/// while.
 pub(crate) const REQUESTS: usize = 512;
 /// How many requests are allowed at first, and at least.
 const REQUESTS_FIRST: usize = 256;
@@ -98,7 +101,8 @@ enum Piece {
 }
 
 impl ReadAhead {
-    /// Begins to fetch objects, which are in reading order. An entry is `None` for an input that is not one.
+    /// Begins to fetch objects, which are in reading order. An entry is `None` for an input that is
+    /// not one.
     pub(crate) fn new(
         s3: &S3,
         objects: Vec<Option<Object>>,

@@ -1,10 +1,12 @@
 //! The checksums that are sent with objects and their parts.
 //!
-//! They are computed from bytes in memory and sent as headers, so a server need not support trailers.
+//! They are computed from bytes in memory and sent as headers, so a server need not support
+//! trailers.
 //!
-//! CRC64-NVME is linear: the CRC of `ab` follows from those of `a` and `b` and the length of `b` alone. So
-//! the checksum of an object that is uploaded in parts is combined from those of its parts, and the server
-//! verifies the object as a whole. For the other algorithms it verifies each part.
+//! CRC64-NVME is linear: the CRC of `ab` follows from those of `a` and `b` and the length of `b`
+//! alone. So the checksum of an object that is uploaded in parts is combined from those of its
+//! parts, and the server verifies the object as a whole. For the other algorithms it verifies each
+//! part.
 
 use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -44,8 +46,8 @@ impl ChecksumValue {
         }
     }
 
-    /// How an upload in parts declares its checksums when it begins. CRC64 covers the whole object, others its
-    /// parts.
+    /// How an upload in parts declares its checksums when it begins. CRC64 covers the whole object,
+    /// others its parts.
     pub(super) fn upload_options(
         kind: Checksum,
     ) -> (Option<ChecksumAlgorithm>, Option<ChecksumType>) {
@@ -60,8 +62,8 @@ impl ChecksumValue {
         }
     }
 
-    /// The checksum of these bytes followed by `next_bytes` others with the checksum `next`; for algorithms
-    /// that cannot be combined, none.
+    /// The checksum of these bytes followed by `next_bytes` others with the checksum `next`; for
+    /// algorithms that cannot be combined, none.
     pub(super) fn combine(&self, next: &ChecksumValue, next_bytes: u64) -> ChecksumValue {
         match (self, next) {
             (ChecksumValue::Crc64Nvme(first), ChecksumValue::Crc64Nvme(second)) => {

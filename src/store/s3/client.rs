@@ -1,9 +1,10 @@
-//! The clients that requests to S3 go through: one for each bucket, created when it is first needed, since a
-//! bucket may turn out to be in another Region.
+//! The clients that requests to S3 go through: one for each bucket, created when it is first
+//! needed, since a bucket may turn out to be in another Region.
 //!
-//! The SDK sends a failed request again; nothing above it does. Its retry quota is switched off. It is meant
-//! to keep many callers from flooding a service, but a run has a bounded number of requests, and it fails as
-//! a whole if one of them fails. Here the number of attempts and the pauses between them bound the load.
+//! The SDK sends a failed request again; nothing above it does. Its retry quota is switched off. It
+//! is meant to keep many callers from flooding a service, but a run has a bounded number of
+//! requests, and it fails as a whole if one of them fails. Here the number of attempts and the
+//! pauses between them bound the load.
 
 use std::{
     collections::HashMap,
@@ -26,8 +27,8 @@ use super::request::{S3Request, is_damage};
 use super::settings::Settings;
 use crate::store::aws::{AwsError, HttpsOnly, Identity, Session, retries};
 
-/// How often a request is sent that transfers records. The pauses between these attempts add up to 11 s on
-/// average, and to 21 s at most.
+/// How often a request is sent that transfers records. The pauses between these attempts add up to
+/// 11 s on average, and to 21 s at most.
 const TRANSFER_ATTEMPTS: u32 = 10;
 
 /// S3 for synchronous callers. Nothing is started, read or requested before the first use.
@@ -70,8 +71,8 @@ impl Clients {
         Clients { identity, settings, by_bucket: Mutex::default() }
     }
 
-    /// Sends a request; `send` may be called twice. If the bucket turns out to be in another Region, the
-    /// request is sent there, and so are all further ones for this bucket.
+    /// Sends a request; `send` may be called twice. If the bucket turns out to be in another
+    /// Region, the request is sent there, and so are all further ones for this bucket.
     pub(super) async fn send<T, E, F>(
         &self,
         request: &S3Request<'_>,
@@ -101,7 +102,8 @@ impl Clients {
         Ok(self.by_bucket().entry(bucket.to_owned()).or_insert(client).clone())
     }
 
-    /// Sends all further requests for the bucket to this Region. Returns `false` if they went there before.
+    /// Sends all further requests for the bucket to this Region. Returns `false` if they went there
+    /// before.
     fn switch_region(&self, bucket: &str, region: &str) -> bool {
         let Some(config) = self.identity.loaded_config() else { return false };
         let mut clients = self.by_bucket();
@@ -142,8 +144,8 @@ pub(super) fn transfer_overrides() -> aws_sdk_s3::config::Builder {
     Config::builder().retry_config(retries(TRANSFER_ATTEMPTS))
 }
 
-/// Retries two errors that the SDK takes for the caller's: bytes that were damaged on the way, and the
-/// status 429, by which some servers ask to slow down.
+/// Retries two errors that the SDK takes for the caller's: bytes that were damaged on the way, and
+/// the status 429, by which some servers ask to slow down.
 #[derive(Debug)]
 struct Transient;
 

@@ -1,7 +1,7 @@
 //! Fetches a range of an object in the state in which it was listed.
 //!
-//! The SDK retries a request until a response begins, but it does not read the body. A body that is cut off
-//! or stalls is resumed here, with a request for the rest of the range.
+//! The SDK retries a request until a response begins, but it does not read the body. A body that is
+//! cut off or stalls is resumed here, with a request for the rest of the range.
 
 use std::{ops::Range, time::Duration};
 
@@ -56,7 +56,8 @@ pub(super) async fn fetch(
     }
 }
 
-/// The pause after a number of failures: longer after each, and random, so that requests spread out.
+/// The pause after a number of failures: longer after each, and random, so that requests spread
+/// out.
 fn pause(failures: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
     let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));

@@ -1,5 +1,5 @@
-//! A folder in a bucket that a run writes to: its objects are listed, read, written and removed here.
-//! Uploads in parts build on it.
+//! A folder in a bucket that a run writes to: its objects are listed, read, written and removed
+//! here. Uploads in parts build on it.
 
 use std::{
     collections::BTreeMap,
@@ -46,7 +46,8 @@ pub struct Folder {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) storing: Storing,
-    /// The uploads that are neither completed nor aborted: the names of their objects, by upload id.
+    /// The uploads that are neither completed nor aborted: the names of their objects, by upload
+    /// id.
     pub(super) uploads: Mutex<BTreeMap<String, String>>,
     /// The cost of the small objects that wait in memory, in bytes.
     held: AtomicUsize,
@@ -243,8 +244,8 @@ impl Folder {
     }
 }
 
-/// A random value that an object carries in its metadata. If the response to a request is lost, it shows
-/// whether the object comes from that request.
+/// A random value that an object carries in its metadata. If the response to a request is lost, it
+/// shows whether the object comes from that request.
 pub(super) fn new_nonce() -> Result<String, AwsError> {
     let random = getrandom::u64().map_err(|error| {
         let message = format!("the system provides no random bytes: {error}");
@@ -278,8 +279,8 @@ impl EncryptionHeaders {
     }
 }
 
-/// Runs a request for each item, some of them concurrently. After a failure no further ones are begun; the
-/// first error is returned once those that run have ended.
+/// Runs a request for each item, some of them concurrently. After a failure no further ones are
+/// begun; the first error is returned once those that run have ended.
 pub(super) async fn for_each<T, F>(items: Vec<T>, send: impl Fn(T) -> F) -> Result<(), AwsError>
 where
     F: Future<Output = Result<(), AwsError>> + Send + 'static,

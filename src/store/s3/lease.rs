@@ -1,21 +1,21 @@
 //! A lock on a folder in a bucket, which expires unless it is renewed.
 //!
-//! S3 has no locks, but it can create an object on the condition that it does not exist (`If-None-Match`), so
-//! of two runs only one creates it. The lock is such an object, `lock-1`:
+//! S3 has no locks, but it can create an object on the condition that it does not exist
+//! (`If-None-Match`), so of two runs only one creates it. The lock is such an object, `lock-1`:
 //!
 //! 1. Its holder overwrites it every ten seconds, each time with a later expiry.
-//! 2. A run that finds it dead creates `lock-2`, and so on. The same condition lets only one run through. No
-//!    run ever removes or replaces the lock of another that may be alive.
-//! 3. A run that has created a lock lists the folder. If its lock is missing, or if there is one that it does
-//!    not know to be dead, it withdraws.
-//! 4. A holder that is late to renew, by either of two clocks, or that finds a later lock, has lost the
-//!    folder. It publishes and removes nothing.
+//! 2. A run that finds it dead creates `lock-2`, and so on. The same condition lets only one run
+//!    through. No run ever removes or replaces the lock of another that may be alive.
+//! 3. A run that has created a lock lists the folder. If its lock is missing, or if there is one
+//!    that it does not know to be dead, it withdraws.
+//! 4. A holder that is late to renew, by either of two clocks, or that finds a later lock, has lost
+//!    the folder. It publishes and removes nothing.
 //!
-//! A lock is dead if the process that created it is gone (which can be seen on the same machine), if its
-//! expiry is long past, or if it was not renewed while another run watched it for a minute.
+//! A lock is dead if the process that created it is gone (which can be seen on the same machine),
+//! if its expiry is long past, or if it was not renewed while another run watched it for a minute.
 //!
-//! Each look at the bucket takes a round trip. So the listing of step 3 is of the whole folder: it shows both
-//! who holds it and what is in it, which nobody else changes while the lock is held.
+//! Each look at the bucket takes a round trip. So the listing of step 3 is of the whole folder: it
+//! shows both who holds it and what is in it, which nobody else changes while the lock is held.
 
 use std::{
     fs, mem,
@@ -61,8 +61,8 @@ struct Held {
     end: Notify,
 }
 
-/// When a lock ends unless it is renewed, by two clocks: the monotonic clock stops while the machine
-/// sleeps, and the other one can be set.
+/// When a lock ends unless it is renewed, by two clocks: the monotonic clock stops while the
+/// machine sleeps, and the other one can be set.
 #[derive(Clone, Copy, Debug)]
 struct Term {
     began: Instant,
@@ -286,7 +286,8 @@ async fn renew(folder: Folder, name: String, mut note: Note, held: Arc<Held>) {
     }
 }
 
-/// Returns `None` if the lock has expired. Then nothing is written: it might overwrite another run's lock.
+/// Returns `None` if the lock has expired. Then nothing is written: it might overwrite another
+/// run's lock.
 async fn renew_once(folder: &Folder, name: &str, note: &mut Note, held: &Held) -> Option<()> {
     let left = held.term().left()?;
     let next = Term::new();
@@ -350,7 +351,8 @@ fn is_dead(folder: &Folder, lock: &FoundLock) -> Result<bool, AwsError> {
     Ok(true)
 }
 
-/// Identifies this machine since it was started, and the namespace of its processes; empty if unknown.
+/// Identifies this machine since it was started, and the namespace of its processes; empty if
+/// unknown.
 fn host() -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     match (boot.trim(), fs::metadata("/proc/self/ns/pid")) {
@@ -359,8 +361,8 @@ fn host() -> String {
     }
 }
 
-/// When a process began, in clock ticks since the machine started; `None` if it has ended. From the field
-/// `starttime` of `/proc/PID/stat` (see `proc_pid_stat(5)`).
+/// When a process began, in clock ticks since the machine started; `None` if it has ended. From the
+/// field `starttime` of `/proc/PID/stat` (see `proc_pid_stat(5)`).
 fn process_start(process: u32) -> Option<String> {
     /// The index among the fields after the process's name, which may contain spaces.
     const STARTTIME: usize = 19;
@@ -558,7 +560,8 @@ mod tests {
         assert_eq!(bucket.contents().objects[LOCK], b"another's");
     }
 
-    /// Another run may have taken over and finished, and a third one may hold a lock of the same number.
+    /// Another run may have taken over and finished, and a third one may hold a lock of the same
+    /// number.
     #[test]
     fn an_expired_lock_is_lost() {
         let bucket = Bucket::default();

@@ -1,12 +1,12 @@
 //! Lists objects.
 //!
-//! S3 lists keys in order, in pages of up to 1,000, each of which has to be requested after the one before.
-//! Once a folder has more than one page, it is listed concurrently: its subfolders side by side, and what is
-//! directly in it in *stretches*, ranges of keys that are each listed page by page. After a first page
-//! with the keys `in/0700` to `in/0799`, stretches begin at `in/08`, `in/09`, `in/1`, `in/2` and so on.
+//! S3 lists keys in order, in pages of up to 1,000, and a page can be requested only after the one
+//! before it. So a folder of more than one page is listed concurrently: its subfolders, and what is
+//! directly in it by ranges of keys. After a first page with the keys `in/0700` to `in/0799`,
+//! ranges begin at `in/08`, `in/09`, `in/1`, `in/2` and so on.
 //!
-//! These ends are guesses from the keys of the first page. A wrong guess costs a request but never misses a
-//! key: the stretches adjoin, and each is listed up to its end.
+//! These bounds are guessed from the keys of the first page. A wrong guess costs a request but
+//! never misses a key: the ranges adjoin, and each is listed to its end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -22,10 +22,10 @@ use super::request::S3Request;
 use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind};
 
-/// How many folders, or stretches of one, are listed concurrently.
+/// How many folders, or ranges of one, are listed concurrently.
 const CONCURRENCY: usize = 16;
-/// The most stretches that one folder is listed in.
-const STRETCHES_MAX: usize = 64;
+/// The most ranges that one folder is listed in.
+const RANGES_MAX: usize = 64;
 
 /// An object as it was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ async fn list_folder(
     let first = page(clients, prefix, Some("/"), Start::First).await?;
     let (mut objects, mut folders) = (first.objects, BTreeSet::from_iter(first.folders));
     let Some(next) = first.next else { return Ok((objects, folders)) };
-    let ends = stretch_ends(prefix, &objects, &folders);
+    let ends = range_ends(prefix, &objects, &folders);
     let starts = std::iter::once(Start::Next(next)).chain(ends.iter().cloned().map(Start::After));
     let mut waiting: VecDeque<(Start, Option<String>)> =
         starts.zip(ends.iter().cloned().map(Some).chain([None])).collect();
@@ -119,21 +119,21 @@ async fn list_folder(
         while running.len() < CONCURRENCY
             && let Some((start, end)) = waiting.pop_front()
         {
-            running.spawn(stretch(Arc::clone(clients), prefix.clone(), start, end));
+            running.spawn(list_range(Arc::clone(clients), prefix.clone(), start, end));
         }
         let Some(listed) = running.join_next().await else { return Ok((objects, folders)) };
         let listed = listed.map_err(|_panic| listing_failed(prefix))??;
         objects.extend(listed.objects);
         folders.extend(listed.folders);
         if listed.next.is_none() {
-            waiting.clear(); // there are no keys after it, and so none in the stretches that follow
+            waiting.clear(); // there are no keys after it, and so none in the ranges that follow
         }
     }
 }
 
-/// What is directly in a folder from `start` to the key `end`, and perhaps beyond. `next` is `None` if it
-/// reaches to the end of the folder.
-async fn stretch(
+/// What is directly in a folder from `start` to the key `end`, and perhaps beyond. `next` is `None`
+/// if it reaches to the end of the folder.
+async fn list_range(
     clients: Arc<Clients>,
     prefix: Url,
     start: Start,
@@ -158,10 +158,10 @@ fn last_of(page: &Page) -> Option<&str> {
     object.max(page.folders.last().map(String::as_str))
 }
 
-/// Keys that divide what follows the first page, in order. Each is the prefix that all keys of this page
-/// share, cut after some byte, with that byte counted up to the last digit or letter. (See the module's
-/// header for an example.)
-fn stretch_ends(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) -> Vec<String> {
+/// Keys that divide what follows the first page, in order. Each is the prefix that all keys of this
+/// page share, cut after some byte, with that byte counted up to the last digit or letter. (See the
+/// module's header for an example.)
+fn range_ends(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) -> Vec<String> {
     // Directory buckets do not list keys in order.
     if prefix.bucket.ends_with("--x-s3") {
         return Vec::new();
@@ -175,7 +175,7 @@ fn stretch_ends(prefix: &Url, objects: &[Object], folders: &BTreeSet<String>) ->
         let following = byte.into_iter().flat_map(bytes_after);
         following.filter_map(move |byte| Some(format!("{}{}", before?, char::from(byte))))
     });
-    ends.take(STRETCHES_MAX).collect()
+    ends.take(RANGES_MAX).collect()
 }
 
 /// The digits or letters after this one.
@@ -211,7 +211,7 @@ async fn page(
         Start::After(key) => (Some(key), None),
         Start::Next(next) => (None, Some(next)),
     };
-    let request = S3Request { action: "s3:ListBucket", bucket: &prefix.bucket, key: "" };
+    let request = S3Request::of_bucket("s3:ListBucket", &prefix.bucket);
     let response = clients
         .send(&request, |client| {
             client
@@ -267,7 +267,8 @@ fn is_archive(class: &ObjectStorageClass) -> bool {
     matches!(class, ObjectStorageClass::Glacier | ObjectStorageClass::DeepArchive)
 }
 
-/// Decodes a key from the form encoding: `+` is a space, `%2B` a byte. `None` if it is invalid or not UTF-8.
+/// Decodes a key from the form encoding: `+` is a space, `%2B` a byte. `None` if it is invalid or
+/// not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -296,7 +297,7 @@ mod tests {
     fn check_ends(keys: &[&str], expected: &[&str]) {
         let prefix = Url { bucket: "b".to_owned(), key: "in/".to_owned() };
         let folders = keys.iter().map(|key| (*key).to_owned()).collect();
-        let ends = stretch_ends(&prefix, &[], &folders);
+        let ends = range_ends(&prefix, &[], &folders);
         assert_eq!(ends, expected, "{keys:?}");
         assert!(
             ends.is_sorted() && ends.iter().all(|end| keys.iter().all(|key| key < &end.as_str()))
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_count_up_the_shared_prefix() {
+    fn ranges_count_up_the_shared_prefix() {
         check_ends(
             &["in/0700", "in/0799"],
             &[

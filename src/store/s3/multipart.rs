@@ -1,8 +1,8 @@
 //! The requests of an upload in parts: begin it, send parts, and complete or abort it.
 //!
-//! Nobody sees the object before the upload is completed. An upload that is neither completed nor aborted
-//! stays in the bucket and costs money, so a folder keeps a list of its own, and a run that takes over
-//! from a killed one aborts all in its place.
+//! Nobody sees the object before the upload is completed. An upload that is neither completed nor
+//! aborted stays in the bucket and costs money, so a folder remembers those that it began, and a
+//! run that takes over from a killed one aborts all in that place.
 
 use std::sync::atomic::Ordering;
 
@@ -18,8 +18,8 @@ use super::settings::Storing;
 use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
 
-/// How much longer than other responses those to sending a part and completing an upload may take: the
-/// server first reads the part, or joins all of them.
+/// How many times as long as usual the server may take to respond to a part, which it reads first,
+/// and to the end of an upload, for which it joins the parts.
 const PATIENCE_FACTOR: u32 = 6;
 
 /// A part that the server has received.
@@ -92,8 +92,8 @@ impl Folder {
         Ok(Part { number, etag, bytes, checksum })
     }
 
-    /// Completes the upload `id` of parts in order: from now on the object can be seen. Fails with a conflict
-    /// if the object existed before.
+    /// Completes the upload `id` of parts in order: from now on the object can be seen. Fails with
+    /// a conflict if the object existed before.
     pub(super) async fn complete_upload(
         &self,
         name: &str,
@@ -135,7 +135,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Whether an upload was begun here. If the response to that request was lost, its id is unknown.
+    /// Whether an upload was begun here. If the response to that request was lost, its id is
+    /// unknown.
     pub fn has_uploaded(&self) -> bool {
         self.shared.has_uploaded.load(Ordering::Relaxed)
     }
@@ -146,7 +147,7 @@ impl Folder {
         self.abort(own)
     }
 
-    /// Aborts all uploads below this folder, by whoever began them, whose object's name `is_ours` accepts.
+    /// Aborts all uploads below this folder, of any run, whose object's name `is_ours` accepts.
     /// Only a run that took the folder over from a killed one may do so.
     pub fn abort_all(&self, is_ours: impl Fn(&str) -> bool) -> Result<(), AwsError> {
         let found = self.s3.session().wait_uninterrupted(self.list_uploads())?;

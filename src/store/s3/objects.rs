@@ -1,7 +1,8 @@
 //! Finds the objects that `from` names, by the rules for files.
 //!
-//! `s3://bucket/key` is that object, or otherwise the folder of that name. A key that ends in `/` is a
-//! folder, and a key with `*`, `?` or `[` a pattern. The parts of a key before each `/` count as folders.
+//! `s3://bucket/key` is that object, or otherwise the folder of that name. A key that ends in `/`
+//! is a folder, and a key with `*`, `?` or `[` a pattern. The parts of a key before each `/` count
+//! as folders.
 
 use std::collections::BTreeSet;
 
@@ -75,8 +76,8 @@ impl<'e> ObjectSearch<'e> {
         Ok(())
     }
 
-    /// Adds an object unless its name is hidden or excluded. Only the names from byte `start` of the key on
-    /// are looked at: `from` names those before.
+    /// Adds an object unless its name is hidden or excluded. Only the names from byte `start` of
+    /// the key on are looked at: `from` names those before.
     fn add_object(&mut self, object: Object, start: usize) -> Result<(), StoreError> {
         let name = object.url.to_string();
         let key_start = name.len() - object.url.key.len();
@@ -107,15 +108,16 @@ impl<'e> ObjectSearch<'e> {
     }
 }
 
-/// Where the name begins that the pattern matches, as a byte of the key. A pattern that matches a folder
-/// matches what is in it; the outermost match counts.
+/// Where the name begins that the pattern matches, as a byte of the key. A pattern that matches a
+/// folder matches what is in it; the outermost match counts.
 fn start_of_match(key: &str, glob: &Glob) -> Option<usize> {
     let mut ends = key.match_indices('/').map(|(slash, _)| slash).chain([key.len()]);
     let end = ends.find(|end| key.get(..*end).is_some_and(|path| glob.is_match(path)))?;
     Some(key.get(..end)?.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// The first folder or object of a path that is not read, as the byte at which its name ends, and why.
+/// The first folder or object of a path that is not read, as the byte at which its name ends, and
+/// why.
 fn first_ignored(path: &str, start: usize, exclusions: &Exclusions) -> Option<(usize, Reason)> {
     let below = path.get(start..).unwrap_or_default();
     let slashes = below.match_indices('/').map(|(slash, _)| start + slash);

@@ -3,7 +3,8 @@
 /// How S3 is accessed, apart from the identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Whether the bucket is in a URL's path rather than in its host name. `None`: only if an endpoint is set.
+    /// Whether the bucket is in a URL's path rather than in its host name. `None`: only if an
+    /// endpoint is set.
     pub path_style: Option<bool>,
     /// The AWS account that must own every bucket that is written to.
     pub bucket_owner: Option<String>,

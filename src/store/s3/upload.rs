@@ -1,6 +1,7 @@
 //! A new object that is written from its start to its end, and published later.
 //!
-//! A large object is sent in parts, several at a time. A small one waits in memory if there is room.
+//! A large object is sent in parts, several at a time. A small one waits in memory if there is
+//! room.
 
 use std::{
     io::{self, Write},
@@ -24,7 +25,7 @@ const SMALL_MAX: usize = 1 << 20;
 /// The first capacity of the buffer, in bytes.
 const BUFFER_MIN: usize = 64 << 10;
 
-/// An object that is being written. Dropping it aborts nothing: [`Folder::abort_own`] does.
+/// An object that is being written. Its upload remains after a drop, until [`Folder::abort_own`].
 #[derive(Debug)]
 pub struct Upload {
     folder: Folder,

@@ -109,9 +109,9 @@ fn errors_of_keys_at_aws_have_a_hint() {
         ("secretsmanager:segprep/denied", 77, ["`secretsmanager:GetSecretValue`", "docs/iam.md"]),
         ("secretsmanager:segprep/gone", 77, ["cannot be read", "restore-secret"]),
         ("secretsmanager:segprep/bytes", 77, ["binary, not text", "--secret-string"]),
-        ("secretsmanager:segprep/json", 77, ["begins with `hex:`", "segprep key new"]),
+        ("secretsmanager:segprep/json", 77, ["must begin with `hex:`", "segprep key new"]),
         ("secretsmanager:segprep/short", 77, ["at least 32 bytes", "segprep key new"]),
-        ("kms:tokens", 78, ["no key in KMS", "alias/NAME"]),
+        ("kms:tokens", 78, ["needs the id of a key in KMS", "alias/NAME"]),
     ] {
         let mut command = run(&server);
         with_key(&mut command, from);

@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "run",
-        "simd engine crypto record store schema decode repair validate encode transform definition \
+        "simd engine glob crypto record store schema decode repair validate encode transform definition \
          plan pipeline report input publish output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
