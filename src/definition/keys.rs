@@ -164,83 +164,52 @@ fn read_check(check: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) -> Option
 
 const FROM_HELP: &str = "say where the key is: `env:NAME`, `file:PATH`, `kms:KEY-ID`, \
                          `secretsmanager:NAME`, or `demo:` to try things out";
+const ENV_HELP: &str = "write the name of a variable, such as `env:SEGPREP_KEY_K1`";
 const KMS_HELP: &str = "write an id, `alias/NAME` or an ARN, such as `kms:alias/segprep`";
 const SECRET_HELP: &str =
     "write a name or an ARN, such as `secretsmanager:segprep/k1`, and never the key itself";
+const LITERAL_HELP: &str = "make a new key, because this one may have been seen, and keep it \
+                            outside of the definition: `env:NAME` or `file:PATH` says where";
+/// The label of a value that may be a key.
+const HIDDEN: &str = "not shown here";
 
 fn read_kind(
     from: Spanned<&str>,
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<KeyKind> {
-    match from.value.split_once(':') {
-        Some(("env", name)) if is_variable(name) => Some(KeyKind::Env(name.to_owned())),
-        Some(("env", _)) => {
-            let help = "write the name of a variable, such as `env:SEGPREP_KEY_K1`";
-            diagnostics.push(from.at, "`env:` needs the name of a variable", "", help);
-            None
-        }
+    let (message, label, help) = match from.value.split_once(':') {
+        Some(("env", name)) if is_variable(name) => return Some(KeyKind::Env(name.to_owned())),
+        Some(("env", _)) => ("`env:` does not name a variable", "", ENV_HELP),
         Some(("file", text)) if is_key(text) => {
-            diagnostics.push(
-                from.at,
-                "a key follows `file:` in place of a path",
-                "not shown here",
-                LITERAL_HELP,
-            );
-            None
+            ("`file:` is followed by a key, not by a path", HIDDEN, LITERAL_HELP)
         }
         Some(("file", path)) => {
             let path = Spanned { value: path, at: from.at };
-            location::read("file:", path, Use::KeyFile, environment, diagnostics)
-                .map(|location| KeyKind::File(location.path))
+            return location::read("file:", path, Use::KeyFile, environment, diagnostics)
+                .map(|location| KeyKind::File(location.path));
         }
-        Some(("demo", "")) => Some(KeyKind::Demo),
-        Some(("demo", _)) => {
-            diagnostics.push(from.at, "nothing may follow `demo:`", "", "write `demo:` alone");
-            None
-        }
-        Some(("kms", key)) if is_kms_key(key) => Some(KeyKind::Kms(key.to_owned())),
-        Some(("kms", _)) => {
-            let message = "`kms:` needs the id of a key in KMS";
-            diagnostics.push(from.at, message, "not shown here", KMS_HELP);
-            None
-        }
+        Some(("demo", "")) => return Some(KeyKind::Demo),
+        Some(("demo", _)) => ("nothing may follow `demo:`", "", "write `demo:` alone"),
+        Some(("kms", key)) if is_kms_key(key) => return Some(KeyKind::Kms(key.to_owned())),
+        Some(("kms", _)) => ("`kms:` does not name a key in KMS", HIDDEN, KMS_HELP),
         Some(("secretsmanager", name)) if is_secret(name) => {
-            Some(KeyKind::SecretsManager(name.to_owned()))
+            return Some(KeyKind::SecretsManager(name.to_owned()));
         }
         Some(("secretsmanager", _)) => {
-            let message = "`secretsmanager:` needs the name of a secret";
-            diagnostics.push(from.at, message, "not shown here", SECRET_HELP);
-            None
+            ("`secretsmanager:` does not name a secret", HIDDEN, SECRET_HELP)
         }
-        Some(("hex" | "base64", _)) => {
-            diagnostics.push(
-                from.at,
-                "the definition contains a key",
-                "not shown here",
-                LITERAL_HELP,
-            );
-            None
-        }
-        _ => {
-            diagnostics.push(
-                from.at,
-                "this does not say where a key is",
-                "not shown here",
-                FROM_HELP,
-            );
-            None
-        }
-    }
+        Some(("hex" | "base64", _)) => ("the definition contains a key", HIDDEN, LITERAL_HELP),
+        _ => ("this does not say where a key is", HIDDEN, FROM_HELP),
+    };
+    diagnostics.push(from.at, message, label, help);
+    None
 }
 
 /// Whether a text is a key, not the path of a file.
 fn is_key(text: &str) -> bool {
     text.starts_with("hex:") || text.starts_with("base64:") || is_bare_key(text)
 }
-
-const LITERAL_HELP: &str = "make a new key, because this one may have been seen, and keep it \
-                            outside of the definition: `env:NAME` or `file:PATH` says where";
 
 /// Whether a text is the name of an environment variable as in a shell, not a key.
 pub fn is_variable(name: &str) -> bool {

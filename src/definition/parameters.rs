@@ -181,12 +181,10 @@ fn read_bucket(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> 
         diagnostics.push(item.at, message, "", "write a list of numbers, such as `[18, 30, 65]`");
         return None;
     };
-    let edges: Vec<Decimal> = items
-        .iter()
-        .map(|item| decimal("edges", item, diagnostics))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .collect::<Option<_>>()?;
+    // All items are read before any is given up, so that all wrong ones are reported.
+    let edges: Vec<Option<Decimal>> =
+        items.iter().map(|item| decimal("edges", item, diagnostics)).collect();
+    let edges = edges.into_iter().collect::<Option<Vec<Decimal>>>()?;
     if Bucket::new(edges.clone()).is_none() {
         let message = if edges.is_empty() {
             "`edges` is empty"
@@ -229,7 +227,7 @@ fn read_map(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
         return None;
     };
     if table.entries.is_empty() {
-        diagnostics.push(item.at, "`table` is empty", "", "name at least one value");
+        diagnostics.push(item.at, "`table` is empty", "", "list at least one value");
         return None;
     }
     let mut entries = Vec::new();

@@ -143,8 +143,8 @@ fn check_tags(
             && name.chars().chain(value.chars()).all(is_allowed)
     };
     if TAGS_MAX < tags.len() || !tags.iter().all(is_tag) {
-        let help = "use at most 10 tags of letters, digits, spaces and `+-=._:/`, with names of up to 128 characters \
-                    and values of up to 256";
+        let help = "use at most 10 tags of letters, digits, spaces and `+-=._:/`, with names of up to 128 \
+                    characters and values of up to 256";
         diagnostics.push(entry.key_at, "`tags` has something that S3 does not accept", "", help);
     }
 }

@@ -111,7 +111,7 @@ fn errors_of_keys_at_aws_have_a_hint() {
         ("secretsmanager:segprep/bytes", 77, ["binary, not text", "--secret-string"]),
         ("secretsmanager:segprep/json", 77, ["must begin with `hex:`", "segprep key new"]),
         ("secretsmanager:segprep/short", 77, ["at least 32 bytes", "segprep key new"]),
-        ("kms:tokens", 78, ["needs the id of a key in KMS", "alias/NAME"]),
+        ("kms:tokens", 78, ["does not name a key in KMS", "alias/NAME"]),
     ] {
         let mut command = run(&server);
         with_key(&mut command, from);
