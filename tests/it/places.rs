@@ -161,7 +161,7 @@ fn a_second_run_at_the_same_time_fails() {
             let mut second = site.run();
             let place = if setting == "name" { "n".into() } else { site.folder().join(place) };
             set(&mut second, setting, &place);
-            assert_exit_saying(second.arg("--overwrite"), 73, &["another run is at work"]);
+            assert_exit_saying(second.arg("--overwrite"), 73, &["another run is using"]);
         }
         assert!(!site.folder().join("other").exists());
     });
