@@ -36,6 +36,11 @@ impl Cancel {
         self.0.store(number, Ordering::Relaxed);
     }
 
+    /// Whether the run was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.check().is_err()
+    }
+
     /// # Errors
     ///
     /// If the run was cancelled.

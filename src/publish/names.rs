@@ -29,6 +29,8 @@ use std::{
 };
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// The maximum size of a manifest or journal, in bytes.
+pub(super) const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 /// The manifest of the published run whose parts are still in the outputs, after a run that was
 /// allowed to replace them was over its budget.
 pub(super) const EARLIER_MANIFEST: &str = "manifest.earlier.json";

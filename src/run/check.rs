@@ -51,7 +51,7 @@ pub struct CheckedOutput {
 ///
 /// Everything that is wrong with the definition.
 pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
-    let ReadDefinition { definition, rules, schema } = read(options)?;
+    let ReadDefinition { definition, rules, schema } = read(options, &Cancel::new())?;
     let remote = Remote::new(&definition, &Cancel::new())?;
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
@@ -84,7 +84,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
 ///
 /// Everything that is wrong with the definition, or the first key that cannot be read.
 pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
-    Ok(keys::checks(&read(options)?.definition)?)
+    Ok(keys::checks(&read(options, &Cancel::new())?.definition)?)
 }
 
 fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {

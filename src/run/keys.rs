@@ -1,6 +1,6 @@
 //! Reads keys from variables, files, KMS and Secrets Manager. No message contains a key.
 
-use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeMap, env, fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 use zeroize::Zeroizing;
 
@@ -14,6 +14,7 @@ use crate::definition::{
 use crate::engine::Cancel;
 use crate::report::KeyNote;
 use crate::store::aws::{AwsError, Session, generate_mac, secret_text};
+use crate::store::disk::whole;
 use crate::transform::{MasterKey, new_key_text};
 
 /// The keys of a definition.
@@ -33,10 +34,14 @@ pub struct KeyCheck {
 
 /// Reads all keys of a definition. Fails if a key does not have the check value that the definition
 /// sets. `session` is for keys in AWS.
-pub(super) fn read_keys(definition: &Definition, session: &Session) -> Result<KeyRing, RunError> {
+pub(super) fn read_keys(
+    definition: &Definition,
+    session: &Session,
+    cancel: &Cancel,
+) -> Result<KeyRing, RunError> {
     let mut ring = KeyRing { keys: BTreeMap::new(), notes: Vec::new(), warnings: Vec::new() };
     for source in &definition.keys.sources {
-        let key = read_key(source, session, &mut ring.warnings)?;
+        let key = read_key(source, session, cancel, &mut ring.warnings)?;
         let check = key.check_value();
         if source.check.as_ref().is_some_and(|expected| *expected != check) {
             let message =
@@ -53,8 +58,9 @@ pub(super) fn read_keys(definition: &Definition, session: &Session) -> Result<Ke
 
 /// Reads the keys of a definition and returns their check values.
 pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError> {
-    let remote = Remote::new(definition, &Cancel::new())?;
-    let ring = read_keys(definition, &remote.session)?;
+    let cancel = Cancel::new();
+    let remote = Remote::new(definition, &cancel)?;
+    let ring = read_keys(definition, &remote.session, &cancel)?;
     Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
 }
 
@@ -84,7 +90,7 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
         }
     };
     let source = KeySource { id: escape(from), kind, check: None, at: Origin::default() };
-    Ok(read_key(&source, &aws::session()?, &mut Vec::new())?.check_value())
+    Ok(read_key(&source, &aws::session()?, &Cancel::new(), &mut Vec::new())?.check_value())
 }
 
 /// Makes a new key of 32 random bytes, as text for a key source.
@@ -102,6 +108,7 @@ const MASTER_TEXT: &[u8] = b"segprep/v1/master";
 fn read_key(
     source: &KeySource,
     session: &Session,
+    cancel: &Cancel,
     warnings: &mut Vec<String>,
 ) -> Result<MasterKey, RunError> {
     let id = &source.id;
@@ -114,7 +121,7 @@ fn read_key(
         KeyKind::Env(name) => MasterKey::parse(&read_variable(id, name)?),
         KeyKind::File(path) => {
             warnings.extend(readable_by_others(id, path));
-            MasterKey::parse(&read_file(id, path)?)
+            MasterKey::parse(&read_file(id, path, cancel)?)
         }
         KeyKind::Kms(key) => {
             MasterKey::from_bytes(generate_mac(session, key, MASTER_TEXT).map_err(remote)?)
@@ -143,18 +150,19 @@ fn read_variable(id: &str, name: &str) -> Result<Zeroizing<String>, RunError> {
 /// The maximum size of a key file. A larger file is not one.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
-fn read_file(id: &str, path: &Path) -> Result<Zeroizing<String>, RunError> {
+fn read_file(id: &str, path: &Path, cancel: &Cancel) -> Result<Zeroizing<String>, RunError> {
     let name = escape_path(path);
     let denied = |what: String| {
         RunError::new(ErrorKind::Access, format!("the key `{id}`: `{name}` {what}"))
             .hint("`segprep key new > FILE` makes one; `chmod 600 FILE` makes it private")
     };
-    let metadata =
-        fs::metadata(path).map_err(|error| denied(format!("could not be read: {error}")))?;
-    if KEY_FILE_BYTES_MAX < metadata.len() {
-        return Err(denied("is too large to be a key file".to_owned()));
-    }
-    let bytes = fs::read(path).map_err(|error| denied(format!("could not be read: {error}")))?;
+    let bytes = match whole::read_file_or_pipe(path, KEY_FILE_BYTES_MAX, &|| cancel.is_cancelled())
+    {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(denied("is too large to be a key file".to_owned()));
+        }
+        bytes => bytes.map_err(|error| denied(format!("could not be read: {error}")))?,
+    };
     String::from_utf8(bytes)
         .map(Zeroizing::new)
         .map_err(|_text_that_may_be_a_key| denied("is not UTF-8".to_owned()))

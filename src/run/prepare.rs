@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env, io,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -24,6 +24,7 @@ use crate::plan::{self, Plan, PlanError, Rules, SuppressionList};
 use crate::report::KeyNote;
 use crate::schema::Schema;
 use crate::store::Store;
+use crate::store::disk::whole;
 use crate::transform::MasterKey;
 
 /// What a run knows before it reads lists and inputs.
@@ -82,7 +83,7 @@ const TARGET: &str = "pinpoint";
 /// The maximum number of threads, as under `[run]`.
 const THREADS_MAX: usize = 1024;
 /// The maximum size of a definition. A larger file is not one.
-const DEFINITION_BYTES_MAX: u64 = 64 << 20;
+const DEFINITION_BYTES_MAX: u64 = 4 << 20;
 
 /// Reads the definition and its keys. Returns what the run needs now, and what the plan is compiled
 /// from later.
@@ -90,11 +91,11 @@ pub(super) fn prepare(
     options: &RunOptions,
     cancel: &Cancel,
 ) -> Result<(Prepared, PlanParts), Failure> {
-    let ReadDefinition { definition, rules, schema } = read(options)?;
+    let ReadDefinition { definition, rules, schema } = read(options, cancel)?;
     let bucket_warnings = aws::check(&definition)?;
     let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
-    let ring = keys::read_keys(&definition, &remote.session)?;
+    let ring = keys::read_keys(&definition, &remote.session, cancel)?;
     let definition_sha256 = hex(&sha256(definition.canonical()));
     let mut warnings = rules.warnings.clone();
     warnings.extend(ring.warnings);
@@ -112,8 +113,8 @@ pub(super) struct ReadDefinition {
 }
 
 /// Reads and checks the definition.
-pub(super) fn read(options: &RunOptions) -> Result<ReadDefinition, Failure> {
-    let text = definition_text(&options.definition)?;
+pub(super) fn read(options: &RunOptions, cancel: &Cancel) -> Result<ReadDefinition, Failure> {
+    let text = definition_text(&options.definition, cancel)?;
     let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
     let date = date(options.date.as_deref())?;
     let environment =
@@ -124,17 +125,19 @@ pub(super) fn read(options: &RunOptions) -> Result<ReadDefinition, Failure> {
     Ok(ReadDefinition { definition, rules, schema: Arc::new(schema) })
 }
 
-fn definition_text(path: &Path) -> Result<String, RunError> {
+fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
     let name = escape_path(path);
     let unusable = |what: String| {
         RunError::new(ErrorKind::Definition, format!("the definition `{name}` {what}"))
             .hint("name a definition file; `pipelines/` has some to start from")
     };
-    let length = fs::metadata(path).map(|metadata| metadata.len());
-    if length.is_ok_and(|length| DEFINITION_BYTES_MAX < length) {
-        return Err(unusable(format!("is over {} MiB", DEFINITION_BYTES_MAX >> 20)));
-    }
-    let bytes = fs::read(path).map_err(|error| unusable(format!("could not be read: {error}")))?;
+    let bytes =
+        match whole::read_file_or_pipe(path, DEFINITION_BYTES_MAX, &|| cancel.is_cancelled()) {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return Err(unusable(format!("is over {} MiB", DEFINITION_BYTES_MAX >> 20)));
+            }
+            bytes => bytes.map_err(|error| unusable(format!("could not be read: {error}")))?,
+        };
     String::from_utf8(bytes).map_err(|error| {
         unusable(format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
     })

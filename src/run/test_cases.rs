@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,14 +17,18 @@ use super::lists::entries_of_text;
 use super::prepare::{self, ReadDefinition};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
+use crate::engine::Cancel;
 use crate::pipeline::{Trial, try_out};
 use crate::plan::{Entries, ListSpec, Plan};
+use crate::store::disk::whole;
 use crate::transform::MasterKey;
 
 /// How the name of a test ends.
 const ENDING: &str = ".test.toml";
 /// The folder of the tests that run by default.
 const FOLDER: &str = "pipelines";
+/// The maximum size of a test file.
+const TEST_BYTES_MAX: u64 = 4 << 20;
 
 /// A test file.
 #[derive(Deserialize)]
@@ -152,8 +156,12 @@ fn test(file: &Path, sets: &[String]) -> Result<Tested, Failure> {
 }
 
 fn read_test(file: &Path) -> Result<TestFile, RunError> {
-    let written = fs::read_to_string(file).map_err(|error| {
-        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+    let bytes = whole::read_file(file, TEST_BYTES_MAX);
+    let text = bytes.and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_text_of_records| io::ErrorKind::InvalidData.into())
+    });
+    let written = text.map_err(|error: io::Error| {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
         let kind = if is_missing { ErrorKind::NoInput } else { ErrorKind::Io };
         RunError::new(kind, format!("the test `{}` could not be read: {error}", escape_path(file)))
             .hint("name a test file, such as `pipelines/newsletter.test.toml`")
@@ -204,7 +212,7 @@ fn definition_of(file: &Path, test: &TestFile) -> Result<PathBuf, RunError> {
 
 /// Compiles the definition's plan, with the published key and the lists of the test.
 fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Failure> {
-    let ReadDefinition { definition, rules, schema } = prepare::read(options)?;
+    let ReadDefinition { definition, rules, schema } = prepare::read(options, &Cancel::new())?;
     let sources = definition.keys.sources.iter();
     let keys = sources.map(|source| (source.id.clone(), MasterKey::demo())).collect();
     let specs = ListSpec::all(&definition, &rules, &schema, &keys).map_err(prepare::no_plan)?;

@@ -13,11 +13,11 @@ use crate::publish::account::AccountPlace;
 use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
 use crate::publish::names::{
-    ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, NEW, NEXT_JOURNAL, REJECTED_RECORDS, WORK,
-    is_originals,
+    ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL,
+    REJECTED_RECORDS, WORK, is_originals,
 };
 use crate::publish::staged::StagedFile;
-use crate::store::disk::folder;
+use crate::store::disk::{folder, whole};
 use crate::store::{Lock, Staged};
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl AccountPlace for DiskAccount {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
         let path = self.path.join(name);
-        match fs::read(&path) {
+        match whole::read_file(&path, MANIFEST_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             text => Ok(Some(text.map_err(at(&path, "read"))?)),
         }

@@ -8,14 +8,14 @@ use std::{
 
 use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
-use crate::publish::names::{JOURNAL, NEXT_JOURNAL};
+use crate::publish::names::{JOURNAL, MANIFEST_BYTES_MAX, NEXT_JOURNAL};
 use crate::store::Staged;
-use crate::store::disk::folder;
+use crate::store::disk::{folder, whole};
 
 /// Reads the journal in this working folder; `None` if there is none.
 pub(super) fn read(work: &Path) -> Result<Option<Journal>, PublishError> {
     let path = work.join(JOURNAL);
-    let text = match fs::read(&path) {
+    let text = match whole::read_file(&path, MANIFEST_BYTES_MAX) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(at(&path, "read"))?,
     };

@@ -20,7 +20,7 @@ use crate::publish::names::{MoveMode, NEW, OLD, WORK, is_job_folder, is_part, ma
 use crate::publish::output::OutputPlace;
 use crate::publish::staged::StagedFile;
 use crate::store::Lock;
-use crate::store::disk::folder;
+use crate::store::disk::{folder, whole};
 
 #[derive(Debug)]
 pub(crate) struct DiskOutput {
@@ -73,7 +73,8 @@ impl DiskOutput {
             return Ok(None);
         }
         let failed = || at(&taken.work, "lock");
-        let found = fs::read(taken.work.join(Lock::NAME)).map_err(failed())?;
+        let found =
+            whole::read_file(&taken.work.join(Lock::NAME), Lock::BYTES_MAX).map_err(failed())?;
         let is_ours = found == mark(account);
         if !is_ours && !found.is_empty() {
             return Ok(None);

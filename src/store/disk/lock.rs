@@ -37,6 +37,9 @@ impl Lock {
     /// The name of the locked file.
     pub const NAME: &str = "lock";
 
+    /// The maximum size of the file. Its mark is far smaller.
+    pub const BYTES_MAX: u64 = 64 << 10;
+
     /// Locks the folder, which is created with its parents (with mode 0700) if it does not exist.
     /// Returns `None` if another process holds the lock.
     pub fn take(folder: &Path) -> io::Result<Option<Lock>> {
@@ -66,8 +69,12 @@ impl Lock {
     pub fn mark(&mut self) -> io::Result<Vec<u8>> {
         let mut mark = Vec::new();
         self.file.rewind()?;
-        self.file.read_to_end(&mut mark)?;
-        Ok(mark)
+        (&mut self.file).take(Self::BYTES_MAX + 1).read_to_end(&mut mark)?;
+        if u64::try_from(mark.len()).is_ok_and(|length| length <= Self::BYTES_MAX) {
+            Ok(mark)
+        } else {
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for a lock"))
+        }
     }
 
     /// Replaces the mark and syncs it to the disk.

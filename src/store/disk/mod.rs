@@ -6,6 +6,7 @@ pub(super) mod list;
 mod lock;
 pub(super) mod read;
 mod staged;
+pub mod whole;
 
 pub use lock::Lock;
 pub use staged::Staged;
