@@ -26,6 +26,14 @@ use crate::record::{Code, Detail};
 /// How many more bytes are read while a record has not ended.
 pub(crate) const READ_MORE_BYTES: usize = 64 << 10;
 
+/// How many bytes to look at next if no record ends in the first `want` bytes. It doubles, so that
+/// the time for a long record grows linearly with its length, though each look starts at its
+/// beginning. Beyond the longest record it grows by no more than [`READ_MORE_BYTES`].
+pub(super) fn more(want: usize, max_record: usize) -> usize {
+    let longest = max_record + 2 + SPACE_MAX;
+    (want * 2).min(longest).max(want + want.min(READ_MORE_BYTES))
+}
+
 /// One input that is being read.
 pub(super) struct ChunkReader {
     pub(super) input: usize,
@@ -173,7 +181,7 @@ impl ChunkReader {
             let (count, at_end) = self.peek(want)?;
             let is_all = count == self.held.len() && self.error.is_some();
             match cut(self.front(count), framing, limits.max_record, at_end) {
-                Cut::More if !is_all => want += want.min(READ_MORE_BYTES),
+                Cut::More if !is_all => want = more(want, limits.max_record),
                 cut @ (Cut::More
                 | Cut::At(_)
                 | Cut::Last(_)
@@ -484,6 +492,19 @@ mod tests {
 
     const BAD: Option<Code> = Some(Code::JsonSyntax);
     const LONG: Option<Code> = Some(Code::TooLongRecord);
+
+    #[test]
+    fn the_bytes_looked_at_are_a_few_times_the_longest_record() {
+        for max_record in [100, 1 << 20, 64 << 20] {
+            let (mut want, mut looked_at) = (1, 0);
+            while want <= max_record + 2 + SPACE_MAX {
+                looked_at += want;
+                want = more(want, max_record);
+            }
+            assert!(looked_at <= 4 * (max_record + 2 + SPACE_MAX), "{max_record}: {looked_at}");
+            assert!(want <= max_record + 2 + SPACE_MAX + READ_MORE_BYTES, "{max_record}: {want}");
+        }
+    }
 
     #[test]
     fn items_end_at_commas_and_brackets() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::chunks::{Array, ChunkReader, READ_MORE_BYTES};
+use super::chunks::{Array, ChunkReader, READ_MORE_BYTES, more};
 use super::detect::{Detected, Form, detect};
 use super::error::{BadInput, ReadError};
 use super::settings::{Limits, Settings};
@@ -58,7 +58,7 @@ impl ChunkReader {
             if at_end || is_enough || self.error().is_some() {
                 return Ok((count, at_end));
             }
-            want += READ_MORE_BYTES;
+            want = more(want, limits.max_record);
         }
     }
 
