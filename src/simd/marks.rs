@@ -35,7 +35,7 @@ impl<const N: usize> ByteSet<N> {
 
     #[inline(always)]
     pub(super) fn contains(self, byte: u8) -> bool {
-        self.bytes.iter().any(|one| *one == byte) || (self.has_controls && byte < 0x20)
+        self.bytes.contains(&byte) || (self.has_controls && byte < 0x20)
     }
 
     /// Marks 64 bytes.

@@ -312,7 +312,7 @@ impl Column<'_> {
         let is_checked = |slot: Slot| slot.is_text() && !(skips_empty && slot.is_empty());
         match predicate {
             Predicate::Enum(words) => {
-                self.check_all(code, rule, is_checked, |value| words.contains(value))
+                self.check_all(code, rule, is_checked, |value| words.contains(value));
             }
             Predicate::Format(format) => {
                 self.check_all(code, rule, is_checked, |value| {
