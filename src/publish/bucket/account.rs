@@ -11,7 +11,8 @@ use crate::publish::account::AccountPlace;
 use crate::publish::error::PublishError;
 use crate::publish::journal::Journal;
 use crate::publish::names::{
-    EARLIER_MANIFEST, JOURNAL, MANIFEST, WORK, is_account_file, is_beside_manifests, mark_text,
+    EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, WORK, is_account_file,
+    is_beside_manifests, mark_text,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::s3::{Folder, Lease};
@@ -81,7 +82,7 @@ impl AccountPlace for BucketAccount {
         if self.is_held() && !self.has(name)? {
             return Ok(None);
         }
-        Ok(self.folder.get(name)?)
+        Ok(self.folder.get(name, MANIFEST_BYTES_MAX)?)
     }
 
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {

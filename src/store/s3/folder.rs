@@ -110,27 +110,37 @@ impl Folder {
         Ok(names.collect())
     }
 
-    /// Reads a small object; `None` if it does not exist.
-    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
-        self.s3.session().wait_uninterrupted(self.get_async(name))
+    /// Reads a small object of at most `bytes_max` bytes; `None` if it does not exist.
+    pub fn get(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, AwsError> {
+        self.s3.session().wait_uninterrupted(self.get_async(name, bytes_max))
     }
 
-    async fn get_async(&self, name: &str) -> Result<Option<Vec<u8>>, AwsError> {
+    async fn get_async(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, AwsError> {
         let url = self.url.join(name);
         let request = S3Request::new("s3:GetObject", &url);
         let response = self
             .clients()
             .send(&request, |client| client.get_object().bucket(&url.bucket).key(&url.key).send());
-        let body = match response.await {
+        let mut body = match response.await {
             Ok(response) => response.body,
             Err(error) if error.kind == AwsErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let bytes = body.collect().await.map_err(|error| {
-            let message = format!("the transfer of `{url}` was cut off: {}", root_cause(&error));
-            AwsError::new(AwsErrorKind::Io, message, "check the network, and run again")
-        })?;
-        Ok(Some(bytes.to_vec()))
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| {
+                let reason = root_cause(&error);
+                let message = format!("the transfer of `{url}` was cut off: {reason}");
+                AwsError::new(AwsErrorKind::Io, message, "check the network, and run again")
+            })?;
+            bytes.extend_from_slice(&chunk);
+            if u64::try_from(bytes.len()).is_ok_and(|length| bytes_max < length) {
+                let message = format!("`{url}` is larger than {bytes_max} bytes");
+                let hint = "move it away, and run again";
+                return Err(AwsError::new(AwsErrorKind::Io, message, hint));
+            }
+        }
+        Ok(Some(bytes))
     }
 
     /// Writes a small working file. Replaces an existing object.

@@ -36,6 +36,8 @@ const TERM: Duration = Duration::from_mins(1);
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How much the clocks of two machines may differ.
 const SKEW_MAX: Duration = Duration::from_mins(15);
+/// The maximum size of a lock, in bytes.
+const LOCK_BYTES_MAX: u64 = 64 << 10;
 /// How often a lock is read while it is watched.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -317,7 +319,7 @@ fn find_locks(folder: &Folder) -> Result<Vec<FoundLock>, AwsError> {
     let mut found = Vec::new();
     for name in lock_names(folder)? {
         let Some(number) = lock_number(&name) else { continue };
-        let Some(text) = folder.get(&name)? else { continue }; // it was released meanwhile
+        let Some(text) = folder.get(&name, LOCK_BYTES_MAX)? else { continue }; // it was released meanwhile
         let Ok(note) = serde_json::from_slice(&text) else {
             let message = format!("`{}` is not a lock of segprep", folder.url().join(&name));
             return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));
@@ -342,7 +344,7 @@ fn is_dead(folder: &Folder, lock: &FoundLock) -> Result<bool, AwsError> {
             return Err(AwsError::stopped());
         }
         thread::sleep(WATCH_INTERVAL);
-        match folder.get(&lock.name)? {
+        match folder.get(&lock.name, LOCK_BYTES_MAX)? {
             None => return Ok(true),
             Some(text) if text != lock.note.to_json() => return Ok(false),
             Some(_) => {}
@@ -587,6 +589,14 @@ mod tests {
         let mut lease = Lease::take(&bucket.folder(), "m").expect("no error").expect("it is free");
         bucket.put("out/.segprep/lock-2", b"another's");
         assert!(lease.check().is_err() && lease.look().is_err());
+    }
+
+    #[test]
+    fn a_lock_that_is_too_large_is_an_error() {
+        let bucket = Bucket::default();
+        bucket.put(LOCK, &[b'x'; (64 << 10) + 1]);
+        let error = Lease::take(&bucket.folder(), "m").expect_err("it is too large");
+        assert!(error.to_string().contains("is larger than 65536 bytes"), "{error}");
     }
 
     #[test]
