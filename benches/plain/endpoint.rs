@@ -108,12 +108,12 @@ impl Endpoint {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it with the field as it stands")]
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn is_blank<T: Default + PartialEq>(object: &Option<T>) -> bool {
     object.as_ref().is_none_or(|object| *object == T::default())
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it with the field as it stands")]
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn is_blank_user(user: &Option<User>) -> bool {
     user.as_ref().is_none_or(|user| user.user_id.is_none() && is_blank(&user.user_attributes))
 }

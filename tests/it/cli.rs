@@ -99,8 +99,8 @@ impl Stage {
 
 fn copy(from: &Path, to: &Path) {
     for file in files_below(from) {
-        let copy = to.join(file.strip_prefix(from).expect("it lies below"));
-        fs::create_dir_all(copy.parent().expect("it lies in a folder")).expect("a folder");
+        let copy = to.join(file.strip_prefix(from).expect("a path below it"));
+        fs::create_dir_all(copy.parent().expect("a parent folder")).expect("a folder");
         fs::copy(&file, &copy).expect("a file");
     }
 }

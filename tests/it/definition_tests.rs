@@ -18,9 +18,9 @@ fn every_pipeline_has_tests_and_passes_them() {
         assert!(fs::exists(format!("pipelines/{name}.test.toml")).is_ok_and(|is| is), "{name}");
     }
     let output = segprep().arg("test").output().expect("the program runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(code(&output), 0, "{said}{}", stderr(&output));
-    assert_eq!(said.lines().count(), pipelines().len(), "{said}");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(code(&output), 0, "{messages}{}", stderr(&output));
+    assert_eq!(messages.lines().count(), pipelines().len(), "{messages}");
 }
 
 /// If a rule is changed, a test of its pipeline fails.
@@ -42,8 +42,13 @@ fn the_tests_cover_every_rule() {
                 command.args(["--set", &format!("purpose={purpose}")]);
             }
             let output = command.output().expect("the program runs");
-            let said = String::from_utf8_lossy(&output.stdout);
-            assert_eq!(code(&output), 4, "{name}: `{path}` = {broken}\n{said}{}", stderr(&output));
+            let messages = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(
+                code(&output),
+                4,
+                "{name}: `{path}` = {broken}\n{messages}{}",
+                stderr(&output)
+            );
         }
         for list in
             0..definition.get("suppress").and_then(toml::Value::as_array).map_or(0, Vec::len)
@@ -83,7 +88,7 @@ fn differences_are_shown_field_by_field() {
     fs::write(&file, test).expect("a test");
     let output = segprep().arg("test").arg(&file).output().expect("the program runs");
     assert_eq!(code(&output), 4, "{}", stderr(&output));
-    let said = String::from_utf8_lossy(&output.stdout);
+    let messages = String::from_utf8_lossy(&output.stdout);
     for words in [
         "output line 1, `Id`",
         "expected \"b\"",
@@ -91,9 +96,9 @@ fn differences_are_shown_field_by_field() {
         "record 2: email",
         "actual   nothing",
     ] {
-        assert!(said.contains(words), "{words} in {said}");
+        assert!(messages.contains(words), "{words} in {messages}");
     }
-    assert!(!said.contains("Plan"), "{said}");
+    assert!(!messages.contains("Plan"), "{messages}");
     for (text, expected) in [("[[case]]\nnme = 1\n", 78), ("case = []\n", 78), ("", 78)] {
         fs::write(&file, text).expect("a test");
         let output = segprep().arg("test").arg(&file).output().expect("the program runs");

@@ -70,7 +70,7 @@ impl Everything {
     fn parts(&self, output: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let to = self.to(output);
         let part = |file: PathBuf| {
-            let path = file.strip_prefix(&to).expect("it lies there").to_owned();
+            let path = file.strip_prefix(&to).expect("a path below it").to_owned();
             (path, fs::read(&file).expect("a part"))
         };
         files_below(&to).into_iter().map(part).collect()

@@ -1,13 +1,13 @@
-//! The one integration binary: each subject is a module here.
+//! The integration tests, in one binary with a module per subject.
 //!
-//! Cases are files under `tests/` and `samples/`; a module reads them and holds the program to
-//! them. They run in the repository's root.
+//! Many cases are files under `tests/` and `samples/`, which a module reads and runs. Tests run in the
+//! root of the repository.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that panics has said what it has to say"
+    reason = "a panic is how a test fails"
 )]
 
 mod cli;
@@ -16,7 +16,7 @@ mod definition_tests;
 mod definitions;
 mod differential;
 mod editors;
-mod faults;
+mod failures;
 mod formats;
 mod header_union;
 mod hostile;

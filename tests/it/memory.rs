@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         3,
     ),
     case(
-        "a list of short values that become long texts by turns",
+        "a list of short values that become long texts in turn",
         |to| {
             let value = |_, number| format!("\"{}\"", number % 2);
             records(to, "\"Attributes\":{\"a\":[", value, "]}");
@@ -88,7 +88,7 @@ const CASES: &[Case] = &[
             "fields.\"Attributes.*\"={ op = \"map\", other = \"",
             "a text that is longer than what it stands for, and that is written again and again",
             "\", table = { 0 = \"",
-            "another text that is longer than what it stands for, and that is written by turns",
+            "another text that is longer than what it stands for, and that is written in turn",
             "\" } }"
         )],
         3,
@@ -227,12 +227,12 @@ const CASES: &[Case] = &[
 
 #[test]
 fn no_input_uses_more_memory_than_check_says() {
-    let faults: Vec<String> = CASES.iter().filter_map(fault_of).collect();
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    let failures: Vec<String> = CASES.iter().filter_map(failure_of).collect();
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what a reader of the test wants")]
-fn fault_of(case: &Case) -> Option<String> {
+fn failure_of(case: &Case) -> Option<String> {
     let site = Site::new();
     (case.write)(&site.inputs().join("a"));
     let bound = bound(&site, case);

@@ -348,7 +348,7 @@ fn a_run_over_a_truncated_file_ends_as_documented() {
                 use segprep::run::ErrorKind::{BadInput, NoInput};
                 assert!(matches!(error.kind, BadInput | NoInput), "{error}");
             }
-            Err(Failure::Diagnostics(faults)) => panic!("{faults:?}"),
+            Err(Failure::Diagnostics(diagnostics)) => panic!("{diagnostics:?}"),
         }
     });
 }

@@ -110,7 +110,7 @@ fn address_for(channel: &str) -> &'static str {
 
 #[test]
 fn every_value_is_repaired_as_its_case_says() {
-    let (mut faults, mut all) = (Vec::new(), 0);
+    let (mut failures, mut all) = (Vec::new(), 0);
     for cases in &CASES {
         let program = with(&[cases.set]);
         let text = fs::read_to_string(format!("tests/repairs/{}.tsv", cases.name));
@@ -129,11 +129,11 @@ fn every_value_is_repaired_as_its_case_says() {
                 Err(problems) => format!("{problems:?}"),
             };
             if found != wanted {
-                faults.push(format!("{} {line:?} gives {found:?}", cases.name));
+                failures.push(format!("{} {line:?} gives {found:?}", cases.name));
             }
         }
     }
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     assert!(600 <= all, "only {all} cases were read");
 }
 

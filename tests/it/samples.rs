@@ -94,19 +94,19 @@ fn check_counts(name: &str, place: &Place) {
     let records = &place.manifest()["records"];
     let dropped = records["dropped"].as_object().expect("counts by reason");
     let dropped: u64 = dropped.values().filter_map(serde_json::Value::as_u64).sum();
-    let told = format!(
+    let counts = format!(
         "In all: {} read = {} written + {} rejected + {dropped} dropped.",
         records["read"], records["written"], records["rejected"]
     );
     let notes = fs::read_to_string(format!("samples/{name}/input/_notes.txt")).expect("notes");
-    assert_eq!(notes.lines().last(), Some(told.as_str()), "{name}");
+    assert_eq!(notes.lines().last(), Some(counts.as_str()), "{name}");
 }
 
 /// The files below a folder by relative path.
 fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     let text = |file: PathBuf| {
         let text = fs::read_to_string(&file).expect("a file of text");
-        (file.strip_prefix(folder).expect("it lies in the folder").to_owned(), text)
+        (file.strip_prefix(folder).expect("a path below it").to_owned(), text)
     };
     files_below(folder).into_iter().map(text).collect()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::canary::Canaries;
-use crate::support::canary::site::{DEFINITION, check_said};
+use crate::support::canary::site::{DEFINITION, check_output};
 use crate::support::program::{segprep, toml_text};
 
 #[test]
@@ -37,14 +37,14 @@ fn no_key_is_quoted_in_an_error() {
         }
         let mut command = segprep();
         command.args(["key", "check", "--from", &format!("file:{}", file.display())]);
-        check_said(&c, command, 77);
+        check_output(&c, command, 77);
         // A text without the form of a key may be a name at AWS.
         let at_aws = ["kms:", "kms:alias/", "secretsmanager:"].iter().filter(|_| *key != text);
         let sources = at_aws.chain(&["env:", ""]).map(|kind| format!("{kind}{key}"));
         for from in sources {
             let mut command = segprep();
             command.args(["key", "check", "--from", &from]);
-            check_said(&c, command, 77);
+            check_output(&c, command, 77);
         }
     }
     let good = format!("hex:{hex}");
@@ -72,7 +72,7 @@ fn no_key_is_quoted_in_an_error() {
     }
     let mut command = segprep();
     command.args(["run", DEFINITION, "--set", &good]);
-    check_said(&c, command, 64);
+    check_output(&c, command, 64);
 }
 
 /// Diagnostics of a definition that contains a key do not show it.
@@ -110,7 +110,7 @@ fn no_key_in_a_definition_is_quoted() {
         for words in [["run", ""], ["check", ""], ["run", "--json"], ["check", "--json"]] {
             let mut command = segprep();
             command.args(words.iter().filter(|word| !word.is_empty())).arg(&file);
-            check_said(&c, command, 78);
+            check_output(&c, command, 78);
         }
     }
 }
@@ -120,5 +120,5 @@ fn check_key(c: &Canaries, arguments: &[&str], key: &str, expected: i32, json: O
     let mut command = segprep();
     command.args(["run", DEFINITION]).args(arguments).args(json);
     command.env("SEGPREP_KEY_K1", key).args(["--set", "input.from=[\"samples/newsletter/input\"]"]);
-    check_said(c, command, expected);
+    check_output(c, command, expected);
 }

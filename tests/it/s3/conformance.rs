@@ -24,8 +24,8 @@ fn a_run_reads_a_bucket_and_writes_to_it() {
     server.check_published(&records(0, 5));
     assert!(server.manifest().expect("a manifest")["run"].is_string());
     let before = server.keys();
-    let said = assert_exit(&mut run(&server), 0);
-    assert_eq!(server.keys(), before, "{said}");
+    let messages = assert_exit(&mut run(&server), 0);
+    assert_eq!(server.keys(), before, "{messages}");
 }
 
 /// The requests of a small run. Each waits for the one before, except the listings before publishing,
@@ -82,8 +82,8 @@ fn another_run_is_replaced_only_with_overwrite() {
     server.put("in/a.ndjson", records(0, 3));
     assert_exit(&mut run(&server), 0);
     server.put("in/a.ndjson", records(0, 4));
-    let said = assert_exit(&mut run(&server), 73);
-    assert!(said.contains("--overwrite"), "{said}");
+    let messages = assert_exit(&mut run(&server), 73);
+    assert!(messages.contains("--overwrite"), "{messages}");
     server.check_published(&records(0, 3));
     assert_exit(run(&server).arg("--overwrite"), 0);
     server.check_published(&records(0, 4));
@@ -96,8 +96,8 @@ fn foreign_objects_block_and_stay() {
         server.put("in/a.ndjson", records(0, 3));
         server.put(key, "foreign");
         let before = server.keys();
-        let said = assert_exit(run(&server).arg("--overwrite"), 73);
-        assert!(said.contains("no manifest of this account"), "{said}");
+        let messages = assert_exit(run(&server).arg("--overwrite"), 73);
+        assert!(messages.contains("no manifest of this account"), "{messages}");
         assert_eq!(server.keys(), before);
     }
 }
@@ -333,8 +333,8 @@ fn an_archived_object_ends_the_run_before_anything_is_read() {
     let server = Server::start();
     server.put("in/a.ndjson", records(0, 3));
     server.objects.set_class("bucket", "in/a.ndjson", "GLACIER");
-    let said = assert_exit(&mut run(&server), 74);
-    assert!(said.contains("restore") && said.contains("in/a.ndjson"), "{said}");
+    let messages = assert_exit(&mut run(&server), 74);
+    assert!(messages.contains("restore") && messages.contains("in/a.ndjson"), "{messages}");
     server.check_unpublished();
 }
 
@@ -347,8 +347,8 @@ fn the_second_of_two_concurrent_runs_fails() {
     while !server.keys().iter().any(|key| key.contains("lock-")) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let said = assert_exit(&mut run(&server), 73);
-    assert!(said.contains("another run"), "{said}");
+    let messages = assert_exit(&mut run(&server), 73);
+    assert!(messages.contains("another run"), "{messages}");
     let first = first.wait_with_output().expect("it ends");
     assert_eq!(code(&first), 0, "{}", stderr(&first));
     server.check_published(&records(0, 3));

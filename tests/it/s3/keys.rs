@@ -25,8 +25,8 @@ fn check_of(server: &Server, from: &str) -> String {
     with_key(&mut command, from);
     let output = command.output().expect("it runs");
     assert_eq!(code(&output), 0, "{from}: {}", stderr(&output));
-    let said = String::from_utf8(output.stdout).expect("text");
-    said.trim().strip_prefix("k1  ").expect("the id").to_owned()
+    let messages = String::from_utf8(output.stdout).expect("text");
+    messages.trim().strip_prefix("k1  ").expect("the id").to_owned()
 }
 
 /// The parts, and what the manifest says of the key.
@@ -116,14 +116,14 @@ fn errors_of_keys_at_aws_have_a_hint() {
         let mut command = run(&server);
         with_key(&mut command, from);
         let output = command.output().expect("it runs");
-        let said = stderr(&output);
-        assert_eq!(code(&output), expected, "{from}: {said}");
+        let messages = stderr(&output);
+        assert_eq!(code(&output), expected, "{from}: {messages}");
         for word in words {
-            assert!(said.contains(word), "{from}: no `{word}` in: {said}");
+            assert!(messages.contains(word), "{from}: no `{word}` in: {messages}");
         }
         let secrets =
             [SECRET_KEY, SECRET, SECRET.trim_start_matches("hex:"), "0011", "AAECAw", "said so"];
-        assert!(secrets.iter().all(|secret| !said.contains(secret)), "{from}: {said}");
+        assert!(secrets.iter().all(|secret| !messages.contains(secret)), "{from}: {messages}");
         server.check_unpublished();
     }
 }

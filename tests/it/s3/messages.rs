@@ -14,15 +14,15 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 fn says(command: &mut std::process::Command, expected: i32, words: &[&str]) {
     let begun = Instant::now();
     let output = command.output().expect("it runs");
-    let said = stderr(&output);
-    assert_eq!(code(&output), expected, "{said}");
+    let messages = stderr(&output);
+    assert_eq!(code(&output), expected, "{messages}");
     for word in words {
-        assert!(said.contains(word), "no `{word}` in: {said}");
+        assert!(messages.contains(word), "no `{word}` in: {messages}");
     }
     for secret in [SECRET_KEY, ACCESS_KEY, "StringToSign", "X-Amz", "said so"] {
-        assert!(!said.contains(secret), "{said}");
+        assert!(!messages.contains(secret), "{messages}");
     }
-    assert!(begun.elapsed() < AT_ONCE, "{:?}: {said}", begun.elapsed());
+    assert!(begun.elapsed() < AT_ONCE, "{:?}: {messages}", begun.elapsed());
 }
 
 fn with_input() -> Server {

@@ -84,10 +84,10 @@ fn one_run(server: &Server, seed: u64) {
     })));
     let output = run(server).output().expect("it runs");
     server.inject_with(None);
-    let said = stderr(&output);
-    let what = format!("SEGPREP_S3_SEED={seed}: exit {}: {said}", code(&output));
+    let messages = stderr(&output);
+    let what = format!("SEGPREP_S3_SEED={seed}: exit {}: {messages}", code(&output));
     assert!(matches!(code(&output), 0 | 73 | 74 | 77), "{what}");
-    assert!(!said.contains("panicked"), "{what}");
+    assert!(!messages.contains("panicked"), "{what}");
     if code(&output) == 0 {
         assert!(server.manifest().is_some(), "{what}");
         assert!(server.parts() == text.as_bytes(), "{what}");

@@ -11,8 +11,8 @@ const MEMORY_MAX: u64 = 256 << 20;
 /// Runs the program. Returns its peak memory in bytes.
 fn memory_of(command: &mut Command) -> u64 {
     let place = tempfile::tempdir().expect("a temporary folder");
-    let said = place.path().join("said");
-    command.stderr(fs::File::create(&said).expect("a file"));
+    let messages = place.path().join("messages");
+    command.stderr(fs::File::create(&messages).expect("a file"));
     let mut child = command.spawn().expect("it runs");
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -23,8 +23,8 @@ fn memory_of(command: &mut Command) -> u64 {
         });
         most = most.max(peak.unwrap_or(0) * 1024);
         if let Some(status) = child.try_wait().expect("a process") {
-            let said = fs::read_to_string(said).expect("words");
-            assert_eq!(status.code(), Some(0), "{said}");
+            let messages = fs::read_to_string(messages).expect("words");
+            assert_eq!(status.code(), Some(0), "{messages}");
             return most;
         }
         std::thread::sleep(std::time::Duration::from_millis(5));

@@ -61,9 +61,9 @@ fn a_run_that_lost_its_account_changes_nothing() {
         "out/job-000/part-00000.json",
     ];
     let server = server();
-    let (code, said) = ends_after(&server, &[], |server| take_over(server, &OF_ANOTHER));
-    assert_eq!(code, 74, "{said}");
-    assert!(said.contains("the lock on `s3://bucket/account/` was lost"), "{said}");
+    let (code, messages) = ends_after(&server, &[], |server| take_over(server, &OF_ANOTHER));
+    assert_eq!(code, 74, "{messages}");
+    assert!(messages.contains("the lock on `s3://bucket/account/` was lost"), "{messages}");
     check_unchanged(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }
@@ -77,8 +77,9 @@ fn a_run_that_lost_an_output_does_not_change_it() {
     let skip = EARLIER_PUTS + OF_ANOTHER.len();
     let no_manifest = FaultRule { operation: "put", skip, times: 1, fault };
     let server = server();
-    let (code, said) = ends_after(&server, &[no_manifest], |server| take_over(server, &OF_ANOTHER));
-    assert_eq!(code, 77, "{said}");
+    let (code, messages) =
+        ends_after(&server, &[no_manifest], |server| take_over(server, &OF_ANOTHER));
+    assert_eq!(code, 77, "{messages}");
     check_unchanged(&server, &OF_ANOTHER);
     assert!(server.manifest().is_none());
 }

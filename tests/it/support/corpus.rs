@@ -9,8 +9,8 @@ use crate::support::random::Random;
 /// The minimum number of documents that a decoder test reads: `SEGPREP_DOCUMENTS`, or a default that
 /// takes seconds.
 pub(crate) fn documents() -> u64 {
-    let said = std::env::var("SEGPREP_DOCUMENTS").ok().and_then(|said| said.parse().ok());
-    said.unwrap_or(100_000)
+    let set = std::env::var("SEGPREP_DOCUMENTS").ok().and_then(|set| set.parse().ok());
+    set.unwrap_or(100_000)
 }
 
 /// The contents of the samples and hostile cases with these file extensions, except large files.

@@ -68,7 +68,7 @@ impl InProcess {
         let around =
             Environment { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
         let (definition, rules) = plan::check(file, text, &sets, &around, &schema)
-            .unwrap_or_else(|faults| panic!("{faults:?}"));
+            .unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
         let keys = BTreeMap::from([("demo".to_owned(), MasterKey::demo())]);
         let specs = ListSpec::all(&definition, &rules, &schema, &keys).expect("all keys");
         let read = |spec: ListSpec| {

@@ -30,6 +30,6 @@ pub(crate) fn check_property_times<S: Strategy>(
 
 /// `PROPTEST_CASES`, or this default.
 pub(crate) fn times(usual: u32) -> u32 {
-    let said = std::env::var("PROPTEST_CASES").ok();
-    said.and_then(|times| times.parse().ok()).unwrap_or(usual)
+    let set = std::env::var("PROPTEST_CASES").ok();
+    set.and_then(|times| times.parse().ok()).unwrap_or(usual)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Compared {
     /// Records that decoding rejected.
     pub(crate) refused: u64,
     /// Records that decoding accepted and a check rejected.
-    pub(crate) judged: u64,
+    pub(crate) invalid: u64,
     /// How often one reader accepts what the other rejects, by the verdicts of segprep and of plain
     /// `serde_json`.
     pub(crate) disagreements: BTreeMap<(&'static str, &'static str), u64>,
@@ -51,7 +51,7 @@ pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared)
         }
         let count = match (found, verdict(&codes)) {
             (Some(_), _) => &mut compared.written,
-            (None, READ) => &mut compared.judged,
+            (None, READ) => &mut compared.invalid,
             (None, _) => &mut compared.refused,
         };
         *count += 1;

@@ -45,7 +45,9 @@ impl Inputs {
         let left = match outcome {
             Ok(_) => Ok(all_files(&place)),
             Err(Failure::Run(error)) => Err(format!("{:?}: {error} {:?}", error.kind, error.hint)),
-            Err(Failure::Diagnostics(faults)) => panic!("the definition is wrong: {faults:?}"),
+            Err(Failure::Diagnostics(diagnostics)) => {
+                panic!("the definition is wrong: {diagnostics:?}")
+            }
         };
         (place, left)
     }
@@ -84,7 +86,7 @@ fn all_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let root = place.folder.path();
     let text = |file: std::path::PathBuf| {
         let text = fs::read(&file).expect("a file");
-        let path = file.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
+        let path = file.strip_prefix(root).expect("a path below it").to_string_lossy().into_owned();
         let text = if path == "account/manifest.json" { without_time(&text) } else { text };
         (path, text)
     };

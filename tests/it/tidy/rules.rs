@@ -80,7 +80,7 @@ fn every_test_file_is_compiled() {
     assert_eq!(undeclared.collect::<Vec<_>>(), Vec::<&PathBuf>::new());
 }
 
-/// The folder `support` has what tests share. What has tests stands beside it.
+/// Code without tests of its own belongs to `support`.
 #[test]
 fn what_is_no_test_is_in_support() {
     let sources = sources(&["tests/it"]);

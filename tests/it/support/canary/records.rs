@@ -26,8 +26,8 @@ fn record(c: &mut Canaries) -> String {
     ];
     let mut members: Vec<&str> =
         fields.iter().filter(|_| c.random(4) != 0).map(String::as_str).collect();
-    let fault = fault(c);
-    members.push(&fault);
+    let member = invalid_member(c);
+    members.push(&member);
     members.retain(|member| !member.is_empty());
     let text = format!("{{{}}}", members.join(","));
     match c.random(20) {
@@ -84,7 +84,7 @@ fn user(c: &mut Canaries) -> String {
 }
 
 /// Usually nothing; sometimes a member that makes the record a reject, so that nothing of it is kept.
-fn fault(c: &mut Canaries) -> String {
+fn invalid_member(c: &mut Canaries) -> String {
     match c.random(30) {
         0 => format!(r#""OptOut":"{}""#, c.text()),
         1 => format!(r#""optOut":"{}""#, c.text()),

@@ -59,9 +59,9 @@ impl CanarySite {
     #[track_caller]
     pub(crate) fn check(&self, mut command: Command, expected: i32) {
         let output = command.output().expect("the program runs");
-        for said in [&output.stdout, &output.stderr] {
-            let text = String::from_utf8_lossy(said);
-            assert_eq!(self.canaries.find(said), None, "in {text}");
+        for stream in [&output.stdout, &output.stderr] {
+            let text = String::from_utf8_lossy(stream);
+            assert_eq!(self.canaries.find(stream), None, "in {text}");
         }
         assert_eq!(code(&output), expected, "{}", stderr(&output));
         self.check_files();
@@ -90,9 +90,9 @@ impl CanarySite {
 }
 
 #[track_caller]
-pub(crate) fn check_said(c: &Canaries, mut command: Command, expected: i32) {
+pub(crate) fn check_output(c: &Canaries, mut command: Command, expected: i32) {
     let output = command.output().expect("the program runs");
-    let said = [output.stdout.as_slice(), &output.stderr].concat();
-    assert_eq!(c.find(&said), None, "in {}", String::from_utf8_lossy(&said));
+    let printed = [output.stdout.as_slice(), &output.stderr].concat();
+    assert_eq!(c.find(&printed), None, "in {}", String::from_utf8_lossy(&printed));
     assert_eq!(code(&output), expected, "{}", stderr(&output));
 }

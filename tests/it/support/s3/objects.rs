@@ -374,7 +374,7 @@ impl S3 for Objects {
             joined(upload, input.multipart_upload.as_ref())?
         };
         let sum = crc64(&pieces);
-        if input.checksum_crc64nvme.is_some_and(|said| said != sum) {
+        if input.checksum_crc64nvme.is_some_and(|text| text != sum) {
             return Err(s3_error!(BadDigest));
         }
         let upload = self.state().uploads.remove(&input.upload_id);

@@ -26,7 +26,7 @@ fn recovers(site: &Site) {
 
 #[test]
 fn a_full_disk_ends_the_run() {
-    with_mounts("faults::a_full_disk_ends_the_run", || {
+    with_mounts("failures::a_full_disk_ends_the_run", || {
         run_on_full_disk("output");
         run_on_full_disk("account");
     });
