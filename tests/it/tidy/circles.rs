@@ -1,0 +1,303 @@
+//! No circles of imports between the library's files, except between a module and its own children.
+//!
+//! The graph has a node for each module, which is one file, and an edge for each import. An import
+//! leads to the module that defines the item: `use crate::store::Listing` leads to `store::listing`
+//! if `store` has `pub use self::listing::Listing`. So a module that only re-exports what its
+//! children define connects nothing. Tests are left out.
+//!
+//! Edges between a module and its direct children are allowed in both directions and left out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::source::{Source, assert_none, is_word, sources};
+
+/// The path of a module from the root of the library: `store`, `s3`, `list`.
+type ModulePath = Vec<String>;
+
+/// The modules of the library.
+#[derive(Default)]
+struct Modules {
+    /// What each module imports: absolute paths of items or modules, and whether it re-exports them.
+    imports: BTreeMap<ModulePath, Vec<Import>>,
+    /// What the name of a re-export stands for, by the module that has it.
+    exports: BTreeMap<(ModulePath, String), ModulePath>,
+}
+
+struct Import {
+    path: ModulePath,
+    is_export: bool,
+}
+
+impl Modules {
+    fn read(sources: &[Source]) -> Modules {
+        let files: Vec<(ModulePath, &Source)> = sources
+            .iter()
+            .filter(|source| !matches!(source.module.as_str(), "lib" | "main" | "cli"))
+            .filter(|source| !source.is_test)
+            .map(|source| (module_path(source), source))
+            .collect();
+        let names: BTreeSet<ModulePath> = files.iter().map(|(module, _)| module.clone()).collect();
+        let mut modules = Modules::default();
+        for (module, source) in files {
+            let mut imports = Vec::new();
+            for (path, is_export) in paths(source) {
+                let Some(path) = absolute(&module, &path, &names) else { continue };
+                if let (true, Some(name)) = (is_export, path.last()) {
+                    modules.exports.insert((module.clone(), name.clone()), path.clone());
+                }
+                imports.push(Import { path, is_export });
+            }
+            modules.imports.insert(module, imports);
+        }
+        modules
+    }
+
+    /// The module that defines the item with this path, after all re-exports.
+    fn definer(&self, path: &[String]) -> Option<ModulePath> {
+        const STEPS_MAX: usize = 10;
+        let mut path = path.to_vec();
+        for _ in 0..STEPS_MAX {
+            let (module, rest) = self.split(&path)?;
+            let export =
+                rest.first().and_then(|name| self.exports.get(&(module.clone(), name.clone())));
+            match export {
+                Some(target) => path = [target.as_slice(), &rest[1..]].concat(),
+                None => return Some(module),
+            }
+        }
+        None
+    }
+
+    /// The longest prefix of a path that is a module, and the rest.
+    fn split(&self, path: &[String]) -> Option<(ModulePath, ModulePath)> {
+        (1..=path.len())
+            .rev()
+            .map(|length| path.split_at(length))
+            .find(|(module, _)| self.imports.contains_key(*module))
+            .map(|(module, rest)| (module.to_vec(), rest.to_vec()))
+    }
+
+    /// The modules that a module imports from, without itself, its parent and its children.
+    fn imported(&self, module: &ModulePath) -> BTreeSet<ModulePath> {
+        let targets = self.imports[module].iter().filter_map(|import| {
+            // A re-export from a child makes the module depend on that child, not on what the child
+            // itself re-exports.
+            let child = import.path.get(..=module.len()).filter(|path| path.starts_with(module));
+            match child {
+                Some(child) if import.is_export && self.imports.contains_key(child) => {
+                    Some(child.to_vec())
+                }
+                _ => self.definer(&import.path),
+            }
+        });
+        targets.filter(|target| target != module && !are_related(module, target)).collect()
+    }
+
+    /// The shortest circle through each module that is in one, each circle once.
+    fn circles(&self) -> Vec<Vec<ModulePath>> {
+        let edges: BTreeMap<&ModulePath, BTreeSet<ModulePath>> =
+            self.imports.keys().map(|module| (module, self.imported(module))).collect();
+        let mut seen = BTreeSet::new();
+        let circles = edges.keys().filter_map(|start| shortest_circle(start, &edges));
+        circles
+            .filter(|circle| seen.insert(circle.iter().cloned().collect::<BTreeSet<_>>()))
+            .collect()
+    }
+}
+
+/// Whether one is the parent of the other.
+fn are_related(one: &[String], other: &[String]) -> bool {
+    let is_child = |child: &[String], parent: &[String]| {
+        child.split_last().is_some_and(|(_, above)| above == parent)
+    };
+    is_child(one, other) || is_child(other, one)
+}
+
+/// A shortest way from a module back to itself; its first and last module are the same.
+fn shortest_circle(
+    start: &ModulePath,
+    edges: &BTreeMap<&ModulePath, BTreeSet<ModulePath>>,
+) -> Option<Vec<ModulePath>> {
+    let mut ways = VecDeque::from([vec![start.clone()]]);
+    let mut visited = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        for next in edges.get(way.last()?).into_iter().flatten() {
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
+            if next == start {
+                return Some(longer);
+            }
+            if visited.insert(next.clone()) {
+                ways.push_back(longer);
+            }
+        }
+    }
+    None
+}
+
+fn module_path(source: &Source) -> ModulePath {
+    let below = source.path.strip_prefix("src").unwrap_or(&source.path).with_extension("");
+    let mut names: ModulePath = below.iter().map(|name| name.to_string_lossy().into()).collect();
+    if names.last().is_some_and(|name| name == "mod") {
+        names.pop();
+    }
+    names
+}
+
+/// The path from the library's root, if the path leads to one of its modules.
+fn absolute(
+    module: &[String],
+    path: &[String],
+    names: &BTreeSet<ModulePath>,
+) -> Option<ModulePath> {
+    let (first, rest) = path.split_first()?;
+    let base = match first.as_str() {
+        "crate" => &[],
+        "self" => module,
+        "super" => &module[..module.len() - 1],
+        _ => {
+            let child = [module, std::slice::from_ref(first)].concat();
+            return names.contains(&child).then(|| [module, path].concat());
+        }
+    };
+    Some([base, rest].concat())
+}
+
+/// The paths that a file imports or names, each with whether it is re-exported.
+fn paths(source: &Source) -> Vec<(ModulePath, bool)> {
+    let (squeezed, lines) = source.squeezed();
+    let tests_from = source.tests_from();
+    let end = lines.iter().position(|line| tests_from <= *line).unwrap_or(squeezed.len());
+    let mut rest = &squeezed[..end];
+    let (mut paths, mut inline) = (Vec::new(), String::new());
+    while let Some(at) = find_use(rest) {
+        let tree = &rest[at + "use ".len()..];
+        let length = tree.find(';').unwrap_or(tree.len());
+        let is_export = rest[..at].trim_end().ends_with("pub") || ends_with_visibility(&rest[..at]);
+        paths.extend(expand(&tree[..length]).into_iter().map(|path| (path, is_export)));
+        inline.push_str(&rest[..at]);
+        rest = &tree[length..];
+    }
+    inline.push_str(rest);
+    paths.extend(inline_paths(&inline).into_iter().map(|path| (path, false)));
+    paths
+}
+
+/// The offset of the next `use` declaration.
+fn find_use(text: &str) -> Option<usize> {
+    let mut uses = text.match_indices("use ").map(|(at, _)| at);
+    uses.find(|at| !text[..*at].ends_with(is_word))
+}
+
+/// Whether a text ends with `pub(…)`.
+fn ends_with_visibility(text: &str) -> bool {
+    let scope = text.strip_suffix(')').and_then(|text| text.rfind('(').map(|at| &text[..at]));
+    scope.is_some_and(|before| before.ends_with("pub"))
+}
+
+/// The paths of a `use` declaration: `a::{b, c::{d, e as f}}` gives `a::b`, `a::c::d`, `a::c::e`.
+fn expand(tree: &str) -> Vec<ModulePath> {
+    let Some((prefix, group)) = tree.split_once('{') else {
+        return vec![names(tree.split(" as ").next().unwrap_or_default())];
+    };
+    let group = group.rsplit_once('}').map_or(group, |(inside, _)| inside);
+    let prefix = names(prefix);
+    let below = split_at_commas(group).into_iter().flat_map(expand);
+    below.map(|path| [prefix.as_slice(), &path].concat()).collect()
+}
+
+fn names(path: &str) -> ModulePath {
+    path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The parts of a text between commas that are not in braces.
+fn split_at_commas(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// The paths in code that begin with `crate::` or `super::`.
+fn inline_paths(code: &str) -> Vec<ModulePath> {
+    let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
+    let is_start = |at: usize| !code[..at].ends_with(|c| is_word(c) || c == ':');
+    starts
+        .filter(|(at, _)| is_start(*at))
+        .map(|(at, _)| {
+            let rest = &code[at..];
+            let end = rest.find(|c| !is_word(c) && c != ':').unwrap_or(rest.len());
+            names(&rest[..end])
+        })
+        .collect()
+}
+
+#[test]
+fn imports_make_no_circles() {
+    let circles = Modules::read(&sources(&["src"])).circles();
+    assert_none(circles.iter().map(|circle| shown(circle)));
+}
+
+fn shown(circle: &[ModulePath]) -> String {
+    circle.iter().map(|module| module.join("::")).collect::<Vec<_>>().join(" -> ")
+}
+
+/// The circles among these files, each given by its path and its code.
+fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
+    let sources: Vec<Source> = files
+        .iter()
+        .map(|(path, text)| Source {
+            path: path.into(),
+            text: (*text).to_owned(),
+            module: super::source::module_of(path.as_ref()),
+            is_test: false,
+        })
+        .collect();
+    Modules::read(&sources).circles().iter().map(|circle| shown(circle)).collect()
+}
+
+#[test]
+fn a_planted_circle_is_found() {
+    let head = ("src/a/mod.rs", "mod x;\nmod y;\npub(crate) use self::{x::{One, Two as Three}};");
+    let x = ("src/a/x.rs", "use std::fmt;\npub use super::y::Y;");
+    let circle = ["a::x -> a::y -> a::x"];
+    for y in [
+        "use super::x::One;",
+        "use crate::a::One;",
+        "use crate::a::{x::{self}};",
+        "use {std::fs, super::{One}};",
+        "fn f(one: crate::a::One) {}",
+        "fn f() { super::x::g() }",
+    ] {
+        assert_eq!(circles_of(&[head, x, ("src/a/y.rs", y)]), circle, "{y}");
+    }
+    for y in [
+        "use super::y::Y;",
+        "use crate::b::One;",
+        "// use super::x::One;",
+        "#[cfg(test)]\nmod tests {\n    use crate::a::x::One;\n}",
+    ] {
+        assert_eq!(circles_of(&[head, x, ("src/a/y.rs", y)]), Vec::<String>::new(), "{y}");
+    }
+}
+
+#[test]
+fn a_circle_of_three_is_found_through_re_exports() {
+    let files = [
+        ("src/a.rs", "use crate::b::inner::Item;"),
+        ("src/b/mod.rs", "pub mod inner;\npub use inner::Item;\nuse self::inner::other;"),
+        ("src/b/inner.rs", "use super::local;\nuse crate::c;"),
+        ("src/c.rs", "fn f() { crate::a::f() }"),
+    ];
+    assert_eq!(circles_of(&files), ["a -> b::inner -> c -> a"]);
+}
