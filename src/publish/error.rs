@@ -30,7 +30,7 @@ pub enum PublishError {
         source: io::Error,
     },
     /// Exit 74: make room.
-    #[error("no space left on device for `{}`", path.display())]
+    #[error("could not write `{}`", path.display())]
     Full {
         path: PathBuf,
         #[source]

@@ -417,7 +417,7 @@ fn overlapping_places_are_refused() {
 #[test]
 fn errors_are_named_by_what_can_be_done() {
     let message = |kind: io::ErrorKind| at(Path::new("out/json"), "write")(kind.into()).to_string();
-    assert_eq!(message(io::ErrorKind::StorageFull), "no space left on device for `out/json`");
+    assert_eq!(message(io::ErrorKind::StorageFull), "could not write `out/json`");
     assert_eq!(message(io::ErrorKind::PermissionDenied), "access to `out/json` was denied");
     assert_eq!(message(io::ErrorKind::Other), "could not write `out/json`");
 }
