@@ -170,9 +170,9 @@ fn paths(source: &Source) -> Vec<(ModulePath, bool)> {
     let mut rest = &squeezed[..end];
     let (mut paths, mut inline) = (Vec::new(), String::new());
     while let Some(at) = find_use(rest) {
-        let tree = &rest[at + "use ".len()..];
+        let tree = &rest[at + "use".len()..];
         let length = tree.find(';').unwrap_or(tree.len());
-        let is_export = rest[..at].trim_end().ends_with("pub") || ends_with_visibility(&rest[..at]);
+        let is_export = ends_with_visibility(&rest[..at]);
         paths.extend(expand(&tree[..length]).into_iter().map(|path| (path, is_export)));
         inline.push_str(&rest[..at]);
         rest = &tree[length..];
@@ -182,25 +182,32 @@ fn paths(source: &Source) -> Vec<(ModulePath, bool)> {
     paths
 }
 
-/// The offset of the next `use` declaration.
-fn find_use(text: &str) -> Option<usize> {
-    let mut uses = text.match_indices("use ").map(|(at, _)| at);
-    uses.find(|at| !text[..*at].ends_with(is_word))
+/// The offset of the next `use` declaration in squeezed code. (The word may also be in a string.)
+fn find_use(code: &str) -> Option<usize> {
+    let mut words = code.match_indices("use").map(|(at, _)| at);
+    words.find(|at| {
+        let (before, after) = (&code[..*at], &code[at + "use".len()..]);
+        let is_start = before.is_empty() || before.ends_with([';', '{', '}', ']']);
+        (is_start || ends_with_visibility(before)) && after.starts_with([' ', '{'])
+    })
 }
 
-/// Whether a text ends with `pub(…)`.
-fn ends_with_visibility(text: &str) -> bool {
-    let scope = text.strip_suffix(')').and_then(|text| text.rfind('(').map(|at| &text[..at]));
-    scope.is_some_and(|before| before.ends_with("pub"))
+/// Whether code ends with `pub` or `pub(…)`.
+fn ends_with_visibility(code: &str) -> bool {
+    let code = code.trim_end();
+    let scope = code.strip_suffix(')').and_then(|code| code.rfind('(').map(|at| &code[..at]));
+    let word = scope.unwrap_or(code);
+    word.ends_with("pub") && !word[..word.len() - "pub".len()].ends_with(is_word)
 }
 
 /// The paths of a `use` declaration: `a::{b, c::{d, e as f}}` gives `a::b`, `a::c::d`, `a::c::e`.
 fn expand(tree: &str) -> Vec<ModulePath> {
     let Some((prefix, group)) = tree.split_once('{') else {
-        return vec![names(tree.split(" as ").next().unwrap_or_default())];
+        let path = tree.trim_start().split(" as ").next().unwrap_or_default();
+        return vec![names(path)];
     };
     let group = group.rsplit_once('}').map_or(group, |(inside, _)| inside);
-    let prefix = names(prefix);
+    let prefix = names(prefix.trim_start());
     let below = split_at_commas(group).into_iter().flat_map(expand);
     below.map(|path| [prefix.as_slice(), &path].concat()).collect()
 }
@@ -231,7 +238,7 @@ fn split_at_commas(text: &str) -> Vec<&str> {
 /// The paths in code that begin with `crate::` or `super::`.
 fn inline_paths(code: &str) -> Vec<ModulePath> {
     let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
-    let is_start = |at: usize| !code[..at].ends_with(|c| is_word(c) || c == ':');
+    let is_start = |at: usize| !code[..at].ends_with(is_word) && !code[..at].ends_with("::");
     starts
         .filter(|(at, _)| is_start(*at))
         .map(|(at, _)| {
@@ -275,6 +282,7 @@ fn a_planted_circle_is_found() {
         "use super::x::One;",
         "use crate::a::One;",
         "use crate::a::{x::{self}};",
+        "pub(in crate::a) use super::x::{Two, One};",
         "use {std::fs, super::{One}};",
         "fn f(one: crate::a::One) {}",
         "fn f() { super::x::g() }",
