@@ -24,11 +24,11 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 
 static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| match std::env::var("TARGET").as_deref() {
-    Ok("frame") => frame::hold,
-    Ok("json") => json::hold,
-    Ok("csv") => csv::hold,
-    Ok("definition") => definition::hold,
-    Ok("record") => record::hold,
+    Ok("frame") => frame::check,
+    Ok("json") => json::check,
+    Ok("csv") => csv::check,
+    Ok("definition") => definition::check,
+    Ok("record") => record::check,
     Ok(_) | Err(_) => panic!("`TARGET` must be frame, json, csv, definition or record"),
 });
 
