@@ -594,7 +594,7 @@ mod tests {
     #[test]
     fn a_lock_that_is_too_large_is_an_error() {
         let bucket = Bucket::default();
-        bucket.put(LOCK, &[b'x'; (64 << 10) + 1]);
+        bucket.put(LOCK, "x".repeat((64 << 10) + 1).as_bytes());
         let error = Lease::take(&bucket.folder(), "m").expect_err("it is too large");
         assert!(error.to_string().contains("is larger than 65536 bytes"), "{error}");
     }
