@@ -26,7 +26,7 @@ pub(super) fn check(
         for earlier in owned.iter().take(number) {
             match overlap(later.location, earlier.location, environment) {
                 Some(Overlap::Contains) => {
-                    push_overlap(earlier, Overlap::Inside, later, diagnostics)
+                    push_overlap(earlier, Overlap::Inside, later, diagnostics);
                 }
                 Some(how) => push_overlap(later, how, earlier, diagnostics),
                 None => {}

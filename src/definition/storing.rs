@@ -98,7 +98,7 @@ fn read_table(
     for entry in entries {
         match &entry.item.value {
             Value::Text(text) if is_fixed_word(text) => {
-                pairs.push((entry.key.clone(), text.clone()))
+                pairs.push((entry.key.clone(), text.clone()));
             }
             Value::Text(_) => {
                 let message = format!(

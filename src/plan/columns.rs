@@ -58,8 +58,9 @@ impl<'p> HeaderUnion<'p> {
     /// Returns the columns. The opt-out field is among them if a list sets it, whether or not an
     /// input has it.
     pub fn into_columns(mut self) -> Vec<CsvColumn> {
-        let opts_out = self.plan.lists.iter().any(|list| list.spec.action == ListAction::OptOut);
-        if opts_out {
+        let sets_opt_out =
+            self.plan.lists.iter().any(|list| list.spec.action == ListAction::OptOut);
+        if sets_opt_out {
             let opt_out = self.plan.schema.role(Role::OptOut);
             self.add_column(ColumnField::Node(opt_out), 1);
         }

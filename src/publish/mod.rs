@@ -262,9 +262,9 @@ impl Publication {
         move_mode: fn(&Path) -> io::Result<MoveMode>,
     ) -> Result<(), PublishError> {
         for to in outputs {
-            let (mode, made) = place::plan_output(to, move_mode)?;
+            let (mode, created) = place::plan_output(to, move_mode)?;
             self.journal.outputs.push(TakenOutput::new(to, mode));
-            self.journal.made.extend(made);
+            self.journal.made.extend(created);
         }
         self.account.write_journal(&self.journal)?;
         self.is_noted = true;

@@ -249,14 +249,14 @@ impl<'a> Assembler<'a> {
     }
 
     /// Ends an input.
-    pub(super) fn end(&mut self, input: usize, end: InputEnd) -> Result<(), PublishError> {
+    pub(super) fn end(&mut self, input: usize, end: &InputEnd) -> Result<(), PublishError> {
         let state = std::mem::take(&mut self.current);
         finish(state.kept)?;
         self.bytes += end.bytes;
         self.total.add(&state.tally);
         if let Some(listed) = self.listed.get(input) {
             let (format, compression) = (state.format, state.compression);
-            let line = InputLine::read(listed, &end, format, compression, &state.tally);
+            let line = InputLine::read(listed, end, format, compression, &state.tally);
             write_line(self.inputs.as_mut(), &line)?;
             let broken = end.broken.as_ref();
             self.broken.extend(broken.map(|broken| skipped_warning(&listed.name, broken)));

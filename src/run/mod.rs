@@ -139,8 +139,8 @@ fn run_steps(
     let began = (Instant::now(), Timestamp::now());
     let (prepared, parts) = prepare::prepare(options, cancel)?;
     let Prepared { definition, schema, limits, .. } = &prepared;
-    let list_specs =
-        ListSpec::all(definition, &parts.rules, schema, &parts.keys).map_err(prepare::no_plan)?;
+    let list_specs = ListSpec::all(definition, &parts.rules, schema, &parts.keys)
+        .map_err(|error| prepare::no_plan(&error))?;
     let store = &prepared.remote.store;
     let listing = store.list(&prepared.inputs(), &definition.input.exclude)?;
     if listing.files.is_empty() {

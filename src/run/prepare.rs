@@ -69,12 +69,13 @@ impl Prepared {
         lists: Vec<SuppressionList>,
     ) -> Result<Plan, RunError> {
         let schema = Arc::clone(&self.schema);
-        Plan::new(&self.definition, parts.rules, schema, parts.keys, lists).map_err(no_plan)
+        Plan::new(&self.definition, parts.rules, schema, parts.keys, lists)
+            .map_err(|error| no_plan(&error))
     }
 }
 
 /// The error if the definition needs a key that it does not have.
-pub(super) fn no_plan(error: PlanError) -> RunError {
+pub(super) fn no_plan(error: &PlanError) -> RunError {
     RunError::new(ErrorKind::Access, error.to_string())
 }
 

@@ -148,7 +148,7 @@ impl Processing<'_> {
             Work::Nothing => {}
         }
         match unit.end {
-            Some(end) => Ok(assembler.end(input, end)?),
+            Some(end) => Ok(assembler.end(input, &end)?),
             None => Ok(()),
         }
     }

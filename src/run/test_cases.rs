@@ -157,10 +157,10 @@ fn test(file: &Path, sets: &[String]) -> Result<Tested, Failure> {
 
 fn read_test(file: &Path) -> Result<TestFile, RunError> {
     let bytes = whole::read_file(file, TEST_BYTES_MAX);
-    let text = bytes.and_then(|bytes| {
+    let content = bytes.and_then(|bytes| {
         String::from_utf8(bytes).map_err(|_text_of_records| io::ErrorKind::InvalidData.into())
     });
-    let written = text.map_err(|error: io::Error| {
+    let written = content.map_err(|error: io::Error| {
         let is_missing = error.kind() == io::ErrorKind::NotFound;
         let kind = if is_missing { ErrorKind::NoInput } else { ErrorKind::Io };
         RunError::new(kind, format!("the test `{}` could not be read: {error}", escape_path(file)))
@@ -201,13 +201,11 @@ fn definition_of(file: &Path, test: &TestFile) -> Result<PathBuf, RunError> {
         return Ok(folder.join(definition));
     }
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
-    match name.as_deref().and_then(|name| name.strip_suffix(ENDING)) {
-        Some(name) => Ok(folder.join(format!("{name}.toml"))),
-        None => {
-            let what = format!("has no `definition`, and its name does not end in `{ENDING}`");
-            Err(invalid(file, &what))
-        }
+    if let Some(name) = name.as_deref().and_then(|name| name.strip_suffix(ENDING)) {
+        return Ok(folder.join(format!("{name}.toml")));
     }
+    let what = format!("has no `definition`, and its name does not end in `{ENDING}`");
+    Err(invalid(file, &what))
 }
 
 /// Compiles the definition's plan, with the published key and the lists of the test.
@@ -215,7 +213,8 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
     let ReadDefinition { definition, rules, schema } = prepare::read(options, &Cancel::new())?;
     let sources = definition.keys.sources.iter();
     let keys = sources.map(|source| (source.id.clone(), MasterKey::demo())).collect();
-    let specs = ListSpec::all(&definition, &rules, &schema, &keys).map_err(prepare::no_plan)?;
+    let specs = ListSpec::all(&definition, &rules, &schema, &keys)
+        .map_err(|error| prepare::no_plan(&error))?;
     let mut lists = Vec::new();
     for (spec, written) in specs.into_iter().zip(&definition.suppress) {
         let mut digests = Vec::new();
@@ -229,7 +228,8 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
         }
         lists.push(spec.with_entries(Entries::new(digests)));
     }
-    Ok(Plan::new(&definition, rules, schema, keys, lists).map_err(prepare::no_plan)?)
+    Ok(Plan::new(&definition, rules, schema, keys, lists)
+        .map_err(|error| prepare::no_plan(&error))?)
 }
 
 fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {

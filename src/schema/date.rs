@@ -251,7 +251,8 @@ mod tests {
     }
 
     fn days_of_months(year: u16) -> [u8; 12] {
-        let is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let is_leap =
+            (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
         let february = if is_leap { 29 } else { 28 };
         [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     }

@@ -286,8 +286,7 @@ impl BatchEmitter<'_> {
 
     fn describe(&self, row: usize, problem: &Problem) -> DescribedProblem {
         let fixes = find_row(&self.worker.fixes, row, |fix| fix.row);
-        let fixed = fixes.iter().flat_map(|fix| &fix.problems);
-        let repair = fixed.into_iter().find(|(fixed, _)| fixed == problem);
+        let repair = fixes.iter().flat_map(|fix| &fix.problems).find(|(fixed, _)| fixed == problem);
         DescribedProblem {
             field: self.path_of(problem.field),
             code: problem.code.as_str(),

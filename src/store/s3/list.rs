@@ -91,7 +91,7 @@ pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object
             }
             match running.join_next().await {
                 Some(listed) => {
-                    keep(&mut found, listed.map_err(|_panic| listing_failed(&prefix))??)
+                    keep(&mut found, listed.map_err(|_panic| listing_failed(&prefix))??);
                 }
                 None => break,
             }
