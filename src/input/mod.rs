@@ -1,6 +1,6 @@
 //! Reads the inputs one after the other and cuts them into chunks of whole records.
 //!
-//! [`InputReader`] is an iterator over [`Unit`]s, in input order. For each input:
+//! `InputReader` is an iterator over `Unit`s, in input order. For each input:
 //!
 //! 1. `open`: the stored bytes become a reader of text in UTF-8. `inflate` and `encoding` convert
 //!    them, and `read_ahead` runs both on the thread pool. As many inputs are open at once

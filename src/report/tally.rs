@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 const NAMES_MAX: usize = 250;
 const OTHER: &str = "other";
 
-/// Counts by a name that comes from the data. The first [`NAMES_MAX`] names are counted separately,
+/// Counts by a name that comes from the data. The first 250 names are counted separately,
 /// so that memory is bounded.
 ///
 /// Blocks are added in input order, so which names come first depends neither on threads nor on the
