@@ -117,7 +117,7 @@ fn read_operation(
 fn push_unknown_op(name: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) {
     if LATER_OPS.contains(&name.value) {
         let help = format!("this version supports {}", listed(OpKind::ALL.map(OpKind::name)));
-        let message = format!("the operation `{}` is not supported in this version", name.value);
+        let message = format!("the operation `{}` is not in this version", name.value);
         diagnostics.push(name.at, message, "", help);
     } else {
         let message = format!("unknown operation `{}`", escape(name.value));

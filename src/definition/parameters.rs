@@ -93,7 +93,7 @@ fn read_scope(text: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<
     if scope.is_none() {
         let help = "write `person`, or `relationship:` and a label";
         let message = match text.value {
-            "run" => "the scope `run` is not supported in this version".to_owned(),
+            "run" => "the scope `run` is not in this version".to_owned(),
             other => format!("`scope` can't be `{}`", escape(other)),
         };
         diagnostics.push(text.at, message, "", help);

@@ -35,7 +35,7 @@ impl<'t> Section<'t> {
         self.at
     }
 
-    /// Reports these keys as not supported in this version.
+    /// Reports these keys as not in this version.
     pub(crate) fn refuse_later(
         &mut self,
         keys: &'static [&'static str],
@@ -303,7 +303,7 @@ pub(crate) fn choose<T: Copy>(
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     if later.contains(&word.value) {
-        let message = format!("`{key} = \"{}\"` is not supported in this version", word.value);
+        let message = format!("`{key} = \"{}\"` is not in this version", word.value);
         let help = format!("this version supports {}", listed(names));
         diagnostics.push(word.at, message, "", help);
     } else {
@@ -318,7 +318,7 @@ pub(crate) fn choose<T: Copy>(
 }
 
 fn push_unsupported(section: &str, entry: &Entry, diagnostics: &mut Diagnostics<'_>) {
-    let message = format!("`{}` in {section} is not supported in this version", entry.key);
+    let message = format!("`{}` in {section} is not in this version", entry.key);
     diagnostics.push(entry.key_at, message, "", "remove it");
 }
 
