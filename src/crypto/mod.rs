@@ -10,8 +10,7 @@
 //!   crates.
 //! - Keys are wiped when dropped, and no `Debug` output shows them.
 //!
-//! What is neither secret nor evidence is not cryptography and not here: CRCs, the seeds of hash
-//! tables, the names of runs.
+//! CRCs, seeds of hash tables and names of runs are not cryptography, and are not made here.
 
 use std::fmt;
 

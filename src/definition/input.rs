@@ -24,7 +24,7 @@ pub struct Input {
     pub format: Option<InputFormat>,
     /// `None`: UTF-8.
     pub encoding: Option<TextEncoding>,
-    /// The most times its size to which an archive may expand.
+    /// The maximum ratio of the size of a text to that of its archive.
     pub max_expansion: u64,
     /// Whether the run skips a file that can't be read as a segment file, instead of ending.
     pub skips_bad_files: bool,

@@ -60,7 +60,8 @@ pub struct CsvEncoder {
     json_frame: usize,
 }
 
-/// The most bytes around a value in JSON (`","`), and the one that quoting a formula may add.
+/// The maximum number of bytes that surround a value in JSON (`","`), plus the one that quoting a
+/// formula adds.
 const FRAME_BYTES_MAX: usize = 4;
 /// The longest escape of a byte in JSON: `\u0000`.
 const ESCAPE_BYTES_MAX: usize = 6;
@@ -87,8 +88,8 @@ impl CsvRules {
 }
 
 impl CsvEncoder {
-    /// `written` says of each node whether the rules keep or transform it, or anything inside it.
-    /// The columns of dropped fields stay empty.
+    /// `written`: for each node, whether the rules keep or transform it or any of its members. The
+    /// columns of dropped fields stay empty.
     pub fn new(
         schema: &Schema,
         written: &[bool],
@@ -153,7 +154,7 @@ impl CsvEncoder {
         add: &mut impl FnMut(Field, Code, u16, Detail),
     ) {
         let slot = |node: NodeIx| slots.get(node).copied().unwrap_or(Slot::ABSENT);
-        let field = |node| Field::Node(u8::try_from(node).expect("a schema has at most 128 nodes"));
+        let field = |node| Field::Node(u8::try_from(node).expect("the number of nodes is limited"));
         for node in self.without_column.iter().filter(|node| !slot(**node).is_absent()) {
             add(field(*node), Code::Column, self.rules.column, Detail::None);
         }
@@ -203,7 +204,8 @@ impl CsvEncoder {
         if values.iter().any(|value| has_line_break(*value, text)) {
             add(field, Code::LineBreak, self.rules.line_break, Detail::None);
         }
-        // Quoting a formula adds a character, with which a value at the target's limit is too long.
+        // Quoting a formula adds a character. A value that already has the maximum length is then too
+        // long.
         let is_too_long = |value: &Slot| {
             let bytes = text.of(*value);
             is_formula(*value, bytes) && code_points(bytes) == self.value_length

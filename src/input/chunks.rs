@@ -4,9 +4,9 @@
 //! `chunk_bytes` of them (more if no record ends there), asks [`cut`] how many make whole
 //! records, and hands these over in their buffer. The rest moves to another buffer.
 //!
-//! Two things never enter a chunk, so that memory stays bounded: a record that is too long to be
-//! held passes in slices, of which only the length and the original bytes matter, and long white
-//! space between records is passed on by itself.
+//! To bound memory, two things never enter a chunk. A record that is too long is passed on in slices,
+//! since only its length and its original bytes matter. Long white space between records is passed
+//! on separately.
 //!
 //! Invariant: where chunks, slices and records end depends on the text and the limits, and never on
 //! how many bytes a read happened to return. So only the bytes peeked at count, even if
@@ -26,9 +26,11 @@ use crate::record::{Code, Detail};
 /// How many more bytes are read while a record has not ended.
 pub(crate) const READ_MORE_BYTES: usize = 64 << 10;
 
-/// How many bytes to look at next if no record ends in the first `want` bytes. It doubles, so that
-/// the time for a long record grows linearly with its length, though each look starts at its
-/// beginning. Beyond the longest record it grows by no more than [`READ_MORE_BYTES`].
+/// How many bytes to look at next if no record ends in the first `want` bytes.
+///
+/// The framer looks at a record from its beginning each time. So the number of bytes doubles, and
+/// the time for a long record grows linearly with its length. Beyond the length of the longest
+/// record, it grows by at most [`READ_MORE_BYTES`].
 pub(super) fn more(want: usize, max_record: usize) -> usize {
     let longest = max_record + 2 + SPACE_MAX;
     (want * 2).min(longest).max(want + want.min(READ_MORE_BYTES))
@@ -168,9 +170,8 @@ impl ChunkReader {
         self.error.as_ref()
     }
 
-    /// Finds out how many of the bytes held make whole records, and reads more until one does.
-    /// Returns that, and how many bytes were looked at. [`Cut::More`] means that the input fails
-    /// before a record ends.
+    /// Reads until at least one whole record is held. Returns where the whole records end, and how
+    /// many bytes were looked at. [`Cut::More`] means that reading fails before a record ends.
     pub(super) fn whole_records(
         &mut self,
         framing: Framing,
@@ -210,7 +211,8 @@ impl ChunkReader {
         let whole = match cut {
             Cut::At(whole) => {
                 if self.at_end && whole == self.held.len() {
-                    // In an array, the last item is not closed. Its problem is enough.
+                    // In an array, this is an unclosed last item. It is rejected by itself, so the
+                    // missing end of the array is not reported again.
                     self.array = Array::Closed;
                 }
                 whole

@@ -1,4 +1,4 @@
-//! Writes the parts of an output of lines.
+//! Writes parts that consist of lines (JSON, CSV), divided into job folders.
 //!
 //! A part ends before the record that would exceed its cap, and a job folder holds no more than one
 //! import job of the target takes. A block's records are appended in runs: as many as still fit are

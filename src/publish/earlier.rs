@@ -1,4 +1,4 @@
-//! The earlier manifests of an account, which account for the files of earlier runs.
+//! The earlier manifests of an account. They list the files of earlier runs.
 //!
 //! A part is ours if a manifest in the account lists it for the output that it is in. A file in
 //! the account is ours if it has one of our names and there is a manifest of ours. Every other

@@ -12,12 +12,13 @@
 //!   last; in between there is none, and readers wait for it.
 //! - The journal says what a run is about to do, so that the next run can clean up after a kill.
 //!   While there is a manifest, everything that it lists is complete.
-//! - No file is replaced or removed unless a manifest or a journal of ours accounts for it.
+//! - No file is replaced or removed unless a manifest or a journal of ours lists it.
 //!
-//! A run that may overwrite a published one but is over its budget is *refused*: the earlier parts
-//! stay, but no manifest with the status `published` does. So nobody takes the old parts for new
-//! ones, and no data is lost. The earlier manifest is kept as `manifest.earlier.json`: by it the
-//! next run knows that the parts are ours, and may replace them without `--overwrite`.
+//! A run that is over its budget is *refused*. If it was allowed to overwrite an earlier result, the
+//! earlier parts stay, but their manifest no longer has the status `published`. So nobody takes the
+//! old parts for new ones, and no data is lost. The earlier manifest is kept as
+//! `manifest.earlier.json`, which tells the next run that the parts are ours. That run may replace
+//! them without `--overwrite`.
 
 mod account;
 mod bucket;
@@ -216,7 +217,8 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Cleans up after a killed run. Returns whether it was this very run and might overwrite.
+    /// Cleans up after a killed run. Returns true if that run had the same fingerprint and was allowed
+    /// to overwrite.
     fn clean_up_after_kill(&mut self) -> Result<bool, PublishError> {
         let Some(left) = self.account.read_journal()? else { return Ok(false) };
         let account = self.account.path();
@@ -292,7 +294,8 @@ impl Publication {
         Ok(())
     }
 
-    /// Nothing has been moved yet: a foreign file that appeared meanwhile still stops the run.
+    /// Fails if a foreign file has appeared since the run began, and syncs everything to the disk.
+    /// Nothing has been moved yet.
     fn check_and_sync(&mut self) -> Result<(), PublishError> {
         let (account, earlier) = (&mut self.account, &self.earlier);
         side_by_side(
@@ -314,7 +317,7 @@ impl Publication {
         self.account.write_journal(&self.journal)
     }
 
-    /// From here on, nothing is published.
+    /// Removes the earlier manifest. From now on, nothing is published.
     fn retire_earlier(&mut self) -> Result<(), PublishError> {
         self.account.retire_earlier()
     }

@@ -34,8 +34,8 @@ const MIB: usize = 1 << 20;
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// The size at which a block is full.
 pub(super) const BLOCK_BYTES: usize = 4 << 20;
-/// What the last record of a block may add to it besides its text: its problems and its unknown
-/// names, whose number is limited.
+/// The memory that the problems and unknown names of the last record may add to a block. The number
+/// of both is limited.
 const RECORD_NOTES_BYTES: usize = 512 << 10;
 /// The columns of one CSV file.
 const COLUMNS_BYTES: usize = 4 << 20;
@@ -47,9 +47,9 @@ const BATCH_GROWTH: usize = 25;
 /// The memory of a Parquet output, as a multiple of the compact JSON of one row group. There are
 /// two row groups: one gathers, and one is encoded, whose columns exist as tables, as arrays and as
 /// pages. A table takes at most 2.2 times the JSON (`"a":[""],` has 9 bytes and becomes a name, a
-/// count and a value, each with a length of 4 bytes), an array as much, and pages less.
+/// count and a value, each with a length of 4 bytes). An array takes the same, and pages take less.
 const ROW_GROUP_GROWTH: usize = 8;
-/// The memory by which a block's table may exceed its size: its columns double when they grow.
+/// The unused memory of a block's table, whose columns double when they grow.
 const TABLE_BYTES: usize = BLOCK_BYTES;
 /// The number of objects of one place that are written at the same time: for an account, the
 /// rejects, the inputs, and the original records of one input.

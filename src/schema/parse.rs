@@ -25,8 +25,8 @@ pub(super) const USER: &str = include_str!("../../schemas/user.schema.json");
 const ENDPOINT_FILE: &str = "endpoint.schema.json";
 pub(super) const USER_FILE: &str = "user.schema.json";
 
-/// The most nodes. The index of a node fits in a byte, in which the JSON decoder also needs values
-/// for scopes that are not nodes.
+/// The maximum number of nodes. The JSON decoder stores the index of a node in a byte, and needs some
+/// of its values for other purposes.
 const NODES_MAX: usize = 120;
 
 /// The texts of the files that a schema is compiled from.
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Checks that an object refuses unknown names: they would not be checked.
+/// Checks that an object refuses unknown names, since values under unknown names are not checked.
 fn require_closed(object: &SchemaValue<'_>) -> Result<(), SchemaError> {
     if object.need("type")?.text()? != "object" {
         return Err(object.need("type")?.error(SchemaErrorKind::Expected("`object`")));

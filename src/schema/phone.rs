@@ -1,4 +1,4 @@
-//! Numbering plans: which phone numbers are valid, and how they are written in national form.
+//! Numbering plans: converts phone numbers from national form to E.164, and says which ones exist.
 //!
 //! The plans are those of Google's libphonenumber, through the crate `rlibphonenumber`, which only
 //! this file uses. Hostile texts do not reach it: it gets only short texts with the characters of

@@ -19,8 +19,8 @@
 //! A doubled quote inside a cell (`"a ""b"" c"`) flips the parity twice, and so leaves it right for
 //! all that follows. Most blocks have no quote and are not in one; they skip step 2.
 //!
-//! What a block needs to know of the one before it is three bits: whether it ended inside quotes,
-//! with a quote, or with the end of a cell.
+//! Three bits are carried from one block to the next: whether the block ended inside quotes,
+//! whether its last byte was a quote, and whether its last byte ended a cell.
 //!
 //! The record must have passed the check of `decode::frame`: each quoted cell is closed, and
 //! followed by a delimiter or the end. A quote in the middle of an unquoted cell is text, and
@@ -38,7 +38,7 @@ use super::{Level, Span};
 /// Bytes in a block; each is one bit of a mask.
 const BLOCK: usize = 64;
 
-/// What makes an unquoted cell one that JSON has to escape.
+/// Bytes in an unquoted cell that JSON must escape.
 const ESCAPES: ByteSet<1> = ByteSet::of([b'\\']).and_controls();
 
 /// The cells of one record. The memory is reused from record to record.
@@ -86,8 +86,8 @@ impl CellIndex {
         self.quotes.has_doubled
     }
 
-    /// Whether a cell that does not begin with a quote contains one. If so, nothing else that the
-    /// index says of the record is true.
+    /// Whether a cell that does not begin with a quote contains one. If so, the
+    /// rest of the index is wrong for this record.
     pub fn has_bare_quote(&self) -> bool {
         self.quotes.has_bare
     }
@@ -178,8 +178,8 @@ impl CellIndex {
         outside
     }
 
-    /// Adds a cell that starts after each of the delimiters. `first`: the start of a cell after a
-    /// delimiter in bit 0.
+    /// Adds the cell that starts after each delimiter. `first` is the start of the cell that follows
+    /// a delimiter in bit 0.
     #[inline(always)]
     fn push_starts(&mut self, delimiters: u64, first: usize) {
         let Some(room) = self.starts.get_mut(self.count..).and_then(<[u32]>::first_chunk_mut)
@@ -213,7 +213,7 @@ fn write_positions(mut bits: u64, first: u32, room: &mut [u32; BLOCK]) {
     }
 }
 
-/// Sets each bit up to which, itself included, an odd number of bits is set.
+/// Sets bit i of the result if an odd number of the bits 0 to i are set.
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;

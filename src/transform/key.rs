@@ -119,7 +119,7 @@ fn decode(encoding: &data_encoding::Encoding, digits: &str) -> Option<Zeroizing<
     Some(bytes)
 }
 
-/// Where equal values have equal tokens.
+/// Which tokens can be compared: equal values have equal tokens only within one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Wherever the same key is used.

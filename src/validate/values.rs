@@ -71,8 +71,8 @@ struct KindCheck {
 }
 
 impl ValueChecks {
-    /// `checked`: for each node, whether the rules keep or transform it, or for an object or a map
-    /// anything inside. `kinds`: the accepted kinds of records, as indices into the schema's list.
+    /// `checked`: for each node, whether the rules keep or transform it. An object or a map is checked
+    /// if any of its members is. `kinds`: the accepted kinds of records, as indices into the schema's list.
     pub fn new(
         schema: &Schema,
         checked: &[bool],
@@ -212,7 +212,7 @@ impl ValueChecks {
         }
     }
 
-    /// Adds a problem for each row that is no kind of record any more after the rules were applied.
+    /// Adds a problem for each row from which the rules have removed a field that its kind requires.
     pub fn check_kinds_after_rules(
         &self,
         batch: &mut Batch,
@@ -246,7 +246,7 @@ impl ValueChecks {
         if self.kinds.iter().any(is_of) {
             return;
         }
-        // Report a field of the first kind of which the record has some required field.
+        // Report a missing field of the first kind that the record has any required field of.
         let is_begun = |kind: &&KindCheck| kind.required.iter().any(|node| is_present(*node));
         let Some(kind) = self.kinds.iter().find(is_begun).or(self.kinds.first()) else { return };
         let missing = kind.required.iter().find(|node| !is_present(**node));

@@ -7,10 +7,11 @@
 //!
 //! - Text without escapes is a span of the chunk. Text with escapes is unescaped into the arena.
 //! - A null is an absent field. A value of the wrong type is stored as such; validation rejects it.
-//! - Names are compared after unescaping. A name that is repeated in an object breaks the record,
-//!   also inside fields that are not in the schema: readers disagree on whether the first or the
-//!   last one counts, so one of them would escape the rules.
-//! - Nesting is limited, and with it recursion.
+//! - Names are compared after unescaping. A record with a repeated name in any object is invalid,
+//!   even if the field is not in the schema. Readers disagree on whether the first or the last one
+//!   counts, so one of them would escape the rules.
+//! - A record that is nested more than 64 levels deep is rejected (`too_deep`), so recursion is
+//!   bounded.
 
 mod replay;
 mod scratch;
@@ -298,8 +299,8 @@ impl<R: Recorder> Reader<'_, R> {
         }
     }
 
-    /// Whether a null is next, if the text is valid. A null is an absent field, also one that is
-    /// not in the schema.
+    /// Whether the next value is a null, provided that the text is valid. A null is an absent field,
+    /// whether or not it is in the schema.
     fn is_at_null(&self) -> bool {
         self.peek() == Some(b'n')
     }

@@ -3,8 +3,9 @@
 //!
 //! Archives come from outside and are not trusted:
 //!
-//! - A small archive may expand to more than any disk holds. Inflating fails once the text is more
-//!   than `max_expansion` times as long as the part of the archive that it came from.
+//! - A small archive may expand to more than any disk holds. Inflating fails once the text is
+//!   longer than 64 MiB and more than `max_expansion` times as long as the part of the archive that
+//!   has been read.
 //! - An invalid archive yields the text before the place where it is invalid, and then the error.
 //! - An archive must end with a whole member or frame, so a file that was cut off never looks
 //!   complete. Checksums are verified.
@@ -33,7 +34,7 @@ pub(crate) enum Compression {
 pub(super) const INFLATER_BYTES: usize = 20 << 20;
 /// The number of first bytes from which [`Compression::of`] detects the compression.
 pub(super) const MAGIC_BYTES: usize = 4;
-/// Text up to this length may come from an archive of any size.
+/// The ratio is only checked for text that is longer than this.
 const UNCHECKED_BYTES: u64 = 64 << 20;
 
 impl Compression {
@@ -72,8 +73,8 @@ enum Archive {
 }
 
 impl Inflater {
-    /// Inflates what `reader` reads. `max_expansion` is how many times as long as the archive the
-    /// text may be, once it has more than 64 MiB.
+    /// Inflates what `reader` reads. `max_expansion` is the maximum ratio of the text to the part of
+    /// the archive that has been read, checked once the text has more than 64 MiB.
     ///
     /// Returns the reader as it is if `compression` is none.
     pub(super) fn new(

@@ -12,9 +12,9 @@ use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
 use crate::record::{DescribedProblem, Field, NameId, Problem, Row, Text};
 
-/// The most problems of names that are described for one record: far more than a record may have
-/// names. More of them say nothing new, and would make the account many times as long as the
-/// input.
+/// The maximum number of problems with names that are described for one record. It is far more than
+/// the number of names that a record may have. Without a maximum, the account could become many
+/// times as long as the input.
 const NAME_PROBLEMS_MAX: usize = 1_000;
 /// The most unknown fields of one record that are counted by name; the account has no more names.
 const UNKNOWN_NAMES_MAX: usize = 250;
@@ -184,8 +184,10 @@ impl BatchEmitter<'_> {
         problem
     }
 
-    /// The length of a row as JSON in bytes; `None` if `bound` or a bound by the row's values shows
-    /// that it is within the limit. The JSON may be left at the end of `lines`.
+    /// The length of a row as JSON in bytes. `None` if it is certainly within the limit, by `bound` or
+    /// by the lengths of its values.
+    ///
+    /// The JSON may remain at the end of `lines`: the caller must end or roll back the record.
     fn measure(&self, row: usize, bound: usize, lines: &mut Lines) -> Option<usize> {
         let (stages, Worker { batch, policies, .. }) = (self.stages, &*self.worker);
         let (json, most) = (&stages.encoders.json, stages.limits.endpoint_size());

@@ -1,8 +1,8 @@
 //! The entries of a list, as a set of digests that every record is looked up in.
 //!
 //! An entry is the first 16 bytes of a SHA-256. So nothing of a list can be read from memory,
-//! except by trying values, and the chance that a value matches one of ten million entries
-//! that are not its own is below 10⁻³¹.
+//! except by trying values, and the probability that a value matches an entry of another
+//! value, in a list of ten million, is below 10⁻³¹.
 //!
 //! The digests are sorted. An index holds, for each value of their first bits, where the digests
 //! that begin with those bits start:

@@ -1,4 +1,6 @@
-//! Checks a definition as a whole: coverage, the address, keys, sizes of parts; and its warnings.
+//! Checks a definition as a whole: every field that needs a rule has one, the address is treated as
+//! the purpose requires, keys exist, and the maximum size of parts is within the target's limits.
+//! Also collects the warnings.
 
 use super::cover::{Cover, Governed};
 use super::joins::hmac_rules;
@@ -6,7 +8,7 @@ use crate::definition::document::{Diagnostics, escape, listed, size};
 use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
 use crate::schema::{Class, Role, Schema};
 
-/// Tokens with fewer bits than this are warned of: two people may get the same one.
+/// Tokens with fewer bits give a warning, because two people might get the same one.
 const BITS_MIN_WITHOUT_WARNING: usize = 96;
 
 /// Checks that every field that identifies or describes a person has a rule.
@@ -32,7 +34,7 @@ pub(super) fn coverage(
     }
     let what = format!("no rule covers {}", listed(paths.iter().map(String::as_str)));
     let help = format!(
-        "add a rule for each, such as `{}`: what identifies or describes a person has no default",
+        "add a rule for each, such as `{}`: fields that identify or describe a person have no default",
         example_rule(&open, &paths, definition, schema),
     );
     diagnostics.push(definition.fields_at, what, "", help);

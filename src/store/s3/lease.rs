@@ -14,8 +14,8 @@
 //! A lock is dead if the process that created it is gone (which can be seen on the same machine),
 //! if its expiry is long past, or if it was not renewed while another run watched it for a minute.
 //!
-//! Each look at the bucket takes a round trip. So the listing of step 3 is of the whole folder: it
-//! shows both who holds it and what is in it, which nobody else changes while the lock is held.
+//! Each request takes a round trip. So step 3 lists the whole folder, which shows both who holds the
+//! lock and what is in the folder. Nobody else changes that while the lock is held.
 
 use std::{
     fs, mem,

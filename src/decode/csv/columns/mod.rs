@@ -4,7 +4,7 @@
 //! - A name in `Attributes` or `User.UserAttributes` may repeat, and then has several values. No
 //!   other name may.
 //! - Constants of the definition are extra columns with the same value in every row.
-//! - An unusable header ends the file, since every record would be wrong.
+//! - An invalid header makes the whole file unusable, since every record would be wrong.
 
 mod advice;
 mod aliases;
