@@ -46,8 +46,8 @@ fn impatient(server: &Server) -> std::process::Command {
 #[track_caller]
 fn after(server: &Server, text: &str, what: &str) {
     let output = run(server).output().expect("it runs");
-    let messages = stderr(&output);
-    assert!(!messages.contains("panicked") && !messages.contains("AKIA"), "{what}: {messages}");
+    let said = stderr(&output);
+    assert!(!said.contains("panicked") && !said.contains("AKIA"), "{what}: {said}");
     server.inject(&[]);
     match code(&output) {
         0 if server.left_over().is_empty() => server.check_published(text),
@@ -57,7 +57,7 @@ fn after(server: &Server, text: &str, what: &str) {
             assert_eq!(code(&output), 0, "{what}: the next run: {}", stderr(&output));
             server.check_published(text);
         }
-        other => panic!("{what}: exit {other}: {messages}"),
+        other => panic!("{what}: exit {other}: {said}"),
     }
     clear(server);
 }
@@ -130,9 +130,9 @@ fn half_closed_connections_are_recovered_from() {
                 clear(&server);
                 let end = all * number / ends;
                 proxy.end(Some((direction, end)));
-                let (code, messages) = run();
+                let (code, said) = run();
                 assert!(proxy.has_ended(), "{direction:?} {end} of {all}");
-                assert_eq!(code, 0, "{direction:?} ended at {end} of {all}: {messages}");
+                assert_eq!(code, 0, "{direction:?} ended at {end} of {all}: {said}");
                 server.check_published(&text);
             }
         }
@@ -150,6 +150,46 @@ fn permanent_faults_leave_nothing_or_everything() {
                 after(&server, &text, &format!("{operation} {fault:?} from {skip} on"));
             }
         }
+    }
+}
+
+/// One layer retries, so a request is sent as often as that layer sends it.
+#[test]
+fn a_throttled_request_is_sent_a_fixed_number_of_times() {
+    std::thread::scope(|scope| {
+        for (operation, skip, path, times) in [
+            ("list", 0, "prefix=in", 6),
+            ("get", 1, "in/a.ndjson", 10),
+            ("part", 0, "partNumber=1&", 10),
+        ] {
+            scope.spawn(move || {
+                let server = server(&text());
+                let fault = Fault::Refused(503, "SlowDown");
+                server.inject(&[FaultRule { operation, skip, times: 1000, fault }]);
+                let output = run(&server).output().expect("it runs");
+                assert_eq!(code(&output), 74, "{operation}: {}", stderr(&output));
+                let requests = server.take_requests().into_iter();
+                let sent = requests.filter(|request| request.operation == operation);
+                let sent: Vec<String> = sent.map(|request| request.path).collect();
+                let count = sent.iter().filter(|sent| sent.contains(path)).count();
+                // The object is read in three ranges.
+                let ranges = if operation == "get" { 3 } else { 1 };
+                assert!(times <= count && count <= times * ranges, "{operation}: {sent:?}");
+            });
+        }
+    });
+}
+
+/// Not errors of the caller, although their status is 4xx.
+#[test]
+fn damaged_parts_and_status_429_are_retried() {
+    let text = text();
+    for fault in [Fault::Refused(400, "BadDigest"), Fault::Refused(429, "TooManyRequests")] {
+        let server = server(&text);
+        server.inject(&[FaultRule { operation: "part", skip: 0, times: 3, fault }]);
+        let output = run(&server).output().expect("it runs");
+        assert_eq!(code(&output), 0, "{fault:?}: {}", stderr(&output));
+        server.check_published(&text);
     }
 }
 
@@ -182,9 +222,9 @@ fn an_object_that_changes_or_disappears_ends_the_run() {
             server.put("in/a.ndjson", records(7, 100_000));
         }
         let output = run.wait_with_output().expect("it ends");
-        let messages = stderr(&output);
-        assert_eq!(code(&output), 74, "{messages}");
-        assert!(messages.contains("changed or removed"), "{messages}");
+        let said = stderr(&output);
+        assert_eq!(code(&output), 74, "{said}");
+        assert!(said.contains("changed or removed"), "{said}");
         server.check_unpublished();
     }
 }
