@@ -38,7 +38,7 @@ fn run_on_full_disk(full: &str) {
     let site = Site::with(&(endpoints(5_000) + &rejected(10_000)));
     let disk = site.folder().join("disk");
     fs::create_dir(&disk).expect("a folder");
-    let mounted = Tmpfs::mount(&disk, "64k");
+    let small = Tmpfs::mount(&disk, "64k");
     let run = || {
         let mut command = site.run();
         match full {
@@ -49,7 +49,8 @@ fn run_on_full_disk(full: &str) {
     };
     assert_exit_saying(&mut run(), 74, &["no space left", "disk/", "free some space"]);
     assert_eq!(site.left(), ["disk/"], "{full}");
-    mounted.resize("64m");
+    drop(small);
+    let _large = Tmpfs::mount(&disk, "64m");
     assert_exit(&mut run(), 0);
 }
 

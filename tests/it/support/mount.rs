@@ -61,13 +61,6 @@ impl Tmpfs {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
     }
-
-    /// Changes the size.
-    pub(crate) fn resize(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        let mount = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
-        assert!(mount.expect("`mount` runs").success(), "the file system can be resized");
-    }
 }
 
 impl Drop for Tmpfs {
