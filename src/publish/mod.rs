@@ -13,6 +13,8 @@
 //! - The journal says what a run is about to do, so that the next run can clean up after a kill.
 //!   While there is a manifest, everything that it lists is complete.
 //! - No file is replaced or removed unless a manifest or a journal of ours lists it.
+//! - Manifests and journals may have been written by anybody with access to the account, so they
+//!   are believed only about the places of this definition (`scope.rs`).
 //!
 //! A run that is over its budget is *refused*. If it was allowed to overwrite an earlier result, the
 //! earlier parts stay, but their manifest no longer has the status `published`. So nobody takes the
@@ -30,6 +32,7 @@ pub(crate) mod names;
 mod output;
 mod paths;
 mod place;
+mod scope;
 mod staged;
 
 pub use error::{ForeignFiles, PublishError};
@@ -48,7 +51,7 @@ use earlier::{EarlierRuns, Manifest};
 use journal::{Journal, Phase, TakenOutput};
 use names::{EARLIER_MANIFEST, MANIFEST, MoveMode, is_account_file};
 use output::OutputPlace;
-use paths::{check_apart, resolve};
+use scope::Scope;
 
 /// Where a run is to publish.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,8 @@ pub struct Publication {
     /// Whether its manifest is in place.
     is_published: bool,
     outputs: Vec<Box<dyn OutputPlace>>,
+    /// See [`Publication::left_alone`].
+    left_alone: Vec<PathBuf>,
 }
 
 /// A step towards the manifest. A run may be killed after, or in, any of them.
@@ -129,11 +134,8 @@ impl Publication {
         request: &PlaceRequest<'_>,
         move_mode: fn(&Path) -> io::Result<MoveMode>,
     ) -> Result<Begun, PublishError> {
-        let account = resolve(request.account)?;
-        let outputs: Vec<PathBuf> =
-            request.outputs.iter().map(|to| resolve(to)).collect::<Result<_, _>>()?;
-        check_apart(&account, &outputs)?;
-        let account = place::account_at(account, request.buckets)?;
+        let scope = Scope::new(request.account, request.outputs)?;
+        let account = place::account_at(scope.account.clone(), request.buckets)?;
         let published = || Begun::AlreadyPublished { manifest: request.account.join(MANIFEST) };
 
         let last = read_manifest(&*account, MANIFEST)?;
@@ -143,17 +145,14 @@ impl Publication {
             return Ok(published());
         }
         let mut publication = Publication::take(account, request)?;
-        let may_overwrite = publication.clean_up_after_kill()? || request.overwrite;
+        let may_overwrite = publication.clean_up_after_kill(&scope)? || request.overwrite;
         if publication.earlier.is_published_as(request.fingerprint) {
             publication.discard()?;
             return Ok(published());
         }
         publication.check_account(may_overwrite)?;
         publication.journal.overwrite = may_overwrite;
-        let stale = if may_overwrite { publication.stale(&outputs) } else { Vec::new() };
-        let outputs: Vec<PathBuf> = outputs.into_iter().chain(stale).collect();
-        check_apart(&resolve(request.account)?, &outputs)?;
-        publication.take_outputs(&outputs, move_mode)?;
+        publication.take_outputs(&scope.outputs, move_mode)?;
         Ok(Begun::Ready(publication))
     }
 
@@ -186,6 +185,12 @@ impl Publication {
         self.end(manifest, &REFUSE)
     }
 
+    /// Outputs of earlier runs of this account that the definition does not write to. What they
+    /// hold stays as it is.
+    pub fn left_alone(&self) -> &[PathBuf] {
+        &self.left_alone
+    }
+
     /// Removes everything that this run made.
     pub fn discard(mut self) -> Result<(), PublishError> {
         self.roll_back()
@@ -209,6 +214,7 @@ impl Publication {
             is_over: false,
             is_published: false,
             outputs: Vec::new(),
+            left_alone: Vec::new(),
         };
         if !publication.account.take()? {
             return Err(PublishError::Taken { place: publication.account.path() });
@@ -217,17 +223,20 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Cleans up after a killed run. Returns true if that run had the same fingerprint and was allowed
-    /// to overwrite.
-    fn clean_up_after_kill(&mut self) -> Result<bool, PublishError> {
-        let Some(left) = self.account.read_journal()? else { return Ok(false) };
+    /// Cleans up after a killed run, in the places of this definition. Returns true if that run had
+    /// the same fingerprint and was allowed to overwrite.
+    fn clean_up_after_kill(&mut self, scope: &Scope) -> Result<bool, PublishError> {
+        let left = self.account.read_journal()?;
+        self.left_alone = scope.others(&self.earlier, left.as_ref());
+        let Some(mut left) = left else { return Ok(false) };
         let account = self.account.path();
         let mut outputs = Vec::new();
-        for taken in &left.outputs {
+        for taken in left.outputs.iter().filter(|taken| scope.has_output(&taken.to)) {
             outputs.extend(place::take_over_output(taken, &account, self.buckets.as_ref())?);
         }
         self.clean_up(left.phase, outputs)?;
         if !self.earlier.is_published_as(&left.fingerprint) {
+            left.made.retain(|folder| scope.may_have_made(folder));
             remove_made(&left.made);
             self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
         }
@@ -249,13 +258,6 @@ impl Publication {
     fn check_account_files(&self) -> Result<(), PublishError> {
         let is_known = self.earlier.is_any();
         self.account.check_files(&|file| is_known && is_account_file(file))
-    }
-
-    /// Outputs of the overwritten run that this run does not write to. Their parts are removed
-    /// together with that run's manifest; without it they would become foreign files.
-    fn stale(&self, outputs: &[PathBuf]) -> Vec<PathBuf> {
-        let others = self.earlier.outputs().into_iter().filter(|to| !outputs.contains(to));
-        others.filter(|to| place::is_reachable(to, self.buckets.as_ref())).collect()
     }
 
     fn take_outputs(

@@ -37,14 +37,6 @@ pub(crate) fn account_at(
     Ok(Box::new(BucketAccount::new(folder)))
 }
 
-/// Whether there may be parts at this output that this run can remove.
-pub(crate) fn is_reachable(to: &Path, buckets: Option<&Buckets>) -> bool {
-    match Url::parse(to) {
-        Some(_) => buckets.is_some(),
-        None => to.exists(),
-    }
-}
-
 /// How parts will be moved into this output, and the folders that it takes, outermost first.
 pub(crate) fn plan_output(
     to: &Path,

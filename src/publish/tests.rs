@@ -14,6 +14,8 @@ use super::error::at;
 use super::names::{NEW, WORK};
 use super::*;
 
+mod forged;
+
 /// A temporary folder for an account and two outputs.
 struct World {
     root: tempfile::TempDir,

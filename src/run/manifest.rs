@@ -1,6 +1,6 @@
 //! Makes a run's manifest from what the assembler counted.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use jiff::Timestamp;
 
@@ -29,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) listing: &'a Listing,
     /// The counts of each list.
     pub(super) lists: Vec<ListCounts>,
+    /// Outputs of earlier runs that this one does not write to, and leaves as they are.
+    pub(super) left_alone: &'a [PathBuf],
 }
 
 /// The name under which fields that only exports have are counted together.
@@ -188,12 +190,18 @@ fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
 }
 
-/// The warnings: those of the definition, skipped inputs, and what may be a typing error: patterns,
+/// The warnings: those of the definition, outputs left alone, skipped inputs, and what may be a typing error: patterns,
 /// rules and columns that matched nothing, and unknown fields whose name is similar to a field's.
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     let Facts { prepared, plan, stages, listing, .. } = facts;
     let total = &assembled.total;
     let mut warnings = prepared.warnings.clone();
+    warnings.extend(facts.left_alone.iter().map(|to| {
+        let to = escape_path(to);
+        format!(
+            "`{to}` may hold parts of an earlier run, which stay: this definition does not write there"
+        )
+    }));
     warnings.extend(assembled.broken.iter().cloned());
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));

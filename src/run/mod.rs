@@ -183,6 +183,7 @@ fn run_steps(
         began,
         listing: &listing,
         lists: list_counts,
+        left_alone: place.as_ref().map_or(&[], Publication::left_alone),
     };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);

@@ -88,19 +88,76 @@ fn overwriting_replaces_only_files_of_segprep() {
     assert_eq!(files_below(&site.place.to()).len(), 1);
 }
 
-/// Overwriting removes all earlier parts, also in a folder that the new run does not write to.
+/// A manifest in the account may name any folder, so a run leaves those that its definition does
+/// not name.
 #[test]
-fn overwriting_with_another_output_removes_the_earlier_parts() {
+fn overwriting_with_another_output_leaves_the_earlier_parts_and_says_so() {
     let site = published_in_parts();
+    let parts = state(&site.place.to());
     let elsewhere = site.folder().join("elsewhere");
     let to = format!("output.0.to={}", toml_text(&elsewhere.to_string_lossy()));
     assert_exit(site.run().args(["--overwrite", "--set", &to]), 0);
-    assert!(files_below(&site.place.to()).is_empty());
+    let warnings = site.place.manifest()["warnings"].to_string();
+    assert!(
+        warnings.contains("import` may hold parts of an earlier run, which stay"),
+        "{warnings}"
+    );
+    assert_eq!(state(&site.place.to()), parts);
     assert_eq!(files_below(&elsewhere).len(), 1);
+
+    // No manifest lists the parts that stayed.
+    assert_exit_saying(site.run().arg("--overwrite"), 73, &["no manifest of this account"]);
+    assert_eq!(state(&site.place.to()), parts);
+    fs::remove_dir_all(site.place.to()).expect("it is there");
     assert_exit(site.run().arg("--overwrite"), 0);
-    assert!(files_below(&elsewhere).is_empty());
-    fs::remove_dir(&elsewhere).expect("it is empty");
+    fs::remove_dir_all(&elsewhere).expect("it is there");
     site.check_published();
+}
+
+/// The machine's folders that a forged account names are not touched, with or without parts.
+#[test]
+fn a_forged_manifest_or_journal_removes_nothing_elsewhere() {
+    let forgeries: [(&str, &[&str]); 3] = [
+        ("account/manifest.json", &["--overwrite"]),
+        ("account/manifest.earlier.json", &[]),
+        ("account/.segprep/journal.json", &["--overwrite"]),
+    ];
+    for (forged, arguments) in forgeries {
+        let site = published_in_parts();
+        let victim = site.folder().join("victim");
+        for name in ["diary.txt", "job-000/part-00000.json", ".segprep/lock"] {
+            let path = victim.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, site.folder().join("account").to_string_lossy().as_bytes())
+                .expect("a file");
+        }
+        let empty = site.folder().join("empty");
+        fs::create_dir(&empty).expect("a folder");
+        let before = state(&victim);
+
+        let mut manifest = site.place.manifest();
+        let files = serde_json::json!([
+            { "path": "diary.txt", "bytes": 1 }, { "path": "job-000/part-00000.json", "bytes": 1 },
+        ]);
+        let output = serde_json::json!({ "to": victim, "files": files });
+        manifest["outputs"].as_array_mut().expect("a list").push(output);
+        let journal = serde_json::json!({
+            "segprep_journal": 1, "fingerprint": "f", "overwrite": true, "phase": "publishing",
+            "outputs": [{ "to": victim, "work": victim.join(".segprep") }], "made": [empty],
+        });
+        let text = if forged.ends_with("journal.json") { &journal } else { &manifest };
+        let path = site.folder().join(forged);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text.to_string()).expect("a file");
+        if forged.ends_with("earlier.json") {
+            manifest["status"] = "over_budget".into();
+            fs::write(site.folder().join("account/manifest.json"), manifest.to_string())
+                .expect("a file");
+        }
+        assert_exit(site.run().args(arguments), 0);
+        assert_eq!(state(&victim), before, "{forged}");
+        assert!(empty.exists(), "{forged}");
+    }
 }
 
 #[test]
