@@ -26,7 +26,7 @@ pub use settings::{AccountPlan, InputPlan, OutputPlan};
 use crate::decode::ColumnRules;
 use crate::definition::{Definition, Diagnostic, Environment, Purpose, RunPlan};
 use crate::repair::{PhoneRegionFrom, Settings};
-use crate::schema::{NodeIx, Schema, Shape};
+use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 use ops::OpMaker;
 
@@ -189,7 +189,8 @@ impl Plan {
         };
         let by_repair = match self.repairs.phone_region {
             PhoneRegionFrom::Field(node) => Some(node),
-            PhoneRegionFrom::Nowhere | PhoneRegionFrom::Region(_) => None,
+            PhoneRegionFrom::Region(_) => Some(self.schema.role(Role::Country)),
+            PhoneRegionFrom::Nowhere => None,
         };
         let by_checks = self.schema.conditions.iter().map(|condition| condition.on);
         let by_ops = self.shift_keys().iter().map(|key| key.by);

@@ -28,7 +28,7 @@ enum Method {
     Timezone,
     Dates,
     Email(FormatLimits),
-    Phone { region: PhoneRegionFrom, plan: bool, limits: FormatLimits },
+    Phone { region: PhoneRegionFrom, country: NodeIx, plan: bool, limits: FormatLimits },
 }
 
 /// Compiles the repairs of all fields, in the order of [`RepairKind::ALL`].
@@ -74,7 +74,8 @@ fn method(
         Test::Format(Format::Email) => (RepairKind::Email, Method::Email(limits)),
         Test::Format(Format::Phone) => {
             let region = phone_region(schema, settings);
-            (RepairKind::Phone, Method::Phone { region, plan: settings.phone_plan, limits })
+            let (country, plan) = (schema.role(Role::Country), settings.phone_plan);
+            (RepairKind::Phone, Method::Phone { region, country, plan, limits })
         }
         Test::Enum(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => return None,
     })
@@ -115,22 +116,27 @@ impl FieldRepair {
             Method::Timezone => timezone::repair(value),
             Method::Dates => dates::repair(value),
             Method::Email(limits) => email::repair(value, limits),
-            Method::Phone { region, plan, limits } => {
-                phone::repair(value, region.of(row, text, batch), *plan, limits)
+            Method::Phone { region, country, plan, limits } => {
+                let region = || region.of(*country, row, text, batch);
+                phone::repair(value, region, *plan, limits)
             }
         }
     }
 }
 
 impl PhoneRegionFrom {
-    /// The region for one row.
-    fn of(self, row: usize, text: Text<'_>, batch: &Batch) -> Option<PhoneRegion> {
+    /// The region for one row. `None` if the definition sets a region and the record is from
+    /// another country: its number is certainly not a national number of that region.
+    fn of(self, country: NodeIx, row: usize, text: Text<'_>, batch: &Batch) -> Option<PhoneRegion> {
+        let region_in =
+            |node| str::from_utf8(text.of(batch.slot(row, node))).ok().and_then(PhoneRegion::new);
         match self {
             PhoneRegionFrom::Nowhere => None,
-            PhoneRegionFrom::Region(region) => Some(region),
-            PhoneRegionFrom::Field(node) => {
-                str::from_utf8(text.of(batch.slot(row, node))).ok().and_then(PhoneRegion::new)
+            PhoneRegionFrom::Region(region) => {
+                let has_country = !batch.slot(row, country).is_empty();
+                (!has_country || region_in(country) == Some(region)).then_some(region)
             }
+            PhoneRegionFrom::Field(node) => region_in(node),
         }
     }
 }

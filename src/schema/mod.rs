@@ -12,6 +12,7 @@ mod keywords;
 mod merge;
 mod parse;
 mod phone;
+mod phone_form;
 mod role;
 mod rules;
 mod tables;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::phone_form::WrittenNumber;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 
 /// A country or territory that has a numbering plan.
@@ -37,21 +38,57 @@ pub fn is_in_numbering_plan(e164: &[u8]) -> bool {
     text.is_some_and(|text| to_e164(text, None).is_some_and(|e164| e164 == text))
 }
 
-/// Converts a number with `+`, or as it is dialled in the region, to E.164.
+/// Converts a number that begins with `+` or `00`, or that is written as it is dialled in the region,
+/// to E.164.
 ///
-/// Returns `None` if the number is not valid in its plan, and for texts with letters, an extension
-/// or several numbers.
+/// Returns `None` if the number is not valid in its plan, if it has two readings, and for texts that
+/// do not have the form of a number (see [`phone_form`](super::phone_form)).
 pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
-    if LEN_MAX < written.len() || !written.chars().all(is_of_a_number) {
+    if LEN_MAX < written.len() {
         return None;
     }
+    let number = WrittenNumber::parse(written)?;
+    if number.is_international {
+        let e164 = valid_number(&format!("+{}", number.digits), None);
+        let national = || without_former_prefix(number.digits.strip_prefix(MEXICO)?);
+        return e164.or_else(national);
+    }
+    let region = region?;
+    let national = || {
+        let is_mexican = PhoneRegion::new("MX") == Some(region);
+        is_mexican.then(|| without_former_prefix(&number.digits)).flatten()
+    };
+    let e164 = valid_number(&number.digits, Some(region)).or_else(national)?;
+    (!has_two_readings(&number.digits, region)).then_some(e164)
+}
+
+/// The code of Mexico.
+const MEXICO: &str = "52";
+
+/// A Mexican number that was dialled with 1, 01, 044 or 045 in front until 2019 (the national
+/// numbering plan, Plan Técnico Fundamental de Numeración, since then has ten digits alone).
+fn without_former_prefix(national: &str) -> Option<String> {
+    const PREFIXES: [&str; 4] = ["01", "044", "045", "1"];
+    const DIGITS: usize = 10;
+    let mut numbers = PREFIXES.iter().filter_map(|prefix| national.strip_prefix(prefix));
+    let number = numbers.find(|number| number.len() == DIGITS)?;
+    valid_number(&format!("+{MEXICO}{number}"), None)
+}
+
+/// Whether digits in national form are a number of the region with and without the code of its
+/// country in front: `491701234567` may be a mobile number in Germany without its `+`, or a number
+/// in the town with the area code 4917.
+fn has_two_readings(digits: &str, region: PhoneRegion) -> bool {
+    let Some(code) = PHONE_NUMBER_UTIL.get_country_code_for_region(region.0) else { return false };
+    let is_number = |e164: String| valid_number(&e164, None).is_some_and(|valid| valid == e164);
+    digits.starts_with(&code.to_string())
+        && is_number(format!("+{digits}"))
+        && is_number(format!("+{code}{digits}"))
+}
+
+/// The number in E.164 form if the numbering plan has it.
+fn valid_number(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(written, region.map(|region| region.0)).ok()?;
     let is_whole = number.extension.is_none() && PHONE_NUMBER_UTIL.is_valid_number(&number);
     is_whole.then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
-}
-
-/// Whether a character is a digit, or a separator within a number. A slash is not: it separates two
-/// numbers as often.
-fn is_of_a_number(char: char) -> bool {
-    char.is_ascii_digit() || "+()-. \u{a0}\u{2010}\u{2011}\u{2012}\u{2013}".contains(char)
 }
