@@ -497,9 +497,18 @@ DATE = re.compile(
 )
 
 
-def parse_date(text):
-    """The date as it stands and the instant (None without a zone); None where it is no date."""
-    found = DATE.fullmatch(text)
+ATTRIBUTE_DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]{1,9})?)?"
+    r"(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?"
+)
+# What date_trunc writes is taken again, with the same unit.
+RESULT = {"year": r"[0-9]{4}", "quarter": r"[0-9]{4}-Q[1-4]", "month": r"[0-9]{4}-(0[1-9]|1[0-2])", "day": r"(?!)"}
+
+
+def parse_date(text, form=DATE):
+    """The date as written and the instant (None without a zone); None if it is not a date."""
+    found = form.fullmatch(text)
     if not found:
         return None
     year, month, day, hour, minute, second, zulu, sign, off_hour, off_minute = found.groups()
@@ -538,7 +547,9 @@ def date_case(text, unit, form):
     case = {"params": {"unit": unit, "form": form}, "input": text}
     if text == "":
         return case | {"output": ""}
-    date = parse_date(text)
+    if form == "prefix" and re.fullmatch(RESULT[unit], text):
+        return case | {"output": text}
+    date = parse_date(text, ATTRIBUTE_DATE if form == "prefix" else DATE)
     if date is None or (form == "instant" and date[1] is None):
         return case | {"failed": True}
     stands, instant = date
@@ -571,6 +582,12 @@ def date_vectors():
     units = ["year", "quarter", "month", "day"]
     cases = [date_case(date, unit, form) for form in ("prefix", "instant") for date in dates for unit in units]
     cases += [date_case(text, "day", form) for form in ("prefix", "instant") for text in no_dates]
+    with_local_time = [
+        "1988-02-09 00:00:00", "1988-02-09 10:00", "1988-02-09T10:00:00", "1988-02-09 10:00:00.5",
+        "1988-02-09 10:00:00+02", "1988-02-09 10:00Z", "1988-02-09  10:00", "1988-02-09 24:00",
+        "1988-02-30 10:00", "1988-02-09 10:00 ", "1993", "1993-Q1", "1993-Q5", "1993-02", "1993-13", "0000",
+    ]  # fmt: skip
+    cases += [date_case(text, unit, form) for form in ("prefix", "instant") for text in with_local_time for unit in units]
     # As they stand these are dates; in UTC they leave the four digits of a year.
     cases += [date_case("9999-12-31T23:00-02:00", "year", form) for form in ("prefix", "instant")]
     return cases
@@ -592,7 +609,7 @@ def shift_case(text, person="reader-1", **given):
     case = {"params": params, "input": text}
     if text == "":
         return case | {"output": ""}
-    if parse_date(text) is None or not person:
+    if parse_date(text, ATTRIBUTE_DATE) is None or not person:
         return case | {"failed": True}
     try:
         moved = date.fromisoformat(text[:10]) + timedelta(days=days_of(params))
@@ -606,7 +623,7 @@ def shift_vectors():
         "1988-02-09", "2020-02-29", "2019-12-31", "2019-01-01", "1900-02-28", "2000-02-28", "2019-08-15T10:00:00Z",
         "2019-08-15T23:59:59.123456789-11:30", "2019-08-15T00:00+02", "9999-12-31", "0001-01-01", "",
     ]  # fmt: skip
-    no_dates = ["1988-02-30", "1988", "yesterday", "1988-02-09T10:00", " 1988-02-09", "1988-W06-2"]
+    no_dates = ["1988-02-30", "1988", "yesterday", "1988-02-09T10:00", "1988-02-09 10:00:00", "1988-02-09 10:00+02", " 1988-02-09", "1988-W06-2"]
     people = ["reader-1", "reader-2", "ada@example.com", "Ünïcödé", "", " ", "x" * 100]
     cases = [shift_case(text, person) for person in people[:3] for text in dates]
     cases += [shift_case(text) for text in no_dates]

@@ -43,6 +43,30 @@ pub fn parse_date(value: &[u8]) -> Option<IsoDate> {
     Some(IsoDate { date, time })
 }
 
+/// Parses a date as attributes have it, and returns it as written: `YYYY-MM-DD`, optionally followed
+/// by `T` or a blank and `HH:MM[:SS[.digits]]`, with or without an offset.
+///
+/// Returns `None` for anything else.
+pub fn parse_attribute_date(value: &[u8]) -> Option<Date> {
+    let (date, rest) = value.split_first_chunk::<10>()?;
+    if let [b'T' | b' ', time @ ..] = rest {
+        let has_offset = parse_time(time).is_some();
+        if !has_offset && !is_local_time(time) {
+            return None;
+        }
+        return parse_date(date).map(|parsed| parsed.date);
+    }
+    parse_date(value).map(|parsed| parsed.date)
+}
+
+/// Whether a text is `HH:MM[:SS[.digits]]` without an offset.
+fn is_local_time(text: &[u8]) -> bool {
+    let Some((clock, rest)) = text.split_first_chunk::<5>() else { return false };
+    let [h1, h2, b':', m1, m2] = *clock else { return false };
+    let is_clock = two_digits_to(23, h1, h2).is_some() && two_digits_to(59, m1, m2).is_some();
+    is_clock && parse_seconds(rest).is_some_and(|(_, _, rest)| rest.is_empty())
+}
+
 /// Appends a date of the years 0000 to 9999 as `YYYY-MM-DD`.
 pub fn write_date(date: Date, out: &mut Vec<u8>) {
     let [y1, y2] = digits_of(date.year() / 100);

@@ -20,7 +20,7 @@ mod target;
 mod value;
 
 pub use country::is_assigned_country;
-pub use date::{IsoDate, IsoTime, parse_date, write_date};
+pub use date::{IsoDate, IsoTime, parse_attribute_date, parse_date, write_date};
 pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;

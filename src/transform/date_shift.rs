@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use super::Outcome;
 use crate::crypto::MacKey;
 use crate::record::{Batch, Text};
-use crate::schema::{NodeIx, parse_date, write_date};
+use crate::schema::{NodeIx, parse_attribute_date, write_date};
 
 /// The most days by which a definition may move dates.
 pub const DAYS_MAX: u32 = 36_500;
@@ -29,14 +29,16 @@ pub struct DateShift {
 impl DateShift {
     /// Appends the date moved by `days`.
     ///
-    /// Fails if the value is not a date of ISO 8601, if `days` is `None` because the person is not
+    /// Fails if the value is not a date ([`parse_attribute_date`]), if `days` is `None` because the person is not
     /// known, or if the new date is not in the years 0001 to 9999.
     pub fn apply(self, value: &[u8], days: Option<i32>, out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        let (Some(parsed), Some(days)) = (parse_date(value), days) else { return Outcome::Failed };
-        let Some(date) = add_days(parsed.date, days) else { return Outcome::Failed };
+        let (Some(date), Some(days)) = (parse_attribute_date(value), days) else {
+            return Outcome::Failed;
+        };
+        let Some(date) = add_days(date, days) else { return Outcome::Failed };
         write_date(date, out);
         out.extend_from_slice(value.get(DATE_BYTES..).unwrap_or(&[]));
         Outcome::PLAIN
@@ -154,7 +156,7 @@ mod tests {
             .flat_map(|(year, month)| [28, 29, 30, 31].map(move |day| (year, month, day)))
         {
             let date = format!("{year:04}-{month:02}-{day:02}");
-            if parse_date(date.as_bytes()).is_some() {
+            if parse_attribute_date(date.as_bytes()).is_some() {
                 check(&date, 1);
             }
         }

@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 
 use super::Outcome;
-use crate::schema::{parse_date, write_date};
+use crate::schema::{IsoDate, parse_attribute_date, parse_date, write_date};
 
 /// The `date_trunc` operation.
 #[derive(Clone, Copy, Debug)]
@@ -37,21 +37,51 @@ pub enum DateForm {
 impl DateTrunc {
     /// Appends the truncated date to `out`.
     ///
-    /// Fails if the value is not a date of ISO 8601. [`DateForm::Instant`] also fails without a
-    /// time and offset, or if the year in UTC is not 0000 to 9999.
+    /// [`DateForm::Prefix`] takes dates as attributes have them ([`parse_attribute_date`]) and
+    /// its own results. [`DateForm::Instant`] takes dates of ISO 8601 with a time and an offset,
+    /// whose year in UTC is 0000 to 9999. The operation fails for anything else.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         if value.is_empty() {
             return Outcome::PLAIN;
         }
-        let Some(parsed) = parse_date(value) else { return Outcome::Failed };
         match self.form {
-            DateForm::Prefix => self.write_prefix(parsed.date, out),
-            DateForm::Instant => match parsed.time.and_then(|_| parsed.date_in_utc()) {
-                Some(date) => self.write_instant(date, out),
-                None => return Outcome::Failed,
-            },
+            DateForm::Prefix => self.apply_to_attribute(value, out),
+            DateForm::Instant => self.apply_to_instant(value, out),
+        }
+    }
+
+    fn apply_to_attribute(self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
+        if let Some(date) = parse_attribute_date(value) {
+            self.write_prefix(date, out);
+        } else if self.is_result(value) {
+            out.extend_from_slice(value);
+        } else {
+            return Outcome::Failed;
         }
         Outcome::PLAIN
+    }
+
+    fn apply_to_instant(self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
+        let parsed = parse_date(value).filter(|parsed| parsed.time.is_some());
+        match parsed.and_then(IsoDate::date_in_utc) {
+            Some(date) => self.write_instant(date, out),
+            None => return Outcome::Failed,
+        }
+        Outcome::PLAIN
+    }
+
+    /// Whether a value is what this operation writes for an attribute, so that a file can be
+    /// processed again.
+    fn is_result(self, value: &[u8]) -> bool {
+        let is_year = |year: &[u8]| year.iter().all(u8::is_ascii_digit);
+        match (self.unit, value) {
+            (Unit::Year, [_, _, _, _]) => is_year(value),
+            (Unit::Quarter, [year @ .., b'-', b'Q', b'1'..=b'4']) => {
+                year.len() == 4 && is_year(year)
+            }
+            (Unit::Month, _) => parse_date(&[value, b"-01"].concat()).is_some(),
+            (Unit::Year | Unit::Quarter | Unit::Day, _) => false,
+        }
     }
 
     fn write_prefix(self, date: Date, out: &mut Vec<u8>) {
