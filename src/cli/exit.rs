@@ -1,4 +1,6 @@
 //! The table of exit codes. Scripts rely on it, and the README repeats it.
+//!
+//! `run/error.rs` decides which error has which [`ErrorKind`], and so which code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Finds the known name that an unknown one was probably meant to be.
+//! Finds the known name that an unknown one was probably meant to be: "did you mean …?".
+//! `section.rs` asks it about unknown settings, the rules about unknown fields.
 
 /// Returns the most similar of the known names, if it is similar enough to suggest: at most a third of
 /// its characters may differ, and one always may. Case does not count.
