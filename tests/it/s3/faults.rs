@@ -46,8 +46,8 @@ fn impatient(server: &Server) -> std::process::Command {
 #[track_caller]
 fn after(server: &Server, text: &str, what: &str) {
     let output = run(server).output().expect("it runs");
-    let said = stderr(&output);
-    assert!(!said.contains("panicked") && !said.contains("AKIA"), "{what}: {said}");
+    let messages = stderr(&output);
+    assert!(!messages.contains("panicked") && !messages.contains("AKIA"), "{what}: {messages}");
     server.inject(&[]);
     match code(&output) {
         0 if server.left_over().is_empty() => server.check_published(text),
@@ -57,7 +57,7 @@ fn after(server: &Server, text: &str, what: &str) {
             assert_eq!(code(&output), 0, "{what}: the next run: {}", stderr(&output));
             server.check_published(text);
         }
-        other => panic!("{what}: exit {other}: {said}"),
+        other => panic!("{what}: exit {other}: {messages}"),
     }
     clear(server);
 }
@@ -130,9 +130,9 @@ fn half_closed_connections_are_recovered_from() {
                 clear(&server);
                 let end = all * number / ends;
                 proxy.end(Some((direction, end)));
-                let (code, said) = run();
+                let (code, messages) = run();
                 assert!(proxy.has_ended(), "{direction:?} {end} of {all}");
-                assert_eq!(code, 0, "{direction:?} ended at {end} of {all}: {said}");
+                assert_eq!(code, 0, "{direction:?} ended at {end} of {all}: {messages}");
                 server.check_published(&text);
             }
         }
@@ -222,9 +222,9 @@ fn an_object_that_changes_or_disappears_ends_the_run() {
             server.put("in/a.ndjson", records(7, 100_000));
         }
         let output = run.wait_with_output().expect("it ends");
-        let said = stderr(&output);
-        assert_eq!(code(&output), 74, "{said}");
-        assert!(said.contains("changed or removed"), "{said}");
+        let messages = stderr(&output);
+        assert_eq!(code(&output), 74, "{messages}");
+        assert!(messages.contains("changed or removed"), "{messages}");
         server.check_unpublished();
     }
 }
