@@ -1,17 +1,16 @@
 //! The earlier manifests of an account. They list the files of earlier runs.
 //!
-//! A part is ours if a manifest in the account lists it for the output that it is in. A file in
+//! A part is ours if a manifest in the account lists it, with its size, for the output that it is
+//! in. A file in
 //! the account is ours if it has one of our names and there is a manifest of ours. Every other
 //! file is foreign, and no run touches it.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::error::{ForeignFiles, PublishError};
+use super::parts::{Part, Parts};
 use super::paths::resolve;
 
 const VERSION: u64 = 1;
@@ -42,12 +41,6 @@ struct Output {
     files: Vec<Part>,
 }
 
-/// A part, by its path in the output.
-#[derive(Debug, PartialEq, Eq, Hash, Deserialize)]
-struct Part {
-    path: PathBuf,
-}
-
 impl Manifest {
     /// Reads the manifest `name` of an account. Fails if it is not one of ours.
     pub(crate) fn parse(text: &[u8], name: &str, account: &Path) -> Result<Manifest, PublishError> {
@@ -71,10 +64,10 @@ impl Manifest {
 
     /// The parts in this output, which is resolved. A relative `to` of the manifest is resolved
     /// from the working directory, as it was by the run that wrote it.
-    fn parts_in(&self, to: &Path) -> impl Iterator<Item = &Path> {
+    pub(crate) fn parts_in(&self, to: &Path) -> impl Iterator<Item = &Part> {
         let is_this = |output: &&Output| resolve(&output.to).is_ok_and(|path| path == to);
         let outputs = self.outputs.iter().filter(is_this).collect::<Vec<_>>();
-        outputs.into_iter().flat_map(|output| &output.files).map(|part| part.path.as_path())
+        outputs.into_iter().flat_map(|output| &output.files)
     }
 }
 
@@ -108,7 +101,13 @@ impl EarlierRuns {
     }
 
     /// The parts that runs of this account wrote to this output, which is resolved.
-    pub(crate) fn parts_in(&self, to: &Path) -> HashSet<&Path> {
-        self.manifests().flat_map(|manifest| manifest.parts_in(to)).collect()
+    pub(crate) fn parts_in(&self, to: &Path) -> Parts {
+        self.parts_with(None, to)
+    }
+
+    /// The same, and those of another manifest.
+    pub(crate) fn parts_with(&self, other: Option<&Manifest>, to: &Path) -> Parts {
+        let manifests = self.manifests().chain(other);
+        manifests.flat_map(|manifest| manifest.parts_in(to)).cloned().collect()
     }
 }

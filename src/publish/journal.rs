@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ForeignFiles, PublishError};
 use super::names::{JOURNAL, MoveMode, work_folder};
+use super::parts::Parts;
 
 const VERSION: u32 = 1;
 
@@ -43,12 +44,16 @@ pub(crate) enum Phase {
 pub(crate) struct TakenOutput {
     pub(crate) to: PathBuf,
     pub(crate) work: PathBuf,
+    /// The parts that this run moves, old and new. They are noted before it moves any, and a run
+    /// that cleans up removes no others.
+    #[serde(default)]
+    pub(crate) parts: Parts,
 }
 
 impl TakenOutput {
     /// `to` is resolved.
     pub(crate) fn new(to: &Path, mode: MoveMode) -> TakenOutput {
-        TakenOutput { to: to.to_owned(), work: work_folder(to, mode) }
+        TakenOutput { to: to.to_owned(), work: work_folder(to, mode), parts: Parts::default() }
     }
 
     pub(crate) fn mode(&self) -> MoveMode {
@@ -58,7 +63,7 @@ impl TakenOutput {
     /// Whether segprep could have written this entry: a journal that was edited must not make it
     /// remove another folder.
     pub(crate) fn is_plausible(&self, modes: &[MoveMode]) -> bool {
-        modes.iter().any(|mode| *self == TakenOutput::new(&self.to, *mode))
+        modes.iter().any(|mode| self.work == work_folder(&self.to, *mode))
     }
 }
 

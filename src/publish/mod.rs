@@ -12,7 +12,8 @@
 //!   last; in between there is none, and readers wait for it.
 //! - The journal says what a run is about to do, so that the next run can clean up after a kill.
 //!   While there is a manifest, everything that it lists is complete.
-//! - No file is replaced or removed unless a manifest or a journal of ours lists it.
+//! - No file is replaced or removed unless a manifest or a journal of ours lists it: a part by its
+//!   name and its size.
 //! - Manifests and journals may have been written by anybody with access to the account, so they
 //!   are believed only about the places of this definition (`scope.rs`).
 //!
@@ -30,6 +31,7 @@ mod error;
 mod journal;
 pub(crate) mod names;
 mod output;
+mod parts;
 mod paths;
 mod place;
 mod scope;
@@ -51,6 +53,7 @@ use earlier::{EarlierRuns, Manifest};
 use journal::{Journal, Phase, TakenOutput};
 use names::{EARLIER_MANIFEST, MANIFEST, MoveMode, is_account_file};
 use output::OutputPlace;
+use parts::Parts;
 use scope::Scope;
 
 /// Where a run is to publish.
@@ -232,7 +235,8 @@ impl Publication {
         let account = self.account.path();
         let mut outputs = Vec::new();
         for taken in left.outputs.iter().filter(|taken| scope.has_output(&taken.to)) {
-            outputs.extend(place::take_over_output(taken, &account, self.buckets.as_ref())?);
+            let output = place::take_over_output(taken, &account, self.buckets.as_ref())?;
+            outputs.extend(output.map(|output| (output, taken.parts.clone())));
         }
         self.clean_up(left.phase, outputs)?;
         if !self.earlier.is_published_as(&left.fingerprint) {
@@ -284,7 +288,7 @@ impl Publication {
 /// Ending.
 impl Publication {
     fn end(mut self, manifest: &[u8], steps: &[PublishStep]) -> Result<(), PublishError> {
-        self.account.stage_manifest(manifest)?;
+        self.stage_manifest(manifest)?;
         steps.iter().try_for_each(|step| step(&mut self))?;
         if self.journal.phase == Phase::Publishing {
             self.journal.made.clear();
@@ -294,6 +298,15 @@ impl Publication {
         self.is_published = true;
         self.roll_back().ok();
         Ok(())
+    }
+
+    /// Keeps the manifest, and in the journal all parts that this run will move.
+    fn stage_manifest(&mut self, manifest: &[u8]) -> Result<(), PublishError> {
+        let new = Manifest::parse(manifest, MANIFEST, &self.account.path())?;
+        for taken in &mut self.journal.outputs {
+            taken.parts = self.earlier.parts_with(Some(&new), &taken.to);
+        }
+        self.account.stage_manifest(manifest)
     }
 
     /// Fails if a foreign file has appeared since the run began, and syncs everything to the disk.
@@ -360,7 +373,8 @@ impl Publication {
             return Ok(());
         }
         if self.is_noted {
-            let outputs = self.outputs.drain(..).collect();
+            let parts = self.journal.outputs.iter().map(|taken| taken.parts.clone());
+            let outputs = self.outputs.drain(..).zip(parts).collect();
             self.clean_up(self.journal.phase, outputs)?;
             self.account.remove_journal()?;
         }
@@ -375,14 +389,16 @@ impl Publication {
     fn clean_up(
         &mut self,
         phase: Phase,
-        outputs: Vec<Box<dyn OutputPlace>>,
+        outputs: Vec<(Box<dyn OutputPlace>, Parts)>,
     ) -> Result<(), PublishError> {
         let is_complete = self.is_published || {
             self.account.refresh()?;
             self.account.has(MANIFEST)?
         };
         let half_published = phase == Phase::Publishing && !is_complete;
-        outputs.into_iter().try_for_each(|output| output.roll_back(half_published))?;
+        outputs
+            .into_iter()
+            .try_for_each(|(output, parts)| output.roll_back(&parts, half_published))?;
         self.account.clean_up(half_published, phase != Phase::Writing && !is_complete)
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::earlier::EarlierRuns;
 use super::error::PublishError;
+use super::parts::Parts;
 use super::staged::StagedFile;
 
 /// An output that this run holds, on disk or in a bucket.
@@ -26,8 +27,9 @@ pub(crate) trait OutputPlace: Debug + Send + Sync {
     fn move_in(&self) -> Result<(), PublishError>;
 
     /// Removes what a run of this account left here: its staged parts and, if it had begun to
-    /// publish, the parts in place. Releases the output.
-    fn roll_back(self: Box<Self>, half_published: bool) -> Result<(), PublishError>;
+    /// publish, those of `parts` that are in place. Releases the output. Fails, and changes
+    /// nothing, if there is a foreign file among the working files.
+    fn roll_back(self: Box<Self>, parts: &Parts, half_published: bool) -> Result<(), PublishError>;
 
     /// On disk: the folder of the output, and the one in which its new parts wait.
     #[cfg(test)]

@@ -63,7 +63,7 @@ impl World {
         for output in 0..self.outputs.len() {
             for part in 0..parts {
                 let file = publication.part(output, &part_path(part)).expect("a part");
-                fill(file, &format!("{fingerprint} {output} {part}"));
+                fill(file, &part_text(fingerprint, output, part));
             }
         }
         for (path, private) in [("rejects.ndjson", false), ("rejected-records/00000-a", true)] {
@@ -72,11 +72,14 @@ impl World {
     }
 
     fn manifest(&self, status: &str, fingerprint: &str, parts: usize) -> Vec<u8> {
-        let files: Vec<_> = (0..parts)
-            .map(|part| serde_json::json!({ "path": part_path(part), "bytes": 1 }))
-            .collect();
-        let output = |to: &PathBuf| serde_json::json!({ "to": to, "files": files });
-        let outputs: Vec<_> = self.outputs.iter().map(output).collect();
+        let output = |(number, to): (usize, &PathBuf)| {
+            let files = (0..parts).map(|part| {
+                let bytes = part_text(fingerprint, number, part).len();
+                serde_json::json!({ "path": part_path(part), "bytes": bytes })
+            });
+            serde_json::json!({ "to": to, "files": files.collect::<Vec<_>>() })
+        };
+        let outputs: Vec<_> = self.outputs.iter().enumerate().map(output).collect();
         let manifest = serde_json::json!({
             "segprep_manifest": 1, "status": status, "fingerprint": fingerprint,
             "name": "more than is read", "outputs": outputs,
@@ -119,6 +122,10 @@ impl World {
 
 fn part_path(part: usize) -> String {
     format!("job-{:03}/part-{:05}.json", part / 2, part % 2)
+}
+
+fn part_text(fingerprint: &str, output: usize, part: usize) -> String {
+    format!("{fingerprint} {output} {part}")
 }
 
 fn fill(mut file: StagedFile, text: &str) {
@@ -443,7 +450,7 @@ fn a_killed_run_of_one_account_and_a_run_of_another() {
     other.outputs = world.outputs.clone();
 
     let mut publication = world.written("f1", false, 1);
-    publication.account.stage_manifest(b"").expect("room for it");
+    publication.stage_manifest(&world.manifest("published", "f1", 1)).expect("room for it");
     PUBLISH.iter().take(5).for_each(|step| step(&mut publication).expect("a step"));
     kill(publication);
     foreign_files(other.begin("f2", true));
@@ -505,7 +512,7 @@ fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
     let (status, all): (_, &[PublishStep]) =
         if refuse { ("over_budget", &REFUSE) } else { ("published", &PUBLISH) };
     let parts = if refuse { 0 } else { 2 };
-    publication.account.stage_manifest(&world.manifest(status, "f2", parts)).expect("room for it");
+    publication.stage_manifest(&world.manifest(status, "f2", parts)).expect("room for it");
     all.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
     if !refuse {
         half_step(&publication, steps, half);

@@ -29,8 +29,16 @@ fn ensure_no_foreign_files(
     names: &[String],
     is_ours: impl Fn(&Path) -> bool,
 ) -> Result<(), PublishError> {
-    let foreign = names.iter().map(PathBuf::from).filter(|name| !is_ours(name));
-    match ForeignFiles::among(foreign.map(Ok)) {
+    let foreign = names.iter().filter(|name| !is_ours(Path::new(name)));
+    ensure_none(folder, foreign.map(String::as_str))
+}
+
+/// Fails if there are foreign objects in a folder, and names some of them.
+fn ensure_none<'a>(
+    folder: &Folder,
+    foreign: impl Iterator<Item = &'a str>,
+) -> Result<(), PublishError> {
+    match ForeignFiles::among(foreign.map(|name| Ok(PathBuf::from(name)))) {
         Ok(Some(foreign)) => Err(PublishError::Foreign { place: path_of(folder), foreign }),
         Ok(None) | Err(_) => Ok(()), // names that are already listed cannot fail
     }

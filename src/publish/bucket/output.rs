@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::staged::PendingUploads;
-use super::{abort_abandoned, ensure_no_foreign_files, path_of};
+use super::{abort_abandoned, ensure_none, path_of};
 use crate::publish::earlier::EarlierRuns;
 use crate::publish::error::PublishError;
 use crate::publish::names::{WORK, is_part, mark_text};
 use crate::publish::output::OutputPlace;
+use crate::publish::parts::Parts;
 use crate::publish::staged::StagedFile;
 use crate::store::s3::{Folder, Lease};
 
@@ -16,9 +17,16 @@ pub(crate) struct BucketOutput {
     folder: Folder,
     lease: Lease,
     pending: PendingUploads,
+    /// What earlier runs left in the output, as their manifests have it.
+    earlier: Parts,
 }
 
 impl BucketOutput {
+    fn new(folder: Folder, lease: Lease) -> BucketOutput {
+        let (pending, earlier) = (PendingUploads::default(), Parts::default());
+        BucketOutput { folder, lease, pending, earlier }
+    }
+
     /// Takes an output for this account. Every object in it must have been written by runs of this
     /// account.
     pub(crate) fn take(
@@ -29,7 +37,7 @@ impl BucketOutput {
         let Some(lease) = Lease::take(&folder, &mark_text(account))? else {
             return Err(PublishError::Taken { place: path_of(&folder) });
         };
-        let output = BucketOutput { folder, lease, pending: PendingUploads::default() };
+        let mut output = BucketOutput::new(folder, lease);
         if let Err(error) = output.check(earlier).and_then(|()| output.abort_abandoned()) {
             output.lease.release().ok(); // it expires by itself
             return Err(error);
@@ -49,9 +57,7 @@ impl BucketOutput {
         }
         // This run holds the account, so every other run that left this mark is dead.
         match Lease::take_from(&folder, &own, |mark| mark == own)? {
-            Some(lease) => {
-                Ok(Some(BucketOutput { folder, lease, pending: PendingUploads::default() }))
-            }
+            Some(lease) => Ok(Some(BucketOutput::new(folder, lease))),
             None => Err(PublishError::Taken { place: path_of(&folder) }),
         }
     }
@@ -61,17 +67,20 @@ impl BucketOutput {
     }
 
     /// Fails if there is an object that no run of this account wrote.
-    fn check(&self, earlier: &EarlierRuns) -> Result<(), PublishError> {
-        let parts = earlier.parts_in(&path_of(&self.folder));
-        ensure_no_foreign_files(&self.folder, self.lease.names(), |file| {
-            file.starts_with(WORK) || parts.contains(file)
-        })
+    fn check(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
+        self.earlier = earlier.parts_in(&path_of(&self.folder));
+        let foreign = self.lease.names_and_sizes().filter(|(name, bytes)| {
+            let name = Path::new(name);
+            !name.starts_with(WORK) && !self.earlier.has(name, *bytes)
+        });
+        ensure_none(&self.folder, foreign.map(|(name, _)| name))
     }
 
-    /// Removes the parts of the last listing.
-    fn remove_parts(&self) -> Result<(), PublishError> {
-        let parts = self.lease.names().iter().filter(|name| is_part(Path::new(name)));
-        Ok(self.folder.remove(parts.cloned().collect())?)
+    /// Removes those of these parts that the last listing has.
+    fn remove_parts(&self, parts: &Parts) -> Result<(), PublishError> {
+        let found = self.lease.names_and_sizes();
+        let found = found.filter(|(name, bytes)| parts.has(Path::new(name), *bytes));
+        Ok(self.folder.remove(found.map(|(name, _)| name.to_owned()).collect())?)
     }
 }
 
@@ -86,14 +95,18 @@ impl OutputPlace for BucketOutput {
     }
 
     fn move_aside(&self) -> Result<(), PublishError> {
-        self.remove_parts()
+        self.remove_parts(&self.earlier)
     }
 
     fn move_in(&self) -> Result<(), PublishError> {
         Ok(self.folder.complete(self.pending.take())?)
     }
 
-    fn roll_back(mut self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
+    fn roll_back(
+        mut self: Box<Self>,
+        parts: &Parts,
+        half_published: bool,
+    ) -> Result<(), PublishError> {
         drop(self.pending.take());
         self.folder.abort_own()?;
         if half_published || self.lease.was_left() || self.folder.has_uploaded() {
@@ -102,7 +115,7 @@ impl OutputPlace for BucketOutput {
             self.abort_abandoned()?;
         }
         if half_published {
-            self.remove_parts()?;
+            self.remove_parts(parts)?;
         }
         Ok(self.lease.release()?)
     }

@@ -14,7 +14,7 @@ use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
 use crate::publish::names::{
     ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL,
-    REJECTED_RECORDS, WORK, is_originals,
+    REJECTED_RECORDS, WORK, is_account_file, is_originals,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::disk::{folder, whole};
@@ -126,9 +126,9 @@ impl AccountPlace for DiskAccount {
 
     fn retire_earlier(&self) -> Result<(), PublishError> {
         let account = &self.path;
-        folder::remove(&account.join(MANIFEST))
+        folder::remove_file(&account.join(MANIFEST))
             .and_then(|()| folder::sync(account))
-            .and_then(|()| folder::remove(&account.join(EARLIER_MANIFEST)))
+            .and_then(|()| folder::remove_file(&account.join(EARLIER_MANIFEST)))
             .and_then(|()| remove_files(account))
             .map_err(at(account, "clear"))
     }
@@ -139,7 +139,7 @@ impl AccountPlace for DiskAccount {
         let retired = if is_published {
             fs::rename(&manifest, account.join(EARLIER_MANIFEST))
         } else {
-            folder::remove(&manifest)
+            folder::remove_file(&manifest)
         };
         retired
             .and_then(|()| folder::sync(account))
@@ -163,20 +163,21 @@ impl AccountPlace for DiskAccount {
             .inspect_err(|_| {
                 // A manifest that might not survive a crash must not publish. If it cannot be
                 // removed either, the first error is still the one to report.
-                folder::remove(&manifest).ok();
+                folder::remove_file(&manifest).ok();
             })
             .map_err(at(&manifest, "write"))
     }
 
     fn clean_up(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError> {
+        ensure_no_foreign_files(&self.work().join(NEW), is_account_file)?;
         let remove = || {
             if half_published {
-                folder::remove(&self.path.join(EARLIER_MANIFEST))?;
+                folder::remove_file(&self.path.join(EARLIER_MANIFEST))?;
             }
             if half_filled {
                 remove_files(&self.path)?;
             }
-            folder::remove(&self.work().join(MANIFEST))?;
+            folder::remove_file(&self.work().join(MANIFEST))?;
             folder::remove(&self.work().join(NEW))
         };
         remove().map_err(at(&self.path, "clean up"))
@@ -196,13 +197,13 @@ impl AccountPlace for DiskAccount {
 /// Removes what a run wrote into an account, except for the manifests.
 fn remove_files(account: &Path) -> io::Result<()> {
     for name in ACCOUNT_FILES {
-        folder::remove(&account.join(name))?;
+        folder::remove_file(&account.join(name))?;
     }
     let rejected = account.join(REJECTED_RECORDS);
     for file in folder::files(&rejected) {
         let file = file?;
         if file.to_str().is_some_and(is_originals) {
-            folder::remove(&rejected.join(file))?;
+            folder::remove_file(&rejected.join(file))?;
         }
     }
     folder::remove_if_empty(&rejected)

@@ -29,7 +29,7 @@ pub(super) fn write(journal: &Journal, work: &Path) -> Result<(), PublishError> 
 }
 
 fn replace(journal: &Journal, work: &Path, next: &Path) -> io::Result<()> {
-    folder::remove(next)?;
+    folder::remove_file(next)?;
     let mut file = Staged::create(next.to_owned(), true)?;
     file.write_all(&journal.to_json())?;
     file.finish()?;
@@ -38,6 +38,6 @@ fn replace(journal: &Journal, work: &Path, next: &Path) -> io::Result<()> {
 }
 
 pub(super) fn remove(work: &Path) -> io::Result<()> {
-    folder::remove(&work.join(NEXT_JOURNAL))?;
-    folder::remove(&work.join(JOURNAL))
+    folder::remove_file(&work.join(NEXT_JOURNAL))?;
+    folder::remove_file(&work.join(JOURNAL))
 }

@@ -14,10 +14,11 @@ use std::{
 use super::ensure_no_foreign_files;
 use super::staged::stage;
 use crate::publish::earlier::EarlierRuns;
-use crate::publish::error::{PublishError, at};
+use crate::publish::error::{ForeignFiles, PublishError, at};
 use crate::publish::journal::TakenOutput;
 use crate::publish::names::{MoveMode, NEW, OLD, WORK, is_job_folder, is_part, mark};
 use crate::publish::output::OutputPlace;
+use crate::publish::parts::Parts;
 use crate::publish::staged::StagedFile;
 use crate::store::Lock;
 use crate::store::disk::{folder, whole};
@@ -27,6 +28,8 @@ pub(crate) struct DiskOutput {
     to: PathBuf,
     mode: MoveMode,
     lock: Lock,
+    /// What earlier runs left in the output, as their manifests have it.
+    earlier: Parts,
 }
 
 /// How parts can be moved into this folder, which is resolved.
@@ -37,6 +40,11 @@ pub(crate) fn move_mode(to: &Path) -> io::Result<MoveMode> {
 }
 
 impl DiskOutput {
+    fn new(taken: &TakenOutput, lock: Lock) -> DiskOutput {
+        let (to, mode) = (taken.to.clone(), taken.mode());
+        DiskOutput { to, mode, lock, earlier: Parts::default() }
+    }
+
     /// Takes an output for this account and prepares it for parts. Every file in it must have been
     /// written by runs of this account.
     pub(crate) fn take(
@@ -49,7 +57,7 @@ impl DiskOutput {
         let Some(lock) = Lock::take(&taken.work).map_err(at(&taken.work, "lock"))? else {
             return Err(PublishError::Taken { place: taken.to.clone() });
         };
-        let mut output = DiskOutput { to: taken.to.clone(), mode: taken.mode(), lock };
+        let mut output = DiskOutput::new(taken, lock);
         if let Err(error) = output.check(earlier).and_then(|()| output.check_access()) {
             output.release_unclaimed();
             return Err(error);
@@ -82,7 +90,7 @@ impl DiskOutput {
         let Some(lock) = Lock::take(&taken.work).map_err(failed())? else {
             return Err(PublishError::Taken { place: taken.to.clone() });
         };
-        let output = DiskOutput { to: taken.to.clone(), mode: taken.mode(), lock };
+        let output = DiskOutput::new(taken, lock);
         if is_ours {
             return Ok(Some(output));
         }
@@ -93,16 +101,25 @@ impl DiskOutput {
 
     /// Fails if there is a foreign file in the output or its working folder.
     fn check(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
-        let parts = earlier.parts_in(&self.to);
+        self.earlier = earlier.parts_in(&self.to);
         let is_inside = self.mode == MoveMode::PartByPart;
         ensure_no_foreign_files(&self.to, |file| {
-            parts.contains(file) || (is_inside && file.starts_with(WORK))
+            self.earlier.has_file(&self.to, file) || (is_inside && file.starts_with(WORK))
         })?;
         let work = self.lock.folder().to_owned();
         let is_claimed = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
-        ensure_no_foreign_files(&work, |file| {
+        self.check_work(&self.earlier, is_claimed)
+    }
+
+    /// Fails if there is a file in the working folder that no run leaves there: in `new`, parts by
+    /// their names; in `old`, these parts.
+    fn check_work(&self, old: &Parts, is_claimed: bool) -> Result<(), PublishError> {
+        ensure_no_foreign_files(self.lock.folder(), |file| {
+            let is_old = |part| old.has_file(&self.old_parts(), part);
             file == Path::new(Lock::NAME)
-                || (is_claimed && (file.starts_with(NEW) || file.starts_with(OLD)))
+                || (is_claimed
+                    && (file.strip_prefix(NEW).is_ok_and(is_part)
+                        || file.strip_prefix(OLD).is_ok_and(is_old)))
         })
     }
 
@@ -117,8 +134,7 @@ impl DiskOutput {
 
     /// Marks the lock: from here on, everything in the working folder is ours.
     fn claim(&mut self, account: &Path) -> io::Result<()> {
-        folder::remove(&self.new_parts())?;
-        folder::remove(&self.old_parts())?;
+        self.remove_working_parts(&self.earlier)?;
         self.lock.set_mark(mark(account))?;
         fs::create_dir(self.new_parts())?;
         folder::sync(self.lock.folder())?;
@@ -140,17 +156,32 @@ impl DiskOutput {
         self.lock.folder().join(OLD)
     }
 
-    fn make_way(&self) -> io::Result<()> {
+    fn make_way(&self) -> Result<(), PublishError> {
         if !self.to.exists() {
             return Ok(());
         }
+        let failed = || at(&self.to, "clear");
         match self.mode {
             MoveMode::Whole => {
-                fs::set_permissions(self.new_parts(), fs::metadata(&self.to)?.permissions())?;
-                fs::rename(&self.to, self.old_parts())
+                self.move_whole_aside().map_err(failed())?;
+                self.check_moved_aside().inspect_err(|_| {
+                    fs::rename(self.old_parts(), &self.to).ok(); // the first error is reported
+                })
             }
-            MoveMode::PartByPart => self.remove_parts(|file| !file.starts_with(WORK)),
+            MoveMode::PartByPart => remove_parts(&self.to, &self.earlier).map_err(failed()),
         }
+    }
+
+    fn move_whole_aside(&self) -> io::Result<()> {
+        fs::set_permissions(self.new_parts(), fs::metadata(&self.to)?.permissions())?;
+        fs::rename(&self.to, self.old_parts())
+    }
+
+    /// Fails if more than the earlier parts was moved aside: a file may have appeared at the last
+    /// moment.
+    fn check_moved_aside(&self) -> Result<(), PublishError> {
+        let old = self.old_parts();
+        ensure_no_foreign_files(&old, |file| self.earlier.has_file(&old, file))
     }
 
     fn move_new_parts(&self) -> io::Result<()> {
@@ -164,6 +195,16 @@ impl DiskOutput {
         }
     }
 
+    /// A part never replaces a file: where there is one, it is foreign.
+    fn check_is_free(&self) -> Result<(), PublishError> {
+        let new = folder::files(&self.new_parts());
+        let taken = new.filter(|part| part.as_ref().is_ok_and(|part| self.to.join(part).exists()));
+        match ForeignFiles::among(taken).map_err(at(&self.to, "list"))? {
+            None => Ok(()),
+            Some(foreign) => Err(PublishError::Foreign { place: self.to.clone(), foreign }),
+        }
+    }
+
     fn move_one_by_one(&self) -> io::Result<()> {
         for part in folder::files(&self.new_parts()) {
             let part = part?;
@@ -173,49 +214,57 @@ impl DiskOutput {
             }
             fs::rename(self.new_parts().join(&part), target)?;
         }
-        self.job_folders()?.iter().try_for_each(|job| folder::sync(job))?;
+        job_folders(&self.to)?.iter().try_for_each(|job| folder::sync(job))?;
         folder::sync(&self.to)
     }
 
-    /// The job folders in the output.
-    fn job_folders(&self) -> io::Result<Vec<PathBuf>> {
-        let mut jobs = folder::children(&self.to)?;
-        jobs.retain(|job| {
-            let name = job.file_name().and_then(OsStr::to_str);
-            name.is_some_and(is_job_folder)
-                && fs::symlink_metadata(job).is_ok_and(|metadata| metadata.is_dir())
-        });
-        Ok(jobs)
-    }
-
-    fn restore(self, half_published: bool) -> io::Result<()> {
+    fn restore(self, parts: &Parts, half_published: bool) -> io::Result<()> {
         if half_published {
             if self.old_parts().exists() && !self.to.exists() {
                 fs::rename(self.old_parts(), &self.to)?;
             }
-            self.remove_parts(is_part)?;
+            remove_parts(&self.to, parts)?;
         }
-        self.release()
-    }
-
-    /// Removes these files of the output, and the job folders that become empty.
-    fn remove_parts(&self, is_ours: impl Fn(&Path) -> bool) -> io::Result<()> {
-        for file in folder::files(&self.to) {
-            let file = file?;
-            if is_ours(&file) {
-                folder::remove(&self.to.join(file))?;
-            }
-        }
-        self.job_folders()?.iter().try_for_each(|job| folder::remove_if_empty(job))
-    }
-
-    /// Removes the working folder. The lock goes last: until then, the next run finds by the
-    /// journal and by its mark that the folder is ours.
-    fn release(self) -> io::Result<()> {
-        folder::remove(&self.new_parts())?;
-        folder::remove(&self.old_parts())?;
+        // The lock goes last: until then, the next run finds by the journal and by its mark that
+        // the folder is ours.
+        self.remove_working_parts(parts)?;
         self.lock.remove()
     }
+
+    /// Removes the new parts, and those of `old` that were moved aside.
+    fn remove_working_parts(&self, old: &Parts) -> io::Result<()> {
+        for part in folder::files(&self.new_parts()) {
+            let part = part?;
+            if is_part(&part) {
+                folder::remove_file(&self.new_parts().join(part))?;
+            }
+        }
+        folder::remove_empty(&self.new_parts())?;
+        remove_parts(&self.old_parts(), old)?;
+        folder::remove_empty(&self.old_parts())
+    }
+}
+
+/// Removes these parts from a folder, and the job folders that become empty.
+fn remove_parts(folder: &Path, parts: &Parts) -> io::Result<()> {
+    for file in folder::files(folder) {
+        let file = file?;
+        if parts.has_file(folder, &file) {
+            folder::remove_file(&folder.join(file))?;
+        }
+    }
+    job_folders(folder)?.iter().try_for_each(|job| folder::remove_if_empty(job))
+}
+
+/// The job folders in an output.
+fn job_folders(output: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut jobs = folder::children(output)?;
+    jobs.retain(|job| {
+        let name = job.file_name().and_then(OsStr::to_str);
+        name.is_some_and(is_job_folder)
+            && fs::symlink_metadata(job).is_ok_and(|metadata| metadata.is_dir())
+    });
+    Ok(jobs)
 }
 
 impl OutputPlace for DiskOutput {
@@ -230,16 +279,20 @@ impl OutputPlace for DiskOutput {
     }
 
     fn move_aside(&self) -> Result<(), PublishError> {
-        self.make_way().map_err(at(&self.to, "clear"))
+        self.make_way()
     }
 
     fn move_in(&self) -> Result<(), PublishError> {
+        if self.mode == MoveMode::PartByPart {
+            self.check_is_free()?;
+        }
         self.move_new_parts().map_err(at(&self.to, "move parts into"))
     }
 
-    fn roll_back(self: Box<Self>, half_published: bool) -> Result<(), PublishError> {
+    fn roll_back(self: Box<Self>, parts: &Parts, half_published: bool) -> Result<(), PublishError> {
+        self.check_work(parts, true)?;
         let failed = at(&self.to, "clean up");
-        self.restore(half_published).map_err(failed)
+        self.restore(parts, half_published).map_err(failed)
     }
 
     #[cfg(test)]

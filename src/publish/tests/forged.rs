@@ -103,3 +103,211 @@ fn what_an_account_says_about_other_places_is_not_believed() {
         }
     }
 }
+
+/// Lists a file in the first output of the manifest of `f1`.
+fn list(world: &World, path: &str, bytes: u64) {
+    let text = fs::read(world.account.join(MANIFEST)).expect("a manifest");
+    let mut manifest: Value = serde_json::from_slice(&text).expect("JSON");
+    let files = manifest["outputs"][0]["files"].as_array_mut().expect("a list");
+    files.push(json!({ "path": path, "bytes": bytes }));
+    world.forge(MANIFEST, &manifest);
+}
+
+#[test]
+fn a_listed_file_is_foreign_unless_it_has_the_name_and_the_size_of_a_part() {
+    let cases: [(&str, fn(&World)); 5] = [
+        ("diary.txt", |world| list(world, "diary.txt", 7)),
+        ("job-000/diary.txt", |world| list(world, "job-000/diary.txt", 7)),
+        ("job-000/part-00009.json", |world| list(world, "job-000/part-00009.json", 8)),
+        ("job-000/part-00000.json", |_| {}), // its size differs from that of `f1`
+        ("job-000/part-00008.json", |world| {
+            let part = world.outputs[0].join("job-000/part-00008.json");
+            fs::remove_file(&part).expect("a file");
+            symlink("part-00000.json", &part).expect("a link");
+            list(world, "job-000/part-00008.json", 15);
+        }),
+    ];
+    for (name, forge) in cases {
+        for mode in [WHOLE, PART_BY_PART] {
+            let world = World::with(mode);
+            world.publish("f1", false, 3);
+            world.put(&format!("out/json/{name}"));
+            forge(&world);
+            let before = world.tree();
+            assert_eq!(foreign_files(world.begin("f2", true)).names, [name]);
+            assert_eq!(world.tree(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
+    let part = "job-000/part-00000.json";
+    for (mode, work) in [(WHOLE, "out/.json.segprep"), (PART_BY_PART, "out/json/.segprep")] {
+        let folders = ["out/json", &format!("{work}/new"), &format!("{work}/old")];
+        let names = ["diary.txt", "job-000/notes", "job-000/part-00001.json"];
+        let files = folders.iter().flat_map(|folder| names.map(|name| (*folder, name)));
+        for (folder, name) in files.filter(|(folder, name)| {
+            !(folder.ends_with("new") && is_part_name(name)) // staged parts have any size
+        }) {
+            let world = World::with(mode);
+            world.put(&format!("{folder}/{name}"));
+            world.put(&format!("{work}/lock"));
+            fs::write(world.path(work).join("lock"), world.account.as_os_str().as_encoded_bytes())
+                .expect("a lock");
+            let sizes = [(part, 7), (name, if is_part_name(name) { 8 } else { 7 })];
+            let parts: Vec<_> =
+                sizes.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
+            world.forge(".segprep/journal.json", &json!({
+                "segprep_journal": 1, "fingerprint": "f2", "overwrite": true,
+                "phase": "publishing", "made": [],
+                "outputs": [{ "to": world.path("out/json"), "work": world.path(work), "parts": parts }],
+            }));
+            foreign_files(world.begin("f2", true));
+            let left = world.tree();
+            assert!(left.iter().any(|(path, text)| path.ends_with(name) && text == "foreign"));
+        }
+    }
+}
+
+fn is_part_name(name: &str) -> bool {
+    names::is_part(Path::new(name))
+}
+
+#[test]
+fn a_folder_with_the_name_of_an_account_file_is_not_removed() {
+    let world = World::new();
+    world.put("out/account/rejects.ndjson/diary.txt");
+    let mut journal = world.forged_journal("publishing", "victim/.home.segprep");
+    journal["outputs"] = json!([]);
+    world.forge(".segprep/journal.json", &journal);
+    world.begin("f2", true).expect_err("a folder is in the way");
+    assert!(world.tree().contains_key("out/account/rejects.ndjson/diary.txt"));
+}
+
+/// A file that appears after the last check is neither moved away nor replaced.
+#[test]
+fn a_file_that_appears_at_the_last_moment_stays() {
+    for (mode, steps) in [(WHOLE, 3), (PART_BY_PART, 4)] {
+        let world = World::with(mode);
+        world.publish("f1", false, 3);
+        let mut publication = world.written("f2", true, 2);
+        publication.stage_manifest(&world.manifest("published", "f2", 2)).expect("room for it");
+        PUBLISH.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
+        world.put("out/json/job-000/part-00001.json");
+        let error = PUBLISH[steps](&mut publication).expect_err("it is in the way");
+        assert!(matches!(error, PublishError::Foreign { .. }), "{error}");
+        drop(publication);
+        assert_eq!(world.tree()["out/json/job-000/part-00001.json"], "foreign");
+    }
+}
+
+const PLACES: [&str; 6] =
+    ["out/json", "out/.json.segprep/new", "out/.json.segprep/old", "out/account", "victim", "out"];
+const NAMES: [&str; 6] = [
+    "job-000/part-00000.json",
+    "part-00001.json",
+    "diary.txt",
+    "rejects.ndjson",
+    "rejected-records/00000-a",
+    "job-000/part-00000.json/x",
+];
+
+/// A file by its place, its name and its size.
+type Put = (usize, usize, usize);
+
+fn any_files() -> impl Strategy<Value = Vec<Put>> {
+    prop::collection::vec((0..PLACES.len(), 0..NAMES.len(), 0_usize..3), 0..6)
+}
+
+fn any_phase() -> impl Strategy<Value = Option<&'static str>> {
+    prop::sample::select(vec![None, Some("writing"), Some("publishing"), Some("refusing")])
+}
+
+/// What a manifest or a journal says about a place, if it is an output.
+fn listed(world: &World, place: usize, files: &[Put]) -> Value {
+    let of_place = files.iter().filter(|(other, ..)| *other == place);
+    let files = of_place.map(|(_, name, bytes)| json!({ "path": NAMES[*name], "bytes": bytes }));
+    let (to, files) = (world.path(PLACES[place]), files.collect::<Vec<_>>());
+    let work = names::work_folder(&to, MoveMode::Whole);
+    json!({ "to": to, "work": work, "files": files.clone(), "parts": files })
+}
+
+/// Whether a run may remove this file on the word of these lists.
+fn may_go((place, name, bytes): Put, lists: &[Put], was_marked: bool) -> bool {
+    let is_listed = lists.contains(&(0, name, bytes));
+    let name = Path::new(NAMES[name]);
+    match PLACES[place] {
+        "out/json" => names::is_part(name) && is_listed,
+        "out/.json.segprep/new" => names::is_part(name) && was_marked,
+        "out/.json.segprep/old" => names::is_part(name) && is_listed && was_marked,
+        "out/account" => names::is_account_file(name),
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
+
+    /// Whatever the account says: a run removes nothing but listed parts and account files in the
+    /// places of its definition.
+    #[test]
+    fn no_forged_account_removes_what_is_not_its_own(
+        files in any_files(),
+        lists in any_files(),
+        phase in any_phase(),
+        status in prop::sample::select(vec!["published", "over_budget", ""]),
+        overwrite: bool,
+        is_marked: bool,
+    ) {
+        let mut world = World::new();
+        world.outputs.truncate(1);
+        let mut put = Vec::new();
+        for (place, name, bytes) in files {
+            let path = world.path(PLACES[place]).join(NAMES[name]);
+            let folder = path.parent().expect("below the root");
+            if fs::create_dir_all(folder).is_ok() && !path.exists() {
+                fs::write(&path, "x".repeat(bytes)).expect("a file");
+                put.push((path, (place, name, bytes)));
+            }
+        }
+        let outputs = [0, 4].map(|place| listed(&world, place, &lists));
+        if !status.is_empty() {
+            world.forge(MANIFEST, &json!({
+                "segprep_manifest": 1, "status": status, "fingerprint": "f1", "outputs": outputs,
+            }));
+        }
+        if let Some(phase) = phase {
+            world.forge(".segprep/journal.json", &json!({
+                "segprep_journal": 1, "fingerprint": "f2", "overwrite": true, "phase": phase,
+                "outputs": outputs, "made": [world.path("victim"), world.path("out")],
+            }));
+        }
+        if is_marked {
+            let work = world.path("out/.json.segprep");
+            fs::create_dir_all(&work).expect("a folder");
+            fs::write(work.join("lock"), world.account.as_os_str().as_encoded_bytes())
+                .expect("a lock");
+        }
+        let before = world.tree();
+        match world.begin("f2", overwrite) {
+            Ok(Begun::Ready(publication)) => {
+                world.write(&publication, "f2", 1);
+                publication.publish(&world.manifest("published", "f2", 1)).ok();
+            }
+            Ok(Begun::AlreadyPublished { .. }) => prop_assert!(false),
+            Err(PublishError::Foreign { .. }) if phase.is_none() => {
+                let files = |mut tree: Tree| {
+                    tree.retain(|name, _| !name.ends_with('/'));
+                    tree
+                };
+                prop_assert_eq!(files(world.tree()), files(before));
+            }
+            Err(_) => {}
+        }
+        for (path, file) in put {
+            let is_kept = fs::read_to_string(&path).is_ok_and(|text| text == "x".repeat(file.2));
+            prop_assert!(is_kept || may_go(file, &lists, is_marked), "{}", path.display());
+        }
+    }
+}

@@ -96,6 +96,29 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a file or a link, and no folder. Not an error if it does not exist.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes a folder and those below it, except where there are files.
+pub fn remove_empty(path: &Path) -> io::Result<()> {
+    let mut folders = vec![path.to_owned()];
+    let mut seen = 0;
+    while let Some(folder) = folders.get(seen) {
+        seen += 1;
+        for child in children(folder)? {
+            if fs::symlink_metadata(&child)?.is_dir() {
+                folders.push(child);
+            }
+        }
+    }
+    folders.iter().rev().try_for_each(|folder| remove_if_empty(folder))
+}
+
 /// Removes a folder if it is empty. Not an error if it does not exist.
 pub fn remove_if_empty(path: &Path) -> io::Result<()> {
     match fs::remove_dir(path) {
@@ -261,6 +284,23 @@ mod tests {
             remove_if_empty(folder).expect("no failure");
         }
         assert_eq!(children(root.path()).expect("it is there"), [full]);
+    }
+
+    #[test]
+    fn only_folders_without_files_are_removed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let base = root.path().join("a");
+        create(&base.join("b/c/d")).expect("a folder");
+        create(&base.join("e")).expect("a folder");
+        fs::write(base.join("e/f"), "").expect("a file");
+        remove_empty(&base).expect("no failure");
+        assert_eq!(children(&base).expect("it is there"), [base.join("e")]);
+        remove_file(&base.join("e")).expect_err("a folder");
+        remove_file(&base.join("e/f")).expect("a file");
+        remove_file(&base.join("e/f")).expect("no failure");
+        remove_empty(&base).expect("no failure");
+        remove_empty(&base).expect("no failure");
+        assert!(!base.exists());
     }
 
     #[test]

@@ -101,11 +101,16 @@ impl Folder {
 
     /// The names of all objects below this folder, relative to it, in the order of their bytes.
     pub fn names(&self) -> Result<Vec<String>, AwsError> {
+        Ok(self.names_and_sizes()?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The same, each with the object's size in bytes.
+    pub fn names_and_sizes(&self) -> Result<Vec<(String, u64)>, AwsError> {
         let objects = list::all(Arc::clone(self.clients()), self.url.clone());
         let objects = self.s3.session().wait_uninterrupted(objects)?;
         let names = objects.into_iter().filter_map(|object| {
             let name = object.url.key.strip_prefix(&self.url.key)?;
-            (!name.is_empty()).then(|| name.to_owned()) // the folder's own marker has no name
+            (!name.is_empty()).then(|| (name.to_owned(), object.bytes)) // the folder's own marker has no name
         });
         Ok(names.collect())
     }

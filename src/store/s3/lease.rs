@@ -53,6 +53,8 @@ pub struct Lease {
     dead: Vec<String>,
     /// The names of all objects in the folder when it was last listed.
     names: Vec<String>,
+    /// Their sizes in bytes.
+    sizes: Vec<u64>,
 }
 
 /// What the holder shares with the task that renews the lock.
@@ -143,9 +145,10 @@ impl Lease {
             created => created?,
         }
         let dead: Vec<String> = dead.into_iter().map(|lock| lock.name).collect();
-        let names = folder.names().inspect_err(|_| {
+        let objects = folder.names_and_sizes().inspect_err(|_| {
             folder.remove(vec![name.clone()]).ok(); // otherwise it expires
         })?;
+        let (names, sizes): (Vec<String>, Vec<u64>) = objects.into_iter().unzip();
         let is_known = |lock: &String| *lock == name || dead.contains(lock);
         let is_alone = names.iter().filter(|name| lock_number(name).is_some()).all(is_known);
         if !is_alone || !names.contains(&name) {
@@ -155,7 +158,7 @@ impl Lease {
         let held = Arc::new(Held { term: Mutex::new(term), end: Notify::new() });
         let renewals = renew(folder.clone(), name, note, Arc::clone(&held));
         let renewals = Some(folder.s3.session().handle()?.spawn(renewals));
-        Ok(Some(Lease { folder: folder.clone(), number, held, renewals, dead, names }))
+        Ok(Some(Lease { folder: folder.clone(), number, held, renewals, dead, names, sizes }))
     }
 
     /// The mark of the last lock in the folder; `None` if there is no lock.
@@ -182,9 +185,14 @@ impl Lease {
         &self.names
     }
 
+    /// The same names, each with the object's size in bytes.
+    pub fn names_and_sizes(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.names.iter().map(String::as_str).zip(self.sizes.iter().copied())
+    }
+
     /// Lists the folder again. Fails if the lock was lost.
     pub fn look(&mut self) -> Result<(), AwsError> {
-        self.names = self.folder.names()?;
+        (self.names, self.sizes) = self.folder.names_and_sizes()?.into_iter().unzip();
         self.check_among(&self.names)
     }
 

@@ -1,0 +1,71 @@
+//! The parts that a manifest or a journal accounts for.
+//!
+//! A file is one of them only if segprep gives such names to parts, and if it is a regular file of
+//! the stated size: anybody may have written the manifest.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::names::is_part;
+
+/// A part, by its path in the output.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Part {
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// The parts of one output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parts(BTreeSet<Part>);
+
+impl Parts {
+    /// Whether a file or an object of this path and size is one of these parts.
+    pub(crate) fn has(&self, path: &Path, bytes: u64) -> bool {
+        is_part(path) && self.0.contains(&Part { path: path.to_owned(), bytes })
+    }
+
+    /// Whether the file at `path`, relative to `folder`, is one of these parts.
+    pub(crate) fn has_file(&self, folder: &Path, path: &Path) -> bool {
+        fs::symlink_metadata(folder.join(path))
+            .is_ok_and(|metadata| metadata.is_file() && self.has(path, metadata.len()))
+    }
+}
+
+impl FromIterator<Part> for Parts {
+    fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Parts {
+        Parts(parts.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_the_name_and_the_size_that_are_listed() {
+        let part = |path: &str, bytes| Part { path: path.into(), bytes };
+        let parts = Parts::from_iter([
+            part("job-000/part-00000.json", 3),
+            part("diary.txt", 3),
+            part("../part-00000.json", 3),
+            part("/part-00000.json", 3),
+        ]);
+        let cases = [
+            ("job-000/part-00000.json", 3, true),
+            ("job-000/part-00000.json", 4, false),
+            ("job-000/part-00001.json", 3, false),
+            ("diary.txt", 3, false),
+            ("../part-00000.json", 3, false),
+            ("/part-00000.json", 3, false),
+        ];
+        for (path, bytes, expected) in cases {
+            assert_eq!(parts.has(Path::new(path), bytes), expected, "{path} {bytes}");
+        }
+    }
+}
