@@ -82,11 +82,17 @@ impl EarlierRuns {
     }
 
     pub(crate) fn is_published(&self) -> bool {
-        self.last.as_ref().is_some_and(Manifest::is_published)
+        self.published().is_some()
+    }
+
+    /// The fingerprint of the run that is published.
+    pub(crate) fn published(&self) -> Option<&str> {
+        let published = self.last.as_ref().filter(|manifest| manifest.is_published());
+        published.map(|manifest| manifest.fingerprint.as_str())
     }
 
     pub(crate) fn is_published_as(&self, fingerprint: &str) -> bool {
-        self.last.as_ref().is_some_and(|manifest| manifest.is_published_as(fingerprint))
+        self.published() == Some(fingerprint)
     }
 
     /// The outputs that runs of this account wrote parts to, resolved.

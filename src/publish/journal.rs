@@ -19,8 +19,10 @@ pub(crate) struct Journal {
     #[serde(rename = "segprep_journal")]
     version: u32,
     pub(crate) fingerprint: String,
-    /// Whether the user allowed this run to replace a published one.
-    pub(crate) overwrite: bool,
+    /// The fingerprint of the published run that the user allowed this run to replace. It allows
+    /// nothing else: another result may have been published since.
+    #[serde(default)]
+    pub(crate) replaces: Option<String>,
     pub(crate) phase: Phase,
     pub(crate) outputs: Vec<TakenOutput>,
     /// The folders that this run creates, outermost first. They are removed if they end up empty.
@@ -72,7 +74,7 @@ impl Journal {
         Journal {
             version: VERSION,
             fingerprint: fingerprint.to_owned(),
-            overwrite: false,
+            replaces: None,
             phase: Phase::Writing,
             outputs: Vec::new(),
             made: Vec::new(),

@@ -154,7 +154,8 @@ impl Publication {
             return Ok(published());
         }
         publication.check_account(may_overwrite)?;
-        publication.journal.overwrite = may_overwrite;
+        let replaced = publication.earlier.published().filter(|_| may_overwrite);
+        publication.journal.replaces = replaced.map(str::to_owned);
         publication.take_outputs(&scope.outputs, move_mode)?;
         Ok(Begun::Ready(publication))
     }
@@ -227,7 +228,7 @@ impl Publication {
     }
 
     /// Cleans up after a killed run, in the places of this definition. Returns true if that run had
-    /// the same fingerprint and was allowed to overwrite.
+    /// the same fingerprint and was allowed to replace what is published now.
     fn clean_up_after_kill(&mut self, scope: &Scope) -> Result<bool, PublishError> {
         let left = self.account.read_journal()?;
         self.left_alone = scope.others(&self.earlier, left.as_ref());
@@ -247,7 +248,8 @@ impl Publication {
         self.account.remove_journal()?;
         self.account.refresh()?;
         self.earlier = read_manifests(&*self.account)?;
-        Ok(left.overwrite && left.fingerprint == self.journal.fingerprint)
+        let is_this = left.fingerprint == self.journal.fingerprint;
+        Ok(is_this && left.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
     }
 
     fn check_account(&self, may_overwrite: bool) -> Result<(), PublishError> {

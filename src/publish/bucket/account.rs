@@ -105,6 +105,10 @@ impl AccountPlace for BucketAccount {
     }
 
     fn write_journal(&self, new: &Journal) -> Result<(), PublishError> {
+        // Folders of the machine are no business of a bucket's readers, and what a journal in a
+        // bucket says about them is not believed.
+        let mut new = new.clone();
+        new.made.clear();
         Ok(self.folder.put(&journal(), &new.to_json())?)
     }
 

@@ -198,7 +198,9 @@ impl DiskOutput {
     /// A part never replaces a file: where there is one, it is foreign.
     fn check_is_free(&self) -> Result<(), PublishError> {
         let new = folder::files(&self.new_parts());
-        let taken = new.filter(|part| part.as_ref().is_ok_and(|part| self.to.join(part).exists()));
+        let taken = new.filter(|part| {
+            part.as_ref().is_ok_and(|part| fs::symlink_metadata(self.to.join(part)).is_ok())
+        });
         match ForeignFiles::among(taken).map_err(at(&self.to, "list"))? {
             None => Ok(()),
             Some(foreign) => Err(PublishError::Foreign { place: self.to.clone(), foreign }),

@@ -31,7 +31,7 @@ impl World {
     fn forged_journal(&self, phase: &str, work: &str) -> Value {
         let (to, work) = (self.path(VICTIM), self.path(work));
         json!({
-            "segprep_journal": 1, "fingerprint": "f2", "overwrite": true, "phase": phase,
+            "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1", "phase": phase,
             "outputs": [{ "to": to, "work": work }],
             "made": [self.path("victim/empty"), self.path("victim")],
         })
@@ -159,9 +159,11 @@ fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
             let parts: Vec<_> =
                 sizes.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
             world.forge(".segprep/journal.json", &json!({
-                "segprep_journal": 1, "fingerprint": "f2", "overwrite": true,
+                "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1",
                 "phase": "publishing", "made": [],
-                "outputs": [{ "to": world.path("out/json"), "work": world.path(work), "parts": parts }],
+                "outputs": [
+                    { "to": world.path("out/json"), "work": world.path(work), "parts": parts },
+                ],
             }));
             foreign_files(world.begin("f2", true));
             let left = world.tree();
@@ -183,6 +185,33 @@ fn a_folder_with_the_name_of_an_account_file_is_not_removed() {
     world.forge(".segprep/journal.json", &journal);
     world.begin("f2", true).expect_err("a folder is in the way");
     assert!(world.tree().contains_key("out/account/rejects.ndjson/diary.txt"));
+}
+
+#[test]
+fn a_journal_permits_to_replace_only_the_run_that_it_names() {
+    let cases = [
+        (json!({ "overwrite": true }), false),
+        (json!({ "replaces": "f0" }), false),
+        (json!({ "replaces": "f2" }), false),
+        (json!({ "replaces": "f1", "fingerprint": "f3" }), false),
+        (json!({ "replaces": "f1" }), true),
+    ];
+    for (fields, is_permitted) in cases {
+        let world = World::new();
+        world.publish("f1", false, 2);
+        let before = world.tree();
+        let mut journal = world.forged_journal("writing", "victim/.home.segprep");
+        let journal_fields = journal.as_object_mut().expect("an object");
+        journal_fields.remove("replaces");
+        journal_fields.extend(fields.as_object().expect("an object").clone());
+        world.forge(".segprep/journal.json", &journal);
+        match world.begin("f2", false) {
+            Ok(Begun::Ready(_)) => assert!(is_permitted, "{fields}"),
+            Err(PublishError::Published { .. }) => assert!(!is_permitted, "{fields}"),
+            other => panic!("{fields}: {other:?}"),
+        }
+        assert_eq!(world.tree(), before, "{fields}");
+    }
 }
 
 /// A file that appears after the last check is neither moved away nor replaced.
@@ -279,7 +308,7 @@ proptest! {
         }
         if let Some(phase) = phase {
             world.forge(".segprep/journal.json", &json!({
-                "segprep_journal": 1, "fingerprint": "f2", "overwrite": true, "phase": phase,
+                "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1", "phase": phase,
                 "outputs": outputs, "made": [world.path("victim"), world.path("out")],
             }));
         }
