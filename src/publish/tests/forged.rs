@@ -41,7 +41,9 @@ impl World {
     /// lock that bears the mark of this account.
     fn put_victim(&self) {
         let names = ["diary.txt", "job-000/part-00000.json", "deep/notes"];
-        names.iter().for_each(|name| self.put(&format!("{VICTIM}/{name}")));
+        for name in names {
+            self.put(&format!("{VICTIM}/{name}"));
+        }
         for work in ["victim/.home.segprep", "victim/home/.segprep"] {
             for name in ["new/a", "old/b"] {
                 self.put(&format!("{work}/{name}"));
@@ -115,7 +117,8 @@ fn list(world: &World, path: &str, bytes: u64) {
 
 #[test]
 fn a_listed_file_is_foreign_unless_it_has_the_name_and_the_size_of_a_part() {
-    let cases: [(&str, fn(&World)); 5] = [
+    type Case = (&'static str, fn(&World));
+    let cases: [Case; 5] = [
         ("diary.txt", |world| list(world, "diary.txt", 7)),
         ("job-000/diary.txt", |world| list(world, "job-000/diary.txt", 7)),
         ("job-000/part-00009.json", |world| list(world, "job-000/part-00009.json", 8)),
@@ -158,13 +161,16 @@ fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
             let sizes = [(part, 7), (name, if is_part_name(name) { 8 } else { 7 })];
             let parts: Vec<_> =
                 sizes.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
-            world.forge(".segprep/journal.json", &json!({
-                "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1",
-                "phase": "publishing", "made": [],
-                "outputs": [
-                    { "to": world.path("out/json"), "work": world.path(work), "parts": parts },
-                ],
-            }));
+            world.forge(
+                ".segprep/journal.json",
+                &json!({
+                    "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1",
+                    "phase": "publishing", "made": [],
+                    "outputs": [
+                        { "to": world.path("out/json"), "work": world.path(work), "parts": parts },
+                    ],
+                }),
+            );
             foreign_files(world.begin("f2", true));
             let left = world.tree();
             assert!(left.iter().any(|(path, text)| path.ends_with(name) && text == "foreign"));
