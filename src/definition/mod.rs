@@ -9,6 +9,7 @@
 
 mod aws;
 mod columns;
+mod data_file;
 pub(crate) mod document;
 mod environment;
 mod fields;
@@ -43,9 +44,11 @@ pub use vocabulary::{
     Unknown,
 };
 
+pub(crate) use data_file::begins_like_data;
+
 use document::{
-    DefinitionText, Diagnostics, PlacedDiagnostic, Section, Table, Value, choose, quoted,
-    secret_in_set, secrets_in_lines, set, tree,
+    DefinitionText, Diagnostics, PlacedDiagnostic, Section, Table, Value, choose, secret_in_set,
+    secrets_in_lines, set, tree,
 };
 
 /// The version of the definition format that this program reads.
@@ -154,6 +157,12 @@ fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnosti
         diagnostics.push(Origin::default(), message, "", help);
         return (None, diagnostics.in_order());
     }
+    if begins_like_data(source.file().as_bytes()) {
+        let message = "this is a data file, not a definition";
+        let help = "name the definition, which is a TOML file";
+        diagnostics.push_without_line(Origin::default(), message, help);
+        return (None, diagnostics.in_order());
+    }
     let Some(mut root) = tree::parse(source.file(), &mut diagnostics) else {
         return (None, diagnostics.in_order());
     };
@@ -161,6 +170,7 @@ fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnosti
     let found = diagnostics.in_order();
     let mut secrets = keys::secrets(&root);
     secrets.extend(aws::secrets(&root));
+    secrets.extend(invalid_name(&root));
     source.hide(secrets);
     (Some(root), found)
 }
@@ -241,14 +251,32 @@ fn read_name(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> St
     let Some(name) = section.required_text("name", help, diagnostics) else {
         return String::new();
     };
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.value.is_empty()
-        || name.value.len() > NAME_CHARS_MAX
-        || !name.value.bytes().all(is_allowed)
-    {
-        diagnostics.push(name.at, format!("`name` can't be {}", quoted(name.value)), "", help);
+    if let Some(fault) = fault_of_name(name.value) {
+        diagnostics.push(name.at, format!("`name` {fault}"), "", help);
+        return String::new();
     }
     name.value.to_owned()
+}
+
+/// What is wrong with a `name`, without the name: it may be a person's.
+fn fault_of_name(name: &str) -> Option<&'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() {
+        Some("is empty")
+    } else if !name.bytes().all(is_allowed) {
+        Some("has a character that is not allowed")
+    } else if NAME_CHARS_MAX < name.len() {
+        Some("is too long")
+    } else {
+        None
+    }
+}
+
+/// Where the `name` is that is not valid, so that no message shows it.
+fn invalid_name(root: &Table) -> Option<Origin> {
+    let item = &root.get("name")?.item;
+    let is_valid = item.value.as_text().is_some_and(|name| fault_of_name(name).is_none());
+    (!is_valid).then_some(item.at)
 }
 
 fn read_purpose(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Purpose> {

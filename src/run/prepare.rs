@@ -18,7 +18,7 @@ use super::lists;
 use super::text::{escape_path, hex, path_text};
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
-use crate::definition::{Definition, Environment, Output, PartLayout};
+use crate::definition::{Definition, Environment, Output, PartLayout, begins_like_data};
 use crate::engine::Cancel;
 use crate::plan::{self, Plan, PlanError, Rules, SuppressionList};
 use crate::report::KeyNote;
@@ -139,6 +139,9 @@ fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
             }
             bytes => bytes.map_err(|error| unusable(format!("could not be read: {error}")))?,
         };
+    if begins_like_data(&bytes) {
+        return Err(unusable("is a data file, not a definition".to_owned()));
+    }
     String::from_utf8(bytes).map_err(|error| {
         unusable(format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
     })

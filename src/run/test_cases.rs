@@ -17,6 +17,7 @@ use super::lists::entries_of_text;
 use super::prepare::{self, ReadDefinition};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
+use crate::definition::begins_like_data;
 use crate::engine::Cancel;
 use crate::pipeline::{Trial, try_out};
 use crate::plan::{Entries, ListSpec, Plan};
@@ -156,16 +157,17 @@ fn test(file: &Path, sets: &[String]) -> Result<Tested, Failure> {
 }
 
 fn read_test(file: &Path) -> Result<TestFile, RunError> {
-    let bytes = whole::read_file(file, TEST_BYTES_MAX);
-    let content = bytes.and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|_text_of_records| io::ErrorKind::InvalidData.into())
-    });
-    let written = content.map_err(|error: io::Error| {
+    let bytes = whole::read_file(file, TEST_BYTES_MAX).map_err(|error: io::Error| {
         let is_missing = error.kind() == io::ErrorKind::NotFound;
         let kind = if is_missing { ErrorKind::NoInput } else { ErrorKind::Io };
         RunError::new(kind, format!("the test `{}` could not be read: {error}", escape_path(file)))
             .hint("name a test file, such as `pipelines/newsletter.test.toml`")
     })?;
+    if begins_like_data(&bytes) {
+        return Err(invalid(file, "is a data file, not a definition or a test of one"));
+    }
+    let written =
+        String::from_utf8(bytes).map_err(|_text_of_records| invalid(file, "is not UTF-8"))?;
     let test: TestFile = toml::from_str(&written).map_err(|error| {
         if is_definition(&written) {
             return invalid(file, "is a definition").hint(format!("name its test, NAME{ENDING}"));
@@ -186,7 +188,18 @@ fn is_definition(text: &str) -> bool {
 fn describe(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!(" in line {}", before.matches('\n').count() + 1));
-    format!("{}: {}", line.unwrap_or_default(), error.message())
+    format!("{}: {}", line.unwrap_or_default(), without_values(error.message()))
+}
+
+/// A message without what it quotes of the file, which may be a value of a record: `unknown field
+/// `…`, expected …` becomes `unknown field, expected …`.
+fn without_values(message: &str) -> String {
+    const QUOTING: [&str; 4] = ["unknown field", "invalid type", "invalid value", "invalid length"];
+    let Some(start) = QUOTING.iter().find(|start| message.starts_with(**start)) else {
+        return message.to_owned();
+    };
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    expected.map_or((*start).to_owned(), |expected| format!("{start}, expected {expected}"))
 }
 
 fn invalid(file: &Path, what: &str) -> RunError {

@@ -96,6 +96,23 @@ impl DefinitionText {
         }
     }
 
+    /// Makes a diagnostic for a line that may be of a data file: each of its characters is hidden.
+    pub(crate) fn diagnostic_without_line(
+        &self,
+        at: Origin,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Diagnostic {
+        let mut diagnostic = self.diagnostic(at, message, "", help);
+        diagnostic.excerpt = diagnostic.excerpt.chars().map(|_hidden| '*').collect();
+        diagnostic
+    }
+
+    /// The line in which a span begins, without its line break.
+    pub(crate) fn line_text(&self, at: Origin) -> &str {
+        self.line(at).text
+    }
+
     /// Returns the first occurrence of `part` in a span, or the whole span if there is none.
     pub(crate) fn part(&self, at: Origin, part: &str) -> Origin {
         let whole = self.text(at.text).get(at.start..at.end).unwrap_or_default();
@@ -187,6 +204,16 @@ impl<'s> Diagnostics<'s> {
         help: impl Into<String>,
     ) {
         self.found.push((at, self.source.diagnostic(at, message, label, help)));
+    }
+
+    /// Adds a diagnostic for a line that must not be shown.
+    pub(crate) fn push_without_line(
+        &mut self,
+        at: Origin,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.found.push((at, self.source.diagnostic_without_line(at, message, help)));
     }
 
     pub(crate) fn source(&self) -> &'s DefinitionText {

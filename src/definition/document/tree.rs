@@ -11,6 +11,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::origin::Origin;
 use super::quote::escape;
 use super::source::Diagnostics;
+use crate::definition::data_file::begins_like_a_setting;
 
 /// A value with its location.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,15 +91,10 @@ impl Table {
 /// Parses the file. `None`: it is not valid TOML, and the diagnostics say why.
 pub(crate) fn parse(text: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reported_lines = Vec::new();
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let line = text.get(..span.start).unwrap_or(text).matches('\n').count();
-        // One mistake often causes several errors; the first one of a line describes it best.
-        if !reported_lines.contains(&line) {
-            reported_lines.push(line);
-            push_syntax_error(error.message(), span, text, diagnostics);
-        }
+    // One mistake often causes several errors; the first one describes it best.
+    let place = |error: &toml::de::Error| error.span().unwrap_or(0..0);
+    if let Some(first) = errors.iter().min_by_key(|error| place(error).start) {
+        push_syntax_error(first.message(), place(first), text, diagnostics);
     }
     errors.is_empty().then(|| convert_table(table.get_ref(), &Origin::file))
 }
@@ -114,23 +110,31 @@ fn push_syntax_error(
     let header = before.lines().rev().find(|line| line.trim_start().starts_with('['));
     let in_fields = header.is_some_and(|line| line.trim() == "[fields]");
     let at = Origin::file(span);
-    if message == "duplicate key" {
-        let name = escape(found.trim_matches(['"', '\'']));
+    // Any other line may be one of a data file.
+    let is_setting = begins_like_a_setting(diagnostics.source().line_text(at));
+    let (message, label, help) = if message == "duplicate key" {
+        let name =
+            if is_setting { escape(found.trim_matches(['"', '\''])) } else { "…".to_owned() };
         let message = if in_fields {
             format!("two rules for `{name}`")
         } else {
             format!("`{name}` is set twice")
         };
-        diagnostics.push(at, message, "the second one", "remove one of them");
-        return;
-    }
-    let message = format!("the definition is not valid TOML: {}", lower_first(message));
-    let help = if in_fields {
-        "put paths in quotes, such as `\"Attributes.*\" = \"keep\"`"
+        (message, "the second one", "remove one of them")
     } else {
-        "put strings in quotes, and each setting on its own line"
+        let message = format!("the definition is not valid TOML: {}", lower_first(message));
+        let help = if in_fields {
+            "put paths in quotes, such as `\"Attributes.*\" = \"keep\"`"
+        } else {
+            "put strings in quotes, and each setting on its own line"
+        };
+        (message, "", help)
     };
-    diagnostics.push(at, message, "", help);
+    if is_setting {
+        diagnostics.push(at, message, label, help);
+    } else {
+        diagnostics.push_without_line(at, message, help);
+    }
 }
 
 /// Changes a message of the parser to begin in lower case and to be on one line.

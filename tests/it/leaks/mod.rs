@@ -3,6 +3,7 @@
 
 mod columns;
 mod debug;
+mod definitions;
 mod keys;
 mod lists;
 mod runs;
