@@ -5,10 +5,7 @@ use std::ops::Range;
 use crate::definition::ListAction;
 use crate::plan::{EntryDigest, LookupScratch, SuppressionList};
 use crate::record::{Batch, Slot, Text};
-use crate::schema::NodeIx;
-
-/// The value of `OptOut` that opts somebody out of everything.
-const OPTED_OUT: &[u8] = b"ALL";
+use crate::schema::{NodeIx, OPTED_OUT};
 
 /// The records of a batch that lists match.
 #[derive(Default)]
@@ -75,7 +72,7 @@ impl ListMatches {
                 Some(ListAction::OptOut) => {
                     let slot = *opted_out.get_or_insert_with(|| {
                         let start = batch.arena.len();
-                        batch.arena.extend_from_slice(OPTED_OUT);
+                        batch.arena.extend_from_slice(OPTED_OUT.as_bytes());
                         Slot::new_text(start, OPTED_OUT.len(), true)
                     });
                     batch.set_slot(row, opt_out, slot);

@@ -25,7 +25,7 @@ pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
 pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
-pub use role::Role;
+pub use role::{OPTED_OUT, Role};
 pub use tables::{Known, country_of, language, timezone, timezone_ignoring_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
 pub use value::{SchemaError, SchemaErrorKind};

@@ -6,6 +6,9 @@
 use super::value::{SchemaError, SchemaErrorKind, SchemaValue};
 use super::{Node, NodeIx, Shape};
 
+/// The value of [`Role::OptOut`] that opts somebody out of everything.
+pub const OPTED_OUT: &str = "ALL";
+
 /// The meaning of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

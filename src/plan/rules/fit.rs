@@ -37,7 +37,7 @@ pub(super) fn has_one_text(node: &Node) -> bool {
     value_kind(node) == Some(ValueKind::Text)
 }
 
-fn fits(op: OpKind, node: &Node) -> bool {
+pub(super) fn fits(op: OpKind, node: &Node) -> bool {
     value_kind(node).is_some_and(|values| op.fits(values))
 }
 

@@ -11,6 +11,7 @@ mod input_columns;
 mod joins;
 mod output_columns;
 mod pattern;
+mod purpose;
 mod repairs;
 mod suppress;
 
@@ -110,6 +111,8 @@ pub(super) fn resolve(
     fit::redacted(&cover, definition, schema, &mut diagnostics);
     fit::shifts(definition, schema, &mut diagnostics);
     check::address(&cover, definition, schema, &mut diagnostics);
+    purpose::opt_out(&cover, definition, schema, &mut diagnostics);
+    purpose::people(&cover, definition, schema, &mut diagnostics);
     joins::joins(&cover, definition, schema, &mut diagnostics);
     joins::shifts(definition, schema, &mut diagnostics);
     check::keys(definition, &mut diagnostics);
@@ -164,6 +167,7 @@ fn build(
 ) -> Option<Rules> {
     let mut warnings = check::warnings(&cover, definition, schema);
     warnings.extend(fit::unmapped(&cover, definition, schema));
+    warnings.extend(purpose::warnings(&cover, definition, schema));
     let list_tokens = suppress::tokens(&cover, definition, schema);
     let written = definition.rules.iter().map(|rule| {
         Some(Rule {

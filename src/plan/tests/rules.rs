@@ -23,7 +23,7 @@ fn the_most_specific_rule_applies() {
         "*" = "drop"
         "Address" = "keep"
         "User.*" = "keep"
-        "User.UserId" = "redact"
+        "User.UserId" = "hmac"
         "User.UserAttributes.crm.*" = "mask"
         "User.UserAttributes.crm.name" = "drop"
         "Attributes.a.b.*" = "redact"
@@ -36,7 +36,7 @@ fn the_most_specific_rule_applies() {
             ("OptOut", "OptOut", "keep"),
             ("ChannelType", "ChannelType", "keep"),
             ("EndpointStatus", "*", "drop"),
-            ("User.UserId", "User.UserId", "redact (to \"[redacted]\")"),
+            ("User.UserId", "User.UserId", "hmac (256 bits, hex)"),
             ("User.UserAttributes.*", "User.*", "keep"),
             ("User.UserAttributes.crm.*", "User.UserAttributes.crm.*", "mask (all of it)"),
             ("User.UserAttributes.crm.name", "User.UserAttributes.crm.name", "drop"),
@@ -47,8 +47,8 @@ fn the_most_specific_rule_applies() {
         ],
     );
     check_rules(
-        "\"*\" = \"keep\"\n\"OptOut\" = \"drop\"",
-        &[("OptOut", "OptOut", "drop"), ("ChannelType", "*", "keep")],
+        "\"*\" = \"keep\"\n\"EndpointStatus\" = \"drop\"",
+        &[("EndpointStatus", "EndpointStatus", "drop"), ("ChannelType", "*", "keep")],
     );
 }
 
