@@ -1,9 +1,13 @@
 //! Unknown names that look like known fields.
 //!
 //! Dropping an opt-out because of a typo would be the worst kind of silent error. So a name that
-//! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently.
+//! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently, and
+//! neither is one that the opt-out has in other programs (`Unsubscribed`).
 
-use crate::schema::{Schema, Shape};
+use std::collections::HashSet;
+
+use super::aliases::{Aliases, folded, folded_char};
+use crate::schema::{Role, Schema, Shape};
 
 /// The known fields, in the form in which names are compared.
 #[derive(Debug)]
@@ -13,6 +17,8 @@ pub struct Lookalikes {
     /// The folded path and the path of each map. A name that starts with one and a dot is a
     /// look-alike as well.
     maps: Vec<(String, String)>,
+    /// The path of the opt-out, and its folded names in other programs.
+    opt_out: (String, HashSet<String>),
 }
 
 /// The largest edit distance at which one name is near another.
@@ -23,9 +29,11 @@ impl Lookalikes {
         let fold_path = |path: &String| (folded(path), path.clone());
         let importable = schema.nodes.iter().filter(|node| node.shape != Shape::ExportOnly);
         let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
+        let opt_out = schema.role_path(Role::OptOut);
         Lookalikes {
             known: importable.map(|node| fold_path(&node.path)).collect(),
             maps: maps.map(|node| fold_path(&node.path)).collect(),
+            opt_out: (opt_out.to_owned(), Aliases::shipped().names_of(opt_out)),
         }
     }
 
@@ -33,7 +41,13 @@ impl Lookalikes {
     /// contains it, or empty for the record itself.
     pub fn of(&self, within: &str, name: &str) -> Option<String> {
         let whole = if within.is_empty() { name.to_owned() } else { format!("{within}.{name}") };
-        self.of_path(&whole).or_else(|| self.of_path(name))
+        let alias = || self.is_opt_out(name).then(|| self.opt_out.0.clone());
+        self.of_path(&whole).or_else(|| self.of_path(name)).or_else(alias)
+    }
+
+    /// Whether other programs call the opt-out so.
+    pub fn is_opt_out(&self, name: &str) -> bool {
+        self.opt_out.1.contains(&folded(name))
     }
 
     fn of_path(&self, path: &str) -> Option<String> {
@@ -75,16 +89,6 @@ impl Lookalikes {
     }
 }
 
-/// The name in lower case, without `_`, `-`, spaces and dots.
-pub(super) fn folded(name: &str) -> String {
-    name.chars().flat_map(folded_char).collect()
-}
-
-fn folded_char(char: char) -> impl Iterator<Item = char> {
-    let is_ignored = matches!(char, '_' | '-' | ' ' | '.');
-    char.to_lowercase().filter(move |_| !is_ignored)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +111,29 @@ mod tests {
         check("User", "userId", Some("User.UserId"));
         check("Location", "country", Some("Location.Country"));
         check("Location", "Location.City", Some("Location.City"));
+    }
+
+    #[test]
+    fn names_of_the_opt_out_in_other_programs_look_like_it() {
+        for name in [
+            "Unsubscribed",
+            "Email Opt Out",
+            "opted_out",
+            "Opt-Out Status",
+            "UNSUB_TIME",
+            "hs_email_optout",
+            "Unsubscribed from all email",
+            "HasOptedOutOfEmail",
+            "Accepts Email Marketing",
+            "accepts_marketing",
+            "email_marketing_consent",
+            "Do Not Call",
+            "DoNotContact",
+            "Abgemeldet",
+        ] {
+            check("", name, Some("OptOut"));
+            check("User", name, Some("OptOut"));
+        }
     }
 
     #[test]

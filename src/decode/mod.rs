@@ -7,6 +7,7 @@
 //!   one.
 //! - The result does not depend on how the input was cut into chunks.
 
+mod aliases;
 pub mod csv;
 pub mod frame;
 mod json;

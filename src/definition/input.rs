@@ -30,6 +30,8 @@ pub struct Input {
     pub skips_bad_files: bool,
     /// The settings for CSV files.
     pub columns: ColumnsSpec,
+    /// Names that are dropped on purpose.
+    pub ignore: Vec<Spanned<String>>,
     /// `None`: not set.
     pub unknown: Option<Unknown>,
     /// Whether records with `EndpointStatus: INACTIVE` are written.
@@ -52,6 +54,7 @@ impl Default for Input {
             max_expansion: MAX_EXPANSION,
             skips_bad_files: false,
             columns: ColumnsSpec::default(),
+            ignore: Vec::new(),
             unknown: None,
             keep_inactive: false,
             kinds: None,
@@ -96,6 +99,7 @@ pub(super) fn read(
             .choice("on_bad_file", &bad_files, &[], diagnostics)
             .unwrap_or(false),
         columns: columns::read(&mut section, format, diagnostics),
+        ignore: section.owned_texts("ignore", diagnostics).unwrap_or_default(),
         unknown: section.choice("unknown", &unknown, &[], diagnostics),
         keep_inactive: section.choice("inactive", &inactive, &[], diagnostics).unwrap_or(false),
         kinds: section.owned_texts("kinds", diagnostics),

@@ -67,7 +67,7 @@ impl NamePolicies {
         let (rule, op) = plan.op_of_name(map, name);
         let dropped = matches!(*op, Op::Drop);
         let problem = stages.limits.check_name(name).filter(|_| !dropped);
-        self.verdicts.push(NameVerdict { dropped, problem, looks_like_a_field: false });
+        self.verdicts.push(NameVerdict { dropped, problem, ..NameVerdict::default() });
         let mut key = Vec::new();
         if !dropped {
             push_name_key(name, &mut key);
@@ -80,9 +80,11 @@ impl NamePolicies {
     }
 
     fn learn_unknown(&mut self, scope: Scope, name: &str, plan: &Plan, stages: &Stages) {
-        let looks_like_a_field =
-            !scope.is_unknown() && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
-        self.verdicts.push(NameVerdict { looks_like_a_field, ..NameVerdict::default() });
+        let ignored = is_ignored(scope, name, plan);
+        let looks_like_a_field = !ignored
+            && !scope.is_unknown()
+            && stages.lookalikes.of(scope_path(scope, plan), name).is_some();
+        self.verdicts.push(NameVerdict { looks_like_a_field, ignored, ..NameVerdict::default() });
         self.policies.push(NamePolicy { applied: None, key: 0..0 });
         self.cells.iter_mut().for_each(|cells| cells.push(NameCells::Dropped));
     }
@@ -124,9 +126,26 @@ fn scope_path(scope: Scope, plan: &Plan) -> &str {
     node.map_or("", |node| node.path.as_str())
 }
 
-/// The path of a name from the data, as an account may show it.
+/// Whether the definition drops a name on purpose.
+fn is_ignored(scope: Scope, name: &str, plan: &Plan) -> bool {
+    let ignore = &plan.input.column_settings.ignore;
+    !scope.is_unknown() && !ignore.is_empty() && ignore.contains(&path_of(scope, name, plan))
+}
+
+/// The path of a name: the name itself if it is one of the record.
+fn path_of(scope: Scope, name: &str, plan: &Plan) -> String {
+    match scope_path(scope, plan) {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    }
+}
+
+/// The path of a name from the data, as an account may show it: whole if the definition has it.
 pub(super) fn describe_path(names: &Names, name: NameId, plan: &Plan) -> String {
     let (scope, name) = names.get(name);
+    if is_ignored(scope, name, plan) {
+        return path_of(scope, name, plan);
+    }
     match scope_path(scope, plan) {
         "" => describe_name(name),
         path => format!("{path}.{}", describe_name(name)),

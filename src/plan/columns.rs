@@ -23,6 +23,7 @@ pub(super) fn settings(input: &Input) -> ColumnSettings {
     ColumnSettings {
         rename: texts(&input.columns.rename),
         constants: texts(&input.columns.constants),
+        ignore: input.ignore.iter().map(|name| name.value.trim().to_owned()).collect(),
         drop_unknown: input.unknown == Some(Unknown::Drop),
     }
 }

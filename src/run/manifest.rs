@@ -227,7 +227,9 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     if 0 < total.written {
         warnings.extend(unused_columns(plan, assembled));
     }
-    for name in assembled.unknown.sorted().keys() {
+    let ignored = &plan.input.column_settings.ignore;
+    let unknown = assembled.unknown.sorted();
+    for name in unknown.keys().filter(|name| !ignored.contains(name)) {
         if let Some(near) = stages.lookalikes.nearest(name) {
             warnings.push(format!(
                 "the unknown field `{name}` is similar to `{near}`: did you mean that?"

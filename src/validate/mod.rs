@@ -44,6 +44,8 @@ pub struct NameVerdict {
     pub problem: Option<(Code, Detail)>,
     /// The name is not a field, but looks like one.
     pub looks_like_a_field: bool,
+    /// The definition drops the name on purpose.
+    pub ignored: bool,
 }
 
 /// The verdicts on the names of one worker, by the number of the name.

@@ -262,12 +262,13 @@ impl ValueChecks {
         problems: &mut Vec<(u32, Problem)>,
     ) {
         for (row, name) in &batch.unknown {
-            let looks_like = names.of(*name).looks_like_a_field;
+            let verdict = names.of(*name);
+            let looks_like = verdict.looks_like_a_field;
             let is_live = batch
                 .rows
                 .get(usize::try_from(*row).expect("usize is at least 32 bits wide"))
                 .is_some_and(|row| !row.broken && !row.dropped);
-            if is_live && (looks_like || self.strictness.unknown) {
+            if is_live && !verdict.ignored && (looks_like || self.strictness.unknown) {
                 let detail = if looks_like { Detail::LooksLikeAField } else { Detail::None };
                 let (field, rule) = (Field::Named(*name), self.unknown_rule);
                 problems.push((*row, Problem { field, code: Code::UnknownField, rule, detail }));

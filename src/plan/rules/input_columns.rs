@@ -12,10 +12,13 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
     let spec = &definition.input.columns;
     let drops_unknown = definition.input.unknown == Some(Unknown::Drop);
     for name in spec.columns.iter().flatten() {
-        let is_dropped = drops_unknown || name.value.trim().is_empty();
+        let path = name.value.trim();
+        let is_ignored = definition.input.ignore.iter().any(|ignored| ignored.value.trim() == path);
+        let is_dropped = drops_unknown || is_ignored || path.is_empty();
         check_name("columns", name, is_dropped, schema, diagnostics);
     }
     check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, diagnostics);
+    check_ignored(definition, schema, diagnostics);
     for (_, field) in &spec.rename {
         check_name("rename", field, false, schema, diagnostics);
     }
@@ -23,6 +26,22 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
         if check_name("constants", &constant.0, false, schema, diagnostics) {
             check_value(constant, schema, diagnostics);
             check_apart(constant, spec.columns.as_deref().unwrap_or_default(), diagnostics);
+        }
+    }
+}
+
+/// Checks that what is dropped on purpose is no field, and is not renamed to one.
+fn check_ignored(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
+    for name in &definition.input.ignore {
+        let path = name.value.trim();
+        if path.is_empty() {
+            diagnostics.push(name.at, "a name in `ignore` is empty", "", "remove it");
+        } else if is_column(schema, path) || schema.node(path).is_some() {
+            let what = format!("`ignore` can't drop the field `{}`", escape(path));
+            diagnostics.push(name.at, what, "", "use a rule under `[fields]` to drop a field");
+        } else if definition.input.columns.rename.iter().any(|(from, _)| from.value == path) {
+            let what = format!("`{}` is both renamed and ignored", escape(path));
+            diagnostics.push(name.at, what, "", "remove one of them");
         }
     }
 }

@@ -49,6 +49,8 @@ struct Suggestion {
 }
 
 const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
+const IGNORE_HINT: &str =
+    "or list the name in `ignore` under `[input]`, if the opt-outs in it are not needed";
 const REPEAT_HINT: &str = "only names in `Attributes` and `User.UserAttributes` may repeat";
 const CONSTANT_HINT: &str = "remove one of them";
 const PASTE_HINT: &str = "check the lines below and paste them into the definition";
@@ -96,6 +98,10 @@ impl ColumnRules {
             let name = names.get(error.column).map_or("", String::as_str);
             self.lookalikes.of("", name).is_none()
         };
+        let is_opt_out = |error: &ColumnError| {
+            let name = names.get(error.column).map_or("", String::as_str);
+            is_not_a_field(error) && self.lookalikes.is_opt_out(name)
+        };
         let any = |is: fn(&ColumnError) -> bool| errors.iter().any(is);
         let hints = [
             (REPEAT_HINT, any(|error| matches!(error.kind, ColumnErrorKind::Repeated { .. }))),
@@ -105,6 +111,7 @@ impl ColumnRules {
             ),
             (PASTE_HINT, can_paste),
             (NO_HEADER_HINT, !can_paste && any(is_not_a_field)),
+            (IGNORE_HINT, errors.iter().any(is_opt_out)),
             (DROP_HINT, errors.iter().any(|error| is_not_a_field(error) && may_be_dropped(error))),
         ];
         hints.into_iter().filter(|(_, applies)| *applies).map(|(hint, _)| hint).collect()

@@ -7,7 +7,6 @@
 //! - An invalid header makes the whole file unusable, since every record would be wrong.
 
 mod advice;
-mod aliases;
 mod header;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -16,10 +15,10 @@ pub use advice::HeaderError;
 pub use header::{COLUMNS_MAX, first_row};
 
 use crate::decode::Lookalikes;
+use crate::decode::aliases::Aliases;
 use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};
 use advice::{ColumnError, ColumnErrorKind};
-use aliases::Aliases;
 
 /// The delimiters that are tried if the definition sets none, the preferred one first.
 pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -39,6 +38,9 @@ pub struct ColumnSettings {
     pub rename: Vec<(String, String)>,
     /// Fields with the value that they have in every row.
     pub constants: Vec<(String, String)>,
+    /// Names that are dropped on purpose, in CSV and in JSON: of columns, or paths such as
+    /// `User.Nickname`.
+    pub ignore: Vec<String>,
     /// Whether columns that are not fields are left out. Otherwise they are errors.
     pub drop_unknown: bool,
 }
@@ -71,10 +73,16 @@ impl ColumnRules {
         self.settings.rename.iter().position(|(from, _)| from == name)
     }
 
-    /// Whether a name is that of a field, is renamed to one, or resembles one.
+    /// Whether the definition drops a name on purpose.
+    fn ignores(&self, name: &str) -> bool {
+        self.settings.ignore.iter().any(|ignored| ignored == name)
+    }
+
+    /// Whether a name is that of a field, is ignored, is renamed to one, or resembles one.
     fn is_familiar(&self, name: &str) -> bool {
         let name = self.renamed(name);
         is_column(&self.schema, name)
+            || self.ignores(name)
             || self.schema.node(name).is_some()
             || self.lookalikes.of("", name).is_some()
             || self.aliases.of(name).is_some()
@@ -233,6 +241,10 @@ impl Columns {
         if name.is_empty() {
             self.unnamed.push(column);
             return Ok(true);
+        }
+        if rules.ignores(name) {
+            self.unknown.push((column, Scope::ROOT, name.to_owned()));
+            return Ok(false);
         }
         if let Some((map, below, shape)) = schema.map_and_name(name) {
             let is_lists = shape == Shape::Lists;

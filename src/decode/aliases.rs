@@ -1,13 +1,11 @@
-//! Names that fields have in the exports of other programs, from `schemas/headers.toml`. They are
-//! only used to suggest a field in a message.
+//! Names that fields have in the exports of other programs, from `schemas/headers.toml`. Those of the
+//! opt-out are never dropped silently (`lookalike.rs`); the others only suggest a field in a message.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::decode::lookalike::folded;
-
-const FILE: &str = include_str!("../../../../schemas/headers.toml");
+const FILE: &str = include_str!("../../schemas/headers.toml");
 
 /// All known aliases.
 #[derive(Debug)]
@@ -56,6 +54,12 @@ impl Aliases {
         self.by_name.get(&folded(name)).and_then(|index| self.aliases.get(*index))
     }
 
+    /// The names of one field, folded.
+    pub(super) fn names_of(&self, field: &str) -> HashSet<String> {
+        let of_field = self.aliases.iter().filter(|alias| alias.field == field);
+        of_field.flat_map(|alias| &alias.names).map(|name| folded(name)).collect()
+    }
+
     /// The alias with a name that differs from this one in at most one character, if both are long
     /// enough.
     pub(super) fn near(&self, name: &str) -> Option<&Alias> {
@@ -71,6 +75,16 @@ impl Aliases {
         let known = self.by_name.keys().filter(is_near).min()?;
         self.by_name.get(known).and_then(|index| self.aliases.get(*index))
     }
+}
+
+/// The name in lower case, without `_`, `-`, spaces and dots.
+pub(super) fn folded(name: &str) -> String {
+    name.chars().flat_map(folded_char).collect()
+}
+
+pub(super) fn folded_char(char: char) -> impl Iterator<Item = char> {
+    let is_ignored = matches!(char, '_' | '-' | ' ' | '.');
+    char.to_lowercase().filter(move |_| !is_ignored)
 }
 
 #[cfg(test)]
