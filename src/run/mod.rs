@@ -255,26 +255,44 @@ fn check_result(
     if assembler.bytes == 0 {
         return Err(nothing_to_read(prepared, ignored));
     }
-    // Bad files are skipped only if there are good ones.
-    if assembler.broken.len() == files.len() && assembler.total.read == 0 {
-        return Err(nothing_readable(&assembler.broken));
+    if 0 < assembler.total.read {
+        return Ok(());
     }
-    Ok(())
+    // Bad files are skipped only if there are good ones.
+    let good = files.len().saturating_sub(assembler.broken.len());
+    Err(if good == 0 { nothing_readable(&assembler.broken) } else { no_record(prepared, good) })
 }
 
 fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {
-    let from: Vec<String> =
-        prepared.inputs().iter().map(|path| format!("`{}`", escape_path(path))).collect();
     let ignored = match ignored.len() {
         0 => String::new(),
         1 => " (1 file is ignored)".to_owned(),
         count => format!(" ({count} files are ignored)"),
     };
-    let message = format!("there is nothing to read in {}{ignored}", from.join(", "));
+    let message = format!("there is nothing to read in {}{ignored}", quote_inputs(prepared));
     RunError::new(ErrorKind::NoInput, message).hint(
         "empty files and names that begin with `_` or `.` are ignored; check `from` and \
              `exclude` under `[input]`",
     )
+}
+
+/// The error if `files` inputs were read to their ends and hold no record. Publishing nothing in
+/// place of an earlier result would look as if everybody had left.
+fn no_record(prepared: &Prepared, files: usize) -> RunError {
+    let read = if files == 1 { "1 file was".to_owned() } else { format!("{files} files were") };
+    let from = quote_inputs(prepared);
+    let message = format!("the inputs hold no record: {read} read from {from}");
+    RunError::new(ErrorKind::NoInput, message).hint(
+        "nothing was published, and an earlier result stays; check whether the export that \
+             wrote the inputs is complete, and `from` under `[input]`",
+    )
+}
+
+/// The paths of `from`, each in backticks.
+fn quote_inputs(prepared: &Prepared) -> String {
+    let inputs = prepared.inputs();
+    let from: Vec<String> = inputs.iter().map(|path| format!("`{}`", escape_path(path))).collect();
+    from.join(", ")
 }
 
 fn nothing_readable(broken: &[String]) -> RunError {

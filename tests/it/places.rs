@@ -16,6 +16,32 @@ fn published_in_parts() -> Site {
     site
 }
 
+/// Inputs without a record, however they came to be, never replace an earlier result.
+#[test]
+fn inputs_without_a_record_replace_nothing() {
+    let site = published_in_parts();
+    let before = state(site.folder());
+    for (name, text) in [
+        ("a.ndjson", "[]\n"),
+        ("a.ndjson", "\n  \n"),
+        ("a.csv", "ChannelType,Address\n"),
+        ("a.csv", "ChannelType,Address\n,\n\n"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let input = folder.path().join(name);
+        fs::write(&input, text).expect("an input");
+        for arguments in [&["--overwrite"][..], &["--overwrite", "--dry-run"]] {
+            let mut command = site.run();
+            set(&mut command, "input.from.0", &input);
+            assert_exit_saying(command.args(arguments), 66, &["no record", "an earlier result"]);
+            assert_eq!(state(site.folder()), before, "{text:?}");
+        }
+    }
+    let mut again = site.run();
+    assert_exit(again.args(["--set", "output.0.max_bytes=200 kB"]), 0);
+    assert_eq!(state(site.folder()), before, "the earlier run is still the published one");
+}
+
 /// All files with their contents and modification times.
 fn state(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>, std::time::SystemTime)> {
     let files = files_below(folder).into_iter();
