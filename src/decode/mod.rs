@@ -196,6 +196,7 @@ impl Decoder {
                     batch,
                 );
             }
+            Format::Csv(columns) if columns.is_header(bytes) => batch.drop_header(row),
             Format::Csv(columns) => {
                 let span = record.start..record.end;
                 csv::decode(columns, &mut self.names, &mut self.csv, chunk, span, row, batch);

@@ -51,6 +51,8 @@ pub struct Block {
     pub read: u64,
     /// Records that were dropped because they are inactive.
     pub inactive: u64,
+    /// Rows that were dropped because they repeat the header.
+    pub headers: u64,
     /// Records that a list dropped.
     pub suppressed: u64,
     /// Records that each list matches, in the plan's order; may be shorter than the lists.

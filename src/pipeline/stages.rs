@@ -119,7 +119,7 @@ impl Stages {
             let text = Text { chunk, arena: &batch.arena }.of(slot);
             let is_inactive = slot.is_text() && text == INACTIVE;
             if let Some(row) = batch.rows.get_mut(row) {
-                row.dropped = is_inactive && !row.broken;
+                row.dropped |= is_inactive && !row.broken;
             }
         }
     }

@@ -18,6 +18,7 @@ pub struct Trial {
     pub lines: Vec<String>,
     /// The rejects: the record's number, from 1, and its problems.
     pub rejects: Vec<(u64, Vec<DescribedProblem>)>,
+    pub headers: u64,
     pub inactive: u64,
     pub suppressed: u64,
 }
@@ -43,6 +44,7 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     Ok(Trial {
         lines: lines.collect(),
         rejects: block.rejects.iter().map(|r| (r.record + 1, r.problems.clone())).collect(),
+        headers: block.headers,
         inactive: block.inactive,
         suppressed: block.suppressed,
     })

@@ -72,6 +72,8 @@ pub struct Row {
     pub broken: bool,
     /// Whether the rules leave the record out.
     pub dropped: bool,
+    /// Whether it is dropped because it repeats the header of its file. Its slots are absent.
+    pub is_header: bool,
     /// The number of fields in the record that only exports have. They are not imported.
     pub export_only: u32,
     /// The number of blank lines between the previous record and this one.
@@ -125,6 +127,13 @@ impl Batch {
         self.slots.resize(self.rows.len() * self.width, Slot::ABSENT);
         self.maps.resize(self.rows.len() * self.maps_width, Entries::default());
         self.rows.len() - 1
+    }
+
+    /// Drops a row because it repeats the header.
+    pub fn drop_header(&mut self, row: usize) {
+        if let Some(row) = self.rows.get_mut(row) {
+            (row.dropped, row.is_header) = (true, true);
+        }
     }
 
     /// Makes all slots of a row absent and its maps empty, and clears what was decided about it.

@@ -68,7 +68,8 @@ pub struct RecordCounts {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
-    /// Records left out by the rules, by reason: `inactive`, `suppressed`.
+    /// Records left out, by reason: `inactive`, `suppressed`, or `header` for rows that repeat the
+    /// header.
     pub dropped: BTreeMap<String, u64>,
 }
 

@@ -50,6 +50,8 @@ pub struct Tally {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
+    /// Rows dropped because they repeat the header of their file.
+    pub headers: u64,
     pub inactive: u64,
     /// Records dropped because of a list.
     pub suppressed: u64,
@@ -73,6 +75,7 @@ impl Tally {
         self.read += other.read;
         self.written += other.written;
         self.rejected += other.rejected;
+        self.headers += other.headers;
         self.inactive += other.inactive;
         self.suppressed += other.suppressed;
         self.blank_lines += other.blank_lines;
@@ -87,9 +90,9 @@ impl Tally {
         self.read == self.written + self.rejected + self.dropped()
     }
 
-    /// Records left out by the rules, for any reason.
+    /// Records left out, for any reason.
     pub fn dropped(&self) -> u64 {
-        self.inactive + self.suppressed
+        self.headers + self.inactive + self.suppressed
     }
 }
 
@@ -121,9 +124,10 @@ mod tests {
     fn a_tally_balances_if_every_record_is_accounted_for() {
         let mut sum = Tally::for_rules(2);
         sum.add(&Tally {
-            read: 4,
+            read: 5,
             written: 1,
             rejected: 1,
+            headers: 1,
             inactive: 1,
             suppressed: 1,
             values: vec![1, 2],

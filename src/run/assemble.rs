@@ -288,6 +288,7 @@ fn tally_of(block: &Block) -> Tally {
         read: block.read,
         written: block.written(),
         rejected: block.rejected(),
+        headers: block.headers,
         inactive: block.inactive,
         suppressed: block.suppressed,
         blank_lines: block.blank_lines,

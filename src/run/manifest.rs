@@ -135,10 +135,13 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<Output
     notes
 }
 
-/// The dropped records by reason. `suppressed` is left out if the definition has no list.
+/// The dropped records by reason. `suppressed` is left out if the definition has no list, and
+/// `header` if no row repeats its header.
 fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
     let suppressed = (!plan.lists.is_empty()).then_some(("suppressed", total.suppressed));
+    let header = (0 < total.headers).then_some(("header", total.headers));
     let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
+    let reasons = reasons.chain(header);
     reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 

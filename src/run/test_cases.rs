@@ -74,6 +74,8 @@ struct ExpectedReject {
 #[serde(deny_unknown_fields)]
 struct Dropped {
     #[serde(default)]
+    header: u64,
+    #[serde(default)]
     inactive: u64,
     #[serde(default)]
     suppressed: u64,
@@ -259,6 +261,7 @@ fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {
         differences.push(difference("rejects", &expected, &actual));
     }
     for (name, expected, actual) in [
+        ("header", case.dropped.header, trial.headers),
         ("inactive", case.dropped.inactive, trial.inactive),
         ("suppressed", case.dropped.suppressed, trial.suppressed),
     ] {

@@ -61,6 +61,8 @@ impl BatchEmitter<'_> {
             let is_suppressed = self.count_matches(take_row(&mut next_matches, row), block);
             if is_suppressed {
                 block.suppressed += 1;
+            } else if place.is_header {
+                block.headers += 1;
             } else if place.dropped {
                 block.inactive += 1;
             } else if let Some(problems) = self.write_or_reject(row, own_problems, block) {

@@ -85,7 +85,7 @@ impl Outcome {
     fn add(&mut self, block: &Block) {
         assert_eq!(
             block.read,
-            block.written() + block.rejected() + block.inactive + block.suppressed,
+            block.written() + block.rejected() + block.headers + block.inactive + block.suppressed,
             "every record is written, rejected or dropped"
         );
         let [read, .., lines] = self.counts;

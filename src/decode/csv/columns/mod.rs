@@ -8,6 +8,7 @@
 
 mod advice;
 mod header;
+mod repeated;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -19,6 +20,7 @@ use crate::decode::aliases::Aliases;
 use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};
 use advice::{ColumnError, ColumnErrorKind};
+use repeated::HeaderRow;
 
 /// The delimiters that are tried if the definition sets none, the preferred one first.
 pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -111,6 +113,8 @@ pub struct Columns {
     pub(super) constants: Vec<String>,
     /// The settings that renamed a name of this header, by index.
     pub(crate) renamings: Vec<usize>,
+    /// The header, which later rows may repeat. `None`: the names are those of the definition.
+    header: Option<HeaderRow>,
 }
 
 /// A column that is a field.
@@ -163,7 +167,8 @@ impl Columns {
         let columns = Columns::of(&renamed, delimiter, rules);
         let columns = columns.map_err(|errors| rules.describe(&names, &errors))?;
         let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
-        Ok(Columns { renamings, ..columns })
+        let header = Some(HeaderRow::new(record, &names, delimiter));
+        Ok(Columns { renamings, header, ..columns })
     }
 
     /// The columns of a file without a header, from the names in the definition.
@@ -193,6 +198,7 @@ impl Columns {
             unnamed: Vec::new(),
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
             renamings: Vec::new(),
+            header: None,
         };
         let mut errors = Vec::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
@@ -211,6 +217,12 @@ impl Columns {
             errors.extend(error.map(|kind| ColumnError { column, kind }));
         }
         if errors.is_empty() { Ok(columns) } else { Err(errors) }
+    }
+
+    /// Whether a row equals the header in every cell.
+    #[inline]
+    pub(in crate::decode) fn is_header(&self, row: &[u8]) -> bool {
+        self.header.as_ref().is_some_and(|header| header.equals(row, self.delimiter))
     }
 
     /// What the columns have values of, in the order of first columns, each with the number of its
