@@ -5,7 +5,7 @@
 //! one of a definition; any other line is hidden.
 
 /// The first bytes of archives and other binary files: gzip, zstd, bzip2, xz, 7z, zip, Parquet,
-/// Avro, ORC, SQLite, older spreadsheets, PDF.
+/// Avro, ORC, `SQLite`, older spreadsheets, PDF.
 const MAGIC: [&[u8]; 13] = [
     b"\x1f\x8b",
     b"\x28\xb5\x2f\xfd",

@@ -20,9 +20,9 @@ fn rule_of<'d>(
     definition: &'d Definition,
     schema: &Schema,
 ) -> Option<(&'d FieldRule, &'d OpSpec)> {
-    let number = cover.node_rules.get(schema.role(role)).copied().flatten()?;
-    let rule = definition.rules.get(number)?;
-    Some((rule, rule.op.as_ref()?))
+    let index = cover.node_rules.get(schema.role(role)).copied().flatten()?;
+    let written = definition.rules.get(index)?;
+    Some((written, written.op.as_ref()?))
 }
 
 /// Checks that no rule loses an opt-out where messages are sent.
@@ -57,7 +57,7 @@ fn loss_by_map(spec: &MapSpec, node: &Node) -> Option<(Origin, String)> {
     let listed = |word: &str| spec.table.iter().find(|(from, _)| from == word).map(|(_, to)| to);
     let words = node.checks.iter().find_map(|check| match &check.test {
         Test::Enum(words) => Some(words.as_slice()),
-        _ => None,
+        Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
     })?;
     if let Some(to) = listed(OPTED_OUT) {
         if to.value != OPTED_OUT && words.contains(&to.value) {
