@@ -42,7 +42,7 @@ pub fn is_in_numbering_plan(e164: &[u8]) -> bool {
 /// to E.164.
 ///
 /// Returns `None` if the number is not valid in its plan, if it has two readings, and for texts that
-/// do not have the form of a number (see [`phone_form`](super::phone_form)).
+/// do not have the form of a number (see `phone_form`).
 pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     if LEN_MAX < written.len() {
         return None;
