@@ -276,9 +276,9 @@ mod tests {
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();
-            let told =
+            let mentioned =
                 help.split(|c: char| !c.is_alphanumeric()).find(|word| absent.contains(word));
-            assert_eq!(told, None, "in the help of {}", command.get_name());
+            assert_eq!(mentioned, None, "in the help of {}", command.get_name());
             commands.extend(command.get_subcommands().cloned());
         }
     }

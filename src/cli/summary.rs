@@ -131,11 +131,11 @@ fn parts(output: &OutputNote) -> Vec<String> {
         )
     }));
     lines.extend(more(output.files.len(), "files"));
-    let told = |number: Option<u64>, one: &str, what: &str| {
+    let counted_line = |number: Option<u64>, one: &str, what: &str| {
         number.filter(|number| 0 < *number).map(|number| format!("{} {what}", counted(number, one)))
     };
-    lines.extend(told(output.emptied, "cell", "emptied: CSV has no empty texts or lists"));
-    lines.extend(told(output.formula, "text", "that spreadsheets may take for formulas"));
+    lines.extend(counted_line(output.emptied, "cell", "emptied: CSV has no empty texts or lists"));
+    lines.extend(counted_line(output.formula, "text", "that spreadsheets may take for formulas"));
     lines
 }
 

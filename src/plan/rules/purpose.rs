@@ -1,7 +1,7 @@
 //! Checks what the purpose demands of the rules for opt-outs and for the ids of people.
 //!
-//! An import replaces what is stored: whoever loses an opt-out gets messages again, and two people
-//! with one id become one.
+//! An import replaces what is stored: a person whose opt-out is lost gets messages again, and two
+//! people with one id become one.
 
 use super::cover::Cover;
 use super::fit::fits;
