@@ -1,6 +1,7 @@
 //! Network and server faults at every step of a run: they leave the complete output or none, and the
 //! next run succeeds.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::support::program::{code, stderr};
@@ -153,28 +154,29 @@ fn permanent_faults_leave_nothing_or_everything() {
     }
 }
 
-/// One layer retries, so a request is sent as often as that layer sends it.
+/// One layer retries, so a request is sent as often as that layer sends it. Requests that run side by side
+/// may be cut short by the first that gives up, so the most frequent one counts.
 #[test]
 fn a_throttled_request_is_sent_a_fixed_number_of_times() {
     std::thread::scope(|scope| {
-        for (operation, skip, path, times) in [
-            ("list", 0, "prefix=in", 6),
-            ("get", 1, "in/a.ndjson", 10),
-            ("part", 0, "partNumber=1&", 10),
-        ] {
+        // The object is read in three ranges, which have one path.
+        for (operation, skip, times, most) in
+            [("list", 0, 6, 6), ("get", 1, 10, 30), ("part", 0, 10, 10)]
+        {
             scope.spawn(move || {
                 let server = server(&text());
                 let fault = Fault::Refused(503, "SlowDown");
                 server.inject(&[FaultRule { operation, skip, times: 1000, fault }]);
                 let output = run(&server).output().expect("it runs");
                 assert_eq!(code(&output), 74, "{operation}: {}", stderr(&output));
-                let requests = server.take_requests().into_iter();
-                let sent = requests.filter(|request| request.operation == operation);
-                let sent: Vec<String> = sent.map(|request| request.path).collect();
-                let count = sent.iter().filter(|sent| sent.contains(path)).count();
-                // The object is read in three ranges.
-                let ranges = if operation == "get" { 3 } else { 1 };
-                assert!(times <= count && count <= times * ranges, "{operation}: {sent:?}");
+                let mut sent: HashMap<String, usize> = HashMap::new();
+                for request in server.take_requests() {
+                    if request.operation == operation {
+                        *sent.entry(request.path).or_default() += 1;
+                    }
+                }
+                let count = sent.values().copied().max().unwrap_or_default();
+                assert!(times <= count && count <= most, "{operation}: {sent:?}");
             });
         }
     });
