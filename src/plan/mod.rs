@@ -8,6 +8,7 @@
 //! A plan holds key material (inside the operations), so its `Debug` shows names only.
 
 mod columns;
+mod error;
 mod lists;
 mod ops;
 mod rules;
@@ -18,6 +19,7 @@ pub(crate) mod tests;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use columns::HeaderUnion;
+pub use error::PlanError;
 pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
 pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules};
@@ -86,13 +88,6 @@ pub struct Plan {
     /// or makes other tokens for each name.
     map_ops: Vec<Vec<Option<Arc<Op>>>>,
     maker: OpMaker,
-}
-
-/// Why a checked definition can't be compiled.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    #[error("the key `{0}`, with which this definition makes tokens and moves dates, is missing")]
-    NoKey(String),
 }
 
 impl Plan {

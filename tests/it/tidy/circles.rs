@@ -5,7 +5,8 @@
 //! if `store` has `pub use self::listing::Listing`. So a module that only re-exports what its
 //! children define connects nothing. Tests are left out.
 //!
-//! Edges between a module and its direct children are allowed in both directions and left out.
+//! A module and its direct children may import each other: they are read together. A circle that goes
+//! further, to a grandchild or to another folder, is a defect.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -77,7 +78,7 @@ impl Modules {
             .map(|(module, rest)| (module.to_vec(), rest.to_vec()))
     }
 
-    /// The modules that a module imports from, without itself, its parent and its children.
+    /// The modules that a module imports from, without itself.
     fn imported(&self, module: &ModulePath) -> BTreeSet<ModulePath> {
         let targets = self.imports[module].iter().filter_map(|import| {
             // A re-export from a child makes the module depend on that child, not on what the child
@@ -90,43 +91,52 @@ impl Modules {
                 _ => self.definer(&import.path),
             }
         });
-        targets.filter(|target| target != module && !are_related(module, target)).collect()
+        targets.filter(|target| target != module).collect()
     }
 
-    /// The shortest circle through each module that is in one, each circle once.
+    /// The shortest circle through each import that is in one, each circle once.
+    ///
+    /// A circle that is not allowed has an import that leads neither to the parent nor to a child.
+    /// Between siblings, the way back through their parent is allowed.
     fn circles(&self) -> Vec<Vec<ModulePath>> {
-        let edges: BTreeMap<&ModulePath, BTreeSet<ModulePath>> =
-            self.imports.keys().map(|module| (module, self.imported(module))).collect();
+        let edges: Edges = self.imports.keys().map(|from| (from, self.imported(from))).collect();
         let mut seen = BTreeSet::new();
-        let circles = edges.keys().filter_map(|start| shortest_circle(start, &edges));
-        circles
+        let imports =
+            edges.iter().flat_map(|(from, targets)| targets.iter().map(move |to| (*from, to)));
+        imports
+            .filter(|(from, to)| !are_related(from, to))
+            .filter_map(|(from, to)| circle_through(from, to, &edges))
             .filter(|circle| seen.insert(circle.iter().cloned().collect::<BTreeSet<_>>()))
             .collect()
     }
 }
 
+type Edges<'a> = BTreeMap<&'a ModulePath, BTreeSet<ModulePath>>;
+
 /// Whether one is the parent of the other.
 fn are_related(one: &[String], other: &[String]) -> bool {
-    let is_child = |child: &[String], parent: &[String]| {
-        child.split_last().is_some_and(|(_, above)| above == parent)
-    };
+    let is_child =
+        |child: &[String], parent: &[String]| !child.is_empty() && parent_of(child) == parent;
     is_child(one, other) || is_child(other, one)
 }
 
-/// A shortest way from a module back to itself; its first and last module are the same.
-fn shortest_circle(
-    start: &ModulePath,
-    edges: &BTreeMap<&ModulePath, BTreeSet<ModulePath>>,
-) -> Option<Vec<ModulePath>> {
-    let mut ways = VecDeque::from([vec![start.clone()]]);
+fn parent_of(module: &[String]) -> &[String] {
+    module.split_last().map_or(&[], |(_, above)| above)
+}
+
+/// The shortest circle that begins with this import; its first and last module are the same. The way
+/// back between siblings does not lead through their parent.
+fn circle_through(from: &ModulePath, to: &ModulePath, edges: &Edges) -> Option<Vec<ModulePath>> {
+    let parent = (parent_of(from) == parent_of(to)).then(|| parent_of(from));
+    let mut ways = VecDeque::from([vec![from.clone(), to.clone()]]);
     let mut visited = BTreeSet::new();
     while let Some(way) = ways.pop_front() {
         for next in edges.get(way.last()?).into_iter().flatten() {
             let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
-            if next == start {
+            if next == from {
                 return Some(longer);
             }
-            if visited.insert(next.clone()) {
+            if Some(next.as_slice()) != parent && visited.insert(next.clone()) {
                 ways.push_back(longer);
             }
         }
@@ -235,10 +245,14 @@ fn split_at_commas(text: &str) -> Vec<&str> {
     parts
 }
 
-/// The paths in code that begin with `crate::` or `super::`.
+/// The paths in code that begin with `crate::` or `super::`, but for those of a visibility, as
+/// `pub(in crate::a)` has.
 fn inline_paths(code: &str) -> Vec<ModulePath> {
     let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
-    let is_start = |at: usize| !code[..at].ends_with(is_word) && !code[..at].ends_with("::");
+    let is_start = |at: usize| {
+        let before = &code[..at];
+        !before.ends_with(is_word) && !before.ends_with("::") && !before.ends_with("(in ")
+    };
     starts
         .filter(|(at, _)| is_start(*at))
         .map(|(at, _)| {
@@ -293,10 +307,28 @@ fn a_planted_circle_is_found() {
         "use super::y::Y;",
         "use crate::b::One;",
         "// use super::x::One;",
+        "pub(in crate::a::x) fn f() {}",
         "#[cfg(test)]\nmod tests {\n    use crate::a::x::One;\n}",
     ] {
         assert_eq!(circles_of(&[head, x, ("src/a/y.rs", y)]), Vec::<String>::new(), "{y}");
     }
+}
+
+#[test]
+fn a_module_and_its_children_may_import_each_other() {
+    let head = ("src/a/mod.rs", "mod x;\nmod y;\npub struct Three;\nuse self::x::one;");
+    let x = ("src/a/x.rs", "use super::{Three, y::Y};");
+    assert_eq!(circles_of(&[head, x, ("src/a/y.rs", "use super::Three;")]), Vec::<String>::new());
+}
+
+#[test]
+fn a_circle_through_a_grandchild_is_found() {
+    let files = [
+        ("src/a/mod.rs", "mod b;\npub struct Three;\nuse self::b::one;"),
+        ("src/a/b/mod.rs", "mod c;\nuse self::c::two;"),
+        ("src/a/b/c.rs", "use crate::a::Three;"),
+    ];
+    assert_eq!(circles_of(&files), ["a::b::c -> a -> a::b -> a::b::c"]);
 }
 
 #[test]
