@@ -1,4 +1,5 @@
-//! One part while it is written: its bytes go into a file and a digest, and are counted.
+//! One part while it is written: its bytes go into a file and a digest, and are counted. Where it
+//! ends is decided by `lines.rs` or `parquet.rs`.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Makes a run's manifest from what the assembler counted.
+//! Fills in a run's manifest from what the assembler counted.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 

@@ -1,7 +1,8 @@
 //! The limits of the target on what would be written, after the rules were applied.
 //!
-//! Lengths are counted in code points. The size of a whole record is known only to the encoder,
-//! which uses [`LimitChecks::size_problem`].
+//! Lengths are counted in code points. The size of a whole record is known only once it is encoded, so
+//! `pipeline/process/emit.rs` asks [`LimitChecks::check_size`] then. The numbers are in
+//! `schemas/targets/`.
 
 use super::{NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};

@@ -1,4 +1,4 @@
-//! The compressed bytes of an archive, buffered and counted.
+//! The compressed bytes of an archive, buffered, and counted for the limit on expansion in `mod.rs`.
 
 use std::io::{self, Read};
 

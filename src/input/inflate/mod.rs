@@ -5,7 +5,7 @@
 //!
 //! - A small archive may expand to more than any disk holds. Inflating fails once the text is
 //!   longer than 64 MiB and more than `max_expansion` times as long as the part of the archive that
-//!   has been read.
+//!   has been read. (`definition/input.rs` has the default.)
 //! - An invalid archive yields the text before the place where it is invalid, and then the error.
 //! - An archive must end with a whole member or frame, so a file that was cut off never looks
 //!   complete. Checksums are verified.

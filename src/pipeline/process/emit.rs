@@ -117,8 +117,8 @@ impl BatchEmitter<'_> {
         let is_measured = self.stages.encoders.need_json() || !problems.is_empty();
         let size = is_measured.then(|| self.write_json(row, &mut block.json));
         let mut described = self.describe_problems(problems.iter());
-        if self.stages.limits.endpoint_size() < size.unwrap_or(0) {
-            described.push(self.describe(row, &self.stages.limits.size_problem()));
+        if let Some(problem) = self.stages.limits.check_size(size.unwrap_or(0)) {
+            described.push(self.describe(row, &problem));
         } else if problems.is_empty()
             && let Some(problem) = self.write_lines(row, size, block)
         {
