@@ -38,7 +38,7 @@ pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, ValueKind};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};
 pub use storing::{Encryption, Storing};
-pub use suppress::{ListAction, ListForm, Suppression};
+pub use suppress::{Comparison, ListAction, ListForm, Suppression};
 pub use vocabulary::{
     DigestKind, InputFormat, OnError, OutputFormat, PartLayout, Purpose, RunPlan, TextEncoding,
     Unknown,

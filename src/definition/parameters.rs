@@ -80,7 +80,7 @@ fn read_hmac(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Op
 }
 
 /// Reads `normalize`. `None`: not set, or wrong, which is reported.
-pub(super) fn read_normalize(
+fn read_normalize(
     section: &mut Section<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Normalize> {

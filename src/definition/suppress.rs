@@ -3,7 +3,6 @@
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value};
 use super::environment::Environment;
-use super::parameters;
 use crate::transform::Normalize;
 
 /// The default of `max_entries`.
@@ -21,12 +20,14 @@ pub struct Suppression {
     /// The column of a list in CSV. `None`: each line is an entry.
     pub column: Option<String>,
     /// `None`: not set.
-    pub normalize: Option<Normalize>,
+    pub normalize: Option<Comparison>,
     pub form: Spanned<ListForm>,
     pub action: Spanned<ListAction>,
     /// The join of a list of tokens. `None`: not set.
     pub join: Option<String>,
     pub max_entries: u64,
+    /// How many entries may be unusable.
+    pub max_unusable: u64,
 }
 
 impl Suppression {
@@ -35,9 +36,27 @@ impl Suppression {
         match (self.form.value, self.normalize) {
             (ListForm::Sha256, _) => 65,
             (ListForm::Token, _) => 20,
-            (ListForm::Plain, Some(Normalize::EmailV1)) => 6,
-            (ListForm::Plain, Some(Normalize::PhoneV1)) => 9,
-            (ListForm::Plain, Some(Normalize::None) | None) => 2,
+            (ListForm::Plain, Some(Comparison::As(Normalize::EmailV1))) => 6,
+            (ListForm::Plain, Some(Comparison::As(Normalize::PhoneV1))) => 9,
+            (ListForm::Plain, Some(Comparison::As(Normalize::None) | Comparison::Auto) | None) => 2,
+        }
+    }
+}
+
+/// The form in which values and entries are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Each in the form of what it looks like: an e-mail address, a phone number, or itself.
+    Auto,
+    As(Normalize),
+}
+
+impl Comparison {
+    /// The value of `normalize`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Comparison::Auto => "auto",
+            Comparison::As(form) => form.name(),
         }
     }
 }
@@ -105,13 +124,14 @@ fn read_one(
         from: read_from(&mut section, environment, diagnostics),
         field: field.map_or_else(no_field, Spanned::into_owned),
         column: section.text("column", diagnostics).map(|column| column.value.to_owned()),
-        normalize: parameters::read_normalize(&mut section, diagnostics),
+        normalize: read_normalize(&mut section, diagnostics),
         form: read_form(&mut section, diagnostics),
         action: read_action(&mut section, diagnostics),
         join: section.text("join", diagnostics).map(|join| join.value.to_owned()),
         max_entries: section
             .whole("max_entries", 1..=MAX_ENTRIES_MAX, diagnostics)
             .unwrap_or(MAX_ENTRIES),
+        max_unusable: section.whole("max_unusable", 0..=MAX_ENTRIES_MAX, diagnostics).unwrap_or(0),
     };
     check_column(&mut section, diagnostics);
     check_join(&mut section, suppression.form.value, diagnostics);
@@ -133,6 +153,15 @@ fn read_from(
     let Some(texts) = section.required_texts("from", help, diagnostics) else { return Vec::new() };
     let read = |text| location::read("from", text, Use::List, environment, diagnostics);
     texts.into_iter().filter_map(read).collect()
+}
+
+fn read_normalize(
+    section: &mut Section<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Comparison> {
+    let [none, email, phone] = Normalize::ALL.map(Comparison::As);
+    let choices = [Comparison::Auto, none, email, phone].map(|form| (form.name(), form));
+    section.choice("normalize", &choices, &[], diagnostics)
 }
 
 fn read_form(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Spanned<ListForm> {

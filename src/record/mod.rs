@@ -20,12 +20,14 @@
 //! No `Debug` output of these types shows a value of a record.
 
 mod batch;
+mod invisible;
 mod names;
 mod number;
 mod problem;
 mod slot;
 
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
+pub use invisible::{is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use number::number_len;
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, describe_name};

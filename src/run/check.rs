@@ -8,7 +8,9 @@ use super::limits::Limits;
 use super::prepare::{self, ReadDefinition, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
-use crate::definition::{KeyKind, ListAction, ListForm, Output, PartLayout, Purpose, Suppression};
+use crate::definition::{
+    Comparison, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose, Suppression,
+};
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::plan::Explanation;
@@ -125,9 +127,15 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
         ListForm::Token => "tokens",
     };
     let column = list.column.as_ref().map(|name| format!(" of column {name:?}"));
-    let normalize = list.normalize.map(|form| format!(", {}", form.name())).unwrap_or_default();
+    let default = (list.form.value != ListForm::Token).then_some(Comparison::Auto);
+    let normalize = list.normalize.or(default).map(|form| format!(", {}", form.name()));
+    let normalize = normalize.unwrap_or_default();
+    let unusable = match list.max_unusable {
+        0 => String::new(),
+        most => format!(", of which {most} may be unusable"),
+    };
     format!(
-        "{what} {} is in {} ({form}{}{normalize}, up to {} entries)",
+        "{what} {} is in {} ({form}{}{normalize}, up to {} entries{unusable})",
         list.field.value,
         from.join(", "),
         column.unwrap_or_default(),

@@ -2,10 +2,10 @@
 //!
 //! - A list is text in UTF-8, with an entry on each line or in each cell of one CSV column. Blank
 //!   entries are ignored.
-//! - An entry that does not have the form that the definition sets is counted as unusable, and the
-//!   summary has a warning, because the person it stands for will not be found. If no entry
-//!   has the form, the run ends.
-//! - No message contains an entry. Messages name the file and what is wrong with it.
+//! - An entry that does not have the form that the definition sets is unusable: the person it stands
+//!   for would not be found, and may have opted out. More of them than `max_unusable` allows end the
+//!   run; up to that many are counted, and the summary has a warning.
+//! - No message contains an entry. Messages name the file, the lines and what is wrong with them.
 //!
 //! Files are read [`READ_BYTES`] at a time. All threads share them: each takes a piece of
 //! [`PIECE_BYTES`] and computes the digests of its entries.
@@ -22,6 +22,7 @@ use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
 use crate::engine::Cancel;
 use crate::plan::{Entries, EntryDigest, ListSpec, SuppressionList};
+use crate::record::trim_invisible;
 use crate::store::s3::{Reach, Url};
 use crate::store::{Inputs, Listed, Store, StoreError};
 
@@ -89,18 +90,18 @@ pub(super) fn read_lists(
 ) -> Result<(Vec<SuppressionList>, Vec<ListCounts>), RunError> {
     let (mut lists, mut counts) = (Vec::new(), Vec::new());
     for (spec, files) in specs.into_iter().zip(files) {
-        let mut list = List { spec: &spec, digests: Vec::new(), unusable: 0 };
+        let mut list = List { spec: &spec, digests: Vec::new(), unusable: Unusable::default() };
         let inputs = store.inputs(files, Reach::Whole)?;
         for number in 0..files.len() {
             list.read_file(&inputs, number, pool, cancel)?;
         }
         let List { digests, unusable, .. } = list;
-        if digests.is_empty() && 0 < unusable {
-            return Err(no_entry(&spec, files));
+        if spec.max_unusable < unusable.count || (digests.is_empty() && 0 < unusable.count) {
+            return Err(too_many_unusable(&spec, files, &unusable, digests.is_empty()));
         }
         let entries = pool.install(|| Entries::new(digests));
         let count = u64::try_from(entries.len()).expect("fewer than 2^64");
-        counts.push(ListCounts { entries: count, unusable });
+        counts.push(ListCounts { entries: count, unusable: unusable.count });
         lists.push(spec.with_entries(entries));
     }
     Ok((lists, counts))
@@ -116,8 +117,14 @@ pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDi
         }
         Some(_) | None => (None, 0),
     };
-    let found =
-        entries(spec, text.get(start..).unwrap_or(&[]), column).map_err(ListError::describe)?;
+    let (header, rows) = text.split_at_checked(start).unwrap_or_default();
+    let mut found = entries(spec, rows, column).map_err(ListError::describe)?;
+    if spec.max_unusable < found.unusable.count {
+        found.unusable.places.iter_mut().for_each(|place| place.line += line_ends(header));
+        let lines: Vec<u64> = found.unusable.places.iter().map(|place| place.line).collect();
+        let entry = spec.describe_entry();
+        return Err(format!("{} is not {entry}", describe_lines(&lines)));
+    }
     Ok(found.digests)
 }
 
@@ -125,14 +132,54 @@ pub(super) fn entries_of_text(spec: &ListSpec, text: &str) -> Result<Vec<EntryDi
 struct List<'s> {
     spec: &'s ListSpec,
     digests: Vec<EntryDigest>,
-    unusable: u64,
+    unusable: Unusable,
 }
 
 /// The entries of one piece of a file.
 #[derive(Default)]
 struct ListPiece {
     digests: Vec<EntryDigest>,
-    unusable: u64,
+    /// Their places are relative to the piece.
+    unusable: Unusable,
+    /// The number of line ends.
+    lines: u64,
+}
+
+/// The entries that do not have the form that the definition sets.
+#[derive(Default)]
+struct Unusable {
+    count: u64,
+    /// The first ones.
+    places: Vec<EntryPlace>,
+}
+
+/// Where an entry is.
+#[derive(Clone, Copy)]
+struct EntryPlace {
+    file: usize,
+    /// From 1.
+    line: u64,
+}
+
+/// How many unusable entries are named.
+const PLACES_MAX: usize = 10;
+
+impl Unusable {
+    /// Counts an entry. `line` is only called if the entry is one of the first.
+    fn add(&mut self, line: impl FnOnce() -> u64) {
+        self.count += 1;
+        if self.places.len() < PLACES_MAX {
+            self.places.push(EntryPlace { file: 0, line: line() });
+        }
+    }
+
+    /// Adds those of a piece of a file, before which the file has `lines` line ends.
+    fn add_piece(&mut self, piece: &Unusable, file: usize, lines: u64) {
+        self.count += piece.count;
+        let room = PLACES_MAX - self.places.len();
+        let places = piece.places.iter().take(room);
+        self.places.extend(places.map(|place| EntryPlace { file, line: lines + place.line }));
+    }
 }
 
 impl List<'_> {
@@ -158,7 +205,8 @@ impl List<'_> {
             });
             for found in found {
                 let found = found.map_err(|error| reader.bad(&error.describe()))?;
-                self.unusable += found.unusable;
+                self.unusable.add_piece(&found.unusable, number, reader.lines);
+                reader.lines += found.lines;
                 self.digests.extend(found.digests);
             }
             self.check_count(file)?;
@@ -188,6 +236,8 @@ struct ListReader<'f> {
     /// What was read and not used yet. Begins with a record.
     held: Vec<u8>,
     at_end: bool,
+    /// The number of line ends before the pieces that are being read.
+    lines: u64,
 }
 
 /// The column of a CSV list that holds the entries.
@@ -203,7 +253,7 @@ fn framing(column: Option<Column>) -> Framing {
 
 impl<'f> ListReader<'f> {
     fn new(file: &'f Listed, reader: Box<dyn Read + Send>) -> Result<ListReader<'f>, RunError> {
-        let mut reader = ListReader { file, reader, held: Vec::new(), at_end: false };
+        let mut reader = ListReader { file, reader, held: Vec::new(), at_end: false, lines: 0 };
         reader.fill()?;
         if reader.held.starts_with(BOM) {
             reader.drop_first(BOM.len());
@@ -229,6 +279,7 @@ impl<'f> ListReader<'f> {
     /// Finds the column with this name in the header, and removes the header.
     fn find_column(&mut self, name: &str) -> Result<Column, RunError> {
         let (column, start) = column_of(&self.held, name).map_err(|what| self.bad(&what))?;
+        self.lines = line_ends(self.held.get(..start).unwrap_or(&[]));
         self.drop_first(start);
         Ok(column)
     }
@@ -315,7 +366,7 @@ fn pieces(whole: &[u8], framing: Framing) -> Vec<&[u8]> {
 /// Returns the entries of a piece, which is whole records.
 fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<ListPiece, ListError> {
     simdutf8::basic::from_utf8(piece).map_err(|_place| ListError::Utf8)?;
-    let mut found = ListPiece::default();
+    let mut found = ListPiece { lines: line_ends(piece), ..ListPiece::default() };
     let (mut cell, mut scratch) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < piece.len() {
@@ -324,37 +375,84 @@ fn entries(spec: &ListSpec, piece: &[u8], column: Option<Column>) -> Result<List
         if record.problem.is_some() {
             return Err(ListError::Frame);
         }
+        let line = || 1 + line_ends(piece.get(..record.start).unwrap_or(&[]));
         cell.clear();
         match column {
             None => cell.extend_from_slice(record.bytes(piece)),
             Some(Column { delimiter, number }) => {
                 if push_cell_text(record.bytes(piece), delimiter, number, &mut cell).is_none() {
-                    let is_blank = record.bytes(piece).trim_ascii().is_empty();
-                    found.unusable += u64::from(!is_blank);
+                    if !record.bytes(piece).trim_ascii().is_empty() {
+                        found.unusable.add(line);
+                    }
                     continue;
                 }
             }
         }
-        let entry = str::from_utf8(&cell).map_or(&[][..], |text| text.trim().as_bytes());
+        let entry = str::from_utf8(&cell).map_or(&[][..], |text| trim_invisible(text).as_bytes());
         if entry.is_empty() {
             continue;
         }
         match spec.digest_of_entry(entry, &mut scratch) {
             Some(digest) => found.digests.push(digest),
-            None => found.unusable += 1,
+            None => found.unusable.add(line),
         }
     }
     Ok(found)
 }
 
-fn no_entry(spec: &ListSpec, files: &[Listed]) -> RunError {
-    let name = files.first().map_or("", |file| file.name.as_str());
-    let message = format!(
-        "`{}`: no entry of the list for `{}` is {}",
-        escape(name),
-        spec.field,
-        spec.describe_entry()
-    );
-    RunError::new(ErrorKind::BadInput, message)
-        .hint("check `form`, `normalize` and `column` under `[[suppress]]`")
+fn line_ends(text: &[u8]) -> u64 {
+    let count = memchr::memchr_iter(b'\n', text).count();
+    u64::try_from(count).expect("fewer than 2^64")
+}
+
+/// The error if more entries are unusable than the definition accepts, or all are.
+fn too_many_unusable(
+    spec: &ListSpec,
+    files: &[Listed],
+    unusable: &Unusable,
+    none_is_usable: bool,
+) -> RunError {
+    let (count, entry) = (unusable.count, spec.describe_entry());
+    let what = match (none_is_usable, count) {
+        (true, _) => format!("no entry of the list for `{}` is {entry}", spec.field),
+        (false, 1) => format!("1 entry of the list for `{}` is not {entry}", spec.field),
+        (false, _) => format!("{count} entries of the list for `{}` are not {entry}", spec.field),
+    };
+    let message = format!("{what}: {}", describe_places(files, unusable));
+    let check = if spec.is_auto() {
+        "correct them, or set `normalize` under `[[suppress]]` (`\"none\"` compares entries as they \
+         are)"
+    } else {
+        "correct them, or check `form`, `normalize` and `column` under `[[suppress]]`"
+    };
+    let accept = if none_is_usable {
+        String::new()
+    } else {
+        format!("; with `max_unusable = {count}`, the people they stand for are not found")
+    };
+    RunError::new(ErrorKind::BadInput, message).hint(format!("{check}{accept}"))
+}
+
+/// The first places of unusable entries, by file, such as `` `a.txt`, lines 1 and 3``.
+fn describe_places(files: &[Listed], unusable: &Unusable) -> String {
+    let mut texts = Vec::new();
+    for places in unusable.places.chunk_by(|one, two| one.file == two.file) {
+        let file = places.first().and_then(|place| files.get(place.file));
+        let name = file.map_or("", |file| file.name.as_str());
+        let lines: Vec<u64> = places.iter().map(|place| place.line).collect();
+        texts.push(format!("`{}`, {}", escape(name), describe_lines(&lines)));
+    }
+    let places = u64::try_from(unusable.places.len()).expect("at most ten");
+    let first = if places < unusable.count { "the first are in " } else { "" };
+    format!("{first}{}", texts.join("; "))
+}
+
+/// `line 1`, `lines 1 and 3`, `lines 1, 3 and 4`.
+fn describe_lines(lines: &[u64]) -> String {
+    let texts: Vec<String> = lines.iter().map(u64::to_string).collect();
+    match texts.as_slice() {
+        [] => String::new(),
+        [line] => format!("line {line}"),
+        [lines @ .., last] => format!("lines {} and {last}", lines.join(", ")),
+    }
 }

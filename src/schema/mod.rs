@@ -24,7 +24,7 @@ pub use date::{IsoDate, IsoTime, parse_attribute_date, parse_date, write_date};
 pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
-pub use phone::{PhoneRegion, is_in_numbering_plan, to_e164};
+pub use phone::{PhoneRegion, is_in_numbering_plan, is_written_as_phone, to_e164};
 pub use role::{OPTED_OUT, Role};
 pub use tables::{Known, country_of, language, timezone, timezone_ignoring_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};

@@ -38,6 +38,11 @@ pub fn is_in_numbering_plan(e164: &[u8]) -> bool {
     text.is_some_and(|text| to_e164(text, None).is_some_and(|e164| e164 == text))
 }
 
+/// Whether a text is written like a phone number (see `phone_form`), in any plan.
+pub fn is_written_as_phone(text: &str) -> bool {
+    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some()
+}
+
 /// Converts a number that begins with `+` or `00`, or that is written as it is dialled in the region,
 /// to E.164.
 ///

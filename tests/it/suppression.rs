@@ -115,12 +115,82 @@ fn an_opt_out_is_written() {
 fn unusable_entries_are_counted_and_not_shown() {
     let list = b"ada@example.com\nsomebody-with-a-name\nbo@example.com\n";
     let case = Case::new(&records(), list);
-    assert_eq!(case.counts("normalize = \"email.v1\"").1, [2, 1, 2]);
+    assert_eq!(case.counts("normalize = \"email.v1\", max_unusable = 1").1, [2, 1, 2]);
     let manifest = case.place.manifest().to_string();
     assert!(manifest.contains("1 entry of the list"), "{manifest}");
     for shown in ["somebody", "ada@example.com"] {
         assert!(!manifest.contains(shown), "{manifest}");
     }
+}
+
+/// Without `normalize`, both sides are compared as what they look like.
+#[test]
+fn spelling_does_not_hide_anybody() {
+    let numbers = ["+4930654321", "+4930123456"]
+        .map(|number| format!("{{\"ChannelType\":\"SMS\",\"Address\":\"{number}\"}}\n"));
+    let token = "{\"ChannelType\":\"APNS\",\"Address\":\"Ab12\"}\n";
+    let records = format!("{}{}{token}", records(), numbers.concat());
+    let list = "BO@EXAMPLE.COM\n\u{feff}ada@example.com\u{200e}\n+49 30 654321\nab12\nAb12\n";
+    let case = Case::new(&records, list.as_bytes());
+    assert_eq!(case.counts("action = \"drop\""), ([6, 2, 4], [5, 0, 4]));
+    let none = Case::new(&records, list.as_bytes());
+    assert_eq!(none.counts("normalize = \"none\"").0, [6, 5, 1]);
+    // Digests may be of the value as it is, or of its normal form.
+    let hex = |value: &str| HEXLOWER.encode(&Sha256::digest(value));
+    let digests = format!("{}\n{}\n", hex("Ada@Example.com"), hex("bo@example.com"));
+    let digests = Case::new(&records, digests.as_bytes());
+    assert_eq!(digests.counts("form = \"sha256\"").0, [6, 4, 2]);
+}
+
+/// A decimal number is nobody's phone number, least of all a stranger's.
+#[test]
+fn a_decimal_number_in_a_list_is_unusable() {
+    let numbers = ["+4930123456", "+49301234560", "+4930654321", "+4930777777"];
+    let record = |number| format!("{{\"ChannelType\":\"SMS\",\"Address\":\"{number}\"}}\n");
+    let records = numbers.map(record).concat();
+    let list = b"4930123456.0\n+4930654321\n+4930777777.0\n";
+    for normalize in ["normalize = \"phone.v1\"", "normalize = \"auto\""] {
+        let case = Case::new(&records, list);
+        for settings in [normalize.to_owned(), format!("{normalize}, max_unusable = 1")] {
+            let output = case.run(&settings).output().expect("the program runs");
+            let shown = stderr(&output);
+            assert_eq!(code(&output), 65, "{shown}");
+            assert!(shown.contains("/list`, lines 1 and 3"), "{shown}");
+            assert!(shown.contains("max_unusable = 2"), "{shown}");
+            assert!(!shown.contains("4930") && case.place.parts().is_empty(), "{shown}");
+        }
+        let counts = case.counts(&format!("{normalize}, max_unusable = 2"));
+        assert_eq!(counts, ([4, 3, 1], [1, 2, 1]));
+        let parts = String::from_utf8(case.place.parts()).expect("UTF-8");
+        assert!(parts.contains("+49301234560") && !parts.contains("+4930654321"), "{parts}");
+    }
+}
+
+#[test]
+fn unusable_entries_are_named_by_file_and_line() {
+    let fails = |list: &str, settings: &str, words: &str| {
+        let case = Case::new(&records(), list.as_bytes());
+        case.fails(settings, 65, words);
+        let output = case.run(settings).arg("--json").output().expect("the program runs");
+        assert!(!stderr(&output).contains("person"), "{}", stderr(&output));
+    };
+    let email = "normalize = \"email.v1\"";
+    fails("ada@example.com\nperson\n", email, "/list`, line 2");
+    fails("ada@example.com\nper\u{200b}son@example.com\n", email, "/list`, line 2");
+    fails("ada@example.com\nperson@exa\u{2060}mple.com\n", "max_entries = 9", "/list`, line 2");
+    let with_column =
+        "\"e\nmail\",x\r\n\"ada@example.com\",\"1\n2\"\r\n\"person\",\"3\n4\"\r\nx@y.example,\r\n";
+    let column = "normalize = \"email.v1\", column = \"e\\nmail\"";
+    fails(with_column, column, "/list`, line 5");
+    fails("id,mail\n1,ada@example.com\n\nperson\n", "column = \"mail\"", "/list`, line 4");
+    // A tab inside, as in a table, is never part of a value.
+    fails("ada\t1\nbo\n", "normalize = \"none\"", "/list`, line 1");
+    fails("ada\nperson\n", email, "no entry of the list");
+    let ada = "ada@example.com\n";
+    let many = format!("{}{}", ada.repeat(90_000), "person\nbo@example.com\n".repeat(12));
+    fails(&many, email, "12 entries of the list");
+    let ten = "lines 90001, 90003, 90005, 90007, 90009, 90011, 90013, 90015, 90017 and 90019\n";
+    fails(&many, email, ten);
 }
 
 #[test]
@@ -130,6 +200,7 @@ fn an_invalid_list_ends_the_run() {
     };
     fails(b"", "normalize = \"none\"", 66, "has any content");
     fails(b"ada\nbo\n", "normalize = \"email.v1\"", 65, "no entry of the list");
+    fails(b"ada@\nbo@\n", "normalize = \"email.v1\", max_unusable = 9", 65, "no entry of the list");
     fails(b"ada@example.com\n", "form = \"sha256\"", 65, "hexadecimal digits");
     fails(b"ada@example.com\n", "form = \"token\"", 65, "a token of a key");
     fails(b"mail\na@example.com\n", "column = \"e-mail\"", 65, "has no column with the name");

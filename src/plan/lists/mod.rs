@@ -4,11 +4,12 @@
 //! read its files; a [`SuppressionList`] is that with the entries that were read.
 //!
 //! - A value is looked up as it is after repair, in its normal form (such as `email.v1`). Entries
-//!   are brought to the same form.
+//!   are brought to the same form (`normal`).
 //! - Entries are held as digests alone ([`Entries`]): none is shown, written or kept as text.
 //! - A value that has no normal form is in no list.
 
 mod entries;
+mod normal;
 mod spec;
 
 use std::fmt;

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
+use super::normal::normal_form;
 use super::{Entries, EntryDigest, SuppressionList};
-use crate::definition::{Definition, HmacSpec, ListAction, ListForm, Suppression};
+use crate::definition::{Comparison, Definition, HmacSpec, ListAction, ListForm, Suppression};
 use crate::plan::{PlanError, Rules};
 use crate::schema::{NodeIx, Schema};
 use crate::transform::{Hmac, MasterKey, Normalize, Tokens};
@@ -22,8 +23,10 @@ pub struct ListSpec {
     pub action: ListAction,
     /// The most entries that are held in memory.
     pub max_entries: u64,
+    /// How many entries may be unusable.
+    pub max_unusable: u64,
     pub(crate) node: NodeIx,
-    normalize: Normalize,
+    comparison: Comparison,
     form: Form,
 }
 
@@ -83,9 +86,9 @@ impl ListSpec {
                 known: Tokens { ids: ids.to_vec(), shapes: vec![tokens.shape] },
             },
         };
-        let default_normalize = match &form {
-            Form::Token { .. } => tokens.normalize,
-            Form::Plain | Form::Sha256 => Normalize::None,
+        let default_comparison = match &form {
+            Form::Token { .. } => Comparison::As(tokens.normalize),
+            Form::Plain | Form::Sha256 => Comparison::Auto,
         };
         Ok(ListSpec {
             from: list.from.iter().map(|location| location.path.clone()).collect(),
@@ -93,8 +96,9 @@ impl ListSpec {
             column: list.column.clone(),
             action: list.action.value,
             max_entries: list.max_entries,
+            max_unusable: list.max_unusable,
             node,
-            normalize: list.normalize.unwrap_or(default_normalize),
+            comparison: list.normalize.unwrap_or(default_comparison),
             form,
         })
     }
@@ -104,12 +108,16 @@ impl ListSpec {
         SuppressionList { spec: self, entries }
     }
 
-    /// Returns the digest of an entry, given without the white space around it; `None` if the
-    /// entry does not have the form that the definition says. `scratch` is a buffer for reuse.
+    /// Returns the digest of an entry, given without white space and invisible characters around it;
+    /// `None` if the entry does not have the form that the definition says. `scratch` is a buffer for
+    /// reuse.
     pub fn digest_of_entry(&self, entry: &[u8], scratch: &mut Vec<u8>) -> Option<EntryDigest> {
         match &self.form {
             Form::Plain => {
-                self.normalize.normalize(entry, scratch).then(|| EntryDigest::of(scratch))
+                // A tab or a carriage return inside shows that this is no single value.
+                let is_text = !entry.iter().any(u8::is_ascii_control);
+                let has_form = is_text && normal_form(self.comparison, entry, scratch);
+                has_form.then(|| EntryDigest::of(scratch))
             }
             Form::Sha256 => {
                 let mut sha256 = [0; 32];
@@ -122,7 +130,8 @@ impl ListSpec {
     }
 
     /// Calls `give` with each digest under which the list may hold a value. A list of tokens may
-    /// hold one for each key; a value without a normal form is in no list.
+    /// hold one for each key. A list of digests or tokens may also hold the value as it is, since
+    /// nobody can tell how they were made. A plain list never holds a value without a normal form.
     pub(crate) fn digests_of_value(
         &self,
         value: &[u8],
@@ -130,33 +139,45 @@ impl ListSpec {
         give: &mut impl FnMut(EntryDigest),
     ) {
         let LookupScratch { normal, token } = scratch;
-        let has_form = self.normalize.normalize(value, normal);
-        let Form::Token { makers, known } = &self.form else {
-            if has_form {
-                give(EntryDigest::of(normal));
+        let has_form = normal_form(self.comparison, value, normal);
+        let normal = has_form.then_some(normal.as_slice());
+        let as_it_is = Some(value).filter(|value| normal != Some(value));
+        match &self.form {
+            Form::Plain => normal.into_iter().for_each(|value| give(EntryDigest::of(value))),
+            Form::Sha256 => {
+                normal.into_iter().chain(as_it_is).for_each(|value| give(EntryDigest::of(value)));
             }
-            return;
-        };
-        if known.is_token(value) {
-            give(EntryDigest::of(value));
-        } else if has_form {
-            for maker in makers {
-                token.clear();
-                maker.write_token(normal, token);
-                give(EntryDigest::of(token));
+            Form::Token { known, .. } if known.is_token(value) => give(EntryDigest::of(value)),
+            Form::Token { makers, .. } => {
+                for value in normal.into_iter().chain(as_it_is) {
+                    for maker in makers {
+                        token.clear();
+                        maker.write_token(value, token);
+                        give(EntryDigest::of(token));
+                    }
+                }
             }
         }
     }
 
     /// What an entry has to be, for messages.
     pub fn describe_entry(&self) -> &'static str {
-        match (&self.form, self.normalize) {
+        match (&self.form, self.comparison) {
             (Form::Sha256, _) => "64 hexadecimal digits",
             (Form::Token { .. }, _) => "a token of a key in `[keys]`",
-            (Form::Plain, Normalize::EmailV1) => "an e-mail address",
-            (Form::Plain, Normalize::PhoneV1) => "a phone number in E.164",
-            (Form::Plain, Normalize::None) => "a value",
+            (Form::Plain, Comparison::As(Normalize::EmailV1)) => "an e-mail address",
+            (Form::Plain, Comparison::As(Normalize::PhoneV1)) => "a phone number in E.164",
+            (Form::Plain, Comparison::As(Normalize::None)) => "a value without tabs",
+            (Form::Plain, Comparison::Auto) => {
+                "an e-mail address if it contains `@`, and a phone number in E.164 if it consists of \
+                 digits"
+            }
         }
+    }
+
+    /// Whether entries are compared as what they look like.
+    pub fn is_auto(&self) -> bool {
+        matches!((&self.form, self.comparison), (Form::Plain, Comparison::Auto))
     }
 }
 

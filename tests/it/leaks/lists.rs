@@ -68,7 +68,7 @@ fn token(c: &mut Canaries) -> String {
         .encode(c.text().as_bytes().first_chunk::<16>().expect("20 bytes"))
 }
 
-/// An invalid list ends the run; unusable entries are only counted.
+/// An invalid list ends the run, and so do unusable entries, unless some are accepted.
 #[test]
 fn no_list_is_quoted_in_an_error() {
     let mut c = Canaries::new(81);
@@ -76,11 +76,17 @@ fn no_list_is_quoted_in_an_error() {
     let email = "normalize = \"email.v1\"";
     let of_csv = "column = \"mail\"";
     let cases: Vec<(i32, Vec<u8>, &str)> = vec![
-        (0, format!("{text}@example.com\n{other}\n").into_bytes(), email),
+        (
+            0,
+            format!("{text}@example.com\n{other}\n").into_bytes(),
+            "normalize = \"email.v1\", max_unusable = 1",
+        ),
+        (65, format!("{text}@example.com\n{other}\n").into_bytes(), email),
+        (65, format!("{text}\n{other}@\n").into_bytes(), "max_entries = 9"),
         (
             0,
             format!("mail\n{text}@example.com\n{other},{text}\n").into_bytes(),
-            "column = \"mail\", normalize = \"email.v1\"",
+            "column = \"mail\", normalize = \"email.v1\", max_unusable = 1",
         ),
         (65, format!("{text}\n{other}\n").into_bytes(), email),
         (65, format!("{text}\n{other}\n").into_bytes(), "form = \"sha256\""),

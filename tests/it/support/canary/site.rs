@@ -32,7 +32,7 @@ impl CanarySite {
         let rows: String = rows.collect();
         fs::write(&file, format!("number,mail\n{rows}")).expect("a list");
         format!(
-            "suppress=[{{ from = [{}], field = \"Address\", column = \"mail\", normalize = \"email.v1\" }}]",
+            "suppress=[{{ from = [{}], field = \"Address\", column = \"mail\", normalize = \"email.v1\", max_unusable = 5 }}]",
             toml_text(&file.to_string_lossy())
         )
     }

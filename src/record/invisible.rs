@@ -1,0 +1,65 @@
+//! Invisible characters: those of Unicode's general category Cf, such as zero-width spaces, byte order
+//! marks and marks of the writing direction.
+//!
+//! They come from web pages and spreadsheets, stand at the ends of values, and nobody sees that two
+//! texts differ by them.
+
+use std::ops::RangeInclusive;
+
+/// The characters of category Cf, in their order (Unicode 16).
+const INVISIBLE: [RangeInclusive<char>; 21] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{600}'..='\u{605}',
+    '\u{61c}'..='\u{61c}',
+    '\u{6dd}'..='\u{6dd}',
+    '\u{70f}'..='\u{70f}',
+    '\u{890}'..='\u{891}',
+    '\u{8e2}'..='\u{8e2}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{2064}',
+    '\u{2066}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{110bd}'..='\u{110bd}',
+    '\u{110cd}'..='\u{110cd}',
+    '\u{13430}'..='\u{1343f}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0001}'..='\u{e0001}',
+    '\u{e0020}'..='\u{e007f}',
+];
+
+/// Whether the character is invisible.
+pub fn is_invisible(char: char) -> bool {
+    let after = INVISIBLE.partition_point(|range| *range.end() < char);
+    INVISIBLE.get(after).is_some_and(|range| range.contains(&char))
+}
+
+/// The text without white space and invisible characters at its ends.
+pub fn trim_invisible(text: &str) -> &str {
+    text.trim_matches(|char: char| char.is_whitespace() || is_invisible(char))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_category_cf() {
+        let shown = "a0 ~\u{a0}\u{ac}\u{ae}\u{2028}\u{2029}\u{3000}\u{115f}\u{fe0f}\u{10ffff}";
+        assert!(!shown.chars().any(is_invisible));
+        let hidden = "\u{ad}\u{600}\u{605}\u{61c}\u{200b}\u{200d}\u{200e}\u{202e}\u{2060}\u{2066}\u{feff}\u{e0041}";
+        assert!(hidden.chars().all(is_invisible));
+        // The number of characters of the category in Unicode 16.
+        let count = ('\0'..=char::MAX).filter(|char| is_invisible(*char)).count();
+        assert_eq!(count, 170);
+    }
+
+    #[test]
+    fn is_removed_at_both_ends_only() {
+        assert_eq!(trim_invisible("\u{feff} \u{200b}a\u{200b}b \u{200e}"), "a\u{200b}b");
+        assert_eq!(trim_invisible(" \u{feff}\u{200e}"), "");
+    }
+}
