@@ -14,6 +14,8 @@
 //!    result.
 //! 8. [`run`]: a run, where all of it meets.
 //!
+//! [`generate`] makes synthetic files, to try all of it out.
+//!
 //! `tests/it/tidy/` checks two rules:
 //!
 //! - Imports follow the table in `ARCHITECTURE.md`: lower modules do not import higher ones.
@@ -25,6 +27,7 @@ pub mod decode;
 pub mod definition;
 pub mod encode;
 pub mod engine;
+pub mod generate;
 mod glob;
 pub mod input;
 pub mod output;

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use jiff::civil::Date;
+use segprep::generate::Share;
 use segprep::simd::Level;
 
 use super::schemas;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     /// Make keys and print their check values.
     #[command(subcommand)]
     Key(Key),
+    /// Write a synthetic file to standard output, with a share of faulty records.
+    Generate(GenerateArguments),
     /// Print the schema of records, accounts or definitions.
     Schema(Schema),
     /// Print a completion script for a shell.
@@ -116,6 +119,41 @@ pub(crate) struct RunArguments {
     /// Replace an earlier result in the same place.
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArguments {
+    /// Number of records.
+    #[arg(long, value_name = "N")]
+    pub(crate) records: u64,
+    /// The same seed gives the same bytes on every machine.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Share of records with one fault each, from 0 to 1.
+    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = super::generate::share)]
+    pub(crate) bad: Share,
+    /// Format of the file.
+    #[arg(long, value_name = "FORMAT", default_value = "ndjson")]
+    pub(crate) format: GeneratedFormat,
+    /// What the records are like: all alike, as in exports, or contacts of a CRM.
+    #[arg(long, value_name = "SHAPE", default_value = "plain")]
+    pub(crate) shape: GeneratedShape,
+    /// Write line, field and code of each fault to this file, which is replaced if it exists.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GeneratedFormat {
+    Ndjson,
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GeneratedShape {
+    Plain,
+    Export,
+    Crm,
 }
 
 #[derive(Debug, Subcommand)]
@@ -179,6 +217,7 @@ impl Arguments {
             | Command::Check { .. }
             | Command::Test { .. }
             | Command::Key(_)
+            | Command::Generate(_)
             | Command::Schema(_)
             | Command::Completions { .. }
             | Command::Man => None,
@@ -227,6 +266,8 @@ mod tests {
             "key check a.toml",
             "key check --from env:K",
             "schema",
+            "generate --records 10 --seed 7",
+            "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
             "schema endpoint --target pinpoint",
             "completions fish",
             "man",
@@ -253,6 +294,12 @@ mod tests {
             "key",
             "key check",
             "key check a.toml --from env:K",
+            "generate",
+            "generate --records 10",
+            "generate --records -1 --seed 7",
+            "generate --records 10 --seed 7 --bad 1.01",
+            "generate --records 10 --seed 7 --bad nan",
+            "generate --records 10 --seed 7 --format parquet",
             "schema --target pinpoint",
             "schema user --target pinpoint",
             "schema endpoint --target nowhere",
@@ -272,7 +319,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["preview", "scan", "init", "generate", "report", "retry", "verify", "forget"];
+        let absent = ["preview", "scan", "init", "report", "retry", "verify", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

@@ -7,6 +7,7 @@ mod advice;
 mod arguments;
 mod exit;
 mod explain;
+mod generate;
 mod hardening;
 mod key;
 mod manual;
@@ -72,6 +73,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
             (Some(file), _) => key::check_definition(screen, &definition_options(file, common))?,
             (None, from) => key::check_one(screen, &from.unwrap_or_default())?,
         },
+        Command::Generate(arguments) => generate::generate(screen, &arguments)?,
         Command::Schema(which) => schema(screen, &which)?,
         Command::Completions { shell } => render::print(&completions(shell))?,
         Command::Man => render::print(&String::from_utf8_lossy(&manual::manual()))?,

@@ -82,6 +82,11 @@ pub(crate) enum Event<'a> {
         id: Option<&'a str>,
         check: &'a str,
     },
+    Generated {
+        records: u64,
+        bytes: u64,
+        faults: u64,
+    },
     Schema {
         name: &'a str,
         about: &'a str,

@@ -15,13 +15,14 @@
 //! 6. `manifest` makes the manifest from the counts, and everything is published.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
-//! tests one (`segprep test`).
+//! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`).
 
 mod assemble;
 mod aws;
 mod check;
 mod error;
 mod fingerprint;
+mod generate;
 mod headers;
 mod input_line;
 mod keys;
@@ -44,6 +45,7 @@ use rayon::ThreadPool;
 
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
+pub use generate::{Generated, generate};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
 pub use progress::{Progress, ProgressView};

@@ -18,6 +18,7 @@ mod differential;
 mod editors;
 mod failures;
 mod formats;
+mod generated;
 mod header_union;
 mod hostile;
 mod inputs;

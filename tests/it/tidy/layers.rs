@@ -32,10 +32,11 @@ const LAYERS: &[(&str, &str)] = &[
         "simd engine crypto record store schema decode repair validate encode transform definition \
          plan pipeline report publish",
     ),
+    ("generate", ""),
     (
         "run",
-        "simd engine glob crypto record store schema decode repair validate encode transform definition \
-         plan pipeline report input publish output",
+        "simd engine generate glob crypto record store schema decode repair validate encode transform \
+         definition plan pipeline report input publish output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),
