@@ -287,6 +287,7 @@ mod tests {
                 max_record: 1 << 20,
                 parquet: 0,
                 list_bytes: 0,
+                name_bytes: 0,
                 reads_buckets: false,
                 buckets: 0,
             },

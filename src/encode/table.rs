@@ -194,7 +194,51 @@ impl<'a> Source<'a> {
     }
 }
 
+impl Column {
+    fn without_rows(&self) -> Column {
+        match self {
+            Column::Text(_) => Column::Text(Texts::default()),
+            Column::Number(_) => Column::Number(Vec::new()),
+            Column::Date(_) => Column::Date(Vec::new()),
+            Column::Lists(_) => Column::Lists(Lists::default()),
+            Column::Numbers(_) => Column::Numbers(Numbers::default()),
+        }
+    }
+
+    fn append(&mut self, other: &Column) {
+        match (self, other) {
+            (Column::Text(texts), Column::Text(other)) => texts.append(other),
+            (Column::Number(numbers), Column::Number(other)) => numbers.extend_from_slice(other),
+            (Column::Date(dates), Column::Date(other)) => dates.extend_from_slice(other),
+            (Column::Lists(lists), Column::Lists(other)) => {
+                lists.entries.extend_from_slice(&other.entries);
+                lists.names.append(&other.names);
+                lists.counts.extend_from_slice(&other.counts);
+                lists.values.append(&other.values);
+            }
+            (Column::Numbers(numbers), Column::Numbers(other)) => {
+                numbers.entries.extend_from_slice(&other.entries);
+                numbers.names.append(&other.names);
+                numbers.values.extend_from_slice(&other.values);
+            }
+            (
+                Column::Text(_)
+                | Column::Number(_)
+                | Column::Date(_)
+                | Column::Lists(_)
+                | Column::Numbers(_),
+                _,
+            ) => unreachable!("all tables of a run have the same columns"),
+        }
+    }
+}
+
 impl Texts {
+    fn append(&mut self, other: &Texts) {
+        self.lengths.extend_from_slice(&other.lengths);
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
     #[inline]
     fn push(&mut self, text: &[u8]) {
         self.lengths.push(length(text.len()));
@@ -257,6 +301,22 @@ impl Table {
     /// The size of each record as compact JSON, in bytes.
     pub fn sizes(&self) -> &[u32] {
         &self.sizes
+    }
+
+    /// Returns a table without rows that has the same columns.
+    pub fn without_rows(&self) -> Table {
+        Table {
+            sizes: Vec::new(),
+            columns: self.columns.iter().map(Column::without_rows).collect(),
+        }
+    }
+
+    /// Appends the rows of a table with the same columns.
+    pub fn append(&mut self, other: &Table) {
+        self.sizes.extend_from_slice(&other.sizes);
+        for (column, other) in self.columns.iter_mut().zip(&other.columns) {
+            column.append(other);
+        }
     }
 
     /// Frees unused capacity: a table is kept until its row group is full.

@@ -7,7 +7,7 @@
 //! Row groups are cut by the number of records and by their size as compact JSON, so their ends,
 //! and those of parts, depend on the records alone.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, ops::Range, path::PathBuf, sync::Arc};
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::part::Part;
 use crate::definition::DigestKind;
 use crate::encode::{
     ParquetError, ParquetFile, ParquetFormat, Piece, ROW_GROUP_ROWS, RejectRow, Rejects, RowGroup,
-    TableEncoder,
+    Table, TableEncoder,
 };
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
@@ -44,12 +44,53 @@ pub(super) struct ParquetWriter {
     parts: Vec<PartNote>,
 }
 
+/// Rows in the order in which they are written. A table has a few kilobytes besides its rows, and
+/// an input may be a single record, so the rows of small tables are copied into larger ones.
 #[derive(Default)]
 struct Gathered {
     pieces: Vec<Piece>,
     rows: usize,
     /// The size of the records as compact JSON.
     bytes: u64,
+}
+
+/// A table that takes less memory than this is small, in bytes.
+const SMALL_TABLE: usize = 64 << 10;
+/// The memory at which a table of small tables is complete, in bytes.
+const JOINED_TABLE: usize = 512 << 10;
+
+impl Gathered {
+    fn push(&mut self, piece: Piece) {
+        if piece.rows.is_empty() {
+            return;
+        }
+        let is_whole = piece.rows == (0..piece.table.rows());
+        if !is_whole || SMALL_TABLE <= piece.table.cost() {
+            self.pieces.push(piece);
+            return;
+        }
+        if self.joined().is_none() {
+            let table = Arc::new(piece.table.without_rows());
+            self.pieces.push(Piece { table, rows: 0..0 });
+        }
+        let (table, rows) = self.joined().expect("the last table is new");
+        table.append(&piece.table);
+        *rows = 0..table.rows();
+        if JOINED_TABLE <= table.cost() {
+            table.shrink();
+        }
+    }
+
+    /// The last table and its rows, if it is one that small tables were copied into and that is not
+    /// complete.
+    fn joined(&mut self) -> Option<(&mut Table, &mut Range<usize>)> {
+        let Piece { table, rows } = self.pieces.last_mut()?;
+        // Nobody else has a table that was made here. Another one would do as well, while it is
+        // whole.
+        let table = Arc::get_mut(table)?;
+        let is_open = *rows == (0..table.rows()) && table.cost() < JOINED_TABLE;
+        is_open.then_some((table, rows))
+    }
 }
 
 impl ParquetWriter {
@@ -87,12 +128,6 @@ impl ParquetWriter {
     fn is_full(&self, size: u64) -> bool {
         let Gathered { rows, bytes, .. } = self.gathered;
         rows == ROW_GROUP_ROWS || (0 < rows && self.row_group_bytes < bytes + size)
-    }
-
-    fn gather(&mut self, piece: Piece) {
-        if !piece.rows.is_empty() {
-            self.gathered.pieces.push(piece);
-        }
     }
 
     /// Ends the row group: writes the one before it, and has the thread pool encode this one.
@@ -161,14 +196,14 @@ impl OutputWriter for ParquetWriter {
         for (row, size) in table.sizes().iter().enumerate() {
             let size = u64::from(*size);
             if self.is_full(size) {
-                self.gather(Piece { table: Arc::clone(table), rows: from..row });
+                self.gathered.push(Piece { table: Arc::clone(table), rows: from..row });
                 self.cut(place)?;
                 from = row;
             }
             self.gathered.rows += 1;
             self.gathered.bytes += size;
         }
-        self.gather(Piece { table: Arc::clone(table), rows: from..table.rows() });
+        self.gathered.push(Piece { table: Arc::clone(table), rows: from..table.rows() });
         Ok(())
     }
 

@@ -27,6 +27,9 @@ use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally};
 use crate::store::{Ignored, Listed};
 
+/// The number of inputs with a warning of their own that could not be read to their end.
+const BROKEN_MAX: usize = 100;
+
 /// Collects the results of a run.
 pub(super) struct Assembler<'a> {
     plan: &'a Plan,
@@ -44,8 +47,10 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
-    /// The warnings about inputs that could not be read to their end.
-    pub(super) broken: Vec<String>,
+    /// The number of inputs that could not be read to their end.
+    pub(super) broken: usize,
+    /// The warnings about the first [`BROKEN_MAX`] of them. `inputs.ndjson` has all.
+    pub(super) broken_warnings: Vec<String>,
     /// The renamings of the definition that match a name in some header, by index.
     pub(super) renamings: BTreeSet<usize>,
     /// The number of rejects that repairs would fix, by those repairs.
@@ -109,7 +114,8 @@ impl<'a> Assembler<'a> {
             unknown: NameCounts::default(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
-            broken: Vec::new(),
+            broken: 0,
+            broken_warnings: Vec::new(),
             renamings: BTreeSet::new(),
             by_repair: BTreeMap::new(),
             repairs: BTreeMap::new(),
@@ -258,8 +264,12 @@ impl<'a> Assembler<'a> {
             let (format, compression) = (state.format, state.compression);
             let line = InputLine::read(listed, end, format, compression, &state.tally);
             write_line(self.inputs.as_mut(), &line)?;
-            let broken = end.broken.as_ref();
-            self.broken.extend(broken.map(|broken| skipped_warning(&listed.name, broken)));
+            if let Some(broken) = &end.broken {
+                self.broken += 1;
+                if self.broken <= BROKEN_MAX {
+                    self.broken_warnings.push(skipped_warning(&listed.name, broken));
+                }
+            }
         }
         Ok(())
     }

@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use super::aws::{self, Remote};
 use super::keys::{self, KeyCheck};
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::prepare::{self, ReadDefinition, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
-    Comparison, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose, Suppression,
+    Comparison, Definition, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose,
+    Suppression,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::plan::Explanation;
 use crate::schema::{Role, Schema};
+use crate::store::{Store, s3::Url};
 
 /// What a definition does.
 #[derive(Debug)]
@@ -66,7 +68,10 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         purpose,
         explanation: rules.explain(&schema),
         warnings,
-        limits: prepare::limits(options, &definition, &remote.store)?,
+        limits: Limits {
+            name_bytes: name_bytes(&definition, &remote.store),
+            ..prepare::limits(options, &definition, &remote.store)?
+        },
         keys: definition
             .keys
             .sources
@@ -78,6 +83,15 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
         account: definition.account.to.path.clone(),
     })
+}
+
+/// The memory of the names of the files that `from` reaches now. Nothing is asked of buckets, and
+/// what cannot be listed is an error of the run, not of the definition.
+fn name_bytes(definition: &Definition, store: &Store) -> usize {
+    let from = definition.input.from.iter().map(|place| &place.path);
+    let on_disk: Vec<_> = from.filter(|path| Url::parse(path).is_none()).collect();
+    let listing = store.list(&on_disk, &definition.input.exclude).unwrap_or_default();
+    limits::name_bytes(&listing)
 }
 
 /// Reads the keys of a definition and returns their check values.

@@ -1,7 +1,7 @@
 //! The bound on a run's memory, and how it is calculated.
 //!
-//! Memory does not depend on how large the inputs are or how many there are (except for the list of
-//! their names). The bound is the sum of these parts, and `segprep check` prints it:
+//! Memory does not depend on how large the inputs are, and on how many there are only as far as the
+//! list of their names does. The bound is the sum of these parts, and `segprep check` prints it:
 //!
 //! | part | for each | bounded by |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | read ahead | thread | an open archive: its window and a few pieces |
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
+//! | names | run | the names of the files to read, beyond the first few thousand |
 //! | objects | run | the window that is read ahead, and the requests |
 //! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |
 //! | base | run | the program, its tables, buffers and stacks |
@@ -27,7 +28,7 @@ use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;
-use crate::store::s3;
+use crate::store::{Listing, s3};
 
 const MIB: usize = 1 << 20;
 /// The default size of a chunk in bytes.
@@ -54,6 +55,11 @@ const TABLE_BYTES: usize = BLOCK_BYTES;
 /// The number of objects of one place that are written at the same time: for an account, the
 /// rejects, the inputs, and the original records of one input.
 const OPEN_UPLOADS: usize = 3;
+/// The memory of a listed file besides its name: its size and state, its digest while the files are
+/// found, and the room that growing tables of both leave unused.
+const LISTED_BYTES: usize = 240;
+/// The memory of listed files that the base contains.
+const LISTED_IN_BASE: usize = 2 << 20;
 /// The program itself, its tables, write buffers, and the part of the threads' stacks that is used.
 const BASE_BYTES: usize = 24 << 20;
 
@@ -69,6 +75,8 @@ pub struct Limits {
     pub parquet: usize,
     /// The memory of all lists in bytes.
     pub list_bytes: usize,
+    /// The memory of the list of input files in bytes, as far as it is known.
+    pub name_bytes: usize,
     /// Whether an input or a list is in a bucket.
     pub reads_buckets: bool,
     /// The number of outputs in buckets, and the account if it is in one.
@@ -121,6 +129,11 @@ impl Limits {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
+    /// The memory of the list of input files that the base does not contain.
+    pub fn names_max(&self) -> usize {
+        self.name_bytes.saturating_sub(LISTED_IN_BASE)
+    }
+
     /// The most memory for reading objects: the window that is read ahead, one piece for each
     /// thread that waits for one, and the buffers of the requests.
     pub fn objects_max(&self) -> usize {
@@ -151,6 +164,7 @@ impl Limits {
                     + rounded(self.ahead_max()))
             + self.parquet * rounded(self.row_groups_max())
             + rounded(self.list_bytes)
+            + rounded(self.names_max())
             + rounded(self.objects_max())
             + self.buckets * rounded(self.uploads_max())
             + rounded(BASE_BYTES)
@@ -181,6 +195,9 @@ impl fmt::Display for Limits {
         if 0 < self.list_bytes {
             write!(f, " + {} lists", Mib(self.list_bytes))?;
         }
+        if 0 < self.names_max() {
+            write!(f, " + {} names", Mib(self.names_max()))?;
+        }
         if self.reads_buckets {
             write!(f, " + {} objects", Mib(self.objects_max()))?;
         }
@@ -189,6 +206,13 @@ impl fmt::Display for Limits {
         }
         write!(f, " + {} base", Mib(BASE_BYTES))
     }
+}
+
+/// The memory of a list of files in bytes.
+pub(super) fn name_bytes(listing: &Listing) -> usize {
+    let files = listing.files.iter().map(|file| &file.name);
+    let ignored = listing.ignored.iter().map(|file| &file.name);
+    files.chain(ignored).map(|name| LISTED_BYTES + name.len()).sum()
 }
 
 /// A number of bytes, displayed in MiB, rounded up.
@@ -212,12 +236,16 @@ mod tests {
             max_record: 1 << 20,
             parquet: 0,
             list_bytes: 0,
+            name_bytes: 0,
             reads_buckets: false,
             buckets: 0,
         };
         let lists = Limits { list_bytes: 3 << 20, ..plain };
         assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));
         assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
+        let names = Limits { name_bytes: (2 << 20) + 1, ..plain };
+        assert!(names.to_string().ends_with("read ahead) + 1 MiB names + 24 MiB base"));
+        assert_eq!(names.memory_max() - plain.memory_max(), 1 << 20);
         assert_eq!(
             plain.to_string(),
             "184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \

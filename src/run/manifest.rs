@@ -62,7 +62,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             files: count(facts.listing.files.len()),
             bytes: assembled.bytes,
             ignored: count(facts.listing.ignored.len()),
-            skipped: count(assembled.broken.len()),
+            skipped: count(assembled.broken),
         },
         outputs: outputs(plan, assembled, status),
         keys: facts.prepared.keys.clone(),
@@ -205,7 +205,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
             "`{to}` may hold parts of an earlier run, which stay: this definition does not write there"
         )
     }));
-    warnings.extend(assembled.broken.iter().cloned());
+    warnings.extend(broken_inputs(assembled));
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
@@ -237,6 +237,19 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
             warnings.push(format!(
                 "the unknown field `{name}` is similar to `{near}`: did you mean that?"
             ));
+        }
+    }
+    warnings
+}
+
+/// Warnings about inputs that could not be read to their end. There may be a million of them.
+fn broken_inputs(assembled: &Assembler<'_>) -> Vec<String> {
+    let mut warnings = assembled.broken_warnings.clone();
+    match assembled.broken - warnings.len() {
+        0 => {}
+        1 => warnings.push("1 more input was skipped, which `inputs.ndjson` lists".to_owned()),
+        more => {
+            warnings.push(format!("{more} more inputs were skipped, which `inputs.ndjson` lists"));
         }
     }
     warnings

@@ -262,8 +262,12 @@ fn check_result(
         return Ok(());
     }
     // Bad files are skipped only if there are good ones.
-    let good = files.len().saturating_sub(assembler.broken.len());
-    Err(if good == 0 { nothing_readable(&assembler.broken) } else { no_record(prepared, good) })
+    let good = files.len().saturating_sub(assembler.broken);
+    Err(if good == 0 {
+        nothing_readable(&assembler.broken_warnings)
+    } else {
+        no_record(prepared, good)
+    })
 }
 
 fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {

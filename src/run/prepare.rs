@@ -185,5 +185,15 @@ pub(super) fn limits(
     let parquet = definition.outputs.iter().filter(is_columnar).count();
     let list_bytes = lists::memory_max(&definition.suppress, store);
     let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));
-    Ok(Limits { threads, chunk_bytes, max_record, parquet, list_bytes, reads_buckets, buckets })
+    let name_bytes = 0;
+    Ok(Limits {
+        threads,
+        chunk_bytes,
+        max_record,
+        parquet,
+        list_bytes,
+        name_bytes,
+        reads_buckets,
+        buckets,
+    })
 }

@@ -31,9 +31,13 @@ impl Store {
 
     /// Prepares these inputs to be read in order. Reading objects ahead begins at once.
     pub fn inputs<'l>(&self, listed: &'l [Listed], reach: Reach) -> Result<Inputs<'l>, StoreError> {
-        let objects: Vec<Option<Object>> = listed.iter().map(object).collect();
-        let is_remote = objects.iter().any(Option::is_some);
-        let ahead = if is_remote { Some(ReadAhead::new(&self.s3, objects, reach)?) } else { None };
+        // Nothing is made for each of a million files if no input is an object.
+        let ahead = if listed.iter().any(|listed| object(listed).is_some()) {
+            let objects = listed.iter().map(object).collect();
+            Some(ReadAhead::new(&self.s3, objects, reach)?)
+        } else {
+            None
+        };
         Ok(Inputs { listed, ahead })
     }
 }

@@ -6,6 +6,7 @@ use std::{fs, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use crate::support::program::{Place, code, gzip, run_with_stdin, segprep, set, stderr, toml_text};
+use crate::support::running::Site;
 
 const DEFINITION: &str = "tests/hostile/definition.toml";
 
@@ -184,6 +185,23 @@ fn bad_files_are_skipped_if_the_definition_says_so() {
         let outcome = (parts, lines);
         assert_eq!(&outcome, wanted.get_or_insert(outcome.clone()));
     }
+}
+
+/// Warnings are part of the manifest, which is held in memory.
+#[test]
+fn only_the_first_skipped_inputs_have_a_warning_each() {
+    let site = Site::with("{\"Id\":\"a\"}\n");
+    for number in 0..103 {
+        fs::write(site.inputs().join(format!("broken-{number:03}.json")), b"\x1f\x8b").expect("it");
+    }
+    let output =
+        site.run().args(["--set", "input.on_bad_file=\"skip\""]).output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let manifest = site.place.manifest();
+    assert_eq!(manifest["inputs"]["skipped"], json!(103));
+    let warnings = manifest["warnings"].as_array().expect("a list");
+    let last = json!("3 more inputs were skipped, which `inputs.ndjson` lists");
+    assert_eq!((warnings.len(), &warnings[100]), (101, &last), "{manifest}");
 }
 
 #[test]

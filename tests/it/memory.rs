@@ -4,6 +4,8 @@
 //! Each case is an input that makes one thing as large as possible. Runs are dry, since writing uses
 //! no memory of its own.
 
+mod grid;
+
 use std::{
     fmt::Write as _,
     fs::{self, File},
@@ -258,8 +260,12 @@ fn failure_of(case: &Case) -> Option<String> {
 /// The memory in bytes that the program says a run may use.
 fn bound(site: &Site, case: &Case) -> u64 {
     let mut command = segprep();
-    let output = set(command.args(["check", "--json"]), site, case).output();
-    let text = output.expect("the program runs").stdout;
+    memory_bytes(set(command.args(["check", "--json"]), site, case))
+}
+
+/// The memory in bytes that this check says a run may use.
+fn memory_bytes(check: &mut Command) -> u64 {
+    let text = check.output().expect("the program runs").stdout;
     let check: Value = serde_json::from_slice(&text).expect("one event");
     check["memory_bytes"].as_u64().expect("the bound")
 }

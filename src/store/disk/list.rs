@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::{self, DirEntry, Metadata},
     io,
     os::unix::fs::MetadataExt,
@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::expand::{expand, folder_of, is_glob};
+use crate::crypto::sha256;
 use crate::store::error::StoreError;
 use crate::store::exclude::Exclusions;
 use crate::store::listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
@@ -23,10 +24,23 @@ use crate::store::listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, St
 pub(in crate::store) struct FileSearch<'e> {
     listing: Listing,
     exclusions: &'e Exclusions,
-    /// The files and folders met so far, by their paths without links.
-    seen: HashSet<OsString>,
+    seen: Seen,
     /// Links in folders, to be visited once all real files are known.
     links: BTreeSet<PathBuf>,
+}
+
+/// The files and folders met so far, by their paths without links. There may be a million, so only
+/// half of each path's SHA-256 is kept: 128 bits, which no two paths have in common.
+#[derive(Default)]
+struct Seen(HashSet<[u8; 16]>);
+
+impl Seen {
+    /// Returns whether the path was not met before.
+    fn insert(&mut self, path: &OsStr) -> bool {
+        let digest = sha256(path.as_encoded_bytes());
+        let half = digest.first_chunk().expect("it has 32 bytes");
+        self.0.insert(*half)
+    }
 }
 
 /// How a path was reached.
@@ -53,13 +67,13 @@ enum Found {
 
 impl<'e> FileSearch<'e> {
     pub(in crate::store) fn new(exclusions: &'e Exclusions) -> FileSearch<'e> {
-        let (seen, links) = (HashSet::new(), BTreeSet::new());
+        let (seen, links) = (Seen::default(), BTreeSet::new());
         FileSearch { listing: Listing::default(), exclusions, seen, links }
     }
 
     pub(in crate::store) fn add_standard_input(&mut self) {
         let name = STANDARD_INPUT.to_owned();
-        if self.seen.insert(OsString::from(&name)) {
+        if self.seen.insert(OsStr::new(&name)) {
             self.listing.files.push(Listed { name, bytes: 0, stamp: Stamp::Stream });
         }
     }
@@ -140,7 +154,7 @@ impl<'e> FileSearch<'e> {
             return Ok(Found::Ignored(Reason::NotAFile));
         }
         let real = reached.real_path(path)?;
-        if !self.seen.insert(real.clone().into_os_string()) {
+        if !self.seen.insert(real.as_os_str()) {
             return Ok(Found::Again);
         }
         Ok(match (metadata.is_dir(), metadata.len()) {
@@ -153,18 +167,22 @@ impl<'e> FileSearch<'e> {
     /// Visits what is in a folder, except for links. `real` is the folder's path without links.
     fn enter(&mut self, folder: &Path, real: &Path, name: &str) -> Result<(), StoreError> {
         let failed = |source| StoreError::from_io(name, source);
-        let mut entries = Vec::new();
+        let mut folders = Vec::new();
+        // Files are listed as they are found: a folder may hold a million.
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_symlink() {
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_symlink() {
                 self.links.insert(entry.path());
+            } else if kind.is_dir() {
+                folders.push(entry);
             } else {
-                entries.push(entry);
+                self.visit(&entry.path(), Reached::InFolder(real, &entry))?;
             }
         }
-        entries.sort_by_cached_key(DirEntry::file_name);
-        let mut entries = entries.iter();
-        entries.try_for_each(|entry| self.visit(&entry.path(), Reached::InFolder(real, entry)))
+        folders.sort_by_cached_key(DirEntry::file_name);
+        let mut folders = folders.iter();
+        folders.try_for_each(|entry| self.visit(&entry.path(), Reached::InFolder(real, entry)))
     }
 }
 
