@@ -26,7 +26,7 @@ use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use segprep::engine::Cancel;
+use segprep::engine::{Cancel, Cancelled};
 use segprep::run::{ErrorKind, Failure, Progress, RunError, RunOptions};
 use segprep::simd::Level;
 
@@ -90,13 +90,22 @@ fn ensure_fips_mode() -> Result<(), RunError> {
 
 fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {
     let (progress, cancel) = (Progress::default(), Cancel::new());
-    let stopping = signals::forward_to(&cancel).map_err(|error| {
+    let late = move |cancel: &Cancel| screen.failure(&too_late(cancel));
+    let stopping = signals::forward_to(&cancel, late).map_err(|error| {
         Failure::Run(RunError::new(ErrorKind::Io, format!("could not listen for signals: {error}")))
     })?;
     let outcome = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::run(options, &progress, &cancel)
     })?;
     screen.outcome(&outcome)
+}
+
+/// The failure of a run that was cancelled and did not end in time.
+fn too_late(cancel: &Cancel) -> Failure {
+    let cancelled = cancel.check().err().unwrap_or(Cancelled::Terminated);
+    let message = format!("{cancelled}; there was no time left to clean up");
+    let error = RunError { message, ..RunError::from(cancelled) };
+    Failure::Run(error.hint("run again: the next run finds and removes what this one left"))
 }
 
 fn check(screen: Screen, options: &RunOptions) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::document::{
     Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, has_credentials,
+    has_signature,
 };
 
 /// `[aws]`. For what is `None`, the standard configuration of AWS applies.
@@ -205,6 +206,9 @@ fn read_endpoint(
 
 /// Returns what is wrong with a URL, with a hint.
 fn check_endpoint(url: Spanned<&str>, allow_http: bool) -> Option<(&'static str, &'static str)> {
+    if has_signature(url.value) {
+        return Some(("`endpoint_url` contains a signature", ENDPOINT_HELP));
+    }
     if has_credentials(url.value) {
         let help = "remove them: a profile or the environment has the credentials";
         return Some(("`endpoint_url` contains a user name or a password", help));

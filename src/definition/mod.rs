@@ -29,6 +29,7 @@ use std::{fmt, sync::Arc};
 
 pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
+pub(crate) use document::has_credentials;
 pub use document::{Diagnostic, Location, Origin, Spanned};
 pub use environment::Environment;
 pub use fields::FieldRule;

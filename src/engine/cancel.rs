@@ -3,15 +3,23 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// Set by a signal handler, and checked by the run before each chunk and while it waits. Clones
 /// share their state.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicI32>);
+pub struct Cancel(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the signal; 0 for none.
+    signal: AtomicI32,
+    first: OnceLock<Instant>,
+}
 
 /// The run was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +41,8 @@ impl Cancel {
 
     /// Cancels the run because of the signal with this number.
     pub fn signal(&self, number: i32) {
-        self.0.store(number, Ordering::Relaxed);
+        self.0.first.get_or_init(Instant::now);
+        self.0.signal.store(number, Ordering::Relaxed);
     }
 
     /// Whether the run was cancelled.
@@ -41,11 +50,16 @@ impl Cancel {
         self.check().is_err()
     }
 
+    /// How long ago the run was cancelled; `None` if it was not.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.first.get().map(Instant::elapsed)
+    }
+
     /// # Errors
     ///
     /// If the run was cancelled.
     pub fn check(&self) -> Result<(), Cancelled> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.signal.load(Ordering::Relaxed) {
             0 => Ok(()),
             SIGINT => Err(Cancelled::Interrupted),
             _ => Err(Cancelled::Terminated),

@@ -373,7 +373,8 @@ impl ChunkReader {
     pub(super) fn end(&mut self) -> InputEnd {
         let offset = self.offset;
         let broken = self.error.take().map(|bad| Broken { bad, offset });
-        InputEnd { bytes: self.stored.bytes(), sha256: self.stored.sha256(), broken }
+        let (bytes, sha256) = (self.stored.bytes(), self.stored.sha256());
+        InputEnd { bytes, sha256, is_unchecked: false, broken }
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct InputEnd {
     pub(crate) bytes: u64,
     /// In lower hex. `None`: the definition does not request it.
     pub(crate) sha256: Option<String>,
+    /// Whether its store has no checksum to compare it with.
+    pub(crate) is_unchecked: bool,
     pub(crate) broken: Option<Broken>,
 }
 
@@ -182,7 +184,10 @@ impl<'a> InputReader<'a> {
             ReadError::Fatal(error) => error,
             ReadError::Bad(bad) => bad.into_error(name, reader.offset),
         })?;
-        let end = reader.is_over().then(|| reader.end());
+        let mut end = reader.is_over().then(|| reader.end());
+        if let Some(end) = &mut end {
+            end.is_unchecked = self.inputs.is_unchecked(reader.input);
+        }
         if let Some(InputEnd { broken: Some(Broken { bad, offset }), .. }) = &end
             && !self.settings.skips_bad_files
         {
@@ -249,7 +254,7 @@ impl<'a> InputReader<'a> {
         match error {
             ReadError::Fatal(error) => Err(error),
             ReadError::Bad(bad) if self.settings.skips_bad_files => {
-                let end = InputEnd { bytes: 0, sha256: None, broken: None };
+                let end = InputEnd { bytes: 0, sha256: None, is_unchecked: false, broken: None };
                 let end = unit.end.get_or_insert(end);
                 end.broken = Some(Broken { bad, offset: 0 });
                 Ok(Started::Skipped(Box::new(unit)))

@@ -235,8 +235,9 @@ impl Publication {
         let Some(mut left) = left else { return Ok(false) };
         let account = self.account.path();
         let mut outputs = Vec::new();
-        for taken in left.outputs.iter().filter(|taken| scope.has_output(&taken.to)) {
-            let output = place::take_over_output(taken, &account, self.buckets.as_ref())?;
+        for taken in &left.outputs {
+            let Some(number) = scope.output_number(&taken.to) else { continue };
+            let output = place::take_over_output(taken, number, &account, self.buckets.as_ref())?;
             outputs.extend(output.map(|output| (output, taken.parts.clone())));
         }
         self.clean_up(left.phase, outputs)?;

@@ -27,6 +27,13 @@ pub struct Buckets {
     pub outputs: Vec<Storing>,
 }
 
+impl Buckets {
+    /// How the objects of an output are stored.
+    fn output(&self, number: usize) -> Storing {
+        self.outputs.get(number).cloned().unwrap_or_default()
+    }
+}
+
 /// The account at this path, which is resolved. It is not taken yet.
 pub(crate) fn account_at(
     path: PathBuf,
@@ -59,15 +66,15 @@ pub(crate) fn take_output(
     let Some(url) = Url::parse(&taken.to) else {
         return Ok(Box::new(DiskOutput::take(taken, account, earlier)?));
     };
-    let storing = |buckets: &Buckets| buckets.outputs.get(number).cloned().unwrap_or_default();
-    let folder = bucket_folder(url, buckets, storing)?;
+    let folder = bucket_folder(url, buckets, |buckets| buckets.output(number))?;
     Ok(Box::new(BucketOutput::take(folder, account, earlier)?))
 }
 
 /// Takes over an output that a killed run of this account was writing; `None` if nothing is left
-/// of it.
+/// of it. `number`: its index in [`Buckets::outputs`], by which its lock is stored.
 pub(crate) fn take_over_output(
     taken: &TakenOutput,
+    number: usize,
     account: &Path,
     buckets: Option<&Buckets>,
 ) -> Result<Option<Box<dyn OutputPlace>>, PublishError> {
@@ -78,7 +85,7 @@ pub(crate) fn take_over_output(
     if !taken.is_plausible(&[MoveMode::PartByPart]) {
         return Ok(None);
     }
-    let folder = bucket_folder(url, buckets, |_| Storing::default())?;
+    let folder = bucket_folder(url, buckets, |buckets| buckets.output(number))?;
     let output = BucketOutput::take_over(folder, account)?;
     Ok(output.map(|output| -> Box<dyn OutputPlace> { Box::new(output) }))
 }

@@ -31,7 +31,12 @@ impl Scope {
 
     /// Whether a journal may tell what is in this output.
     pub(crate) fn has_output(&self, to: &Path) -> bool {
-        self.outputs.iter().any(|output| output == to)
+        self.output_number(to).is_some()
+    }
+
+    /// The index of this output in the definition.
+    pub(crate) fn output_number(&self, to: &Path) -> Option<usize> {
+        self.outputs.iter().position(|output| output == to)
     }
 
     /// Whether a run of this definition may have created this folder: a place on disk, or one of

@@ -47,6 +47,8 @@ pub(super) struct Assembler<'a> {
     pub(super) unknown: NameCounts,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
+    /// The number of inputs that no checksum confirms.
+    pub(super) unchecked: u64,
     /// The number of inputs that could not be read to their end.
     pub(super) broken: usize,
     /// The warnings about the first [`BROKEN_MAX`] of them. `inputs.ndjson` has all.
@@ -114,6 +116,7 @@ impl<'a> Assembler<'a> {
             unknown: NameCounts::default(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
+            unchecked: 0,
             broken: 0,
             broken_warnings: Vec::new(),
             renamings: BTreeSet::new(),
@@ -264,6 +267,7 @@ impl<'a> Assembler<'a> {
             let (format, compression) = (state.format, state.compression);
             let line = InputLine::read(listed, end, format, compression, &state.tally);
             write_line(self.inputs.as_mut(), &line)?;
+            self.unchecked += u64::from(end.is_unchecked);
             if let Some(broken) = &end.broken {
                 self.broken += 1;
                 if self.broken <= BROKEN_MAX {

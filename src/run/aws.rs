@@ -30,7 +30,7 @@ impl Remote {
     pub(super) fn new(definition: &Definition, cancel: &Cancel) -> Result<Remote, RunError> {
         let run = run_id()?;
         let cancel = cancel.clone();
-        let stop = Arc::new(move || cancel.check().is_err());
+        let stop = Arc::new(move || cancel.elapsed());
         let session = Session::new(access(definition, &run), stop);
         let s3 = S3::new(session.clone(), settings(definition));
         let buckets = writes(definition).then(|| Buckets {
@@ -45,7 +45,7 @@ impl Remote {
 /// A session with the settings of the environment, for a key outside any definition.
 pub(super) fn session() -> Result<Session, RunError> {
     let access = Access { run: run_id()?, ..Access::default() };
-    Ok(Session::new(access, Arc::new(|| false)))
+    Ok(Session::new(access, Arc::new(|| None)))
 }
 
 /// 16 random hex digits.

@@ -32,6 +32,9 @@ pub(super) struct InputLine<'a> {
     blank_lines: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<&'a str>,
+    /// `true`, or left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unchecked: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored: Option<&'a str>,
     /// Why it could not be read to its end.
@@ -65,6 +68,7 @@ impl<'a> InputLine<'a> {
             dropped: Some(tally.dropped()),
             blank_lines: Some(tally.blank_lines),
             sha256: end.sha256.as_deref(),
+            unchecked: end.is_unchecked.then_some(true),
             ignored: None,
             broken: broken.map(|broken| broken.bad.message.as_str()),
             offset_reached: broken.map(|broken| broken.offset),

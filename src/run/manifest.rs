@@ -206,6 +206,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         )
     }));
     warnings.extend(broken_inputs(assembled));
+    warnings.extend(unchecked_warning(assembled.unchecked));
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
@@ -253,6 +254,17 @@ fn broken_inputs(assembled: &Assembler<'_>) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The warning about objects that were read in ranges, without a checksum to compare them with.
+fn unchecked_warning(inputs: u64) -> Option<String> {
+    let (what, server) = match inputs {
+        0 => return None,
+        1 => ("1 large object was".to_owned(), "its server"),
+        count => (format!("{count} large objects were"), "their server"),
+    };
+    let why = format!("{server} has no checksum of the whole object");
+    Some(format!("{what} read without a check for damage (`unchecked` in inputs.ndjson): {why}"))
 }
 
 /// Warnings about settings for columns that had no effect.

@@ -18,7 +18,9 @@ use super::lists;
 use super::text::{escape_path, hex, path_text};
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
-use crate::definition::{Definition, Environment, Output, PartLayout, begins_like_data};
+use crate::definition::{
+    Definition, Environment, Output, PartLayout, begins_like_data, has_credentials,
+};
 use crate::engine::Cancel;
 use crate::plan::{self, Plan, PlanError, Rules, SuppressionList};
 use crate::report::KeyNote;
@@ -127,6 +129,11 @@ pub(super) fn read(options: &RunOptions, cancel: &Cancel) -> Result<ReadDefiniti
 }
 
 fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
+    if has_credentials(&path.to_string_lossy()) {
+        let message = "a URL with credentials or a signature is no definition";
+        return Err(RunError::new(ErrorKind::Definition, message)
+            .hint("name a definition file on this machine"));
+    }
     let name = escape_path(path);
     let unusable = |what: String| {
         RunError::new(ErrorKind::Definition, format!("the definition `{name}` {what}"))

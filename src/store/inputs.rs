@@ -74,6 +74,12 @@ impl<'l> Inputs<'l> {
             _ => read::open(listed),
         }
     }
+
+    /// Whether an input that was read to its end could not be checked against a checksum: it is an
+    /// object that is read in ranges, and its server has none of the whole object.
+    pub fn is_unchecked(&self, input: usize) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.is_unchecked(input))
+    }
 }
 
 impl fmt::Debug for Inputs<'_> {

@@ -57,7 +57,7 @@ mod tests {
     use crate::store::s3::Settings;
 
     fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
-        let session = Session::new(Access::default(), Arc::new(|| false));
+        let session = Session::new(Access::default(), Arc::new(|| None));
         super::list(&S3::new(session, Settings::default()), from, exclude)
     }
 

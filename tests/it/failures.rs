@@ -7,9 +7,11 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::support::mount::{Tmpfs, with_mounts};
 use crate::support::program::{segprep, set, stderr};
@@ -279,6 +281,26 @@ fn a_signal_leaves_nothing() {
         assert_eq!(site.left(), NOTHING);
         recovers(&site);
     }
+}
+
+/// Nothing can interrupt a write to a pipe that is full. The process ends nevertheless.
+#[test]
+fn a_signal_ends_a_run_whose_messages_nobody_reads() {
+    const PIPE: usize = 64 << 10;
+    let (_reader, mut writer) = io::pipe().expect("a pipe");
+    writer.write_all(&[b'\n'; PIPE]).expect("it is as large as that");
+    let site = Site::with(&endpoints(40_000));
+    let mut child = site.run().args(["--quiet", "--chunk-bytes", "4096"]).stderr(writer).spawn();
+    let child = child.as_mut().expect("it runs");
+    while !site.staged_part().exists() {
+        assert_eq!(child.try_wait().expect("a child"), None, "the run ended too early");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let begun = Instant::now();
+    kill_process(Pid::from_child(child), Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(site.left(), NOTHING);
 }
 
 /// A reader that closes the pipe, such as `head`, has read enough.

@@ -2,7 +2,7 @@
 # Tests the program with a server that has TLS, authentication and permissions: moto with a certificate
 # made here and with IAM. It checks that the server is not trusted without the authority's certificate,
 # that unknown credentials fail, that a missing permission is named, and that a run needs only the
-# permissions of docs/iam.md.
+# permissions of docs/iam.md, by action (tests/it/s3/policies.rs tests resources and conditions, too).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

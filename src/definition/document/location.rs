@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::origin::{Origin, Spanned};
 use super::quote::escape;
-use super::secrets::has_credentials;
+use super::secrets::{has_credentials, has_signature};
 use super::source::Diagnostics;
 use crate::definition::environment::Environment;
 use crate::glob::{Glob, GlobError};
@@ -61,6 +61,10 @@ fn check(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
     }
     if path.contains('\0') {
         return Some(("the path contains a NUL character", "remove it"));
+    }
+    if has_signature(path) {
+        let help = "remove what follows the `?`: a profile or the environment has the credentials";
+        return Some(("the URL contains a signature", help));
     }
     if has_credentials(path) {
         let help = "remove them: a profile or the environment has the credentials";
@@ -122,6 +126,8 @@ pub(crate) fn read_pattern(
     let pattern = expand(written, environment, diagnostics)?;
     let error = if pattern.is_empty() {
         Some("the pattern is empty")
+    } else if has_credentials(&pattern) {
+        Some("the URL contains credentials or a signature")
     } else {
         Glob::new(&pattern).err().map(GlobError::message)
     };

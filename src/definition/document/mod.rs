@@ -23,11 +23,11 @@ pub use origin::{Origin, Spanned};
 
 pub(crate) use nearest::{advice, expected_one_of, guess, listed, nearest};
 pub(crate) use quote::{escape, quoted};
-pub(crate) use secrets::hide_keys;
+pub(crate) use secrets::{has_credentials, hide_keys};
 pub(crate) use source::{DefinitionText, Diagnostics, PlacedDiagnostic};
 
 pub(super) use secrets::{
-    has_credentials, is_bare_key, names_key_source, secret_in_set, secrets_in_lines,
+    has_signature, is_bare_key, names_key_source, secret_in_set, secrets_in_lines,
 };
 pub(super) use section::{Section, choose, push_wrong_type, text};
 pub(super) use tree::{Entry, Item, Table, Value};

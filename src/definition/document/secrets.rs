@@ -35,8 +35,8 @@ pub(crate) fn is_bare_key(text: &str) -> bool {
     is_hex || is_base64 && is_mixed
 }
 
-/// Returns the spans of a file that may contain keys: the values in `[keys]` and `[aws]`. Goes by
-/// lines and does not parse, so that it also works for a file that is not valid TOML.
+/// Returns the spans of a file that may contain keys: the values in `[keys]` and `[aws]`, and those
+/// with a URL that has credentials. Goes by lines and does not parse, so that it also works for a file that is not valid TOML.
 pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
     let mut secrets = Vec::new();
     let mut in_keys = false;
@@ -50,7 +50,8 @@ pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
         }
         let value = line.find('=').map_or(0, |sign| sign + 1);
         let is_header = text.starts_with('[');
-        if in_keys && !is_header && !line.get(value..).is_some_and(names_key_source) {
+        let is_of_key = in_keys && !is_header && !line.get(value..).is_some_and(names_key_source);
+        if is_of_key || has_credentials(line) {
             secrets.push(Origin::file(start + value..start + line.len()));
         }
         start += line.len();
@@ -120,8 +121,36 @@ fn class_changes(run: &str) -> usize {
     run.bytes().zip(run.bytes().skip(1)).filter(|(a, b)| class(*a) != class(*b)).count()
 }
 
-/// Whether a URL has a user name, and so may have a password.
+/// Whether a URL has a user name, and so may have a password, or is signed.
 pub(crate) fn has_credentials(text: &str) -> bool {
+    has_user(text) || has_signature(text)
+}
+
+/// The names in the query of a signed URL: of AWS (both versions), CloudFront, Google and Azure.
+/// Whoever has such a URL needs no credentials.
+const SIGNATURES: [&str; 8] = [
+    "x-amz-signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "awsaccesskeyid",
+    "signature",
+    "x-goog-signature",
+    "x-goog-credential",
+    "sig",
+];
+
+/// Whether a text has the query of a signed URL. (Without a value it is a name like any other.)
+pub(crate) fn has_signature(text: &str) -> bool {
+    let fields = text.split(['?', '&', '#', ';']).skip(1);
+    let mut fields = fields.filter_map(|field| field.split_once('='));
+    fields.any(|(name, value)| {
+        let name = name.trim_start_matches("amp;");
+        !value.is_empty() && SIGNATURES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
+}
+
+/// Whether a URL has a user name.
+fn has_user(text: &str) -> bool {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     rest.is_some_and(|rest| {
         rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'))
@@ -142,6 +171,25 @@ mod tests {
             ("https://s3.example.com?x=a@b", false),
         ] {
             assert_eq!(has_credentials(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn signatures_in_a_url_are_found() {
+        for (text, expected) in [
+            ("s3://bucket/in/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=ab12", true),
+            ("https://b.s3.amazonaws.com/k?x-amz-security-token=ab", true),
+            ("https://b.s3.amazonaws.com/k?AWSAccessKeyId=a&Signature=b&Expires=1", true),
+            ("https://d.cloudfront.net/k?Policy=a&Signature=b&Key-Pair-Id=c", true),
+            ("https://storage.googleapis.com/b/k?X-Goog-Signature=ab", true),
+            ("https://a.blob.core.windows.net/c/k?sv=1&sig=ab%3D", true),
+            ("bucket/key?a=1&amp;X-Amz-Signature=ab", true),
+            ("s3://bucket/in/?-signature=*.json", false),
+            ("s3://bucket/signature=1/a?.json", false),
+            ("s3://bucket/in/sig?a=1", false),
+            ("s3://bucket/?X-Amz-Signature=", false),
+        ] {
+            assert_eq!(has_signature(text), expected, "{text}");
         }
     }
 }

@@ -48,6 +48,15 @@ impl BucketAccount {
     }
 }
 
+impl Drop for BucketAccount {
+    /// An account that is still held could not be cleaned up.
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.withdraw().ok(); // it expires by itself
+        }
+    }
+}
+
 impl AccountPlace for BucketAccount {
     fn path(&self) -> PathBuf {
         path_of(&self.folder)

@@ -39,7 +39,9 @@ impl BucketOutput {
         };
         let mut output = BucketOutput::new(folder, lease);
         if let Err(error) = output.check(earlier).and_then(|()| output.abort_abandoned()) {
-            output.lease.release().ok(); // it expires by itself
+            // What is left, the next run finds by the dead locks. A lock that stays expires by itself.
+            let lease = output.lease;
+            if lease.was_left() { lease.withdraw() } else { lease.release() }.ok();
             return Err(error);
         }
         Ok(output)
@@ -60,6 +62,21 @@ impl BucketOutput {
             Some(lease) => Ok(Some(BucketOutput::new(folder, lease))),
             None => Err(PublishError::Taken { place: path_of(&folder) }),
         }
+    }
+
+    /// Removes what a run left here. See [`OutputPlace::roll_back`].
+    fn clean_up(&mut self, parts: &Parts, half_published: bool) -> Result<(), PublishError> {
+        drop(self.pending.take());
+        self.folder.abort_own()?;
+        if half_published || self.lease.was_left() || self.folder.has_uploaded() {
+            // Fails if the hold was lost: the objects here are another run's then.
+            self.lease.look()?;
+            self.abort_abandoned()?;
+        }
+        if half_published {
+            self.remove_parts(parts)?;
+        }
+        Ok(())
     }
 
     fn abort_abandoned(&self) -> Result<(), PublishError> {
@@ -107,16 +124,12 @@ impl OutputPlace for BucketOutput {
         parts: &Parts,
         half_published: bool,
     ) -> Result<(), PublishError> {
-        drop(self.pending.take());
-        self.folder.abort_own()?;
-        if half_published || self.lease.was_left() || self.folder.has_uploaded() {
-            // Fails if the hold was lost: the objects here are another run's then.
-            self.lease.look()?;
-            self.abort_abandoned()?;
+        match self.clean_up(parts, half_published) {
+            Ok(()) => Ok(self.lease.release()?),
+            Err(error) => {
+                self.lease.withdraw().ok(); // it expires by itself
+                Err(error)
+            }
         }
-        if half_published {
-            self.remove_parts(parts)?;
-        }
-        Ok(self.lease.release()?)
     }
 }

@@ -33,4 +33,12 @@ impl Access {
         const PATIENCE: Duration = Duration::from_secs(20);
         self.patience.unwrap_or(PATIENCE)
     }
+
+    /// How long a request may take with all its retries, and how long the bytes of a body may
+    /// trickle in. With the time to clean up, a run ends within five minutes of a server's last
+    /// answer.
+    pub(in crate::store) fn limit(&self) -> Duration {
+        const LIMIT_MAX: Duration = Duration::from_secs(200);
+        self.patience().saturating_mul(10).min(LIMIT_MAX)
+    }
 }

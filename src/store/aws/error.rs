@@ -21,6 +21,8 @@ pub struct AwsError {
     pub hint: String,
     /// The Region that the bucket is in, if the server named it.
     pub(in crate::store) region: Option<String>,
+    /// Whether there was no answer, after all retries.
+    pub(in crate::store) is_silence: bool,
 }
 
 /// The kinds of failure, by what follows from them.
@@ -52,11 +54,23 @@ impl AwsError {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> AwsError {
-        AwsError { kind, message: message.into(), hint: hint.into(), region: None }
+        AwsError {
+            kind,
+            message: message.into(),
+            hint: hint.into(),
+            region: None,
+            is_silence: false,
+        }
     }
 
     pub(in crate::store) fn stopped() -> AwsError {
         AwsError::new(AwsErrorKind::Stopped, "the run was asked to stop", "run again")
+    }
+
+    /// A server did not answer in time, however often it was asked.
+    pub(in crate::store) fn silence(message: impl Into<String>) -> AwsError {
+        let hint = "check the network, and the endpoint under `[aws]`";
+        AwsError { is_silence: true, ..AwsError::new(AwsErrorKind::Io, message, hint) }
     }
 
     /// The error of a request to `service`, as in "KMS", about `place`, a key or an object.
@@ -206,22 +220,23 @@ where
             format!("a request for `{place}` could not be created: {cause}"),
             "check the settings under `[aws]`",
         ),
-        SdkError::TimeoutError(_) => AwsError::new(
-            AwsErrorKind::Io,
-            format!("{service} did not answer in time, for `{place}`"),
-            "check the network, and the endpoint under `[aws]`",
-        ),
+        SdkError::TimeoutError(_) => {
+            AwsError::silence(format!("{service} did not answer in time, for `{place}`"))
+        }
         SdkError::DispatchFailure(failure) if failure.is_user() => AwsError::new(
             AwsErrorKind::Settings,
             format!("a request for `{place}` could not be sent: {cause}"),
             "check the settings under `[aws]`",
         ),
-        SdkError::DispatchFailure(_) => AwsError::new(
-            AwsErrorKind::Io,
-            format!("{service} could not be reached for `{place}`: {cause}"),
-            tls_hint(&cause)
-                .unwrap_or("check the network, the Region and the endpoint under `[aws]`"),
-        ),
+        SdkError::DispatchFailure(_) => AwsError {
+            is_silence: true,
+            ..AwsError::new(
+                AwsErrorKind::Io,
+                format!("{service} could not be reached for `{place}`: {cause}"),
+                tls_hint(&cause)
+                    .unwrap_or("check the network, the Region and the endpoint under `[aws]`"),
+            )
+        },
         _ => AwsError::new(
             AwsErrorKind::Io,
             format!(
@@ -244,14 +259,30 @@ fn tls_hint(cause: &str) -> Option<&'static str> {
         .then_some("the server must support TLS 1.2 or 1.3: check the endpoint under `[aws]`")
 }
 
+/// Whether this is the cause of a request that got no response.
+fn is_of_network(cause: &str) -> bool {
+    let causes =
+        ["timed out", "timeout occurred", "Connection refused", "Connection reset", "lookup"];
+    causes.iter().any(|known| cause.contains(known))
+}
+
 fn credentials_error(error: &CredentialsError) -> AwsError {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the SDK may add variants")]
     let message = match error {
         CredentialsError::CredentialsNotLoaded(_) => "no credentials for AWS were found".to_owned(),
         CredentialsError::ProviderTimedOut(_) => {
-            "the provider of the credentials for AWS did not answer in time".to_owned()
+            return AwsError::silence(
+                "the provider of the credentials for AWS did not answer in time",
+            );
         }
-        other => format!("the credentials for AWS could not be loaded: {}", root_cause(other)),
+        other => {
+            let cause = root_cause(other);
+            let message = format!("the credentials for AWS could not be loaded: {cause}");
+            if is_of_network(&cause) {
+                return AwsError::silence(message);
+            }
+            message
+        }
     };
     let hint = "sign in (`aws sso login`), or set `profile` under `[aws]`, or `AWS_PROFILE`";
     AwsError::new(AwsErrorKind::Denied, message, hint)

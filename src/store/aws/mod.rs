@@ -9,9 +9,11 @@
 //! - Keys are wiped when they are dropped. Copies in the SDK's own buffers are out of reach.
 
 mod access;
+mod ending;
 mod error;
 mod https;
 mod kms;
+mod profile;
 mod secrets;
 mod session;
 #[cfg(test)]
@@ -22,5 +24,5 @@ pub use error::{AwsError, AwsErrorKind};
 pub(in crate::store) use error::{Refusal, root_cause};
 pub use kms::generate_mac;
 pub use secrets::secret_text;
-pub use session::Session;
 pub(in crate::store) use session::{HttpsOnly, Identity, retries, timeouts};
+pub use session::{Session, Stop};

@@ -3,8 +3,8 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use aws_config::{
@@ -21,8 +21,10 @@ use aws_sdk_s3::error::BoxError;
 use tokio::sync::OnceCell;
 
 use super::access::Access;
+use super::ending::{AFTER_SIGNAL, Grace};
 use super::error::{AwsError, AwsErrorKind};
 use super::https;
+use super::profile::refuse_second_factor;
 
 /// How often a request is sent before its failure is reported. The pauses between these attempts
 /// add up to 1.6 s on average, and to 3.1 s at most.
@@ -31,6 +33,8 @@ const ATTEMPTS: u32 = 6;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to find the Region, for which services of the machine may be asked.
+const CONFIG_TIMEOUT: Duration = Duration::from_mins(1);
 /// The threads that requests run on.
 const THREADS: usize = 2;
 /// The polling interval for cancellation.
@@ -42,9 +46,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Session {
     pub(in crate::store) identity: Arc<Identity>,
     threads: Arc<Mutex<Threads>>,
-    /// Whether the run was asked to stop.
-    stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    stop: Stop,
+    /// When a request failed because a server did not answer: the run is going to fail.
+    silent_since: Arc<OnceLock<Instant>>,
 }
+
+/// Returns how long ago the run was asked to stop; `None` if it was not.
+pub type Stop = Arc<dyn Fn() -> Option<Duration> + Send + Sync>;
 
 /// The identity at AWS, established on first use.
 pub(in crate::store) struct Identity {
@@ -70,11 +78,10 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// `stop` returns whether the run was asked to stop. Requests then fail with
-    /// [`AwsErrorKind::Stopped`].
-    pub fn new(access: Access, stop: Arc<dyn Fn() -> bool + Send + Sync>) -> Session {
+    /// Once the run was asked to stop, requests fail with [`AwsErrorKind::Stopped`].
+    pub fn new(access: Access, stop: Stop) -> Session {
         let identity = Arc::new(Identity { access, config: OnceCell::new() });
-        Session { identity, threads: Arc::default(), stop }
+        Session { identity, threads: Arc::default(), stop, silent_since: Arc::default() }
     }
 
     /// As [`Session::new`], with an HTTP client and credentials for tests.
@@ -84,7 +91,7 @@ impl Session {
         client: impl aws_smithy_runtime_api::client::http::HttpClient + 'static,
         credentials: aws_credential_types::Credentials,
     ) -> Session {
-        let session = Session::new(access, Arc::new(|| false));
+        let session = Session::new(access, Arc::new(|| None));
         let access = &session.identity.access;
         let found = session.wait(async {
             let loader = loader(access).http_client(client).credentials_provider(credentials);
@@ -95,7 +102,7 @@ impl Session {
     }
 
     pub(in crate::store) fn is_stopped(&self) -> bool {
-        (self.stop)()
+        (self.stop)().is_some()
     }
 
     /// The runtime that requests run on, which is started now if it was not before.
@@ -123,24 +130,62 @@ impl Session {
         &self,
         request: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<T, AwsError> {
+        self.wait_until(request, |waited| {
+            if self.is_stopped() { Some(AwsError::stopped()) } else { self.out_of_time(waited) }
+        })
+    }
+
+    /// Waits for a request for some seconds even if the run was asked to stop: for publishing and
+    /// cleaning up.
+    pub(in crate::store) fn wait_uninterrupted<T>(
+        &self,
+        request: impl Future<Output = Result<T, AwsError>>,
+    ) -> Result<T, AwsError> {
+        self.wait_until(request, |waited| self.out_of_time(waited))
+    }
+
+    /// Waits for a request until `ended` returns an error. Its argument is how long it has waited.
+    fn wait_until<T>(
+        &self,
+        request: impl Future<Output = Result<T, AwsError>>,
+        ended: impl Fn(Duration) -> Option<AwsError>,
+    ) -> Result<T, AwsError> {
+        let began = Instant::now();
         self.handle()?.block_on(async {
             let mut request = std::pin::pin!(request);
             loop {
-                match tokio::time::timeout(POLL_INTERVAL, &mut request).await {
-                    Ok(result) => return result,
-                    Err(_) if self.is_stopped() => return Err(AwsError::stopped()),
-                    Err(_) => {}
+                if let Ok(result) = tokio::time::timeout(POLL_INTERVAL, &mut request).await {
+                    return result.inspect_err(|error| self.note(error));
+                }
+                if let Some(error) = ended(began.elapsed()) {
+                    return Err(error);
                 }
             }
         })
     }
 
-    /// Waits for a request even if the run was asked to stop: for publishing and cleaning up.
-    pub(in crate::store) fn wait_uninterrupted<T>(
-        &self,
-        request: impl Future<Output = Result<T, AwsError>>,
-    ) -> Result<T, AwsError> {
-        self.handle()?.block_on(request)
+    /// Notes an error that ends the run. If a server did not answer, no request gets much time from
+    /// now on.
+    pub(in crate::store) fn note(&self, error: &AwsError) {
+        if error.is_silence {
+            self.silent_since.get_or_init(Instant::now);
+        }
+    }
+
+    /// The error for a call that has waited for `waited`, if the run is ending and cannot wait any
+    /// longer.
+    fn out_of_time(&self, waited: Duration) -> Option<AwsError> {
+        if let Some(ending) = (self.stop)()
+            && AFTER_SIGNAL.is_over(ending, waited)
+        {
+            return Some(AwsError::stopped());
+        }
+        let access = &self.identity.access;
+        let ending = self.silent_since.get()?.elapsed();
+        let grace = Grace::after_silence(access.patience(), access.limit());
+        grace
+            .is_over(ending, waited)
+            .then(|| AwsError::silence("the server did not answer in time"))
     }
 }
 
@@ -151,8 +196,17 @@ impl Identity {
         // Boxed, since it is large and would be part of every request's future.
         let load = || {
             Box::pin(async {
-                let config = loader(&self.access).load().await;
-                complete(config, &self.access).await
+                let found = async {
+                    refuse_second_factor(&self.access).await?;
+                    let config = loader(&self.access).load().await;
+                    complete(config, &self.access).await
+                };
+                let found = tokio::time::timeout(CONFIG_TIMEOUT, found).await;
+                found.unwrap_or_else(|_| {
+                    Err(AwsError::silence(
+                        "the Region and the credentials could not be found in time",
+                    ))
+                })
             })
         };
         self.config.get_or_try_init(load).await
@@ -169,7 +223,7 @@ fn loader(access: &Access) -> ConfigLoader {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(https::client())
         .retry_config(retries(ATTEMPTS))
-        .timeout_config(timeouts(access.patience()))
+        .timeout_config(timeouts(access.patience(), access.limit()))
         .stalled_stream_protection(stalls.build())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     if let Ok(name) = AppName::new(format!("segprep-{}", access.run)) {
@@ -214,9 +268,15 @@ pub(in crate::store) fn retries(attempts: u32) -> RetryConfig {
         .with_max_backoff(BACKOFF_MAX)
 }
 
-/// `patience` is how long a server may take to begin its response.
-pub(in crate::store) fn timeouts(patience: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(patience).build()
+/// `patience` is how long a server may take to begin its response, and `limit` how long a request
+/// may take with all its retries. The SDK reads a response within that limit, unless it is an
+/// object.
+pub(in crate::store) fn timeouts(patience: Duration, limit: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(patience)
+        .operation_timeout(limit)
+        .build()
 }
 
 async fn assume_role(config: SdkConfig, access: &Access) -> SdkConfig {

@@ -5,6 +5,8 @@
 //! - A reader that needs a piece which was not requested yet requests it at once, outside of the
 //!   window: otherwise it could wait for room that only its own progress makes. Each thread of the
 //!   pool holds at most one such piece.
+//! - An object that takes several responses is checked against its checksum as a whole (`whole.rs`),
+//!   unless only beginnings are read.
 //! - Every request names the `ETag` of the listing, so a change is an error and never a mix of two
 //!   states.
 
@@ -20,11 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 use super::client::S3;
 use super::fetch::fetch;
 use super::list::Object;
+use super::whole::{Expected, Sum};
 use crate::store::aws::AwsError;
 
 /// The size of a piece in bytes.
@@ -85,6 +88,8 @@ struct State {
     /// The next piece in reading order.
     next: PieceId,
     pieces: HashMap<PieceId, Piece>,
+    /// The checksums of the objects that take several responses.
+    expected: HashMap<usize, Arc<OnceCell<Expected>>>,
     /// The first piece of each object that may still be needed.
     needed_from: Vec<u64>,
     /// The cost in bytes of all pieces that are in flight, fetched, or held by a reader.
@@ -96,8 +101,15 @@ struct State {
 
 enum Piece {
     InFlight,
-    Fetched(Vec<u8>),
+    Fetched(Fetched),
     Failed(AwsError),
+}
+
+/// The bytes of a piece.
+struct Fetched {
+    bytes: Vec<u8>,
+    /// If the object is checked as a whole: by this checksum, with this CRC of the piece.
+    sum: Option<(Expected, u64)>,
 }
 
 impl ReadAhead {
@@ -131,7 +143,14 @@ impl ReadAhead {
         if let Some(needed_from) = shared.state().needed_from.get_mut(object) {
             *needed_from = 0;
         }
-        ObjectReader { shared, object, next: 0, piece: Vec::new(), at: 0, cost: 0 }
+        ObjectReader { shared, object, next: 0, piece: Vec::new(), at: 0, cost: 0, sum: None }
+    }
+
+    /// Whether an object took several responses and its server has no checksum of it.
+    pub(crate) fn is_unchecked(&self, object: usize) -> bool {
+        let state = self.shared.state();
+        let expected = state.expected.get(&object).and_then(|expected| expected.get());
+        expected == Some(&Expected::None)
     }
 }
 
@@ -219,15 +238,61 @@ impl Shared {
         state.in_flight += 1;
         state.pieces.insert(piece, Piece::InFlight);
         let (shared, object, range) = (Arc::clone(self), object.clone(), self.range(piece));
+        if self.is_checked(piece.0) {
+            self.expect(state, piece.0, &object);
+        }
         self.handle.spawn(async move {
             let sent = Instant::now();
-            let fetched = fetch(&shared.s3.clients, &object, range).await;
+            let fetched = shared.fetch(piece.0, &object, range).await;
             shared.receive(piece, fetched, sent.elapsed());
         });
     }
 
+    /// Whether an object is checked as a whole, since it has several pieces.
+    fn is_checked(&self, number: usize) -> bool {
+        self.reach == Reach::Whole && 1 < self.piece_count(number)
+    }
+
+    /// Requests the checksum of an object, unless it was requested before.
+    fn expect(self: &Arc<Self>, state: &mut State, number: usize, object: &Object) {
+        state.expected.entry(number).or_insert_with(|| {
+            let expected = Arc::<OnceCell<Expected>>::default();
+            let (shared, object, cell) = (Arc::clone(self), object.clone(), Arc::clone(&expected));
+            // The first piece arrives meanwhile, and then asks for the result.
+            self.handle.spawn(async move { shared.expected(&cell, &object).await.is_ok() });
+            expected
+        });
+    }
+
+    async fn expected(
+        &self,
+        cell: &OnceCell<Expected>,
+        object: &Object,
+    ) -> Result<Expected, AwsError> {
+        let request = || Expected::request(&self.s3.clients, object);
+        cell.get_or_try_init(request).await.copied()
+    }
+
+    async fn fetch(
+        &self,
+        number: usize,
+        object: &Object,
+        range: Range<u64>,
+    ) -> Result<Fetched, AwsError> {
+        let (bytes, is_one_response) = fetch(&self.s3.clients, object, range).await?;
+        // A whole object that comes in one response is checked by the SDK.
+        let was_resumed = !is_one_response && self.reach == Reach::Whole;
+        if !was_resumed && !self.is_checked(number) {
+            return Ok(Fetched { bytes, sum: None });
+        }
+        let cell = Arc::clone(self.state().expected.entry(number).or_default());
+        let expected = self.expected(&cell, object).await?;
+        let sum = Some((expected, expected.crc_of(&bytes)));
+        Ok(Fetched { bytes, sum })
+    }
+
     /// Keeps a piece that has arrived, unless its reader is gone.
-    fn receive(&self, piece: PieceId, fetched: Result<Vec<u8>, AwsError>, took: Duration) {
+    fn receive(&self, piece: PieceId, fetched: Result<Fetched, AwsError>, took: Duration) {
         let mut state = self.state();
         state.in_flight -= 1;
         state.in_flight_max = adjust_max(state.in_flight_max, took);
@@ -243,7 +308,7 @@ impl Shared {
     }
 
     /// Waits for a piece. It counts in the window until [`Shared::release`].
-    fn take(self: &Arc<Self>, piece: PieceId) -> Result<Vec<u8>, AwsError> {
+    fn take(self: &Arc<Self>, piece: PieceId) -> Result<Fetched, AwsError> {
         let mut state = self.state();
         loop {
             match state.pieces.get(&piece) {
@@ -255,13 +320,18 @@ impl Shared {
                         return Err(AwsError::stopped());
                     }
                 }
-                Some(Piece::Failed(error)) => return Err(error.clone()),
+                Some(Piece::Failed(error)) => {
+                    self.s3.session().note(error);
+                    return Err(error.clone());
+                }
                 Some(Piece::Fetched(_)) => {
-                    let Some(Piece::Fetched(bytes)) = state.pieces.remove(&piece) else { continue };
+                    let Some(Piece::Fetched(fetched)) = state.pieces.remove(&piece) else {
+                        continue;
+                    };
                     if let Some(needed_from) = state.needed_from.get_mut(piece.0) {
                         *needed_from = piece.1 + 1;
                     }
-                    return Ok(bytes);
+                    return Ok(fetched);
                 }
             }
         }
@@ -314,6 +384,29 @@ pub(crate) struct ObjectReader {
     at: usize,
     /// What it counts for in the window, in bytes.
     cost: u64,
+    /// The checksum of the pieces so far. `None` before the first, or if there is only one.
+    sum: Option<Sum>,
+}
+
+impl ObjectReader {
+    /// Takes the next piece. Fails if it is the last one and the object has another checksum.
+    fn take_next(&mut self) -> Result<(), AwsError> {
+        let next = (self.object, self.next);
+        let Fetched { bytes, sum } = self.shared.take(next)?;
+        self.cost = self.shared.cost(next);
+        self.next += 1;
+        if let Some((expected, crc)) = sum {
+            let sum = self.sum.get_or_insert_with(|| Sum::new(expected));
+            sum.add(&bytes, crc);
+            if self.next == self.shared.piece_count(self.object)
+                && let Some(Some(object)) = self.shared.objects.get(self.object)
+            {
+                sum.check(object)?;
+            }
+        }
+        self.piece = bytes;
+        Ok(())
+    }
 }
 
 impl Read for ObjectReader {
@@ -325,10 +418,7 @@ impl Read for ObjectReader {
             if self.shared.piece_count(self.object) <= self.next {
                 return Ok(0);
             }
-            let next = (self.object, self.next);
-            self.piece = self.shared.take(next).map_err(io::Error::other)?;
-            self.cost = self.shared.cost(next);
-            self.next += 1;
+            self.take_next().map_err(io::Error::other)?;
         }
         let count = self.piece.get(self.at..).unwrap_or(&[]).read(buffer)?;
         self.at += count;

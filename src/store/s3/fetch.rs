@@ -10,7 +10,9 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::client::{Clients, transfer_overrides};
 use super::list::Object;
+use super::pace::Pace;
 use super::request::S3Request;
+use super::url::Url;
 use crate::store::aws::{AwsError, AwsErrorKind, root_cause};
 
 /// How often in a row a body may be cut off without any progress.
@@ -24,23 +26,29 @@ enum BodyError {
     TooLong,
     /// For this reason. The bytes before it were read.
     CutOff(String),
+    /// It arrives too slowly to go on.
+    Slow(AwsError),
 }
 
-/// Returns the bytes of a range of an object.
+/// Returns the bytes of a range of an object, and whether one response had all of them.
 pub(super) async fn fetch(
     clients: &Clients,
     object: &Object,
     range: Range<u64>,
-) -> Result<Vec<u8>, AwsError> {
+) -> Result<(Vec<u8>, bool), AwsError> {
     let length = usize::try_from(range.end.saturating_sub(range.start)).expect("a piece is small");
     let mut bytes = Vec::with_capacity(length);
     let (mut failures, mut reached) = (0, 0);
+    let mut pace = Pace::new(clients.identity.access.limit());
     loop {
         let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
-        let response = request(clients, object, start..range.end).await?;
+        let requested = request(clients, object, start..range.end);
+        let response = pace.wait(requested, &object.url).await??;
         let patience = clients.identity.access.patience();
-        let reason = match read_body(response.body, length, patience, &mut bytes).await {
-            Ok(()) => return Ok(bytes),
+        let body = Body { stream: response.body, url: &object.url, patience };
+        let reason = match body.read(length, &mut pace, &mut bytes).await {
+            Ok(()) => return Ok((bytes, start == range.start)),
+            Err(BodyError::Slow(error)) => return Err(error),
             Err(BodyError::TooLong) => return Err(changed(object)),
             Err(BodyError::CutOff(reason)) => reason,
         };
@@ -104,40 +112,54 @@ async fn request(
     Ok(response)
 }
 
-/// Appends a body to `bytes`, which must then have the whole `length`.
-async fn read_body(
-    mut body: ByteStream,
-    length: usize,
+/// The body of a response.
+struct Body<'u> {
+    stream: ByteStream,
+    url: &'u Url,
+    /// How long it may send nothing.
     patience: Duration,
-    bytes: &mut Vec<u8>,
-) -> Result<(), BodyError> {
-    let cut_off = |reason: &str| Err(BodyError::CutOff(reason.to_owned()));
-    loop {
-        match tokio::time::timeout(patience, body.next()).await {
-            Err(_) => return cut_off("no more bytes arrived"),
-            Ok(None) => break,
-            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
-            Ok(Some(Err(error))) => {
-                let reason = root_cause(&error);
-                if reason.contains("checksum") {
-                    bytes.clear(); // any of them may be wrong
-                }
-                return Err(BodyError::CutOff(reason));
-            }
-        }
-        if length < bytes.len() {
-            return Err(BodyError::TooLong);
-        }
-    }
-    if bytes.len() == length { Ok(()) } else { cut_off("the response was too short") }
 }
 
-fn changed(object: &Object) -> AwsError {
+impl Body<'_> {
+    /// Appends the body to `bytes`, which must then have the whole `length`.
+    async fn read(
+        mut self,
+        length: usize,
+        pace: &mut Pace,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), BodyError> {
+        let cut_off = |reason: &str| Err(BodyError::CutOff(reason.to_owned()));
+        loop {
+            let next = tokio::time::timeout(self.patience, self.stream.next());
+            match pace.wait(next, self.url).await.map_err(BodyError::Slow)? {
+                Err(_) => return cut_off("no more bytes arrived"),
+                Ok(None) => break,
+                Ok(Some(Ok(chunk))) => {
+                    pace.add(chunk.len());
+                    bytes.extend_from_slice(&chunk);
+                }
+                Ok(Some(Err(error))) => {
+                    let reason = root_cause(&error);
+                    if reason.contains("checksum") {
+                        bytes.clear(); // any of them may be wrong
+                    }
+                    return Err(BodyError::CutOff(reason));
+                }
+            }
+            if length < bytes.len() {
+                return Err(BodyError::TooLong);
+            }
+        }
+        if bytes.len() == length { Ok(()) } else { cut_off("the response was too short") }
+    }
+}
+
+pub(super) fn changed(object: &Object) -> AwsError {
     let message = format!("`{}` was changed or removed while the run read it", object.url);
     AwsError::new(AwsErrorKind::Conflict, message, "run again when nothing writes to it")
 }
 
 /// The server may leave out the quotes.
-fn unquote(etag: &str) -> &str {
+pub(super) fn unquote(etag: &str) -> &str {
     etag.trim_matches('"')
 }

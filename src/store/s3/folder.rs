@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use super::checksum::ChecksumValue;
 use super::client::{Clients, S3};
 use super::list;
+use super::pace::Pace;
 use super::request::S3Request;
 use super::settings::{Encryption, Storing};
 use super::url::Url;
@@ -128,16 +129,18 @@ impl Folder {
             .send(&request, |client| client.get_object().bucket(&url.bucket).key(&url.key).send());
         let mut body = match response.await {
             Ok(response) => response.body,
-            Err(error) if error.kind == AwsErrorKind::NotFound => return Ok(None),
+            Err(error) if self.is_missing(&url, &error).await => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
-        while let Some(chunk) = body.next().await {
+        let mut pace = Pace::new(self.clients().identity.access.limit());
+        while let Some(chunk) = pace.wait(body.next(), &url).await? {
             let chunk = chunk.map_err(|error| {
                 let reason = root_cause(&error);
                 let message = format!("the transfer of `{url}` was cut off: {reason}");
                 AwsError::new(AwsErrorKind::Io, message, "check the network, and run again")
             })?;
+            pace.add(chunk.len());
             bytes.extend_from_slice(&chunk);
             if u64::try_from(bytes.len()).is_ok_and(|length| bytes_max < length) {
                 let message = format!("`{url}` is larger than {bytes_max} bytes");
@@ -216,8 +219,24 @@ impl Folder {
                 let found = head.metadata().and_then(|metadata| metadata.get(NONCE));
                 Ok(found.is_some_and(|found| found == nonce))
             }
-            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(false),
+            Err(error) if self.is_missing(url, &error).await => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether this error of reading an object means that it does not exist. To an identity that
+    /// may list a bucket only below some prefixes, S3 denies to read what does not exist.
+    async fn is_missing(&self, url: &Url, error: &AwsError) -> bool {
+        match error.kind {
+            AwsErrorKind::NotFound => true,
+            AwsErrorKind::Denied => list::exists(self.clients(), url).await.is_ok_and(|it| !it),
+            AwsErrorKind::NoBucket
+            | AwsErrorKind::Settings
+            | AwsErrorKind::Conflict
+            | AwsErrorKind::Archived
+            | AwsErrorKind::Unsupported
+            | AwsErrorKind::Stopped
+            | AwsErrorKind::Io => false,
         }
     }
 

@@ -98,6 +98,8 @@ struct FoundLock {
     name: String,
     number: u32,
     note: Note,
+    /// The note as it was read.
+    text: Vec<u8>,
 }
 
 impl Lease {
@@ -213,16 +215,35 @@ impl Lease {
 
     /// Ends the renewals, and removes the lock and the dead ones before it.
     pub fn release(mut self) -> Result<(), AwsError> {
+        self.end_renewals()?;
+        if self.is_over() {
+            return Ok(()); // the locks of these names may be another run's by now
+        }
+        self.folder.remove(mem::take(&mut self.dead))?;
+        self.folder.remove(vec![self.name()])
+    }
+
+    /// Gives up a folder that could not be cleaned up. The dead locks stay, by which the next run
+    /// knows that something is left; if there are none, this lock stays in their place.
+    pub fn withdraw(mut self) -> Result<(), AwsError> {
+        self.end_renewals()?;
+        if self.is_over() || self.dead.is_empty() {
+            return Ok(());
+        }
+        self.folder.remove(vec![self.name()])
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.number)
+    }
+
+    fn end_renewals(&mut self) -> Result<(), AwsError> {
         self.held.end.notify_one();
         if let Some(renewals) = self.renewals.take() {
             // A renewal in flight would create the lock again: let it end first.
             self.folder.s3.session().wait_uninterrupted(async { Ok(renewals.await) })?.ok();
         }
-        if self.is_over() {
-            return Ok(()); // the locks of these names may be another run's by now
-        }
-        self.folder.remove(mem::take(&mut self.dead))?;
-        self.folder.remove(vec![format!("{}{}", Self::PREFIX, self.number)])
+        Ok(())
     }
 }
 
@@ -283,7 +304,7 @@ impl Note {
 
     /// Whether the lock has expired even if the clocks differ as much as they may.
     fn is_long_expired(&self) -> bool {
-        self.expires + SKEW_MAX.as_secs() < unix_time()
+        self.expires.saturating_add(SKEW_MAX.as_secs()) < unix_time()
     }
 }
 
@@ -332,7 +353,7 @@ fn find_locks(folder: &Folder) -> Result<Vec<FoundLock>, AwsError> {
             let message = format!("`{}` is not a lock of segprep", folder.url().join(&name));
             return Err(AwsError::new(AwsErrorKind::Io, message, "move it away, and run again"));
         };
-        found.push(FoundLock { name, number, note });
+        found.push(FoundLock { name, number, note, text });
     }
     found.sort_unstable_by_key(|lock| lock.number);
     Ok(found)
@@ -346,19 +367,29 @@ fn is_dead(folder: &Folder, lock: &FoundLock) -> Result<bool, AwsError> {
     if lock.note.is_long_expired() {
         return Ok(true);
     }
+    Ok(!is_renewed(folder, lock, TERM, WATCH_INTERVAL)?)
+}
+
+/// Watches a lock for a time. Returns whether its holder renews it in that time.
+fn is_renewed(
+    folder: &Folder,
+    lock: &FoundLock,
+    time: Duration,
+    interval: Duration,
+) -> Result<bool, AwsError> {
     let began = Instant::now();
-    while began.elapsed() < TERM {
+    while began.elapsed() < time {
         if folder.s3.session().is_stopped() {
             return Err(AwsError::stopped());
         }
-        thread::sleep(WATCH_INTERVAL);
+        thread::sleep(interval);
         match folder.get(&lock.name, LOCK_BYTES_MAX)? {
-            None => return Ok(true),
-            Some(text) if text != lock.note.to_json() => return Ok(false),
+            None => return Ok(false),
+            Some(text) if text != lock.text => return Ok(true),
             Some(_) => {}
         }
     }
-    Ok(true)
+    Ok(false)
 }
 
 /// Identifies this machine since it was started, and the namespace of its processes; empty if
@@ -605,6 +636,22 @@ mod tests {
         bucket.put(LOCK, "x".repeat((64 << 10) + 1).as_bytes());
         let error = Lease::take(&bucket.folder(), "m").expect_err("it is too large");
         assert!(error.to_string().contains("is larger than 65536 bytes"), "{error}");
+    }
+
+    /// The bytes that were read are compared, whatever form their JSON has.
+    #[test]
+    fn a_lock_that_nobody_renews_is_dead_whatever_its_form() {
+        let bucket = Bucket::default();
+        let note = Note::new("m", u64::MAX).expect("random bytes");
+        let note = Note { host: "elsewhere".to_owned(), ..note };
+        assert!(!note.is_long_expired(), "it has not expired");
+        bucket.put(LOCK, &serde_json::to_vec_pretty(&note).expect("JSON"));
+        let folder = bucket.folder();
+        let found = find_locks(&folder).expect("locks").pop().expect("the lock");
+        let watch = |time| is_renewed(&folder, &found, time, Duration::from_millis(1));
+        assert!(!watch(Duration::from_millis(20)).expect("no error"));
+        bucket.put(LOCK, &note.to_json());
+        assert!(watch(Duration::from_secs(20)).expect("no error"));
     }
 
     #[test]

@@ -70,6 +70,13 @@ impl S3 {
     }
 }
 
+/// Whether there is an object with this key, by a listing.
+pub(super) async fn exists(clients: &Clients, url: &Url) -> Result<bool, AwsError> {
+    // The object itself comes before all others with this prefix.
+    let page = page(clients, url, None, Start::First).await?;
+    Ok(page.objects.iter().any(|object| object.url == *url))
+}
+
 /// All objects whose keys have this prefix, sorted by the bytes of their keys.
 pub(super) async fn all(clients: Arc<Clients>, prefix: Url) -> Result<Vec<Object>, AwsError> {
     let first = page(&clients, &prefix, None, Start::First).await?;

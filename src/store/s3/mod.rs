@@ -15,10 +15,12 @@ mod lease;
 mod list;
 mod multipart;
 mod objects;
+mod pace;
 mod request;
 mod settings;
 mod upload;
 mod url;
+mod whole;
 
 pub use ahead::Reach;
 pub(crate) use ahead::{PIECE, REQUEST_BYTES, REQUESTS, ReadAhead, WINDOW};

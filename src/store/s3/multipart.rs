@@ -4,9 +4,9 @@
 //! aborted stays in the bucket and costs money, so a folder remembers those that it began, and a
 //! run that takes over from a killed one aborts all in that place.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::{Config, timeout::TimeoutConfig};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 use bytes::Bytes;
 
@@ -22,6 +22,9 @@ use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
 /// and to the end of an upload, for which it joins the parts.
 const PATIENCE_FACTOR: u32 = 6;
 
+/// How long it may take to find out whether an upload is complete that the server did not confirm.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A part that the server has received.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -32,6 +35,12 @@ pub(super) struct Part {
 }
 
 impl Folder {
+    /// The timeouts of a request that the server needs time for.
+    fn long_timeouts(&self) -> TimeoutConfig {
+        let access = &self.clients().identity.access;
+        timeouts(access.patience() * PATIENCE_FACTOR, access.limit())
+    }
+
     /// Begins an upload of the object `name`, and returns its id.
     pub(super) async fn begin_upload(&self, name: &str, nonce: &str) -> Result<String, AwsError> {
         let url = self.url().join(name);
@@ -74,7 +83,7 @@ impl Folder {
         let url = self.url().join(name);
         let request = S3Request::new("s3:PutObject", &url);
         let checksum = ChecksumValue::compute(self.s3.settings().checksum, &bytes);
-        let patience = self.clients().identity.access.patience() * PATIENCE_FACTOR;
+        let timeouts = self.long_timeouts();
         let sent = self.clients().send(&request, |client| {
             let part = client
                 .upload_part()
@@ -84,7 +93,7 @@ impl Folder {
                 .part_number(number)
                 .set_expected_bucket_owner(self.owner())
                 .body(bytes.clone().into());
-            let overrides = transfer_overrides().timeout_config(timeouts(patience));
+            let overrides = transfer_overrides().timeout_config(timeouts.clone());
             checksum.add_to_part(part).customize().config_override(overrides).send()
         });
         let etag = sent.await?.e_tag.unwrap_or_default();
@@ -110,7 +119,7 @@ impl Folder {
         });
         let upload =
             CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
-        let patience = self.clients().identity.access.patience() * PATIENCE_FACTOR;
+        let timeouts = self.long_timeouts();
         let response = self.clients().send(&request, |client| {
             let complete = client
                 .complete_multipart_upload()
@@ -121,15 +130,20 @@ impl Folder {
                 .mpu_object_size(i64::try_from(bytes).unwrap_or(i64::MAX))
                 .set_expected_bucket_owner(self.owner())
                 .multipart_upload(upload.clone());
-            let overrides = Config::builder().timeout_config(timeouts(patience));
+            let overrides = Config::builder().timeout_config(timeouts.clone());
             let complete = checksum.add_to_completed_upload(complete);
             complete.customize().config_override(overrides).send()
         });
         match response.await {
             Ok(_) => {}
             // An earlier attempt may have succeeded, and its response been lost.
-            Err(error) if self.has_nonce(&url, nonce).await? => drop(error),
-            Err(error) => return Err(error),
+            Err(error) => {
+                let is_done = self.has_nonce(&url, nonce);
+                let is_done = tokio::time::timeout(LOOK_TIMEOUT, is_done).await;
+                if !is_done.unwrap_or(Ok(false))? {
+                    return Err(error);
+                }
+            }
         }
         self.uploads().remove(id);
         Ok(())

@@ -85,6 +85,19 @@ fn what_is_not_toml_is_one_error_that_quotes_no_line_of_data() {
     }
 }
 
+/// A presigned URL in place of a definition is not shown.
+#[test]
+fn a_signed_url_given_as_a_definition_is_not_shown() {
+    let url =
+        "https://bucket.s3.amazonaws.com/a.toml?X-Amz-Credential=AKIAOPEN&X-Amz-Signature=0123";
+    for command in [&["check"][..], &["run"], &["key", "check"]] {
+        let output = segprep().args(command).arg(url).output().expect("it runs");
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(code(&output), 78, "{command:?}: {shown}");
+        assert!(!shown.contains("AKIAOPEN") && !shown.contains("0123"), "{command:?}: {shown}");
+    }
+}
+
 /// A test file with a value in the wrong place.
 #[test]
 fn a_test_that_is_not_valid_is_not_quoted() {

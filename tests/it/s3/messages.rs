@@ -94,6 +94,43 @@ fn missing_and_wrong_credentials_have_a_hint() {
     says(&mut nowhere, 78, &["no AWS Region"]);
 }
 
+/// The SDK would assume the role without the second factor.
+#[test]
+fn a_profile_with_a_second_factor_is_refused() {
+    const PROFILES: &str = "
+[profile job]
+role_arn = arn:aws:iam::111122223333:role/segprep
+source_profile = with-code
+[profile with-code]
+role_arn = arn:aws:iam::111122223333:role/other
+mfa_serial = arn:aws:iam::111122223333:mfa/somebody
+source_profile = job
+[profile plain]
+aws_access_key_id = AKIASEGPREPTESTONLY0
+aws_secret_access_key = wrong
+mfa_serial = arn:aws:iam::111122223333:mfa/somebody
+";
+    let server = with_input();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config");
+    std::fs::write(&config, PROFILES).expect("a file");
+    let run_as = |profile: &str| {
+        let mut command = run(&server);
+        command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", profile);
+        command
+    };
+    for profile in ["job", "with-code"] {
+        let mut command = run_as(profile);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        says(&mut command, 77, &["second factor (`mfa_serial`)", "docs/iam.md"]);
+        // These come first.
+        says(&mut run_as(profile), 0, &[]);
+    }
+    let mut plain = run_as("plain");
+    plain.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    says(&mut plain, 77, &["secret key"]);
+}
+
 #[test]
 fn an_unreachable_server_has_a_hint() {
     let server = with_input();

@@ -106,6 +106,20 @@ impl Inner {
         object.expect("it is there").class = Some(class.to_owned());
     }
 
+    /// Replaces what the server knows of an object's bytes: its checksums, and its `ETag` if one is
+    /// given.
+    pub(crate) fn set_checksum(&self, bucket: &str, key: &str, sums: Checksum, etag: Option<&str>) {
+        let mut state = self.state();
+        let object = state.objects.get_mut(&(bucket.to_owned(), key.to_owned()));
+        let object = object.expect("it is there");
+        let Content { pieces, words, .. } = &*object.content;
+        let content = Content { pieces: pieces.clone(), words: words.clone(), sums };
+        object.content = Arc::new(content);
+        if let Some(etag) = etag {
+            object.etag = etag.to_owned();
+        }
+    }
+
     fn keep(&self, place: Key, etag: String, class: Option<String>, content: Content) {
         let bytes = content.pieces.iter().map(length).sum();
         let modified = SystemTime::now();
@@ -244,9 +258,15 @@ impl S3 for Objects {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let HeadObjectInput { bucket, key, .. } = request.input;
+        let HeadObjectInput { bucket, key, checksum_mode, .. } = request.input;
         let meta = self.find(&bucket, &key).ok_or_else(|| s3_error!(NoSuchKey))?;
+        let sums = checksum_mode.map(|_enabled| meta.content.sums.clone()).unwrap_or_default();
         Ok(S3Response::new(HeadObjectOutput {
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_sha1: sums.checksum_sha1,
+            checksum_sha256: sums.checksum_sha256,
             content_length: signed(meta.bytes),
             last_modified: Some(Timestamp::from(meta.modified)),
             metadata: meta.content.words.clone(),

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
+use super::account::{Account, Denied};
 use super::objects::Objects;
 use super::services;
 
@@ -42,6 +43,10 @@ pub(crate) enum Fault {
     Stalled,
     /// It is executed, and there is no response.
     Silent,
+    /// It is not executed, and there is no response.
+    Hung,
+    /// The response body arrives byte by byte, with long pauses.
+    Trickled,
     /// A byte of the response body is changed.
     Altered,
     /// The response is delayed.
@@ -80,6 +85,8 @@ struct Behaviour {
     /// The delay of every request.
     delay: Duration,
     seen: Vec<SeenRequest>,
+    /// Judges the requests of the program. `None`: all are allowed.
+    account: Option<Account>,
 }
 
 /// A server with one bucket, `bucket`, which stops when this is dropped.
@@ -211,6 +218,11 @@ impl Server {
         self.behaviour.lock().expect("no panic").chooser = chooser;
     }
 
+    /// Refuses requests of the program that the policies of this account do not allow.
+    pub(crate) fn judge(&self, account: Account) {
+        self.behaviour.lock().expect("no panic").account = Some(account);
+    }
+
     pub(crate) fn set_delay(&self, delay: Duration) {
         self.behaviour.lock().expect("no panic").delay = delay;
     }
@@ -265,7 +277,7 @@ fn target(headers: &http::HeaderMap) -> Option<&str> {
 /// The operation of a request.
 fn operation(request: &http::Request<Incoming>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
-    if target(request.headers()).is_some() {
+    if target(request.headers()).is_some() || request.uri().path() == "/" {
         return "service";
     }
     let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
@@ -300,6 +312,32 @@ impl Behaviour {
     }
 }
 
+impl Behaviour {
+    fn judge(&mut self, head: &http::request::Parts, body: &[u8]) -> Result<(), Denied> {
+        match &mut self.account {
+            Some(account) if Account::judges(&head.headers) => account.check(head, body),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The response to a request that policies do not allow, as S3 or another service sends it.
+fn denial(head: &http::request::Parts, denied: &Denied) -> Answer {
+    let message = format!("User: u is not authorized to perform: {}", denied.action);
+    if target(&head.headers).is_some() {
+        let body = serde_json::json!({ "__type": "AccessDeniedException", "message": message });
+        return services::response(400, &body).map(whole);
+    }
+    let error = format!("<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>");
+    let text = match (head.method.as_str(), head.uri.path()) {
+        ("HEAD", _) => String::new(),
+        (_, "/") => format!("<ErrorResponse>{error}</ErrorResponse>"),
+        _ => error,
+    };
+    let answer = http::Response::builder().status(403).header("content-type", "application/xml");
+    answer.body(whole(text.into())).expect("an answer")
+}
+
 async fn answer(
     request: http::Request<Incoming>,
     service: S3Service,
@@ -319,11 +357,15 @@ async fn answer(
     match fault {
         Some(Fault::Refused(status, code)) => return Ok(refusal(status, code)),
         Some(Fault::Reset) => return Err(broken()),
+        Some(Fault::Hung) => return std::future::pending().await,
         Some(Fault::Late(time)) => tokio::time::sleep(time).await,
         _ => {}
     }
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    if let Err(denied) = behaviour.lock().expect("no panic").judge(&head, &body) {
+        return Ok(denial(&head, &denied));
+    }
     if fault == Some(Fault::Twice) {
         done(&service, &head, body.clone()).await?;
     }
@@ -342,6 +384,9 @@ async fn answer(
         Some(Fault::Silent) => std::future::pending().await,
         Some(Fault::Cut) if !body.is_empty() => streamed(Some(broken())),
         Some(Fault::Stalled) if !body.is_empty() => streamed(None),
+        Some(Fault::Trickled) => {
+            Ok(http::Response::from_parts(parts, BodyExt::boxed_unsync(trickle(body))))
+        }
         Some(Fault::Altered) if !body.is_empty() => {
             let mut altered = body.to_vec();
             altered[half.len()] ^= 1;
@@ -365,6 +410,17 @@ fn futures_stream(
     }))
 }
 
+/// A body of which a byte arrives twice a second.
+fn trickle(
+    body: Bytes,
+) -> StreamBody<impl futures_core::Stream<Item = Result<Frame<Bytes>, std::io::Error>>> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    StreamBody::new(futures_util::stream::unfold(body, |mut body| async move {
+        tokio::time::sleep(PAUSE).await;
+        (!body.is_empty()).then(|| (Ok(Frame::data(body.split_to(1))), body))
+    }))
+}
+
 async fn done(
     service: &S3Service,
     head: &http::request::Parts,
@@ -372,6 +428,9 @@ async fn done(
 ) -> Result<http::Response<Bytes>, std::io::Error> {
     if let Some(target) = target(&head.headers) {
         return Ok(services::answer(target, &body));
+    }
+    if head.uri.path() == "/" {
+        return Ok(services::assume_role(ACCESS_KEY, SECRET_KEY));
     }
     let request = http::Request::from_parts(head.clone(), s3s::Body::from(body));
     let answer = service.call(request).await;

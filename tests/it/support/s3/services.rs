@@ -6,6 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::account::ROLE_SESSION;
+
 /// The key in KMS.
 const KEY: &[u8] = b"nobody but the test of KMS has it";
 pub(crate) const SECRET: &str =
@@ -40,12 +42,25 @@ pub(crate) fn response(status: u16, body: &Value) -> http::Response<Bytes> {
     response.body(body.to_string().into()).expect("an answer")
 }
 
+/// The response of STS to a request to assume a role: the keys of the caller, with a session token.
+pub(crate) fn assume_role(access_key: &str, secret_key: &str) -> http::Response<Bytes> {
+    let credentials = format!(
+        "<AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>{secret_key}</SecretAccessKey>\
+         <SessionToken>{ROLE_SESSION}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
+    );
+    let result =
+        format!("<AssumeRoleResult><Credentials>{credentials}</Credentials></AssumeRoleResult>");
+    let text = format!("<AssumeRoleResponse>{result}</AssumeRoleResponse>");
+    let response = http::Response::builder().header("content-type", "text/xml");
+    response.body(text.into()).expect("an answer")
+}
+
 fn generate_mac(request: &Value) -> Result<Value, Refusal> {
     assert_eq!(request["MacAlgorithm"], "HMAC_SHA_256");
     let text = request["Message"].as_str().expect("a text").as_bytes();
     let mut mac = mac(&BASE64.decode(text).expect("Base64"));
     match request["KeyId"].as_str().expect("an id") {
-        "alias/tokens" | "arn:aws:kms:eu-west-1:111122223333:alias/tokens" => {}
+        "alias/segprep" | "alias/tokens" | "arn:aws:kms:eu-west-1:111122223333:alias/tokens" => {}
         "alias/short" => mac.truncate(16),
         "alias/denied" => return Err("AccessDeniedException"),
         "alias/off" => return Err("DisabledException"),
