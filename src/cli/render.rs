@@ -11,7 +11,7 @@ use std::{
 };
 
 use segprep::definition::Diagnostic;
-use segprep::report::{Manifest, Status};
+use segprep::report::{Manifest, Status, json_line};
 use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError, Tested};
 use serde::Serialize;
 
@@ -135,7 +135,7 @@ impl Event<'_> {
 
     /// The JSON line, including its line end.
     fn line(&self) -> String {
-        let json = serde_json::to_string(self).expect("events are made of text and numbers");
+        let json = json_line(self);
         json + "\n"
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
+use segprep::record::is_hidden;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -117,7 +118,7 @@ pub(crate) fn escape(name: impl Display) -> String {
     let name = name.to_string();
     let mut safe = String::with_capacity(name.len());
     for c in name.chars() {
-        if is_unsafe(c) {
+        if is_hidden(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -143,11 +144,6 @@ pub(crate) fn hide_keys(text: &str) -> String {
         safe = hidden.collect::<Vec<_>>().join(kind);
     }
     safe
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

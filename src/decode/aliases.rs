@@ -79,12 +79,22 @@ impl Aliases {
 
 /// The name in lower case, without `_`, `-`, spaces and dots.
 pub(super) fn folded(name: &str) -> String {
-    name.chars().flat_map(folded_char).collect()
+    let mut folded = String::with_capacity(name.len());
+    if name.is_ascii() {
+        let shown = name.bytes().filter(|byte| !is_ignored(char::from(*byte)));
+        folded.extend(shown.map(|byte| char::from(byte.to_ascii_lowercase())));
+    } else {
+        folded.extend(name.chars().flat_map(folded_char));
+    }
+    folded
 }
 
 pub(super) fn folded_char(char: char) -> impl Iterator<Item = char> {
-    let is_ignored = matches!(char, '_' | '-' | ' ' | '.');
-    char.to_lowercase().filter(move |_| !is_ignored)
+    char.to_lowercase().filter(move |_| !is_ignored(char))
+}
+
+fn is_ignored(char: char) -> bool {
+    matches!(char, '_' | '-' | ' ' | '.')
 }
 
 #[cfg(test)]

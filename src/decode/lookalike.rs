@@ -4,7 +4,7 @@
 //! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently, and
 //! neither is one that the opt-out has in other programs (`Unsubscribed`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::aliases::{Aliases, folded, folded_char};
 use crate::schema::{Role, Schema, Shape};
@@ -14,6 +14,8 @@ use crate::schema::{Role, Schema, Shape};
 pub struct Lookalikes {
     /// The folded path and the path of everything that can be imported.
     known: Vec<(String, String)>,
+    /// The same by folded path.
+    by_folded: HashMap<String, String>,
     /// The folded path and the path of each map. A name that starts with one and a dot is a
     /// look-alike as well.
     maps: Vec<(String, String)>,
@@ -30,8 +32,10 @@ impl Lookalikes {
         let importable = schema.nodes.iter().filter(|node| node.shape != Shape::ExportOnly);
         let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
         let opt_out = schema.role_path(Role::OptOut);
+        let known: Vec<_> = importable.map(|node| fold_path(&node.path)).collect();
         Lookalikes {
-            known: importable.map(|node| fold_path(&node.path)).collect(),
+            by_folded: known.iter().rev().cloned().collect(),
+            known,
             maps: maps.map(|node| fold_path(&node.path)).collect(),
             opt_out: (opt_out.to_owned(), Aliases::shipped().names_of(opt_out)),
         }
@@ -40,9 +44,14 @@ impl Lookalikes {
     /// The known field that an unknown name looks like. `within`: the path of the object that
     /// contains it, or empty for the record itself.
     pub fn of(&self, within: &str, name: &str) -> Option<String> {
-        let whole = if within.is_empty() { name.to_owned() } else { format!("{within}.{name}") };
-        let alias = || self.is_opt_out(name).then(|| self.opt_out.0.clone());
-        self.of_path(&whole).or_else(|| self.of_path(name)).or_else(alias)
+        // A record may have a hundred thousand unknown names, so each is folded once.
+        let folded_name = folded(name);
+        let alias = || self.opt_out.1.contains(&folded_name).then(|| self.opt_out.0.clone());
+        let inside = || {
+            let whole = (!within.is_empty()).then(|| format!("{within}.{name}"))?;
+            self.of_path(&whole, &folded(&whole))
+        };
+        inside().or_else(|| self.of_path(name, &folded_name)).or_else(alias)
     }
 
     /// Whether other programs call the opt-out so.
@@ -50,14 +59,15 @@ impl Lookalikes {
         self.opt_out.1.contains(&folded(name))
     }
 
-    fn of_path(&self, path: &str) -> Option<String> {
-        let folded_path = folded(path);
-        let whole = self.known.iter().find(|(known, _)| *known == folded_path);
-        if let Some((_, known)) = whole {
+    fn of_path(&self, path: &str, folded_path: &str) -> Option<String> {
+        if let Some(known) = self.by_folded.get(folded_path) {
             return Some(known.clone());
         }
         // `attributes.Plan`: the path of a map and a name in it. Stops once the start is longer
         // than the path of any map, since a hostile name may consist of a million dots.
+        if !path.contains('.') {
+            return None;
+        }
         let longest = self.maps.iter().map(|(known, _)| known.len()).max()?;
         let mut start = String::new();
         for (place, char) in path.char_indices() {

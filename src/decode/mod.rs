@@ -68,6 +68,20 @@ fn is_space(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
+/// Where a run of empty lines from this offset on ends, and their number. A file may have a billion
+/// of them, so they are not framed one by one.
+fn empty_lines(chunk: &[u8], from: usize) -> Option<(usize, u64)> {
+    let (mut at, mut lines) = (from, 0);
+    loop {
+        at += match chunk.get(at..) {
+            Some([b'\n', ..]) => 1,
+            Some([b'\r', b'\n', ..]) => 2,
+            _ => return (0 < lines).then_some((at, lines)),
+        };
+        lines += 1;
+    }
+}
+
 /// When a batch is full. A single record may be larger than `bytes`.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
@@ -141,10 +155,16 @@ impl Decoder {
             self.csv.begin(columns, &mut self.names, batch);
         }
         let framing = format.framing();
+        let skips_blanks = !framing.is_bracketed() && format.is_blank_line(b"");
         while decoded.next < chunk.len()
             && batch.rows.len() < limits.rows
             && decoded.next - from < limits.bytes
         {
+            if skips_blanks && let Some((next, lines)) = empty_lines(chunk, decoded.next) {
+                decoded.next = next;
+                decoded.blank_after += lines;
+                continue;
+            }
             let record = record_at(chunk, decoded.next, framing, self.max_record);
             decoded.next = record.next;
             // A line over the limit is a record even if it is blank: one that is not in memory as a

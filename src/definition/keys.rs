@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::document::location::{self, Use};
 use super::document::{
-    Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, hide_keys, is_bare_key,
-    names_key_source, text,
+    Diagnostics, Entry, Item, Origin, Section, Spanned, Table, Value, contains_key, hide_keys,
+    is_bare_key, may_be_key, names_key_source, text,
 };
 use super::environment::Environment;
 
@@ -180,6 +180,9 @@ fn read_kind(
 ) -> Option<KeyKind> {
     let (message, label, help) = match from.value.split_once(':') {
         Some(("env", name)) if is_variable(name) => return Some(KeyKind::Env(name.to_owned())),
+        Some(("env", name)) if contains_key(name) || is_key(name) => {
+            ("`env:` is followed by a key, not by the name of a variable", HIDDEN, LITERAL_HELP)
+        }
         Some(("env", _)) => ("`env:` does not name a variable", "", ENV_HELP),
         Some(("file", text)) if is_key(text) => {
             ("`file:` is followed by a key, not by a path", HIDDEN, LITERAL_HELP)
@@ -213,12 +216,19 @@ fn is_key(text: &str) -> bool {
 
 /// Whether a text is the name of an environment variable as in a shell, not a key.
 pub fn is_variable(name: &str) -> bool {
-    const KEY_DIGITS_MIN: usize = 32;
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-    let is_key = KEY_DIGITS_MIN <= name.len() && name.bytes().all(|b| b.is_ascii_hexdigit());
     name.bytes().next().is_some_and(is_letter)
         && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
-        && !is_key
+        && !contains_key(name)
+}
+
+/// The name of an environment variable for a message, unless it may be a key.
+pub fn describe_variable(name: &str) -> String {
+    if may_be_key(name) {
+        "(name not shown, because it may be a key)".to_owned()
+    } else {
+        format!("`{name}`")
+    }
 }
 
 /// Whether a text names a key in KMS: an id (`1234abcd-12ab-34cd-56ef-1234567890ab`, `mrk-…`),

@@ -34,7 +34,7 @@ pub use document::{Diagnostic, Location, Origin, Spanned};
 pub use environment::Environment;
 pub use fields::FieldRule;
 pub use input::Input;
-pub use keys::{KeyKind, KeySource, Keys, is_kms_key, is_secret, is_variable};
+pub use keys::{KeyKind, KeySource, Keys, describe_variable, is_kms_key, is_secret, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, ValueKind};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};

@@ -71,6 +71,15 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// The same, to be changed.
+    pub(crate) fn parts_in_mut(&mut self, to: &Path) -> Vec<&mut Part> {
+        let outputs = self.outputs.iter_mut();
+        let these = outputs.filter(|output| resolve(&output.to).is_ok_and(|path| path == to));
+        these.flat_map(|output| &mut output.files).collect()
+    }
+}
+
 impl EarlierRuns {
     fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         self.last.iter().chain(&self.kept)

@@ -16,6 +16,9 @@ pub enum PublishError {
     /// Exit 73: `--overwrite` replaces it.
     #[error("`{}` holds another published run", account.display())]
     Published { account: PathBuf },
+    /// Exit 73: `--overwrite` makes the parts again.
+    #[error("this run is published already, but its result is not as `{}` has it: {lost}", manifest.display())]
+    Lost { manifest: PathBuf, lost: LostParts },
     /// Exit 73: move them away or write elsewhere; `--overwrite` does not replace them.
     #[error("`{}` holds files that no manifest of this account lists: {foreign}", place.display())]
     Foreign { place: PathBuf, foreign: ForeignFiles },
@@ -55,6 +58,30 @@ impl PublishError {
         match error.downcast::<PublishError>() {
             Ok(error) => error,
             Err(source) => PublishError::Io { path: PathBuf::new(), action: "write", source },
+        }
+    }
+}
+
+/// Parts that a manifest lists and that are not there as it says. The paths are escaped, since a
+/// terminal might interpret them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostParts {
+    /// At most [`LostParts::NAMES_MAX`], each with what is wrong with it.
+    pub names: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl LostParts {
+    pub const NAMES_MAX: usize = 10;
+}
+
+impl fmt::Display for LostParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names.join(", "))?;
+        match self.count.saturating_sub(self.names.len()) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
         }
     }
 }

@@ -29,6 +29,7 @@ mod disk;
 mod earlier;
 mod error;
 mod journal;
+mod lost;
 pub(crate) mod names;
 mod output;
 mod parts;
@@ -37,7 +38,7 @@ mod place;
 mod scope;
 mod staged;
 
-pub use error::{ForeignFiles, PublishError};
+pub use error::{ForeignFiles, LostParts, PublishError};
 pub use place::Buckets;
 pub use staged::StagedFile;
 
@@ -51,6 +52,7 @@ use crate::store::disk::folder;
 use account::AccountPlace;
 use earlier::{EarlierRuns, Manifest};
 use journal::{Journal, Phase, TakenOutput};
+use lost::Found;
 use names::{EARLIER_MANIFEST, MANIFEST, MoveMode, is_account_file};
 use output::OutputPlace;
 use parts::Parts;
@@ -142,14 +144,24 @@ impl Publication {
         let published = || Begun::AlreadyPublished { manifest: request.account.join(MANIFEST) };
 
         let last = read_manifest(&*account, MANIFEST)?;
-        if last.is_some_and(|last| last.is_published_as(request.fingerprint))
+        let last = last.filter(|last| last.is_published_as(request.fingerprint));
+        if let Some(last) = last
             && account.is_idle()?
         {
-            return Ok(published());
+            match Found::look(&scope, request.buckets)?.lost(&last) {
+                None => return Ok(published()),
+                Some(lost) if !request.overwrite => {
+                    return Err(PublishError::Lost {
+                        manifest: request.account.join(MANIFEST),
+                        lost,
+                    });
+                }
+                Some(_) => {}
+            }
         }
         let mut publication = Publication::take(account, request)?;
         let may_overwrite = publication.clean_up_after_kill(&scope)? || request.overwrite;
-        if publication.earlier.is_published_as(request.fingerprint) {
+        if publication.is_done(&scope, request, may_overwrite)? {
             publication.discard()?;
             return Ok(published());
         }
@@ -251,6 +263,31 @@ impl Publication {
         self.earlier = read_manifests(&*self.account)?;
         let is_this = left.fingerprint == self.journal.fingerprint;
         Ok(is_this && left.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
+    }
+
+    /// Whether this very run is published, with all of its parts. If some are lost and this run may
+    /// make them again, files with the names of its parts are ours from now on, whatever their size.
+    fn is_done(
+        &mut self,
+        scope: &Scope,
+        request: &PlaceRequest<'_>,
+        may_overwrite: bool,
+    ) -> Result<bool, PublishError> {
+        let last = self.earlier.last.as_mut();
+        let Some(last) = last.filter(|last| last.is_published_as(request.fingerprint)) else {
+            return Ok(false);
+        };
+        let found = Found::look(scope, request.buckets)?;
+        match found.lost(last) {
+            None => Ok(true),
+            Some(lost) if !may_overwrite => {
+                Err(PublishError::Lost { manifest: request.account.join(MANIFEST), lost })
+            }
+            Some(_) => {
+                found.adopt_sizes(last);
+                Ok(false)
+            }
+        }
     }
 
     fn check_account(&self, may_overwrite: bool) -> Result<(), PublishError> {

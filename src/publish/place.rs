@@ -1,6 +1,7 @@
 //! The choice between disk and bucket: a path that is an `s3://` URL names a bucket.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -42,6 +43,17 @@ pub(crate) fn account_at(
     let Some(url) = Url::parse(&path) else { return Ok(Box::new(DiskAccount::new(path)?)) };
     let folder = bucket_folder(url, buckets, |buckets| buckets.account.clone())?;
     Ok(Box::new(BucketAccount::new(folder)))
+}
+
+/// The sizes of the objects of an output by their paths in it; `None` if it is on disk.
+pub(crate) fn sizes_in_bucket(
+    to: &Path,
+    buckets: Option<&Buckets>,
+) -> Result<Option<BTreeMap<PathBuf, u64>>, PublishError> {
+    let Some(url) = Url::parse(to) else { return Ok(None) };
+    let folder = bucket_folder(url, buckets, |_| Storing::default())?;
+    let objects = folder.names_and_sizes()?;
+    Ok(Some(objects.into_iter().map(|(name, bytes)| (PathBuf::from(name), bytes)).collect()))
 }
 
 /// How parts will be moved into this output, and the folders that it takes, outermost first.

@@ -15,6 +15,7 @@ use super::names::{NEW, WORK};
 use super::*;
 
 mod forged;
+mod lost;
 
 /// A temporary folder for an account and two outputs.
 struct World {
@@ -198,6 +199,7 @@ fn only_private_files_are_private() {
     };
     let usual = mode("out");
     assert_eq!(mode("out/account/rejected-records/00000-a"), 0o600);
+    assert_eq!(mode("out/account/rejected-records"), 0o700);
     assert_eq!(mode("out/json"), 0o750, "as its owner set it");
     assert_eq!(mode("out/deep/csv"), usual);
     assert_eq!(mode("out/json/job-000"), usual);

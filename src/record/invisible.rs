@@ -37,6 +37,12 @@ pub fn is_invisible(char: char) -> bool {
     INVISIBLE.get(after).is_some_and(|range| range.contains(&char))
 }
 
+/// Whether a terminal or an editor may not show the character but obey it: it hides text, moves the
+/// cursor, breaks the line or turns the direction of what follows.
+pub fn is_hidden(char: char) -> bool {
+    char.is_control() || is_invisible(char) || matches!(char, '\u{2028}' | '\u{2029}')
+}
+
 /// The text without white space and invisible characters at its ends.
 pub fn trim_invisible(text: &str) -> &str {
     text.trim_matches(|char: char| char.is_whitespace() || is_invisible(char))

@@ -27,7 +27,7 @@ mod problem;
 mod slot;
 
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
-pub use invisible::{is_invisible, trim_invisible};
+pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use number::number_len;
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, describe_name};

@@ -2,10 +2,12 @@
 //!
 //! Plain data and arithmetic. Nothing here holds a value of a record, a key, or an entry of a list.
 
+mod json;
 mod manifest;
 mod reject;
 mod tally;
 
+pub use json::{json_line, json_lines};
 pub use manifest::{
     Digests, FieldCount, InputCounts, KeyNote, ListNote, Manifest, OutputNote, PartNote,
     RecordCounts, RejectCounts, Status, Timing,

@@ -24,7 +24,7 @@ use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail};
 use crate::repair::{RepairKind, RepairSet};
-use crate::report::{NameCounts, RejectLine, Tally};
+use crate::report::{NameCounts, RejectLine, Tally, json_line};
 use crate::store::{Ignored, Listed};
 
 /// The number of inputs with a warning of their own that could not be read to their end.
@@ -338,9 +338,9 @@ fn write_line(
     line: &impl Serialize,
 ) -> Result<(), PublishError> {
     let Some(file) = file else { return Ok(()) };
-    let mut text = serde_json::to_vec(line).expect("lines of an account are plain data");
-    text.push(b'\n');
-    file.write_all(&text).map_err(PublishError::of_write)
+    let mut text = json_line(line);
+    text.push('\n');
+    file.write_all(text.as_bytes()).map_err(PublishError::of_write)
 }
 
 fn finish(file: Option<BufWriter<StagedFile>>) -> Result<(), PublishError> {

@@ -10,7 +10,7 @@ use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
     Comparison, Definition, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose,
-    Suppression,
+    Suppression, describe_variable,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
@@ -160,7 +160,9 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
 /// Where a key comes from.
 fn describe_source(kind: &KeyKind) -> String {
     match kind {
-        KeyKind::Env(name) => format!("the variable {name}"),
+        KeyKind::Env(name) => {
+            format!("the variable {}", describe_variable(name).trim_matches('`'))
+        }
         KeyKind::File(path) => format!("the file {}", escape_path(path)),
         KeyKind::Kms(key) => format!("a MAC made with the KMS key {key}"),
         KeyKind::SecretsManager(name) => format!("the secret {name} in Secrets Manager"),

@@ -126,6 +126,9 @@ impl From<PublishError> for RunError {
             PublishError::Published { .. } => {
                 (ErrorKind::Taken, "write elsewhere, or replace all of it with `--overwrite`")
             }
+            PublishError::Lost { .. } => {
+                (ErrorKind::Taken, "put these parts back, or make them again with `--overwrite`")
+            }
             PublishError::Foreign { .. } => {
                 (ErrorKind::Taken, "move those files, or write elsewhere")
             }

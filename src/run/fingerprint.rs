@@ -1,5 +1,6 @@
 //! The fingerprint of a run: two runs with the same one would write the same.
 
+use super::clock;
 use super::prepare::Prepared;
 use super::text::{hex, path_text};
 use crate::crypto::Sha256;
@@ -49,10 +50,11 @@ impl TextDigest {
         self.add(&file.name);
         self.add(&file.bytes.to_string());
         self.add(&match &file.stamp {
-            Stamp::Modified { secs, nanos } => format!("{secs}.{nanos:09}"),
+            // A copy of the same file has another time of change, and is the same input.
+            Stamp::Modified { secs, nanos, .. } => format!("{secs}.{nanos:09}"),
             Stamp::ETag(tag) => tag.clone(),
             // The content of a stream is not known beforehand, so no other run has the same.
-            Stamp::Stream => format!("{} {}", jiff::Timestamp::now(), std::process::id()),
+            Stamp::Stream => clock::unique(),
         });
     }
 }

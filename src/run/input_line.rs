@@ -90,7 +90,7 @@ impl<'a> InputLine<'a> {
 
 fn modified(stamp: &Stamp) -> Option<String> {
     match stamp {
-        Stamp::Modified { secs, nanos } => {
+        Stamp::Modified { secs, nanos, .. } => {
             let nanos = i32::try_from(*nanos).ok()?;
             jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
         }

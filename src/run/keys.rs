@@ -9,7 +9,7 @@ use super::error::{ErrorKind, RunError, kind_of_aws};
 use super::text::{escape, escape_path};
 use crate::crypto;
 use crate::definition::{
-    Definition, KeyKind, KeySource, Origin, is_kms_key, is_secret, is_variable,
+    Definition, KeyKind, KeySource, Origin, describe_variable, is_kms_key, is_secret, is_variable,
 };
 use crate::engine::Cancel;
 use crate::report::KeyNote;
@@ -89,7 +89,13 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
             ));
         }
     };
-    let source = KeySource { id: escape(from), kind, check: None, at: Origin::default() };
+    let id = match &kind {
+        KeyKind::Env(name) => format!("env:{}", describe_variable(name).trim_matches('`')),
+        KeyKind::File(_) | KeyKind::Kms(_) | KeyKind::SecretsManager(_) | KeyKind::Demo => {
+            escape(from)
+        }
+    };
+    let source = KeySource { id, kind, check: None, at: Origin::default() };
     Ok(read_key(&source, &aws::session()?, &Cancel::new(), &mut Vec::new())?.check_value())
 }
 
@@ -142,8 +148,9 @@ fn read_variable(id: &str, name: &str) -> Result<Zeroizing<String>, RunError> {
             env::VarError::NotPresent => "is not set",
             env::VarError::NotUnicode(_) => "is not UTF-8",
         };
-        RunError::new(ErrorKind::Access, format!("the key `{id}`: the variable `{name}` {what}"))
-            .hint(format!("set `{name}` to a key; `segprep key new` prints a new one"))
+        let name = describe_variable(name);
+        RunError::new(ErrorKind::Access, format!("the key `{id}`: the variable {name} {what}"))
+            .hint(format!("set {name} to a key; `segprep key new` prints a new one"))
     })
 }
 

@@ -18,7 +18,7 @@
 //! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |
 //! | base | run | the program, its tables, buffers and stacks |
 //!
-//! The number of chunks in flight is the length of the engine's queue. `tests/it/memory.rs`
+//! The number of chunks in flight is the length of the engine's queue. `tests/it/memory`
 //! compares the bound with the memory that hostile inputs really take.
 
 use std::{fmt, num::NonZeroUsize};

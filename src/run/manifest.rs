@@ -1,10 +1,11 @@
 //! Fills in a run's manifest from what the assembler counted.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
 use super::assemble::Assembler;
+use super::clock::Began;
 use super::lists::ListCounts;
 use super::prepare::Prepared;
 use super::text::{escape, escape_path, path_text};
@@ -15,7 +16,7 @@ use crate::pipeline::Stages;
 use crate::plan::{AccountPlan, Plan};
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
-    Status, Tally, Timing,
+    Status, Tally, Timing, json_lines,
 };
 use crate::store::Listing;
 
@@ -25,7 +26,7 @@ pub(super) struct Facts<'a> {
     pub(super) plan: &'a Plan,
     pub(super) stages: &'a Stages,
     pub(super) fingerprint: String,
-    pub(super) began: (Instant, Timestamp),
+    pub(super) began: Began,
     pub(super) listing: &'a Listing,
     /// The counts of each list.
     pub(super) lists: Vec<ListCounts>,
@@ -40,6 +41,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     let plan = facts.plan;
     let total = &assembled.total;
     let status = status(&plan.account, total);
+    let elapsed = facts.began.elapsed();
     Manifest {
         segprep_manifest: 1,
         status,
@@ -50,8 +52,8 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         fingerprint: facts.fingerprint.clone(),
         definition: Digests { sha256: facts.prepared.definition_sha256.clone() },
         schemas: plan.schema.files.iter().cloned().collect(),
-        started: time_text(facts.began.1),
-        finished: time_text(Timestamp::now()),
+        started: time_text(facts.began.time()),
+        finished: time_text(facts.began.time_after(elapsed)),
         records: RecordCounts {
             read: total.read,
             written: total.written,
@@ -77,7 +79,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             by_repair: by_repair(assembled),
         },
         warnings: warnings(facts, assembled),
-        timing: timing(facts, assembled),
+        timing: timing(facts, assembled, elapsed),
     }
 }
 
@@ -90,9 +92,9 @@ fn run_id(facts: &Facts<'_>) -> Option<String> {
 
 /// The manifest as it is written.
 pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(manifest).expect("a manifest is plain data");
-    text.push(b'\n');
-    text
+    let mut text = json_lines(manifest);
+    text.push('\n');
+    text.into_bytes()
 }
 
 /// A run is over budget if rejected / read is above the maximum ratio, if there are more rejects
@@ -286,8 +288,8 @@ fn count_entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
-fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Timing {
-    let seconds = facts.began.0.elapsed().as_secs_f64();
+fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>, elapsed: Duration) -> Timing {
+    let seconds = elapsed.as_secs_f64();
     let per_second = |amount: f64| if 0.0 < seconds { amount / seconds } else { 0.0 };
     Timing {
         seconds,

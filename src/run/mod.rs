@@ -20,6 +20,7 @@
 mod assemble;
 mod aws;
 mod check;
+mod clock;
 mod error;
 mod fingerprint;
 mod generate;
@@ -37,11 +38,8 @@ mod slices;
 mod test_cases;
 mod text;
 
-use std::path::PathBuf;
-use std::time::Instant;
-
-use jiff::Timestamp;
 use rayon::ThreadPool;
+use std::path::PathBuf;
 
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
@@ -60,6 +58,7 @@ use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
 use crate::store::{Ignored, Listed, StoreError};
 use assemble::Assembler;
+use clock::Began;
 use manifest::Facts;
 use prepare::Prepared;
 use process::Processing;
@@ -138,7 +137,7 @@ fn run_steps(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
-    let began = (Instant::now(), Timestamp::now());
+    let began = Began::now()?;
     let (prepared, parts) = prepare::prepare(options, cancel)?;
     let Prepared { definition, schema, limits, .. } = &prepared;
     let list_specs = ListSpec::all(definition, &parts.rules, schema, &parts.keys)

@@ -8,9 +8,10 @@ use std::{
     thread,
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{civil::Date, tz::TimeZone};
 
 use super::aws::{self, Remote};
+use super::clock;
 use super::error::{ErrorKind, RunError};
 use super::keys;
 use super::limits::{CHUNK_BYTES, Limits};
@@ -157,7 +158,7 @@ fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
 /// The date for `{date}`.
 fn date(given: Option<&str>) -> Result<String, RunError> {
     let Some(given) = given else {
-        return Ok(Timestamp::now().to_zoned(TimeZone::UTC).date().to_string());
+        return Ok(clock::now()?.to_zoned(TimeZone::UTC).date().to_string());
     };
     match given.parse::<Date>() {
         Ok(date) if date.to_string() == given => Ok(date.to_string()),

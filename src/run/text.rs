@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use crate::record::is_hidden;
+
 /// Bytes in lower hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
-/// A path or name for a message. Control characters are escaped, because a terminal might
-/// interpret them.
+/// A path or name for a message. Hidden characters are escaped, because a terminal might obey them.
 pub(super) fn escape(path: &str) -> String {
     path.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .map(|c| if is_hidden(c) { c.escape_default().to_string() } else { c.to_string() })
         .collect()
 }
 

@@ -28,8 +28,9 @@ pub struct Listed {
 /// Identifies a state of an input, so that a change is noticed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stamp {
-    /// When the file was last written, since 1970 in UTC.
-    Modified { secs: i64, nanos: u32 },
+    /// When the file was last written, since 1970 in UTC; and when it was last changed in any way,
+    /// which no program can set back.
+    Modified { secs: i64, nanos: u32, changed: (i64, i64) },
     /// The object's `ETag` as the server writes it, with its quotes.
     ETag(String),
     /// Standard input: there is no state to compare.

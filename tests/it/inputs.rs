@@ -204,6 +204,42 @@ fn only_the_first_skipped_inputs_have_a_warning_each() {
     assert_eq!((warnings.len(), &warnings[100]), (101, &last), "{manifest}");
 }
 
+/// A name that turns the direction of text, or hides in it, reads in accounts and messages as it is;
+/// whoever parses the JSON has the true one.
+#[test]
+fn hidden_characters_of_names_are_shown() {
+    let names = ["a\u{202e}nosjdn.txt", "b\u{200b}\u{7f}\u{9b}.json", "c\u{1b}[2J.json"];
+    for arguments in [&["--json"][..], &[]] {
+        let site = Site::new();
+        for name in names {
+            site.input(name, "{\"Id\":\"a\"}\n{\"Id\":7}\n");
+        }
+        site.input(".d\u{202e}", "ignored");
+        let output = site.run().args(arguments).output().expect("it runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let account = ["manifest.json", "rejects.ndjson", "inputs.ndjson"];
+        let files = account.map(|name| fs::read(site.place.account().join(name)).expect("a file"));
+        for text in files.iter().chain([&output.stdout, &output.stderr]) {
+            let text = str::from_utf8(text).expect("UTF-8");
+            let hidden = |c: char| "\u{202e}\u{200b}\u{7f}\u{9b}\u{1b}".contains(c);
+            assert!(!text.contains(hidden), "{text:?}");
+        }
+        let sources: Vec<String> = site
+            .place
+            .rejects()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+            .map(|line| line["source"].as_str().expect("a name").to_owned())
+            .collect();
+        let expected = names.map(|name| site.inputs().join(name).to_string_lossy().into_owned());
+        assert_eq!(sources, expected);
+        let listed: Vec<Value> = inputs(&site.place);
+        let listed: Vec<_> = listed.iter().filter_map(|line| line["name"].as_str()).collect();
+        assert_eq!(listed[..3], expected);
+        assert!(listed[3].ends_with(".d\u{202e}"));
+    }
+}
+
 #[test]
 fn kept_records_of_an_array_have_one_line_each() {
     let source = tempfile::tempdir().expect("a temporary folder");

@@ -1,6 +1,13 @@
 //! Where a run may write: what blocks it, what it replaces, and what it never touches.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+    process::Command,
+};
+
+use walkdir::WalkDir;
 
 use crate::support::mount::{Tmpfs, with_mounts};
 use crate::support::program::{files_below, set, toml_text};
@@ -209,6 +216,80 @@ fn the_same_run_again_changes_nothing() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("already published"));
         assert_eq!(state(site.folder()), before);
     }
+}
+
+#[test]
+fn a_published_run_whose_parts_are_lost_is_not_done() {
+    for (lose, what) in [(true, "is gone"), (false, "bytes instead of")] {
+        let site = published_in_parts();
+        let part = site.place.to().join("job-000/part-00001.json");
+        let whole = fs::read(&part).expect("a part");
+        if lose {
+            fs::remove_file(&part).expect("a part");
+        } else {
+            fs::write(&part, &whole[1..]).expect("a part");
+        }
+        let before = state(site.folder());
+        let again = || {
+            let mut command = site.run();
+            command.args(["--set", "output.0.max_bytes=200 kB"]);
+            command
+        };
+        let said = ["job-000/part-00001.json` ", what, "manifest.json", "--overwrite"];
+        assert_exit_saying(&mut again(), 73, &said);
+        assert_eq!(state(site.folder()), before);
+        assert_exit(again().arg("--overwrite"), 0);
+        assert_eq!(fs::read(&part).expect("a part"), whole);
+        site.check_published();
+        assert_exit(&mut again(), 0);
+    }
+}
+
+/// Whatever the umask allows, others read nothing, and the group reads only what is published.
+#[test]
+fn a_generous_umask_opens_nothing_to_others() {
+    let site = Site::with(&(endpoints(2) + &rejected(1)));
+    let mut shell = Command::new("sh");
+    shell.current_dir(env!("CARGO_MANIFEST_DIR"));
+    shell.args(["-c", "umask 000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_segprep")]);
+    let mut command = site.run_by(shell);
+    command.args(["--set", "account.keep_rejected=true"]);
+    assert_exit(&mut command, 0);
+    let mut seen = Vec::new();
+    for place in ["import", "account"] {
+        for entry in WalkDir::new(site.folder().join(place)).sort_by_file_name() {
+            let entry = entry.expect("no other process changes this folder");
+            let name = entry.path().strip_prefix(site.folder()).expect("below it");
+            let mode = entry.metadata().expect("it exists").permissions().mode() & 0o7777;
+            seen.push(format!("{mode:04o} {}", name.display()));
+        }
+    }
+    let expected = [
+        "0750 import",
+        "0750 import/job-000",
+        "0640 import/job-000/part-00000.json",
+        "0750 account",
+        "0640 account/inputs.ndjson",
+        "0640 account/manifest.json",
+        "0700 account/rejected-records",
+        "0600 account/rejected-records/00000-a.ndjson",
+        "0640 account/rejects.ndjson",
+    ];
+    assert_eq!(seen, expected);
+}
+
+/// The same while it runs and after a kill: staging, lock and journal.
+#[test]
+fn working_folders_are_for_the_owner_alone() {
+    let site = Site::with(&endpoints(20_000));
+    let running = site.slow_run();
+    for work in [".import.segprep", "account/.segprep"] {
+        let mode = fs::metadata(site.folder().join(work)).expect("it exists").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{work}");
+    }
+    let journal = fs::metadata(site.folder().join("account/.segprep/journal.json"));
+    assert_eq!(journal.expect("a journal").permissions().mode() & 0o777, 0o600);
+    drop(running);
 }
 
 #[test]

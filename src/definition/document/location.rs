@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::origin::{Origin, Spanned};
 use super::quote::escape;
-use super::secrets::{has_credentials, has_signature};
+use super::secrets::{has_credentials, has_signature, may_be_key};
 use super::source::Diagnostics;
 use crate::definition::environment::Environment;
 use crate::glob::{Glob, GlobError};
@@ -187,7 +187,10 @@ fn variable(
         return None;
     }
     let value = (environment.env)(name).filter(|value| !value.is_empty());
-    if value.is_none() {
+    if value.is_none() && may_be_key(name) {
+        let message = "a variable that is not set has a name that may be a key";
+        diagnostics.push(at, message, "not shown here", PLACEHOLDER_HELP);
+    } else if value.is_none() {
         let message = format!("the variable `{name}` is not set");
         let help = format!("set it, as in `{name}=… segprep run …`, or write the path itself");
         diagnostics.push(at, message, "", help);

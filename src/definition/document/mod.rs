@@ -27,7 +27,8 @@ pub(crate) use secrets::{has_credentials, hide_keys};
 pub(crate) use source::{DefinitionText, Diagnostics, PlacedDiagnostic};
 
 pub(super) use secrets::{
-    has_signature, is_bare_key, names_key_source, secret_in_set, secrets_in_lines,
+    contains_key, has_signature, is_bare_key, may_be_key, names_key_source, secret_in_set,
+    secrets_in_lines,
 };
 pub(super) use section::{Section, choose, push_wrong_type, text};
 pub(super) use tree::{Entry, Item, Table, Value};

@@ -15,7 +15,8 @@ const SOURCES: [&str; 5] = ["env:", "file:", "demo:", "kms:", "secretsmanager:"]
 pub(crate) fn names_key_source(text: &str) -> bool {
     let text = text.trim().trim_start_matches(['"', '\'']);
     let has_literal = ["hex:", "base64:"].iter().any(|form| text.contains(form));
-    let is_bare = text.split_once(':').is_some_and(|(_, rest)| is_bare_key(rest));
+    let is_bare = text.split_once(':').is_some_and(|(_, rest)| is_bare_key(rest))
+        || text.strip_prefix("env:").is_some_and(may_be_key);
     !has_literal && !is_bare && SOURCES.iter().any(|source| text.starts_with(source))
 }
 
@@ -33,6 +34,23 @@ pub(crate) fn is_bare_key(text: &str) -> bool {
     let is_mixed =
         any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit);
     is_hex || is_base64 && is_mixed
+}
+
+/// Whether a name has as many hexadecimal digits in a row as a key: nobody gives such a name.
+pub(crate) fn contains_key(name: &str) -> bool {
+    name.split(|char: char| !char.is_ascii_hexdigit()).any(|run| KEY_CHARS_MIN <= run.len())
+}
+
+/// Whether the name of a variable may be a key, so that it is not shown: it contains one, or it is as
+/// long as 16 bytes in Base64 and mixes capitals, small letters and digits as names do not.
+pub(crate) fn may_be_key(name: &str) -> bool {
+    const BASE64_CHARS_MIN: usize = 22;
+    let any = |is: fn(&u8) -> bool| name.bytes().any(|byte| is(&byte));
+    let is_mixed =
+        any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit);
+    let is_random =
+        BASE64_CHARS_MIN <= name.len() && is_mixed && name.len() <= class_changes(name) * 3;
+    contains_key(name) || is_bare_key(name) || is_random
 }
 
 /// Returns the spans of a file that may contain keys: the values in `[keys]` and `[aws]`, and those
@@ -160,6 +178,22 @@ fn has_user(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_variables_that_may_be_keys_are_found() {
+        for (name, expected) in [
+            ("SEGPREP_KEY_K1", false),
+            ("SEGPREP_KEY_PRODUCTION_EU_CENTRAL_1_2026", false),
+            ("segprepKeyForProductionInFrankfurt1", false),
+            ("segprep_key_1", false),
+            ("hex000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", true),
+            ("KEY_000102030405060708090A0B0C0D0E0F", true),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", true),
+            ("base64kK8s1QmZ3vTt0uYbW5rNQ", true),
+        ] {
+            assert_eq!(may_be_key(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn credentials_in_a_url_are_found() {

@@ -1,13 +1,11 @@
 //! Staged files on disk.
 
-use std::{
-    fs,
-    path::{Component, Path, PathBuf},
-};
+use std::path::{Component, Path, PathBuf};
 
 use crate::publish::error::{PublishError, at};
 use crate::publish::staged::{StagedBytes, StagedFile};
 use crate::store::Staged;
+use crate::store::disk::folder;
 
 impl StagedBytes for Staged {
     fn place(&self) -> PathBuf {
@@ -20,7 +18,8 @@ impl StagedBytes for Staged {
     }
 }
 
-/// Creates a file below a working folder, with the folders between.
+/// Creates a file below a working folder, with the folders between. If it is `private`, all of them
+/// are for the owner alone.
 ///
 /// # Panics
 ///
@@ -30,7 +29,7 @@ pub(super) fn stage(folder: &Path, path: &str, private: bool) -> Result<StagedFi
     assert!(is_below && !path.is_empty(), "a run names its files relative to their folder");
     let path = folder.join(path);
     let parent = path.parent().unwrap_or(folder);
-    fs::create_dir_all(parent).map_err(at(parent, "create"))?;
+    folder::create_all(parent, private).map_err(at(parent, "create"))?;
     let staged = Staged::create(path.clone(), private).map_err(at(&path, "create"))?;
     Ok(StagedFile::new(staged))
 }

@@ -4,8 +4,9 @@
 
 use std::{
     collections::VecDeque,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Component, Path, PathBuf},
 };
 
@@ -52,6 +53,13 @@ pub fn create(path: &Path) -> io::Result<()> {
     let new = missing(path);
     fs::create_dir_all(path)?;
     new.iter().filter_map(|folder| folder.parent()).try_for_each(sync)
+}
+
+/// Creates a folder and its parents, without syncing their names. With `private`, only the owner may
+/// enter those that are new (mode 0700); otherwise the umask decides.
+pub fn create_all(path: &Path, private: bool) -> io::Result<()> {
+    let mode = if private { 0o700 } else { 0o777 };
+    DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
 /// Syncs the names in a folder to the disk.

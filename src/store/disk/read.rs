@@ -1,7 +1,8 @@
 //! Opens a file in the state in which it was listed.
 //!
-//! Its size and modification time are compared when it is opened and again at its end. A file that
-//! grew, shrank or was overwritten meanwhile gives an error, never a silent mix of two states.
+//! Its size and its times of modification and change are compared when it is opened and again at its
+//! end. A file that grew, shrank or was overwritten meanwhile gives an error, never a silent mix of two
+//! states, even if its modification time was set back.
 //! Standard input is read as it comes.
 
 use std::{
@@ -69,6 +70,7 @@ mod tests {
         fs::{self, OpenOptions},
         io::Write,
         path::Path,
+        thread,
         time::{Duration, SystemTime},
     };
 
@@ -112,11 +114,12 @@ mod tests {
 
     #[test]
     fn a_change_while_reading_is_an_error() {
-        for change in ["grow", "shrink", "rewrite"] {
+        for change in ["grow", "shrink", "rewrite", "rewrite and set the time back"] {
             let root = tempfile::tempdir().expect("a temporary folder");
             let path = root.path().join("a");
             fs::write(&path, "0123456789").expect("a file");
-            let mut reader = open(&listed(&path)).expect("unchanged so far");
+            let listed = listed(&path);
+            let mut reader = open(&listed).expect("unchanged so far");
             let mut some = [0; 4];
             reader.read_exact(&mut some).expect("four bytes");
             let mut file = OpenOptions::new().write(true).append(change == "grow").open(&path);
@@ -127,7 +130,12 @@ mod tests {
             }
             // The clock of a file system ticks in milliseconds: a second write may have the same
             // time.
-            file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
+            let Stamp::Modified { secs, nanos, .. } = listed.stamp else { panic!("a file") };
+            let before = Duration::new(u64::try_from(secs).expect("after 1970"), nanos);
+            let is_set_back = change.ends_with("back");
+            thread::sleep(Duration::from_millis(if is_set_back { 50 } else { 0 }));
+            let time = if is_set_back { before } else { Duration::ZERO };
+            file.set_modified(SystemTime::UNIX_EPOCH + time).expect("a time");
             let error = reader.read_to_end(&mut Vec::new()).expect_err(change);
             assert!(is_changed(&error), "{change}: {error}");
         }

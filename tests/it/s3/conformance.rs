@@ -71,7 +71,7 @@ fn a_small_run_makes_few_round_trips() {
     let seen: Vec<String> = server.take_requests().iter().map(asked).collect();
     assert_eq!(
         seen,
-        ["list in/", "get account/manifest.json", "list account/.segprep/"],
+        ["list in/", "get account/manifest.json", "list account/.segprep/", "list out/"],
         "the same run again"
     );
 }
@@ -87,6 +87,27 @@ fn another_run_is_replaced_only_with_overwrite() {
     server.check_published(&records(0, 3));
     assert_exit(run(&server).arg("--overwrite"), 0);
     server.check_published(&records(0, 4));
+}
+
+#[test]
+fn lost_parts_are_named_and_made_again_only_with_overwrite() {
+    for (replacement, what) in [(None, "is gone"), (Some("shorter"), "has 7 bytes instead of")] {
+        let server = Server::start();
+        server.put("in/a.ndjson", records(0, 3));
+        assert_exit(&mut run(&server), 0);
+        match replacement {
+            Some(text) => server.put("out/job-000/part-00000.json", text),
+            None => server.remove("out/job-000/part-00000.json"),
+        }
+        let before = server.keys();
+        let messages = assert_exit(&mut run(&server), 73);
+        let named = format!("out/job-000/part-00000.json` {what}");
+        assert!(messages.contains(&named) && messages.contains("--overwrite"), "{messages}");
+        assert_eq!(server.keys(), before);
+        assert_exit(run(&server).arg("--overwrite"), 0);
+        server.check_published(&records(0, 3));
+        assert_exit(&mut run(&server), 0);
+    }
 }
 
 #[test]

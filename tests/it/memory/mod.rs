@@ -215,6 +215,17 @@ const CASES: &[Case] = &[
         0,
     ),
     case(
+        "an archive of a quarter of a billion empty lines",
+        |to| {
+            let records = gzip(b"{\"Id\":\"a\"}\n");
+            let lines = gzip(&vec![b'\n'; 8 << 20]);
+            let archive = [records.clone(), lines.repeat(32), records].concat();
+            fs::write(to, archive).expect("an input");
+        },
+        &["input.max_expansion=100000"],
+        0,
+    ),
+    case(
         "several archives in parallel, each with one line that does not end",
         |to| {
             let archive = gzip(&vec![b'x'; 60_000_000]);
