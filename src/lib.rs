@@ -14,7 +14,7 @@
 //!    result.
 //! 8. [`run`]: a run, where all of it meets.
 //!
-//! [`generate`] makes synthetic files, to try all of it out.
+//! [`detect`] says what values look like. [`generate`] makes synthetic files, to try all of it out.
 //!
 //! `tests/it/tidy/` checks two rules:
 //!
@@ -25,6 +25,7 @@
 pub mod crypto;
 pub mod decode;
 pub mod definition;
+pub mod detect;
 pub mod encode;
 pub mod engine;
 pub mod generate;

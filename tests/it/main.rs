@@ -14,6 +14,7 @@ mod cli;
 mod csv_decoder;
 mod definition_tests;
 mod definitions;
+mod detectors;
 mod differential;
 mod editors;
 mod failures;

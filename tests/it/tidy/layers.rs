@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("record", "simd"),
     ("store", "glob crypto"),
     ("schema", "crypto record"),
+    ("detect", "simd record schema"),
     ("decode", "simd record schema"),
     ("repair", "simd record schema"),
     ("validate", "simd record schema"),

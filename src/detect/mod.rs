@@ -1,0 +1,209 @@
+//! What a value looks like: personal data, secrets, and what segprep has made of them.
+//!
+//! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`), and then for each
+//! detector a gate, the shapes and their checks follow each other, each more expensive than the one
+//! before and with fewer values left. The name of a field is judged once (`names`).
+//!
+//! Nothing here keeps a value, and no error or `Debug` shows one.
+
+mod catalogue;
+mod checks;
+mod column;
+mod names;
+mod numbers;
+mod plain;
+mod shape;
+
+use serde::{Deserialize, Serialize};
+
+pub use catalogue::{DetectError, Detector};
+pub use column::{ColumnFindings, Verdict};
+
+use names::Name;
+
+/// The shipped file.
+pub const FILE: &str = include_str!("../../schemas/detectors.toml");
+
+/// How likely a value, or a field, is what a detector looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likelihood {
+    Possible,
+    Likely,
+}
+
+/// All detectors, compiled. There are at most 32.
+#[derive(Debug)]
+pub struct Detectors {
+    all: Vec<Detector>,
+}
+
+/// Which detectors the name of a field speaks for, and which it rules out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    named: u32,
+    ruled_out: u32,
+}
+
+/// Which detectors hit a value, and how likely each is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    all: u32,
+    likely: u32,
+}
+
+impl Detectors {
+    /// The detectors that are shipped.
+    ///
+    /// # Errors
+    ///
+    /// None: a test compiles the shipped file.
+    pub fn shipped() -> Result<Detectors, DetectError> {
+        Detectors::compile(FILE)
+    }
+
+    /// The detectors of a file.
+    pub fn compile(file: &str) -> Result<Detectors, DetectError> {
+        let all = catalogue::compile(file)?;
+        assert!(all.len() <= 32, "a detector is a bit of 32");
+        Ok(Detectors { all })
+    }
+
+    /// In the order of the file, which is that of all indices.
+    pub fn all(&self) -> &[Detector] {
+        &self.all
+    }
+
+    /// What the names on the way to a value say, from the outermost to its own.
+    pub fn evidence<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Evidence {
+        let names: Vec<Name> = names.into_iter().map(Name::new).collect();
+        let is_named = |detector: &Detector| names.iter().any(|name| detector.is_named_by(name));
+        let is_ruled_out =
+            |detector: &Detector| names.iter().any(|name| detector.is_ruled_out_by(name));
+        Evidence {
+            named: bits(self.all.iter().map(is_named)),
+            ruled_out: bits(self.all.iter().map(is_ruled_out)),
+        }
+    }
+
+    /// What a value looks like, given what its field's name says.
+    pub fn judge(&self, value: &str, evidence: Evidence) -> Findings {
+        let plain = plain::plain(value);
+        let text = plain.trim();
+        let mut findings = Findings::default();
+        if text.is_empty() {
+            return findings;
+        }
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let numbered = || (0_u32..).zip(&self.all);
+        for (index, detector) in numbered().filter(|(_, detector)| detector.is_clean) {
+            findings.add(index, detector.judge(text, digits, false));
+        }
+        if findings.all != 0 {
+            return findings;
+        }
+        let has = |bits: u32, index: u32| bits & (1 << index) != 0;
+        for (index, detector) in numbered().filter(|(_, detector)| !detector.is_clean) {
+            if !has(evidence.ruled_out, index) {
+                let is_named = has(evidence.named, index);
+                findings.add(index, detector.judge(text, digits, is_named));
+            }
+        }
+        findings
+    }
+}
+
+impl Detector {
+    /// How likely a plain text is what this detector looks for.
+    fn judge(&self, text: &str, digits: usize, is_named: bool) -> Option<Likelihood> {
+        if self.needs_name && !is_named || !self.gate.lets_pass(text, digits) {
+            return None;
+        }
+        let mut best = None;
+        for shape in &self.shapes {
+            let likelihood = if is_named { Some(Likelihood::Likely) } else { shape.alone };
+            if best < likelihood && shape.find(text, &self.ignore).is_some() {
+                best = likelihood;
+            }
+        }
+        best
+    }
+}
+
+impl Findings {
+    fn add(&mut self, index: u32, likelihood: Option<Likelihood>) {
+        self.all |= u32::from(likelihood.is_some()) << index;
+        self.likely |= u32::from(likelihood == Some(Likelihood::Likely)) << index;
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.all == 0
+    }
+
+    /// The index of each detector that hit, and its likelihood.
+    pub fn iter(self) -> impl Iterator<Item = (usize, Likelihood)> {
+        (0_usize..32).filter(move |index| self.all & (1 << index) != 0).map(move |index| {
+            let is_likely = self.likely & (1 << index) != 0;
+            (index, if is_likely { Likelihood::Likely } else { Likelihood::Possible })
+        })
+    }
+}
+
+/// The first flag becomes the lowest bit.
+fn bits(flags: impl Iterator<Item = bool>) -> u32 {
+    (0..).zip(flags).fold(0, |bits, (index, flag)| bits | u32::from(flag) << index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, value: &str) -> Vec<String> {
+        let detectors = Detectors::shipped().expect("the shipped file compiles");
+        let findings = detectors.judge(value, detectors.evidence([name]));
+        let shown = |(index, likelihood): (usize, Likelihood)| {
+            let name = detectors.all().get(index).map_or("", |detector| detector.name.as_str());
+            format!(
+                "{name} {}",
+                if likelihood == Likelihood::Likely { "likely" } else { "possible" }
+            )
+        };
+        findings.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn names_are_evidence() {
+        assert_eq!(found("mobile", "0151 23456789"), ["phone likely"]);
+        assert_eq!(found("order", "0151 23456789"), Vec::<String>::new());
+        assert_eq!(found("vorname", "Zoë"), ["person_name likely"]);
+        assert_eq!(found("productName", "Zoë"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_segprep_made_is_clean() {
+        let token = format!("hmac:k1:{}", "0123456789abcdef".repeat(4));
+        assert_eq!(found("email", &token), ["own_token likely"]);
+        assert_eq!(found("first name", "Z**"), ["own_mask likely"]);
+        assert_eq!(found("first name", "[redacted]"), ["own_mask likely"]);
+        assert_eq!(found("birthday", "1993"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn fields_are_likely_by_their_share_of_hits() {
+        let detectors = Detectors::shipped().expect("the shipped file compiles");
+        let count = |hits: usize| {
+            let mut parts = [ColumnFindings::default(), ColumnFindings::default()];
+            for number in 0..100 {
+                let value = if number < hits { "ask ada@example.com" } else { "nothing" };
+                parts[number % 2].add(detectors.judge(value, Evidence::default()));
+            }
+            let [mut one, other] = parts;
+            one.merge(&other);
+            let verdicts = one.verdicts(&detectors).into_iter();
+            verdicts.map(|verdict| (verdict.hits, verdict.likelihood)).collect::<Vec<_>>()
+        };
+        assert_eq!(count(0), []);
+        assert_eq!(count(9), [(9, Likelihood::Possible)]);
+        assert_eq!(count(10), [(10, Likelihood::Likely)]);
+    }
+}
