@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use segprep::decode::frame::LineEnd;
 use segprep::decode::{Columns, Format};
 use segprep::definition::Environment;
 use segprep::pipeline::{Block, ChunkPass, Stages, Worker};
@@ -82,7 +83,7 @@ impl Task {
             names.add(&columns);
             (Format::Csv(Arc::new(columns)), start)
         } else {
-            (Format::JsonLines, 0)
+            (Format::JsonLines(LineEnd::Newline), 0)
         };
         let stages = Stages::new(&plan, &names.into_columns());
         let worker = Worker::new(&plan, &stages);

@@ -113,6 +113,9 @@ pub(crate) struct ErrorLine<'a> {
     kind: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
+    /// What is wrong in detail, one thing in each text.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    places: &'a [String],
     /// TOML to paste into the definition.
     #[serde(skip_serializing_if = "Option::is_none")]
     paste: Option<&'a str>,
@@ -239,6 +242,7 @@ impl Screen {
                 kind: exit.kind,
                 message: &hide_keys(&error.message),
                 hint: hint_of(error),
+                places: &error.places,
                 paste: error.paste.as_deref(),
                 ..ErrorLine::default()
             }),
@@ -309,13 +313,15 @@ fn first_paragraph(text: &str) -> String {
     words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
-/// `error: …`, then the hint on its own line, then lines to paste.
+/// `error: …`, then the places, each on its own line, then the hint, then lines to paste.
 fn fault_text(fault: &ErrorLine<'_>) -> String {
     let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
     let hint = fault.hint.map(|hint| line(GOOD, "hint", escape(hint))).unwrap_or_default();
     let pasted = fault.paste.unwrap_or_default().lines().map(|line| escape(line) + "\n");
     let gap = if fault.paste.is_some() { "\n" } else { "" };
-    line(BAD, "error", escape(fault.message)) + &hint + gap + &pasted.collect::<String>()
+    let places = fault.places.iter().map(|place| format!("  {}\n", escape(place)));
+    let message = line(BAD, "error", escape(fault.message));
+    message + &places.collect::<String>() + &hint + gap + &pasted.collect::<String>()
 }
 
 fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
@@ -324,6 +330,7 @@ fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
         kind: exit.kind,
         message: &diagnostic.message,
         hint: Some(diagnostic.help.as_str()).filter(|help| !help.is_empty()),
+        places: &[],
         paste: None,
         file: Some(&diagnostic.file),
         line: Some(diagnostic.line),

@@ -16,14 +16,28 @@ pub(super) struct Aliases {
 }
 
 /// A field, and its names in other programs.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Alias {
     pub(super) field: String,
     /// Fields that a column with such a name implies, each with its value.
     #[serde(default)]
     pub(super) constants: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) sense: Sense,
     names: Vec<String>,
+}
+
+/// What a column with a name from another program says of the field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Sense {
+    #[default]
+    Same,
+    /// The opposite, such as `accepts marketing` of the opt-out.
+    Opposite,
+    /// Either: only its words tell.
+    Words,
 }
 
 #[derive(Deserialize)]

@@ -21,10 +21,10 @@ pub use csv::{
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use crate::record::{Batch, Code, Detail, Field, Names};
-use frame::{Framing, record_at};
+use frame::{Framing, LineEnd, holds_objects, leading_filler, leading_space, record_at};
 
 /// The most memory that a decoder's caches use, without the names of the data, in bytes.
 pub const CACHE_BYTES_MAX: usize = json::CACHE_BYTES_MAX;
@@ -33,11 +33,11 @@ pub const CACHE_BYTES_MAX: usize = json::CACHE_BYTES_MAX;
 #[derive(Clone, Debug)]
 pub enum Format {
     /// Newline-delimited JSON.
-    JsonLines,
+    JsonLines(LineEnd),
     /// The items of a JSON array, after its `[`.
-    JsonItems,
+    JsonItems(LineEnd),
     /// JSON objects one after the other, each over any number of lines.
-    JsonObjects,
+    JsonObjects(LineEnd),
     /// CSV with the columns of its header.
     Csv(Arc<Columns>),
 }
@@ -46,10 +46,20 @@ impl Format {
     /// How records are separated.
     pub fn framing(&self) -> Framing {
         match self {
-            Format::JsonLines => Framing::Lines,
-            Format::JsonItems => Framing::Items,
-            Format::JsonObjects => Framing::Objects,
-            Format::Csv(columns) => Framing::Csv { delimiter: columns.delimiter },
+            Format::JsonLines(line_end) => Framing::Lines(*line_end),
+            Format::JsonItems(_) => Framing::Items,
+            Format::JsonObjects(_) => Framing::Objects,
+            Format::Csv(columns) => Framing::Csv(columns.dialect),
+        }
+    }
+
+    /// What ends the lines of the text.
+    pub fn line_end(&self) -> LineEnd {
+        match self {
+            Format::JsonLines(line_end)
+            | Format::JsonItems(line_end)
+            | Format::JsonObjects(line_end) => *line_end,
+            Format::Csv(columns) => columns.dialect.line_end,
         }
     }
 
@@ -57,25 +67,27 @@ impl Format {
     /// blank; white space between the items of an array is not counted.
     fn is_blank_line(&self, line: &[u8]) -> bool {
         match self {
-            Format::JsonLines => is_space(line),
-            Format::JsonItems | Format::JsonObjects => false,
+            Format::JsonLines(_) => is_filler(line),
+            Format::JsonItems(_) | Format::JsonObjects(_) => false,
             Format::Csv(columns) => columns.is_blank(line),
         }
     }
 }
 
-fn is_space(line: &[u8]) -> bool {
-    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+/// Whether a line consists of white space and byte order marks.
+fn is_filler(line: &[u8]) -> bool {
+    leading_filler(line) == line.len()
 }
 
 /// Where a run of empty lines from this offset on ends, and their number. A file may have a billion
 /// of them, so they are not framed one by one.
-fn empty_lines(chunk: &[u8], from: usize) -> Option<(usize, u64)> {
+fn empty_lines(chunk: &[u8], from: usize, line_end: LineEnd) -> Option<(usize, u64)> {
     let (mut at, mut lines) = (from, 0);
     loop {
         at += match chunk.get(at..) {
             Some([b'\n', ..]) => 1,
             Some([b'\r', b'\n', ..]) => 2,
+            Some([b'\r', ..]) if line_end == LineEnd::Return => 1,
             _ => return (0 < lines).then_some((at, lines)),
         };
         lines += 1;
@@ -103,6 +115,16 @@ impl fmt::Debug for Decoder {
     /// Shows no names: they are data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Decoder({} names)", self.names.len())
+    }
+}
+
+/// A line consists of several objects, each of which is a record.
+struct SeveralObjects;
+
+/// Moves the count of blank lines to the row that was added after them.
+fn note_blank_lines(decoded: &mut Decoded, batch: &mut Batch) {
+    if let Some(row) = batch.rows.last_mut() {
+        row.blank_before = std::mem::take(&mut decoded.blank_after);
     }
 }
 
@@ -155,12 +177,19 @@ impl Decoder {
             self.csv.begin(columns, &mut self.names, batch);
         }
         let framing = format.framing();
+        let line_end = format.line_end();
         let skips_blanks = !framing.is_bracketed() && format.is_blank_line(b"");
+        let mut split = self.split_line(chunk, from, format);
         while decoded.next < chunk.len()
             && batch.rows.len() < limits.rows
             && decoded.next - from < limits.bytes
         {
-            if skips_blanks && let Some((next, lines)) = empty_lines(chunk, decoded.next) {
+            if decoded.next < split.end {
+                self.decode_on_line(chunk, split, valid_utf8, format, &mut decoded, batch);
+                continue;
+            }
+            if skips_blanks && let Some((next, lines)) = empty_lines(chunk, decoded.next, line_end)
+            {
                 decoded.next = next;
                 decoded.blank_after += lines;
                 continue;
@@ -173,14 +202,49 @@ impl Decoder {
                 decoded.blank_after += 1;
             } else if record.is_nothing(framing) {
                 // White space at the end of the chunk.
+            } else if self.decode_record(chunk, record, valid_utf8, format, batch).is_ok() {
+                note_blank_lines(&mut decoded, batch);
             } else {
-                self.decode_record(chunk, record, valid_utf8, format, batch);
-                if let Some(row) = batch.rows.last_mut() {
-                    row.blank_before = std::mem::take(&mut decoded.blank_after);
-                }
+                batch.remove_last_row();
+                (split, decoded.next) = (record, record.start);
             }
         }
         decoded
+    }
+
+    /// The line that byte `from` is on, if it is one of several objects and the earlier ones were
+    /// decoded before; else an empty one. Records begin in the middle of no other line.
+    fn split_line(&self, chunk: &[u8], from: usize, format: &Format) -> frame::Record {
+        match format {
+            Format::JsonLines(line_end) if !line_end.begins_at(chunk, from) => {
+                record_at(chunk, from, format.framing(), self.max_record)
+            }
+            Format::JsonLines(_)
+            | Format::JsonItems(_)
+            | Format::JsonObjects(_)
+            | Format::Csv(_) => frame::Record { start: from, end: from, next: from, problem: None },
+        }
+    }
+
+    /// Decodes the next record of a line of several objects.
+    #[cold]
+    fn decode_on_line(
+        &mut self,
+        chunk: &[u8],
+        line: frame::Record,
+        valid_utf8: bool,
+        format: &Format,
+        decoded: &mut Decoded,
+        batch: &mut Batch,
+    ) {
+        let within = chunk.get(..line.end).unwrap_or(&[]);
+        let record = record_at(within, decoded.next, Framing::Objects, self.max_record);
+        decoded.next = if record.next == line.end { line.next } else { record.next };
+        if !record.is_nothing(Framing::Objects) {
+            // An object is not a line of several, so it is a record whatever is in it.
+            self.decode_record(chunk, record, valid_utf8, format, batch).ok();
+            note_blank_lines(decoded, batch);
+        }
     }
 
     fn decode_record(
@@ -190,37 +254,77 @@ impl Decoder {
         valid_utf8: bool,
         format: &Format,
         batch: &mut Batch,
-    ) {
+    ) -> Result<(), SeveralObjects> {
         let row = batch.begin_row(record.start);
         let bytes = record.bytes(chunk);
         if let Some(place) = batch.rows.last_mut() {
             place.len = bytes.len();
         }
         if let Some((code, detail)) = record.problem {
-            return batch.mark_broken(row, Field::Record, code, detail);
+            batch.mark_broken(row, Field::Record, code, detail);
+            return Ok(());
         }
-        if !valid_utf8 && simdutf8::basic::from_utf8(bytes).is_err() {
-            return batch.mark_broken(row, Field::Record, Code::Utf8, Detail::InvalidBytes);
-        }
+        let is_utf8 = valid_utf8 || simdutf8::basic::from_utf8(bytes).is_ok();
+        let span = record.start..record.end;
         match format {
-            Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
-                let span = record.start..record.end;
-                json::decode(
-                    &self.layout,
-                    &mut self.names,
-                    &mut self.json,
-                    &mut self.shapes,
-                    chunk,
-                    span,
-                    row,
-                    batch,
-                );
+            Format::JsonLines(_) | Format::JsonItems(_) | Format::JsonObjects(_) => {
+                let outcome = if is_utf8 {
+                    self.decode_json(chunk, span.clone(), row, batch)
+                } else {
+                    Err(Code::Utf8)
+                };
+                if let Err(code) = outcome {
+                    return self.after_bad_json(chunk, span, code, format, row, batch);
+                }
+            }
+            Format::Csv(_) if !is_utf8 => {
+                batch.mark_broken(row, Field::Record, Code::Utf8, Detail::InvalidBytes);
             }
             Format::Csv(columns) if columns.is_header(bytes) => batch.drop_header(row),
             Format::Csv(columns) => {
-                let span = record.start..record.end;
                 csv::decode(columns, &mut self.names, &mut self.csv, chunk, span, row, batch);
             }
         }
+        Ok(())
+    }
+
+    fn decode_json(
+        &mut self,
+        chunk: &[u8],
+        span: Range<usize>,
+        row: usize,
+        batch: &mut Batch,
+    ) -> Result<(), Code> {
+        let Decoder { layout, names, json, shapes, .. } = self;
+        json::decode(layout, names, json, shapes, chunk, span, row, batch)
+    }
+
+    /// Decides about a record that is not one JSON object. A byte order mark at its beginning is
+    /// white space, and a line may consist of several objects; else the row is broken.
+    #[cold]
+    fn after_bad_json(
+        &mut self,
+        chunk: &[u8],
+        span: Range<usize>,
+        mut code: Code,
+        format: &Format,
+        row: usize,
+        batch: &mut Batch,
+    ) -> Result<(), SeveralObjects> {
+        let bytes = chunk.get(span.clone()).unwrap_or(&[]);
+        let filler = leading_filler(bytes);
+        if code != Code::Utf8 && leading_space(bytes) < filler {
+            batch.restart_last_row();
+            match self.decode_json(chunk, span.start + filler..span.end, row, batch) {
+                Ok(()) => return Ok(()),
+                Err(later) => code = later,
+            }
+        }
+        if matches!(format, Format::JsonLines(_)) && holds_objects(bytes) {
+            return Err(SeveralObjects);
+        }
+        let detail = if code == Code::Utf8 { Detail::InvalidBytes } else { Detail::None };
+        batch.mark_broken(row, Field::Record, code, detail);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::document::{Diagnostics, Origin, Section, Spanned, Value, text};
 use super::vocabulary::InputFormat;
+use crate::decode::frame::Dialect;
 
 /// A name and its value.
 pub type Pair = (Spanned<String>, Spanned<String>);
@@ -20,7 +21,34 @@ pub struct ColumnsSpec {
     pub rename: Vec<Pair>,
     /// Fields, and the value that they have in every record.
     pub constants: Vec<Pair>,
+    /// The number of lines before the header.
+    pub skip_lines: u64,
+    /// Whether rows may have fewer cells than the header, and more empty ones.
+    pub pads_rows: bool,
+    /// Whether the decimal mark is a comma.
+    pub has_decimal_comma: bool,
+    /// Whether a backslash escapes quotes and backslashes in quoted cells.
+    pub has_escapes: bool,
+    /// Whether blanks at the beginning of a cell are skipped.
+    pub skips_space: bool,
 }
+
+/// The most lines that can be skipped.
+const SKIP_LINES_MAX: u64 = 1000;
+
+/// The settings that have no meaning for JSON.
+const OF_CSV: [&str; 10] = [
+    "delimiter",
+    "header",
+    "columns",
+    "rename",
+    "constants",
+    "skip_lines",
+    "ragged",
+    "decimal",
+    "escape",
+    "skip_initial_space",
+];
 
 /// Reads the settings of columns. `format` is the one that the definition sets.
 pub(super) fn read(
@@ -28,8 +56,7 @@ pub(super) fn read(
     format: Option<InputFormat>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> ColumnsSpec {
-    let keys = ["delimiter", "header", "columns", "rename", "constants"];
-    let of_csv = keys.map(|key| section.entry(key).map(|entry| (key, entry.key_at)));
+    let of_csv = OF_CSV.map(|key| section.entry(key).map(|entry| (key, entry.key_at)));
     if format == Some(InputFormat::Json) {
         for (key, at) in of_csv.into_iter().flatten() {
             let message = format!("`{key}` is for CSV, but `format` is \"json\"");
@@ -41,15 +68,22 @@ pub(super) fn read(
         columns: read_columns(section, diagnostics),
         rename: read_pairs(section, "rename", "\"E-mail\" = \"Address\"", diagnostics),
         constants: read_pairs(section, "constants", "ChannelType = \"EMAIL\"", diagnostics),
+        skip_lines: section.whole("skip_lines", 0..=SKIP_LINES_MAX, diagnostics).unwrap_or(0),
+        pads_rows: section.choice("ragged", &[("pad", true)], &[], diagnostics).unwrap_or(false),
+        has_decimal_comma: section
+            .choice("decimal", &[(",", true), (".", false)], &[], diagnostics)
+            .unwrap_or(false),
+        has_escapes: section
+            .choice("escape", &[("backslash", true)], &[], diagnostics)
+            .unwrap_or(false),
+        skips_space: section.boolean("skip_initial_space", diagnostics).unwrap_or(false),
     }
 }
 
 fn read_delimiter(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<u8> {
     let word = section.text("delimiter", diagnostics)?;
-    let is_delimiter =
-        |byte: &u8| (byte.is_ascii_punctuation() || *byte == b'\t') && !b"\"._-".contains(byte);
     match word.value.as_bytes() {
-        [byte] if is_delimiter(byte) => Some(*byte),
+        [byte] if Dialect::is_delimiter(*byte) => Some(*byte),
         _ => {
             let help = "use `,`, `;`, `|`, a tab (`\"\\t\"`), or another ASCII punctuation character \
                         except `\"`, `.`, `_` and `-`";

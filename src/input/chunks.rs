@@ -20,7 +20,10 @@ use super::open::{OpenInput, Stored};
 use super::settings::Limits;
 use super::{Broken, InputEnd, InputStart, Work};
 use crate::decode::Format;
-use crate::decode::frame::{Cut, Framing, SPACE_MAX, Scanner, cut, leading_space};
+use crate::decode::frame::{
+    BYTE_ORDER_MARK, Cut, Dialect, Framing, LineEnd, SPACE_MAX, Scanner, cut, leading_filler,
+    leading_space,
+};
 use crate::record::{Code, Detail};
 
 /// How many more bytes are read while a record has not ended.
@@ -58,6 +61,7 @@ pub(super) struct ChunkReader {
     /// `None` once it was handed over.
     pub(super) start: Option<InputStart>,
     pub(super) format: Format,
+    pub(super) line_end: LineEnd,
     /// Set inside a record that passes in slices.
     slicing: Option<Slicing>,
     /// Whether the array has ended, if the input is one.
@@ -86,7 +90,7 @@ struct Slicing {
 /// Where a record that passes in slices ends.
 #[derive(Clone, Copy)]
 enum Until {
-    LineEnd,
+    LineEnd(LineEnd),
     /// Where the scanner finds the end of a JSON value.
     Scanned(Scanner),
     TextEnd,
@@ -108,7 +112,8 @@ impl ChunkReader {
             at_end: false,
             error: None,
             start: Some(InputStart { compression, ..InputStart::default() }),
-            format: Format::JsonLines,
+            format: Format::JsonLines(LineEnd::Newline),
+            line_end: LineEnd::Newline,
             slicing: None,
             array: Array::Open,
             is_given_up: false,
@@ -120,7 +125,7 @@ impl ChunkReader {
     pub(super) fn skip(&mut self, count: usize) {
         let skipped = self.held.bytes().get(..count).unwrap_or(&[]);
         if let Some(start) = &mut self.start {
-            start.lines += super::line_ends(skipped);
+            start.lines += self.line_end.count(skipped);
         }
         self.held.skip(count);
         self.offset += wide(count);
@@ -199,7 +204,8 @@ impl ChunkReader {
         spare: &BufferPool,
     ) -> Result<Work, ReadError> {
         if let Some(slicing) = self.slicing {
-            let (count, _) = self.peek(limits.chunk_bytes)?;
+            // At least two bytes, since one may be a CR whose meaning depends on the next.
+            let (count, _) = self.peek(limits.chunk_bytes.max(2))?;
             return Ok(self.take_slice(slicing, 0, count, spare));
         }
         if self.format.framing().is_bracketed()
@@ -245,15 +251,17 @@ impl ChunkReader {
         limits: &Limits,
         spare: &BufferPool,
     ) -> Result<Option<Work>, ReadError> {
-        let (count, _) = self.peek(limits.chunk_bytes)?;
+        let (count, _) = self.peek(limits.chunk_bytes.max(BYTE_ORDER_MARK.len()))?;
         if self.array == Array::NotClosed && count == 0 {
             self.array = Array::Closed;
             let (buffer, offset) = self.take(0, spare);
             let (code, detail) = (Code::JsonSyntax, Detail::ArrayNotClosed);
             return Ok(Some(Work::Slice { buffer, offset, code, detail, is_last: true }));
         }
-        let blank = leading_space(self.front(count));
         let is_after = self.array == Array::Closed;
+        let front = self.front(count);
+        // A byte order mark before a record is white space; after the array, it is text.
+        let blank = if is_after { leading_space(front) } else { leading_filler(front) };
         if 0 < blank && (blank == count || SPACE_MAX <= blank || is_after) {
             return Ok(Some(self.take_space(blank, spare)));
         }
@@ -279,16 +287,19 @@ impl ChunkReader {
         &mut self,
         code: Code,
         detail: Detail,
-        count: usize,
+        mut count: usize,
         spare: &BufferPool,
     ) -> Work {
         let is_bracketed = self.format.framing().is_bracketed();
-        let blank = if is_bracketed { leading_space(self.front(count)) } else { 0 };
+        let blank = if is_bracketed { leading_filler(self.front(count)) } else { 0 };
         if 0 < blank {
             return self.take_space(blank, spare);
         }
         let until = match self.format.framing() {
-            Framing::Lines | Framing::Csv { .. } => Until::LineEnd,
+            Framing::Lines(line_end) | Framing::Csv(Dialect { line_end, .. }) => {
+                count = line_end.certain(self.front(count), false);
+                Until::LineEnd(line_end)
+            }
             Framing::Items => Until::Scanned(self.advanced(Scanner::item(), count)),
             Framing::Objects => {
                 Until::Scanned(self.advanced(Scanner::object(self.front(count)), count))
@@ -309,13 +320,16 @@ impl ChunkReader {
         &mut self,
         mut slicing: Slicing,
         from: usize,
-        to: usize,
+        mut to: usize,
         spare: &BufferPool,
     ) -> Work {
         let is_all = to == self.held.len() && (self.at_end || self.error.is_some());
         let bytes = self.held.bytes().get(from..to).unwrap_or(&[]);
         let end = match &mut slicing.until {
-            Until::LineEnd => memchr::memchr(b'\n', bytes).map(|newline| newline + 1),
+            Until::LineEnd(line_end) => {
+                to = from + line_end.certain(bytes, is_all);
+                line_end.end_in_piece(bytes, is_all)
+            }
             Until::Scanned(scanner) => scanner.end(bytes, 0),
             Until::TextEnd => None,
         };
@@ -384,11 +398,15 @@ fn wide(count: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::decode::frame::record_at;
+    use crate::decode::{ColumnRules, ColumnSettings, Columns};
     use crate::input::inflate::Compression;
+    use crate::schema::Schema;
 
     /// The offset and length of a record, and the problem found while framing it.
     type FramedRecord = (u64, u64, Option<Code>);
@@ -439,7 +457,7 @@ mod tests {
             match work {
                 Work::Nothing => {}
                 Work::Space { buffer } => {
-                    assert_eq!(leading_space(buffer.bytes()), buffer.len());
+                    assert_eq!(leading_filler(buffer.bytes()), buffer.len());
                     reached += wide(buffer.len());
                 }
                 Work::Chunk { buffer, offset, .. } => {
@@ -493,6 +511,8 @@ mod tests {
         }
     }
 
+    const ITEMS: Format = Format::JsonItems(LineEnd::Newline);
+    const OBJECTS: Format = Format::JsonObjects(LineEnd::Newline);
     const BAD: Option<Code> = Some(Code::JsonSyntax);
     const LONG: Option<Code> = Some(Code::TooLongRecord);
 
@@ -511,7 +531,7 @@ mod tests {
 
     #[test]
     fn items_end_at_commas_and_brackets() {
-        let items = |text: &str, expected: &[_]| check(&Format::JsonItems, text, 20, expected);
+        let items = |text: &str, expected: &[_]| check(&ITEMS, text, 20, expected);
         items("{\"a\":1},\n {\"b\":[2,3]} ]", &[("{\"a\":1}", None), ("{\"b\":[2,3]}", None)]);
         items(
             "1 ,\"],\" ,[ 2,[3]],null]\n",
@@ -527,7 +547,7 @@ mod tests {
 
     #[test]
     fn the_missing_end_of_an_array_is_reported() {
-        let items = |text: &str, expected: &[_]| check(&Format::JsonItems, text, 20, expected);
+        let items = |text: &str, expected: &[_]| check(&ITEMS, text, 20, expected);
         items("{}", &[("{}", None), ("", BAD)]);
         items("{},\n", &[("{}", None), ("", BAD)]);
         items("", &[("", BAD)]);
@@ -537,7 +557,7 @@ mod tests {
 
     #[test]
     fn a_long_item_does_not_affect_the_next() {
-        let items = |text: &str, expected: &[_]| check(&Format::JsonItems, text, 5, expected);
+        let items = |text: &str, expected: &[_]| check(&ITEMS, text, 5, expected);
         items("{\"a\":\"]},\"} , {}]", &[("{\"a\":\"]},\"}", LONG), ("{}", None)]);
         items("{\"a\":\"]},\"}]{}", &[("{\"a\":\"]},\"}", LONG), ("{}", BAD)]);
         items("1, 1234567", &[("1", None), ("1234567", LONG), ("", BAD)]);
@@ -547,7 +567,7 @@ mod tests {
 
     #[test]
     fn objects_end_with_their_brace() {
-        let objects = |text: &str, expected: &[_]| check(&Format::JsonObjects, text, 10, expected);
+        let objects = |text: &str, expected: &[_]| check(&OBJECTS, text, 10, expected);
         objects(" {\n \"a\": 1\n}\n{}{}", &[("{\n \"a\": 1\n}", LONG), ("{}", None), ("{}", None)]);
         objects(
             "{},\n{} x {}",
@@ -562,23 +582,65 @@ mod tests {
         );
     }
 
+    /// The formats whose records end with lines.
+    static LINES: LazyLock<Vec<Format>> = LazyLock::new(|| {
+        let schema = Schema::shipped("pinpoint").expect("it is shipped");
+        let rules = ColumnRules::new(schema.into(), ColumnSettings::default());
+        let csv = |dialect| {
+            let columns = Columns::named(&["Id".to_owned()], dialect, &rules);
+            Format::Csv(Arc::new(columns.expect("a column")))
+        };
+        let formats = [LineEnd::Newline, LineEnd::Return].into_iter().flat_map(|line_end| {
+            let plain = Dialect { line_end, ..Dialect::new(b',') };
+            let escapes = Dialect { has_escapes: true, ..plain };
+            let spaces = Dialect { skips_space: true, ..plain };
+            let both = Dialect { skips_space: true, ..escapes };
+            let json = Format::JsonLines(line_end);
+            [json, csv(plain), csv(escapes), csv(spaces), csv(both)]
+        });
+        formats.collect()
+    });
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
         /// The same records are found in chunks of any size, also before an error.
         #[test]
         fn cuts_make_no_difference(
-            text in "([{}\\[\\],]|\"|\\\\|[a1 \n]|\\{\"a\":1\\}){0,40}",
+            text in "([{}\\[\\],]|\"|\\\\|[a1 \n]|\u{feff}|\\{\"a\":1\\}){0,40}",
             max_record in 1_usize..20,
             chunk_bytes in 1_usize..30,
             fails in any::<bool>(),
         ) {
-            for format in [Format::JsonItems, Format::JsonObjects] {
+            for format in [ITEMS, OBJECTS] {
                 let text = text.as_bytes();
                 let whole = records(text, &format, (WHOLE, max_record), fails);
                 let cut = records(text, &format, (chunk_bytes, max_record), fails);
                 prop_assert_eq!(&cut.0, &whole.0, "{:?}", format);
                 if !fails {
                     prop_assert_eq!(cut.1, u64::try_from(text.len()).unwrap(), "all of the text is consumed");
+                }
+            }
+        }
+
+        /// The same lines and rows are found in chunks of any size, also before an error.
+        #[test]
+        fn cuts_of_lines_make_no_difference(
+            text in "([ab, \\\\]|\"|\r|\n|\r\n|\"\r|,\"a\"|, \"|\\\\\"){0,60}",
+            max_record in 1_usize..20,
+            chunk_bytes in 1_usize..30,
+            fails in any::<bool>(),
+        ) {
+            for format in LINES.iter() {
+                let text = text.as_bytes();
+                let whole = records(text, format, (WHOLE, max_record), fails);
+                let cut = records(text, format, (chunk_bytes, max_record), fails);
+                if fails {
+                    // What was read before the error may end in the middle of a record.
+                    let both = whole.0.len().min(cut.0.len());
+                    prop_assert_eq!(&cut.0[..both], &whole.0[..both], "{:?}", format);
+                } else {
+                    prop_assert_eq!(&cut.0, &whole.0, "{:?}", format);
+                    prop_assert_eq!(cut.1, u64::try_from(text.len()).unwrap());
                 }
             }
         }
@@ -600,12 +662,12 @@ mod tests {
             if values.is_empty() {
                 return Ok(());
             }
-            let (items, _) = records(&array, &Format::JsonItems, (chunk_bytes, WHOLE), false);
+            let (items, _) = records(&array, &ITEMS, (chunk_bytes, WHOLE), false);
             prop_assert_eq!(parsed(&array, &items), values.clone());
 
             let objects: Vec<_> = values.into_iter().filter(serde_json::Value::is_object).collect();
             let row = objects.iter().map(text).collect::<Vec<_>>().join(if pretty { "\n" } else { "" });
-            let (found, _) = records(row.as_bytes(), &Format::JsonObjects, (chunk_bytes, WHOLE), false);
+            let (found, _) = records(row.as_bytes(), &OBJECTS, (chunk_bytes, WHOLE), false);
             prop_assert_eq!(parsed(row.as_bytes(), &found), objects);
         }
     }

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use super::encoding::{UTF8_BOM, is_utf16, undeclared_utf16};
 use super::error::BadInput;
 use super::inflate::Compression;
+use crate::decode::frame::{LineEnd, leading_filler};
 use crate::definition::InputFormat;
 
 /// What an input was detected to be.
@@ -36,16 +37,26 @@ const BINARY_FORMATS: [(&[u8], &str); 6] = [
     (b"\x89PNG", "a PNG image"),
 ];
 
-/// Detects the form of a text from its first bytes. They hold at least two lines if the text has
-/// as many; `at_end` says that they are the whole text. `declared` is the format that the
-/// definition sets.
+/// The first bytes of a text: two lines that are not blank, or more than the longest record, or the
+/// whole text.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Whether they are the whole text.
+    pub(super) at_end: bool,
+    pub(super) max_record: usize,
+}
+
+/// Detects the form of a text from its first bytes. `declared` is the format that the definition
+/// sets.
 ///
 /// Fails if the bytes are not text, or text in an encoding that the definition does not set.
 pub(super) fn detect(
-    bytes: &[u8],
-    at_end: bool,
+    seen: Seen<'_>,
+    line_end: LineEnd,
     declared: Option<InputFormat>,
 ) -> Result<Detected, BadInput> {
+    let bytes = seen.bytes;
     if let Some((_, what)) = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
         let hint = "save it as CSV or JSON; gzip and zstd archives of these can be read as well";
         return Err(BadInput::new(format!("the file is {what}"), hint));
@@ -59,7 +70,7 @@ pub(super) fn detect(
     }
     let bom_len = if bytes.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
     let text = bytes.get(bom_len..).unwrap_or(&[]);
-    let first = text.trim_ascii_start().first();
+    let first = text.get(leading_filler(text)..).and_then(<[u8]>::first);
     let format = declared.unwrap_or(match first {
         Some(b'{' | b'[') | None => InputFormat::Json,
         Some(_) => InputFormat::Csv,
@@ -67,26 +78,35 @@ pub(super) fn detect(
     let form = match (format, first) {
         (InputFormat::Csv, _) => Form::Csv,
         (InputFormat::Json, Some(b'[')) => Form::JsonArray,
-        (InputFormat::Json, Some(b'{')) if !is_newline_delimited(text, at_end) => Form::JsonObjects,
+        (InputFormat::Json, Some(b'{')) if !is_newline_delimited(text, seen, line_end) => {
+            Form::JsonObjects
+        }
         (InputFormat::Json, _) => Form::JsonLines,
     };
     Ok(Detected { bom_len, form })
 }
 
-/// Whether a text that begins with `{` is newline-delimited: its first line is one whole value, or
-/// its second line begins an object. (Blank lines do not count.) A first line whose end is not
-/// among the bytes counts as whole, unless an object ends inside it.
-fn is_newline_delimited(text: &[u8], at_end: bool) -> bool {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let mut lines = lines.filter(|line| !line.is_empty());
+/// Whether a text that begins with `{` is newline-delimited: its first line consists of whole
+/// values or is the only one, or the second one begins with `{`. Blank lines do not count. A first
+/// line that is too long for a record tells nothing, so such a text is read as objects.
+fn is_newline_delimited(text: &[u8], seen: Seen<'_>, line_end: LineEnd) -> bool {
+    let without_filler = |line| <[u8]>::get(line, leading_filler(line)..).unwrap_or(&[]);
+    let mut lines = line_end.lines(text).map(without_filler).filter(|line| !line.is_empty());
     let Some(first) = lines.next() else { return true };
-    let mut values = serde_json::Deserializer::from_slice(first).into_iter::<IgnoredAny>();
-    let begins_whole = values.next().is_some_and(|value| value.is_ok());
-    let is_whole = begins_whole && values.byte_offset() == first.len();
-    match lines.next() {
-        Some(second) => is_whole || second.starts_with(b"{"),
-        None => is_whole || (!at_end && !begins_whole),
+    let first = first.trim_ascii_end();
+    if seen.max_record < first.len() {
+        return false;
     }
+    match lines.next() {
+        Some(second) => second.starts_with(b"{") || consists_of_values(first),
+        None => seen.at_end || consists_of_values(first),
+    }
+}
+
+/// Whether a line is a series of whole values.
+fn consists_of_values(line: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>();
+    values.all(|value| value.is_ok())
 }
 
 #[cfg(test)]
@@ -95,8 +115,9 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], expected: Option<(usize, Form)>) {
-        let found = detect(bytes, true, None).ok().map(|found| (found.bom_len, found.form));
-        assert_eq!(found, expected);
+        let seen = Seen { bytes, at_end: true, max_record: 40 };
+        let found = detect(seen, LineEnd::of_text(bytes), None).ok();
+        assert_eq!(found.map(|found| (found.bom_len, found.form)), expected);
     }
 
     #[test]
@@ -107,8 +128,15 @@ mod tests {
         check(b"{\"Id\":\n{\"Id\":\"2\"}\n", Some((0, Form::JsonLines)));
         check(b"{\"Id\":\"1\"}\nwhatever", Some((0, Form::JsonLines)));
         check(b"{\n \"Id\":\"1\"\n}\n", Some((0, Form::JsonObjects)));
-        check(b"{\"Id\":\"1\"}{\"Id\":\"2\"}", Some((0, Form::JsonObjects)));
-        check(b"{\"Id\":\"1\"", Some((0, Form::JsonObjects)));
+        check(b"{\"Id\":\"1\"}{\"Id\":\"2\"}", Some((0, Form::JsonLines)));
+        check(b"{\"Id\":\"1\"} {\"Id\":\n\"2\"}", Some((0, Form::JsonObjects)));
+        check(b"{\"Id\":\"1\"", Some((0, Form::JsonLines)));
+        check(b"{\"Id\":\"1\"}}\n\n", Some((0, Form::JsonLines)));
+        check(b"{\"Id\":\"1\"}}\n]", Some((0, Form::JsonObjects)));
+        check(b"\xef\xbb\xbf\xef\xbb\xbf{\"Id\":\"1\"}", Some((3, Form::JsonLines)));
+        check(b"{\"Id\":\"1\"}}\n\xef\xbb\xbf{}", Some((0, Form::JsonLines)));
+        check(b"{\"Id\":\"1\"}\r[]", Some((0, Form::JsonLines)));
+        check(b"{\"Id\":\"12345678901234567890123456789012\"}", Some((0, Form::JsonObjects)));
         check(b"[\n{}]", Some((0, Form::JsonArray)));
         check(b"\xef\xbb\xbf\r\n [{}]", Some((3, Form::JsonArray)));
         check(b"\x1f\x8b\x08\0", None);
@@ -116,12 +144,5 @@ mod tests {
         check(b"\xff\xfeI\0d\0", None);
         check(b"I\0d\0\n\0", None);
         check(b"\n\n", Some((0, Form::JsonLines)));
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_whole_unless_an_object_ends_in_it() {
-        let form = |text: &[u8]| detect(text, false, None).unwrap().form;
-        assert_eq!(form(b"{\"Id\":\"1\""), Form::JsonLines);
-        assert_eq!(form(b"{\"Id\":\"1\"}{\"Id\":"), Form::JsonObjects);
     }
 }

@@ -40,15 +40,26 @@ pub(super) fn is_utf16(start: &[u8]) -> bool {
 
 fn utf16_byte_order(start: &[u8]) -> Option<ByteOrder> {
     let start = start.get(..start.len().min(EXAMINED_BYTES)).unwrap_or(&[]);
-    let is_nul = |first: usize| {
-        1 < start.len() && start.iter().skip(first).step_by(2).all(|byte| *byte == 0)
-    };
-    if start.starts_with(UTF16_LE_BOM) || is_nul(1) {
+    if start.starts_with(UTF16_LE_BOM) {
         Some(ByteOrder::LittleEndian)
-    } else if start.starts_with(UTF16_BE_BOM) || is_nul(0) {
+    } else if start.starts_with(UTF16_BE_BOM) {
         Some(ByteOrder::BigEndian)
     } else {
-        byte_order_from_counts(start)
+        byte_order_of_latin(start).or_else(|| byte_order_from_counts(start))
+    }
+}
+
+/// Recognizes UTF-16 in which all characters are Latin: every second byte is a NUL, and no other. One
+/// character alone is not enough, and half of one is in no such text.
+fn byte_order_of_latin(start: &[u8]) -> Option<ByteOrder> {
+    let (pairs, []) = start.as_chunks::<2>() else { return None };
+    let are_all = |is: fn(&[u8; 2]) -> bool| 1 < pairs.len() && pairs.iter().all(is);
+    if are_all(|[first, second]| *first != 0 && *second == 0) {
+        Some(ByteOrder::LittleEndian)
+    } else if are_all(|[first, second]| *first == 0 && *second != 0) {
+        Some(ByteOrder::BigEndian)
+    } else {
+        None
     }
 }
 
@@ -169,6 +180,24 @@ fn begin(encoding: TextEncoding, raw: &mut Vec<u8>) -> io::Result<Conversion> {
     Ok(conversion)
 }
 
+/// Whether a record that is not UTF-8 looks like text in Windows-1252: bytes above 0x7F are alone or in
+/// pairs, most of them are letters, and none are characters of UTF-8.
+pub(crate) fn looks_like_windows_1252(record: &[u8]) -> bool {
+    const UNUSED: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
+    const RUN_MAX: usize = 2;
+    let (mut others, mut letters) = (0_usize, 0_usize);
+    for run in record.split(u8::is_ascii).filter(|run| !run.is_empty()) {
+        let is_text = run.len() <= RUN_MAX && str::from_utf8(run).is_err();
+        if !is_text || run.iter().any(|byte| UNUSED.contains(byte)) {
+            return false;
+        }
+        let own = run.iter().filter(|byte| 0xc0 <= **byte).count();
+        letters += own;
+        others += run.len() - own;
+    }
+    others < letters && !record.contains(&0)
+}
+
 pub(super) fn undeclared_utf16() -> BadInput {
     BadInput::new(
         "the text is UTF-16",
@@ -265,6 +294,30 @@ mod tests {
         let raw = vec![0xe9; 100_001];
         check(&raw, TextEncoding::Latin1, "é".repeat(100_001).as_bytes());
         check(&raw, TextEncoding::Windows1252, "é".repeat(100_001).as_bytes());
+    }
+
+    #[test]
+    fn utf16_is_recognized_only_where_it_is_possible() {
+        for text in [&b"["[..], b"[\0", b"\0[", b"[\0]", b"[\0\0\0", b"\0\0\0\0", b"[\0{}"] {
+            assert!(!is_utf16(text), "{text:?}");
+        }
+        assert!(is_utf16(b"[\0]\0") && is_utf16(b"\0I\0d") && is_utf16(b"\xff\xfe"));
+    }
+
+    #[test]
+    fn windows_1252_is_recognized_by_its_letters() {
+        for (record, expected) in [
+            (&b"Gr\xf6\xdfe"[..], true),
+            (b"\xc9ire \x96 \xe9t\xe9", true),
+            ("Größe".as_bytes(), false),
+            (b"Gr\xf6\xdfe \xc3\xb6", false),
+            (b"\x96", false),
+            (b"\xe3\x81\x82\xe3", false),
+            (b"\xf6\0", false),
+            (b"plain", false),
+        ] {
+            assert_eq!(looks_like_windows_1252(record), expected, "{record:?}");
+        }
     }
 
     #[test]

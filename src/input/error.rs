@@ -15,13 +15,15 @@ pub(crate) struct BadInput {
     /// Lower case, no full stop, without the input's name.
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// The columns that are wrong and why, if there are several.
+    pub(crate) places: Vec<String>,
     /// What would fix it, to be pasted into the definition.
     pub(crate) paste: Option<String>,
 }
 
 impl BadInput {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> BadInput {
-        BadInput { message: message.into(), hint: hint.into(), paste: None }
+        BadInput { message: message.into(), hint: hint.into(), places: Vec::new(), paste: None }
     }
 
     /// The error as a reader can return it. [`ReadError::of_read`] gets it back.
@@ -55,8 +57,8 @@ impl std::error::Error for BadInput {}
 
 impl From<HeaderError> for BadInput {
     fn from(error: HeaderError) -> BadInput {
-        let HeaderError { message, hint, paste } = error;
-        BadInput { message, hint, paste }
+        let HeaderError { message, hint, places, paste } = error;
+        BadInput { message, hint, places, paste }
     }
 }
 

@@ -30,11 +30,13 @@ use std::collections::VecDeque;
 
 pub(crate) use buffer::{Buffer, BufferPool};
 pub(crate) use chunks::READ_MORE_BYTES;
+pub(crate) use encoding::looks_like_windows_1252;
 pub(crate) use error::{BadInput, InputError};
 pub(crate) use inflate::Compression;
 pub(crate) use settings::{Limits, Settings};
 
 use crate::decode::Format;
+use crate::decode::frame::LineEnd;
 use crate::engine::Cancel;
 use crate::record::{Code, Detail};
 use crate::store::{Inputs, Listed, Stamp};
@@ -68,6 +70,7 @@ pub(crate) struct InputStart {
     pub(crate) compression: Compression,
     /// Whether brackets delimit the records, and not line ends.
     pub(crate) is_bracketed: bool,
+    pub(crate) line_end: LineEnd,
     /// The number of line ends before the first record: those of the header and of blank lines
     /// before it.
     pub(crate) lines: u64,
@@ -84,6 +87,7 @@ impl Default for InputStart {
             format: None,
             compression: Compression::None,
             is_bracketed: false,
+            line_end: LineEnd::Newline,
             lines: 0,
             blank_lines: 0,
             header: Vec::new(),
@@ -302,8 +306,4 @@ impl Iterator for InputReader<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_unit().transpose()
     }
-}
-
-fn line_ends(bytes: &[u8]) -> u64 {
-    u64::try_from(memchr::memchr_iter(b'\n', bytes).count()).expect("fewer than 2^64 lines")
 }

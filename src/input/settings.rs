@@ -1,6 +1,7 @@
 //! What the caller decides: how inputs are read, and how much of them is held at once.
 
 use crate::decode::ColumnRules;
+use crate::decode::frame::Dialect;
 use crate::definition::{InputFormat, TextEncoding};
 
 /// What the definition says about reading inputs.
@@ -16,6 +17,10 @@ pub(crate) struct Settings<'a> {
     pub(crate) skips_bad_files: bool,
     /// The delimiter of CSV cells. `None`: detect it from the header.
     pub(crate) delimiter: Option<u8>,
+    /// How the rows of CSV are written, apart from the delimiter and the line ends.
+    pub(crate) dialect: Dialect,
+    /// The number of lines before the header of CSV.
+    pub(crate) skip_lines: u64,
     /// The column names of CSV files that have no header.
     pub(crate) columns: Option<&'a [String]>,
     /// What the names in a CSV header mean.

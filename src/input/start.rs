@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::chunks::{Array, ChunkReader, READ_MORE_BYTES, more};
-use super::detect::{Detected, Form, detect};
+use super::detect::{Detected, Form, Seen, detect};
 use super::error::{BadInput, ReadError};
 use super::settings::{Limits, Settings};
 use crate::decode::Format;
-use crate::decode::csv::columns::{self, Columns};
-use crate::decode::frame::{Cut, Framing, leading_space};
+use crate::decode::csv::columns::{self, Columns, first_not_blank};
+use crate::decode::frame::{Cut, Dialect, Framing, LineEnd, SPACE_MAX, cut, leading_filler};
 use crate::record::Code;
 
 impl ChunkReader {
@@ -24,37 +24,53 @@ impl ChunkReader {
         {
             return Err(error.clone().into());
         }
-        let Detected { bom_len, form } = detect(self.front(count), at_end, settings.format)?;
+        self.line_end = LineEnd::of_text(self.front(count));
+        let seen = Seen { bytes: self.front(count), at_end, max_record: limits.max_record };
+        let Detected { bom_len, mut form } = detect(seen, self.line_end, settings.format)?;
         self.skip(bom_len);
+        let mut preamble = Preamble::default();
+        if form == Form::Csv || 0 < settings.skip_lines {
+            preamble = self.read_preamble(settings, limits)?;
+        }
+        if 0 < settings.skip_lines {
+            let (count, at_end) = self.peek_start(limits)?;
+            let seen = Seen { bytes: self.front(count), at_end, max_record: limits.max_record };
+            form = detect(seen, self.line_end, settings.format)?.form;
+        }
         if form != Form::Csv {
             refuse_column_settings(settings)?;
         }
         let (name, format) = match form {
-            Form::Csv => ("csv", Format::Csv(Arc::new(self.read_columns(settings, limits)?))),
-            Form::JsonLines => ("json", Format::JsonLines),
-            Form::JsonObjects => ("json", Format::JsonObjects),
+            Form::Csv => {
+                let columns = self.read_columns(settings, limits, preamble)?;
+                ("csv", Format::Csv(Arc::new(columns)))
+            }
+            Form::JsonLines => ("json", Format::JsonLines(self.line_end)),
+            Form::JsonObjects => ("json", Format::JsonObjects(self.line_end)),
             Form::JsonArray => {
                 self.open_array()?;
-                ("json", Format::JsonItems)
+                ("json", Format::JsonItems(self.line_end))
             }
         };
         self.format = format;
         if let Some(start) = &mut self.start {
             start.format = Some(name);
             start.is_bracketed = self.format.framing().is_bracketed();
+            start.line_end = self.line_end;
         }
         Ok(())
     }
 
-    /// Peeks at enough of the text to detect its form: two lines that are not blank, or as much as
-    /// the longest record, or all of it. Returns as [`ChunkReader::peek`] does.
+    /// Peeks at enough of the text to detect its form: two lines that are not blank, or a little
+    /// more than the longest record, or all of it. Returns as [`ChunkReader::peek`] does.
     fn peek_start(&mut self, limits: &Limits) -> Result<(usize, bool), ReadError> {
         let mut want = READ_MORE_BYTES;
         loop {
             let (count, at_end) = self.peek(want)?;
-            let lines = self.front(count).split(|byte| *byte == b'\n');
-            let lines = lines.filter(|line| !line.trim_ascii().is_empty());
-            let is_enough = limits.max_record + 2 <= count || lines.take(2).count() == 2;
+            let front = self.front(count);
+            let lines = LineEnd::of_text(front).lines(front);
+            let lines = lines.filter(|line| leading_filler(line) < line.len());
+            let is_enough = limits.max_record + SPACE_MAX <= count || lines.take(2).count() == 2;
             if at_end || is_enough || self.error().is_some() {
                 return Ok((count, at_end));
             }
@@ -77,7 +93,7 @@ impl ChunkReader {
     fn skip_space(&mut self) -> Result<(), ReadError> {
         loop {
             let (count, at_end) = self.peek(READ_MORE_BYTES)?;
-            let space = leading_space(self.front(count));
+            let space = leading_filler(self.front(count));
             self.skip(space);
             if space < count || at_end || self.error().is_some() {
                 return Ok(());
@@ -85,65 +101,179 @@ impl ChunkReader {
         }
     }
 
+    /// Reads the lines before the header of a CSV file: one that names the delimiter, and those that
+    /// the definition skips.
+    fn read_preamble(
+        &mut self,
+        settings: &Settings<'_>,
+        limits: &Limits,
+    ) -> Result<Preamble, ReadError> {
+        let mut preamble = Preamble::default();
+        let (count, at_end) = self.peek(READ_MORE_BYTES)?;
+        let first = self.line_end.end_in_piece(self.front(count), at_end).unwrap_or(count);
+        let mut skipped = 0;
+        if let Some(delimiter) = named_delimiter(self.front(first)) {
+            preamble.delimiter = Some(delimiter);
+            self.take_line(first, &mut preamble.text);
+            skipped = 1;
+        }
+        while skipped < settings.skip_lines {
+            let room = limits.max_record.saturating_sub(preamble.text.len());
+            let Some(line) = self.find_line(room)? else {
+                let message = format!(
+                    "there is no header after the first {} lines, which `skip_lines` skips",
+                    settings.skip_lines
+                );
+                let hint = "check `skip_lines` under `[input]`; these lines and the header together \
+                            may be as long as `max_record`";
+                return Err(self.error().cloned().unwrap_or(BadInput::new(message, hint)).into());
+            };
+            self.take_line(line, &mut preamble.text);
+            skipped += 1;
+        }
+        Ok(preamble)
+    }
+
+    /// The length of the next line with its line end. `None`: it is longer than `room`, or there is
+    /// none.
+    fn find_line(&mut self, room: usize) -> Result<Option<usize>, ReadError> {
+        let mut want = READ_MORE_BYTES;
+        loop {
+            let (count, at_end) = self.peek(want)?;
+            let is_all = at_end || self.error().is_some();
+            let line = self.line_end.end_in_piece(self.front(count), is_all);
+            if line.is_some() || is_all || room < count {
+                return Ok(line.filter(|line| *line <= room));
+            }
+            want *= 2;
+        }
+    }
+
+    /// Moves the next line into `text`.
+    fn take_line(&mut self, len: usize, text: &mut Vec<u8>) {
+        text.extend_from_slice(self.front(len));
+        self.skip(len);
+    }
+
     /// Reads the columns from the header, or takes them from the definition if it names them.
     fn read_columns(
         &mut self,
         settings: &Settings<'_>,
         limits: &Limits,
+        preamble: Preamble,
     ) -> Result<Columns, ReadError> {
+        let Preamble { delimiter, text: mut before } = preamble;
+        let set = settings.delimiter.or(delimiter);
         loop {
-            let any_delimiter = Framing::Csv { delimiter: settings.delimiter.unwrap_or(b',') };
-            let (cut, count) = self.whole_records(any_delimiter, limits)?;
-            let whole = match cut {
-                Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => whole,
-                // The record may be valid with another delimiter.
-                Cut::Invalid(..) => count,
-                Cut::More => {
-                    let too_long = || BadInput::of_header(Code::TooLongRecord, limits);
-                    return Err(self.error().cloned().unwrap_or_else(too_long).into());
-                }
-            };
-            let text = self.front(whole);
+            let like = Dialect { line_end: self.line_end, ..settings.dialect };
+            let texts = self.first_rows(&columns::delimiters(set), like, limits)?;
+            let texts: Vec<_> =
+                texts.into_iter().map(|(dialect, len)| (dialect, self.front(len))).collect();
             let named = settings.columns;
-            let (row, delimiter) = columns::first_row(
-                text,
-                settings.delimiter,
+            let (row, dialect) = columns::first_row(
+                &texts,
                 named.map(<[String]>::len),
                 limits.max_record,
                 settings.column_rules,
             );
+            let own = texts.iter().find(|(of, _)| *of == dialect);
+            let text = own.map_or(&[][..], |(_, text)| text);
             if row.start == text.len() && !text.is_empty() {
                 self.skip_blank_lines(row.start);
                 continue;
             }
             if let Some(names) = named {
-                return Ok(Columns::named(names, delimiter, settings.column_rules)
+                if let Some(start) = &mut self.start {
+                    start.header = before;
+                }
+                return Ok(Columns::named(names, dialect, settings.column_rules)
                     .map_err(BadInput::from)?);
             }
             if let Some((code, _)) = row.problem {
                 return Err(BadInput::of_header(code, limits).into());
             }
-            let columns = Columns::read(row.bytes(text), delimiter, settings.column_rules);
+            let columns = Columns::read(row.bytes(text), dialect, settings.column_rules);
             let columns = columns.map_err(BadInput::from)?;
-            let header = text.get(row.start..row.next).unwrap_or(&[]).to_vec();
+            let header = text.get(row.start..row.next).unwrap_or(&[]);
+            before.extend_from_slice(header);
+            let header_len = header.len();
             self.skip_blank_lines(row.start);
-            self.skip(header.len());
+            self.skip(header_len);
             if let Some(start) = &mut self.start {
-                start.header = header;
+                start.header = before;
                 start.renamings.clone_from(&columns.renamings);
             }
             return Ok(columns);
         }
     }
 
+    /// Reads until the first row that is not blank is whole or bad for each delimiter. Returns how many
+    /// bytes are rows for each.
+    fn first_rows(
+        &mut self,
+        delimiters: &[u8],
+        like: Dialect,
+        limits: &Limits,
+    ) -> Result<Vec<(Dialect, usize)>, ReadError> {
+        let mut want = limits.chunk_bytes;
+        loop {
+            let (count, at_end) = self.peek(want)?;
+            let is_all = at_end || (count == self.held.len() && self.error().is_some());
+            let front = self.front(count);
+            let may_be_longer = count <= limits.max_record + 1 && !is_all;
+            let rows = delimiters.iter().map(|delimiter| {
+                let dialect = Dialect { delimiter: *delimiter, ..like };
+                let whole = match cut(front, Framing::Csv(dialect), limits.max_record, at_end) {
+                    Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => whole,
+                    // The record may be valid with another delimiter.
+                    Cut::Invalid(..) => return Some((dialect, count)),
+                    Cut::More => return None,
+                };
+                let text = front.get(..whole).unwrap_or(&[]);
+                let row = first_not_blank(text, dialect, limits.max_record);
+                let is_blank = row.start == whole && may_be_longer;
+                (!is_blank).then_some((dialect, whole))
+            });
+            let rows: Vec<_> = rows.collect();
+            if rows.iter().all(Option::is_some) || (is_all && rows.iter().any(Option::is_some)) {
+                return Ok(rows.into_iter().flatten().collect());
+            }
+            if is_all {
+                let too_long = || BadInput::of_header(Code::TooLongRecord, limits);
+                return Err(self.error().cloned().unwrap_or_else(too_long).into());
+            }
+            want = more(want, limits.max_record);
+        }
+    }
+
     /// Skips the first `count` bytes, which are blank lines.
     fn skip_blank_lines(&mut self, count: usize) {
-        let lines = super::line_ends(self.front(count));
+        let lines = self.line_end.count(self.front(count));
         self.skip(count);
         if let Some(start) = &mut self.start {
             start.blank_lines += lines;
         }
     }
+}
+
+/// What precedes the header of a CSV file.
+#[derive(Default)]
+struct Preamble {
+    /// The delimiter that the first line names.
+    delimiter: Option<u8>,
+    text: Vec<u8>,
+}
+
+/// The delimiter that a line `sep=;` names.
+fn named_delimiter(line: &[u8]) -> Option<u8> {
+    let mut line = line.strip_suffix(b"\n").unwrap_or(line);
+    while let Some(shorter) = line.strip_suffix(b"\r") {
+        line = shorter;
+    }
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (sep, [delimiter]) = line.split_at_checked(4)? else { return None };
+    let is_named = sep.eq_ignore_ascii_case(b"sep=") && Dialect::is_delimiter(*delimiter);
+    is_named.then_some(*delimiter)
 }
 
 /// Fails if the definition has settings for columns: they would silently have no effect on JSON.
@@ -153,6 +283,11 @@ fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
         ("[input.rename]", !columns.rename.is_empty()),
         ("[input.constants]", !columns.constants.is_empty()),
         ("columns", settings.columns.is_some()),
+        ("skip_lines", 0 < settings.skip_lines),
+        ("ragged", columns.pads_rows),
+        ("decimal", columns.has_decimal_comma),
+        ("escape", settings.dialect.has_escapes),
+        ("skip_initial_space", settings.dialect.skips_space),
     ];
     match set.iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),

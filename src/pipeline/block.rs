@@ -60,6 +60,8 @@ pub struct Block {
     pub blank_lines: u64,
     /// Fields that only exports have.
     pub export_only: u64,
+    /// CSV cells in which blanks precede a quote, which is text then.
+    pub spaced_quotes: u64,
     /// For each rule of the plan, the values in written records that it was applied to.
     pub values: Vec<u64>,
     /// For each rule, the values in written records that were removed because its operation could

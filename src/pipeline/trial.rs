@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::block::Block;
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::csv::columns::first_row;
-use crate::decode::{Columns, Format};
+use crate::decode::csv::columns::{delimiters, first_row};
+use crate::decode::frame::{Dialect, LineEnd};
+use crate::decode::{Columns, Format, HeaderError};
 use crate::definition::InputFormat;
 use crate::plan::Plan;
 use crate::record::DescribedProblem;
@@ -58,16 +59,27 @@ fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
         None => matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')),
     };
     if is_json {
-        return Ok((Format::JsonLines, 0));
+        return Ok((Format::JsonLines(LineEnd::of_text(text)), 0));
     }
     let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();
     let cells = given.map(<[String]>::len);
-    let (row, delimiter) = first_row(text, input.delimiter, cells, input.max_record, rules);
+    let like = Dialect { line_end: LineEnd::of_text(text), ..input.dialect };
+    let texts = delimiters(input.delimiter).into_iter();
+    let texts: Vec<_> = texts.map(|delimiter| (Dialect { delimiter, ..like }, text)).collect();
+    let (row, dialect) = first_row(&texts, cells, input.max_record, rules);
     let (columns, start) = match given {
-        Some(names) => (Columns::named(names, delimiter, rules), row.start),
-        None => (Columns::read(row.bytes(text), delimiter, rules), row.next),
+        Some(names) => (Columns::named(names, dialect, rules), row.start),
+        None => (Columns::read(row.bytes(text), dialect, rules), row.next),
     };
-    let columns = columns.map_err(|error| format!("{}; {}", error.message, error.hint))?;
+    let columns = columns.map_err(|error| describe(&error))?;
     Ok((Format::Csv(Arc::new(columns)), start))
+}
+
+/// A header's errors on one line.
+fn describe(error: &HeaderError) -> String {
+    let HeaderError { message, hint, places, .. } = error;
+    let places =
+        if places.is_empty() { String::new() } else { format!(" ({})", places.join("; ")) };
+    format!("{message}{places}; {hint}")
 }

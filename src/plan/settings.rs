@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::columns;
 use crate::decode::ColumnSettings;
+use crate::decode::frame::Dialect;
 use crate::definition::{
     Account, Definition, DigestKind, Input, InputFormat, Output, OutputFormat, TextEncoding,
     Unknown,
@@ -28,6 +29,10 @@ pub struct InputPlan {
     pub skips_bad_files: bool,
     /// What delimits the cells of CSV; `None`: detect it by the header.
     pub delimiter: Option<u8>,
+    /// How the rows of CSV are written; the delimiter is a comma unless the definition sets one.
+    pub dialect: Dialect,
+    /// The number of lines before the header of CSV.
+    pub skip_lines: u64,
     /// The names of the columns of CSV files without a header.
     pub columns: Option<Vec<String>>,
     /// What is renamed, constant and left out in CSV files.
@@ -77,6 +82,8 @@ impl InputPlan {
             max_expansion: input.max_expansion,
             skips_bad_files: input.skips_bad_files,
             delimiter: input.columns.delimiter,
+            dialect: columns::dialect(&input.columns),
+            skip_lines: input.columns.skip_lines,
             columns: columns::input_names(input),
             column_settings: columns::settings(input),
             unknown: input.unknown.unwrap_or(Unknown::Drop),

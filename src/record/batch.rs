@@ -76,6 +76,8 @@ pub struct Row {
     pub is_header: bool,
     /// The number of fields in the record that only exports have. They are not imported.
     pub export_only: u32,
+    /// The number of CSV cells in which blanks precede a quote, which is text then.
+    pub spaced_quotes: u32,
     /// The number of blank lines between the previous record and this one.
     pub blank_before: u64,
 }
@@ -127,6 +129,23 @@ impl Batch {
         self.slots.resize(self.rows.len() * self.width, Slot::ABSENT);
         self.maps.resize(self.rows.len() * self.maps_width, Entries::default());
         self.rows.len() - 1
+    }
+
+    /// Makes the last row as it was when it began.
+    pub fn restart_last_row(&mut self) {
+        let Some(row) = self.rows.len().checked_sub(1) else { return };
+        self.reset_row(row);
+        let number = row_number(row);
+        self.problems.truncate(self.problems.partition_point(|(of, _)| *of < number));
+        self.unknown.truncate(self.unknown.partition_point(|(of, _)| *of < number));
+    }
+
+    /// Removes the last row. What it added to the lists of entries, values and bytes remains unused.
+    pub fn remove_last_row(&mut self) {
+        self.restart_last_row();
+        self.rows.pop();
+        self.slots.truncate(self.rows.len() * self.width);
+        self.maps.truncate(self.rows.len() * self.maps_width);
     }
 
     /// Drops a row because it repeats the header.

@@ -110,9 +110,13 @@ text_enum! {
         NotANumber = "not_a_number",
         TooFewCells = "too_few_cells",
         TooManyCells = "too_many_cells",
+        /// More cells than the header has, of which those after the last column are empty.
+        TooManyEmptyCells = "too_many_empty_cells",
         UnnamedColumn = "unnamed_column",
         QuoteNotClosed = "quote_not_closed",
         TextAfterQuote = "text_after_quote",
+        /// A CR outside of quotes that is not part of a line end.
+        ReturnInLine = "return_in_line",
         NoValue = "no_value",
         TextBetweenObjects = "text_between_objects",
         TextAfterArray = "text_after_array",

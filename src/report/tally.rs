@@ -58,6 +58,8 @@ pub struct Tally {
     pub blank_lines: u64,
     /// Fields that only exports have.
     pub export_only: u64,
+    /// CSV cells in which blanks precede a quote, which is text then.
+    pub spaced_quotes: u64,
     /// By rule, in the plan's order: the values in written records that it was applied to.
     pub values: Vec<u64>,
     /// By rule: the values that were removed because the operation could not be applied.
@@ -80,6 +82,7 @@ impl Tally {
         self.suppressed += other.suppressed;
         self.blank_lines += other.blank_lines;
         self.export_only += other.export_only;
+        self.spaced_quotes += other.spaced_quotes;
         add_each(&mut self.values, &other.values);
         add_each(&mut self.op_failed, &other.op_failed);
         add_each(&mut self.matches, &other.matches);

@@ -15,10 +15,11 @@ use super::input_line::InputLine;
 use super::progress::Progress;
 use super::slices::Slices;
 use super::text::escape;
-use crate::input::{Broken, Compression, InputEnd, InputStart};
+use crate::decode::frame::LineEnd;
+use crate::input::{Broken, Compression, InputEnd, InputStart, looks_like_windows_1252};
 use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
-use crate::pipeline::{Block, Stages, decode_rule};
+use crate::pipeline::{Block, Reject, Stages, decode_rule};
 use crate::plan::Plan;
 use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
@@ -59,6 +60,8 @@ pub(super) struct Assembler<'a> {
     pub(super) by_repair: BTreeMap<RepairSet, u64>,
     /// By repair and field, the number of values changed.
     pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
+    /// The number of rejected records that look like text in Windows-1252.
+    pub(super) windows_1252: u64,
     current: InputState,
 }
 
@@ -69,12 +72,15 @@ struct InputState {
     format: Option<&'static str>,
     compression: Option<Compression>,
     is_bracketed: bool,
+    line_end: LineEnd,
     /// The number of line ends before the next block.
     lines: u64,
     /// The file for the originals of rejected records, once there is one.
     kept: Option<BufWriter<StagedFile>>,
     /// The header that the originals need.
     header: Vec<u8>,
+    /// Whether the last original has no line end.
+    is_line_open: bool,
     slices: Option<Slices>,
 }
 
@@ -122,6 +128,7 @@ impl<'a> Assembler<'a> {
             renamings: BTreeSet::new(),
             by_repair: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            windows_1252: 0,
             current: InputState::default(),
         })
     }
@@ -134,8 +141,9 @@ impl<'a> Assembler<'a> {
             format: start.format,
             compression: Some(start.compression),
             is_bracketed: start.is_bracketed,
+            line_end: start.line_end,
             lines: start.lines,
-            header: start.header,
+            header: with_newlines(start.header, start.line_end),
             ..InputState::default()
         };
     }
@@ -154,8 +162,10 @@ impl<'a> Assembler<'a> {
             let record = self.current.tally.read + reject.record + 1;
             let at = place.offset + count(reject.offset);
             self.reject(place.input, [record, line, at, count(reject.bytes)], &reject.problems)?;
+            self.windows_1252 += u64::from(self.is_windows_1252(reject, place.chunk));
             if self.plan.account.keep_rejected {
-                let end = end_of_line(place.chunk, reject.offset + reject.bytes);
+                let line_end = self.current.line_end;
+                let end = end_of_line(place.chunk, reject.offset + reject.bytes, line_end);
                 let original = place.chunk.get(reject.offset..end).unwrap_or(&[]);
                 self.keep(place.input, original, true)?;
             }
@@ -178,9 +188,18 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
+    /// Whether a rejected record would be text if the definition set Windows-1252.
+    fn is_windows_1252(&self, reject: &Reject, chunk: &[u8]) -> bool {
+        let detail = Detail::InvalidBytes.as_str();
+        let is_candidate = self.plan.input.encoding.is_none()
+            && reject.problems.iter().any(|problem| problem.detail == detail);
+        let original = || chunk.get(reject.offset..reject.offset + reject.bytes).unwrap_or(&[]);
+        is_candidate && looks_like_windows_1252(original())
+    }
+
     /// Skips white space between records.
     pub(super) fn space(&mut self, bytes: &[u8]) {
-        self.current.lines += count(memchr::memchr_iter(b'\n', bytes).count());
+        self.current.lines += self.current.line_end.count(bytes);
     }
 
     /// Adds a slice of a record that is too long to be held.
@@ -194,8 +213,7 @@ impl<'a> Assembler<'a> {
         let line = self.current.lines;
         let slices = self.current.slices.get_or_insert(Slices::new(place.offset, line));
         slices.add(bytes);
-        let newlines = memchr::memchr_iter(b'\n', bytes).count();
-        self.current.lines += count(newlines);
+        self.current.lines += self.current.line_end.count(bytes);
         if self.plan.account.keep_rejected {
             self.keep(place.input, bytes, is_last)?;
         }
@@ -242,6 +260,9 @@ impl<'a> Assembler<'a> {
 
     /// Writes the original of a rejected record, or its next slice. The header comes first in the
     /// file, and a line end after each bracketed record.
+    ///
+    /// Lines that end with CR are written with LF: the file may be too short to show that CR ends
+    /// its lines.
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
         let Some(place) = self.place.filter(|_| !original.is_empty()) else { return Ok(()) };
         if self.current.kept.is_none() {
@@ -251,10 +272,24 @@ impl<'a> Assembler<'a> {
             file.write_all(&self.current.header).map_err(PublishError::of_write)?;
             self.current.kept = Some(file);
         }
-        let Some(file) = &mut self.current.kept else { return Ok(()) };
-        file.write_all(original).map_err(PublishError::of_write)?;
-        let is_parted = !self.current.is_bracketed || !is_last || original.ends_with(b"\n");
-        if is_parted { Ok(()) } else { file.write_all(b"\n").map_err(PublishError::of_write) }
+        let InputState { kept, is_bracketed, line_end, is_line_open, .. } = &mut self.current;
+        let Some(file) = kept else { return Ok(()) };
+        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(PublishError::of_write);
+        if std::mem::take(is_line_open) {
+            write(b"\n")?;
+        }
+        if is_last && *line_end == LineEnd::Return {
+            let text = original.strip_suffix(b"\n").unwrap_or(original);
+            write(text.strip_suffix(b"\r").unwrap_or(text))?;
+            return write(b"\n");
+        }
+        write(original)?;
+        let is_parted = !is_last || original.ends_with(b"\n");
+        if *is_bracketed && !is_parted {
+            return write(b"\n");
+        }
+        *is_line_open = !is_parted;
+        Ok(())
     }
 
     /// Ends an input.
@@ -307,19 +342,34 @@ fn tally_of(block: &Block) -> Tally {
         suppressed: block.suppressed,
         blank_lines: block.blank_lines,
         export_only: block.export_only,
+        spaced_quotes: block.spaced_quotes,
         values: block.values.clone(),
         op_failed: block.op_failed.clone(),
         matches: block.matches.clone(),
     }
 }
 
+/// The header and the lines before it, with LF if CR ends lines.
+fn with_newlines(mut header: Vec<u8>, line_end: LineEnd) -> Vec<u8> {
+    if line_end == LineEnd::Return {
+        header.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+    header
+}
+
 /// The offset after the line end at `at`, if there is one.
-fn end_of_line(chunk: &[u8], at: usize) -> usize {
+fn end_of_line(chunk: &[u8], at: usize, line_end: LineEnd) -> usize {
     let rest = chunk.get(at..).unwrap_or(&[]);
-    let len = match rest {
-        [b'\r', b'\n', ..] => 2,
-        [b'\n' | b'\r', ..] => 1,
-        _ => 0,
+    let returns = rest.iter().take_while(|byte| **byte == b'\r').count();
+    let len = match (line_end, rest.get(returns)) {
+        (LineEnd::Newline, None) => returns,
+        (LineEnd::Newline, Some(b'\n')) => returns + 1,
+        (LineEnd::Newline, Some(_)) => 0,
+        (LineEnd::Return, after) => match returns {
+            0 => usize::from(after == Some(&b'\n')),
+            1 if after == Some(&b'\n') => 2,
+            _ => 1,
+        },
     };
     at + len
 }

@@ -20,6 +20,8 @@ pub struct RunError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// What is wrong in detail, one thing a line.
+    pub places: Vec<String>,
     /// What would fix it, as TOML to be pasted into the definition.
     pub paste: Option<String>,
 }
@@ -49,7 +51,7 @@ pub enum ErrorKind {
 
 impl RunError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        RunError { kind, message: message.into(), hint: None, paste: None }
+        RunError { kind, message: message.into(), hint: None, places: Vec::new(), paste: None }
     }
 
     #[must_use]
@@ -85,7 +87,7 @@ impl From<InputError> for RunError {
                     if offset == 0 { String::new() } else { format!(" (at byte {offset})") };
                 let message = format!("`{}`: {}{place}", escape(&name), bad.message);
                 let error = RunError::new(ErrorKind::BadInput, message).hint(bad.hint);
-                RunError { paste: bad.paste, ..error }
+                RunError { places: bad.places, paste: bad.paste, ..error }
             }
             InputError::Store(error) => error.into(),
             InputError::Cancelled(cancelled) => cancelled.into(),

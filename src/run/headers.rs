@@ -40,10 +40,9 @@ pub(super) fn columns(
 
 /// The columns of inputs without a header, as the definition names them.
 fn named_columns(plan: &Plan, names: &[String]) -> Result<Columns, RunError> {
-    let delimiter = plan.input.delimiter.unwrap_or(b',');
-    Columns::named(names, delimiter, &plan.column_rules).map_err(|error| {
-        let HeaderError { message, hint, paste } = error;
-        RunError { paste, ..RunError::new(ErrorKind::BadInput, message).hint(hint) }
+    Columns::named(names, plan.input.dialect, &plan.column_rules).map_err(|error| {
+        let HeaderError { message, hint, places, paste } = error;
+        RunError { places, paste, ..RunError::new(ErrorKind::BadInput, message).hint(hint) }
     })
 }
 
@@ -72,7 +71,7 @@ fn read_headers(
             union.add(columns);
             Ok(())
         }
-        Format::JsonLines | Format::JsonItems | Format::JsonObjects => {
+        Format::JsonLines(_) | Format::JsonItems(_) | Format::JsonObjects(_) => {
             Err(no_columns(output, name, "is JSON"))
         }
     })

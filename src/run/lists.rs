@@ -17,7 +17,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::error::{ErrorKind, RunError};
 use super::text::escape;
-use crate::decode::frame::{self, Cut, Framing, cut};
+use crate::decode::frame::{self, Cut, Framing, LineEnd, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
 use crate::engine::Cancel;
@@ -248,7 +248,8 @@ struct Column {
 }
 
 fn framing(column: Option<Column>) -> Framing {
-    column.map_or(Framing::Lines, |column| Framing::Csv { delimiter: column.delimiter })
+    let lines = Framing::Lines(LineEnd::Newline);
+    column.map_or(lines, |column| Framing::Csv(column.delimiter.into()))
 }
 
 impl<'f> ListReader<'f> {
@@ -308,7 +309,7 @@ impl<'f> ListReader<'f> {
 /// Returns the column with this name in the header, and the offset of the first row.
 fn column_of(text: &[u8], name: &str) -> Result<(Column, usize), String> {
     for delimiter in DELIMITERS {
-        let header = frame::record_at(text, 0, Framing::Csv { delimiter }, ROW_BYTES_MAX);
+        let header = frame::record_at(text, 0, Framing::Csv(delimiter.into()), ROW_BYTES_MAX);
         if header.problem.is_some() {
             continue;
         }

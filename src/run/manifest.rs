@@ -209,6 +209,8 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     }));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(unchecked_warning(assembled.unchecked));
+    warnings.extend(windows_1252(assembled.windows_1252));
+    warnings.extend(spaced_quotes(total.spaced_quotes));
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
@@ -282,6 +284,29 @@ fn unused_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
         format!("the constant `{}` has no effect: its rule drops it", escape(field))
     });
     renamed.chain(constant).collect()
+}
+
+/// The warning about records that are not UTF-8.
+fn windows_1252(records: u64) -> Option<String> {
+    let what = match records {
+        0 => return None,
+        1 => "a record is not UTF-8 and looks".to_owned(),
+        more => format!("{more} records are not UTF-8 and look"),
+    };
+    Some(format!("{what} like Windows-1252: set `encoding = \"windows-1252\"` under `[input]`"))
+}
+
+/// The warning about CSV cells in which blanks precede a quote.
+fn spaced_quotes(cells: u64) -> Option<String> {
+    let cells = match cells {
+        0 => return None,
+        1 => "a cell".to_owned(),
+        more => format!("{more} cells"),
+    };
+    Some(format!(
+        "in {cells} the quotes after blanks were taken for text: if they are around the cells, set \
+         `skip_initial_space = true` under `[input]`"
+    ))
 }
 
 fn count_entries(count: u64) -> String {

@@ -36,6 +36,8 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
         max_expansion: input.max_expansion,
         skips_bad_files: input.skips_bad_files,
         delimiter: input.delimiter,
+        dialect: input.dialect,
+        skip_lines: input.skip_lines,
         columns: input.columns.as_deref(),
         column_rules,
         digest: input.digest,

@@ -9,13 +9,13 @@ pub(super) struct Slices {
     bytes: u64,
     /// The length without white space at the end.
     text_bytes: u64,
-    last_byte: u8,
-    byte_before: u8,
+    /// The length without the line end.
+    line_bytes: u64,
 }
 
 impl Slices {
     pub(super) fn new(offset: u64, line: u64) -> Slices {
-        Slices { offset, line, bytes: 0, text_bytes: 0, last_byte: 0, byte_before: 0 }
+        Slices { offset, line, bytes: 0, text_bytes: 0, line_bytes: 0 }
     }
 
     /// Adds the next slice.
@@ -24,23 +24,18 @@ impl Slices {
         if 0 < text {
             self.text_bytes = self.bytes + wide(text);
         }
-        self.bytes += wide(bytes.len());
-        let before = if 1 < bytes.len() { bytes.get(bytes.len() - 2) } else { None };
-        if let Some(last) = bytes.last() {
-            self.byte_before = before.copied().unwrap_or(self.last_byte);
-            self.last_byte = *last;
+        let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let returns = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+        if returns < line.len() {
+            self.line_bytes = self.bytes + wide(line.len() - returns);
         }
+        self.bytes += wide(bytes.len());
     }
 
     /// The length of the record. `is_bracketed`: without the white space after it; else without its
     /// line end.
     pub(super) fn length(&self, is_bracketed: bool) -> u64 {
-        match (self.byte_before, self.last_byte) {
-            _ if is_bracketed => self.text_bytes,
-            (b'\r', b'\n') => self.bytes - 2,
-            (_, b'\n' | b'\r') => self.bytes - 1,
-            _ => self.bytes,
-        }
+        if is_bracketed { self.text_bytes } else { self.line_bytes }
     }
 }
 

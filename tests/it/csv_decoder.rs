@@ -19,7 +19,7 @@ fn csv_is_read_as_the_csv_crate_reads_it() {
     check_property(&tables(), |table| {
         let text = table.text(true);
         let shown = String::from_utf8_lossy(&text).into_owned();
-        let framing = Framing::Csv { delimiter: table.delimiter };
+        let framing = Framing::Csv(table.delimiter.into());
         let header = frame::record_at(&text, 0, framing, 1 << 20);
         let columns =
             Columns::read(header.bytes(&text), table.delimiter, &program.plan.column_rules);

@@ -10,6 +10,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::encode::CsvColumn;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
@@ -334,7 +335,8 @@ fn output_read_as_input_gives_the_same_records() {
             .collect();
         let stages = InProcess::keeping_everything(schema(), &[JSON_AND_CSV]);
         let stages = stages.with_columns(&columns);
-        let block = stages.block(ndjson(&records).as_bytes(), 0, &Format::JsonLines);
+        let block =
+            stages.block(ndjson(&records).as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
         for reject in &block.rejects {
             let codes: Vec<&str> = reject.problems.iter().map(|problem| problem.code).collect();
             prop_assert!(

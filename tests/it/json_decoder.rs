@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::pipeline::Block;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
@@ -61,8 +62,8 @@ fn learning_from_earlier_records_changes_nothing() {
                 spaces.set((spaces.get() + 1) % 997);
                 let mut apart = vec![b' '; spaces.get()];
                 apart.extend_from_slice(&line);
-                let found = warm.block(&line, 0, &Format::JsonLines);
-                let expected = cold.block(&apart, 0, &Format::JsonLines);
+                let found = warm.block(&line, 0, &Format::JsonLines(LineEnd::Newline));
+                let expected = cold.block(&apart, 0, &Format::JsonLines(LineEnd::Newline));
                 let shown = String::from_utf8_lossy(&line);
                 prop_assert_eq!(&found.json.bytes, &expected.json.bytes, "{}", shown);
                 let problems = |block: &Block| -> Vec<_> {

@@ -22,6 +22,7 @@ mod formats;
 mod generated;
 mod header_union;
 mod hostile;
+mod input_forms;
 mod inputs;
 mod json_decoder;
 mod kills;

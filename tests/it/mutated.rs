@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, fs};
 
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::pipeline::Block;
 use segprep::schema::Schema;
 use serde::Deserialize;
@@ -280,8 +281,9 @@ fn the_fast_and_the_plain_way_read_the_same() {
             }
             let seeds = if random.one_in(2) { &odd } else { &own };
             let text = chunk(&mut random, seeds, shape, 400);
-            let found = warm.block(&text, 0, &Format::JsonLines);
-            let expected = cold.block(&apart(&text, &mut numbers), 0, &Format::JsonLines);
+            let found = warm.block(&text, 0, &Format::JsonLines(LineEnd::Newline));
+            let expected =
+                cold.block(&apart(&text, &mut numbers), 0, &Format::JsonLines(LineEnd::Newline));
             let lines = |block: &Block| String::from_utf8_lossy(&block.json.bytes).into_owned();
             assert_eq!(lines(&found), lines(&expected));
             assert_eq!(said(&found), said(&expected));

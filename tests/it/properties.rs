@@ -105,6 +105,42 @@ fn threads_and_chunks_change_no_byte() {
     });
 }
 
+/// CSV of other programs is read the same way in chunks of any size, by any number of threads.
+#[test]
+fn threads_and_chunks_change_no_byte_of_other_dialects() {
+    let settings = [
+        "input.ragged=\"pad\"",
+        "input.decimal=\",\"",
+        "input.escape=\"backslash\"",
+        "input.skip_initial_space=true",
+        "input.skip_lines=1",
+    ];
+    let set = prop::sample::subsequence(settings.to_vec(), 1..=settings.len());
+    let change =
+        select(&[("", ""), (",", ", "), ("\"\"", "\\\""), ("\n", "\r"), (",", ",\"a\\\"")]);
+    let resources = (select(&[1, 3]), select(&[1, 2, 5, 64]));
+    let cases = (odd_files::csv(), set, vec(change, 0..3), resources, select(&[1 << 20, 60]));
+    check_property(8, cases, |(file, sets, changes, (threads, chunk_bytes), max_record)| {
+        let mut inputs = Inputs::new(KEEP, sets);
+        inputs.sets.push("account.max_reject_ratio=1.0".to_owned());
+        inputs.sets.push("account.keep_rejected=true".to_owned());
+        inputs.sets.push(format!("input.max_record=\"{max_record} B\""));
+        let end = file.text.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+        let (header, rows) = file.text.split_at(end);
+        let mut rows = String::from_utf8_lossy(rows).into_owned();
+        for (from, to) in changes.iter().filter(|(from, _)| !from.is_empty()) {
+            rows = rows.replace(from, to);
+        }
+        let title = if sets.contains(&"input.skip_lines=1") { "title\n" } else { "" };
+        let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
+        inputs.write("0.csv", &[title.as_bytes(), header, rows.as_bytes()].concat());
+        let (_, usual) = inputs.run(Resources { threads: 1, chunk_bytes: None });
+        let (_, other) =
+            inputs.run(Resources { threads: *threads, chunk_bytes: Some(*chunk_bytes) });
+        assert_same(usual.as_ref(), other.as_ref());
+    });
+}
+
 /// Compares maps of files one file at a time, since they are long.
 fn assert_same<E: PartialEq + std::fmt::Debug>(
     one: Result<&BTreeMap<String, Vec<u8>>, E>,
@@ -132,15 +168,18 @@ fn check_account(case: &Case, left: &BTreeMap<String, Vec<u8>>) {
         let name = format!("{number}.{}", file.end());
         assert!(line["name"].as_str().is_some_and(|listed| listed.ends_with(&name)));
         let is_csv = line["format"] == "csv";
-        let (header, lines) = expected_lines(&file.text, is_csv, case.max_record);
-        let records: Vec<&reference::Line> = lines.iter().filter(|line| !line.is_blank).collect();
         let counts = ["records", "written", "rejected", "dropped"].map(|name| count(line, name));
         assert_eq!(counts[0], counts[1] + counts[2] + counts[3], "{line}");
-        assert_eq!(counts[0], records.len(), "{line}");
-        assert_eq!(count(line, "blank_lines"), lines.len() - records.len(), "{line}");
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
+        if !is_csv && reference::begins_with_long_object(&file.text, case.max_record) {
+            continue;
+        }
+        let (header, lines) = expected_lines(&file.text, is_csv, case.max_record);
+        let records: Vec<&reference::Line> = lines.iter().filter(|line| !line.is_blank).collect();
+        assert_eq!(counts[0], records.len(), "{line}");
+        assert_eq!(count(line, "blank_lines"), lines.len() - records.len(), "{line}");
         let originals = rejected(left, line, &file.text, &records);
         let kept = left.get(&format!("account/rejected-records/{number:05}-{name}"));
         assert_eq!(kept.is_some(), !originals.is_empty());
@@ -179,6 +218,9 @@ fn rejected(
         let expected = records[record - 1];
         let place = [expected.number, expected.offset, expected.bytes];
         assert_eq!([line, offset, bytes], place, "{reject}");
+        if !originals.is_empty() && !originals.ends_with(b"\n") {
+            originals.push(b'\n');
+        }
         originals.extend(&text[offset..offset + expected.whole]);
     }
     originals

@@ -4,6 +4,7 @@ use std::fs;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::record::DescribedProblem;
 use segprep::schema::Schema;
 use serde_json::{Value, json};
@@ -22,7 +23,8 @@ fn with(sets: &[&str]) -> InProcess {
 
 /// The written form of a record, or its problems.
 fn outcome(program: &InProcess, record: &Value) -> Result<Value, Vec<DescribedProblem>> {
-    let block = program.block(format!("{record}\n").as_bytes(), 0, &Format::JsonLines);
+    let block =
+        program.block(format!("{record}\n").as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
     match block.rejects.into_iter().next() {
         Some(reject) => Err(reject.problems),
         None => Ok(serde_json::from_slice(&block.json.bytes).expect("a record is JSON")),
@@ -245,7 +247,7 @@ fn repairs_are_idempotent() {
         if let Ok(once) = outcome(&repairing, &record) {
             prop_assert_eq!(&outcome(&repairing, &once), &Ok(once.clone()));
             let line = format!("{once}\n");
-            let block = repairing.block(line.as_bytes(), 0, &Format::JsonLines);
+            let block = repairing.block(line.as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
             prop_assert!(block.repairs.is_empty(), "{:?}", block.repairs);
         }
         Ok(())
@@ -278,7 +280,7 @@ fn the_repairs_that_a_reject_names_fix_it() {
         let on: Vec<String> = on.into_iter().map(set).collect();
         let sets: Vec<&str> = on.iter().map(String::as_str).collect();
         let line = format!("{record}\n");
-        let block = with(&sets).block(line.as_bytes(), 0, &Format::JsonLines);
+        let block = with(&sets).block(line.as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
         let Some(reject) = block.rejects.first() else { return Ok(()) };
         for problem in reject.problems.iter().filter(|problem| !problem.repair.is_empty()) {
             let more = set(problem.repair);

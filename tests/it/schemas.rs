@@ -272,7 +272,11 @@ fn check_change(
 fn check_outcome(what: &str, files: &Files<'_>, record: &str, expected: Outcome<'_>) {
     let schema = Schema::compile(files).unwrap_or_else(|error| panic!("{what}: {error}"));
     let program = InProcess::keeping_everything(schema, &["input.unknown=reject"]);
-    let block = program.block(record.as_bytes(), 0, &segprep::decode::Format::JsonLines);
+    let block = program.block(
+        record.as_bytes(),
+        0,
+        &segprep::decode::Format::JsonLines(segprep::decode::frame::LineEnd::Newline),
+    );
     let codes =
         block.rejects.iter().flat_map(|reject| &reject.problems).map(|problem| problem.code);
     let codes: Vec<&str> = codes.collect();

@@ -11,10 +11,11 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
-use super::cell::{Cell, each_cell, push_undoubled};
+use super::cell::{Cell, each_cell, has_bare_return, is_spaced_quote, push_unescaped};
 use super::columns::{Columns, FieldColumn, MapColumns};
+use crate::decode::frame::Dialect;
 use crate::record::{
     Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Text, Values, number_len,
 };
@@ -55,13 +56,16 @@ impl Scratch {
         }
     }
 
-    /// Makes a slot of each cell of the record.
-    fn find_cells(&mut self, record: Span<'_>, columns: &Columns, arena: &mut Vec<u8>) {
+    /// Makes a slot of each cell of the record. Returns the number of cells in which blanks precede
+    /// a quote, if these are not skipped.
+    fn find_cells(&mut self, record: Span<'_>, columns: &Columns, arena: &mut Vec<u8>) -> u32 {
         assert!(record.len <= Slot::LEN_MAX, "a record is at most 64 MiB");
         let Scratch { index, cells, .. } = self;
-        index.find(record, columns.delimiter, columns.width);
-        if index.has_bare_quote() {
-            return find_cells_one_by_one(record, columns.delimiter, cells, arena);
+        let dialect = columns.dialect;
+        index.find(record, dialect.delimiter, columns.width);
+        let may_escape = dialect.has_escapes && index.has_escapes();
+        if index.has_bare_quote() || (may_escape && memchr(b'\\', record.bytes()).is_some()) {
+            return find_cells_one_by_one(record, dialect, cells, arena);
         }
         let is_plain = !index.has_escapes();
         cells.clear();
@@ -73,39 +77,69 @@ impl Scratch {
             if let Some(slot) = cells.get_mut(*cell) {
                 let (start, len) = (slot.start() + 1, slot.len().saturating_sub(2));
                 let text = Span { start, len, ..record };
-                *slot = text_slot(text, index.has_doubled_quotes(), is_plain, arena);
+                *slot = text_slot(text, dialect, index.has_doubled_quotes(), is_plain, arena);
             }
         }
+        if dialect.skips_space {
+            skip_blanks(record.source, dialect, index, cells);
+        }
+        0
     }
 }
 
-/// Does the same for a record with a quote in an unquoted cell. No cell is marked as plain, since
-/// quotes need escapes in JSON.
+/// Skips the blanks at the beginning of unquoted cells. (In a quoted cell, they are its text.)
+fn skip_blanks(source: &[u8], dialect: Dialect, index: &CellIndex, cells: &mut [Slot]) {
+    for (start, slot) in index.starts().iter().zip(cells) {
+        let start = usize::try_from(*start).expect("usize is at least 32 bits wide");
+        if !source.get(start).is_some_and(|byte| dialect.is_blank(*byte)) || slot.is_absent() {
+            continue;
+        }
+        let text = source.get(start..start + slot.len()).unwrap_or(&[]);
+        let blanks = text.iter().take_while(|byte| dialect.is_blank(**byte)).count();
+        *slot = match slot.len() - blanks {
+            0 => Slot::ABSENT,
+            len => Slot::text(start + blanks, len, slot.is_plain()),
+        };
+    }
+}
+
+/// Does the same for a record with a quote in an unquoted cell, or with escapes. No cell is marked as
+/// plain, since quotes need escapes in JSON.
 #[cold]
 fn find_cells_one_by_one(
     record: Span<'_>,
-    delimiter: u8,
+    dialect: Dialect,
     cells: &mut Vec<Slot>,
     arena: &mut Vec<u8>,
-) {
+) -> u32 {
+    let mut spaced_quotes = 0;
     cells.clear();
-    each_cell(record, delimiter, &mut |Cell { start, len, has_doubled_quotes }| {
+    each_cell(record, dialect, &mut |Cell { start, len, is_quoted, is_escaped }| {
         let text = Span { start: record.start + start, len, ..record };
-        cells.push(text_slot(text, has_doubled_quotes, false, arena));
+        spaced_quotes += u32::from(!is_quoted && is_spaced_quote(text.bytes(), dialect));
+        cells.push(text_slot(text, dialect, is_escaped, false, arena));
     });
+    spaced_quotes
 }
 
-/// The slot of a cell's text. `may_be_doubled`: whether the text may contain doubled quotes.
-fn text_slot(text: Span<'_>, may_be_doubled: bool, is_plain: bool, arena: &mut Vec<u8>) -> Slot {
+/// The slot of a cell's text. `may_be_escaped`: whether the text may contain doubled quotes or
+/// escapes.
+fn text_slot(
+    text: Span<'_>,
+    dialect: Dialect,
+    may_be_escaped: bool,
+    is_plain: bool,
+    arena: &mut Vec<u8>,
+) -> Slot {
     let bytes = text.bytes();
     if bytes.is_empty() {
         return Slot::ABSENT;
     }
-    if !may_be_doubled || memchr(b'"', bytes).is_none() {
+    if !may_be_escaped || (!dialect.has_escapes && memchr(b'"', bytes).is_none()) {
         return Slot::text(text.start, text.len, is_plain);
     }
     let start = arena.len();
-    push_undoubled(bytes, arena);
+    push_unescaped(bytes, dialect, arena);
     Slot::new_text(start, arena.len() - start, false)
 }
 
@@ -122,7 +156,17 @@ pub(in crate::decode) fn decode(
     batch: &mut Batch,
 ) {
     let record = Span { source: chunk, start: span.start, len: span.len() };
-    scratch.find_cells(record, columns, &mut batch.arena);
+    let spaced_quotes = scratch.find_cells(record, columns, &mut batch.arena);
+    let has_surplus = columns.width < scratch.cells.len();
+    if (scratch.index.has_escapes() || has_surplus)
+        && memchr(b'\r', record.bytes()).is_some()
+        && has_bare_return(record.bytes(), columns.dialect)
+    {
+        return batch.mark_broken(row, Field::Record, Code::CsvSyntax, Detail::ReturnInLine);
+    }
+    if columns.width != scratch.cells.len() {
+        fit_cells(columns, record, &mut scratch.cells, &mut batch.arena);
+    }
     if let Some(detail) = width_problem(columns, &scratch.cells) {
         return batch.mark_broken(row, Field::Record, Code::CsvSyntax, detail);
     }
@@ -136,6 +180,10 @@ pub(in crate::decode) fn decode(
     }
     if let Some(place) = batch.rows.get_mut(row) {
         place.export_only = u32::try_from(export_only).expect("a record has few columns");
+        place.spaced_quotes = spaced_quotes;
+    }
+    if columns.has_decimal_comma {
+        convert_decimals(columns, chunk, &mut scratch.cells, &mut batch.arena);
     }
     scratch.cells.extend_from_slice(&scratch.constants);
     set_fields(&columns.fields, &scratch.cells, chunk, row, batch);
@@ -144,16 +192,61 @@ pub(in crate::decode) fn decode(
     }
 }
 
+/// Gives a record with fewer or more cells than the header the right number, if the definition allows
+/// that: cells that it lacks are absent, and empty ones that it has too many are removed.
+#[cold]
+fn fit_cells(columns: &Columns, record: Span<'_>, cells: &mut Vec<Slot>, arena: &mut Vec<u8>) {
+    if !columns.pads_rows && cells.len() < columns.width {
+        return;
+    }
+    if columns.width < cells.len() {
+        // The index has not found all of them.
+        find_cells_one_by_one(record, columns.dialect, cells, arena);
+        let surplus = cells.get(columns.width..).unwrap_or(&[]);
+        if !columns.pads_rows || !surplus.iter().all(|cell| cell.is_absent()) {
+            return;
+        }
+    }
+    cells.resize(columns.width, Slot::ABSENT);
+}
+
 /// Checks that the record has as many cells as the header, and no value in a column without a name.
 fn width_problem(columns: &Columns, cells: &[Slot]) -> Option<Detail> {
     if cells.len() < columns.width {
         return Some(Detail::TooFewCells);
     }
-    if columns.width < cells.len() {
-        return Some(Detail::TooManyCells);
+    if let Some(surplus @ [_, ..]) = cells.get(columns.width..) {
+        let are_empty = surplus.iter().all(|cell| cell.is_absent());
+        return Some(if are_empty { Detail::TooManyEmptyCells } else { Detail::TooManyCells });
     }
     let has_value = |column: &usize| cells.get(*column).is_some_and(|cell| !cell.is_absent());
     columns.unnamed.iter().any(has_value).then_some(Detail::UnnamedColumn)
+}
+
+/// Swaps commas and points in the cells of number fields. So what has a decimal comma becomes a JSON
+/// number, and what has a point does not, since the point may separate thousands.
+fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: &mut Vec<u8>) {
+    let fields = columns.fields.iter().filter(|field| field.is_number).map(|field| field.column);
+    let maps = columns.maps.iter().filter(|map| !map.is_lists);
+    let maps = maps.flat_map(|map| &map.names).flat_map(|(_, columns)| columns).copied();
+    for column in fields.chain(maps) {
+        let Some(cell) = cells.get_mut(column).filter(|cell| !cell.is_absent()) else { continue };
+        let text = Text { chunk, arena: arena.as_slice() }.of(*cell);
+        if memchr2(b',', b'.', text).is_none() {
+            continue;
+        }
+        let swapped: Vec<u8> = text.iter().map(|byte| swapped_mark(*byte)).collect();
+        *cell = Slot::new_text(arena.len(), swapped.len(), false);
+        arena.extend_from_slice(&swapped);
+    }
+}
+
+fn swapped_mark(byte: u8) -> u8 {
+    match byte {
+        b',' => b'.',
+        b'.' => b',',
+        other => other,
+    }
 }
 
 /// Sets the slots of the row's fields.

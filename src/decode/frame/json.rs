@@ -5,6 +5,7 @@
 //!   invalid, and no part of the text is outside of an item.
 //! - An object ends with its brace. Anything but white space between two objects is an invalid
 //!   record of its own, up to the next opening brace.
+//! - White space before a record may contain byte order marks: files that were joined have them.
 //! - Inside an object only strings and braces are counted. A stray bracket then makes that object
 //!   invalid, and does not affect those after it. An object that is not closed extends to the end.
 
@@ -129,7 +130,7 @@ impl Scanner {
 pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
     let mut whole = 0;
     loop {
-        let start = whole + leading_space(bytes.get(whole..).unwrap_or(&[]));
+        let start = whole + leading_filler(bytes.get(whole..).unwrap_or(&[]));
         let mut scanner = Scanner::item();
         match scanner.end(bytes, start) {
             Some(end) if bytes.get(end) == Some(&b']') => return Cut::Last(end + 1),
@@ -147,7 +148,7 @@ pub(super) fn cut_items(bytes: &[u8], max_record: usize, at_end: bool) -> Cut {
 pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
     let mut whole = 0;
     loop {
-        let start = whole + leading_space(bytes.get(whole..).unwrap_or(&[]));
+        let start = whole + leading_filler(bytes.get(whole..).unwrap_or(&[]));
         let mut scanner = Scanner::object(bytes.get(start..).unwrap_or(&[]));
         match scanner.end(bytes, start) {
             Some(end) => whole = end,
@@ -164,7 +165,7 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
 /// The item of an array that begins at `start` or after white space there. At the end of the chunk,
 /// an empty record without a problem.
 pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
-    let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
+    let start = start + leading_filler(chunk.get(start..).unwrap_or(&[]));
     let delimiter = Scanner::item().end(chunk, start);
     let frame_end = delimiter.unwrap_or(chunk.len());
     let end = without_space(chunk, start, frame_end);
@@ -181,7 +182,7 @@ pub(super) fn item(chunk: &[u8], start: usize, max_record: usize) -> Record {
 /// The object that begins at `start` or after white space there, or the text there up to the next
 /// object. At the end of the chunk, an empty record without a problem.
 pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
-    let start = start + leading_space(chunk.get(start..).unwrap_or(&[]));
+    let start = start + leading_filler(chunk.get(start..).unwrap_or(&[]));
     let mut scanner = Scanner::object(chunk.get(start..).unwrap_or(&[]));
     let own_end = scanner.end(chunk, start);
     let next = own_end.unwrap_or(chunk.len());
@@ -195,6 +196,41 @@ pub(super) fn object(chunk: &[u8], start: usize, max_record: usize) -> Record {
         is_too_long.then_some((Code::TooLongRecord, Detail::None))
     };
     Record { start, end, next, problem }
+}
+
+/// The byte order mark in UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The number of bytes of white space and byte order marks at the beginning.
+#[inline]
+pub fn leading_filler(bytes: &[u8]) -> usize {
+    let space = leading_space(bytes);
+    match bytes.get(space) {
+        Some(0xEF) => leading_marks(bytes, space),
+        _ => space,
+    }
+}
+
+/// The number of bytes of white space and byte order marks from byte `at` on.
+#[cold]
+fn leading_marks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(rest) = bytes.get(at..).and_then(|rest| rest.strip_prefix(BYTE_ORDER_MARK)) {
+        at = bytes.len() - rest.len() + leading_space(rest);
+    }
+    at
+}
+
+/// Whether a line consists of two or more whole objects, with nothing but white space before,
+/// between and after them.
+#[cold]
+pub fn holds_objects(line: &[u8]) -> bool {
+    let (mut at, mut objects) = (leading_filler(line), 0);
+    while line.get(at) == Some(&b'{') {
+        let Some(end) = Scanner::new(Form::Object).end(line, at) else { return false };
+        at = end + leading_filler(line.get(end..).unwrap_or(&[]));
+        objects += 1;
+    }
+    at == line.len() && 1 < objects
 }
 
 /// The number of bytes of white space at the beginning (RFC 8259, section 2).

@@ -15,15 +15,16 @@
 //!   contains it: output does not depend on how the input was cut.
 //! - Bytes come as slices; there is no reader here, so the same code serves files, object bodies
 //!   and tests.
-//! - Line ends are LF or CR LF; CR alone is text. A CSV record may contain line ends in quotes, and
-//!   JSON that is not newline-delimited may contain them anywhere between tokens.
+//! - A [`LineEnd`] says what ends lines. A CSV record may contain line ends in quotes, and JSON that
+//!   is not newline-delimited may contain them anywhere between tokens.
 
 mod csv;
 mod json;
+mod line_end;
 
-use memchr::{memchr, memrchr};
-
-pub use json::{Scanner, leading_space};
+pub use csv::Dialect;
+pub use json::{BYTE_ORDER_MARK, Scanner, holds_objects, leading_filler, leading_space};
+pub use line_end::LineEnd;
 
 use crate::record::{Code, Detail};
 
@@ -54,9 +55,9 @@ impl Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Each line is a record.
-    Lines,
+    Lines(LineEnd),
     /// By line ends outside of quotes.
-    Csv { delimiter: u8 },
+    Csv(Dialect),
     /// The items of a JSON array, after its `[`.
     Items,
     /// JSON objects one after the other.
@@ -68,7 +69,7 @@ impl Framing {
     pub fn is_bracketed(self) -> bool {
         match self {
             Framing::Items | Framing::Objects => true,
-            Framing::Lines | Framing::Csv { .. } => false,
+            Framing::Lines(_) | Framing::Csv(_) => false,
         }
     }
 }
@@ -99,15 +100,21 @@ pub const SPACE_MAX: usize = 64 << 10;
 ///
 /// Never returns [`Cut::More`] for more than `max_record` + 2 bytes, or for an item of an array
 /// `max_record` + [`SPACE_MAX`].
-pub fn cut(bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> Cut {
+pub fn cut(mut bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> Cut {
     let whole = match framing {
         Framing::Items => return json::cut_items(bytes, max_record, at_end),
-        Framing::Lines | Framing::Csv { .. } | Framing::Objects if at_end => {
+        Framing::Lines(_) | Framing::Csv(_) | Framing::Objects if at_end => {
             return Cut::At(bytes.len());
         }
         Framing::Objects => return json::cut_objects(bytes, max_record),
-        Framing::Lines => memrchr(b'\n', bytes).map_or(0, |newline| newline + 1),
-        Framing::Csv { delimiter } => return csv::cut(bytes, delimiter, max_record),
+        Framing::Lines(line_end) => {
+            bytes = bytes.get(..line_end.certain(bytes, false)).unwrap_or(&[]);
+            line_end.end_of_last(bytes)
+        }
+        Framing::Csv(dialect) => {
+            bytes = bytes.get(..dialect.line_end.certain(bytes, false)).unwrap_or(&[]);
+            return csv::cut(bytes, dialect, max_record);
+        }
     };
     match whole {
         0 if bytes.len() <= max_record + 1 => Cut::More,
@@ -120,8 +127,8 @@ pub fn cut(bytes: &[u8], framing: Framing, max_record: usize, at_end: bool) -> C
 #[inline]
 pub fn record_at(chunk: &[u8], start: usize, framing: Framing, max_record: usize) -> Record {
     match framing {
-        Framing::Lines => line(chunk, start, max_record),
-        Framing::Csv { delimiter } => csv::record(chunk, start, delimiter, max_record),
+        Framing::Lines(line_end) => line(chunk, start, line_end, max_record),
+        Framing::Csv(dialect) => csv::record(chunk, start, dialect, max_record),
         Framing::Items => json::item(chunk, start, max_record),
         Framing::Objects => json::object(chunk, start, max_record),
     }
@@ -129,14 +136,15 @@ pub fn record_at(chunk: &[u8], start: usize, framing: Framing, max_record: usize
 
 /// The line that begins at `start`. The end of the chunk is a line end.
 #[inline]
-fn line(chunk: &[u8], start: usize, max_record: usize) -> Record {
-    let rest = chunk.get(start..).unwrap_or(&[]);
-    let newline = memchr(b'\n', rest);
-    let end = start + newline.unwrap_or(rest.len());
-    whole_record(chunk, start, end, start + newline.map_or(rest.len(), |at| at + 1), max_record)
+fn line(chunk: &[u8], start: usize, line_end: LineEnd, max_record: usize) -> Record {
+    let (end, next) = line_end.find(chunk, start).unwrap_or((chunk.len(), chunk.len()));
+    whole_record(chunk, start, end, next, max_record)
 }
 
 /// The record from `start` to a line end, which is too long or has no problem.
+///
+/// Of the CRs in its line end, all but one count for its length here, so that a line end cannot be
+/// longer than what is held.
 fn whole_record(
     bytes: &[u8],
     start: usize,
@@ -144,15 +152,20 @@ fn whole_record(
     next: usize,
     max_record: usize,
 ) -> Record {
-    let end = without_return(bytes, start, line_end);
-    let problem = (max_record < end - start).then_some((Code::TooLongRecord, Detail::None));
+    let end = without_returns(bytes, start, line_end);
+    let is_too_long = max_record < end - start || max_record + 1 < line_end - start;
+    let problem = is_too_long.then_some((Code::TooLongRecord, Detail::None));
     Record { start, end, next, problem }
 }
 
-/// The end of a line without the CR of its line end. A CR at the end of a file counts as one.
-fn without_return(bytes: &[u8], start: usize, line_end: usize) -> usize {
-    let returned = start < line_end && bytes.get(line_end - 1) == Some(&b'\r');
-    if returned { line_end - 1 } else { line_end }
+/// The end of a line without the CRs of its line end. Those at the end of a file count as one.
+#[inline]
+fn without_returns(bytes: &[u8], start: usize, line_end: usize) -> usize {
+    let mut end = line_end;
+    while start < end && bytes.get(end - 1) == Some(&b'\r') {
+        end -= 1;
+    }
+    end
 }
 
 #[cfg(test)]
@@ -164,7 +177,9 @@ mod tests {
     /// Start, end and problem.
     type FramedRecord = (usize, usize, Option<(Code, Detail)>);
 
-    const CSV: Framing = Framing::Csv { delimiter: b',' };
+    const CSV: Framing = Framing::Csv(Dialect::new(b','));
+    const CSV_BY_RETURNS: Framing =
+        Framing::Csv(Dialect { line_end: LineEnd::Return, ..Dialect::new(b',') });
 
     /// The records of `text`, read in pieces of `piece` bytes.
     fn records(text: &[u8], framing: Framing, max: usize, piece: usize) -> Vec<FramedRecord> {
@@ -189,11 +204,16 @@ mod tests {
                 }
                 Cut::Last(_) | Cut::NotClosed(_) => unreachable!("only for an array"),
                 Cut::Invalid(code, detail) => {
-                    let rest = &text[base + held..];
-                    let newline = memchr(b'\n', rest).unwrap_or(rest.len());
-                    let end = without_return(text, base, base + held + newline);
-                    found.push((base, end, Some((code, detail))));
-                    base += held + (newline + 1).min(rest.len());
+                    let line_end = match framing {
+                        Framing::Lines(line_end) | Framing::Csv(Dialect { line_end, .. }) => {
+                            line_end
+                        }
+                        Framing::Items | Framing::Objects => unreachable!("lines only"),
+                    };
+                    let from = base + line_end.certain(bytes, false);
+                    let end = line_end.find(text, from).unwrap_or((text.len(), text.len()));
+                    found.push((base, without_returns(text, base, end.0), Some((code, detail))));
+                    base = end.1;
                     held = 0;
                 }
             }
@@ -220,6 +240,8 @@ mod tests {
         check("x \"a\nb\n", 99, &[("x \"a", None), ("b", None)]);
         check("a\rb\n", 99, &[("a\rb", None)]);
         check("a\r", 99, &[("a", None)]);
+        check("a\r\r\n\"b\"\r\r\r\nc", 99, &[("a", None), ("\"b\"", None), ("c", None)]);
+        check("\"b\"\r\rc\nd", 99, &[("\"b\"\r\rc", Some(Code::CsvSyntax)), ("d", None)]);
     }
 
     #[test]
@@ -238,11 +260,16 @@ mod tests {
         /// The same records are found however the input is cut.
         #[test]
         fn cuts_make_no_difference(
-            text in "[ab,\"\n\r]{0,60}",
+            text in "([ab,\"\n\r \\\\]|\r\n|\"\r|, \"|\\\\\"){0,60}",
             max in 1_usize..20,
             piece in 1_usize..30,
         ) {
-            for framing in [Framing::Lines, CSV] {
+            let lines = [LineEnd::Newline, LineEnd::Return].map(Framing::Lines);
+            let csv = |has_escapes, skips_space| {
+                Framing::Csv(Dialect { has_escapes, skips_space, ..Dialect::new(b',') })
+            };
+            let others = [csv(true, false), csv(false, true), csv(true, true)];
+            for framing in lines.into_iter().chain([CSV, CSV_BY_RETURNS]).chain(others) {
                 let whole = records(text.as_bytes(), framing, max, usize::MAX / 2);
                 prop_assert_eq!(records(text.as_bytes(), framing, max, piece), whole);
             }

@@ -48,7 +48,8 @@ type JsonResult<T> = Result<T, JsonError>;
 /// The most memory that the caches of one worker use, in bytes.
 pub(super) const CACHE_BYTES_MAX: usize = shape_cache::CACHE_BYTES_MAX + scratch::NAME_CACHES_BYTES;
 
-/// Decodes the record at `span` of the chunk into a row of the batch.
+/// Decodes the record at `span` of the chunk into a row of the batch. Fails if it is not one JSON
+/// object; the row is then in no defined state.
 pub(super) fn decode(
     layout: &Layout,
     names: &mut Names,
@@ -58,7 +59,7 @@ pub(super) fn decode(
     span: Range<usize>,
     row: usize,
     batch: &mut Batch,
-) {
+) -> Result<(), Code> {
     let text = chunk.get(..span.end).unwrap_or(&[]);
     let before = Checkpoint::of(batch);
     let (at, field, recorder) = (span.start, Field::Record, ());
@@ -68,7 +69,7 @@ pub(super) fn decode(
         let was_replayed = reader.replay(shapes).is_some();
         shapes.note(was_replayed);
         if was_replayed {
-            return;
+            return Ok(());
         }
         before.roll_back(row, batch);
     }
@@ -88,15 +89,14 @@ pub(super) fn decode(
             Reader { chunk, text, at, layout, names, scratch, row, batch, field, recorder };
         reader.read_record()
     };
-    if let Err(error) = outcome {
+    outcome.map_err(|error| {
         // Problems found before the error mean nothing, since the record is not JSON.
         batch.problems.truncate(before.problems);
-        let code = match error {
+        match error {
             JsonError::Syntax => Code::JsonSyntax,
             JsonError::TooDeep => Code::TooDeep,
-        };
-        batch.mark_broken(row, Field::Record, code, Detail::None);
-    }
+        }
+    })
 }
 
 /// The lengths of a batch before a record.

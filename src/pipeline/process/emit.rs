@@ -10,7 +10,7 @@ use crate::pipeline::block::{Block, Lines, Reject};
 use crate::pipeline::name_policies::describe_path;
 use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
-use crate::record::{DescribedProblem, Field, NameId, Problem, Row, Text};
+use crate::record::{DescribedProblem, Detail, Field, NameId, Problem, Row, Text};
 
 /// The maximum number of problems with names that are described for one record. It is far more than
 /// the number of names that a record may have. Without a maximum, the account could become many
@@ -249,6 +249,7 @@ impl BatchEmitter<'_> {
             return;
         }
         block.export_only += u64::from(place.export_only);
+        block.spaced_quotes += u64::from(place.spaced_quotes);
         let Worker { policies, decoder, .. } = &*self.worker;
         // What looks like a field is a problem of the record instead.
         let is_counted = |name: &NameId| !policies.verdicts().of(*name).looks_like_a_field;
@@ -296,7 +297,7 @@ impl BatchEmitter<'_> {
             code: problem.code.as_str(),
             rule: self.stages.check_name(problem.rule, problem.code),
             detail: problem.detail.as_str(),
-            repair: repair.map_or("", |(_, kind)| kind.setting()),
+            repair: repair.map_or_else(|| reading(problem.detail), |(_, kind)| kind.setting()),
         }
     }
 
@@ -311,4 +312,10 @@ impl BatchEmitter<'_> {
             Field::Named(name) => describe_path(&self.worker.decoder.names, name, self.plan),
         }
     }
+}
+
+/// The setting with which a row that has this problem could be read; empty if there is none.
+fn reading(detail: Detail) -> &'static str {
+    let is_ragged = matches!(detail, Detail::TooFewCells | Detail::TooManyEmptyCells);
+    if is_ragged { "input.ragged" } else { "" }
 }

@@ -141,7 +141,7 @@ impl<'a> ChunkPass<'a> {
     ) -> ChunkPass<'a> {
         let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
         let source = ChunkText { chunk, is_csv: matches!(format, Format::Csv(_)) };
-        let lines = LineCounter::new(from);
+        let lines = LineCounter::new(from, format.line_end());
         ChunkPass { plan, stages, worker, source, format, valid_utf8, lines }
     }
 

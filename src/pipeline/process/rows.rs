@@ -1,5 +1,7 @@
 //! Looks up what belongs to a row in lists that are in the order of the rows, and counts lines.
 
+use crate::decode::frame::LineEnd;
+
 /// Takes the items of a row off the front of a list that is in the order of the rows. Must be
 /// called for each row in turn.
 pub(super) fn take_row<'a, T>(list: &mut &'a [(u32, T)], row: usize) -> &'a [(u32, T)] {
@@ -20,6 +22,7 @@ pub(super) fn find_row<T>(list: &[T], row: usize, row_of: impl Fn(&T) -> u32) ->
 /// Counts the line ends of a chunk up to one offset after the other.
 #[derive(Debug)]
 pub(super) struct LineCounter {
+    line_end: LineEnd,
     at: usize,
     /// The line ends between the start and the last offset that was counted to.
     pub(super) lines: u64,
@@ -27,15 +30,13 @@ pub(super) struct LineCounter {
 
 impl LineCounter {
     /// Begins to count at an offset.
-    pub(super) fn new(start: usize) -> LineCounter {
-        LineCounter { at: start, lines: 0 }
+    pub(super) fn new(start: usize, line_end: LineEnd) -> LineCounter {
+        LineCounter { line_end, at: start, lines: 0 }
     }
 
     /// Counts on to a later offset.
     pub(super) fn count_to(&mut self, chunk: &[u8], to: usize) {
-        let passed = chunk.get(self.at..to).unwrap_or(&[]);
-        let count = memchr::memchr_iter(b'\n', passed).count();
-        self.lines += u64::try_from(count).expect("fewer than 2^64 lines");
+        self.lines += self.line_end.count(chunk.get(self.at..to).unwrap_or(&[]));
         self.at = to;
     }
 }

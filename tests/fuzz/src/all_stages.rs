@@ -2,6 +2,7 @@
 //! blocks nor on earlier records.
 
 use segprep::decode::Format;
+use segprep::decode::frame::Dialect;
 use segprep::plan::Entries;
 use segprep::schema::Schema;
 use serde_json::Value;
@@ -40,9 +41,10 @@ pub fn check(text: &[u8], format: &Format, from: usize, block_bytes: usize) {
     });
 }
 
-/// Checks a text as CSV with a header.
-pub fn check_csv(text: &[u8], delimiter: u8, block_bytes: usize) {
-    let header = PLAN.with(|plan| plan.header(text, delimiter));
+/// Checks a text as CSV with a header. The settings say whether rows are padded, and whether the
+/// decimal mark is a comma.
+pub fn check_csv(text: &[u8], dialect: Dialect, settings: [bool; 2], block_bytes: usize) {
+    let header = PLAN.with(|plan| plan.header_of(text, dialect, settings));
     if let Some((format, from)) = header {
         check(text, &format, from, block_bytes);
     }

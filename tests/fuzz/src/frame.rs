@@ -1,6 +1,6 @@
 //! Framing finds the same records in a text and in any prefix of it, and every byte belongs to one.
 
-use segprep::decode::frame::{Cut, Framing, Record, cut, record_at};
+use segprep::decode::frame::{Cut, Dialect, Framing, LineEnd, Record, cut, record_at};
 
 /// Small, so that short texts contain records over the limit.
 const MAX_RECORD: usize = 40;
@@ -11,9 +11,13 @@ const TEXT_MAX: usize = 500;
 pub fn check(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
     let framings = [
-        Framing::Lines,
-        Framing::Csv { delimiter: b',' },
-        Framing::Csv { delimiter: b';' },
+        Framing::Lines(LineEnd::Newline),
+        Framing::Csv(b','.into()),
+        Framing::Csv(b';'.into()),
+        Framing::Lines(LineEnd::Return),
+        Framing::Csv(Dialect { line_end: LineEnd::Return, ..Dialect::new(b',') }),
+        Framing::Csv(Dialect { has_escapes: true, ..Dialect::new(b',') }),
+        Framing::Csv(Dialect { skips_space: true, ..Dialect::new(b',') }),
         Framing::Items,
         Framing::Objects,
     ];

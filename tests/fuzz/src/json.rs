@@ -1,6 +1,7 @@
 //! JSON in all framings, through all stages; lines are also compared with `serde_json`.
 
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::schema::Schema;
 
 use crate::all_stages;
@@ -18,11 +19,21 @@ pub fn check(data: &[u8]) {
     let block_bytes = 1 + usize::from(choice / 3) * 64;
     match choice % 3 {
         0 => {
-            all_stages::check(text, &Format::JsonLines, 0, block_bytes);
+            all_stages::check(text, &Format::JsonLines(LineEnd::Newline), 0, block_bytes);
             KEEPS_EVERYTHING.with(|program| compare(program, text, &mut Compared::default()));
         }
         // With bracket framing, a chunk begins with a record.
-        1 => all_stages::check(text.trim_ascii_start(), &Format::JsonItems, 0, block_bytes),
-        _ => all_stages::check(text.trim_ascii_start(), &Format::JsonObjects, 0, block_bytes),
+        1 => all_stages::check(
+            text.trim_ascii_start(),
+            &Format::JsonItems(LineEnd::Newline),
+            0,
+            block_bytes,
+        ),
+        _ => all_stages::check(
+            text.trim_ascii_start(),
+            &Format::JsonObjects(LineEnd::Newline),
+            0,
+            block_bytes,
+        ),
     }
 }

@@ -15,6 +15,7 @@ mod record;
 mod support {
     pub(crate) mod in_memory;
     pub(crate) mod in_process;
+    pub(crate) mod reference;
     pub(crate) mod strict_csv;
     pub(crate) mod strict_json;
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::arbitrary::{Arbitrary, Unstructured};
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::schema::Schema;
 use serde_json::{Map, Value, json};
 
@@ -69,7 +70,12 @@ pub fn check(data: &[u8]) {
         }
     }
     end(&mut record, 0, &mut lines);
-    all_stages::check(&lines, &Format::JsonLines, 0, 1 + usize::from(block_bytes) * 64);
+    all_stages::check(
+        &lines,
+        &Format::JsonLines(LineEnd::Newline),
+        0,
+        1 + usize::from(block_bytes) * 64,
+    );
 }
 
 /// Ends a record. Depending on the choice, the next one starts with its fields.

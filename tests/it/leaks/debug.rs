@@ -2,6 +2,7 @@
 
 use std::{fs, sync::Arc};
 
+use segprep::decode::frame::LineEnd;
 use segprep::decode::{BatchLimits, ColumnRules, ColumnSettings, Columns, Decoder, Format};
 use segprep::record::{Batch, Text};
 use segprep::schema::Schema;
@@ -29,7 +30,7 @@ fn debug_shows_no_value() {
     let rows = format!("{},{},{}\n", c.text(), c.text(), c.text());
     let lines = lines(&mut c, 100);
     let csv = Format::Csv(columns.into());
-    for (format, chunk) in [(Format::JsonLines, lines), (csv, rows)] {
+    for (format, chunk) in [(Format::JsonLines(LineEnd::Newline), lines), (csv, rows)] {
         let block = policy.block(chunk.as_bytes(), 0, &format);
         let layout = segprep::decode::Layout::new(&plan.schema).into();
         let mut decoder = Decoder::new(layout, 1000);

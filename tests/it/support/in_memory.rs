@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use segprep::decode::frame::Framing;
+use segprep::decode::frame::{Dialect, Framing, LineEnd};
 use segprep::decode::{ColumnRules, ColumnSettings, Columns, Format, frame};
 use segprep::pipeline::Block;
 use segprep::schema::Schema;
@@ -13,7 +13,8 @@ use crate::support::in_process::InProcess;
 pub(crate) struct InMemory {
     pub(crate) stages: InProcess,
     /// Accepts columns of any name.
-    columns: ColumnRules,
+    /// How headers are read, by the settings of [`InMemory::header_of`].
+    columns: Vec<([bool; 2], ColumnRules)>,
 }
 
 /// The outcome of the records of a text.
@@ -39,15 +40,29 @@ impl InMemory {
     }
 
     pub(crate) fn of(stages: InProcess) -> InMemory {
-        let settings = ColumnSettings { drop_unknown: true, ..ColumnSettings::default() };
-        let columns = ColumnRules::new(Arc::clone(&stages.plan.schema), settings);
+        let both = [false, true];
+        let all = both.map(|pads_rows| both.map(|comma| [pads_rows, comma]));
+        let rules = |of @ [pads_rows, has_decimal_comma]: [bool; 2]| {
+            let settings = ColumnSettings {
+                drop_unknown: true,
+                pads_rows,
+                has_decimal_comma,
+                ..ColumnSettings::default()
+            };
+            (of, ColumnRules::new(Arc::clone(&stages.plan.schema), settings))
+        };
+        let columns = all.into_iter().flatten().map(rules).collect();
         InMemory { stages, columns }
     }
 
     /// Processes a whole text in blocks of about `block_bytes`. `None`: the CSV header is invalid.
     pub(crate) fn process(&self, text: &[u8], is_csv: bool, block_bytes: usize) -> Option<Outcome> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let (format, from) = if is_csv { self.header(text, b',')? } else { (Format::JsonLines, 0) };
+        let (format, from) = if is_csv {
+            self.header(text, b',')?
+        } else {
+            (Format::JsonLines(LineEnd::Newline), 0)
+        };
         Some(self.process_as(text, &format, from, block_bytes))
     }
 
@@ -73,10 +88,22 @@ impl InMemory {
 
     /// The format given by the CSV header, and the offset after it. `None`: the header is invalid.
     pub(crate) fn header(&self, text: &[u8], delimiter: u8) -> Option<(Format, usize)> {
+        self.header_of(text, delimiter.into(), [false; 2])
+    }
+
+    /// As [`InMemory::header`], for rows that are written in another way. The settings say whether they
+    /// are padded, and whether the decimal mark is a comma.
+    pub(crate) fn header_of(
+        &self,
+        text: &[u8],
+        dialect: Dialect,
+        settings: [bool; 2],
+    ) -> Option<(Format, usize)> {
         let InProcess { plan, .. } = &self.stages;
-        let framing = Framing::Csv { delimiter };
+        let (_, rules) = self.columns.iter().find(|(of, _)| *of == settings)?;
+        let framing = Framing::Csv(dialect);
         let header = frame::record_at(text, 0, framing, plan.input.max_record);
-        let columns = Columns::read(header.bytes(text), delimiter, &self.columns).ok()?;
+        let columns = Columns::read(header.bytes(text), dialect, rules).ok()?;
         header.problem.is_none().then(|| (Format::Csv(Arc::new(columns)), header.next))
     }
 }

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::definition::Environment;
 use segprep::encode::CsvColumn;
 use segprep::pipeline::{self, Block, Stages, Worker};
@@ -130,7 +131,7 @@ impl InProcess {
 
     /// The problems of a line of JSON; none if it is written.
     pub(crate) fn problems(&self, line: &[u8]) -> Vec<DescribedProblem> {
-        let mut block = self.block(line, 0, &Format::JsonLines);
+        let mut block = self.block(line, 0, &Format::JsonLines(LineEnd::Newline));
         assert_eq!(block.read, 1, "a line is one record");
         assert_eq!(block.written() + block.rejected(), 1, "a record has one outcome");
         let problems = block.rejects.pop().map(|reject| reject.problems).unwrap_or_default();

@@ -53,7 +53,7 @@ pub(crate) fn ndjson() -> impl Strategy<Value = OddFile> {
 }
 
 /// A header and rows.
-fn csv() -> impl Strategy<Value = OddFile> {
+pub(crate) fn csv() -> impl Strategy<Value = OddFile> {
     let columns = vec(select(COLUMNS), 0..6).prop_map(|more| {
         let mut columns = vec!["Address", "ChannelType"];
         for column in more {
@@ -90,12 +90,12 @@ fn byte_order_mark(wanted: bool) -> Vec<u8> {
 }
 
 fn line_end() -> impl Strategy<Value = &'static str> {
-    prop_oneof![3 => Just("\n"), 1 => Just("\r\n")]
+    prop_oneof![6 => Just("\n"), 2 => Just("\r\n"), 1 => Just("\r\r\n")]
 }
 
 /// Removes the line end of the last line if `end` is CR LF, so that some files have none.
 fn without_last_end(mut text: Vec<u8>, end: &str) -> Vec<u8> {
-    if end == "\r\n" && text.ends_with(b"\n") {
+    if end != "\n" && text.ends_with(b"\n") {
         text.pop();
     }
     text
@@ -137,6 +137,10 @@ fn odd_line() -> impl Strategy<Value = Vec<u8>> {
         "\"text\"",
         "1e999",
         "{\"Id\":\"1\"}{\"Id\":\"2\"}",
+        " {\"Id\":\"1\"} {\"Id\":2}\t\u{feff}{\"Id\":\"{\"} ",
+        "{\"Id\":\"1\",}{\"Id\":\"2\"}",
+        "{\"Id\":\"1\"}{\"Id\":\"2\"",
+        "\u{feff} ",
         "{\"Id\":\"1\"},",
         "{\"Id\":\"1\",}",
         "{\"Id\":\"1\",\"\\u0049d\":\"2\"}",

@@ -4,11 +4,13 @@
 use std::{cell::Cell, collections::BTreeMap, fmt};
 
 use segprep::decode::Format;
+use segprep::decode::frame::LineEnd;
 use segprep::schema::{NodeIx, Schema, Shape};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::support::in_process::InProcess;
+use crate::support::reference;
 
 /// The maximum nesting depth; the record itself is level 1.
 const DEPTH_MAX: usize = 64;
@@ -30,11 +32,11 @@ pub(crate) struct Compared {
 /// Processes lines of JSON as one chunk, and compares each record with what `serde_json` reads.
 /// `program` keeps every field.
 pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared) {
-    let block = program.block(text, 0, &Format::JsonLines);
+    let block = program.block(text, 0, &Format::JsonLines(LineEnd::Newline));
     let mut rejects = block.rejects.iter().peekable();
     let mut written = block.json.bytes.split_inclusive(|byte| *byte == b'\n');
     let mut record = 0;
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !is_blank(line)) {
+    for line in text.split(|byte| *byte == b'\n').flat_map(reference::json_records) {
         let shown = || String::from_utf8_lossy(line).into_owned();
         let reject = rejects.next_if(|reject| reject.record == record);
         let problems = reject.map_or(&[][..], |reject| &reject.problems);
@@ -62,10 +64,6 @@ pub(crate) fn compare(program: &InProcess, text: &[u8], compared: &mut Compared)
         (record, None),
         "both read the same number of records"
     );
-}
-
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| b" \t\r".contains(byte))
 }
 
 /// The verdict on a line that a reader accepts.

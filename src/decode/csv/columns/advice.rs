@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{ColumnRules, is_column};
+use crate::decode::aliases::{Alias, Sense};
 use crate::record::describe_name;
-use crate::schema::Test;
 
 /// Why a header cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,17 @@ pub struct HeaderError {
     pub message: String,
     /// What to do next.
     pub hint: String,
+    /// The columns that are wrong and why, if there are several.
+    pub places: Vec<String>,
     /// TOML that would fix it, to paste into the definition.
     pub paste: Option<String>,
+}
+
+impl HeaderError {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> HeaderError {
+        let (message, hint) = (message.into(), hint.into());
+        HeaderError { message, hint, places: Vec::new(), paste: None }
+    }
 }
 
 /// What is wrong with one column.
@@ -46,15 +55,19 @@ pub(super) enum ColumnErrorKind {
 struct Suggestion {
     field: String,
     constants: BTreeMap<String, String>,
+    sense: Sense,
 }
 
 const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
 const IGNORE_HINT: &str =
     "or list the name in `ignore` under `[input]`, if the opt-outs in it are not needed";
 const REPEAT_HINT: &str = "only names in `Attributes` and `User.UserAttributes` may repeat";
+const SPACE_HINT: &str =
+    "if blanks precede the quotes around names, set `skip_initial_space = true` under `[input]`";
 const CONSTANT_HINT: &str = "remove one of them";
 const PASTE_HINT: &str = "check the lines below and paste them into the definition";
-const NO_HEADER_HINT: &str = "check that the first line is a header";
+const NO_HEADER_HINT: &str =
+    "if the first row is not a header, set `header = false` and name the `columns` under `[input]`";
 /// The most columns that a message describes one by one.
 const DESCRIBED_MAX: usize = 50;
 
@@ -62,16 +75,21 @@ impl ColumnRules {
     /// Describes all errors of a header at once, so that it can be fixed in one go.
     pub(super) fn describe(&self, names: &[String], errors: &[ColumnError]) -> HeaderError {
         let described = || errors.iter().take(DESCRIBED_MAX);
-        let mut messages: Vec<String> =
-            described().map(|error| self.message(names, error)).collect();
+        let mut places: Vec<String> = described().map(|error| self.message(names, error)).collect();
+        let message = if let [only] = places.as_mut_slice() {
+            std::mem::take(only)
+        } else {
+            format!("{} columns of the header cannot be used", errors.len())
+        };
+        places.retain(|place| !place.is_empty());
         if DESCRIBED_MAX < errors.len() {
-            messages.push(format!("and {} more", errors.len() - DESCRIBED_MAX));
+            places.push(format!("and {} more", errors.len() - DESCRIBED_MAX));
         }
-        let unknown = described().filter(|error| is_not_a_field(error));
+        let unknown = errors.iter().filter(|error| is_not_a_field(error));
         let unknown: Vec<usize> = unknown.map(|error| error.column).collect();
         let paste = self.paste(names, &unknown);
         let hint = self.hints(names, errors, paste.is_some()).join("; ");
-        HeaderError { message: messages.join("; "), hint, paste }
+        HeaderError { message, hint, places, paste }
     }
 
     fn message(&self, names: &[String], error: &ColumnError) -> String {
@@ -102,6 +120,8 @@ impl ColumnRules {
             let name = names.get(error.column).map_or("", String::as_str);
             is_not_a_field(error) && self.lookalikes.is_opt_out(name)
         };
+        let is_quoted =
+            |error: &ColumnError| names.get(error.column).is_some_and(|name| name.starts_with('"'));
         let any = |is: fn(&ColumnError) -> bool| errors.iter().any(is);
         let hints = [
             (REPEAT_HINT, any(|error| matches!(error.kind, ColumnErrorKind::Repeated { .. }))),
@@ -109,6 +129,7 @@ impl ColumnRules {
                 CONSTANT_HINT,
                 any(|error| matches!(error.kind, ColumnErrorKind::AlsoConstant { .. })),
             ),
+            (SPACE_HINT, errors.iter().any(is_quoted)),
             (PASTE_HINT, can_paste),
             (NO_HEADER_HINT, !can_paste && any(is_not_a_field)),
             (IGNORE_HINT, errors.iter().any(is_opt_out)),
@@ -136,31 +157,24 @@ impl ColumnRules {
     /// What the name probably means: a field that it looks like, an alias, a field that is nearly
     /// spelled like it, or a name that is nearly an alias.
     fn suggestion(&self, name: &str) -> Option<Suggestion> {
-        let known =
-            |field: &str| Suggestion { field: field.to_owned(), constants: BTreeMap::new() };
-        if let Some(like) = self.lookalikes.of("", name) {
+        let known = |field: &str| {
+            let (constants, sense) = (BTreeMap::new(), Sense::Same);
+            Suggestion { field: field.to_owned(), constants, sense }
+        };
+        let alias = self.aliases.of(name);
+        if let Some(like) = self.lookalikes.of("", name).filter(|_| alias.is_none()) {
             return Some(known(&like));
         }
-        let alias = self.aliases.of(name);
         let near = || self.lookalikes.nearest(name).map(known);
         let alias = alias.or_else(|| if near().is_none() { self.aliases.near(name) } else { None });
         alias.map_or_else(near, |alias| {
-            Some(Suggestion { field: alias.field.clone(), constants: alias.constants.clone() })
-        })
-    }
-
-    /// Whether the name is a value that some field may have: without a header, the first row may
-    /// contain `EMAIL`.
-    fn is_value(&self, name: &str) -> bool {
-        let checks = self.schema.nodes.iter().flat_map(|node| &node.checks);
-        checks.into_iter().any(|check| match &check.test {
-            Test::Enum(words) => words.iter().any(|word| word == name),
-            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => false,
+            let Alias { field, constants, sense, .. } = alias.clone();
+            Some(Suggestion { field, constants, sense })
         })
     }
 
     /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be
-    /// guessed.
+    /// guessed. Every name with a guess is in it, and the first of the others as comments.
     fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
         let mut has: Vec<&str> = names.iter().map(|name| self.renamed(name)).collect();
         has.extend(self.settings.constants.iter().map(|(field, _)| field.as_str()));
@@ -168,18 +182,22 @@ impl ColumnRules {
         let mut text = String::from("[input.rename]\n");
         let mut constants: BTreeMap<String, String> = BTreeMap::new();
         let mut any = false;
-        for column in unknown {
+        for (number, column) in unknown.iter().enumerate() {
             let name = names.get(*column).map_or("", String::as_str);
             let Some(meant) = self.suggestion(name).filter(|_| self.is_quotable(name)) else {
-                let name = self.quote_or_describe(name);
-                writeln!(text, "# column {} {name}: not similar to any known name", column + 1)
-                    .ok();
+                if number < DESCRIBED_MAX {
+                    let name = self.quote_or_describe(name);
+                    writeln!(text, "# column {} {name}: not similar to any known name", column + 1)
+                        .ok();
+                }
                 continue;
             };
             let is_taken = taken.contains(&meant.field) || !is_column(&self.schema, &meant.field);
             let line = format!("{} = {}", toml_text(name), toml_text(&meant.field));
-            if is_taken {
-                writeln!(text, "# {line}   # another column already is this field").ok();
+            if is_taken || meant.sense != Sense::Same {
+                let why =
+                    if is_taken { "another column already is this field" } else { meant.why() };
+                writeln!(text, "# {line}   # {why}").ok();
                 any = true;
                 continue;
             }
@@ -197,6 +215,21 @@ impl ColumnRules {
             writeln!(text, "{} = {}", toml_key(field), toml_text(value)).ok();
         }
         any.then_some(text)
+    }
+}
+
+impl Suggestion {
+    /// Why a column must not be renamed without a look at its words.
+    fn why(&self) -> &'static str {
+        match self.sense {
+            Sense::Same => "",
+            Sense::Opposite => {
+                "it says the opposite: rename it only together with its words in `[input.values]`"
+            }
+            Sense::Words => {
+                "its words may mean either: rename it only together with them in `[input.values]`"
+            }
+        }
     }
 }
 

@@ -1,30 +1,31 @@
 //! The first row of a CSV file: where it is, what its delimiter is, and what names it has.
 
 use super::{ColumnRules, Columns, DELIMITERS, HeaderError};
-use crate::decode::csv::cell::each_cell;
-use crate::decode::frame::{Framing, Record, record_at};
+use crate::decode::csv::cell::{each_cell, has_bare_return};
+use crate::decode::frame::{Dialect, Framing, Record, record_at};
 use crate::simd::Span;
 
 /// The most columns of a header: as many as a spreadsheet has. Also bounds its memory.
 pub const COLUMNS_MAX: usize = 16_384;
 
-/// Finds the first row of `chunk` that is not blank, and its delimiter.
+/// Finds the first row that is not blank, and its delimiter. `texts`: for each delimiter that is
+/// possible, the preferred one first, the rows with which the text begins. They end with a whole row
+/// or a bad one.
 ///
-/// The delimiter is `set` if the definition sets one. Else it is the one by which the row has
-/// `columns` cells, if the definition says how many there are; then the one by which most cells are
-/// known names; then the one by which there are most cells.
+/// If there are several delimiters, it is the one by which the row has `columns` cells, if the
+/// definition says how many there are; then the one by which most cells are known names; then the one
+/// by which there are most cells.
 pub fn first_row(
-    chunk: &[u8],
-    set: Option<u8>,
+    texts: &[(Dialect, &[u8])],
     columns: Option<usize>,
     max_record: usize,
     rules: &ColumnRules,
-) -> (Record, u8) {
-    let rank = |(record, delimiter): &(Record, u8)| {
+) -> (Record, Dialect) {
+    let rank = |(record, dialect, text): &(Record, Dialect, &[u8])| {
         let (mut familiar, mut cells) = (0_usize, 0_usize);
         if record.problem.is_none() {
-            let bytes = record.bytes(chunk);
-            each_cell(Span::whole(bytes), *delimiter, &mut |cell| {
+            let bytes = record.bytes(text);
+            each_cell(Span::whole(bytes), *dialect, &mut |cell| {
                 cells += 1;
                 let name = str::from_utf8(cell.bytes(bytes)).unwrap_or_default();
                 familiar += usize::from(cells <= COLUMNS_MAX && rules.is_familiar(name.trim()));
@@ -32,21 +33,26 @@ pub fn first_row(
         }
         (columns == Some(cells), familiar, cells)
     };
-    let row = |delimiter: u8| (first_not_blank(chunk, delimiter, max_record), delimiter);
-    if let Some(set) = set {
-        return row(set);
-    }
     // `max_by_key` returns the last of equal maxima; the first delimiter is preferred.
-    let rows = DELIMITERS.iter().rev().map(|delimiter| row(*delimiter));
-    rows.max_by_key(rank).unwrap_or_else(|| row(b','))
+    let rows = texts
+        .iter()
+        .rev()
+        .map(|(dialect, text)| (first_not_blank(text, *dialect, max_record), *dialect, *text));
+    let best = rows.max_by_key(rank).map(|(record, dialect, _)| (record, dialect));
+    best.expect("at least one delimiter is possible")
+}
+
+/// The delimiters that are possible: that of the definition, or those that are usual.
+pub fn delimiters(set: Option<u8>) -> Vec<u8> {
+    set.map_or_else(|| DELIMITERS.to_vec(), |set| vec![set])
 }
 
 /// The first record that is not blank, or an empty one at the end of the chunk.
-fn first_not_blank(chunk: &[u8], delimiter: u8, max_record: usize) -> Record {
+pub fn first_not_blank(chunk: &[u8], dialect: Dialect, max_record: usize) -> Record {
     let mut at = 0;
     loop {
-        let record = record_at(chunk, at, Framing::Csv { delimiter }, max_record);
-        let is_blank = record.problem.is_none() && is_blank(record.bytes(chunk), delimiter);
+        let record = record_at(chunk, at, Framing::Csv(dialect), max_record);
+        let is_blank = record.problem.is_none() && is_blank(record.bytes(chunk), dialect.delimiter);
         if !is_blank || chunk.len() <= at {
             return record;
         }
@@ -60,43 +66,45 @@ fn is_blank(row: &[u8], delimiter: u8) -> bool {
         || row.iter().all(|byte| *byte == delimiter)
 }
 
+/// Fails if the header has a CR outside of quotes: it is in the middle of a line then.
+pub(super) fn check_returns(record: &[u8], dialect: Dialect) -> Result<(), HeaderError> {
+    if !has_bare_return(record, dialect) {
+        return Ok(());
+    }
+    let hint = "save the file with one kind of line ends: LF, CR LF or CR";
+    Err(HeaderError::new("the header has a CR that does not end its line", hint))
+}
+
 /// The names in a header, trimmed and without quotes.
-pub(super) fn names(record: &[u8], delimiter: u8) -> Result<Vec<String>, HeaderError> {
-    let text = str::from_utf8(record).map_err(|error| HeaderError {
-        message: format!("the header is not valid UTF-8 at byte {}", error.valid_up_to()),
-        hint:
-            "set `encoding` under `[input]`, for example to \"windows-1252\", or save the file as \
-               UTF-8"
-                .to_owned(),
-        paste: None,
+pub(super) fn names(record: &[u8], dialect: Dialect) -> Result<Vec<String>, HeaderError> {
+    let text = str::from_utf8(record).map_err(|error| {
+        let message = format!("the header is not valid UTF-8 at byte {}", error.valid_up_to());
+        let hint = "set `encoding` under `[input]`, for example to \"windows-1252\", or save the \
+                    file as UTF-8";
+        HeaderError::new(message, hint)
     })?;
     let mut names = Vec::new();
     let mut more = 0;
-    each_cell(Span::whole(text.as_bytes()), delimiter, &mut |cell| {
+    each_cell(Span::whole(text.as_bytes()), dialect, &mut |cell| {
         if names.len() == COLUMNS_MAX {
             more += 1;
             return;
         }
-        let bytes = cell.bytes(text.as_bytes());
-        let raw = String::from_utf8_lossy(bytes);
-        let name =
-            if cell.has_doubled_quotes { raw.replace("\"\"", "\"") } else { raw.into_owned() };
-        names.push(name.trim().to_owned());
+        let mut name = Vec::new();
+        cell.push_text(text.as_bytes(), dialect, &mut name);
+        names.push(String::from_utf8_lossy(&name).trim().to_owned());
     });
     if more == 0 { Ok(names) } else { Err(too_many(COLUMNS_MAX + more)) }
 }
 
 fn too_many(columns: usize) -> HeaderError {
-    HeaderError {
-        message: format!("the header has {columns} columns, more than {COLUMNS_MAX}"),
-        hint: "check that the first line is a header".to_owned(),
-        paste: None,
-    }
+    let message = format!("the header has {columns} columns, more than {COLUMNS_MAX}");
+    HeaderError::new(message, "check that the first line is a header")
 }
 
 impl Columns {
     /// Whether a row is blank: white space alone or delimiters alone. Blank rows are not records.
     pub(in crate::decode) fn is_blank(&self, row: &[u8]) -> bool {
-        is_blank(row, self.delimiter)
+        is_blank(row, self.dialect.delimiter)
     }
 }

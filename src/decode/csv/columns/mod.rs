@@ -7,16 +7,19 @@
 //! - An invalid header makes the whole file unusable, since every record would be wrong.
 
 mod advice;
+
 mod header;
+mod no_header;
 mod repeated;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 pub use advice::HeaderError;
-pub use header::{COLUMNS_MAX, first_row};
+pub use header::{COLUMNS_MAX, delimiters, first_not_blank, first_row};
 
 use crate::decode::Lookalikes;
 use crate::decode::aliases::Aliases;
+use crate::decode::frame::Dialect;
 use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};
 use advice::{ColumnError, ColumnErrorKind};
@@ -45,6 +48,11 @@ pub struct ColumnSettings {
     pub ignore: Vec<String>,
     /// Whether columns that are not fields are left out. Otherwise they are errors.
     pub drop_unknown: bool,
+    /// Whether rows with fewer cells than the header, or with more of which all are empty, are
+    /// valid.
+    pub pads_rows: bool,
+    /// Whether the decimal mark of numbers is a comma, and not a point.
+    pub has_decimal_comma: bool,
 }
 
 impl fmt::Debug for ColumnRules {
@@ -98,7 +106,7 @@ pub fn is_column(schema: &Schema, name: &str) -> bool {
 
 /// The columns of one CSV file.
 pub struct Columns {
-    pub delimiter: u8,
+    pub dialect: Dialect,
     /// The number of cells in a row.
     pub(super) width: usize,
     pub(super) fields: Vec<FieldColumn>,
@@ -109,6 +117,9 @@ pub struct Columns {
     pub(super) unknown: Vec<(usize, Scope, String)>,
     /// Columns without a name. A value in one is a problem.
     pub(super) unnamed: Vec<usize>,
+    /// As in [`ColumnSettings`].
+    pub(super) pads_rows: bool,
+    pub(crate) has_decimal_comma: bool,
     /// The values of constants. They are columns from `width` on.
     pub(super) constants: Vec<String>,
     /// The settings that renamed a name of this header, by index.
@@ -161,13 +172,27 @@ impl Columns {
     /// # Errors
     ///
     /// Fails if a name is not a field, repeats and may not, or is that of a constant.
-    pub fn read(record: &[u8], delimiter: u8, rules: &ColumnRules) -> Result<Columns, HeaderError> {
-        let names = header::names(record, delimiter)?;
+    pub fn read(
+        record: &[u8],
+        dialect: impl Into<Dialect>,
+        rules: &ColumnRules,
+    ) -> Result<Columns, HeaderError> {
+        let dialect = dialect.into();
+        header::check_returns(record, dialect)?;
+        let names = header::names(record, dialect)?;
+        rules.check_header(&names)?;
         let renamed: Vec<&str> = names.iter().map(|name| rules.renamed(name)).collect();
-        let columns = Columns::of(&renamed, delimiter, rules);
+        let columns = Columns::of(&renamed, dialect, rules);
         let columns = columns.map_err(|errors| rules.describe(&names, &errors))?;
+        if rules.names_nothing(&names) {
+            let all =
+                (0..names.len()).filter(|column| names.get(*column).is_some_and(|n| !n.is_empty()));
+            let kind = ColumnErrorKind::NotAField;
+            let errors: Vec<_> = all.map(|column| ColumnError { column, kind }).collect();
+            return Err(rules.describe(&names, &errors));
+        }
         let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
-        let header = Some(HeaderRow::new(record, &names, delimiter));
+        let header = Some(HeaderRow::new(record, &names, dialect));
         Ok(Columns { renamings, header, ..columns })
     }
 
@@ -178,24 +203,30 @@ impl Columns {
     /// Fails as [`Columns::read`] does.
     pub fn named(
         names: &[String],
-        delimiter: u8,
+        dialect: impl Into<Dialect>,
         rules: &ColumnRules,
     ) -> Result<Columns, HeaderError> {
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
-        let columns = Columns::of(&borrowed, delimiter, rules);
+        let columns = Columns::of(&borrowed, dialect.into(), rules);
         columns.map_err(|errors| rules.describe(names, &errors))
     }
 
-    fn of(names: &[&str], delimiter: u8, rules: &ColumnRules) -> Result<Columns, Vec<ColumnError>> {
+    fn of(
+        names: &[&str],
+        dialect: Dialect,
+        rules: &ColumnRules,
+    ) -> Result<Columns, Vec<ColumnError>> {
         let constants = &rules.settings.constants;
         let mut columns = Columns {
-            delimiter,
+            dialect,
             width: names.len(),
             fields: Vec::new(),
             maps: Vec::new(),
             export_only: Vec::new(),
             unknown: Vec::new(),
             unnamed: Vec::new(),
+            pads_rows: rules.settings.pads_rows,
+            has_decimal_comma: rules.settings.has_decimal_comma,
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
             renamings: Vec::new(),
             header: None,
@@ -222,7 +253,7 @@ impl Columns {
     /// Whether a row equals the header in every cell.
     #[inline]
     pub(in crate::decode) fn is_header(&self, row: &[u8]) -> bool {
-        self.header.as_ref().is_some_and(|header| header.equals(row, self.delimiter))
+        self.header.as_ref().is_some_and(|header| header.equals(row, self.dialect))
     }
 
     /// What the columns have values of, in the order of first columns, each with the number of its

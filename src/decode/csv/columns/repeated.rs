@@ -5,6 +5,7 @@
 //! in the other.
 
 use super::header::names;
+use crate::decode::frame::Dialect;
 
 /// The header of a file, for comparison with later rows.
 pub(super) struct HeaderRow {
@@ -12,7 +13,7 @@ pub(super) struct HeaderRow {
     bytes: Box<[u8]>,
     /// The fewest bytes of a row with the same cells.
     least: usize,
-    /// The first name, up to its first quote.
+    /// The first name, up to its first quote or backslash.
     begin: Box<[u8]>,
     /// The byte after the opening quote, if there is one, of a row with the same cells, unless it is
     /// a blank or another quote.
@@ -21,22 +22,22 @@ pub(super) struct HeaderRow {
 
 impl HeaderRow {
     /// `names`: the names in `row`, trimmed and without quotes.
-    pub(super) fn new(row: &[u8], names: &[String], delimiter: u8) -> HeaderRow {
+    pub(super) fn new(row: &[u8], names: &[String], dialect: Dialect) -> HeaderRow {
         let delimiters = names.len().saturating_sub(1);
         let name = names.first().map_or("", String::as_str);
-        let begin = name.split('"').next().unwrap_or("");
+        let begin = name.split(['"', '\\']).next().unwrap_or("");
         HeaderRow {
             bytes: row.into(),
             least: names.iter().map(String::len).sum::<usize>() + delimiters,
             begin: begin.as_bytes().into(),
-            first: name.bytes().next().unwrap_or(delimiter),
+            first: name.bytes().next().unwrap_or(dialect.delimiter),
         }
     }
 
     /// Whether `row` has the same cells, apart from white space around them.
     #[inline]
-    pub(super) fn equals(&self, row: &[u8], delimiter: u8) -> bool {
-        self.least <= row.len() && self.may_begin(row) && self.has_cells_of(row, delimiter)
+    pub(super) fn equals(&self, row: &[u8], dialect: Dialect) -> bool {
+        self.least <= row.len() && self.may_begin(row) && self.has_cells_of(row, dialect)
     }
 
     /// Whether a row with the same cells may begin like `row`.
@@ -45,15 +46,15 @@ impl HeaderRow {
         let text = row.strip_prefix(b"\"").unwrap_or(row);
         match text.first() {
             Some(first) if *first == self.first => text.starts_with(&self.begin),
-            // A quote, or the first byte of white space before the name.
-            Some(first) => matches!(first, b'"' | b' ' | 0xC2 | 0xE1..=0xE3),
+            // A quote, or the first byte of white space before the name or of an escape.
+            Some(first) => matches!(first, b'"' | b' ' | b'\\' | 0xC2 | 0xE1..=0xE3),
             None => false,
         }
     }
 
     #[cold]
-    fn has_cells_of(&self, row: &[u8], delimiter: u8) -> bool {
-        let names_of = |row: &[u8]| names(row, delimiter).ok();
+    fn has_cells_of(&self, row: &[u8], dialect: Dialect) -> bool {
+        let names_of = |row: &[u8]| names(row, dialect).ok();
         *self.bytes == *row || names_of(&self.bytes) == names_of(row)
     }
 }
@@ -63,9 +64,10 @@ mod tests {
     use super::*;
 
     fn check(header: &str, row: &str, expected: bool) {
-        let names = names(header.as_bytes(), b',').expect("a header");
-        let header_row = HeaderRow::new(header.as_bytes(), &names, b',');
-        assert_eq!(header_row.equals(row.as_bytes(), b','), expected, "{header:?} {row:?}");
+        let dialect = Dialect::new(b',');
+        let names = names(header.as_bytes(), dialect).expect("a header");
+        let header_row = HeaderRow::new(header.as_bytes(), &names, dialect);
+        assert_eq!(header_row.equals(row.as_bytes(), dialect), expected, "{header:?} {row:?}");
     }
 
     #[test]
