@@ -27,10 +27,8 @@ pub struct ColumnsSpec {
     pub pads_rows: bool,
     /// Whether the decimal mark is a comma.
     pub has_decimal_comma: bool,
-    /// Whether a backslash escapes quotes and backslashes in quoted cells.
-    pub has_escapes: bool,
-    /// Whether blanks at the beginning of a cell are skipped.
-    pub skips_space: bool,
+    /// How rows are written. Its delimiter is a comma if the definition sets none.
+    pub dialect: Dialect,
 }
 
 /// The most lines that can be skipped.
@@ -63,8 +61,12 @@ pub(super) fn read(
             diagnostics.push(at, message, "", "remove one of them");
         }
     }
+    let delimiter = read_delimiter(section, diagnostics);
+    let escapes = [("backslash", true)];
+    let has_escapes = section.choice("escape", &escapes, &[], diagnostics).unwrap_or(false);
+    let skips_space = section.boolean("skip_initial_space", diagnostics).unwrap_or(false);
     ColumnsSpec {
-        delimiter: read_delimiter(section, diagnostics),
+        delimiter,
         columns: read_columns(section, diagnostics),
         rename: read_pairs(section, "rename", "\"E-mail\" = \"Address\"", diagnostics),
         constants: read_pairs(section, "constants", "ChannelType = \"EMAIL\"", diagnostics),
@@ -73,10 +75,11 @@ pub(super) fn read(
         has_decimal_comma: section
             .choice("decimal", &[(",", true), (".", false)], &[], diagnostics)
             .unwrap_or(false),
-        has_escapes: section
-            .choice("escape", &[("backslash", true)], &[], diagnostics)
-            .unwrap_or(false),
-        skips_space: section.boolean("skip_initial_space", diagnostics).unwrap_or(false),
+        dialect: Dialect {
+            has_escapes,
+            skips_space,
+            ..delimiter.map_or_else(Dialect::default, Dialect::new)
+        },
     }
 }
 

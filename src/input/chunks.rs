@@ -630,7 +630,7 @@ mod tests {
             chunk_bytes in 1_usize..30,
             fails in any::<bool>(),
         ) {
-            for format in LINES.iter() {
+            for format in &*LINES {
                 let text = text.as_bytes();
                 let whole = records(text, format, (WHOLE, max_record), fails);
                 let cut = records(text, format, (chunk_bytes, max_record), fails);

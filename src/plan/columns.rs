@@ -3,9 +3,8 @@
 use std::{collections::HashMap, fmt};
 
 use super::Plan;
-use crate::decode::frame::Dialect;
 use crate::decode::{ColumnField, ColumnSettings, Columns};
-use crate::definition::{Column, ColumnsSpec, Input, ListAction, Pair, Unknown};
+use crate::definition::{Column, Input, ListAction, Pair, Unknown};
 use crate::encode::CsvColumn;
 use crate::schema::Role;
 use crate::transform::Op;
@@ -14,13 +13,6 @@ use crate::transform::Op;
 pub(super) fn input_names(input: &Input) -> Option<Vec<String>> {
     let names = input.columns.columns.as_ref()?;
     Some(names.iter().map(|name| name.value.trim().to_owned()).collect())
-}
-
-/// How the rows of CSV files are written, as far as the definition says.
-pub(super) fn dialect(columns: &ColumnsSpec) -> Dialect {
-    let delimiter = columns.delimiter.unwrap_or(b',');
-    let (has_escapes, skips_space) = (columns.has_escapes, columns.skips_space);
-    Dialect { has_escapes, skips_space, ..Dialect::new(delimiter) }
 }
 
 /// How headers are read. A header may have unknown names only where `unknown = "drop"` is written.

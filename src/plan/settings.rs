@@ -82,7 +82,7 @@ impl InputPlan {
             max_expansion: input.max_expansion,
             skips_bad_files: input.skips_bad_files,
             delimiter: input.columns.delimiter,
-            dialect: columns::dialect(&input.columns),
+            dialect: input.columns.dialect,
             skip_lines: input.columns.skip_lines,
             columns: columns::input_names(input),
             column_settings: columns::settings(input),

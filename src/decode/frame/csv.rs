@@ -49,6 +49,13 @@ impl Dialect {
     }
 }
 
+impl Default for Dialect {
+    /// RFC 4180.
+    fn default() -> Dialect {
+        Dialect::new(b',')
+    }
+}
+
 impl From<u8> for Dialect {
     /// RFC 4180 with this delimiter.
     fn from(delimiter: u8) -> Dialect {
