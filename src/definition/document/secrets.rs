@@ -96,7 +96,7 @@ fn begins_section(path: &str) -> bool {
 }
 
 /// Replaces characters by `*`: those that follow `hex:` or `base64:`, and every other run that is as
-/// long as a key and looks random.
+/// long as a key and looks random, or has as many hexadecimal digits in a row.
 pub(crate) fn hide_keys(text: &str) -> String {
     let mut hidden = String::with_capacity(text.len());
     let mut run = String::new();
@@ -119,7 +119,7 @@ fn is_key_char(char: char) -> bool {
 
 fn push_run(hidden: &mut String, run: &str) {
     let is_literal = hidden.ends_with("hex:") || hidden.ends_with("base64:");
-    if is_literal || looks_random(run) {
+    if is_literal || looks_random(run) || contains_key(run) {
         hidden.extend(run.chars().map(|_| '*'));
     } else {
         hidden.push_str(run);
