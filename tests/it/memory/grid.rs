@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{memory_bytes, peak};
+use super::{Used, memory_bytes, used};
 use crate::support::program::{segprep, set, toml_text};
 
 /// The values along each axis.
@@ -124,7 +124,7 @@ fn failure_of(
     let bound = memory_bytes(command("check").arg("--json"));
     let mut run = command("run");
     let run = run.args(["--quiet", "--json"]).stdout(Stdio::null());
-    let (peak, exit) = peak(run.spawn().expect("the program runs"));
+    let (Used { peak, .. }, exit) = used(run.spawn().expect("the program runs"));
     println!("{about}: {} of {} KiB", peak >> 10, bound >> 10);
     if exit != Some(0) {
         return Some(format!("{about}: ends with {exit:?}"));
