@@ -477,7 +477,13 @@ mod tests {
                 Work::Slice { buffer, offset, code, is_last, .. } => {
                     let bytes = buffer.bytes();
                     let (start, before, code) = slice.unwrap_or((offset, 0, Some(code)));
-                    let text_len = wide(bytes.trim_ascii_end().len());
+                    let is_bracketed = format.framing().is_bracketed();
+                    let is_space = |byte: &&u8| match **byte {
+                        b'\r' | b'\n' => true,
+                        other => is_bracketed && other.is_ascii_whitespace(),
+                    };
+                    let text_len = bytes.len() - bytes.iter().rev().take_while(is_space).count();
+                    let text_len = wide(text_len);
                     let len = if text_len == 0 { before } else { offset - start + text_len };
                     slice = Some((start, len, code));
                     reached = offset + wide(buffer.len());
