@@ -70,9 +70,13 @@ def countries(cldr, tz, iso):
             # Two letters are a code or nothing, except in `U.S.`; `UK` is a former code by CLDR's count.
             if len(form) > 2 or name == "U.S.":
                 add(form, code)
+    for code, several in cldr["native_names"].items():
+        for name in several:
+            for form in native_forms(name):
+                add(form, code)
     rows = {key: codes.pop() for key, codes in found.items() if len(codes) == 1}
     for key, code in rows.items():
-        assert re.fullmatch("[a-z0-9 ]+", key), key
+        assert re.fullmatch("[a-z0-9 ]+", key) or not key.isascii(), key
         assert key == "us" or key.upper() not in assigned, key
     return [f"{key}\t{code}" for key, code in rows.items()]
 
@@ -110,6 +114,21 @@ def fold(name):
     if words[-1:] == ["the"]:
         words = words[:-1]
     return " ".join(words)
+
+
+def native_forms(name):
+    """A name in a language of the country: without accents if it is Latin, and as it is written."""
+    plain, wide = fold(name), wide_fold(name)
+    stripped = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
+    forms = {plain} if stripped.isascii() and len(plain) > 2 else set()
+    return forms | ({wide} if not wide.isascii() else set())
+
+
+def wide_fold(name):
+    """As `wide_fold` in `src/repair/country.rs`: lower case, composed, with single spaces."""
+    lower = unicodedata.normalize("NFC", name).lower()
+    lower = re.sub(r"[.'’]", "", lower)
+    return " ".join("".join(c if c.isalnum() or ord(c) > 127 and not c.isspace() else " " for c in lower).split())
 
 
 def languages(cldr):
@@ -208,10 +227,12 @@ def cldr_source(folder):
     languages = names("main/en/languages.json")["main"]["en"][display]["languages"]
     zones = bcp47("bcp47/timezone.json")["keyword"]["u"]["tz"]
     assigned = sorted(code for code in codes if re.fullmatch("[A-Z]{2}", code) and code in territories)
+    info = core("supplemental/territoryInfo.json")["supplemental"]["territoryInfo"]
     return {
         "source": f"Unicode CLDR, as in the npm packages cldr-core, cldr-localenames-full and cldr-bcp47 {CLDR}",
         "licence": "Unicode-3.0, Copyright © 1991-2026 Unicode, Inc.; the whole of it is in LICENSE-UNICODE",
         "territories": {code: [name for key, name in territories.items() if key.split("-")[0] == code] for code in assigned},
+        "native_names": {code: native_names(code, info.get(code, {}), names) for code in assigned},
         "alpha3": {code: codes[code]["_alpha3"] for code in assigned if "_alpha3" in codes[code]},
         "territory_aliases": plain_aliases(aliases["territoryAlias"], "[A-Z]{2,3}", "[A-Z]{2}"),
         "languages": sorted(code for code in languages if re.fullmatch("[a-z]{2,3}", code)),
@@ -229,6 +250,20 @@ def cldr_source(folder):
     }
 
 
+def native_names(code, info, names):
+    """The names of a country in the languages that are official in it."""
+    found = set()
+    for language, about in info.get("languagePopulation", {}).items():
+        locale = language.replace("_", "-")
+        if "_officialStatus" in about and locale != "en":
+            try:
+                territories = names(f"main/{locale}/territories.json")["main"][locale]["localeDisplayNames"]["territories"]
+            except KeyError:
+                continue
+            found |= {name for key, name in territories.items() if key.split("-")[0] == code and name != code}
+    return sorted(found)
+
+
 def plain_aliases(aliases, old_form, new_form):
     """Of one code for one code."""
     plain = {old: alias["_replacement"] for old, alias in aliases.items()}
@@ -240,7 +275,8 @@ def npm(folder, package):
         ["npm", "pack", "--silent", f"{package}@{CLDR}"], cwd=folder, check=True, capture_output=True, text=True
     )
     archive = tarfile.open(fileobj=io.BytesIO((folder / packed.stdout.split()[-1]).read_bytes()))
-    return lambda path: json.load(archive.extractfile(f"package/{path}"))
+    files = {member.name: member for member in archive.getmembers()}
+    return lambda path: json.load(archive.extractfile(files[f"package/{path}"]))
 
 
 def write_source(name, content):

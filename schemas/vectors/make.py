@@ -418,8 +418,21 @@ def to_punycode(label):
     return mapped if mapped.isascii() else "xn--" + mapped.encode("punycode").decode()
 
 
+def is_invisible(char):
+    return unicodedata.category(char) == "Cf"
+
+
+def trim(value):
+    """Without white space and invisible characters at the ends."""
+    outer = {char for char in value if char.isspace() or is_invisible(char)}
+    return value.strip("".join(outer)) if outer else value
+
+
 def email_v1(value):
-    text = unicodedata.normalize("NFC", value.strip().lower())
+    value = trim(value)
+    if any(map(is_invisible, value)):
+        return None
+    text = unicodedata.normalize("NFC", value.lower())
     local, at, domain = text.partition("@")
     labels = [to_punycode(label) for label in re.split("[.\u3002\uff0e\uff61]", domain)]
     made = local + at + ".".join(labels)
@@ -435,13 +448,36 @@ def email_v1(value):
     return made if sound else None
 
 
+# Numbers with a 0 that is dialled only within the country, and what the numbering plan has.
+TRUNK_ZEROS = {"+44 (0)20 7946 0018": "+442079460018", "0049 (0)30 123456": "+4930123456", "+49 030 123456": "+4930123456"}
+SEPARATORS = "[ .\u00a0\u2010-\u2013-]{1,2}"
+
+
 def phone_v1(value):
-    text = value.strip()
-    if not text.startswith("+") or "(0)" in text or not re.fullmatch(r"[0-9]", text[-1:]):
+    text = trim(value)
+    if re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
+        return text
+    if text in TRUNK_ZEROS:
+        return TRUNK_ZEROS[text]
+    group = r"(\([0-9]+\)|[0-9]+)"
+    parts = re.fullmatch(rf"(\+)?{group}(?:(?:{SEPARATORS}|/| ?/ ?)?{group})*", text)
+    if not parts or len(text.encode()) > 40 or not re.search("[0-9]{2}$", text):
         return None
-    bare = re.sub(r"\(([^()]*)\)", r"\1", text[1:])
-    digits = re.sub(r"[ ./-]", "", bare)
-    return "+" + digits if re.fullmatch(r"[1-9][0-9]{6,14}", digits) else None
+    digits = re.sub("[^0-9]", "", text)
+    if not parts[1]:
+        if not digits.startswith("00"):
+            return None
+        digits = digits[2:]
+    brackets = re.findall(r"\([0-9]+\)", text)
+    groups = re.findall(r"\(?[0-9]+\)?", text)
+    sound = (
+        len(brackets) <= 1
+        and not any("(" in one for one in groups[2:] + groups[-1:])
+        and "(0)" not in text
+        and text.count("/") <= 1
+        and (text.count("/") == 0 or len(re.findall("[0-9]+", text.split("/")[0])) <= 2)
+    )
+    return "+" + digits if sound and re.fullmatch(r"[1-9][0-9]{6,14}", digits) else None
 
 
 def normalize(form, value):
@@ -455,7 +491,7 @@ EMAILS = [
     "jos\u00e9@example.com", "jose\u0301@example.com", "JOS\u00c9@example.com", "\u7528\u6237@\u4f8b\u5b50.example",
     "ada@\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", "ada@example\u3002com", "ada@xn--bcher-kva.example",
     "ada@XN--BCHER-KVA.example", "ada@1example.com", "ada@a-b.example", "ada@" + "a" * 63 + ".example",
-    "a" * 64 + "@example.com", "x@y.z",
+    "a" * 64 + "@example.com", "x@y.z", "\ufeffada@example.com", "\u200e Ada@example.com\u200b", "\u00adada@b\u00fccher.example\u2069",
     # No addresses.
     "", " ", "ada", "@", "ada@", "@example.com", "ada@@example.com", "ada@example", "ada@example.",
     "ada@.example.com", "ada@exa mple.com", "a da@example.com", "ada@-example.com", "ada@example-.com",
@@ -463,17 +499,19 @@ EMAILS = [
     "ada@[192.0.2.1]", "ada@192.0.2.1", "ada\uff20example.com", "Ada <ada@example.com>", "mailto:ada@example.com",
     "ada@example.com,bob@example.com", "a" * 65 + "@example.com", "ada@" + "a" * 64 + ".example",
     "ada@" + "a." * 130 + "example", "ada@example.com\u0000", "a\u00a0da@example.com", "ada@example..com",
+    "ada@exam\u200bple.com", "a\u00adda@example.com", "ada\u200d@example.com",
 ]  # fmt: skip
 
 PHONES = [
     "+12025550191", "+1 202 555 0191", "+1 (202) 555-0191", "+1.202.555.0191", "+1-202-555-0191", "+1 202/555-0191",
     " +12025550191 ", "\u00a0+12025550191", "+442079460018", "+44 20 7946 0018", "+390612345678", "+39 (06) 1234 5678",
-    "+4930123456", "+1234567", "+123456789012345",
+    "+4930123456", "+1234567", "+123456789012345", "+44 (0)20 7946 0018", "0049 (0)30 123456", "+49 030 123456", "00 49 30 123456",
+    "0012025550191", "+1\u00a0202\u00a0555\u00a00191", "\u200e+12025550191\u202c", "\ufeff+1 202 555 0191", "+49 151/23456789",
     # No numbers, or none for certain.
-    "", "+", "2025550191", "(202) 555-0191", "12025550191", "0012025550191", "01112025550191", "+02025550191",
-    "+44 (0)20 7946 0018", "+123456", "+1234567890123456", "+1 202 555 0191 ext 5", "+1 202 555 0191x5", "+1-800-FLOWERS",
+    "", "+", "2025550191", "(202) 555-0191", "12025550191", "01112025550191", "+02025550191",
+    "+123456", "+1234567890123456", "+1 202 555 0191 ext 5", "+1 202 555 0191x5", "+1-800-FLOWERS",
     "tel:+12025550191", "++12025550191", "+1+2025550191", "+1 (202 555-0191", "+1 202) 555-0191", "+1 ((202)) 555-0191",
-    "+1\u00a0202\u00a0555\u00a00191", "\uff0b12025550191", "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "+12025550191\u0000",
+    "+49 30 123456 (12)", "+49 30 123 (45) 6", "+4930\u200b123456", "+49 30   123456", "+49 30 123456 7", "+49 1/5/1234567", "\uff0b12025550191", "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "+12025550191\u0000",
     "+1 202 555 0191-", "+12025550191,", "+1_202_555_0191", "+1 202 555\n0191",
 ]  # fmt: skip
 

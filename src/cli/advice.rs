@@ -29,7 +29,9 @@ fn for_code(code: Code) -> &'static str {
         Code::Enum => "use a value that the field allows; `segprep schema endpoint` lists them",
         Code::Pattern => "use the form that `segprep schema endpoint` shows for the field",
         Code::Email => "check the address: it needs one `@`, and a domain with a dot",
-        Code::Phone => "write numbers in E.164, such as +12065550100",
+        Code::Phone => {
+            "use E.164 (+12065550100), or `[repair] phone` with `region` or `region_from`"
+        }
         Code::Country => "use a two-letter code of ISO 3166-1, such as US",
         Code::Locale => "use a language, or a language and country: en, en_US",
         Code::Timezone => "use a name of the tz database, such as America/New_York",

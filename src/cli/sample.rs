@@ -70,6 +70,7 @@ pub(crate) fn manifest() -> Manifest {
             ("FavouriteColour", 12),
             ("(export only)", 1_400),
         ]),
+        removed_invalid: BTreeMap::new(),
         repairs: BTreeMap::from([("phone".to_owned(), counts([("Address", 12), ("x", 2)]))]),
         rejects: RejectCounts {
             by_code: counts([("email", 2_011), ("phone", 1_299), ("unknown_field", 40)]),

@@ -42,6 +42,7 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
     sheet.styled_section(BAD, "rejects", rejects(run));
     sheet.section("fields", fields(&manifest.fields));
     sheet.section("repairs", repairs(manifest));
+    sheet.section("removed", removed(manifest));
     sheet.section("unknown", unknown(manifest));
     sheet.styled_section(CAREFUL, "warning", warnings(manifest));
     sheet.section("time", [time(manifest)]);
@@ -217,6 +218,12 @@ fn repairs(manifest: &Manifest) -> Option<String> {
     (!kinds.is_empty()).then(|| name_counts(&kinds))
 }
 
+/// Invalid values that were removed.
+fn removed(manifest: &Manifest) -> Option<String> {
+    let removed = &manifest.removed_invalid;
+    (!removed.is_empty()).then(|| format!("invalid values: {}", name_counts(removed)))
+}
+
 /// Unknown fields, which are dropped.
 fn unknown(manifest: &Manifest) -> Option<String> {
     const EXPORT_ONLY: &str = "(export only)";
@@ -338,7 +345,8 @@ published `newsletter` for messaging
              job-000/part-00001.json  295,760 records, 327 MB
   rejects    2,011  email: check the address: it needs one `@`, and a domain
                     with a dot
-             1,299  phone: write numbers in E.164, such as +12065550100
+             1,299  phone: use E.164 (+12065550100), or `[repair] phone` with
+                    `region` or `region_from`
                 40  unknown_field: not a field of the schema, but it may
                     resemble one; rename or remove it
              most in `Address` (3,310)
@@ -368,6 +376,7 @@ next: import from out/newsletter/import/; for the account, see
             fields: Vec::new(),
             unknown_fields: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            removed_invalid: BTreeMap::new(),
             warnings: Vec::new(),
             ..manifest()
         };
@@ -381,7 +390,8 @@ over budget `newsletter` for messaging: nothing was published
   inputs     5 files, 1.4 GB, 2 ignored
   rejects    2,011  email: check the address: it needs one `@`, and a domain
                     with a dot
-             1,299  phone: write numbers in E.164, such as +12065550100
+             1,299  phone: use E.164 (+12065550100), or `[repair] phone` with
+                    `region` or `region_from`
                 40  unknown_field: not a field of the schema, but it may
                     resemble one; rename or remove it
              most in `Address` (3,310)
@@ -404,6 +414,7 @@ next: fix the records, or raise the budget under `[account]`, and run again
             fields: Vec::new(),
             unknown_fields: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            removed_invalid: BTreeMap::new(),
             rejects: RejectCounts::default(),
             warnings: Vec::new(),
             timing: Timing {

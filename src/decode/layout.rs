@@ -1,6 +1,12 @@
 //! The objects of the schema with their members, in the form that the JSON decoder looks names up
 //! in.
 
+mod renames;
+
+use super::csv::ColumnSettings;
+use super::shaping::{ShapeSettings, Shaping};
+use super::spellings::Spellings;
+use super::target::{Move, RestMap};
 use crate::record::{Field, Scope};
 use crate::schema::{NodeIx, Schema, Shape};
 
@@ -8,11 +14,21 @@ use crate::schema::{NodeIx, Schema, Shape};
 #[derive(Debug)]
 pub struct Layout {
     /// The first is the record itself.
-    objects: Vec<Object>,
+    pub(super) objects: Vec<Object>,
+    /// What the definition renames, or renames to.
+    pub(super) moves: Vec<Move>,
+    /// The members that are meant where a value is no object; see [`MemberKind::Either`].
+    pub(super) others: Vec<Member>,
+    /// Whether whole maps are renamed.
+    pub(super) has_rests: bool,
     /// The number of slots in a row.
     pub width: usize,
     /// The number of maps in a row.
     pub maps: usize,
+    /// The other spellings of names that are repaired; `None`: they are not.
+    pub(super) spellings: Option<Spellings>,
+    /// What is done to values once they are decoded.
+    pub(super) shaping: Shaping,
 }
 
 /// An object with its members in the order of the schema.
@@ -20,14 +36,20 @@ pub struct Layout {
 pub(super) struct Object {
     pub(super) scope: Scope,
     pub(super) members: Vec<Member>,
+    /// The map that all other names are entries of. `None`: they are unknown.
+    pub(super) rest: Option<RestMap>,
 }
 
-#[derive(Debug)]
+/// The node of a member that is none of the schema.
+pub(super) const NO_NODE: NodeIx = NodeIx::MAX;
+
+#[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) name: Box<[u8]>,
     pub(super) node: NodeIx,
     pub(super) field: Field,
-    /// One bit, different for each member of the object, for finding repeated names.
+    /// One bit, different for each member of the object, for finding repeated names. 0: the name itself
+    /// is compared, for members that the definition adds.
     pub(super) bit: u64,
     pub(super) kind: MemberKind,
 }
@@ -43,6 +65,21 @@ pub(super) enum MemberKind {
     Lists(usize),
     /// A map of numbers, by its index in the maps of a row.
     Numbers(usize),
+    /// A map that renamed names have entries of too.
+    SharedMap {
+        map: usize,
+        is_list: bool,
+    },
+    /// A name that leads to a field of another name, or to one that others lead to: an index of the
+    /// layout's moves.
+    Moved(usize),
+    /// An object of the input that is not in the schema, by its index in the layout.
+    Container(usize),
+    /// The same, if the value is an object; else the member of the layout's `others`.
+    Either {
+        object: usize,
+        other: usize,
+    },
     /// A field that only exports have. It is not imported.
     ExportOnly,
 }
@@ -50,16 +87,17 @@ pub(super) enum MemberKind {
 impl Layout {
     /// The layout of a schema, which has at most 128 nodes: replaying a record uses one bit for
     /// each to find repeated names.
-    pub fn new(schema: &Schema) -> Layout {
+    pub fn new(schema: &Schema, columns: &ColumnSettings, shapes: &ShapeSettings) -> Layout {
         assert!(schema.nodes.len() <= 128, "a schema has at most 128 nodes");
-        let mut objects = vec![Object { scope: Scope::ROOT, members: Vec::new() }];
+        let mut objects = vec![Object { scope: Scope::ROOT, members: Vec::new(), rest: None }];
         let mut object_of_node = vec![0; schema.nodes.len()];
         for (node, description) in schema.nodes.iter().enumerate() {
             if description.shape == Shape::Object {
                 if let Some(index) = object_of_node.get_mut(node) {
                     *index = objects.len();
                 }
-                objects.push(Object { scope: Scope::of_node(node), members: Vec::new() });
+                let (scope, members) = (Scope::of_node(node), Vec::new());
+                objects.push(Object { scope, members, rest: None });
             }
         }
         for (node, description) in schema.nodes.iter().enumerate() {
@@ -84,7 +122,18 @@ impl Layout {
             let bit = bit.expect("an object has at most 64 members");
             members.push(Member { name, node, field, bit, kind });
         }
-        Layout { objects, width: schema.nodes.len(), maps: schema.maps.len() }
+        let mut layout = Layout {
+            objects,
+            moves: Vec::new(),
+            others: Vec::new(),
+            has_rests: false,
+            spellings: columns.repair_names.then(|| Spellings::new(schema, &columns.ignore)),
+            width: schema.nodes.len(),
+            maps: schema.maps.len(),
+            shaping: Shaping::new(schema, columns, shapes),
+        };
+        layout.add_renames(schema, &columns.rename);
+        layout
     }
 
     pub(super) fn object(&self, index: usize) -> &Object {

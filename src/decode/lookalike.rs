@@ -44,14 +44,19 @@ impl Lookalikes {
     /// The known field that an unknown name looks like. `within`: the path of the object that
     /// contains it, or empty for the record itself.
     pub fn of(&self, within: &str, name: &str) -> Option<String> {
+        let alias = || self.is_opt_out(name).then(|| self.opt_out.0.clone());
+        self.field(within, name).or_else(alias)
+    }
+
+    /// The known field that an unknown name is another spelling of. Unlike [`Lookalikes::of`], not what
+    /// the opt-out is called elsewhere: its values mean something else there.
+    pub fn field(&self, within: &str, name: &str) -> Option<String> {
         // A record may have a hundred thousand unknown names, so each is folded once.
-        let folded_name = folded(name);
-        let alias = || self.opt_out.1.contains(&folded_name).then(|| self.opt_out.0.clone());
         let inside = || {
             let whole = (!within.is_empty()).then(|| format!("{within}.{name}"))?;
             self.of_path(&whole, &folded(&whole))
         };
-        inside().or_else(|| self.of_path(name, &folded_name)).or_else(alias)
+        inside().or_else(|| self.of_path(name, &folded(name)))
     }
 
     /// Whether other programs call the opt-out so.

@@ -13,6 +13,10 @@ pub mod frame;
 mod json;
 mod layout;
 mod lookalike;
+mod records;
+mod shaping;
+mod spellings;
+mod target;
 
 pub use csv::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
@@ -20,6 +24,9 @@ pub use csv::{
 };
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
+pub use records::RecordFinder;
+pub use shaping::ShapeSettings;
+pub use target::{CONTAINERS_MAX, container_paths};
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -109,6 +116,7 @@ pub struct Decoder {
     json: json::Scratch,
     shapes: json::ShapeCache,
     csv: csv::Scratch,
+    shaped: shaping::KnownNames,
 }
 
 impl fmt::Debug for Decoder {
@@ -148,6 +156,7 @@ impl Decoder {
             json: json::Scratch::default(),
             shapes: json::ShapeCache::default(),
             csv: csv::Scratch::default(),
+            shaped: shaping::KnownNames::default(),
         }
     }
 
@@ -156,6 +165,7 @@ impl Decoder {
         self.names.clear();
         self.json.forget_names();
         self.shapes = json::ShapeCache::default();
+        self.shaped.clear();
     }
 
     /// Decodes records of `chunk` from byte `from` on into `batch`, until it is full or the chunk
@@ -208,6 +218,10 @@ impl Decoder {
                 batch.remove_last_row();
                 (split, decoded.next) = (record, record.start);
             }
+        }
+        let (shaping, is_csv) = (&self.layout.shaping, matches!(format, Format::Csv(_)));
+        if shaping.is_on(is_csv) {
+            shaping.apply(chunk, is_csv, &mut self.names, &mut self.shaped, batch);
         }
         decoded
     }
@@ -282,7 +296,9 @@ impl Decoder {
             }
             Format::Csv(columns) if columns.is_header(bytes) => batch.drop_header(row),
             Format::Csv(columns) => {
-                csv::decode(columns, &mut self.names, &mut self.csv, chunk, span, row, batch);
+                let nulls = &self.layout.shaping.nulls;
+                let (names, scratch) = (&mut self.names, &mut self.csv);
+                csv::decode(columns, nulls, names, scratch, chunk, span, row, batch);
             }
         }
         Ok(())

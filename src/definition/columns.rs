@@ -3,7 +3,7 @@
 //!
 //! Whether a name is that of a field is checked against the schema (`plan::rules`).
 
-use super::document::{Diagnostics, Origin, Section, Spanned, Value, text};
+use super::document::{Diagnostics, Origin, Section, Spanned, Table, Value, text};
 use super::vocabulary::InputFormat;
 use crate::decode::frame::Dialect;
 
@@ -17,7 +17,7 @@ pub struct ColumnsSpec {
     pub delimiter: Option<u8>,
     /// The names of the columns, for files without a header.
     pub columns: Option<Vec<Spanned<String>>>,
-    /// Names in headers, and the fields that they stand for.
+    /// Names in headers, and in JSON names or paths, with the fields that they stand for.
     pub rename: Vec<Pair>,
     /// Fields, and the value that they have in every record.
     pub constants: Vec<Pair>,
@@ -35,12 +35,10 @@ pub struct ColumnsSpec {
 const SKIP_LINES_MAX: u64 = 1000;
 
 /// The settings that have no meaning for JSON.
-const OF_CSV: [&str; 10] = [
+const OF_CSV: [&str; 8] = [
     "delimiter",
     "header",
     "columns",
-    "rename",
-    "constants",
     "skip_lines",
     "ragged",
     "decimal",
@@ -123,7 +121,7 @@ fn read_columns(
 }
 
 /// Reads a table of strings whose keys are not settings but names of columns or fields.
-fn read_pairs(
+pub(super) fn read_pairs(
     section: &mut Section<'_>,
     key: &'static str,
     example: &str,
@@ -164,4 +162,16 @@ fn pair(
     // Names in a header are compared without white space around them.
     let name = Spanned { value: key.trim().to_owned(), at };
     Some((name, value.into_owned()))
+}
+
+/// Reads the texts of a table whose keys are words of the data.
+pub(super) fn pairs_of(table: &Table, diagnostics: &mut Diagnostics<'_>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for entry in &table.entries {
+        if let Some(value) = text(&entry.key, &entry.item, diagnostics) {
+            let key = Spanned { value: entry.key.clone(), at: entry.key_at };
+            pairs.push((key, value.into_owned()));
+        }
+    }
+    pairs
 }

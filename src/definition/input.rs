@@ -4,6 +4,7 @@ use super::columns::{self, ColumnsSpec};
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Location, Section, Spanned};
 use super::environment::Environment;
+use super::shaping::{self, ShapingSpec};
 use super::vocabulary::{InputFormat, TextEncoding, Unknown};
 
 /// The default of `max_record`, in bytes.
@@ -30,6 +31,8 @@ pub struct Input {
     pub skips_bad_files: bool,
     /// The settings for CSV files.
     pub columns: ColumnsSpec,
+    /// What values of other programs mean.
+    pub shaping: ShapingSpec,
     /// Names that are dropped on purpose.
     pub ignore: Vec<Spanned<String>>,
     /// `None`: not set.
@@ -54,6 +57,7 @@ impl Default for Input {
             max_expansion: MAX_EXPANSION,
             skips_bad_files: false,
             columns: ColumnsSpec::default(),
+            shaping: ShapingSpec::default(),
             ignore: Vec::new(),
             unknown: None,
             keep_inactive: false,
@@ -99,6 +103,7 @@ pub(super) fn read(
             .choice("on_bad_file", &bad_files, &[], diagnostics)
             .unwrap_or(false),
         columns: columns::read(&mut section, format, diagnostics),
+        shaping: shaping::read(&mut section, format, diagnostics),
         ignore: section.owned_texts("ignore", diagnostics).unwrap_or_default(),
         unknown: section.choice("unknown", &unknown, &[], diagnostics),
         keep_inactive: section.choice("inactive", &inactive, &[], diagnostics).unwrap_or(false),

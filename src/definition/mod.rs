@@ -21,6 +21,7 @@ mod overlap;
 mod parameters;
 mod repair;
 mod run;
+mod shaping;
 mod storing;
 mod suppress;
 mod vocabulary;
@@ -38,6 +39,7 @@ pub use keys::{KeyKind, KeySource, Keys, describe_variable, is_kms_key, is_secre
 pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, ValueKind};
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};
+pub use shaping::{FieldWords, ShapingSpec};
 pub use storing::{Encryption, Storing};
 pub use suppress::{Comparison, ListAction, ListForm, Suppression};
 pub use vocabulary::{

@@ -4,7 +4,7 @@ use super::document::{
     Diagnostics, Entry, Section, Spanned, Value, choose, listed, push_wrong_type, quoted, text,
 };
 use crate::repair::{RepairKind, RepairSet};
-use crate::schema::PhoneRegion;
+use crate::schema::{DateZone, PhoneRegion, timezone, timezone_ignoring_case};
 
 /// `[repair]` and `[validate]`.
 #[derive(Clone, Debug, Default)]
@@ -12,8 +12,12 @@ pub struct Repair {
     /// The repairs that are on.
     pub on: RepairSet,
     pub phone_region: PhoneRegionSetting,
+    /// The zone of dates with a time and without an offset.
+    pub date_zone: Option<DateZone>,
     /// Whether telephone numbers must be valid in their numbering plan.
     pub phone_plan: bool,
+    /// The paths of fields whose invalid values are removed.
+    pub remove_invalid: Vec<Spanned<String>>,
 }
 
 /// Where the region of telephone numbers without `+` comes from.
@@ -37,14 +41,17 @@ pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) ->
             let Some(entry) = section.entry(kind.name()) else { continue };
             let is_on = match kind {
                 RepairKind::Phone => read_phone(entry, &mut repair.phone_region, diagnostics),
-                RepairKind::Trim
+                RepairKind::Dates => read_dates(entry, &mut repair.date_zone, diagnostics),
+                RepairKind::Names
+                | RepairKind::Scalars
+                | RepairKind::Trim
+                | RepairKind::Spreadsheet
                 | RepairKind::Lists
                 | RepairKind::Channel
                 | RepairKind::OptOut
                 | RepairKind::Country
                 | RepairKind::Locale
                 | RepairKind::Timezone
-                | RepairKind::Dates
                 | RepairKind::Email => read_switch(entry, diagnostics),
             };
             if is_on {
@@ -57,9 +64,36 @@ pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) ->
         repair.phone_plan = section.text("phone", diagnostics).is_some_and(|word| {
             choose("phone", word, &[("valid", true)], &[], diagnostics).unwrap_or(false)
         });
+        repair.remove_invalid = read_on_invalid(&mut section, diagnostics);
         section.finish(diagnostics);
     }
     repair
+}
+
+/// Reads `[validate.on_invalid]`: the paths whose invalid values are removed.
+fn read_on_invalid(
+    section: &mut Section<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Vec<Spanned<String>> {
+    const HELP: &str = "write `[validate.on_invalid]` on a line, and below it lines such as \
+                        `\"Location.*\" = \"remove\"`";
+    let Some(entry) = section.entry("on_invalid") else { return Vec::new() };
+    let Value::Table(table) = &entry.item.value else {
+        diagnostics.push(entry.key_at, "`on_invalid` is not a table", "", HELP);
+        return Vec::new();
+    };
+    let mut paths = Vec::new();
+    for entry in &table.entries {
+        if let Value::Table(_) = entry.item.value {
+            let help = "put names that contain dots in quotes, such as `\"Location.*\"`";
+            diagnostics.push(entry.key_at, format!("`{}` is a table", entry.key), "", help);
+        } else if let Some(word) = text(&entry.key, &entry.item, diagnostics)
+            && choose(&entry.key, word, &[("remove", ())], &[], diagnostics).is_some()
+        {
+            paths.push(Spanned { value: entry.key.clone(), at: entry.key_at });
+        }
+    }
+    paths
 }
 
 /// Reads a repair without parameters. Returns whether it is on.
@@ -79,6 +113,29 @@ fn read_switch(entry: &Entry, diagnostics: &mut Diagnostics<'_>) -> bool {
             false
         }
     }
+}
+
+/// Reads `dates` and its zone. Returns whether it is on.
+fn read_dates(
+    entry: &Entry,
+    zone: &mut Option<DateZone>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> bool {
+    let Value::Table(table) = &entry.item.value else { return read_switch(entry, diagnostics) };
+    let mut section = Section::new("`dates` in `[repair]`", table, entry.item.at);
+    let name = section.item("zone").and_then(|item| text("zone", item, diagnostics));
+    section.finish(diagnostics);
+    let Some(name) = name else { return true };
+    // Abbreviations are several zones, and are refused like a value of a time zone.
+    *zone = timezone(name.value.as_bytes()).and_then(|_known| DateZone::new(name.value));
+    if zone.is_none() {
+        let help = match timezone_ignoring_case(&name.value.replace(' ', "_")) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "use a name of the tz database, such as `Europe/Berlin`".to_owned(),
+        };
+        diagnostics.push(name.at, format!("`zone` can't be {}", quoted(name.value)), "", help);
+    }
+    true
 }
 
 /// Reads `phone` and its region. Returns whether it is on.

@@ -120,6 +120,25 @@ impl ChunkReader {
         }
     }
 
+    /// Whether all of the text is held.
+    pub(super) fn has_ended(&self) -> bool {
+        self.at_end
+    }
+
+    /// Replaces what is held by a text of which the offsets are the same, and the reader of the rest.
+    pub(super) fn replace(
+        &mut self,
+        held: Vec<u8>,
+        reader: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>,
+    ) {
+        let own = mem::replace(&mut self.reader, Box::new(std::io::empty()));
+        self.reader = reader(own);
+        // The length of the text is no longer known.
+        self.expected = None;
+        self.held.truncate(0);
+        self.held.push(&held);
+    }
+
     /// Removes the first `count` bytes held, and counts their line ends as lines before the first
     /// record.
     pub(super) fn skip(&mut self, count: usize) {

@@ -23,6 +23,7 @@ mod error;
 mod inflate;
 mod open;
 mod read_ahead;
+mod records;
 mod settings;
 mod start;
 

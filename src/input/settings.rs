@@ -15,6 +15,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) max_expansion: u64,
     /// Whether to go on with the next input after one that is not a segment file.
     pub(crate) skips_bad_files: bool,
+    /// The path of the records in the values of a JSON file. `None`: the values are the records.
+    pub(crate) records: Option<&'a [String]>,
     /// The delimiter of CSV cells. `None`: detect it from the header.
     pub(crate) delimiter: Option<u8>,
     /// How the rows of CSV are written, apart from the delimiter and the line ends.

@@ -40,6 +40,7 @@ impl ChunkReader {
         if form != Form::Csv {
             refuse_column_settings(settings)?;
         }
+        let form = self.form_of_records(form, settings, limits)?;
         let (name, format) = match form {
             Form::Csv => {
                 let columns = self.read_columns(settings, limits, preamble)?;
@@ -59,6 +60,22 @@ impl ChunkReader {
             start.line_end = self.line_end;
         }
         Ok(())
+    }
+
+    /// The form of the text once only its records are left, if they are inside of larger values.
+    fn form_of_records(
+        &mut self,
+        form: Form,
+        settings: &Settings<'_>,
+        limits: &Limits,
+    ) -> Result<Form, BadInput> {
+        let Some(path) = settings.records else { return Ok(form) };
+        if form == Form::Csv {
+            let hint = "use one definition for CSV and one for JSON, or remove the setting";
+            return Err(BadInput::new("`records` is for JSON, and this file is CSV", hint));
+        }
+        self.find_records(path, limits.max_record);
+        Ok(Form::JsonObjects)
     }
 
     /// Peeks at enough of the text to detect its form: two lines that are not blank, or a little
@@ -280,8 +297,6 @@ fn named_delimiter(line: &[u8]) -> Option<u8> {
 fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
     let columns = settings.column_rules.settings();
     let set = [
-        ("[input.rename]", !columns.rename.is_empty()),
-        ("[input.constants]", !columns.constants.is_empty()),
         ("columns", settings.columns.is_some()),
         ("skip_lines", 0 < settings.skip_lines),
         ("ragged", columns.pads_rows),

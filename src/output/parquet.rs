@@ -261,7 +261,7 @@ impl RejectsWriter {
             &RejectRow { source, record, line, offset, bytes },
             problems.map(|problem| {
                 let DescribedProblem { field, code, rule, detail, repair } = problem;
-                [field.as_str(), *code, rule.as_str(), *detail, *repair]
+                [field.as_str(), *code, rule.as_str(), *detail, repair]
             }),
         );
         let is_full =

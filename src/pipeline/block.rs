@@ -3,11 +3,15 @@
 //! All places are relative to where the block's records begin; the ordered side of a run adds what
 //! came before.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use super::first_seen::FirstSeen;
 use crate::encode::{LineCounts, Table};
-use crate::record::{DescribedProblem, Slot};
+use crate::record::{DescribedProblem, Note, Slot};
 use crate::repair::{RepairKind, RepairSet};
 
 /// One record that is not written.
@@ -71,6 +75,10 @@ pub struct Block {
     pub unknown: FirstSeen,
     /// Values of written records that a repair changed, by path.
     pub repairs: BTreeMap<RepairKind, FirstSeen>,
+    /// The settings of `[input.rename]` that matched a name in JSON, by index.
+    pub renamings: BTreeSet<usize>,
+    /// What was noticed about values, by path.
+    pub notes: BTreeMap<Note, FirstSeen>,
     /// Rejects that repairs would fix, by those repairs.
     pub repairable: BTreeMap<RepairSet, u64>,
     /// Line ends in the bytes that the block comes from.
@@ -153,7 +161,8 @@ impl Block {
     pub fn cost(&self) -> usize {
         let lines: usize = self.line_outputs.iter().map(Lines::cost).sum();
         let repaired: usize = self.repairs.values().map(FirstSeen::len).sum();
-        let names = (self.unknown.len() + repaired) * NAME_COST;
+        let noted: usize = self.notes.values().map(FirstSeen::len).sum();
+        let names = (self.unknown.len() + repaired + noted) * NAME_COST;
         self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
     }
 

@@ -67,7 +67,8 @@ impl NamePolicies {
         let (rule, op) = plan.op_of_name(map, name);
         let dropped = matches!(*op, Op::Drop);
         let problem = stages.limits.check_name(name).filter(|_| !dropped);
-        self.verdicts.push(NameVerdict { dropped, problem, ..NameVerdict::default() });
+        let removable = plan.removable.has_name(map, name);
+        self.verdicts.push(NameVerdict { dropped, problem, removable, ..NameVerdict::default() });
         let mut key = Vec::new();
         if !dropped {
             push_name_key(name, &mut key);
@@ -119,11 +120,22 @@ impl NameOps for OpLookup<'_> {
     }
 }
 
-/// The path of the object or map that is a scope; empty for the record itself and for what the
-/// schema does not know.
+/// The path of the object or map that is a scope; empty for the record itself and for what neither the
+/// schema nor `[input.rename]` knows.
 fn scope_path(scope: Scope, plan: &Plan) -> &str {
     let node = scope.node().and_then(|node| plan.schema.nodes.get(node));
-    node.map_or("", |node| node.path.as_str())
+    let container = scope.input().and_then(|number| plan.containers.get(number));
+    node.map(|node| node.path.as_str()).or(container.map(String::as_str)).unwrap_or_default()
+}
+
+/// The field that an unknown name is another spelling of.
+pub(super) fn field_looked_like(
+    scope: Scope,
+    name: &str,
+    plan: &Plan,
+    stages: &Stages,
+) -> Option<String> {
+    stages.lookalikes.field(scope_path(scope, plan), name)
 }
 
 /// Whether the definition drops a name on purpose.

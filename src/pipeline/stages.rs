@@ -7,8 +7,8 @@ use crate::decode::{Layout, Lookalikes};
 use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
 use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, LineEncoder, TableEncoder};
 use crate::plan::{OutputPlan, Plan, RuleIx};
-use crate::record::{Batch, Code, Problem, Text};
-use crate::repair::Repairs;
+use crate::record::{Batch, Code, Detail, Problem, Text};
+use crate::repair::{OddTexts, PhoneRegionFrom, RepairKind, Repairs};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{Applied, Op};
 use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
@@ -19,6 +19,8 @@ pub struct Stages {
     pub(super) layout: Arc<Layout>,
     pub lookalikes: Lookalikes,
     pub(super) repairs: Repairs,
+    /// Texts that look as if a setting were missing.
+    pub(super) odd_texts: OddTexts,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
     pub(super) encoders: Encoders,
@@ -76,6 +78,10 @@ impl Stages {
         let strictness = Strictness {
             unknown: plan.input.unknown == Unknown::Reject,
             phone_plan: plan.repairs.phone_plan,
+            phone_region: match plan.repairs.phone_region {
+                PhoneRegionFrom::Region(region) => Some((region, schema.role(Role::Country))),
+                PhoneRegionFrom::Nowhere | PhoneRegionFrom::Field(_) => None,
+            },
         };
         let values = ValueChecks::new(schema, &written, &plan.input.kinds, strictness, &mut checks);
         let part_check = checks.add("output.max_bytes".to_owned());
@@ -85,9 +91,13 @@ impl Stages {
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
         Stages {
-            layout: Arc::new(Layout::new(schema)),
+            layout: Arc::new(Layout::new(schema, &plan.input.column_settings, &plan.input.shapes)),
             lookalikes: Lookalikes::new(schema),
             repairs: Repairs::new(schema, &plan.repairs, &written),
+            odd_texts: OddTexts {
+                nulls: plan.input.shapes.null.is_empty(),
+                marks: !plan.repairs.on.has(RepairKind::Spreadsheet),
+            },
             values,
             limits,
             encoders,
@@ -163,11 +173,12 @@ impl Stages {
 
     /// The name of the check that found a problem. Decoding has no numbered checks: there the code
     /// says which rule of the format is broken.
-    pub(super) fn check_name(&self, check: u16, code: Code) -> String {
-        if check == 0 {
-            decode_rule(code).to_owned()
-        } else {
-            self.check_names.get(check).to_owned()
+    pub(super) fn check_name(&self, problem: &Problem) -> String {
+        match (problem.rule, problem.detail) {
+            (0, Detail::BesideConstant) => "input.constants".to_owned(),
+            (0, Detail::Renamed) => "input.rename".to_owned(),
+            (0, _) => decode_rule(problem.code).to_owned(),
+            (check, _) => self.check_names.get(check).to_owned(),
         }
     }
 }

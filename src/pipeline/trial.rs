@@ -7,7 +7,7 @@ use super::process::{Worker, process};
 use super::stages::Stages;
 use crate::decode::csv::columns::{delimiters, first_row};
 use crate::decode::frame::{Dialect, LineEnd};
-use crate::decode::{Columns, Format, HeaderError};
+use crate::decode::{Columns, Format, HeaderError, RecordFinder};
 use crate::definition::InputFormat;
 use crate::plan::Plan;
 use crate::record::DescribedProblem;
@@ -33,6 +33,16 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     let stages = Stages::for_trial(plan);
     let text = text.as_bytes();
     let (format, start) = format_of(plan, text)?;
+    let (mut found, is_json) = (Vec::new(), !matches!(format, Format::Csv(_)));
+    let text = match &plan.input.records {
+        Some(path) if is_json => {
+            let mut finder = RecordFinder::new(path, plan.input.max_record);
+            finder.add(text, &mut found);
+            finder.finish(&mut found);
+            found.as_slice()
+        }
+        Some(_) | None => text,
+    };
     let mut worker = Worker::new(plan, &stages);
     let mut block = Block::for_rules(plan.rules.len());
     process(plan, &stages, &mut worker, text, start, &format, usize::MAX, &mut block);
@@ -59,7 +69,12 @@ fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
         None => matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')),
     };
     if is_json {
-        return Ok((Format::JsonLines(LineEnd::of_text(text)), 0));
+        let form = if plan.input.records.is_some() {
+            Format::JsonObjects(LineEnd::of_text(text))
+        } else {
+            Format::JsonLines(LineEnd::of_text(text))
+        };
+        return Ok((form, 0));
     }
     let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();

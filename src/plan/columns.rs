@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use super::Plan;
-use crate::decode::{ColumnField, ColumnSettings, Columns};
+use crate::decode::{ColumnField, ColumnSettings, Columns, ShapeSettings};
 use crate::definition::{Column, Input, ListAction, Pair, Unknown};
 use crate::encode::CsvColumn;
 use crate::schema::Role;
@@ -15,11 +15,24 @@ pub(super) fn input_names(input: &Input) -> Option<Vec<String>> {
     Some(names.iter().map(|name| name.value.trim().to_owned()).collect())
 }
 
+/// What values of other programs mean.
+pub(super) fn shapes(input: &Input) -> ShapeSettings {
+    let spec = &input.shaping;
+    let values =
+        spec.values.iter().map(|values| (values.field.value.clone(), texts(&values.words)));
+    ShapeSettings {
+        null: spec.null.iter().map(|text| text.value.clone()).collect(),
+        values: values.collect(),
+        split: spec.split.iter().map(|(path, by)| (path.value.clone(), *by)).collect(),
+    }
+}
+
+fn texts(pairs: &[Pair]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+}
+
 /// How headers are read. A header may have unknown names only where `unknown = "drop"` is written.
-pub(super) fn settings(input: &Input) -> ColumnSettings {
-    let texts = |pairs: &[Pair]| {
-        pairs.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
-    };
+pub(super) fn settings(input: &Input, repair_names: bool) -> ColumnSettings {
     ColumnSettings {
         rename: texts(&input.columns.rename),
         constants: texts(&input.columns.constants),
@@ -27,6 +40,7 @@ pub(super) fn settings(input: &Input) -> ColumnSettings {
         drop_unknown: input.unknown == Some(Unknown::Drop),
         pads_rows: input.columns.pads_rows,
         has_decimal_comma: input.columns.has_decimal_comma,
+        repair_names,
     }
 }
 

@@ -25,11 +25,12 @@ pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
 pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules};
 pub use settings::{AccountPlan, InputPlan, OutputPlan};
 
-use crate::decode::ColumnRules;
+use crate::decode::{ColumnRules, container_paths};
 use crate::definition::{Definition, Diagnostic, Environment, Purpose, RunPlan};
-use crate::repair::{PhoneRegionFrom, Settings};
+use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
+use crate::validate::Removable;
 use ops::OpMaker;
 
 /// Reads and checks a definition: `file` is its name for messages, `text` its contents, `sets` the
@@ -68,6 +69,8 @@ pub struct Plan {
     pub purpose: Purpose,
     pub schema: Arc<Schema>,
     pub input: InputPlan,
+    /// The paths of the objects that renamed paths lead through, in the order of their scopes.
+    pub containers: Vec<String>,
     /// How the headers of CSV files are read.
     pub column_rules: ColumnRules,
     /// The rules of the definition in its order, then the defaults of the schema.
@@ -77,6 +80,8 @@ pub struct Plan {
     /// The rules for the names of each map of the schema.
     pub map_rules: Vec<MapRules>,
     pub repairs: Settings,
+    /// The fields whose invalid values are removed.
+    pub removable: Removable,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
     /// The suppression lists, in the definition's order.
@@ -110,7 +115,7 @@ impl Plan {
         lists: Vec<SuppressionList>,
     ) -> Result<Plan, PlanError> {
         assert_eq!(lists.len(), definition.suppress.len(), "a plan has all lists");
-        let Rules { rules, node_rules, map_rules, kinds, repairs, .. } = rules;
+        let Rules { rules, node_rules, map_rules, kinds, repairs, removable, .. } = rules;
         let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let node_ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
             let rule = rule.and_then(|rule| rules.get(rule));
@@ -120,14 +125,17 @@ impl Plan {
             .iter()
             .zip(map_shapes(&schema))
             .map(|(map, shape)| maker.make_for_map(map, &rules, shape));
-        let input = InputPlan::new(&definition.input, kinds);
+        let repair_names = repairs.on.has(RepairKind::Names);
+        let input = InputPlan::new(&definition.input, kinds, repair_names);
         let outputs = definition.outputs.iter().map(|output| OutputPlan::new(output, &schema));
         Ok(Plan {
             name: definition.name.clone(),
             purpose: definition.purpose(),
+            containers: container_paths(&schema, &input.column_settings.rename),
             column_rules: ColumnRules::new(Arc::clone(&schema), input.column_settings.clone()),
             input,
             repairs,
+            removable,
             outputs: outputs.collect(),
             account: AccountPlan::new(definition),
             lists,

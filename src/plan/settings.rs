@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::columns;
-use crate::decode::ColumnSettings;
 use crate::decode::frame::Dialect;
+use crate::decode::{ColumnSettings, ShapeSettings};
 use crate::definition::{
     Account, Definition, DigestKind, Input, InputFormat, Output, OutputFormat, TextEncoding,
     Unknown,
@@ -27,6 +27,8 @@ pub struct InputPlan {
     pub max_expansion: u64,
     /// Whether a run skips a file that can't be read as a segment file.
     pub skips_bad_files: bool,
+    /// The path of the records in the values of JSON files. `None`: the values are the records.
+    pub records: Option<Vec<String>>,
     /// What delimits the cells of CSV; `None`: detect it by the header.
     pub delimiter: Option<u8>,
     /// How the rows of CSV are written; the delimiter is a comma unless the definition sets one.
@@ -37,6 +39,8 @@ pub struct InputPlan {
     pub columns: Option<Vec<String>>,
     /// What is renamed, constant and left out in CSV files.
     pub column_settings: ColumnSettings,
+    /// What values of other programs mean.
+    pub shapes: ShapeSettings,
     pub unknown: Unknown,
     /// The kinds of record taken, as indices into [`Schema::kinds`].
     pub kinds: Vec<usize>,
@@ -73,7 +77,7 @@ pub struct AccountPlan {
 }
 
 impl InputPlan {
-    pub(super) fn new(input: &Input, kinds: Vec<usize>) -> InputPlan {
+    pub(super) fn new(input: &Input, kinds: Vec<usize>, repair_names: bool) -> InputPlan {
         InputPlan {
             from: input.from.iter().map(|location| location.path.clone()).collect(),
             exclude: input.exclude.clone(),
@@ -81,11 +85,13 @@ impl InputPlan {
             encoding: input.encoding,
             max_expansion: input.max_expansion,
             skips_bad_files: input.skips_bad_files,
+            records: input.shaping.records.clone(),
             delimiter: input.columns.delimiter,
             dialect: input.columns.dialect,
             skip_lines: input.columns.skip_lines,
             columns: columns::input_names(input),
-            column_settings: columns::settings(input),
+            column_settings: columns::settings(input, repair_names),
+            shapes: columns::shapes(input),
             unknown: input.unknown.unwrap_or(Unknown::Drop),
             kinds,
             keep_inactive: input.keep_inactive,

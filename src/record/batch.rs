@@ -4,7 +4,7 @@ use std::{fmt, ops::Range};
 
 use crate::simd::Span;
 
-use super::{Code, Detail, Field, JsonType, NameId, Problem, Slot, SlotKind};
+use super::{Code, Detail, Field, JsonType, NameId, Note, Noted, Problem, Slot, SlotKind};
 
 /// The values of one entry, as a range of [`Batch::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,10 @@ pub struct Batch {
     pub problems: Vec<(u32, Problem)>,
     /// The fields that are not in the schema, each with its row.
     pub unknown: Vec<(u32, NameId)>,
+    /// What stages noticed about values.
+    pub notes: Vec<Noted>,
+    /// The settings of `[input.rename]` that matched a name, by index.
+    pub renamings: Vec<bool>,
 }
 
 impl Batch {
@@ -121,6 +125,8 @@ impl Batch {
         self.arena.clear();
         self.problems.clear();
         self.unknown.clear();
+        self.notes.clear();
+        self.renamings.clear();
     }
 
     /// Adds a row with all slots absent for the record at byte `start`. Returns its number.
@@ -238,6 +244,21 @@ impl Batch {
         self.problems.push((row_number(row), problem));
     }
 
+    /// Notes something about a value.
+    pub fn note(&mut self, row: usize, field: Field, note: Note) {
+        self.notes.push(Noted { row: row_number(row), field, note });
+    }
+
+    /// Notes that a setting of `[input.rename]` matched a name.
+    pub fn note_renaming(&mut self, number: usize) {
+        if self.renamings.len() <= number {
+            self.renamings.resize(number + 1, false);
+        }
+        if let Some(matched) = self.renamings.get_mut(number) {
+            *matched = true;
+        }
+    }
+
     /// Adds a field that is not in the schema.
     pub fn add_unknown(&mut self, row: usize, name: NameId) {
         self.unknown.push((row_number(row), name));
@@ -285,6 +306,13 @@ impl<'a> Text<'a> {
                 JsonType::Boolean | JsonType::Object | JsonType::Array | JsonType::Null,
             ) => &[],
         }
+    }
+}
+
+impl Text<'_> {
+    /// The text of a slot with a boolean.
+    pub fn of_boolean(self, slot: Slot) -> &'static [u8] {
+        if self.chunk.get(slot.start()) == Some(&b't') { b"true" } else { b"false" }
     }
 }
 

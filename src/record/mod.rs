@@ -22,6 +22,7 @@
 mod batch;
 mod invisible;
 mod names;
+mod note;
 mod number;
 mod problem;
 mod slot;
@@ -29,6 +30,7 @@ mod slot;
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
 pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
+pub use note::{Note, Noted};
 pub use number::number_len;
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, describe_name};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

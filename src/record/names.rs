@@ -19,6 +19,9 @@ impl Scope {
     pub const ROOT: Scope = Scope(u8::MAX);
     /// Scopes below this are nodes: a schema has at most 128.
     const NODES_END: u8 = 128;
+    /// Scopes from this on, but the record itself, are objects that renamed paths lead through. Those
+    /// below are for up to 72 levels of nesting.
+    const INPUTS_START: u8 = 200;
 
     /// The object or map at a node of the schema.
     pub fn of_node(node: usize) -> Scope {
@@ -32,6 +35,18 @@ impl Scope {
         Scope(Scope::NODES_END.saturating_add(depth))
     }
 
+    /// An object of the input that renamed paths lead through, by its number among these.
+    pub fn of_input(number: usize) -> Scope {
+        let number = u8::try_from(number).expect("there are few such objects");
+        Scope(Scope::INPUTS_START.saturating_add(number).min(Scope::ROOT.0 - 1))
+    }
+
+    /// The number of the object of the input that renamed paths lead through; `None` if it is none.
+    pub fn input(self) -> Option<usize> {
+        let is_input = Scope::INPUTS_START <= self.0 && self != Scope::ROOT;
+        is_input.then(|| usize::from(self.0 - Scope::INPUTS_START))
+    }
+
     /// The node of the object or map, or `None` if the scope is not in the schema.
     pub fn node(self) -> Option<usize> {
         (self.0 < Scope::NODES_END).then_some(usize::from(self.0))
@@ -39,7 +54,7 @@ impl Scope {
 
     /// Whether the scope is inside a field that is not in the schema.
     pub fn is_unknown(self) -> bool {
-        self != Scope::ROOT && self.node().is_none()
+        Scope::NODES_END <= self.0 && self.0 < Scope::INPUTS_START
     }
 }
 

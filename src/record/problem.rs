@@ -1,6 +1,8 @@
 //! Problems of records: a field, a code and a detail. They are safe to log, since they never
 //! contain a value.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::NameId;
@@ -38,9 +40,9 @@ pub struct DescribedProblem {
     /// One of [`Detail`]; empty for none.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub detail: &'static str,
-    /// The setting of the repair that would fix it; empty for none.
+    /// The settings of the repairs that would fix it, or fix it together; empty for none.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub repair: &'static str,
+    pub repair: Cow<'static, str>,
 }
 
 /// An enum of which each variant has a text, and a list of all variants.
@@ -121,9 +123,19 @@ text_enum! {
         TextBetweenObjects = "text_between_objects",
         TextAfterArray = "text_after_array",
         ArrayNotClosed = "array_not_closed",
+        BesideConstant = "beside_constant",
+        Renamed = "renamed",
+        LocalTime = "local_time",
         LoneSurrogate = "lone_surrogate",
         InvalidBytes = "invalid_bytes",
         LooksLikeAField = "looks_like_a_field",
+        NoAt = "no_at",
+        Dots = "dots",
+        Domain = "domain",
+        LastLabel = "last_label",
+        Punycode = "punycode",
+        Character = "character",
+        OtherCountry = "other_country",
         TooShort = "too_short",
         TooLong = "too_long",
         BeforePolicy = "before_policy",

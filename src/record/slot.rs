@@ -102,6 +102,12 @@ impl Slot {
         Slot { start: 0, tagged_len: OTHER | code }
     }
 
+    /// `true` or `false` in the chunk.
+    pub fn boolean(start: usize) -> Slot {
+        let start = u32::try_from(start).expect("chunks are smaller than 4 GiB");
+        Slot { start, ..Slot::other(JsonType::Boolean) }
+    }
+
     fn spanning(tag: u32, start: usize, len: usize) -> Slot {
         let start = u32::try_from(start).expect("chunks and arenas are smaller than 4 GiB");
         let len = u32::try_from(len).expect("spans are shorter than 4 GiB");

@@ -1,11 +1,15 @@
 //! The kinds of repair, and sets of them.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A repair: one setting of `[repair]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RepairKind {
+    /// Made when names are read: a decoder does it, and not this stage.
+    Names,
+    Scalars,
     Trim,
+    Spreadsheet,
     Lists,
     Channel,
     OptOut,
@@ -20,8 +24,11 @@ pub enum RepairKind {
 impl RepairKind {
     /// All repairs, in the order in which they are applied: a repair that needs the result of
     /// another comes after it.
-    pub const ALL: [RepairKind; 10] = [
+    pub const ALL: [RepairKind; 13] = [
+        RepairKind::Names,
+        RepairKind::Scalars,
         RepairKind::Trim,
+        RepairKind::Spreadsheet,
         RepairKind::Lists,
         RepairKind::Channel,
         RepairKind::OptOut,
@@ -41,7 +48,10 @@ impl RepairKind {
     /// The setting's full name, as in rejects and summaries: `repair.trim`.
     pub fn setting(self) -> &'static str {
         match self {
+            RepairKind::Names => "repair.names",
+            RepairKind::Scalars => "repair.scalars",
             RepairKind::Trim => "repair.trim",
+            RepairKind::Spreadsheet => "repair.spreadsheet",
             RepairKind::Lists => "repair.lists",
             RepairKind::Channel => "repair.channel",
             RepairKind::OptOut => "repair.optout",
@@ -72,6 +82,21 @@ impl RepairSet {
     #[must_use]
     pub fn with(self, kind: RepairKind) -> RepairSet {
         RepairSet(self.0 | kind.bit())
+    }
+
+    /// The settings' full names, as in rejects: `repair.country, repair.phone`.
+    pub fn settings(self) -> Cow<'static, str> {
+        let settings: Vec<&str> = self.iter().map(RepairKind::setting).collect();
+        match self.iter().next() {
+            Some(kind) if settings.len() == 1 => Cow::Borrowed(kind.setting()),
+            Some(_) | None => Cow::Owned(settings.join(", ")),
+        }
+    }
+
+    /// The set without a repair.
+    #[must_use]
+    pub fn without(self, kind: RepairKind) -> RepairSet {
+        RepairSet(self.0 & !kind.bit())
     }
 
     pub fn is_empty(self) -> bool {

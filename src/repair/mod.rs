@@ -15,7 +15,10 @@ mod email;
 mod kind;
 mod lists;
 mod locale;
+mod odd;
 mod phone;
+mod scalars;
+mod spreadsheet;
 mod step;
 mod timezone;
 mod trial;
@@ -23,18 +26,21 @@ mod trim;
 mod words;
 
 pub use kind::{RepairKind, RepairSet};
+pub use odd::OddTexts;
 pub use trial::Fix;
 
-use crate::record::{Batch, Field, NameId, Slot};
-use crate::schema::{NodeIx, PhoneRegion, Schema, Shape};
+use crate::record::{Batch, Entry, Field, JsonType, NameId, Slot, SlotKind};
+use crate::schema::{DateZone, NodeIx, PhoneRegion, Schema, Shape};
 use step::FieldRepair;
 
 /// The `[repair]` section of a definition, compiled.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The repairs that are on.
     pub on: RepairSet,
     pub phone_region: PhoneRegionFrom,
+    /// The zone of dates with a time and without an offset.
+    pub date_zone: Option<DateZone>,
     /// Whether phone numbers must be valid in the numbering plan of their country.
     pub phone_plan: bool,
 }
@@ -146,10 +152,12 @@ impl Repairs {
         is_dropped: &impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
     ) {
-        if kinds.has(RepairKind::Trim) {
-            self.trim_fields(row, source, batch, done);
+        for kind in [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet] {
+            if kinds.has(kind) {
+                self.change_fields(kind, row, source, batch, done);
+            }
         }
-        if kinds.has(RepairKind::Trim) || kinds.has(RepairKind::Lists) {
+        if OF_MAPS.into_iter().any(|kind| kinds.has(kind)) {
             self.repair_maps(kinds, row, source, batch, is_dropped, done);
         }
         for step in self.steps.iter().filter(|step| kinds.has(step.kind)) {
@@ -161,8 +169,10 @@ impl Repairs {
         }
     }
 
-    fn trim_fields(
+    /// Makes one of the repairs of all fields.
+    fn change_fields(
         &self,
+        kind: RepairKind,
         row: usize,
         source: ChunkText<'_>,
         batch: &mut Batch,
@@ -170,9 +180,9 @@ impl Repairs {
     ) {
         for TrimmedField { node, is_number, is_written } in &self.fields {
             let slot = batch.slot(row, *node);
-            if let Some(trimmed) = trim::trimmed(slot, source, &batch.arena, *is_number) {
-                batch.set_slot(row, *node, trimmed);
-                done.push(repaired(row, RepairKind::Trim, field(*node), *is_written));
+            if let Some(changed) = changed(kind, slot, *is_number, source, &batch.arena) {
+                batch.set_slot(row, *node, changed);
+                done.push(repaired(row, kind, field(*node), *is_written));
             }
         }
     }
@@ -191,9 +201,17 @@ impl Repairs {
                 if batch.entries.get(index).is_none_or(|entry| is_dropped(entry.name)) {
                     continue;
                 }
-                if kinds.has(RepairKind::Trim) {
-                    let note = |field| repaired(row, RepairKind::Trim, field, true);
-                    trim::trim_entry(index, !is_lists, source, batch, note, done);
+                // Text alone is no better than a bare number, unless it then becomes a list.
+                let entry = batch.entries.get(index).copied();
+                let is_text_wanted = entry.is_some_and(|entry| entry.is_list)
+                    || kinds.has(RepairKind::Lists) && entry.is_some_and(|e| is_boolean(e, batch));
+                for kind in [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet] {
+                    if kinds.has(kind) && (kind != RepairKind::Scalars || is_text_wanted) {
+                        let change =
+                            |slot, arena: &[u8]| changed(kind, slot, !is_lists, source, arena);
+                        let note = |field| repaired(row, kind, field, true);
+                        trim::change_entry(index, batch, change, note, done);
+                    }
                 }
                 if *is_lists
                     && kinds.has(RepairKind::Lists)
@@ -204,6 +222,41 @@ impl Repairs {
             }
         }
     }
+}
+
+/// The repairs of values in maps.
+const OF_MAPS: [RepairKind; 4] =
+    [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet, RepairKind::Lists];
+
+/// What one of the repairs of all fields makes of a value; `None` if it stays.
+fn changed(
+    kind: RepairKind,
+    slot: Slot,
+    is_number: bool,
+    source: ChunkText<'_>,
+    arena: &[u8],
+) -> Option<Slot> {
+    match kind {
+        RepairKind::Scalars if !is_number => scalars::as_text(slot, source, arena),
+        RepairKind::Trim => trim::trimmed(slot, source, arena, is_number),
+        RepairKind::Spreadsheet => spreadsheet::unmarked(slot, source, arena, is_number),
+        RepairKind::Names
+        | RepairKind::Scalars
+        | RepairKind::Lists
+        | RepairKind::Channel
+        | RepairKind::OptOut
+        | RepairKind::Country
+        | RepairKind::Locale
+        | RepairKind::Timezone
+        | RepairKind::Dates
+        | RepairKind::Email
+        | RepairKind::Phone => None,
+    }
+}
+
+fn is_boolean(entry: Entry, batch: &Batch) -> bool {
+    let is_one = |value: &Slot| value.kind() == SlotKind::Other(JsonType::Boolean);
+    batch.entry_values(entry).iter().all(is_one)
 }
 
 fn repaired(row: usize, kind: RepairKind, field: Field, is_written: bool) -> Repaired {

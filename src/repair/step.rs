@@ -4,7 +4,9 @@
 use super::{ChunkText, PhoneRegionFrom, RepairKind, Settings};
 use super::{country, dates, email, locale, phone, timezone, words};
 use crate::record::{Batch, Text};
-use crate::schema::{Check, Format, FormatLimits, NodeIx, PhoneRegion, Role, Schema, Test};
+use crate::schema::{
+    Check, DateZone, Format, FormatLimits, NodeIx, PhoneRegion, Role, Schema, Test,
+};
 
 /// One repair of one field.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ enum Method {
     Country,
     Locale,
     Timezone,
-    Dates,
+    Dates(Option<DateZone>),
     Email(FormatLimits),
     Phone { region: PhoneRegionFrom, country: NodeIx, plan: bool, limits: FormatLimits },
 }
@@ -70,7 +72,9 @@ fn method(
         Test::Format(Format::Country) => (RepairKind::Country, Method::Country),
         Test::Format(Format::Locale) => (RepairKind::Locale, Method::Locale),
         Test::Format(Format::Timezone) => (RepairKind::Timezone, Method::Timezone),
-        Test::Format(Format::Date) => (RepairKind::Dates, Method::Dates),
+        Test::Format(Format::Date) => {
+            (RepairKind::Dates, Method::Dates(settings.date_zone.clone()))
+        }
         Test::Format(Format::Email) => (RepairKind::Email, Method::Email(limits)),
         Test::Format(Format::Phone) => {
             let region = phone_region(schema, settings);
@@ -114,7 +118,7 @@ impl FieldRepair {
             Method::Country => country::repair(value),
             Method::Locale => locale::repair(value),
             Method::Timezone => timezone::repair(value),
-            Method::Dates => dates::repair(value),
+            Method::Dates(zone) => dates::repair(value, zone.as_ref()),
             Method::Email(limits) => email::repair(value, limits),
             Method::Phone { region, country, plan, limits } => {
                 let region = || region.of(*country, row, text, batch);

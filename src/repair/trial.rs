@@ -14,8 +14,9 @@ const PROBLEMS_MAX: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fix {
     pub row: u32,
-    /// The problems that a repair would fix, each with the first such repair.
-    pub problems: Vec<(Problem, RepairKind)>,
+    /// The problems that repairs would fix, each with the first such repair, or else with the fewest that
+    /// fix it together.
+    pub problems: Vec<(Problem, RepairSet)>,
     /// The repairs that together would fix all problems. Empty if there are none.
     pub by: RepairSet,
 }
@@ -58,11 +59,30 @@ impl Repairs {
             let Some(remaining) = attempt(self.on.with(kind), batch) else { continue };
             for problem in problems.iter().filter(|problem| !remaining.contains(problem)) {
                 if !fix.problems.iter().any(|(known, _)| known == problem) {
-                    fix.problems.push((*problem, kind));
+                    fix.problems.push((*problem, RepairSet::default().with(kind)));
                 }
             }
         }
-        let by: RepairSet = fix.problems.iter().map(|(_, kind)| *kind).collect();
+        if fix.problems.len() < problems.len() {
+            let off = || RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind));
+            let all: RepairSet = self.on.iter().chain(off()).collect();
+            let left = attempt(all, batch).unwrap_or_else(|| problems.to_vec());
+            for problem in problems.iter().filter(|problem| !left.contains(problem)) {
+                if fix.problems.iter().any(|(known, _)| known == problem) {
+                    continue;
+                }
+                // Without each repair in turn: what it was not needed for is not suggested.
+                let mut needed = all;
+                for kind in off() {
+                    let fewer = needed.without(kind);
+                    let fixes = attempt(fewer, batch).is_some_and(|left| !left.contains(problem));
+                    needed = if fixes { fewer } else { needed };
+                }
+                let needed = needed.iter().filter(|kind| !self.on.has(*kind)).collect();
+                fix.problems.push((*problem, needed));
+            }
+        }
+        let by: RepairSet = fix.problems.iter().flat_map(|(_, kinds)| kinds.iter()).collect();
         let all = self.on.iter().chain(by.iter()).collect();
         if !by.is_empty() && attempt(all, batch).is_some_and(|remaining| remaining.is_empty()) {
             fix.by = by;

@@ -1,12 +1,13 @@
-//! `trim`: removes Unicode white space around values. No byte is copied: slots are made shorter.
+//! `trim`: removes Unicode white space and invisible characters (category Cf: zero-width
+//! spaces, byte order marks, bidi marks) around values. No byte is copied: slots are made shorter.
 //!
 //! A blank value becomes `""` in JSON, and an absent field in CSV, like every empty cell. In CSV, a
 //! number between blanks becomes a number.
 
 use super::{ChunkText, Repaired};
-use crate::record::{Batch, Entry, Field, Slot, SlotKind, Text, number_len};
+use crate::record::{Batch, Entry, Field, Slot, SlotKind, Text, number_len, trim_invisible};
 
-/// Returns the slot without the white space around its value, or `None` if there is none.
+/// Returns the slot without what `trim` removes around its value, or `None` if there is none.
 pub(super) fn trimmed(
     slot: Slot,
     source: ChunkText<'_>,
@@ -17,34 +18,45 @@ pub(super) fn trimmed(
         return None;
     }
     let bytes = Text { chunk: source.chunk, arena }.of(slot);
-    // The first and last bytes rule out white space for nearly every value.
+    // The first and last bytes rule that out for nearly every value.
     let may_be_space = |byte: Option<&u8>| byte.is_some_and(|b| *b <= b' ' || 0x80 <= *b);
     if !may_be_space(bytes.first()) && !may_be_space(bytes.last()) {
         return None;
     }
     let text = str::from_utf8(bytes).ok()?;
-    let rest = text.trim_start();
-    let (start, value) = (slot.start() + (text.len() - rest.len()), rest.trim_end());
+    let value = trim_invisible(text);
+    let start = slot.start() + text.find(value).unwrap_or(0);
     if value.len() == text.len() {
         return None;
     }
-    let is_json_number = number_len(value.as_bytes()) == Some(value.len());
-    Some(match (source.is_csv, slot.in_arena()) {
+    Some(shortened(slot, start - slot.start(), value.as_bytes(), source, is_number))
+}
+
+/// The slot of a part of a text, `value`, which begins `from` bytes after it.
+pub(super) fn shortened(
+    slot: Slot,
+    from: usize,
+    value: &[u8],
+    source: ChunkText<'_>,
+    is_number: bool,
+) -> Slot {
+    let start = slot.start() + from;
+    let is_json_number = number_len(value) == Some(value.len());
+    match (source.is_csv, slot.in_arena()) {
         (true, _) if value.is_empty() => Slot::ABSENT,
         (true, true) if is_number && is_json_number => Slot::new_number(start, value.len()),
         (true, false) if is_number && is_json_number => Slot::number(start, value.len()),
         (_, true) => Slot::new_text(start, value.len(), slot.is_plain()),
         (_, false) => Slot::text(start, value.len(), slot.is_plain()),
-    })
+    }
 }
 
-/// Trims the values of an entry, and removes those that become absent. Adds to `done` once for each
-/// changed value.
-pub(super) fn trim_entry(
+/// Changes the values of an entry, and removes those that become absent. Adds to `done` once for each
+/// changed value. `change` gets a value and the arena.
+pub(super) fn change_entry(
     index: usize,
-    is_number: bool,
-    source: ChunkText<'_>,
     batch: &mut Batch,
+    change: impl Fn(Slot, &[u8]) -> Option<Slot>,
     mut note: impl FnMut(Field) -> Repaired,
     done: &mut Vec<Repaired>,
 ) {
@@ -52,10 +64,10 @@ pub(super) fn trim_entry(
     let (mut kept, mut has_absent) = (Vec::new(), false);
     for at in entry.values.range() {
         let Some(slot) = batch.values.get(at).copied() else { continue };
-        let trimmed = trimmed(slot, source, &batch.arena, is_number);
-        if let (Some(trimmed), Some(value)) = (trimmed, batch.values.get_mut(at)) {
-            *value = trimmed;
-            has_absent |= trimmed.is_absent();
+        let changed = change(slot, &batch.arena);
+        if let (Some(changed), Some(value)) = (changed, batch.values.get_mut(at)) {
+            *value = changed;
+            has_absent |= changed.is_absent();
             done.push(note(Field::Named(entry.name)));
         }
     }

@@ -45,6 +45,9 @@ pub struct Manifest {
     pub unknown_fields: BTreeMap<String, u64>,
     /// The values in written records that repairs changed, by kind of repair and by field.
     pub repairs: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The invalid values that were removed from written records, by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removed_invalid: BTreeMap<String, u64>,
     pub rejects: RejectCounts,
     pub warnings: Vec<String>,
     pub timing: Timing,

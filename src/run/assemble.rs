@@ -23,7 +23,7 @@ use crate::pipeline::{Block, Reject, Stages, decode_rule};
 use crate::plan::Plan;
 use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
-use crate::record::{Code, DescribedProblem, Detail};
+use crate::record::{Code, DescribedProblem, Detail, Note};
 use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally, json_line};
 use crate::store::{Ignored, Listed};
@@ -54,7 +54,7 @@ pub(super) struct Assembler<'a> {
     pub(super) broken: usize,
     /// The warnings about the first [`BROKEN_MAX`] of them. `inputs.ndjson` has all.
     pub(super) broken_warnings: Vec<String>,
-    /// The renamings of the definition that match a name in some header, by index.
+    /// The renamings of the definition that match a name in some input, by index.
     pub(super) renamings: BTreeSet<usize>,
     /// The number of rejects that repairs would fix, by those repairs.
     pub(super) by_repair: BTreeMap<RepairSet, u64>,
@@ -62,6 +62,8 @@ pub(super) struct Assembler<'a> {
     pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
     /// The number of rejected records that look like text in Windows-1252.
     pub(super) windows_1252: u64,
+    /// What was noticed about values, by path.
+    pub(super) notes: BTreeMap<Note, NameCounts>,
     current: InputState,
 }
 
@@ -129,6 +131,7 @@ impl<'a> Assembler<'a> {
             by_repair: BTreeMap::new(),
             repairs: BTreeMap::new(),
             windows_1252: 0,
+            notes: BTreeMap::new(),
             current: InputState::default(),
         })
     }
@@ -182,6 +185,11 @@ impl<'a> Assembler<'a> {
             let counts = self.repairs.entry(*kind).or_default();
             fields.iter().for_each(|(field, times)| counts.add(field, times));
         }
+        self.renamings.extend(&block.renamings);
+        for (note, fields) in &block.notes {
+            let counts = self.notes.entry(*note).or_default();
+            fields.iter().for_each(|(field, times)| counts.add(field, times));
+        }
         for (kinds, times) in &block.repairable {
             *self.by_repair.entry(*kinds).or_default() += times;
         }
@@ -195,6 +203,11 @@ impl<'a> Assembler<'a> {
             && reject.problems.iter().any(|problem| problem.detail == detail);
         let original = || chunk.get(reject.offset..reject.offset + reject.bytes).unwrap_or(&[]);
         is_candidate && looks_like_windows_1252(original())
+    }
+
+    /// How often something was noticed about values, by field.
+    pub(super) fn notes_of(&self, note: Note) -> BTreeMap<String, u64> {
+        self.notes.get(&note).map(NameCounts::sorted).unwrap_or_default()
     }
 
     /// Skips white space between records.
@@ -230,7 +243,7 @@ impl<'a> Assembler<'a> {
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
             detail: detail.as_str(),
-            repair: "",
+            repair: "".into(),
         };
         let record = self.current.tally.read;
         let length = slices.length(self.current.is_bracketed);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::assemble::Assembler;
 use super::clock::Began;
 use super::lists::ListCounts;
+use super::noted;
 use super::prepare::Prepared;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
@@ -14,6 +15,7 @@ use crate::decode::ColumnSettings;
 use crate::definition::Purpose;
 use crate::pipeline::Stages;
 use crate::plan::{AccountPlan, Plan};
+use crate::record::Note;
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
     Status, Tally, Timing, json_lines,
@@ -73,6 +75,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         fields: fields(plan, total),
         unknown_fields: unknown_fields(assembled),
         repairs: repairs(assembled),
+        removed_invalid: assembled.notes_of(Note::RemovedInvalid),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
             by_field: assembled.by_field.sorted(),
@@ -209,6 +212,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     }));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(unchecked_warning(assembled.unchecked));
+    warnings.extend(noted::warnings(assembled));
     warnings.extend(windows_1252(assembled.windows_1252));
     warnings.extend(spaced_quotes(total.spaced_quotes));
     for pattern in &listing.unmatched {
@@ -277,7 +281,7 @@ fn unused_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
     let rename = rename.iter().enumerate();
     let unmatched = rename.filter(|(number, _)| !assembled.renamings.contains(number));
     let renamed = unmatched.map(|(_, (name, _))| {
-        format!("no header has the name `{}`, which `[input.rename]` renames", escape(name))
+        format!("no input has the name `{}`, which `[input.rename]` renames", escape(name))
     });
     let ignored = constants.iter().filter(|(field, _)| plan.ignores(field));
     let constant = ignored.map(|(field, _)| {

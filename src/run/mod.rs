@@ -30,6 +30,7 @@ mod keys;
 mod limits;
 mod lists;
 mod manifest;
+mod noted;
 mod overlap;
 mod prepare;
 mod process;

@@ -10,6 +10,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 
 /// A date, and the time of day if the text has one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,44 @@ pub fn parse_attribute_date(value: &[u8]) -> Option<Date> {
         return parse_date(date).map(|parsed| parsed.date);
     }
     parse_date(value).map(|parsed| parsed.date)
+}
+
+/// A time zone of the tz database, for times without an offset.
+#[derive(Clone)]
+pub struct DateZone(TimeZone);
+
+impl DateZone {
+    /// The zone with this name; `None` if there is none.
+    pub fn new(name: &str) -> Option<DateZone> {
+        TimeZone::get(name).ok().map(DateZone)
+    }
+
+    /// The instant of a local time, as a time in UTC. `None` if the zone has it twice or not at all, as
+    /// when clocks are changed.
+    pub fn in_utc(&self, local: DateTime) -> Option<DateTime> {
+        let instant = self.0.to_ambiguous_timestamp(local).unambiguous().ok()?;
+        let utc = TimeZone::UTC.to_datetime(instant);
+        (0..=9999).contains(&utc.year()).then_some(utc)
+    }
+}
+
+impl fmt::Debug for DateZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.iana_name().unwrap_or("DateZone"))
+    }
+}
+
+/// Parses `YYYY-MM-DDTHH:MM[:SS[.digits]]`, without an offset. Returns `None` for anything else.
+pub fn parse_local_time(value: &[u8]) -> Option<DateTime> {
+    let (date, rest) = value.split_first_chunk::<10>()?;
+    let [b'T', time @ ..] = rest else { return None };
+    if !is_local_time(time) {
+        return None;
+    }
+    // With an offset of zero, it is read like any other.
+    let with_offset = [time, b"Z"].concat();
+    let time = parse_time(&with_offset)?;
+    Some(parse_date(date)?.date.to_datetime(time.clock))
 }
 
 /// Whether a text is `HH:MM[:SS[.digits]]` without an offset.

@@ -6,13 +6,12 @@
 //!
 //! A new format is a variant here, a line in each `match`, and its keywords in `merge`.
 
-use memchr::memchr;
-
 use super::country::is_assigned_country;
-use super::date::parse_date;
+use super::date::{parse_date, parse_local_time};
+use super::email;
 use super::tables::{Known, language, timezone};
 use super::target::FormatLimits;
-use crate::record::Code;
+use crate::record::{Code, Detail};
 
 /// A format that a text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +67,25 @@ impl Format {
         }
     }
 
+    /// More about what is wrong with a value that does not have this format.
+    pub fn fault(self, value: &[u8], limits: &FormatLimits) -> Detail {
+        match self {
+            Format::Email => email::fault(value, limits),
+            Format::Date => {
+                let mut with_t = value.to_vec();
+                if let Some(separator @ b' ') = with_t.get_mut(10) {
+                    *separator = b'T';
+                }
+                if parse_local_time(&with_t).is_some() { Detail::LocalTime } else { Detail::None }
+            }
+            Format::Phone | Format::Country | Format::Locale | Format::Timezone => Detail::None,
+        }
+    }
+
     /// Whether a value has this format. `value` is the text without escapes.
     pub fn check(self, value: &[u8], limits: &FormatLimits) -> bool {
         match self {
-            Format::Email => is_email(value, limits),
+            Format::Email => email::is_email(value, limits),
             Format::Phone => is_phone(value),
             Format::Country => is_assigned_country(value),
             Format::Date => parse_date(value).is_some_and(|date| date.time.is_some()),
@@ -95,68 +109,6 @@ fn is_locale(value: &[u8]) -> bool {
 fn is_phone(value: &[u8]) -> bool {
     let [b'+', b'1'..=b'9', rest @ ..] = value else { return false };
     (6..=14).contains(&rest.len()) && rest.iter().all(u8::is_ascii_digit)
-}
-
-fn is_email(value: &[u8], limits: &FormatLimits) -> bool {
-    let parts = memchr(b'@', value).and_then(|at| value.split_at_checked(at));
-    let Some((local, [_at, domain @ ..])) = parts else { return false };
-    value.len() <= limits.email_total
-        && local.len() <= limits.email_local
-        && is_dot_atom(local)
-        && is_domain(domain)
-}
-
-/// Words of [`ATEXT`] characters with single dots between them (RFC 5322, section 3.2.3).
-fn is_dot_atom(text: &[u8]) -> bool {
-    let mut after_dot = true;
-    for byte in text {
-        let is_dot = *byte == b'.';
-        if (is_dot && after_dot) || !(is_dot || is_in(&ATEXT, *byte)) {
-            return false;
-        }
-        after_dot = is_dot;
-    }
-    !after_dot
-}
-
-/// At least two labels (RFC 1123, section 2.1), the last of which is not a number.
-fn is_domain(text: &[u8]) -> bool {
-    let Some(last_dot) = text.iter().rposition(|byte| *byte == b'.') else { return false };
-    let (labels, [_dot, last @ ..]) = text.split_at(last_dot) else { return false };
-    labels.split(|byte| *byte == b'.').all(is_label)
-        && is_label(last)
-        && !last.iter().all(u8::is_ascii_digit)
-}
-
-/// 1 to 63 letters, digits and hyphens, without a hyphen at either end.
-fn is_label(text: &[u8]) -> bool {
-    const LEN_MAX: usize = 63;
-    text.len() <= LEN_MAX
-        && text.first().is_some_and(|byte| *byte != b'-')
-        && text.last() != Some(&b'-')
-        && text.iter().all(|byte| is_in(&LABEL, *byte))
-}
-
-/// The characters of a domain's label.
-static LABEL: [bool; 256] =
-    table_of(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", &[false; 256]);
-/// The characters of a dot-atom, except for dots (RFC 5322, section 3.2.3).
-static ATEXT: [bool; 256] = table_of(b"!#$%&'*+/=?^_`{|}~", &LABEL);
-
-/// A table with these bytes, in addition to those of another table.
-#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "an error fails the build")]
-const fn table_of(bytes: &[u8], more: &[bool; 256]) -> [bool; 256] {
-    let (mut table, mut rest) = (*more, bytes);
-    while let [byte, others @ ..] = rest {
-        table[*byte as usize] = true;
-        rest = others;
-    }
-    table
-}
-
-#[inline]
-fn is_in(table: &[bool; 256], byte: u8) -> bool {
-    table.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -395,6 +395,8 @@ mod tests {
         /// The checks over bytes agree with the printed patterns in another validator.
         #[test]
         fn checks_agree_with_the_printed_schema((format, value) in near_cases()) {
+            // A pattern can't tell whether Punycode is valid.
+            prop_assume!(format != Format::Email || !value.to_ascii_lowercase().contains("xn--"));
             thread_local! {
                 static ORACLES: Vec<Validator> =
                     Format::ALL.iter().map(|format| format_validator(*format)).collect();

@@ -7,6 +7,7 @@
 mod checks;
 mod country;
 mod date;
+mod email;
 mod format;
 mod keywords;
 mod merge;
@@ -20,11 +21,16 @@ mod target;
 mod value;
 
 pub use country::is_assigned_country;
-pub use date::{IsoDate, IsoTime, parse_attribute_date, parse_date, write_date};
+pub use date::{
+    DateZone, IsoDate, IsoTime, parse_attribute_date, parse_date, parse_local_time, write_date,
+};
 pub use format::Format;
 pub use merge::merged;
 pub use parse::Files;
-pub use phone::{PhoneRegion, is_in_numbering_plan, is_written_as_phone, to_e164};
+pub use phone::{
+    PhoneRegion, international_digits, is_in_numbering_plan, is_national_number,
+    is_written_as_phone, to_e164,
+};
 pub use role::{OPTED_OUT, Role};
 pub use tables::{Known, country_of, language, timezone, timezone_ignoring_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};

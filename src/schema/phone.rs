@@ -20,6 +20,12 @@ impl PhoneRegion {
         let region = Region::from_code(code).ok().filter(|_| is_code)?;
         PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| PhoneRegion(region))
     }
+
+    /// The code of its country: 49.
+    pub fn country_code(self) -> u32 {
+        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0);
+        code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0)
+    }
 }
 
 impl fmt::Debug for PhoneRegion {
@@ -43,6 +49,21 @@ pub fn is_written_as_phone(text: &str) -> bool {
     text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some()
 }
 
+/// Whether a text is written like a phone number without the code of a country.
+pub fn is_national_number(text: &[u8]) -> bool {
+    let text = str::from_utf8(text).unwrap_or_default().trim();
+    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some_and(|n| !n.is_international)
+}
+
+/// The digits of a number that begins with `+` or `00`, if it is written as people write numbers.
+pub fn international_digits(written: &str) -> Option<String> {
+    if LEN_MAX < written.len() {
+        return None;
+    }
+    let number = WrittenNumber::parse(written)?;
+    number.is_international.then_some(number.digits)
+}
+
 /// Converts a number that begins with `+` or `00`, or that is written as it is dialled in the region,
 /// to E.164.
 ///
@@ -64,7 +85,7 @@ pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
         is_mexican.then(|| without_former_prefix(&number.digits)).flatten()
     };
     let e164 = valid_number(&number.digits, Some(region)).or_else(national)?;
-    (!has_two_readings(&number.digits, region)).then_some(e164)
+    (!has_another_reading(&number.digits, region, &e164)).then_some(e164)
 }
 
 /// The code of Mexico.
@@ -80,15 +101,18 @@ fn without_former_prefix(national: &str) -> Option<String> {
     valid_number(&format!("+{MEXICO}{number}"), None)
 }
 
-/// Whether digits in national form are a number of the region with and without the code of its
-/// country in front: `491701234567` may be a mobile number in Germany without its `+`, or a number
-/// in the town with the area code 4917.
-fn has_two_readings(digits: &str, region: PhoneRegion) -> bool {
-    let Some(code) = PHONE_NUMBER_UTIL.get_country_code_for_region(region.0) else { return false };
-    let is_number = |e164: String| valid_number(&e164, None).is_some_and(|valid| valid == e164);
-    digits.starts_with(&code.to_string())
-        && is_number(format!("+{digits}"))
-        && is_number(format!("+{code}{digits}"))
+/// Whether digits in national form, which were read as `e164`, are another number of the region's country
+/// if its code is in front already: `491701234567` may be a mobile number in Germany without its `+`, or a
+/// number in the town with the area code 4917.
+fn has_another_reading(digits: &str, region: PhoneRegion, e164: &str) -> bool {
+    let alone = format!("+{digits}");
+    let begins = digits.starts_with(&region.country_code().to_string());
+    let is_number = |e164: &str| valid_number(e164, None).is_some_and(|valid| valid == e164);
+    if !begins || !is_number(&alone) {
+        return false;
+    }
+    // Read with the code in front, it may also be a number with the code once more.
+    alone != e164 || is_number(&format!("+{}{digits}", region.country_code()))
 }
 
 /// The number in E.164 form if the numbering plan has it.

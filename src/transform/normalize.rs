@@ -4,15 +4,19 @@
 //! Tokens and digests match only if the same bytes were hashed. So each form has a version in its
 //! name, and a change of its rules needs a new version. Other values have no normal form.
 //!
-//! - `email.v1`: without outer white space, in lower case and NFC, with the domain in Punycode by
+//! - `email.v1`: without outer white space and invisible characters, in lower case and NFC, with the domain in Punycode by
 //!   UTS 46 (non-transitional). It must be `dot-atom@domain`, and the domain must have two labels
 //!   or more. The part before the `@` may have letters beyond ASCII (RFC 6531), but no quotes.
-//! - `phone.v1`: E.164, which is `+` and 7 to 15 digits, the first of which is not 0. Outer white
-//!   space is removed, and spaces, `-`, `.`, `/` and pairs of parentheses between digits. Nothing
-//!   is guessed: a number without `+` has no normal form, nor has one with `(0)`, which is dialled
-//!   only within the country.
+//! - `phone.v1`: E.164, which is `+` and 7 to 15 digits, the first of which is not 0. The number must begin
+//!   with `+` or `00` and be written as the repair `phone` reads it, without white space and invisible
+//!   characters around it. A 0 that is dialled only within the country (`+49 (0)30 …`) is left out where
+//!   the numbering plan has the number only without it. Nothing is guessed: a number in national form has
+//!   no normal form.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+
+use crate::record::{is_invisible, trim_invisible};
+use crate::schema::{international_digits, to_e164};
 
 /// A normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +65,11 @@ fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         return is_email(out).then_some(());
     }
     let text = str::from_utf8(value).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
-    let lower = text.trim().to_lowercase();
+    let text = trim_invisible(text);
+    if text.contains(is_invisible) {
+        return None;
+    }
+    let lower = text.to_lowercase();
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&lower);
     let (local, domain) = composed.split_once('@')?;
     let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?;
@@ -133,25 +141,27 @@ fn is_domain(text: &[u8]) -> bool {
 }
 
 fn phone(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    const DIGITS_MAX: usize = 15;
-    let text = str::from_utf8(value).ok()?.trim().as_bytes();
-    let [b'+', rest @ ..] = text else { return None };
-    if rest.windows(3).any(|three| three == b"(0)") {
-        return None;
+    let text = trim_invisible(str::from_utf8(value).ok()?);
+    if is_e164(text) {
+        out.extend_from_slice(text.as_bytes());
+        return Some(());
     }
-    out.push(b'+');
-    let mut is_open = false;
-    for byte in rest {
-        match byte {
-            b'0'..=b'9' if out.len() <= DIGITS_MAX => out.push(*byte),
-            b' ' | b'-' | b'.' | b'/' => {}
-            b'(' if !is_open => is_open = true,
-            b')' if is_open => is_open = false,
-            _ => return None,
-        }
-    }
-    let is_number = matches!(out.as_slice(), [b'+', b'1'..=b'9', rest @ ..] if 6 <= rest.len());
-    (is_number && !is_open && rest.last().is_some_and(u8::is_ascii_digit)).then_some(())
+    let digits = international_digits(text)?;
+    // A number of the plan may have a 0 in it that is dialled only within the country.
+    let e164 = to_e164(text, None).or_else(|| {
+        let whole = format!("+{digits}");
+        (is_e164(&whole) && !text.contains("(0)")).then_some(whole)
+    });
+    out.extend_from_slice(e164?.as_bytes());
+    Some(())
+}
+
+/// Whether the text is `+` and 7 to 15 digits, the first of which is not 0.
+fn is_e164(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

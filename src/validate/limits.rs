@@ -93,6 +93,11 @@ impl LimitChecks {
         }
     }
 
+    /// The longest value of a list, in code points.
+    pub fn value_length(&self) -> usize {
+        self.value_length
+    }
+
     /// The largest record, in bytes of compact JSON.
     pub fn endpoint_size(&self) -> usize {
         self.endpoint_size

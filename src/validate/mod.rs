@@ -2,13 +2,16 @@
 //! out.
 //!
 //! Checks are compiled to flat lists once. A field that the rules drop is not checked. The stages
-//! here add problems to the batch and change nothing else.
+//! here add problems to the batch and change nothing else, except where `[validate.on_invalid]` has invalid
+//! values removed.
 
 mod limits;
 mod predicate;
+mod removal;
 mod values;
 
 pub use limits::LimitChecks;
+pub use removal::Removable;
 pub use values::{Strictness, ValueChecks};
 
 use crate::record::{Code, Detail, JsonType, NameId, Slot, SlotKind};
@@ -46,6 +49,8 @@ pub struct NameVerdict {
     pub looks_like_a_field: bool,
     /// The definition drops the name on purpose.
     pub ignored: bool,
+    /// An invalid value of the name is removed.
+    pub removable: bool,
 }
 
 /// The verdicts on the names of one worker, by the number of the name.

@@ -1,6 +1,6 @@
 //! What the schema requires of one value: a test of the schema, compiled to compare bytes.
 
-use crate::record::Code;
+use crate::record::{Code, Detail};
 use crate::schema::{Format, FormatLimits, Test, is_in_numbering_plan};
 use crate::simd::Span;
 
@@ -46,6 +46,23 @@ impl Predicate {
                 parse_number(value.bytes()).is_some_and(|n| *min <= n && n <= *max)
             }
             Predicate::NotEmpty => value.len != 0,
+        }
+    }
+
+    /// Whether it is one of phone numbers.
+    pub(super) fn is_phone(&self) -> bool {
+        matches!(self, Predicate::NumberingPlan | Predicate::Format(Format::Phone))
+    }
+
+    /// More about what is wrong with a value that does not meet it.
+    pub(super) fn fault(&self, value: &[u8], formats: &FormatLimits) -> Detail {
+        match self {
+            Predicate::Format(format) => format.fault(value, formats),
+            Predicate::Enum(_)
+            | Predicate::NumberingPlan
+            | Predicate::Pattern(_)
+            | Predicate::Range { .. }
+            | Predicate::NotEmpty => Detail::None,
         }
     }
 

@@ -3,11 +3,16 @@
 //! Rows are checked field by field, so that the predicates of a field are looked up once for all
 //! rows of a batch. Types are checked first, for all slots of a row at once.
 
-use super::predicate::{Predicate, Words, is_out_of_bounds, parse_number};
+mod column;
+
+use super::predicate::{Predicate, Words, is_out_of_bounds};
 use super::{NameVerdicts, RuleNames, found};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, SlotKinds, Text};
-use crate::schema::{Check, Format, FormatLimits, NodeIx, RecordKind, Schema, Shape, Test};
-use crate::simd::Span;
+use crate::schema::{
+    Check, Format, FormatLimits, NodeIx, PhoneRegion, RecordKind, Schema, Shape, Test,
+};
+
+use column::Column;
 
 /// The checks of all nodes that the rules do not drop, compiled from the schema. Each has the
 /// number of its rule.
@@ -31,6 +36,9 @@ pub struct Strictness {
     pub unknown: bool,
     /// Telephone numbers must be in the numbering plan of their country.
     pub phone_plan: bool,
+    /// The region of phone numbers in national form, and the field with the record's country. `None`: none
+    /// is set.
+    pub phone_region: Option<(PhoneRegion, NodeIx)>,
 }
 
 /// The checks of one node.
@@ -60,6 +68,9 @@ struct Condition {
     node: NodeIx,
     rule: u16,
     predicate: Predicate,
+    /// The region of numbers in national form, and the field with the record's country, if the check is
+    /// one of phone numbers and the definition sets a region.
+    phone_region: Option<(PhoneRegion, NodeIx)>,
 }
 
 /// A kind of record, by the fields that it must and must not have.
@@ -116,6 +127,7 @@ impl ValueChecks {
                         values: values.clone(),
                         node,
                         rule,
+                        phone_region: strictness.phone_region.filter(|_| predicate.is_phone()),
                         predicate,
                     })
                 })
@@ -274,103 +286,6 @@ impl ValueChecks {
                 problems.push((*row, Problem { field, code: Code::UnknownField, rule, detail }));
             }
         }
-    }
-}
-
-/// One field in some rows.
-struct Column<'a> {
-    node: NodeIx,
-    rows: &'a [usize],
-    batch: &'a Batch,
-    text: Text<'a>,
-    problems: &'a mut Vec<(u32, Problem)>,
-}
-
-impl Column<'_> {
-    /// Checks that numbers are not too large.
-    fn check_bounds(&mut self, rule: u16) {
-        for row in self.rows {
-            let slot = self.batch.slot(*row, self.node);
-            if slot.is_number() && is_out_of_bounds(self.text.of(slot)) {
-                self.add(*row, Code::Range, rule, Detail::None);
-            }
-        }
-    }
-
-    /// Checks the values that are of the field's type.
-    fn check_values(
-        &mut self,
-        checks: &NodeChecks,
-        rule: u16,
-        predicate: &Predicate,
-        formats: &FormatLimits,
-    ) {
-        let code = predicate.code();
-        // If the field must not be empty, an empty value has that problem and no other.
-        let reports_empty =
-            checks.predicates.iter().any(|(_, one)| matches!(one, Predicate::NotEmpty));
-        let skips_empty = reports_empty && code != Code::Empty;
-        let is_checked = |slot: Slot| slot.is_text() && !(skips_empty && slot.is_empty());
-        match predicate {
-            Predicate::Enum(words) => {
-                self.check_all(code, rule, is_checked, |value| words.contains(value));
-            }
-            Predicate::Format(format) => {
-                self.check_all(code, rule, is_checked, |value| {
-                    format.check(value.bytes(), formats)
-                });
-            }
-            Predicate::NotEmpty => self.check_all(code, rule, is_checked, |value| value.len != 0),
-            Predicate::Range { min, max } => self.check_all(code, rule, Slot::is_number, |value| {
-                let number = parse_number(value.bytes());
-                // A number that is too large already has a problem.
-                is_out_of_bounds(value.bytes()) || number.is_some_and(|n| *min <= n && n <= *max)
-            }),
-            Predicate::NumberingPlan | Predicate::Pattern(_) => {
-                self.check_all(code, rule, is_checked, |value| predicate.holds(value, formats));
-            }
-        }
-    }
-
-    /// Adds a problem for each value that is checked and for which the predicate does not hold.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "a loop for each predicate, not a call for each value"
-    )]
-    fn check_all(
-        &mut self,
-        code: Code,
-        rule: u16,
-        is_checked: impl Fn(Slot) -> bool,
-        holds: impl Fn(Span<'_>) -> bool,
-    ) {
-        for row in self.rows {
-            let slot = self.batch.slot(*row, self.node);
-            if is_checked(slot) && !holds(self.text.span(slot)) {
-                self.add(*row, code, rule, Detail::None);
-            }
-        }
-    }
-
-    fn check_condition(&mut self, condition: &Condition, formats: &FormatLimits) {
-        for row in self.rows {
-            let slot = self.batch.slot(*row, self.node);
-            let on = self.batch.slot(*row, condition.on);
-            let applies = slot.is_text()
-                && !slot.is_empty()
-                && on.is_text()
-                && condition.values.contains(self.text.span(on));
-            if applies && !condition.predicate.holds(self.text.span(slot), formats) {
-                self.add(*row, condition.predicate.code(), condition.rule, Detail::None);
-            }
-        }
-    }
-
-    #[cold]
-    fn add(&mut self, row: usize, code: Code, rule: u16, detail: Detail) {
-        let field = Field::Node(narrow(self.node));
-        Problems { of: self.problems, row }.add(field, code, rule, detail);
     }
 }
 

@@ -41,6 +41,8 @@ struct Case {
     skipped: Option<u64>,
     unknown_fields: Option<BTreeMap<String, u64>>,
     repairs: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// The invalid values that were removed, by field.
+    removed_invalid: Option<BTreeMap<String, u64>>,
     /// The rejects that repairs would fix, by the settings of these.
     by_repair: Option<BTreeMap<String, u64>>,
     /// A part of each warning.
@@ -81,6 +83,10 @@ struct Reject {
 struct Problem {
     field: String,
     code: String,
+    /// Absent: not checked.
+    detail: Option<String>,
+    /// Absent: not checked.
+    repair: Option<String>,
 }
 
 #[test]
@@ -202,7 +208,10 @@ fn check_records(
             check("output", json!(parts.lines().map(str::len).collect::<Vec<_>>()), json!(lengths));
         }
     }
-    let found: Vec<Value> = place.rejects().lines().map(place_and_problems).collect();
+    let rejects = place.rejects();
+    let lines = rejects.lines().enumerate();
+    let found = lines.map(|(at, line)| place_and_problems(line, records.rejects.get(at)));
+    let found: Vec<Value> = found.collect();
     let wanted: Vec<Value> = records.rejects.iter().map(Reject::as_value).collect();
     check("rejects", json!(found), json!(wanted));
 }
@@ -228,6 +237,9 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     if let Some(repairs) = &case.repairs {
         check("repairs", manifest["repairs"].clone(), json!(repairs));
     }
+    if let Some(removed) = &case.removed_invalid {
+        check("removed_invalid", manifest["removed_invalid"].clone(), json!(removed));
+    }
     if let Some(by_repair) = &case.by_repair {
         check("by_repair", manifest["rejects"]["by_repair"].clone(), json!(by_repair));
     }
@@ -245,23 +257,29 @@ fn are_in(parts: &[String], warnings: &[Value]) -> bool {
     parts.len() == warnings.len() && parts.iter().zip(warnings).all(is_in)
 }
 
-/// The place of a reject, and the field and code of each problem.
-fn place_and_problems(line: &str) -> Value {
+/// The place of a reject, and the field and code of each problem, with the detail and the repair where
+/// `wanted` has them.
+fn place_and_problems(line: &str, wanted: Option<&Reject>) -> Value {
     let reject: Value = serde_json::from_str(line).expect("a reject is JSON");
-    let problems: Vec<Value> = reject["problems"]
-        .as_array()
-        .expect("problems are a list")
-        .iter()
-        .map(|problem| json!([problem["field"], problem["code"]]))
-        .collect();
+    let problems = reject["problems"].as_array().expect("problems are a list").iter().enumerate();
+    let describe = |(at, problem): (usize, &Value)| {
+        let wanted = wanted.and_then(|wanted| wanted.problems.get(at));
+        let text = |key: &str| problem[key].as_str().unwrap_or_default();
+        let detail = wanted.and_then(|problem| problem.detail.as_ref()).map(|_| text("detail"));
+        let repair = wanted.and_then(|problem| problem.repair.as_ref()).map(|_| text("repair"));
+        json!([problem["field"], problem["code"], detail, repair])
+    };
+    let problems: Vec<Value> = problems.map(describe).collect();
     json!([reject["record"], reject["line"], reject["offset"], reject["bytes"], problems])
 }
 
 impl Reject {
     /// The form of [`place_and_problems`].
     fn as_value(&self) -> Value {
-        let problems: Vec<Value> =
-            self.problems.iter().map(|problem| json!([problem.field, problem.code])).collect();
+        let describe = |problem: &Problem| {
+            json!([problem.field, problem.code, problem.detail, problem.repair])
+        };
+        let problems: Vec<Value> = self.problems.iter().map(describe).collect();
         json!([self.record, self.line, self.offset, self.bytes, problems])
     }
 }

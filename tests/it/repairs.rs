@@ -272,6 +272,7 @@ fn the_repairs_that_a_reject_names_fix_it() {
     const REGION: &str = "repair.phone={ region_from = \"Location.Country\" }";
     let set = |setting: &str| match setting {
         "repair.phone" => REGION.to_owned(),
+        "repair.dates.zone" => "repair.dates={ zone = \"Europe/Berlin\" }".to_owned(),
         _ => format!("{setting}=true"),
     };
     let on =
@@ -283,8 +284,9 @@ fn the_repairs_that_a_reject_names_fix_it() {
         let block = with(&sets).block(line.as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
         let Some(reject) = block.rejects.first() else { return Ok(()) };
         for problem in reject.problems.iter().filter(|problem| !problem.repair.is_empty()) {
-            let more = set(problem.repair);
-            let sets = [sets.as_slice(), &[&more]].concat();
+            let more: Vec<String> = problem.repair.split(", ").map(set).collect();
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            let sets = [sets.as_slice(), &more].concat();
             let left = outcome(&with(&sets), &record).err().unwrap_or_default();
             let is_left = |left: &DescribedProblem| {
                 (&left.field, left.code, left.detail)

@@ -16,8 +16,9 @@ use memchr::{memchr, memchr2};
 use super::cell::{Cell, each_cell, has_bare_return, is_spaced_quote, push_unescaped};
 use super::columns::{Columns, FieldColumn, MapColumns};
 use crate::decode::frame::Dialect;
+use crate::decode::shaping::Nulls;
 use crate::record::{
-    Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Slot, Text, Values, number_len,
+    Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Note, Slot, Text, Values, number_len,
 };
 use crate::simd::Span;
 use crate::simd::divide::CellIndex;
@@ -148,6 +149,7 @@ fn text_slot(
 /// followed by a delimiter or the end.
 pub(in crate::decode) fn decode(
     columns: &Columns,
+    nulls: &Nulls,
     names: &mut Names,
     scratch: &mut Scratch,
     chunk: &[u8],
@@ -167,6 +169,9 @@ pub(in crate::decode) fn decode(
     if columns.width != scratch.cells.len() {
         fit_cells(columns, record, &mut scratch.cells, &mut batch.arena);
     }
+    if !nulls.is_empty() {
+        nulls.clear(&mut scratch.cells, Text { chunk, arena: &batch.arena });
+    }
     if let Some(detail) = width_problem(columns, &scratch.cells) {
         return batch.mark_broken(row, Field::Record, Code::CsvSyntax, detail);
     }
@@ -176,6 +181,11 @@ pub(in crate::decode) fn decode(
         if has_value(column) {
             let id = names.intern(*scope, name);
             batch.add_unknown(row, id);
+        }
+    }
+    for column in columns.respelled.iter().filter(|column| has_value(column)) {
+        if let Some(field) = field_of_column(*column, columns, &scratch.names) {
+            batch.note(row, field, Note::RepairedName);
         }
     }
     if let Some(place) = batch.rows.get_mut(row) {
@@ -208,6 +218,18 @@ fn fit_cells(columns: &Columns, record: Span<'_>, cells: &mut Vec<Slot>, arena: 
         }
     }
     cells.resize(columns.width, Slot::ABSENT);
+}
+
+/// What a column has values of; `None` if it is no field.
+fn field_of_column(column: usize, columns: &Columns, names: &[Vec<NameId>]) -> Option<Field> {
+    let of_field = columns.fields.iter().find(|field| field.column == column);
+    if let Some(FieldColumn { node, .. }) = of_field {
+        return u8::try_from(*node).ok().map(Field::Node);
+    }
+    columns.maps.iter().zip(names).find_map(|(map, names)| {
+        let own = map.names.iter().position(|(_, columns)| columns.contains(&column))?;
+        names.get(own).copied().map(Field::Named)
+    })
 }
 
 /// Checks that the record has as many cells as the header, and no value in a column without a name.

@@ -13,6 +13,8 @@
 //! - A record that is nested more than 64 levels deep is rejected (`too_deep`), so recursion is
 //!   bounded.
 
+mod maps;
+mod renamed;
 mod replay;
 mod scratch;
 mod shape_cache;
@@ -25,7 +27,7 @@ use std::ops::Range;
 pub(super) use scratch::Scratch;
 pub(super) use shape_cache::ShapeCache;
 
-use shape_cache::{DecodeStep, Destination, Recorder, TraceEvent, ValueKind};
+use shape_cache::{Destination, Recorder, TraceEvent, ValueKind};
 
 use super::layout::{Layout, Member, MemberKind, Object};
 use crate::record::{
@@ -155,8 +157,17 @@ struct RawText {
 impl<R: Recorder> Reader<'_, R> {
     fn read_record(&mut self) -> JsonResult<()> {
         self.skip_space();
+        let has_moves = !self.layout.moves.is_empty()
+            || self.layout.has_rests
+            || self.layout.spellings.is_some();
+        if has_moves {
+            self.scratch.renamed.begin(self.batch.maps_width);
+        }
         if self.peek() == Some(b'{') {
             self.read_object(0, 1)?;
+            if has_moves {
+                self.place_gathered();
+            }
         } else {
             self.recorder.record(TraceEvent::Irregular);
             let found = self.skip_non_object(1)?;
@@ -178,13 +189,22 @@ impl<R: Recorder> Reader<'_, R> {
         loop {
             let found = self.read_member_name(object, object_id, depth)?;
             if let Some(member) = found.and_then(|found| object.members.get(found)) {
-                self.field = member.field;
-                if seen & member.bit != 0 {
-                    self.add_repeated_name(self.field);
+                let mut is_skipped = false;
+                if member.bit == 0 {
+                    is_skipped = self.begin_added(member, object, object_id)?;
+                } else {
+                    self.field = member.field;
+                    if seen & member.bit != 0 {
+                        self.add_repeated_name(self.field);
+                    }
+                    seen |= member.bit;
+                    self.recorder.record(TraceEvent::Member(member.node));
                 }
-                seen |= member.bit;
-                self.recorder.record(TraceEvent::Member(member.node));
-                self.read_member(member, depth)?;
+                if is_skipped {
+                    self.skip_value(depth + 1)?;
+                } else {
+                    self.read_member(member, depth)?;
+                }
             }
             if self.skip_separator(b'}')? {
                 return Ok(());
@@ -223,7 +243,18 @@ impl<R: Recorder> Reader<'_, R> {
         match (found, self.packed_name(name)) {
             (Some(found), Some(short)) => self.scratch.members.insert(object.scope, short, found),
             (Some(_), None) => {}
-            (None, _) => self.skip_unknown_member(object.scope, name, object_id, depth)?,
+            (None, _) => match object.rest {
+                None if self.layout.spellings.is_some() => {
+                    if let Some(found) = self.respelled_member(object, name) {
+                        return Ok(Some(found));
+                    }
+                    if !self.read_respelled_path(object, name, object_id, depth + 1)? {
+                        self.skip_unknown_member(object.scope, name, object_id, depth)?;
+                    }
+                }
+                None => self.skip_unknown_member(object.scope, name, object_id, depth)?,
+                Some(rest) => self.read_rest(rest, name, object_id, depth + 1)?,
+            },
         }
         Ok(found)
     }
@@ -284,10 +315,27 @@ impl<R: Recorder> Reader<'_, R> {
             MemberKind::Numbers(map) if self.peek() == Some(b'{') => {
                 self.read_map(Scope::of_node(member.node), map, depth + 1, Self::read_single_entry)
             }
+            MemberKind::SharedMap { map, is_list } if self.peek() == Some(b'{') => {
+                self.scratch.renamed.note_map(map, self.at);
+                let read = if is_list { Self::read_list_entry } else { Self::read_single_entry };
+                self.read_map(Scope::of_node(member.node), map, depth + 1, read)
+            }
+            MemberKind::Container(object) | MemberKind::Either { object, .. }
+                if self.peek() == Some(b'{') =>
+            {
+                self.read_object(object, depth + 1)
+            }
+            MemberKind::Container(_) => self.skip_non_container(depth + 1),
+            MemberKind::Either { other, .. } => match self.layout.others.get(other) {
+                Some(other) => self.read_member(other, depth),
+                None => Ok(()),
+            },
+            MemberKind::Moved(index) => self.read_moved(index, depth + 1),
             MemberKind::Text
             | MemberKind::Number
             | MemberKind::Object(_)
             | MemberKind::Lists(_)
+            | MemberKind::SharedMap { .. }
             | MemberKind::Numbers(_) => {
                 let start = self.at;
                 let slot = self.read_scalar(depth + 1)?;
@@ -310,91 +358,6 @@ impl<R: Recorder> Reader<'_, R> {
     fn add_repeated_name(&mut self, field: Field) {
         self.recorder.record(TraceEvent::Irregular);
         self.batch.mark_broken(self.row, field, Code::DuplicateKey, Detail::None);
-    }
-
-    /// Reads a map. `read_entry` reads the value of each name and pushes its entry.
-    fn read_map(
-        &mut self,
-        scope: Scope,
-        map: usize,
-        depth: usize,
-        read_entry: impl Fn(&mut Self, NameId, usize) -> JsonResult<()>,
-    ) -> JsonResult<()> {
-        let object_id = self.new_object_id();
-        let start = self.batch.entries.len();
-        self.recorder.record(TraceEvent::Step(DecodeStep::BeginMap));
-        let mut is_closed = self.open(depth, b'}')?;
-        while !is_closed {
-            let id = self.read_map_name(scope)?;
-            self.field = Field::Named(id);
-            if self.scratch.is_repeated(id, object_id) {
-                self.add_repeated_name(self.field);
-            }
-            self.recorder.record(TraceEvent::Step(DecodeStep::Name(id)));
-            read_entry(self, id, depth + 1)?;
-            is_closed = self.skip_separator(b'}')?;
-        }
-        self.recorder.record(TraceEvent::Step(DecodeStep::EndMap(map)));
-        let len = self.batch.entries.len() - start;
-        self.batch.set_map(self.row, map, Entries::new(start, len));
-        Ok(())
-    }
-
-    /// Reads the name of an entry, and its colon.
-    #[inline]
-    fn read_map_name(&mut self, scope: Scope) -> JsonResult<NameId> {
-        let start = self.at;
-        let short = self.read_short_name();
-        let known = short.and_then(|name| self.scratch.names.find(scope, name));
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        self.at = start;
-        self.read_uncached_map_name(scope)
-    }
-
-    #[inline(never)]
-    fn read_uncached_map_name(&mut self, scope: Scope) -> JsonResult<NameId> {
-        let name = self.read_name()?;
-        let id = self.intern(scope, name)?;
-        if let Some(short) = self.packed_name(name) {
-            self.scratch.names.insert(scope, short, id);
-        }
-        Ok(id)
-    }
-
-    /// Reads the value of an entry in a map of lists.
-    fn read_list_entry(&mut self, name: NameId, depth: usize) -> JsonResult<()> {
-        if self.peek() != Some(b'[') {
-            return self.read_single_entry(name, depth);
-        }
-        let start = self.batch.values.len();
-        self.recorder.record(TraceEvent::Step(DecodeStep::BeginList));
-        let mut is_closed = self.open(depth, b']')?;
-        while !is_closed {
-            let at = self.at;
-            let slot = self.read_scalar(depth + 1)?;
-            let slot = if slot.is_absent() { Slot::other(JsonType::Null) } else { slot };
-            self.record_value(Destination::ListItem(name), at, slot);
-            self.batch.values.push(slot);
-            is_closed = self.skip_separator(b']')?;
-        }
-        self.recorder.record(TraceEvent::Step(DecodeStep::EndList(name)));
-        self.push_entry(name, start, true);
-        Ok(())
-    }
-
-    /// Reads the value of an entry with one value that is not a list. A null is not an entry.
-    fn read_single_entry(&mut self, name: NameId, depth: usize) -> JsonResult<()> {
-        let at = self.at;
-        let slot = self.read_scalar(depth)?;
-        self.record_value(Destination::NewEntry(name), at, slot);
-        if !slot.is_absent() {
-            let start = self.batch.values.len();
-            self.batch.values.push(slot);
-            self.push_entry(name, start, false);
-        }
-        Ok(())
     }
 
     /// Records a value that was read from `start` up to the current position. A null is not
@@ -451,7 +414,10 @@ impl<R: Recorder> Reader<'_, R> {
                 Ok(Slot::number(start, self.at - start))
             }
             Some(b'n') => self.expect_word(b"null").map(|()| Slot::ABSENT),
-            Some(b't' | b'f') => self.expect_boolean().map(|()| Slot::other(JsonType::Boolean)),
+            Some(b't' | b'f') => {
+                let start = self.at;
+                self.expect_boolean().map(|()| Slot::boolean(start))
+            }
             Some(b'{') => self.skip_value(depth).map(|()| Slot::other(JsonType::Object)),
             Some(b'[') => self.skip_value(depth).map(|()| Slot::other(JsonType::Array)),
             _ => Err(JsonError::Syntax),

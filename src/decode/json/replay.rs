@@ -110,6 +110,7 @@ impl Reader<'_, ()> {
                 self.batch.values.push(slot);
                 self.push_entry(name, start, false);
             }
+            Destination::Moved { place, node } => self.store_moved(place, node, slot),
             Destination::Discarded(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What one worker's decoder keeps from record to record: its buffers, the object in which each
 //! name was last seen, and a cache of short names.
 
+use super::renamed::Renamed;
 use super::shape_cache::TraceEvent;
 use crate::record::{NameId, Scope};
 
@@ -17,6 +18,8 @@ pub(in crate::decode) struct Scratch {
     pub(super) members: ShortNames<usize>,
     /// Short names in maps.
     pub(super) names: ShortNames<NameId>,
+    /// What the record has of renamed names.
+    pub(super) renamed: Renamed,
     /// What the decoder did with the record that is to be learned.
     pub(super) trace: Vec<TraceEvent>,
 }

@@ -91,6 +91,9 @@ pub(super) enum Destination {
     ListItem(NameId),
     /// In a new entry with this name.
     NewEntry(NameId),
+    /// In a slot of the row, by a renamed name, which has this index among the layout's moves. The same
+    /// field can be in another object by another name.
+    Moved { place: usize, node: NodeIx },
     /// Nowhere: the field is one that only exports have.
     Discarded(NodeIx),
 }

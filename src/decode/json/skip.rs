@@ -47,10 +47,22 @@ impl<R: Recorder> Reader<'_, R> {
         self.recorder.record(TraceEvent::Irregular);
         if self.scratch.is_repeated(id, object) {
             self.add_repeated_name(self.field);
-        } else if !self.is_at_null() {
+        } else if !self.is_at_null() && !self.is_at_null_text() {
             self.batch.add_unknown(self.row, id);
         }
         self.skip_value(depth + 1)
+    }
+
+    /// Whether the next value is a text that means null.
+    fn is_at_null_text(&mut self) -> bool {
+        if self.layout.shaping.nulls.is_empty() || self.peek() != Some(b'"') {
+            return false;
+        }
+        let start = self.at;
+        let text = self.read_string();
+        self.at = start;
+        let nulls = &self.layout.shaping.nulls;
+        text.is_ok_and(|text| nulls.has(self.name_bytes(text)))
     }
 
     /// Skips a record that is not an object. Returns what it is instead.

@@ -1,5 +1,6 @@
 //! The end of a batch: each record is written, rejected or dropped, and counted in the block.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Worker;
@@ -7,10 +8,11 @@ use super::rows::{LineCounter, find_row, take_row};
 use crate::decode::Decoded;
 use crate::definition::ListAction;
 use crate::pipeline::block::{Block, Lines, Reject};
-use crate::pipeline::name_policies::describe_path;
+use crate::pipeline::name_policies::{describe_path, field_looked_like};
 use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
-use crate::record::{DescribedProblem, Detail, Field, NameId, Problem, Row, Text};
+use crate::record::{DescribedProblem, Detail, Field, NameId, Note, Problem, Row, Text};
+use crate::repair::RepairKind;
 
 /// The maximum number of problems with names that are described for one record. It is far more than
 /// the number of names that a record may have. Without a maximum, the account could become many
@@ -39,6 +41,7 @@ impl BatchEmitter<'_> {
         block: &mut Block,
     ) -> usize {
         self.sort_problems();
+        self.worker.batch.notes.sort_by_key(|noted| noted.row);
         let mut problems = std::mem::take(&mut self.worker.batch.problems);
         let mut next_problems: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
@@ -66,6 +69,7 @@ impl BatchEmitter<'_> {
             } else if place.dropped {
                 block.inactive += 1;
             } else if let Some(problems) = self.write_or_reject(row, own_problems, block) {
+                self.count_notes(row, false, block);
                 lines.count_to(self.chunk, place.start);
                 block.reject(Reject {
                     record: block.read - 1,
@@ -74,8 +78,14 @@ impl BatchEmitter<'_> {
                     bytes: place.len,
                     problems,
                 });
+            } else {
+                self.count_notes(row, true, block);
             }
         }
+        let renamings = self.worker.batch.renamings.iter().enumerate();
+        block
+            .renamings
+            .extend(renamings.filter(|(_, matched)| **matched).map(|(number, _)| number));
         self.fill_table(block);
         if next == decoded.next {
             block.blank_lines += decoded.blank_after;
@@ -234,6 +244,22 @@ impl BatchEmitter<'_> {
         }
     }
 
+    /// Counts what was noticed about the values of a row. `is_written`: whether the row is.
+    fn count_notes(&self, row: usize, is_written: bool, block: &mut Block) {
+        let noted = find_row(&self.worker.batch.notes, row, |noted| noted.row);
+        for noted in noted.iter().filter(|noted| is_written || noted.note.is_of_input()) {
+            let path = self.path_of(noted.field);
+            match noted.note {
+                Note::RepairedName => {
+                    block.repairs.entry(RepairKind::Names).or_default().count(path);
+                }
+                note @ (Note::RemovedInvalid | Note::LooksNull | Note::Spreadsheet) => {
+                    block.notes.entry(note).or_default().count(path);
+                }
+            }
+        }
+    }
+
     /// Counts the repairs that would together fix all problems of a rejected row.
     fn count_fix(&self, row: usize, problems: usize, block: &mut Block) {
         let fix = find_row(&self.worker.fixes, row, |fix| fix.row).first();
@@ -295,10 +321,28 @@ impl BatchEmitter<'_> {
         DescribedProblem {
             field: self.path_of(problem.field),
             code: problem.code.as_str(),
-            rule: self.stages.check_name(problem.rule, problem.code),
+            rule: self.stages.check_name(problem),
             detail: problem.detail.as_str(),
-            repair: repair.map_or_else(|| reading(problem.detail), |(_, kind)| kind.setting()),
+            repair: match repair {
+                Some((_, kinds)) => kinds.settings(),
+                None => self.setting_for(problem),
+            },
         }
+    }
+
+    /// The setting that would fix a problem, if that is certain without a trial; empty for none.
+    fn setting_for(&self, problem: &Problem) -> Cow<'static, str> {
+        let on = self.stages.repairs.on();
+        let is_look_alike = problem.detail == Detail::LooksLikeAField;
+        Cow::Borrowed(match problem.field {
+            _ if problem.detail == Detail::LocalTime => "repair.dates.zone",
+            Field::Named(name) if is_look_alike && !on.has(RepairKind::Names) => {
+                let (scope, name) = self.worker.decoder.names.get(name);
+                let field = field_looked_like(scope, name, self.plan, self.stages);
+                if field.is_some() { "repair.names" } else { "" }
+            }
+            Field::Record | Field::Node(_) | Field::Named(_) => reading(problem.detail),
+        })
     }
 
     /// The path of a field as an account may show it; empty for the record as a whole.

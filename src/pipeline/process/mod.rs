@@ -158,6 +158,7 @@ impl<'a> ChunkPass<'a> {
         let (plan, stages, source) = (self.plan, self.stages, self.source);
         let Worker { decoder, batch, policies, matches, repaired, .. } = &mut *self.worker;
         policies.learn(&decoder.names, plan, stages);
+        stages.odd_texts.note(source, batch);
         if !stages.repairs.on().is_empty() {
             let is_dropped = |name| policies.verdicts().of(name).dropped;
             stages.repairs.apply(source, batch, is_dropped, repaired);
@@ -171,6 +172,7 @@ impl<'a> ChunkPass<'a> {
         let Worker { batch, policies, fixes, .. } = &mut *self.worker;
         let undecodable = batch.problems.len();
         self.stages.values.check(self.source.chunk, batch, policies.verdicts());
+        remove_invalid(self.plan, self.stages, undecodable, self.source.chunk, batch, policies);
         if undecodable < batch.problems.len() {
             find_fixes(self.stages, self.source, batch, policies, fixes);
         }
@@ -197,10 +199,12 @@ impl<'a> ChunkPass<'a> {
         let is_written =
             |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
         stages.values.check_kinds_after_rules(batch, is_written);
+        let within = batch.problems.len();
         stages.limits.check(chunk, batch, policies.verdicts());
         for (index, output) in stages.encoders.lines.iter().enumerate() {
             output.encoder.check(chunk, batch, policies.cells_in(index));
         }
+        remove_invalid(plan, stages, within, chunk, batch, policies);
     }
 
     /// Writes, rejects or drops the batch's records, until the block costs `block_bytes`. Returns
@@ -209,6 +213,21 @@ impl<'a> ChunkPass<'a> {
         let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
         let emitter = BatchEmitter { plan, stages, worker: &mut *self.worker, chunk, block_bytes };
         emitter.emit(decoded, &mut self.lines, block)
+    }
+}
+
+/// Removes the values with problems from number `from` on that the definition wants removed.
+fn remove_invalid(
+    plan: &Plan,
+    stages: &Stages,
+    from: usize,
+    chunk: &[u8],
+    batch: &mut Batch,
+    policies: &NamePolicies,
+) {
+    if from < batch.problems.len() && !plan.removable.is_empty() {
+        let value_length = stages.limits.value_length();
+        plan.removable.remove(from, value_length, chunk, batch, policies.verdicts());
     }
 }
 

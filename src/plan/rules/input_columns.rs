@@ -1,6 +1,6 @@
 //! Checks the columns that `[input]` names: each is a field, or a name in a map.
 
-use crate::decode::is_column;
+use crate::decode::{CONTAINERS_MAX, container_paths, is_column};
 use crate::definition::Unknown;
 use crate::definition::document::{Diagnostics, Spanned, escape, nearest};
 use crate::definition::{Definition, Pair};
@@ -19,14 +19,66 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
     }
     check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, diagnostics);
     check_ignored(definition, schema, diagnostics);
-    for (_, field) in &spec.rename {
-        check_name("rename", field, false, schema, diagnostics);
-    }
+    check_rename(&spec.rename, schema, diagnostics);
     for constant in &spec.constants {
         if check_name("constants", &constant.0, false, schema, diagnostics) {
             check_value(constant, schema, diagnostics);
             check_apart(constant, spec.columns.as_deref().unwrap_or_default(), diagnostics);
         }
+    }
+}
+
+/// Checks that renamed names lead to fields, and whole maps to maps.
+fn check_rename(rename: &[Pair], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
+    for (from, to) in rename {
+        let whole = |name: &Spanned<String>| {
+            let path = name.value.strip_suffix('*').unwrap_or_default();
+            path.ends_with('.') && 1 < path.len()
+        };
+        match (whole(from), whole(to)) {
+            (false, false) => {
+                check_name("rename", to, false, schema, diagnostics);
+            }
+            (true, true) => {
+                let path = to.value.strip_suffix(".*").unwrap_or_default();
+                let is_map = schema.node(path).is_some_and(|node| schema.map_of(node).is_some());
+                if !is_map {
+                    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
+                    let maps: Vec<String> = maps.map(|node| format!("`{}.*`", node.path)).collect();
+                    let what = format!("`rename`: `{}` is no map", escape(&to.value));
+                    diagnostics.push(to.at, what, "", format!("use one of {}", maps.join(", ")));
+                }
+            }
+            (true, false) => {
+                let what = format!("`rename`: `{}` is not a whole map", escape(&to.value));
+                let help = "write it with `.*` at the end, such as `User.UserAttributes.*`";
+                diagnostics.push(to.at, what, "", help);
+            }
+            (false, true) => {
+                let what = format!("`rename`: `{}` is not a whole map", escape(&from.value));
+                let help = "write it with `.*` at the end, such as `traits.*`";
+                diagnostics.push(from.at, what, "", help);
+            }
+        }
+    }
+    check_containers(rename, schema, diagnostics);
+}
+
+/// Checks that paths lead through few objects.
+fn check_containers(rename: &[Pair], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
+    let pairs = |count: usize| -> Vec<(String, String)> {
+        let pairs = rename.iter().take(count);
+        pairs.map(|(from, to)| (from.value.clone(), to.value.clone())).collect()
+    };
+    let leads_too_far =
+        |count: &usize| CONTAINERS_MAX < container_paths(schema, &pairs(*count)).len();
+    if !leads_too_far(&rename.len()) {
+        return;
+    }
+    let first = (1..=rename.len()).find(leads_too_far).and_then(|count| rename.get(count - 1));
+    if let Some((from, _)) = first {
+        let what = format!("`rename` leads through more than {CONTAINERS_MAX} objects");
+        diagnostics.push(from.at, what, "", "rename fewer paths with dots");
     }
 }
 
@@ -48,7 +100,7 @@ fn check_ignored(definition: &Definition, schema: &Schema, diagnostics: &mut Dia
 
 /// Returns whether the name is a field's. `is_dropped`: a column with an unknown name is dropped, so
 /// it may have any.
-fn check_name(
+pub(super) fn check_name(
     setting: &str,
     name: &Spanned<String>,
     is_dropped: bool,

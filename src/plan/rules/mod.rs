@@ -12,7 +12,9 @@ mod joins;
 mod output_columns;
 mod pattern;
 mod purpose;
+mod removal;
 mod repairs;
+mod shaping;
 mod suppress;
 
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -21,6 +23,7 @@ use crate::definition::document::{Diagnostics, PlacedDiagnostic, advice, quoted}
 use crate::definition::{Definition, HmacSpec, OnError, OpSpec};
 use crate::repair::Settings;
 use crate::schema::Schema;
+use crate::validate::Removable;
 use cover::Cover;
 
 /// A rule's index in [`Rules::rules`] and in the plan.
@@ -84,6 +87,8 @@ pub struct Rules {
     /// The kinds of record taken, as indices into [`Schema::kinds`].
     pub kinds: Vec<usize>,
     pub repairs: Settings,
+    /// The fields whose invalid values are removed.
+    pub removable: Removable,
     /// The settings with which the tokens of each list were made; used for lists of tokens alone.
     pub(super) list_tokens: Vec<HmacSpec>,
     /// Warnings for the summary and the manifest.
@@ -119,12 +124,14 @@ pub(super) fn resolve(
     suppress::check(&cover, definition, schema, &mut diagnostics);
     check::part_sizes(definition, schema, &mut diagnostics);
     input_columns::check(definition, schema, &mut diagnostics);
+    shaping::check(definition, schema, &mut diagnostics);
     output_columns::check(definition, schema, &mut diagnostics);
     let repairs = repairs::settings(definition, schema, &mut diagnostics);
+    let removable = removal::removable(definition, schema, &mut diagnostics);
     let kinds = kinds(definition, schema, &mut diagnostics);
     let diagnostics = diagnostics.in_order();
     let rules = if diagnostics.is_empty() {
-        build(cover, definition, schema, kinds, repairs)
+        build(cover, definition, schema, (kinds, repairs, removable))
     } else {
         None
     };
@@ -162,8 +169,7 @@ fn build(
     cover: Cover,
     definition: &Definition,
     schema: &Schema,
-    kinds: Vec<usize>,
-    repairs: Settings,
+    (kinds, repairs, removable): (Vec<usize>, Settings, Removable),
 ) -> Option<Rules> {
     let mut warnings = check::warnings(&cover, definition, schema);
     warnings.extend(fit::unmapped(&cover, definition, schema));
@@ -185,5 +191,5 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, repairs, list_tokens, warnings })
+    Some(Rules { rules, node_rules, map_rules, kinds, repairs, removable, list_tokens, warnings })
 }

@@ -18,7 +18,8 @@ pub(super) fn settings(
         PhoneRegionSetting::From(path) => country_field(path, schema, diagnostics)
             .map_or(PhoneRegionFrom::Nowhere, PhoneRegionFrom::Field),
     };
-    Settings { on: repair.on, phone_region, phone_plan: repair.phone_plan }
+    let date_zone = repair.date_zone.clone();
+    Settings { on: repair.on, phone_region, date_zone, phone_plan: repair.phone_plan }
 }
 
 /// The field from which telephone numbers take their region.
@@ -58,6 +59,10 @@ pub(super) fn describe(settings: &Settings, schema: &Schema) -> Vec<String> {
             let path = schema.nodes.get(node).map_or("", |node| node.path.as_str());
             format!("phone (region from `{path}`)")
         }
+        (RepairKind::Dates, _) => match &settings.date_zone {
+            Some(zone) => format!("dates (local times of {zone:?})"),
+            None => kind.name().to_owned(),
+        },
         (kind, _) => kind.name().to_owned(),
     };
     settings.on.iter().map(word).collect()

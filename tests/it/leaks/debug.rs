@@ -32,7 +32,12 @@ fn debug_shows_no_value() {
     let csv = Format::Csv(columns.into());
     for (format, chunk) in [(Format::JsonLines(LineEnd::Newline), lines), (csv, rows)] {
         let block = policy.block(chunk.as_bytes(), 0, &format);
-        let layout = segprep::decode::Layout::new(&plan.schema).into();
+        let layout = segprep::decode::Layout::new(
+            &plan.schema,
+            &plan.input.column_settings,
+            &plan.input.shapes,
+        )
+        .into();
         let mut decoder = Decoder::new(layout, 1000);
         let mut batch = Batch::new(plan.schema.nodes.len(), plan.schema.maps.len());
         let limits = BatchLimits { rows: 1000, bytes: 1 << 20 };

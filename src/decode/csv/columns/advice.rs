@@ -176,9 +176,9 @@ impl ColumnRules {
     /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be
     /// guessed. Every name with a guess is in it, and the first of the others as comments.
     fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
-        let mut has: Vec<&str> = names.iter().map(|name| self.renamed(name)).collect();
-        has.extend(self.settings.constants.iter().map(|(field, _)| field.as_str()));
-        let mut taken: Vec<String> = has.into_iter().map(str::to_owned).collect();
+        let mut taken: Vec<String> =
+            names.iter().map(|name| self.renamed(name).into_owned()).collect();
+        taken.extend(self.settings.constants.iter().map(|(field, _)| field.clone()));
         let mut text = String::from("[input.rename]\n");
         let mut constants: BTreeMap<String, String> = BTreeMap::new();
         let mut any = false;

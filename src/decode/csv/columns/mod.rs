@@ -12,7 +12,7 @@ mod header;
 mod no_header;
 mod repeated;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 pub use advice::HeaderError;
 pub use header::{COLUMNS_MAX, delimiters, first_not_blank, first_row};
@@ -53,6 +53,8 @@ pub struct ColumnSettings {
     pub pads_rows: bool,
     /// Whether the decimal mark of numbers is a comma, and not a point.
     pub has_decimal_comma: bool,
+    /// Whether other spellings of fields (`optOut`) are read as these.
+    pub repair_names: bool,
 }
 
 impl fmt::Debug for ColumnRules {
@@ -73,14 +75,38 @@ impl ColumnRules {
     }
 
     /// The name to use instead of a name in a header.
-    fn renamed<'a>(&'a self, name: &'a str) -> &'a str {
-        let rename = self.rename_of(name).and_then(|index| self.settings.rename.get(index));
-        rename.map_or(name, |(_, to)| to.as_str())
+    fn renamed<'a>(&'a self, name: &'a str) -> Cow<'a, str> {
+        match self.rename_of(name).and_then(|index| self.settings.rename.get(index)) {
+            None => self.respelled(name).map_or(Cow::Borrowed(name), Cow::Owned),
+            Some((from, to)) => match (from.strip_suffix('*'), to.strip_suffix('*')) {
+                (Some(start), Some(to)) if from != name => {
+                    Cow::Owned(format!("{to}{}", name.strip_prefix(start).unwrap_or(name)))
+                }
+                _ => Cow::Borrowed(to.as_str()),
+            },
+        }
     }
 
-    /// The index of the setting that renames a name.
+    /// The field that a name is another spelling of, if such names are repaired.
+    fn respelled(&self, name: &str) -> Option<String> {
+        let is_off = !self.settings.repair_names || self.ignores(name);
+        if is_off || is_column(&self.schema, name) {
+            return None;
+        }
+        self.lookalikes.field("", name).filter(|path| is_column(&self.schema, path))
+    }
+
+    /// The index of the setting that renames a name: that of the whole name, or the one with the longest
+    /// prefix (`traits.*`) before something.
     fn rename_of(&self, name: &str) -> Option<usize> {
-        self.settings.rename.iter().position(|(from, _)| from == name)
+        let rename = self.settings.rename.iter();
+        let exact = rename.clone().position(|(from, _)| from == name);
+        let begins = |(_, (from, _)): &(usize, &(String, String))| {
+            let start = from.strip_suffix('*').filter(|start| start.ends_with('.'));
+            start.is_some_and(|start| name.len() > start.len() && name.starts_with(start))
+        };
+        let longest = || rename.enumerate().filter(begins).max_by_key(|(_, (from, _))| from.len());
+        exact.or_else(|| longest().map(|(number, _)| number))
     }
 
     /// Whether the definition drops a name on purpose.
@@ -90,7 +116,7 @@ impl ColumnRules {
 
     /// Whether a name is that of a field, is ignored, is renamed to one, or resembles one.
     fn is_familiar(&self, name: &str) -> bool {
-        let name = self.renamed(name);
+        let name = &*self.renamed(name);
         is_column(&self.schema, name)
             || self.ignores(name)
             || self.schema.node(name).is_some()
@@ -124,6 +150,8 @@ pub struct Columns {
     pub(super) constants: Vec<String>,
     /// The settings that renamed a name of this header, by index.
     pub(crate) renamings: Vec<usize>,
+    /// The columns with names that were repaired.
+    pub(super) respelled: Vec<usize>,
     /// The header, which later rows may repeat. `None`: the names are those of the definition.
     header: Option<HeaderRow>,
 }
@@ -181,7 +209,8 @@ impl Columns {
         header::check_returns(record, dialect)?;
         let names = header::names(record, dialect)?;
         rules.check_header(&names)?;
-        let renamed: Vec<&str> = names.iter().map(|name| rules.renamed(name)).collect();
+        let renamed: Vec<Cow<'_, str>> = names.iter().map(|name| rules.renamed(name)).collect();
+        let renamed: Vec<&str> = renamed.iter().map(|name| &**name).collect();
         let columns = Columns::of(&renamed, dialect, rules);
         let columns = columns.map_err(|errors| rules.describe(&names, &errors))?;
         if rules.names_nothing(&names) {
@@ -192,8 +221,12 @@ impl Columns {
             return Err(rules.describe(&names, &errors));
         }
         let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
+        let is_respelled =
+            |name: &String| rules.rename_of(name).is_none() && rules.respelled(name).is_some();
+        let respelled = names.iter().enumerate().filter(|(_, name)| is_respelled(name));
+        let respelled = respelled.map(|(column, _)| column).collect();
         let header = Some(HeaderRow::new(record, &names, dialect));
-        Ok(Columns { renamings, header, ..columns })
+        Ok(Columns { renamings, respelled, header, ..columns })
     }
 
     /// The columns of a file without a header, from the names in the definition.
@@ -229,6 +262,7 @@ impl Columns {
             has_decimal_comma: rules.settings.has_decimal_comma,
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
             renamings: Vec::new(),
+            respelled: Vec::new(),
             header: None,
         };
         let mut errors = Vec::new();

@@ -1,0 +1,77 @@
+//! The words of one field, and what they mean: `"OptOut" = { "1" = "ALL", "0" = "NONE" }`.
+//!
+//! A value is compared as a whole and as it is, before repairs. In JSON a number or a boolean is compared
+//! by its text, since one export writes `"1"` and another `1` or `true`. A value that is no such word
+//! stays as it is.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::record::{JsonType, Slot, SlotKind, Text, number_len};
+
+/// The texts that words may become, one after the other. A batch has one copy in its arena.
+#[derive(Debug, Default)]
+pub(super) struct WordText(Vec<u8>);
+
+/// The words of one field.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// Where in the [`WordText`] the meaning of a word begins, and its length.
+    meanings: HashMap<Box<[u8]>, (usize, usize), RandomState>,
+    /// The lengths of the words, as bits. Lengths from 63 on share one.
+    lengths: u64,
+}
+
+impl WordText {
+    /// Appends the texts to an arena, and returns where they begin there.
+    pub(super) fn push_to(&self, arena: &mut Vec<u8>) -> usize {
+        let base = arena.len();
+        arena.extend_from_slice(&self.0);
+        base
+    }
+}
+
+impl Words {
+    pub(super) fn new(meanings: &[(String, String)], text: &mut WordText) -> Words {
+        let mut words = Words { meanings: HashMap::default(), lengths: 0 };
+        for (word, meaning) in meanings {
+            let start = text.0.len();
+            text.0.extend_from_slice(meaning.as_bytes());
+            words.lengths |= length_bit(word.len());
+            words.meanings.insert(word.as_bytes().into(), (start, meaning.len()));
+        }
+        words
+    }
+
+    /// Replaces a word by its meaning. `base`: where the arena has the texts. `is_number`: whether the
+    /// field is a number.
+    #[inline]
+    pub(super) fn replace(&self, slot: &mut Slot, is_number: bool, base: usize, text: Text<'_>) {
+        let word = match slot.kind() {
+            SlotKind::Text | SlotKind::Number => {
+                if self.lengths & length_bit(slot.len()) == 0 {
+                    return;
+                }
+                text.of(*slot)
+            }
+            SlotKind::Other(JsonType::Boolean) => text.of_boolean(*slot),
+            SlotKind::Absent | SlotKind::Other(_) => return,
+        };
+        let Some((start, len)) = self.meanings.get(word).copied() else { return };
+        let start = base + start;
+        let meaning = text.arena.get(start..start + len).unwrap_or(&[]);
+        let is_json_number = is_number && number_len(meaning) == Some(len);
+        *slot = if is_json_number {
+            Slot::new_number(start, len)
+        } else {
+            Slot::new_text(start, len, false)
+        };
+    }
+}
+
+/// The bit of a length in a set of lengths.
+#[inline]
+pub(super) fn length_bit(len: usize) -> u64 {
+    1 << len.min(63)
+}

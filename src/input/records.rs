@@ -1,0 +1,62 @@
+//! Reads the records inside of larger JSON values (`records` in `[input]`): what is around them is blanked
+//! before the text is cut into chunks.
+
+use std::io::{self, Read};
+
+use super::chunks::ChunkReader;
+use crate::decode::RecordFinder;
+
+/// How much is read at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// Text of which only the records are left, each where it was.
+struct FoundRecords {
+    reader: Box<dyn Read + Send>,
+    finder: RecordFinder,
+    piece: Vec<u8>,
+    /// What is left of the text read so far, and how much of it was handed over.
+    found: Vec<u8>,
+    given: usize,
+    has_ended: bool,
+}
+
+impl Read for FoundRecords {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.found.len() && !self.has_ended {
+            self.found.clear();
+            self.given = 0;
+            let count = self.reader.read(&mut self.piece)?;
+            if count == 0 {
+                self.has_ended = true;
+                self.finder.finish(&mut self.found);
+            } else {
+                let piece = self.piece.get(..count).unwrap_or(&[]);
+                self.finder.add(piece, &mut self.found);
+            }
+        }
+        let rest = self.found.get(self.given..).unwrap_or(&[]);
+        let count = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.given += count;
+        Ok(count)
+    }
+}
+
+impl ChunkReader {
+    /// From now on, leaves only the records at a path of what was read and of what is still to be read.
+    pub(super) fn find_records(&mut self, path: &[String], max_record: usize) {
+        let mut finder = RecordFinder::new(path, max_record);
+        let mut found = Vec::new();
+        finder.add(self.held.bytes(), &mut found);
+        let has_ended = self.has_ended();
+        if has_ended {
+            finder.finish(&mut found);
+        }
+        let piece = vec![0; READ_BYTES];
+        self.replace(found, |reader| {
+            Box::new(FoundRecords { reader, finder, piece, found: Vec::new(), given: 0, has_ended })
+        });
+    }
+}
