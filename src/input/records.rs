@@ -8,6 +8,8 @@ use crate::decode::RecordFinder;
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 << 10;
+/// How much of a value is kept back until its records are found.
+const KEPT_MAX: usize = 64 << 10;
 
 /// Text of which only the records are left, each where it was.
 struct FoundRecords {
@@ -47,7 +49,7 @@ impl Read for FoundRecords {
 impl ChunkReader {
     /// From now on, leaves only the records at a path of what was read and of what is still to be read.
     pub(super) fn find_records(&mut self, path: &[String], max_record: usize) {
-        let mut finder = RecordFinder::new(path, max_record);
+        let mut finder = RecordFinder::new(path, max_record.min(KEPT_MAX));
         let mut found = Vec::new();
         finder.add(self.held.bytes(), &mut found);
         let has_ended = self.has_ended();
