@@ -422,10 +422,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decode::Columns;
     use crate::decode::frame::record_at;
-    use crate::decode::{ColumnRules, ColumnSettings, Columns};
     use crate::input::inflate::Compression;
-    use crate::schema::Schema;
 
     /// The offset and length of a record, and the problem found while framing it.
     type FramedRecord = (u64, u64, Option<Code>);
@@ -609,12 +608,7 @@ mod tests {
 
     /// The formats whose records end with lines.
     static LINES: LazyLock<Vec<Format>> = LazyLock::new(|| {
-        let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let rules = ColumnRules::new(schema.into(), ColumnSettings::default());
-        let csv = |dialect| {
-            let columns = Columns::named(&["Id".to_owned()], dialect, &rules);
-            Format::Csv(Arc::new(columns.expect("a column")))
-        };
+        let csv = |dialect| Format::Csv(Arc::new(Columns::of_one(dialect)));
         let formats = [LineEnd::Newline, LineEnd::Return].into_iter().flat_map(|line_end| {
             let plain = Dialect { line_end, ..Dialect::new(b',') };
             let escapes = Dialect { has_escapes: true, ..plain };

@@ -167,8 +167,9 @@ impl<'a> Assembler<'a> {
             self.reject(place.input, [record, line, at, count(reject.bytes)], &reject.problems)?;
             self.windows_1252 += u64::from(self.is_windows_1252(reject, place.chunk));
             if self.plan.account.keep_rejected {
-                let line_end = self.current.line_end;
-                let end = end_of_line(place.chunk, reject.offset + reject.bytes, line_end);
+                let InputState { line_end, is_bracketed, .. } = self.current;
+                let end = reject.offset + reject.bytes;
+                let end = if is_bracketed { end } else { end_of_line(place.chunk, end, line_end) };
                 let original = place.chunk.get(reject.offset..end).unwrap_or(&[]);
                 self.keep(place.input, original, true)?;
             }

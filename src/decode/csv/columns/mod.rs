@@ -374,6 +374,16 @@ impl Columns {
     }
 }
 
+#[cfg(test)]
+impl Columns {
+    /// A single column, for tests of framing.
+    pub(crate) fn of_one(dialect: Dialect) -> Columns {
+        let schema = Schema::shipped("pinpoint").expect("it is shipped");
+        let rules = ColumnRules::new(schema.into(), ColumnSettings::default());
+        Columns::named(&["Id".to_owned()], dialect, &rules).expect("a field")
+    }
+}
+
 /// The shape of a field, if it can be a column: a single value, or one that only exports have.
 fn field_shape(schema: &Schema, name: &str) -> Option<Shape> {
     let shape = schema.nodes.get(schema.node(name)?)?.shape;
