@@ -16,14 +16,14 @@ pub(crate) struct BadInput {
     pub(crate) message: String,
     pub(crate) hint: String,
     /// The columns that are wrong and why, if there are several.
-    pub(crate) places: Vec<String>,
+    pub(crate) places: Box<[String]>,
     /// What would fix it, to be pasted into the definition.
     pub(crate) paste: Option<String>,
 }
 
 impl BadInput {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> BadInput {
-        BadInput { message: message.into(), hint: hint.into(), places: Vec::new(), paste: None }
+        BadInput { message: message.into(), hint: hint.into(), places: Box::default(), paste: None }
     }
 
     /// The error as a reader can return it. [`ReadError::of_read`] gets it back.
@@ -58,7 +58,7 @@ impl std::error::Error for BadInput {}
 impl From<HeaderError> for BadInput {
     fn from(error: HeaderError) -> BadInput {
         let HeaderError { message, hint, places, paste } = error;
-        BadInput { message, hint, places, paste }
+        BadInput { message, hint, places: places.into(), paste }
     }
 }
 

@@ -87,7 +87,7 @@ impl From<InputError> for RunError {
                     if offset == 0 { String::new() } else { format!(" (at byte {offset})") };
                 let message = format!("`{}`: {}{place}", escape(&name), bad.message);
                 let error = RunError::new(ErrorKind::BadInput, message).hint(bad.hint);
-                RunError { places: bad.places, paste: bad.paste, ..error }
+                RunError { places: bad.places.into_vec(), paste: bad.paste, ..error }
             }
             InputError::Store(error) => error.into(),
             InputError::Cancelled(cancelled) => cancelled.into(),
