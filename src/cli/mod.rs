@@ -105,7 +105,11 @@ fn too_late(cancel: &Cancel) -> Failure {
     let cancelled = cancel.check().err().unwrap_or(Cancelled::Terminated);
     let message = format!("{cancelled}; there was no time left to clean up");
     let error = RunError { message, ..RunError::from(cancelled) };
-    Failure::Run(error.hint("run again: the next run finds and removes what this one left"))
+    Failure::Run(
+        error.hint(
+            "run again: the next run puts an earlier result back and removes what this one left",
+        ),
+    )
 }
 
 fn check(screen: Screen, options: &RunOptions) -> Result<(), Failure> {

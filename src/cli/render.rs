@@ -19,7 +19,7 @@ use super::arguments::{Color, Common};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::quantities::{count, percent};
-use super::sheet::{BAD, GOOD, escape, hide_keys, styled};
+use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
 
@@ -70,6 +70,9 @@ pub(crate) enum Event<'a> {
         seconds: f64,
     },
     Note {
+        message: &'a str,
+    },
+    Warning {
         message: &'a str,
     },
     Summary(Summary<'a>),
@@ -189,13 +192,29 @@ impl Screen {
         }
     }
 
-    /// Prints how a run ended.
+    /// Prints a warning to standard error.
+    fn warning(self, message: &str) {
+        self.say(
+            || format!("{}: {}\n", styled(CAREFUL, "warning"), escape(message)),
+            &Event::Warning { message },
+        );
+    }
+
+    /// Prints how a run ended. What it wrote stands, even if nobody can be told.
     pub(crate) fn outcome(self, outcome: &Outcome) -> Result<Exit, Failure> {
         let exit = Exit::from(outcome);
         if !self.quiet {
-            self.result(&Event::Summary(event_of(outcome)), || text_of(outcome, width()))?;
+            match self.result(&Event::Summary(event_of(outcome)), || text_of(outcome, width())) {
+                Err(Failure::Run(error)) if is_written(outcome) => {
+                    self.warning(&format!("{error}; the result stands: see its manifest"));
+                }
+                printed => printed?,
+            }
         }
-        if let Outcome::Finished { manifest, account, dry_run } = outcome
+        if let Outcome::Finished { left: Some(left), .. } = outcome {
+            self.warning(left);
+        }
+        if let Outcome::Finished { manifest, account, dry_run, .. } = outcome
             && manifest.status == Status::OverBudget
         {
             let Exit { code, kind, .. } = exit;
@@ -352,6 +371,11 @@ fn unwritten(error: &io::Error) -> Failure {
     ))
 }
 
+/// Whether there is a manifest of this run.
+fn is_written(outcome: &Outcome) -> bool {
+    !matches!(outcome, Outcome::Finished { dry_run: true, .. })
+}
+
 fn event_of(outcome: &Outcome) -> Summary<'_> {
     match outcome {
         Outcome::AlreadyPublished { manifest } => Summary {
@@ -360,7 +384,7 @@ fn event_of(outcome: &Outcome) -> Summary<'_> {
             manifest_path: Some(manifest.display().to_string()),
             manifest: None,
         },
-        Outcome::Finished { manifest, account, dry_run } => Summary {
+        Outcome::Finished { manifest, account, dry_run, .. } => Summary {
             status: match manifest.status {
                 Status::Published => "published",
                 Status::OverBudget => "over_budget",
@@ -381,7 +405,7 @@ fn text_of(outcome: &Outcome, width: usize) -> String {
                 styled(GOOD, "already published")
             )
         }
-        Outcome::Finished { manifest, account, dry_run } => {
+        Outcome::Finished { manifest, account, dry_run, .. } => {
             summary::summary(Finished { manifest, account, dry_run: *dry_run }, width)
         }
     }
@@ -440,7 +464,8 @@ mod tests {
     fn a_dry_run_names_no_manifest() {
         for (dry_run, path) in [(true, None), (false, Some("out/account/manifest.json"))] {
             let manifest = Box::new(sample::manifest());
-            let outcome = Outcome::Finished { manifest, account: "out/account/".into(), dry_run };
+            let account = "out/account/".into();
+            let outcome = Outcome::Finished { manifest, account, dry_run, left: None };
             let summary = event_of(&outcome);
             assert_eq!((summary.status, summary.manifest_path.as_deref()), ("published", path));
         }

@@ -43,8 +43,12 @@ pub(crate) trait AccountPlace: Debug + Send + Sync {
     /// Fails if the account holds a file that is not ours, working files aside.
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError>;
 
-    /// Fails if there is a file among the working files that no run writes there.
-    fn check_working_files(&self) -> Result<(), PublishError>;
+    /// Fails if a foreign file is in the account, or was moved aside, after everything was moved.
+    fn check_moved(&self) -> Result<(), PublishError>;
+
+    /// Fails if there is a file among the working files that no run writes there. `has_journal`: what
+    /// a killed run left is there too.
+    fn check_working_files(&self, has_journal: bool) -> Result<(), PublishError>;
 
     fn read_journal(&self) -> Result<Option<Journal>, PublishError>;
     fn write_journal(&self, journal: &Journal) -> Result<(), PublishError>;
@@ -62,22 +66,36 @@ pub(crate) trait AccountPlace: Debug + Send + Sync {
     /// Makes everything staged durable.
     fn sync(&self) -> Result<(), PublishError>;
 
-    /// Removes the earlier manifests, and then the earlier files of the account.
-    fn retire_earlier(&self) -> Result<(), PublishError>;
+    /// The names of the files and folders in the account, working files aside.
+    fn held(&self) -> Result<Vec<String>, PublishError>;
 
-    /// Removes what the earlier run wrote here, but keeps its manifest under another name if it
-    /// was published.
-    fn set_earlier_aside(&self, is_published: bool) -> Result<(), PublishError>;
+    /// Moves the earlier manifest aside, and then whatever else is in the account: from now on,
+    /// nothing is published. In a bucket, objects that new ones replace stay until then.
+    ///
+    /// `kept`: the name of the manifest that stays as `manifest.earlier.json`, since its parts stay
+    /// in the outputs.
+    fn move_aside(&self, kept: Option<&str>) -> Result<(), PublishError>;
 
     /// Moves the new files into place, except for the manifest.
     fn move_files_in(&self) -> Result<(), PublishError>;
 
-    /// Moves the manifest into place: this publishes.
+    /// Moves the manifest into place: this publishes. If it fails, the manifest is not there.
     fn place_manifest(&self) -> Result<(), PublishError>;
 
-    /// Removes what a run left here that did not finish. `half_published`: it had begun to move
-    /// its parts; `half_filled`: it had begun to replace the files of the account.
-    fn clean_up(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError>;
+    /// Undoes what a run moved, except for the manifest. `held` is what was in the account before.
+    /// Returns whether there is a manifest to put back, and all that belongs to it.
+    fn put_back(&self, held: &[String]) -> Result<bool, PublishError>;
+
+    /// Puts the earlier manifest back, and syncs it.
+    fn put_back_manifest(&self) -> Result<(), PublishError>;
+
+    /// Where what is left of the earlier files is, if the earlier manifest is not in place, and whether
+    /// all of them are there.
+    fn aside(&self) -> Option<(PathBuf, bool)>;
+
+    /// Removes the working files. `drops_files`: also what is in the account besides manifests;
+    /// `drops_kept`: also the manifest of an earlier run whose parts are gone.
+    fn clean_up(&self, drops_files: bool, drops_kept: bool) -> Result<(), PublishError>;
 
     /// Releases the account and removes its lock.
     fn release(&mut self) -> Result<(), PublishError>;

@@ -94,6 +94,11 @@ impl EarlierRuns {
         self.published().is_some()
     }
 
+    /// Whether there are parts that some manifest accounts for.
+    pub(crate) fn has_result(&self) -> bool {
+        self.is_published() || self.kept.is_some()
+    }
+
     /// The fingerprint of the run that is published.
     pub(crate) fn published(&self) -> Option<&str> {
         let published = self.last.as_ref().filter(|manifest| manifest.is_published());

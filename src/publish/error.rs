@@ -47,12 +47,35 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
+    /// A run failed after it had begun to replace the earlier result, which it could not put back.
+    /// Has the exit code of the first error.
+    #[error(
+        "{}; the earlier result is gone from its place, and its remains are in {}",
+        with_reason(error),
+        quoted(remains)
+    )]
+    Gone {
+        error: Box<PublishError>,
+        /// Where what is left of the earlier result is.
+        remains: Vec<PathBuf>,
+        /// Whether all of it is there, so that the next run puts it back.
+        is_whole: bool,
+    },
     /// A request to a bucket failed; the exit code depends on the kind of error.
     #[error(transparent)]
     Bucket(#[from] AwsError),
 }
 
 impl PublishError {
+    /// The same error about foreign files, which are in this place once everything is put back.
+    pub(crate) fn once_back_in(self, place: &Path) -> PublishError {
+        if let PublishError::Foreign { foreign, .. } = self {
+            PublishError::Foreign { place: place.to_owned(), foreign }
+        } else {
+            self
+        }
+    }
+
     /// The reason why a write to a [`StagedFile`](super::StagedFile) failed.
     pub fn of_write(error: io::Error) -> PublishError {
         match error.downcast::<PublishError>() {
@@ -84,6 +107,17 @@ impl fmt::Display for LostParts {
             more => write!(f, " and {more} more"),
         }
     }
+}
+
+/// The message of an error, and its reason.
+fn with_reason(error: &PublishError) -> String {
+    let reason = std::error::Error::source(error);
+    reason.map_or_else(|| error.to_string(), |reason| format!("{error}: {reason}"))
+}
+
+fn quoted(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    paths.join(", ")
 }
 
 /// Names of foreign files. They are escaped, since a terminal might interpret them.

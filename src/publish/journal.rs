@@ -25,6 +25,10 @@ pub(crate) struct Journal {
     pub(crate) replaces: Option<String>,
     pub(crate) phase: Phase,
     pub(crate) outputs: Vec<TakenOutput>,
+    /// What the account held when the run began to publish: the names of its files and folders,
+    /// which are moved aside. Everything else of ours that is found there later is new.
+    #[serde(default)]
+    pub(crate) held: Vec<String>,
     /// The folders that this run creates, outermost first. They are removed if they end up empty.
     pub(crate) made: Vec<PathBuf>,
 }
@@ -35,7 +39,8 @@ pub(crate) struct Journal {
 pub(crate) enum Phase {
     /// Everything it wrote is in working folders; what was published before is untouched.
     Writing,
-    /// Parts are being moved. While there is a manifest, either none has moved yet or all have.
+    /// Parts are being moved. While there is a manifest, either none has moved yet or all have, or
+    /// all are back.
     Publishing,
     /// The account's files are being replaced; the outputs stay untouched.
     Refusing,
@@ -50,12 +55,17 @@ pub(crate) struct TakenOutput {
     /// that cleans up removes no others.
     #[serde(default)]
     pub(crate) parts: Parts,
+    /// Those of them that are in the output when the run begins to publish. They are moved aside
+    /// first. So one that is in the output and not aside has not been moved yet, or is back.
+    #[serde(default)]
+    pub(crate) earlier: Parts,
 }
 
 impl TakenOutput {
     /// `to` is resolved.
     pub(crate) fn new(to: &Path, mode: MoveMode) -> TakenOutput {
-        TakenOutput { to: to.to_owned(), work: work_folder(to, mode), parts: Parts::default() }
+        let (parts, earlier) = (Parts::default(), Parts::default());
+        TakenOutput { to: to.to_owned(), work: work_folder(to, mode), parts, earlier }
     }
 
     pub(crate) fn mode(&self) -> MoveMode {
@@ -77,6 +87,7 @@ impl Journal {
             replaces: None,
             phase: Phase::Writing,
             outputs: Vec::new(),
+            held: Vec::new(),
             made: Vec::new(),
         }
     }

@@ -8,8 +8,11 @@
 //!   in the same place fails. A killed run holds nothing.
 //! - Until a run publishes, everything that it writes is in working folders, and what was
 //!   published before is untouched. A run that does not publish removes everything that it made.
-//! - Only the manifest publishes. The earlier one is removed first and the new one is written
+//! - Only the manifest publishes. The earlier one is moved away first and the new one is written
 //!   last; in between there is none, and readers wait for it.
+//! - Until then, the earlier result is kept. A run that fails puts it back, manifest last, and so
+//!   does the next run after a kill. In a bucket, objects cannot be kept once new ones take their
+//!   names; a run that fails after that says so.
 //! - The journal says what a run is about to do, so that the next run can clean up after a kill.
 //!   While there is a manifest, everything that it lists is complete.
 //! - No file is replaced or removed unless a manifest or a journal of ours lists it: a part by its
@@ -37,10 +40,12 @@ mod paths;
 mod place;
 mod scope;
 mod staged;
+mod undo;
 
 pub use error::{ForeignFiles, LostParts, PublishError};
 pub use place::Buckets;
 pub use staged::StagedFile;
+pub use undo::Leftover;
 
 use std::{
     io,
@@ -48,6 +53,7 @@ use std::{
     thread,
 };
 
+#[cfg(test)]
 use crate::store::disk::folder;
 use account::AccountPlace;
 use earlier::{EarlierRuns, Manifest};
@@ -55,7 +61,6 @@ use journal::{Journal, Phase, TakenOutput};
 use lost::Found;
 use names::{EARLIER_MANIFEST, MANIFEST, MoveMode, is_account_file};
 use output::OutputPlace;
-use parts::Parts;
 use scope::Scope;
 
 /// Where a run is to publish.
@@ -106,19 +111,20 @@ pub struct Publication {
 /// A step towards the manifest. A run may be killed after, or in, any of them.
 type PublishStep = fn(&mut Publication) -> Result<(), PublishError>;
 
-const PUBLISH: [PublishStep; 6] = [
+const PUBLISH: [PublishStep; 7] = [
     Publication::check_and_sync,
     Publication::note_publishing,
-    Publication::retire_earlier,
+    Publication::move_account_aside,
     Publication::move_aside,
     Publication::move_in,
+    Publication::check_moved,
     Publication::place_manifest,
 ];
 
 const REFUSE: [PublishStep; 5] = [
     Publication::check_and_sync,
     Publication::note_refusing,
-    Publication::set_earlier_aside,
+    Publication::keep_earlier,
     Publication::move_account_files,
     Publication::place_manifest,
 ];
@@ -162,7 +168,7 @@ impl Publication {
         let mut publication = Publication::take(account, request)?;
         let may_overwrite = publication.clean_up_after_kill(&scope)? || request.overwrite;
         if publication.is_done(&scope, request, may_overwrite)? {
-            publication.discard()?;
+            publication.discard().ok(); // the result stands, and the next run tries again
             return Ok(published());
         }
         publication.check_account(may_overwrite)?;
@@ -190,14 +196,15 @@ impl Publication {
     }
 
     /// Replaces what was there with the parts, the account's files and this manifest. When this
-    /// returns, all of it is stored; if it fails, none of it is left.
-    pub fn publish(self, manifest: &[u8]) -> Result<(), PublishError> {
+    /// returns, all of it is stored, whether or not working files are left. If it fails, none of it
+    /// is left, and what was there before is back; [`PublishError::Gone`] says where it is otherwise.
+    pub fn publish(self, manifest: &[u8]) -> Result<Option<Leftover>, PublishError> {
         self.end(manifest, &PUBLISH)
     }
 
     /// Replaces the account's files and the manifest, and removes the parts: the run was over its
-    /// budget.
-    pub fn refuse(self, manifest: &[u8]) -> Result<(), PublishError> {
+    /// budget. Otherwise like [`publish`](Publication::publish).
+    pub fn refuse(self, manifest: &[u8]) -> Result<Option<Leftover>, PublishError> {
         self.end(manifest, &REFUSE)
     }
 
@@ -239,32 +246,6 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Cleans up after a killed run, in the places of this definition. Returns true if that run had
-    /// the same fingerprint and was allowed to replace what is published now.
-    fn clean_up_after_kill(&mut self, scope: &Scope) -> Result<bool, PublishError> {
-        let left = self.account.read_journal()?;
-        self.left_alone = scope.others(&self.earlier, left.as_ref());
-        let Some(mut left) = left else { return Ok(false) };
-        let account = self.account.path();
-        let mut outputs = Vec::new();
-        for taken in &left.outputs {
-            let Some(number) = scope.output_number(&taken.to) else { continue };
-            let output = place::take_over_output(taken, number, &account, self.buckets.as_ref())?;
-            outputs.extend(output.map(|output| (output, taken.parts.clone())));
-        }
-        self.clean_up(left.phase, outputs)?;
-        if !self.earlier.is_published_as(&left.fingerprint) {
-            left.made.retain(|folder| scope.may_have_made(folder));
-            remove_made(&left.made);
-            self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
-        }
-        self.account.remove_journal()?;
-        self.account.refresh()?;
-        self.earlier = read_manifests(&*self.account)?;
-        let is_this = left.fingerprint == self.journal.fingerprint;
-        Ok(is_this && left.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
-    }
-
     /// Whether this very run is published, with all of its parts. If some are lost and this run may
     /// make them again, files with the names of its parts are ours from now on, whatever their size.
     fn is_done(
@@ -292,7 +273,7 @@ impl Publication {
 
     fn check_account(&self, may_overwrite: bool) -> Result<(), PublishError> {
         self.check_account_files()?;
-        self.account.check_working_files()?;
+        self.account.check_working_files(false)?;
         if self.earlier.is_published() && !may_overwrite {
             return Err(PublishError::Published { account: self.account.path() });
         }
@@ -327,17 +308,25 @@ impl Publication {
 
 /// Ending.
 impl Publication {
-    fn end(mut self, manifest: &[u8], steps: &[PublishStep]) -> Result<(), PublishError> {
-        self.stage_manifest(manifest)?;
-        steps.iter().try_for_each(|step| step(&mut self))?;
+    fn end(
+        mut self,
+        manifest: &[u8],
+        steps: &[PublishStep],
+    ) -> Result<Option<Leftover>, PublishError> {
+        let mut ended = self.stage_manifest(manifest);
+        for step in steps {
+            ended = ended.and_then(|()| step(&mut self));
+        }
+        if let Err(error) = ended {
+            return Err(self.fail(error));
+        }
         if self.journal.phase == Phase::Publishing {
             self.journal.made.clear();
         }
         // The manifest is in place. What cannot be cleaned up now, the next run finds by the
         // journal.
         self.is_published = true;
-        self.roll_back().ok();
-        Ok(())
+        Ok(self.roll_back().err().map(|error| self.leftover(error)))
     }
 
     /// Keeps the manifest, and in the journal all parts that this run will move.
@@ -363,83 +352,61 @@ impl Publication {
     }
 
     fn note_publishing(&mut self) -> Result<(), PublishError> {
-        self.journal.phase = Phase::Publishing;
-        self.account.write_journal(&self.journal)
+        for (taken, output) in self.journal.outputs.iter_mut().zip(&self.outputs) {
+            taken.earlier = output.earlier();
+        }
+        self.note(Phase::Publishing)
     }
 
     fn note_refusing(&mut self) -> Result<(), PublishError> {
-        self.journal.phase = Phase::Refusing;
+        self.note(Phase::Refusing)
+    }
+
+    fn note(&mut self, phase: Phase) -> Result<(), PublishError> {
+        self.journal.held = self.account.held()?;
+        self.journal.phase = phase;
         self.account.write_journal(&self.journal)
     }
 
-    /// Removes the earlier manifest. From now on, nothing is published.
-    fn retire_earlier(&mut self) -> Result<(), PublishError> {
-        self.account.retire_earlier()
+    /// From now on, nothing is published.
+    fn move_account_aside(&mut self) -> Result<(), PublishError> {
+        self.account.move_aside(None)
     }
 
-    /// Keeps the manifest of a published run, whose parts stay in the outputs.
-    fn set_earlier_aside(&mut self) -> Result<(), PublishError> {
-        self.account.set_earlier_aside(self.earlier.is_published())
+    /// The same, but keeps the manifest of a published run, whose parts stay in the outputs.
+    fn keep_earlier(&mut self) -> Result<(), PublishError> {
+        let kept = match &self.earlier {
+            earlier if earlier.is_published() => Some(MANIFEST),
+            earlier => earlier.kept.as_ref().map(|_| EARLIER_MANIFEST),
+        };
+        self.account.move_aside(kept)
     }
 
     fn move_aside(&mut self) -> Result<(), PublishError> {
         self.outputs.iter().try_for_each(|output| output.move_aside())
     }
 
+    /// The account's earlier files are replaced only after all parts.
     fn move_in(&mut self) -> Result<(), PublishError> {
-        let account = &self.account;
-        side_by_side(self.outputs.iter(), |output| output.move_in(), || account.move_files_in())
+        let (account, is_first) = (&self.account, !self.earlier.is_any());
+        let with_parts = || if is_first { account.move_files_in() } else { Ok(()) };
+        side_by_side(self.outputs.iter(), |output| output.move_in(), with_parts)?;
+        if is_first { Ok(()) } else { account.move_files_in() }
     }
 
     fn move_account_files(&mut self) -> Result<(), PublishError> {
         self.account.move_files_in()
     }
 
+    /// Fails if a foreign file has appeared since [`check_and_sync`](Publication::check_and_sync).
+    fn check_moved(&mut self) -> Result<(), PublishError> {
+        let mut moved = self.outputs.iter().zip(&self.journal.outputs);
+        moved.try_for_each(|(output, taken)| output.check_moved(taken))?;
+        self.account.check_moved()
+    }
+
     fn place_manifest(&mut self) -> Result<(), PublishError> {
         self.account.place_manifest()
-    }
-}
-
-/// Cleaning up.
-impl Publication {
-    /// Removes everything that this run made and that no manifest lists, and releases the account
-    /// and the outputs.
-    fn roll_back(&mut self) -> Result<(), PublishError> {
-        if std::mem::replace(&mut self.is_over, true) {
-            return Ok(());
-        }
-        if !self.account.is_held() {
-            remove_made(&self.journal.made);
-            return Ok(());
-        }
-        if self.is_noted {
-            let parts = self.journal.outputs.iter().map(|taken| taken.parts.clone());
-            let outputs = self.outputs.drain(..).zip(parts).collect();
-            self.clean_up(self.journal.phase, outputs)?;
-            self.account.remove_journal()?;
-        }
-        self.account.release()?;
-        remove_made(&self.journal.made);
-        Ok(())
-    }
-
-    /// Removes what a run left that came as far as `phase`. While there is a manifest, everything
-    /// that it lists is complete and stays. Fails if this run no longer holds the account: cleaning
-    /// up is then left to the run that does.
-    fn clean_up(
-        &mut self,
-        phase: Phase,
-        outputs: Vec<(Box<dyn OutputPlace>, Parts)>,
-    ) -> Result<(), PublishError> {
-        let is_complete = self.is_published || {
-            self.account.refresh()?;
-            self.account.has(MANIFEST)?
-        };
-        let half_published = phase == Phase::Publishing && !is_complete;
-        outputs
-            .into_iter()
-            .try_for_each(|(output, parts)| output.roll_back(&parts, half_published))?;
-        self.account.clean_up(half_published, phase != Phase::Writing && !is_complete)
     }
 }
 
@@ -477,15 +444,6 @@ fn side_by_side<T: Send>(
             .map(|call| call.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         ended.fold(Ok(()), Result::and).and(other)
     })
-}
-
-/// Removes the folders that a run created, as far as they are empty.
-fn remove_made(made: &[PathBuf]) {
-    let mut deepest_first: Vec<&PathBuf> = made.iter().collect();
-    deepest_first.sort_unstable_by_key(|folder| std::cmp::Reverse(folder.components().count()));
-    for folder in deepest_first {
-        folder::remove_if_empty(folder).ok(); // an empty folder does no harm
-    }
 }
 
 #[cfg(test)]

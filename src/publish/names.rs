@@ -15,7 +15,7 @@
 //! While a run is working, on disk and in buckets:
 //!
 //! ```text
-//! ACCOUNT/.segprep/                     lock, journal.json; on disk manifest.json, new/
+//! ACCOUNT/.segprep/                     lock, journal.json; on disk manifest.json, new/, old/
 //! .OUTPUT.segprep/, OUTPUT/.segprep/    lock; on disk new/, old/
 //! ```
 //!
@@ -46,7 +46,8 @@ pub(super) const REJECTED_RECORDS: &str = "rejected-records";
 pub(super) const WORK: &str = ".segprep";
 /// In a working folder on disk: the files to be published.
 pub(super) const NEW: &str = "new";
-/// In the working folder of an output on disk: what the output was before.
+/// In a working folder on disk: the earlier result, from when it is moved aside until the new one
+/// is published, or until it is put back.
 pub(super) const OLD: &str = "old";
 /// In the working folder of an account.
 pub(super) const JOURNAL: &str = "journal.json";
@@ -138,6 +139,15 @@ pub(super) fn is_part(path: &Path) -> bool {
 /// Whether this is a name for a job folder: `job-000`.
 pub(super) fn is_job_folder(name: &str) -> bool {
     name.strip_prefix("job-").is_some_and(|number| number.len() >= 3 && is_digits(number))
+}
+
+/// Whether a run makes a folder of this path in an output or an account: a job folder, or the one for
+/// rejected records.
+pub(super) fn is_folder_of_ours(path: &Path) -> bool {
+    let mut names = path.components();
+    let name = names.next().and_then(|name| name.as_os_str().to_str());
+    name.is_some_and(|name| is_job_folder(name) || name == REJECTED_RECORDS)
+        && names.next().is_none()
 }
 
 fn is_digits(text: &str) -> bool {

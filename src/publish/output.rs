@@ -1,11 +1,11 @@
 //! What publishing needs of an output, wherever it is.
 
 use std::fmt::Debug;
-#[cfg(test)]
 use std::path::PathBuf;
 
 use super::earlier::EarlierRuns;
 use super::error::PublishError;
+use super::journal::TakenOutput;
 use super::parts::Parts;
 use super::staged::StagedFile;
 
@@ -19,17 +19,46 @@ pub(crate) trait OutputPlace: Debug + Send + Sync {
     /// no longer holds the output. Then makes everything staged durable.
     fn check_and_sync(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError>;
 
-    /// Moves the earlier parts away, or removes them. Everything that was in the output when it
-    /// was checked is ours.
+    /// The earlier parts that were in the output when it was last checked.
+    fn earlier(&self) -> Parts;
+
+    /// Moves the earlier parts aside. In a bucket, this is a part of moving the new ones in.
+    /// Fails if there is a foreign file.
     fn move_aside(&self) -> Result<(), PublishError>;
 
-    /// Moves the new parts to where readers look for them.
+    /// Moves the new parts to where readers look for them. They replace no foreign file.
     fn move_in(&self) -> Result<(), PublishError>;
 
-    /// Removes what a run of this account left here: its staged parts and, if it had begun to
-    /// publish, those of `parts` that are in place. Releases the output. Fails, and changes
-    /// nothing, if there is a foreign file among the working files.
-    fn roll_back(self: Box<Self>, parts: &Parts, half_published: bool) -> Result<(), PublishError>;
+    /// Fails if a foreign file has appeared in the output or beside the earlier parts since they
+    /// were moved.
+    fn check_moved(&self, moved: &TakenOutput) -> Result<(), PublishError>;
+
+    /// Fails if there is a foreign file among the working files that a killed run left here, or, if
+    /// it had begun to move parts, in the output.
+    fn check_left(
+        &self,
+        left: &TakenOutput,
+        has_moved: bool,
+        earlier: &EarlierRuns,
+    ) -> Result<(), PublishError>;
+
+    /// Undoes what a run moved. Returns false if earlier parts are gone.
+    fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError>;
+
+    /// Where what is left of the earlier parts is if they could not be put back, and whether all of
+    /// them are there.
+    fn aside(&self) -> Option<(PathBuf, bool)>;
+
+    /// Removes the working files, and with `drops_parts` also the parts that are in place. Releases
+    /// the output. Fails, and changes nothing, if there is a foreign file among the working files.
+    fn clean_up(
+        self: Box<Self>,
+        moved: &TakenOutput,
+        drops_parts: bool,
+    ) -> Result<(), PublishError>;
+
+    /// Gives up an output that could not be cleaned up: the next run finds what is left.
+    fn withdraw(self: Box<Self>) {}
 
     /// On disk: the folder of the output, and the one in which its new parts wait.
     #[cfg(test)]

@@ -44,6 +44,32 @@ impl Parts {
         is_part(path) && self.0.contains(&Part { path: path.to_owned(), bytes })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The paths of these parts.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|part| part.path.as_path())
+    }
+
+    /// Those of these parts for which this holds.
+    pub(crate) fn filtered(&self, holds: impl Fn(&Path, u64) -> bool) -> Parts {
+        let held =
+            self.0.iter().filter(|part| is_part(&part.path) && holds(&part.path, part.bytes));
+        held.cloned().collect()
+    }
+
+    /// These parts and others.
+    pub(crate) fn and(&self, others: &Parts) -> Parts {
+        Parts(self.0.union(&others.0).cloned().collect())
+    }
+
+    /// Those of these parts that are in a folder.
+    pub(crate) fn found_in(&self, folder: &Path) -> Parts {
+        self.filtered(|path, _| self.has_file(folder, path))
+    }
+
     /// Whether the file at `path`, relative to `folder`, is one of these parts.
     pub(crate) fn has_file(&self, folder: &Path, path: &Path) -> bool {
         fs::symlink_metadata(folder.join(path))

@@ -35,6 +35,11 @@ impl Buckets {
     }
 }
 
+/// Whether this path is one of the machine's.
+pub(crate) fn is_on_disk(path: &Path) -> bool {
+    Url::parse(path).is_none()
+}
+
 /// The account at this path, which is resolved. It is not taken yet.
 pub(crate) fn account_at(
     path: PathBuf,

@@ -11,7 +11,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::error::at;
-use super::names::{NEW, WORK};
+use super::names::{NEW, OLD, WORK};
 use super::*;
 
 mod forged;
@@ -90,12 +90,14 @@ impl World {
 
     fn publish(&self, fingerprint: &str, overwrite: bool, parts: usize) {
         let manifest = self.manifest("published", fingerprint, parts);
-        self.written(fingerprint, overwrite, parts).publish(&manifest).expect("published");
+        let left = self.written(fingerprint, overwrite, parts).publish(&manifest);
+        assert!(left.expect("published").is_none(), "nothing is left");
     }
 
     fn refuse(&self, fingerprint: &str, overwrite: bool) {
         let manifest = self.manifest("over_budget", fingerprint, 0);
-        self.written(fingerprint, overwrite, 1).refuse(&manifest).expect("refused");
+        let left = self.written(fingerprint, overwrite, 1).refuse(&manifest);
+        assert!(left.expect("refused").is_none(), "nothing is left");
     }
 
     fn put(&self, path: &str) {
@@ -508,8 +510,8 @@ fn any_before() -> impl Strategy<Value = Before> {
     ]
 }
 
-/// A run that takes its first steps, and half of the next one if it has halves, and is then killed.
-fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
+/// A run that has taken its first steps, and half of the next one if it has halves.
+fn stopped_at(world: &World, refuse: bool, steps: usize, half: Half) -> Publication {
     let mut publication = world.written("f2", true, 2);
     let (status, all): (_, &[PublishStep]) =
         if refuse { ("over_budget", &REFUSE) } else { ("published", &PUBLISH) };
@@ -518,6 +520,22 @@ fn killed_at(world: &World, refuse: bool, steps: usize, half: Half) {
     all.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
     if !refuse {
         half_step(&publication, steps, half);
+    }
+    publication
+}
+
+/// Such a run is killed. If it had begun to undo its steps, that is half done as well.
+fn killed_at(world: &World, refuse: bool, steps: usize, half: Half, undone: Option<Half>) {
+    let mut publication = stopped_at(world, refuse, steps, half);
+    let has_manifest = publication.account.has(MANIFEST).expect("it is accessible");
+    if let Some((of_output, of_account)) = undone.filter(|_| !has_manifest) {
+        let journal = publication.journal.clone();
+        if of_output && journal.phase == Phase::Publishing {
+            publication.outputs[0].put_back(&journal.outputs[0]).expect("nothing is in the way");
+        }
+        if of_account && journal.phase != Phase::Writing {
+            publication.account.put_back(&journal.held).expect("nothing is in the way");
+        }
     }
     kill(publication);
 }
@@ -529,13 +547,32 @@ fn any_half() -> impl Strategy<Value = Half> {
     (any::<bool>(), any::<bool>())
 }
 
+/// The path of a file or a folder that somebody else makes.
+fn any_foreign() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "out/json/notes.txt",
+        "out/json/job-000/notes.txt",
+        "out/json/job-007/part-00000.json",
+        "out/json/folder/",
+        "out/json/folder/notes.txt",
+        "out/deep/csv/notes.txt",
+        "out/account/notes.txt",
+        "out/account/folder/",
+        "out/account/rejected-records/notes.txt",
+    ])
+}
+
 /// Takes half of a step of [`PUBLISH`].
 fn half_step(publication: &Publication, step: usize, (of_output, of_account): Half) {
     let output = &publication.outputs[0];
     let (to, new_parts) = output.folders().expect("it is on disk");
     let account = publication.account.path();
     match step {
-        2 if of_account => folder::remove(&account.join(MANIFEST)).expect("it is ours"),
+        2 if of_account && account.join(MANIFEST).exists() => {
+            let old = account.join(WORK).join(OLD);
+            fs::create_dir(&old).expect("a folder");
+            fs::rename(account.join(MANIFEST), old.join(MANIFEST)).expect("it is ours");
+        }
         3 if of_output => output.move_aside().expect("it is ours"),
         4 => {
             if of_output && new_parts.starts_with(&to) {
@@ -556,6 +593,51 @@ fn half_step(publication: &Publication, step: usize, (of_output, of_account): Ha
     }
 }
 
+/// A result that a killed run was replacing is back, but does not block the run that found it moved
+/// aside, whatever that run's fingerprint. One that was still in place blocks other runs as before.
+#[test]
+fn a_killed_overwrite_blocks_no_run_once_it_has_begun_to_publish() {
+    for (steps, may_go_on) in [(0, false), (2, false), (3, true), (5, true)] {
+        let world = World::new();
+        world.publish("f1", false, 3);
+        let before = world.tree();
+        killed_at(&world, false, steps, (false, false), None);
+        match world.begin("f3", false) {
+            Ok(Begun::Ready(publication)) if may_go_on => drop(publication),
+            Err(PublishError::Published { .. }) if !may_go_on => {}
+            other => panic!("{steps}: {other:?}"),
+        }
+        assert_eq!(world.tree(), before, "{steps}");
+    }
+}
+
+/// What cannot be put back is named, and the next run puts it back.
+#[test]
+fn an_error_says_where_an_earlier_result_is_that_cannot_be_put_back() {
+    for (mode, blocked, old) in [
+        (WHOLE, "out/json/job-000/part-00000.json", "out/.json.segprep/old"),
+        (PART_BY_PART, "out/json/job-000/part-00000.json", "out/json/.segprep/old"),
+    ] {
+        let world = World::with(mode);
+        world.publish("f1", false, 3);
+        let before = world.tree();
+        let mut publication = stopped_at(&world, false, 4, (false, false));
+        world.put(blocked);
+        let error = publication.fail(PublishError::Taken { place: PathBuf::new() });
+        let PublishError::Gone { remains, is_whole, .. } = &error else { panic!("{error}") };
+        let account = "out/account/.segprep/old";
+        assert_eq!(*remains, [old, account].map(|path| world.root.path().join(path)));
+        assert!(is_whole, "{error}");
+        assert!(error.to_string().contains("the earlier result is gone from its place"), "{error}");
+        drop(publication);
+
+        assert_eq!(foreign_files(world.begin("f2", true)).names, ["job-000/part-00000.json"]);
+        fs::remove_file(world.root.path().join(blocked)).expect("a foreign file");
+        drop(world.begin("f2", true).expect("not blocked"));
+        assert_eq!(world.tree(), before);
+    }
+}
+
 proptest! {
     // Each case waits for the disk about a hundred times.
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
@@ -569,12 +651,13 @@ proptest! {
         refuse: bool,
         steps in 0..=PUBLISH.len(),
         half in any_half(),
+        undone in prop::option::of(any_half()),
         again: bool,
     ) {
         let mode = if part_by_part { PART_BY_PART } else { WHOLE };
         let world = World::with(mode);
         before.make(&world);
-        killed_at(&world, refuse, steps, half);
+        killed_at(&world, refuse, steps, half, undone);
         if again {
             // The next run is killed too, before it has written anything.
             if let Begun::Ready(publication) = world.begin("f2", false).expect("not blocked") {
@@ -595,27 +678,71 @@ proptest! {
         prop_assert_eq!(world.tree(), fresh.tree());
     }
 
-    /// A run that is killed before it publishes leaves what was there before, or nothing.
+    /// A run that is killed before it publishes, or before its refusal is there, leaves what was
+    /// there before, even if the next run fails too.
     #[test]
-    fn a_kill_leaves_the_earlier_run_or_nothing(
+    fn the_earlier_result_is_back_after_a_kill(
         before in any_before(),
         part_by_part: bool,
+        refuse: bool,
         steps in 0..PUBLISH.len(),
         half in any_half(),
+        undone in prop::option::of(any_half()),
     ) {
+        let steps = if refuse { steps.min(REFUSE.len() - 1) } else { steps };
         let world = World::with(if part_by_part { PART_BY_PART } else { WHOLE });
         before.make(&world);
         let earlier = world.tree();
-        killed_at(&world, false, steps, half);
+        killed_at(&world, refuse, steps, half, undone);
         drop(world.begin("f2", true).expect("not blocked"));
-        let left = world.tree();
-        let manifest = "out/account/manifest.json";
-        let had_manifest = earlier.contains_key(manifest);
-        let retired = steps > 2 || (steps == 2 && half.1);
-        if !had_manifest || !retired {
-            prop_assert_eq!(left, earlier);
+        prop_assert_eq!(world.tree(), earlier);
+    }
+
+    /// The same for a run that fails.
+    #[test]
+    fn the_earlier_result_is_back_after_a_failure(
+        before in any_before(),
+        part_by_part: bool,
+        refuse: bool,
+        steps in 0..PUBLISH.len(),
+        half in any_half(),
+    ) {
+        let steps = if refuse { steps.min(REFUSE.len() - 1) } else { steps };
+        let world = World::with(if part_by_part { PART_BY_PART } else { WHOLE });
+        before.make(&world);
+        let earlier = world.tree();
+        let mut publication = stopped_at(&world, refuse, steps, half);
+        let cause = PublishError::Taken { place: PathBuf::new() };
+        let error = publication.fail(cause);
+        prop_assert!(matches!(error, PublishError::Taken { .. }), "{}", error);
+        prop_assert_eq!(world.tree(), earlier);
+    }
+
+    /// What somebody puts into a place while a run is working stays there, and the run puts all else
+    /// back.
+    #[test]
+    fn what_appears_during_a_run_stays_and_stops_it(
+        before in any_before(),
+        part_by_part: bool,
+        steps in 0..PUBLISH.len() - 1,
+        path in any_foreign(),
+    ) {
+        let world = World::with(if part_by_part { PART_BY_PART } else { WHOLE });
+        before.make(&world);
+        let mut expected = world.tree();
+        let mut publication = stopped_at(&world, false, steps, (false, false));
+        if path.ends_with('/') {
+            fs::create_dir_all(world.root.path().join(path)).expect("a folder");
         } else {
-            prop_assert!(left.keys().all(|name| name.ends_with('/')), "{:?}", left);
+            world.put(path);
+            expected.insert(path.to_owned(), "foreign".to_owned());
         }
+        for (end, _) in path.match_indices('/') {
+            expected.insert(path[..=end].to_owned(), String::new());
+        }
+        let failed = PUBLISH.iter().skip(steps).find_map(|step| step(&mut publication).err());
+        let error = publication.fail(failed.expect("a foreign file"));
+        prop_assert!(matches!(error, PublishError::Foreign { .. }), "{}", error);
+        prop_assert_eq!(world.tree(), expected);
     }
 }

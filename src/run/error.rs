@@ -24,6 +24,8 @@ pub struct RunError {
     pub places: Vec<String>,
     /// What would fix it, as TOML to be pasted into the definition.
     pub paste: Option<String>,
+    /// Whether it must be told even if the run was cancelled: something is lost.
+    pub is_loss: bool,
 }
 
 /// The kinds of errors. Each has its own exit code.
@@ -51,7 +53,14 @@ pub enum ErrorKind {
 
 impl RunError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        RunError { kind, message: message.into(), hint: None, places: Vec::new(), paste: None }
+        let (message, places) = (message.into(), Vec::new());
+        RunError { kind, message, hint: None, places, paste: None, is_loss: false }
+    }
+
+    /// The error of a run that was cancelled, which this one is an effect of.
+    pub(super) fn because(self, cancelled: Cancelled) -> RunError {
+        let because = RunError::from(cancelled);
+        if self.is_loss { RunError { kind: because.kind, ..self } } else { because }
     }
 
     #[must_use]
@@ -122,6 +131,16 @@ impl From<StoreError> for RunError {
 impl From<PublishError> for RunError {
     fn from(error: PublishError) -> RunError {
         let (kind, hint) = match &error {
+            PublishError::Gone { error: first, is_whole, .. } => {
+                let hint = if *is_whole {
+                    "check the disk, and run again: the next run of this definition first puts the \
+                     earlier result back"
+                } else {
+                    "run again: the next run of this definition replaces the remains; a bucket with \
+                     versioning still has the earlier versions of the objects"
+                };
+                (kind_of_publish(first), hint)
+            }
             PublishError::Taken { .. } => {
                 (ErrorKind::Taken, "wait until that run has ended, or write elsewhere")
             }
@@ -145,7 +164,22 @@ impl From<PublishError> for RunError {
                 (kind_of_aws(error.kind, ErrorKind::Io), error.hint.as_str())
             }
         };
-        RunError::new(kind, with_causes(&error)).hint(hint)
+        let is_loss = matches!(error, PublishError::Gone { .. });
+        RunError { is_loss, ..RunError::new(kind, with_causes(&error)).hint(hint) }
+    }
+}
+
+fn kind_of_publish(error: &PublishError) -> ErrorKind {
+    match error {
+        PublishError::Taken { .. }
+        | PublishError::Published { .. }
+        | PublishError::Lost { .. }
+        | PublishError::Foreign { .. } => ErrorKind::Taken,
+        PublishError::Overlap { .. } => ErrorKind::Definition,
+        PublishError::Denied { .. } => ErrorKind::Access,
+        PublishError::Full { .. } | PublishError::Io { .. } => ErrorKind::Io,
+        PublishError::Gone { error, .. } => kind_of_publish(error),
+        PublishError::Bucket(error) => kind_of_aws(error.kind, ErrorKind::Io),
     }
 }
 

@@ -63,7 +63,7 @@ use clock::Began;
 use manifest::Facts;
 use prepare::Prepared;
 use process::Processing;
-use text::escape_path;
+use text::{escape_path, with_causes};
 
 /// What a run is to do.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,13 @@ pub enum Outcome {
     AlreadyPublished { manifest: PathBuf },
     /// The run came to its end. The manifest's status says whether the result is published; after
     /// a dry run nothing is.
-    Finished { manifest: Box<Manifest>, account: PathBuf, dry_run: bool },
+    Finished {
+        manifest: Box<Manifest>,
+        account: PathBuf,
+        dry_run: bool,
+        /// A warning about working files that could not be removed.
+        left: Option<String>,
+    },
 }
 
 /// Why a run failed.
@@ -128,8 +134,10 @@ impl From<StoreError> for Failure {
 /// then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
     // Cancelling a run makes its requests and reads fail. The cause is reported, not its effects.
-    run_steps(options, progress, cancel).map_err(|failure| {
-        cancel.check().err().map_or(failure, |cancelled| Failure::Run(cancelled.into()))
+    run_steps(options, progress, cancel).map_err(|failure| match (cancel.check(), failure) {
+        (Err(cancelled), Failure::Run(error)) => Failure::Run(error.because(cancelled)),
+        (Err(cancelled), Failure::Diagnostics(_)) => Failure::Run(cancelled.into()),
+        (Ok(()), failure) => failure,
     })
 }
 
@@ -189,15 +197,26 @@ fn run_steps(
     };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
-    if let Some(place) = place {
-        let text = manifest::text(&manifest);
-        match manifest.status {
-            Status::Published => place.publish(&text)?,
-            Status::OverBudget => place.refuse(&text)?,
-        }
-    }
+    let left = place.map_or(Ok(None), |place| publish(place, &manifest))?;
     let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
-    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run })
+    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, left })
+}
+
+/// Puts parts and manifest in place. Returns a warning if working files are left.
+fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, PublishError> {
+    let text = manifest::text(manifest);
+    let left = match manifest.status {
+        Status::Published => place.publish(&text)?,
+        Status::OverBudget => place.refuse(&text)?,
+    };
+    Ok(left.map(|left| {
+        let places = left.places.iter().map(|place| format!("`{}`", escape_path(place)));
+        let (places, why) = (places.collect::<Vec<_>>().join(", "), with_causes(&left.error));
+        format!(
+            "working files are left in {places} ({why}); the result stands, and the next run of this \
+             definition removes them"
+        )
+    }))
 }
 
 /// Where a run writes.

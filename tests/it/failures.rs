@@ -329,10 +329,17 @@ fn results_that_cannot_be_printed_are_an_error() {
         let mut command = segprep();
         assert_exit_saying(command.args(arguments).stdout(full()), 74, &["standard output"]);
     }
-    // The run has already published.
+    // What a run has published stands, so this is a warning.
     let site = Site::with(&endpoints(10));
-    assert_exit_saying(site.run().stdout(full()), 74, &["standard output"]);
+    let words = ["warning", "standard output", "the result stands"];
+    assert_exit_saying(site.run().stdout(full()), 0, &words);
     site.check_published();
+    assert_exit_saying(site.run().stdout(full()), 0, &words);
+    let refused = Site::with(&(endpoints(10) + &rejected(10)));
+    let mut refused = refused.run();
+    refused.args(["--set", "account.max_rejects=0"]).stdout(full());
+    assert_exit_saying(&mut refused, 3, &words);
+    assert_exit_saying(site.run().arg("--dry-run").stdout(full()), 74, &["standard output"]);
 }
 
 /// Messages that can't be written to standard error are lost.

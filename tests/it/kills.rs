@@ -164,6 +164,7 @@ fn a_kill_while_replacing_leaves_the_old_the_new_or_nothing() {
     }
     for (step, appears) in [
         ("account/.segprep/manifest.json", true),
+        ("account/.segprep/old", true),
         ("account/manifest.json", false),
         ("account/rejects.ndjson", false),
         (".import.segprep/old", true),

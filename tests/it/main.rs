@@ -18,6 +18,7 @@ mod detectors;
 mod differential;
 mod editors;
 mod failures;
+mod faults;
 mod formats;
 mod generated;
 mod header_union;

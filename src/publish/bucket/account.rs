@@ -1,8 +1,15 @@
 //! An account in a bucket.
+//!
+//! Objects have no other place to go, so the earlier ones stay until the new ones replace them. Until
+//! then, the run can put the earlier manifest back, which it has in memory.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::staged::PendingUploads;
@@ -23,6 +30,14 @@ pub(crate) struct BucketAccount {
     lease: Option<Lease>,
     pending: PendingUploads,
     manifest: Mutex<Vec<u8>>,
+    /// The manifests that this run has read, by their names.
+    earlier: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Whether `manifest.earlier.json` stays.
+    is_kept: AtomicBool,
+    /// Whether this run has removed the earlier manifest, and not put it back.
+    is_retired: AtomicBool,
+    /// Whether this run has begun to remove other earlier objects.
+    is_replaced: AtomicBool,
 }
 
 /// The journal's name in the folder of the account.
@@ -32,8 +47,20 @@ fn journal() -> String {
 
 impl BucketAccount {
     pub(crate) fn new(folder: Folder) -> BucketAccount {
-        let (pending, manifest) = (PendingUploads::default(), Mutex::default());
-        BucketAccount { folder, lease: None, pending, manifest }
+        BucketAccount {
+            folder,
+            lease: None,
+            pending: PendingUploads::default(),
+            manifest: Mutex::default(),
+            earlier: Mutex::default(),
+            is_kept: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+        }
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The names in the last listing; none if the account is not held.
@@ -91,7 +118,11 @@ impl AccountPlace for BucketAccount {
         if self.is_held() && !self.has(name)? {
             return Ok(None);
         }
-        Ok(self.folder.get(name, MANIFEST_BYTES_MAX)?)
+        let text = self.folder.get(name, MANIFEST_BYTES_MAX)?;
+        if let Some(text) = text.as_ref().filter(|_| name == MANIFEST || name == EARLIER_MANIFEST) {
+            self.earlier().insert(name.to_owned(), text.clone());
+        }
+        Ok(text)
     }
 
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
@@ -100,7 +131,12 @@ impl AccountPlace for BucketAccount {
         })
     }
 
-    fn check_working_files(&self) -> Result<(), PublishError> {
+    /// Does nothing: no object replaces another, and a listing would cost a round trip.
+    fn check_moved(&self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn check_working_files(&self, _has_journal: bool) -> Result<(), PublishError> {
         let journal = journal();
         let is_work = |name: &str| name == journal || name.starts_with(Lease::PREFIX);
         ensure_no_foreign_files(&self.folder, self.names(), |name| {
@@ -145,20 +181,30 @@ impl AccountPlace for BucketAccount {
         Ok(())
     }
 
-    fn retire_earlier(&self) -> Result<(), PublishError> {
-        self.remove_listed(|name| name == MANIFEST)?;
-        self.remove_listed(|name| name == EARLIER_MANIFEST || is_beside_manifests(name))
+    fn held(&self) -> Result<Vec<String>, PublishError> {
+        let names = self.names().iter().filter(|name| !name.starts_with(WORK));
+        Ok(names.cloned().collect())
     }
 
-    fn set_earlier_aside(&self, is_published: bool) -> Result<(), PublishError> {
-        if is_published && let Some(manifest) = self.read(MANIFEST)? {
+    fn move_aside(&self, kept: Option<&str>) -> Result<(), PublishError> {
+        self.is_kept.store(kept.is_some(), Ordering::Relaxed);
+        let kept = kept.and_then(|name| self.earlier().get(name).cloned());
+        if let Some(manifest) = kept {
             self.folder.put(EARLIER_MANIFEST, &manifest)?;
         }
-        self.remove_listed(|name| name == MANIFEST)?;
-        self.remove_listed(is_beside_manifests)
+        let has_manifest = self.names().iter().any(|name| name == MANIFEST);
+        self.is_retired.store(has_manifest, Ordering::Relaxed);
+        self.remove_listed(|name| name == MANIFEST)
     }
 
     fn move_files_in(&self) -> Result<(), PublishError> {
+        let drops_kept = !self.is_kept.load(Ordering::Relaxed);
+        let is_replaced =
+            |name: &str| is_beside_manifests(name) || (drops_kept && name == EARLIER_MANIFEST);
+        if self.names().iter().any(|name| is_replaced(name)) {
+            self.is_replaced.store(true, Ordering::Relaxed);
+            self.remove_listed(is_replaced)?;
+        }
         Ok(self.folder.complete(self.pending.take())?)
     }
 
@@ -168,13 +214,36 @@ impl AccountPlace for BucketAccount {
         Ok(self.folder.put_new(MANIFEST, &manifest)?)
     }
 
-    fn clean_up(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError> {
+    fn put_back(&self, held: &[String]) -> Result<bool, PublishError> {
+        let has_manifest = self.earlier().contains_key(MANIFEST);
+        if self.is_replaced.load(Ordering::Relaxed) || !has_manifest {
+            return Ok(false);
+        }
+        self.remove_listed(|name| {
+            is_account_file(Path::new(name)) && held.iter().all(|other| other != name)
+        })?;
+        if let Some(kept) = self.earlier().get(EARLIER_MANIFEST) {
+            self.folder.put(EARLIER_MANIFEST, kept)?;
+        }
+        Ok(true)
+    }
+
+    fn put_back_manifest(&self) -> Result<(), PublishError> {
+        self.lease.as_ref().map_or(Ok(()), Lease::check)?;
+        let manifest = self.earlier().get(MANIFEST).cloned();
+        Ok(manifest.map_or(Ok(()), |manifest| self.folder.put_new(MANIFEST, &manifest))?)
+    }
+
+    fn aside(&self) -> Option<(PathBuf, bool)> {
+        self.is_retired.load(Ordering::Relaxed).then(|| (self.path(), false))
+    }
+
+    fn clean_up(&self, drops_files: bool, drops_kept: bool) -> Result<(), PublishError> {
         drop(self.pending.take());
         self.folder.abort_own()?;
         abort_abandoned(&self.folder, self.lease.as_ref(), is_account_file)?;
         self.remove_listed(|name| {
-            (half_published && name == EARLIER_MANIFEST)
-                || (half_filled && is_beside_manifests(name))
+            (drops_kept && name == EARLIER_MANIFEST) || (drops_files && is_beside_manifests(name))
         })
     }
 

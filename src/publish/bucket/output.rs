@@ -1,11 +1,21 @@
 //! An output in a bucket.
+//!
+//! Earlier parts stay until all else is done: new parts with other names are completed first. Then
+//! the earlier ones are removed, and the new ones that have their names are completed. A failure in
+//! between cannot be undone, since the objects are gone (but for their versions, if the bucket keeps
+//! them).
 
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::staged::PendingUploads;
 use super::{abort_abandoned, ensure_none, path_of};
 use crate::publish::earlier::EarlierRuns;
 use crate::publish::error::PublishError;
+use crate::publish::journal::TakenOutput;
 use crate::publish::names::{WORK, is_part, mark_text};
 use crate::publish::output::OutputPlace;
 use crate::publish::parts::Parts;
@@ -17,14 +27,16 @@ pub(crate) struct BucketOutput {
     folder: Folder,
     lease: Lease,
     pending: PendingUploads,
-    /// What earlier runs left in the output, as their manifests have it.
+    /// What earlier runs left in the output, as it was when it was last checked.
     earlier: Parts,
+    /// Whether earlier parts may have been removed.
+    is_replaced: AtomicBool,
 }
 
 impl BucketOutput {
     fn new(folder: Folder, lease: Lease) -> BucketOutput {
         let (pending, earlier) = (PendingUploads::default(), Parts::default());
-        BucketOutput { folder, lease, pending, earlier }
+        BucketOutput { folder, lease, pending, earlier, is_replaced: AtomicBool::new(false) }
     }
 
     /// Takes an output for this account. Every object in it must have been written by runs of this
@@ -59,22 +71,26 @@ impl BucketOutput {
         }
         // This run holds the account, so every other run that left this mark is dead.
         match Lease::take_from(&folder, &own, |mark| mark == own)? {
-            Some(lease) => Ok(Some(BucketOutput::new(folder, lease))),
+            Some(lease) => {
+                let output = BucketOutput::new(folder, lease);
+                output.is_replaced.store(true, Ordering::Relaxed);
+                Ok(Some(output))
+            }
             None => Err(PublishError::Taken { place: path_of(&folder) }),
         }
     }
 
-    /// Removes what a run left here. See [`OutputPlace::roll_back`].
-    fn clean_up(&mut self, parts: &Parts, half_published: bool) -> Result<(), PublishError> {
+    /// Removes what a run left here. See [`OutputPlace::clean_up`].
+    fn remove(&mut self, moved: &TakenOutput, drops_parts: bool) -> Result<(), PublishError> {
         drop(self.pending.take());
         self.folder.abort_own()?;
-        if half_published || self.lease.was_left() || self.folder.has_uploaded() {
+        if drops_parts || self.lease.was_left() || self.folder.has_uploaded() {
             // Fails if the hold was lost: the objects here are another run's then.
             self.lease.look()?;
             self.abort_abandoned()?;
         }
-        if half_published {
-            self.remove_parts(parts)?;
+        if drops_parts {
+            self.remove_parts(&moved.parts)?;
         }
         Ok(())
     }
@@ -85,10 +101,20 @@ impl BucketOutput {
 
     /// Fails if there is an object that no run of this account wrote.
     fn check(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
-        self.earlier = earlier.parts_in(&path_of(&self.folder));
+        let listed = earlier.parts_in(&path_of(&self.folder));
+        self.check_listing(&listed)?;
+        let found: BTreeMap<&str, u64> = self.lease.names_and_sizes().collect();
+        self.earlier = listed.filtered(|path, bytes| {
+            path.to_str().is_some_and(|name| found.get(name) == Some(&bytes))
+        });
+        Ok(())
+    }
+
+    /// Fails if the last listing has anything but these parts.
+    fn check_listing(&self, parts: &Parts) -> Result<(), PublishError> {
         let foreign = self.lease.names_and_sizes().filter(|(name, bytes)| {
             let name = Path::new(name);
-            !name.starts_with(WORK) && !self.earlier.has(name, *bytes)
+            !name.starts_with(WORK) && !parts.has(name, *bytes)
         });
         ensure_none(&self.folder, foreign.map(|(name, _)| name))
     }
@@ -111,25 +137,76 @@ impl OutputPlace for BucketOutput {
         self.check(earlier)
     }
 
+    fn earlier(&self) -> Parts {
+        self.earlier.clone()
+    }
+
+    /// Does nothing: see [`move_in`](OutputPlace::move_in).
     fn move_aside(&self) -> Result<(), PublishError> {
-        self.remove_parts(&self.earlier)
+        Ok(())
     }
 
     fn move_in(&self) -> Result<(), PublishError> {
-        Ok(self.folder.complete(self.pending.take())?)
+        let earlier: BTreeSet<&str> = self.earlier.paths().filter_map(Path::to_str).collect();
+        let (replacing, others) =
+            self.pending.take().into_iter().partition(|new| earlier.contains(new.name()));
+        self.folder.complete(others)?;
+        if !earlier.is_empty() {
+            self.is_replaced.store(true, Ordering::Relaxed);
+            self.remove_parts(&self.earlier)?;
+        }
+        Ok(self.folder.complete(replacing)?)
     }
 
-    fn roll_back(
-        mut self: Box<Self>,
-        parts: &Parts,
-        half_published: bool,
+    /// Does nothing: no object replaces another, and a listing would cost a round trip.
+    fn check_moved(&self, _moved: &TakenOutput) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn check_left(
+        &self,
+        left: &TakenOutput,
+        has_moved: bool,
+        earlier: &EarlierRuns,
     ) -> Result<(), PublishError> {
-        match self.clean_up(parts, half_published) {
+        if !has_moved {
+            return Ok(());
+        }
+        self.check_listing(&left.parts.and(&earlier.parts_in(&path_of(&self.folder))))
+    }
+
+    fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError> {
+        drop(self.pending.take());
+        if self.is_replaced.load(Ordering::Relaxed) && !moved.earlier.is_empty() {
+            self.earlier = moved.earlier.clone();
+            return Ok(false);
+        }
+        // Fails if the hold was lost: the objects here are another run's then.
+        self.lease.look()?;
+        let new = moved.parts.filtered(|path, bytes| !moved.earlier.has(path, bytes));
+        self.remove_parts(&new)?;
+        Ok(true)
+    }
+
+    fn aside(&self) -> Option<(PathBuf, bool)> {
+        (!self.earlier.is_empty()).then(|| (path_of(&self.folder), false))
+    }
+
+    fn clean_up(
+        mut self: Box<Self>,
+        moved: &TakenOutput,
+        drops_parts: bool,
+    ) -> Result<(), PublishError> {
+        match self.remove(moved, drops_parts) {
             Ok(()) => Ok(self.lease.release()?),
             Err(error) => {
-                self.lease.withdraw().ok(); // it expires by itself
+                self.withdraw();
                 Err(error)
             }
         }
+    }
+
+    fn withdraw(self: Box<Self>) {
+        self.lease.withdraw().ok(); // it expires by itself
     }
 }

@@ -1,4 +1,8 @@
 //! An account on disk.
+//!
+//! What a run replaces is in `.segprep/old` until the new manifest is in place. To put it back, only
+//! renames are needed: a name that is in the account and in `old` was new in the account, and so was
+//! one that the account did not hold.
 
 use std::{
     fs,
@@ -6,15 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ensure_no_foreign_files;
-use super::journal;
 use super::staged::stage;
+use super::{ensure_no_foreign_files, ensure_nothing_foreign, give_back, journal, move_to_free};
 use crate::publish::account::AccountPlace;
 use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
 use crate::publish::names::{
-    ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL,
-    REJECTED_RECORDS, WORK, is_account_file, is_originals,
+    ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL, OLD,
+    REJECTED_RECORDS, WORK, is_account_file, is_folder_of_ours, is_originals,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::disk::{folder, whole};
@@ -38,6 +41,90 @@ impl DiskAccount {
     fn work(&self) -> PathBuf {
         self.path.join(WORK)
     }
+
+    fn new_files(&self) -> PathBuf {
+        self.work().join(NEW)
+    }
+
+    fn old_files(&self) -> PathBuf {
+        self.work().join(OLD)
+    }
+
+    /// The names in the account, without the working folder.
+    fn names(&self) -> io::Result<Vec<String>> {
+        let children = folder::children(&self.path)?;
+        let names = children.iter().filter_map(|child| child.file_name()?.to_str());
+        Ok(names.filter(|name| *name != WORK).map(str::to_owned).collect())
+    }
+
+    /// The manifest goes first: from then on, nothing is published.
+    fn move_all_aside(&self) -> io::Result<()> {
+        let (account, old) = (&self.path, self.old_files());
+        fs::create_dir_all(&old)?;
+        let mut names = self.names()?;
+        names.retain(|name| is_name_of_ours(name));
+        names.sort_by_key(|name| name != MANIFEST);
+        for name in names {
+            fs::rename(account.join(&name), old.join(&name))?;
+            if name == MANIFEST {
+                folder::sync(account)?;
+            }
+        }
+        folder::sync(&old)
+    }
+
+    fn keep(&self, manifest: &str) -> io::Result<()> {
+        let manifest = whole::read_file(&self.old_files().join(manifest), MANIFEST_BYTES_MAX)?;
+        let mut file = Staged::create(self.path.join(EARLIER_MANIFEST), false)?;
+        file.write_all(&manifest)?;
+        file.finish()
+    }
+
+    fn put_all_back(&self, held: &[String]) -> io::Result<bool> {
+        let (account, new, old) = (&self.path, self.new_files(), self.old_files());
+        for name in self.names()? {
+            let is_new = exists(&old.join(&name)) || !held.contains(&name);
+            // What is still in `new` has not been moved: somebody else took its name.
+            if is_new && is_name_of_ours(&name) && !exists(&new.join(&name)) {
+                fs::create_dir_all(&new)?;
+                fs::rename(account.join(&name), new.join(&name))?;
+            }
+        }
+        for file in folder::children(&old)? {
+            let name = file.file_name().unwrap_or_default();
+            if name != MANIFEST {
+                put_beside(&file, &account.join(name))?;
+            }
+        }
+        give_back(&new, account, is_account_file)?;
+        folder::sync(account)?;
+        Ok(exists(&old.join(MANIFEST)) || exists(&account.join(EARLIER_MANIFEST)))
+    }
+
+    fn take_manifest_back(&self) -> io::Result<()> {
+        fs::rename(self.path.join(MANIFEST), self.work().join(MANIFEST))
+    }
+}
+
+/// Moves a file or a folder back. If somebody else has made the folder meanwhile, its files are moved.
+fn put_beside(from: &Path, target: &Path) -> io::Result<()> {
+    if !(from.is_dir() && target.is_dir()) {
+        return fs::rename(from, target);
+    }
+    for file in folder::files(from) {
+        let file = file?;
+        move_to_free(&from.join(&file), &target.join(&file))?;
+    }
+    folder::remove_empty(from)
+}
+
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether a run gives this name to a file or a folder of an account.
+fn is_name_of_ours(name: &str) -> bool {
+    name == REJECTED_RECORDS || is_account_file(Path::new(name))
 }
 
 impl AccountPlace for DiskAccount {
@@ -82,12 +169,26 @@ impl AccountPlace for DiskAccount {
     }
 
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
-        ensure_no_foreign_files(&self.path, |file| file.starts_with(WORK) || is_ours(file))
+        ensure_nothing_foreign(
+            &self.path,
+            |file| file.starts_with(WORK) || is_ours(file),
+            |folder| folder.starts_with(WORK) || is_folder_of_ours(folder),
+        )
     }
 
-    fn check_working_files(&self) -> Result<(), PublishError> {
+    fn check_moved(&self) -> Result<(), PublishError> {
+        self.check_files(&is_account_file)?;
+        ensure_nothing_foreign(&self.old_files(), is_account_file, is_folder_of_ours)
+            .map_err(|error| error.once_back_in(&self.path))
+    }
+
+    fn check_working_files(&self, has_journal: bool) -> Result<(), PublishError> {
         let ours = [Lock::NAME, JOURNAL, NEXT_JOURNAL].map(Path::new);
-        ensure_no_foreign_files(&self.work(), |file| ours.contains(&file))
+        ensure_no_foreign_files(&self.work(), |file| {
+            let moved = file.strip_prefix(NEW).or(file.strip_prefix(OLD));
+            let is_left = file == Path::new(MANIFEST) || moved.is_ok_and(is_account_file);
+            ours.contains(&file) || (has_journal && is_left)
+        })
     }
 
     fn read_journal(&self) -> Result<Option<Journal>, PublishError> {
@@ -103,12 +204,12 @@ impl AccountPlace for DiskAccount {
     }
 
     fn prepare(&self) -> Result<(), PublishError> {
-        let new = self.work().join(NEW);
+        let new = self.new_files();
         fs::create_dir(&new).map_err(at(&new, "create"))
     }
 
     fn stage(&self, path: &str, private: bool) -> Result<StagedFile, PublishError> {
-        stage(&self.work().join(NEW), path, private)
+        stage(&self.new_files(), path, private)
     }
 
     fn stage_manifest(&self, manifest: &[u8]) -> Result<(), PublishError> {
@@ -124,61 +225,78 @@ impl AccountPlace for DiskAccount {
         folder::sync_all(&work).map_err(at(&work, "sync"))
     }
 
-    fn retire_earlier(&self) -> Result<(), PublishError> {
-        let account = &self.path;
-        folder::remove_file(&account.join(MANIFEST))
-            .and_then(|()| folder::sync(account))
-            .and_then(|()| folder::remove_file(&account.join(EARLIER_MANIFEST)))
-            .and_then(|()| remove_files(account))
-            .map_err(at(account, "clear"))
+    fn held(&self) -> Result<Vec<String>, PublishError> {
+        self.names().map_err(at(&self.path, "list"))
     }
 
-    fn set_earlier_aside(&self, is_published: bool) -> Result<(), PublishError> {
-        let account = &self.path;
-        let manifest = account.join(MANIFEST);
-        let retired = if is_published {
-            fs::rename(&manifest, account.join(EARLIER_MANIFEST))
-        } else {
-            folder::remove_file(&manifest)
-        };
-        retired
-            .and_then(|()| folder::sync(account))
-            .and_then(|()| remove_files(account))
-            .map_err(at(account, "clear"))
+    fn move_aside(&self, kept: Option<&str>) -> Result<(), PublishError> {
+        self.move_all_aside()
+            .and_then(|()| kept.map_or(Ok(()), |manifest| self.keep(manifest)))
+            .map_err(at(&self.path, "clear"))
     }
 
     fn move_files_in(&self) -> Result<(), PublishError> {
-        let moved = folder::children(&self.work().join(NEW)).and_then(|files| {
+        let moved = folder::children(&self.new_files()).and_then(|files| {
             files.iter().try_for_each(|file| {
                 fs::rename(file, self.path.join(file.file_name().unwrap_or_default()))
             })
         });
-        moved.and_then(|()| folder::sync(&self.path)).map_err(at(&self.path, "move files into"))
+        moved.and_then(|()| folder::sync(&self.path)).map_err(|error| {
+            let found = self.check_files(&is_account_file); // it may be in the way
+            found.err().unwrap_or_else(|| at(&self.path, "move files into")(error))
+        })
     }
 
+    /// A manifest that might not survive a crash must not publish. If the folder cannot be synced
+    /// even at a second attempt, it is taken back; if that is impossible as well, it stands.
     fn place_manifest(&self) -> Result<(), PublishError> {
         let manifest = self.path.join(MANIFEST);
-        fs::rename(self.work().join(MANIFEST), &manifest)
-            .and_then(|()| folder::sync(&self.path))
-            .inspect_err(|_| {
-                // A manifest that might not survive a crash must not publish. If it cannot be
-                // removed either, the first error is still the one to report.
-                folder::remove_file(&manifest).ok();
-            })
-            .map_err(at(&manifest, "write"))
+        let failed = || at(&manifest, "write");
+        fs::rename(self.work().join(MANIFEST), &manifest).map_err(failed())?;
+        let synced = folder::sync(&self.path).or_else(|_| folder::sync(&self.path));
+        match synced {
+            Err(error) if self.take_manifest_back().is_ok() => Err(failed()(error)),
+            _ => Ok(()),
+        }
     }
 
-    fn clean_up(&self, half_published: bool, half_filled: bool) -> Result<(), PublishError> {
-        ensure_no_foreign_files(&self.work().join(NEW), is_account_file)?;
+    fn put_back(&self, held: &[String]) -> Result<bool, PublishError> {
+        self.put_all_back(held).map_err(at(&self.path, "put the earlier files back into"))
+    }
+
+    fn put_back_manifest(&self) -> Result<(), PublishError> {
+        let manifest = self.path.join(MANIFEST);
+        let put_back = match fs::rename(self.old_files().join(MANIFEST), &manifest) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed,
+        };
+        put_back.and_then(|()| folder::sync(&self.path)).map_err(at(&manifest, "put back"))
+    }
+
+    fn aside(&self) -> Option<(PathBuf, bool)> {
+        let old = self.old_files();
+        folder::files(&old).next().is_some().then_some((old, true))
+    }
+
+    fn clean_up(&self, drops_files: bool, drops_kept: bool) -> Result<(), PublishError> {
+        let (new, old) = (self.new_files(), self.old_files());
         let remove = || {
-            if half_published {
-                folder::remove_file(&self.path.join(EARLIER_MANIFEST))?;
-            }
-            if half_filled {
+            if drops_files {
                 remove_files(&self.path)?;
             }
+            if drops_kept {
+                folder::remove_file(&self.path.join(EARLIER_MANIFEST))?;
+            }
             folder::remove_file(&self.work().join(MANIFEST))?;
-            folder::remove(&self.work().join(NEW))
+            for working in [&new, &old] {
+                give_back(working, &self.path, is_account_file)?;
+                remove_files(working)?;
+                for manifest in [MANIFEST, EARLIER_MANIFEST] {
+                    folder::remove_file(&working.join(manifest))?;
+                }
+                folder::remove_empty(working)?;
+            }
+            Ok(())
         };
         remove().map_err(at(&self.path, "clean up"))
     }

@@ -4,6 +4,9 @@
 //! place. Where that is impossible (`to` is a mount point, or nothing may be created beside it),
 //! it is `.segprep` inside `to`, and the parts are moved one by one. It holds `lock`, which names
 //! the account that the output is written for; `new`, the new parts; and `old`, what `to` was.
+//! `old` is kept until the new manifest is in place. Putting it back needs only renames, and can be
+//! repeated after a kill: `new` does not exist while the new folder is in place, and a part that is
+//! both in `to` and in `old` is new in `to`.
 
 use std::{
     ffi::OsStr,
@@ -11,12 +14,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ensure_no_foreign_files;
 use super::staged::stage;
+use super::{ensure_no_foreign_files, ensure_nothing_foreign, give_back, move_to_free};
 use crate::publish::earlier::EarlierRuns;
 use crate::publish::error::{ForeignFiles, PublishError, at};
 use crate::publish::journal::TakenOutput;
-use crate::publish::names::{MoveMode, NEW, OLD, WORK, is_job_folder, is_part, mark};
+use crate::publish::names::{
+    MoveMode, NEW, OLD, WORK, is_folder_of_ours, is_job_folder, is_part, mark,
+};
 use crate::publish::output::OutputPlace;
 use crate::publish::parts::Parts;
 use crate::publish::staged::StagedFile;
@@ -28,7 +33,7 @@ pub(crate) struct DiskOutput {
     to: PathBuf,
     mode: MoveMode,
     lock: Lock,
-    /// What earlier runs left in the output, as their manifests have it.
+    /// What earlier runs left in the output, as it was when it was last checked.
     earlier: Parts,
 }
 
@@ -101,14 +106,22 @@ impl DiskOutput {
 
     /// Fails if there is a foreign file in the output or its working folder.
     fn check(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
-        self.earlier = earlier.parts_in(&self.to);
-        let is_inside = self.mode == MoveMode::PartByPart;
-        ensure_no_foreign_files(&self.to, |file| {
-            self.earlier.has_file(&self.to, file) || (is_inside && file.starts_with(WORK))
-        })?;
+        let listed = earlier.parts_in(&self.to);
+        self.check_output(&listed)?;
+        self.earlier = listed.found_in(&self.to);
         let work = self.lock.folder().to_owned();
         let is_claimed = !self.lock.mark().map_err(at(&work, "read"))?.is_empty();
-        self.check_work(&self.earlier, is_claimed)
+        self.check_work(&listed, is_claimed)
+    }
+
+    /// Fails if there is anything in the output but these parts, and job folders.
+    fn check_output(&self, parts: &Parts) -> Result<(), PublishError> {
+        let is_inside = self.mode == MoveMode::PartByPart;
+        ensure_nothing_foreign(
+            &self.to,
+            |file| parts.has_file(&self.to, file) || (is_inside && file.starts_with(WORK)),
+            |folder| is_folder_of_ours(folder) || (is_inside && folder.starts_with(WORK)),
+        )
     }
 
     /// Fails if there is a file in the working folder that no run leaves there: in `new`, parts by
@@ -121,6 +134,14 @@ impl DiskOutput {
                     && (file.strip_prefix(NEW).is_ok_and(is_part)
                         || file.strip_prefix(OLD).is_ok_and(is_old)))
         })
+    }
+
+    /// Fails if there is anything beside the earlier parts that were moved aside: a file may have
+    /// appeared at the last moment.
+    fn check_aside(&self, earlier: &Parts) -> Result<(), PublishError> {
+        let old = self.old_parts();
+        ensure_nothing_foreign(&old, |file| earlier.has_file(&old, file), is_folder_of_ours)
+            .map_err(|error| error.once_back_in(&self.to))
     }
 
     /// Fails now, rather than when all parts are written, if the output could not be emptied.
@@ -156,43 +177,20 @@ impl DiskOutput {
         self.lock.folder().join(OLD)
     }
 
-    fn make_way(&self) -> Result<(), PublishError> {
-        if !self.to.exists() {
-            return Ok(());
-        }
-        let failed = || at(&self.to, "clear");
-        match self.mode {
-            MoveMode::Whole => {
-                self.move_whole_aside().map_err(failed())?;
-                self.check_moved_aside().inspect_err(|_| {
-                    fs::rename(self.old_parts(), &self.to).ok(); // the first error is reported
-                })
-            }
-            MoveMode::PartByPart => remove_parts(&self.to, &self.earlier).map_err(failed()),
-        }
-    }
-
     fn move_whole_aside(&self) -> io::Result<()> {
         fs::set_permissions(self.new_parts(), fs::metadata(&self.to)?.permissions())?;
         fs::rename(&self.to, self.old_parts())
     }
 
-    /// Fails if more than the earlier parts was moved aside: a file may have appeared at the last
-    /// moment.
-    fn check_moved_aside(&self) -> Result<(), PublishError> {
+    fn move_parts_aside(&self) -> io::Result<()> {
         let old = self.old_parts();
-        ensure_no_foreign_files(&old, |file| self.earlier.has_file(&old, file))
-    }
-
-    fn move_new_parts(&self) -> io::Result<()> {
-        match self.mode {
-            MoveMode::Whole => {
-                fs::rename(self.new_parts(), &self.to)?;
-                folder::sync(self.lock.folder())?;
-                self.to.parent().map_or(Ok(()), folder::sync)
-            }
-            MoveMode::PartByPart => self.move_one_by_one(),
+        for part in self.earlier.paths() {
+            move_to_free(&self.to.join(part), &old.join(part))?;
         }
+        if !self.earlier.is_empty() {
+            folder::sync_all(&old)?;
+        }
+        sync_parts(&self.to)
     }
 
     /// A part never replaces a file: where there is one, it is foreign.
@@ -207,29 +205,71 @@ impl DiskOutput {
         }
     }
 
+    fn move_whole_in(&self) -> io::Result<()> {
+        fs::rename(self.new_parts(), &self.to)?;
+        folder::sync(self.lock.folder())?;
+        self.to.parent().map_or(Ok(()), folder::sync)
+    }
+
     fn move_one_by_one(&self) -> io::Result<()> {
         for part in folder::files(&self.new_parts()) {
             let part = part?;
-            let target = self.to.join(&part);
-            if let Some(job) = target.parent() {
-                fs::create_dir_all(job)?;
-            }
-            fs::rename(self.new_parts().join(&part), target)?;
+            move_to_free(&self.new_parts().join(&part), &self.to.join(&part))?;
         }
-        job_folders(&self.to)?.iter().try_for_each(|job| folder::sync(job))?;
-        folder::sync(&self.to)
+        sync_parts(&self.to)
     }
 
-    fn restore(self, parts: &Parts, half_published: bool) -> io::Result<()> {
-        if half_published {
-            if self.old_parts().exists() && !self.to.exists() {
-                fs::rename(self.old_parts(), &self.to)?;
+    fn put_whole_back(&self, moved: &TakenOutput) -> io::Result<()> {
+        let (to, new, old) = (&self.to, self.new_parts(), self.old_parts());
+        if !new.exists() && (old.exists() || !moved.parts.found_in(to).is_empty()) {
+            match fs::rename(to, &new) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                renamed => renamed?,
             }
-            remove_parts(&self.to, parts)?;
+        }
+        if old.exists() && !to.exists() {
+            fs::rename(&old, to)?;
+        }
+        // Somebody may have made a folder in its place.
+        self.put_old_parts_back()?;
+        give_back(&new, to, |part| moved.parts.has_file(&new, part))?;
+        folder::sync(self.lock.folder())?;
+        to.parent().map_or(Ok(()), folder::sync)
+    }
+
+    fn put_parts_back(&self, moved: &TakenOutput) -> io::Result<()> {
+        let (to, new, old) = (&self.to, self.new_parts(), self.old_parts());
+        for part in moved.parts.found_in(to).paths() {
+            let is_aside = fs::symlink_metadata(old.join(part)).is_ok();
+            if is_aside || !moved.earlier.has_file(to, part) {
+                move_to_free(&to.join(part), &new.join(part))?;
+            }
+        }
+        self.put_old_parts_back()?;
+        job_folders(to)?.iter().try_for_each(|job| folder::remove_if_empty(job))?;
+        sync_parts(to)
+    }
+
+    /// Puts back as many as possible, and returns the first error.
+    fn put_old_parts_back(&self) -> io::Result<()> {
+        let parts = folder::files(&self.old_parts());
+        let put_back = parts.map(|part| {
+            let part = part?;
+            move_to_free(&self.old_parts().join(&part), &self.to.join(&part))
+        });
+        put_back.fold(Ok(()), io::Result::and)
+    }
+
+    fn remove(self, moved: &TakenOutput, drops_parts: bool) -> io::Result<()> {
+        if drops_parts {
+            remove_parts(&self.to, &moved.parts)?;
         }
         // The lock goes last: until then, the next run finds by the journal and by its mark that
         // the folder is ours.
-        self.remove_working_parts(parts)?;
+        self.remove_working_parts(&moved.parts)?;
+        if self.mode == MoveMode::PartByPart {
+            job_folders(&self.to)?.iter().try_for_each(|job| folder::remove_if_empty(job))?;
+        }
         self.lock.remove()
     }
 
@@ -258,6 +298,12 @@ fn remove_parts(folder: &Path, parts: &Parts) -> io::Result<()> {
     job_folders(folder)?.iter().try_for_each(|job| folder::remove_if_empty(job))
 }
 
+/// Syncs the names of the parts in an output.
+fn sync_parts(output: &Path) -> io::Result<()> {
+    job_folders(output)?.iter().try_for_each(|job| folder::sync(job))?;
+    folder::sync(output)
+}
+
 /// The job folders in an output.
 fn job_folders(output: &Path) -> io::Result<Vec<PathBuf>> {
     let mut jobs = folder::children(output)?;
@@ -280,21 +326,82 @@ impl OutputPlace for DiskOutput {
         folder::sync_all(&new).map_err(at(&new, "sync"))
     }
 
+    fn earlier(&self) -> Parts {
+        self.earlier.clone()
+    }
+
     fn move_aside(&self) -> Result<(), PublishError> {
-        self.make_way()
+        if !self.to.exists() {
+            return Ok(());
+        }
+        let moved = match self.mode {
+            MoveMode::Whole => self.move_whole_aside(),
+            MoveMode::PartByPart => self.move_parts_aside(),
+        };
+        moved.map_err(at(&self.to, "clear"))?;
+        self.check_aside(&self.earlier)
     }
 
     fn move_in(&self) -> Result<(), PublishError> {
-        if self.mode == MoveMode::PartByPart {
-            self.check_is_free()?;
-        }
-        self.move_new_parts().map_err(at(&self.to, "move parts into"))
+        let moved = match self.mode {
+            MoveMode::Whole => self.move_whole_in(),
+            MoveMode::PartByPart => {
+                self.check_is_free()?;
+                self.move_one_by_one()
+            }
+        };
+        moved.map_err(|error| {
+            let found = match self.mode {
+                MoveMode::Whole if !self.new_parts().exists() => Ok(()),
+                MoveMode::Whole => self.check_output(&Parts::default()),
+                MoveMode::PartByPart => self.check_is_free(),
+            };
+            found.err().unwrap_or_else(|| at(&self.to, "move parts into")(error))
+        })
     }
 
-    fn roll_back(self: Box<Self>, parts: &Parts, half_published: bool) -> Result<(), PublishError> {
-        self.check_work(parts, true)?;
+    fn check_moved(&self, moved: &TakenOutput) -> Result<(), PublishError> {
+        self.check_output(&moved.parts)?;
+        self.check_aside(&moved.earlier)
+    }
+
+    fn check_left(
+        &self,
+        left: &TakenOutput,
+        has_moved: bool,
+        earlier: &EarlierRuns,
+    ) -> Result<(), PublishError> {
+        if has_moved {
+            self.check_output(&left.parts.and(&earlier.parts_in(&self.to)))?;
+        }
+        self.check_work(&left.parts, true)
+    }
+
+    fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError> {
+        let put_back = match self.mode {
+            MoveMode::Whole => self.put_whole_back(moved),
+            MoveMode::PartByPart => self.put_parts_back(moved),
+        };
+        put_back.map_err(at(&self.to, "put the earlier parts back into"))?;
+        Ok(true)
+    }
+
+    fn aside(&self) -> Option<(PathBuf, bool)> {
+        let old = self.old_parts();
+        folder::files(&old).next().is_some().then_some((old, true))
+    }
+
+    fn clean_up(
+        self: Box<Self>,
+        moved: &TakenOutput,
+        drops_parts: bool,
+    ) -> Result<(), PublishError> {
+        let old = self.old_parts();
+        give_back(&old, &self.to, |part| moved.parts.has_file(&old, part))
+            .map_err(at(&self.to, "clean up"))?;
+        self.check_work(&moved.parts, true)?;
         let failed = at(&self.to, "clean up");
-        self.restore(parts, half_published).map_err(failed)
+        self.remove(moved, drops_parts).map_err(failed)
     }
 
     #[cfg(test)]

@@ -146,32 +146,41 @@ pub fn remove_if_empty(path: &Path) -> io::Result<()> {
 /// yielded themselves. For a folder that does not exist there are none; a path to a file yields the
 /// empty path.
 pub fn files(root: &Path) -> Files {
-    Files { root: root.to_owned(), queue: VecDeque::from([PathBuf::new()]) }
+    Files { root: root.to_owned(), queue: VecDeque::from([PathBuf::new()]), with_empty: false }
 }
 
-/// See [`files`].
+/// The same, and the empty folders below it. Their paths end in `/`.
+pub fn leaves(root: &Path) -> Files {
+    Files { with_empty: true, ..files(root) }
+}
+
+/// See [`files`] and [`leaves`].
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,
     queue: VecDeque<PathBuf>,
+    with_empty: bool,
 }
 
 impl Files {
-    /// Whether this is a file. What a folder contains is put in front of the queue.
-    fn is_file(&mut self, relative: &Path) -> io::Result<bool> {
+    /// The path to be yielded, if this is a file or an empty folder. What a folder contains is put
+    /// in front of the queue.
+    fn leaf(&mut self, relative: PathBuf) -> io::Result<Option<PathBuf>> {
         // Joining an empty path would add a `/`, which only a folder may have.
         let is_root = relative.as_os_str().is_empty();
-        let path = if is_root { self.root.clone() } else { self.root.join(relative) };
+        let path = if is_root { self.root.clone() } else { self.root.join(&relative) };
         if !fs::symlink_metadata(&path)?.is_dir() {
-            return Ok(true);
+            return Ok(Some(relative));
         }
         if is_lost_and_found(&self.root, &path) {
-            return Ok(false);
+            return Ok(None);
         }
-        for child in children(&path)?.iter().rev() {
+        let children = children(&path)?;
+        for child in children.iter().rev() {
             self.queue.push_front(relative.join(child.file_name().unwrap_or_default()));
         }
-        Ok(false)
+        let is_leaf = self.with_empty && children.is_empty() && !is_root;
+        Ok(is_leaf.then(|| relative.join("")))
     }
 }
 
@@ -180,9 +189,9 @@ impl Iterator for Files {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(relative) = self.queue.pop_front() {
-            match self.is_file(&relative) {
-                Ok(true) => return Some(Ok(relative)),
-                Ok(false) => {}
+            match self.leaf(relative) {
+                Ok(Some(leaf)) => return Some(Ok(leaf)),
+                Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Some(Err(error)),
             }
@@ -280,6 +289,15 @@ mod tests {
             files(&root.path().join("a")).collect::<io::Result<_>>().expect("a walk");
         assert_eq!(itself, [PathBuf::new()]);
         assert_eq!(files(&root.path().join("nowhere")).count(), 0);
+
+        for folder in ["c/empty", "d"] {
+            create(&root.path().join(folder)).expect("a folder");
+        }
+        let found: Vec<String> = leaves(root.path())
+            .map(|leaf| leaf.expect("a walk").to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(found, ["a", "b/1", "b/2", "bb", "c/d/e", "c/empty/", "d/"]);
+        assert_eq!(leaves(&root.path().join("d")).count(), 0);
     }
 
     #[test]

@@ -61,6 +61,13 @@ enum Content {
     },
 }
 
+impl Finished {
+    /// The object's name in its folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Folder {
     /// Begins a new object. Nobody sees it before it is completed.
     pub fn create(&self, name: &str) -> Upload {

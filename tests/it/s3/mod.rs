@@ -9,5 +9,6 @@ mod kills;
 mod messages;
 mod policies;
 mod random;
+mod restore;
 mod scale;
 mod takeover;

@@ -1,0 +1,209 @@
+//! Undoes what a run moved: after an error, or after a kill, when the next run has begun.
+//!
+//! What a run replaces stays aside until its own manifest is in place. Undoing puts the new files back
+//! into the working folders and the earlier ones into place, the manifest last, and only then removes
+//! anything. The journal says what the places held, so every step can be repeated. What cannot be put
+//! back is left where it is, with the journal, for the next run.
+
+use std::path::PathBuf;
+
+use super::error::PublishError;
+use super::journal::{Journal, Phase, TakenOutput};
+use super::names::{MANIFEST, WORK, is_account_file};
+use super::output::OutputPlace;
+use super::place;
+use super::scope::Scope;
+use super::{Publication, read_manifests};
+use crate::store::disk::folder;
+
+/// Working files that a run could not remove once its manifest was in place. The next run of the
+/// same definition does.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The folders that hold them.
+    pub places: Vec<PathBuf>,
+    pub error: PublishError,
+}
+
+/// An output of a run that ends, or that was killed, and what it moved there.
+type LeftOutput = (Box<dyn OutputPlace>, TakenOutput);
+
+/// What a run left in place that no manifest accounts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unlisted {
+    Nothing,
+    /// Files of the account.
+    Files,
+    /// Parts, and files of the account.
+    All,
+}
+
+impl Publication {
+    /// Cleans up after a killed run, in the places of this definition, and puts back what it was
+    /// replacing. Returns true if that run was allowed to replace what is published now, and this
+    /// one may go on: it is the same, or finds what the killed one was replacing moved aside.
+    pub(super) fn clean_up_after_kill(&mut self, scope: &Scope) -> Result<bool, PublishError> {
+        let left = self.account.read_journal()?;
+        self.left_alone = scope.others(&self.earlier, left.as_ref());
+        let Some(mut left) = left else { return Ok(false) };
+        let mut outputs = self.take_over_outputs(&left, scope)?;
+        let was_aside = !self.earlier.is_published();
+        let unlisted = match self.put_back(&left, &mut outputs) {
+            Ok(unlisted) => unlisted,
+            Err(error) => {
+                let error = self.gone(error, &outputs);
+                return Err(withdraw(outputs, error));
+            }
+        };
+        self.clean_up(outputs, unlisted)?;
+        if !self.earlier.is_published_as(&left.fingerprint) {
+            left.made.retain(|folder| scope.may_have_made(folder));
+            remove_made(&left.made);
+            self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
+        }
+        self.account.remove_journal()?;
+        self.account.refresh()?;
+        self.earlier = read_manifests(&*self.account)?;
+        let goes_on = was_aside || left.fingerprint == self.journal.fingerprint;
+        Ok(goes_on && left.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
+    }
+
+    /// Takes over the outputs that a killed run left. Nothing has changed if there are foreign
+    /// files.
+    fn take_over_outputs(
+        &self,
+        left: &Journal,
+        scope: &Scope,
+    ) -> Result<Vec<LeftOutput>, PublishError> {
+        let account = self.account.path();
+        let mut outputs: Vec<LeftOutput> = Vec::new();
+        for taken in &left.outputs {
+            let Some(number) = scope.output_number(&taken.to) else { continue };
+            let output = place::take_over_output(taken, number, &account, self.buckets.as_ref())?;
+            outputs.extend(output.map(|output| (output, taken.clone())));
+        }
+        // If none of its parts has moved, what is in the outputs is checked later.
+        let has_moved = left.phase == Phase::Publishing;
+        let mut left_outputs = outputs.iter();
+        let checked = left_outputs
+            .try_for_each(|(output, taken)| output.check_left(taken, has_moved, &self.earlier))
+            .and_then(|()| self.account.check_files(&is_account_file))
+            .and_then(|()| self.account.check_working_files(true));
+        match checked {
+            Ok(()) => Ok(outputs),
+            Err(error) => Err(withdraw(outputs, error)),
+        }
+    }
+
+    /// Undoes everything after an error, and says whether the earlier result is back.
+    pub(super) fn fail(&mut self, error: PublishError) -> PublishError {
+        if let Err(PublishError::Gone { remains, is_whole, .. }) = self.roll_back() {
+            PublishError::Gone { error: Box::new(error), remains, is_whole }
+        } else {
+            error
+        }
+    }
+
+    pub(super) fn leftover(&self, error: PublishError) -> Leftover {
+        let of_outputs = self.journal.outputs.iter().map(|taken| taken.work.clone());
+        let mut places: Vec<PathBuf> = of_outputs.chain([self.account.path().join(WORK)]).collect();
+        places.retain(|work| !place::is_on_disk(work) || work.exists());
+        Leftover { places, error }
+    }
+
+    /// Puts back what this run replaced, removes what it made and no manifest lists, and releases
+    /// the account and the outputs. If the earlier result cannot be put back, everything stays as
+    /// after a kill.
+    pub(super) fn roll_back(&mut self) -> Result<(), PublishError> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(());
+        }
+        if !self.account.is_held() {
+            remove_made(&self.journal.made);
+            return Ok(());
+        }
+        if self.is_noted {
+            let journal = self.journal.clone();
+            let mut outputs: Vec<LeftOutput> =
+                self.outputs.drain(..).zip(journal.outputs.iter().cloned()).collect();
+            let put_back = self.put_back(&journal, &mut outputs).and_then(|unlisted| {
+                let is_gone = unlisted != Unlisted::Nothing && self.earlier.has_result();
+                // The caller has the error to report.
+                let error = PublishError::Published { account: self.account.path() };
+                if is_gone { Err(error) } else { Ok(unlisted) }
+            });
+            match put_back {
+                Ok(unlisted) => self.clean_up(outputs, unlisted)?,
+                Err(error) => {
+                    let error = self.gone(error, &outputs);
+                    return Err(withdraw(outputs, error));
+                }
+            }
+            self.account.remove_journal()?;
+        }
+        self.account.release()?;
+        remove_made(&self.journal.made);
+        Ok(())
+    }
+
+    /// Undoes what a run moved, unless a manifest is there: everything that it lists is complete,
+    /// then. The earlier manifest comes last. Returns what stays in place without a manifest. Fails
+    /// if this run no longer holds the account: that is then left to the run that does.
+    fn put_back(
+        &mut self,
+        left: &Journal,
+        outputs: &mut [LeftOutput],
+    ) -> Result<Unlisted, PublishError> {
+        if left.phase == Phase::Writing || self.is_published {
+            return Ok(Unlisted::Nothing);
+        }
+        self.account.refresh()?;
+        if self.account.has(MANIFEST)? {
+            return Ok(Unlisted::Nothing);
+        }
+        let mut is_whole: Result<bool, PublishError> = Ok(true);
+        if left.phase == Phase::Publishing {
+            for (output, taken) in outputs {
+                let is_back = output.put_back(taken); // even if another cannot be put back
+                is_whole = is_whole.and_then(|others| Ok(is_back? && others));
+            }
+        }
+        if is_whole? && self.account.put_back(&left.held)? {
+            self.account.put_back_manifest()?;
+            return Ok(Unlisted::Nothing);
+        }
+        let is_publishing = left.phase == Phase::Publishing;
+        Ok(if is_publishing { Unlisted::All } else { Unlisted::Files })
+    }
+
+    /// An error that says where the earlier result is, if it is not in place.
+    fn gone(&self, error: PublishError, outputs: &[LeftOutput]) -> PublishError {
+        let Some(of_account) = self.account.aside() else { return error };
+        let of_outputs = outputs.iter().filter_map(|(output, _)| output.aside());
+        let (remains, whole): (Vec<_>, Vec<_>) = of_outputs.chain([of_account]).unzip();
+        let is_whole = whole.into_iter().all(|is_whole| is_whole);
+        PublishError::Gone { error: Box::new(error), remains, is_whole }
+    }
+
+    /// Removes the working files of a run, and what it left in place without a manifest.
+    fn clean_up(&self, outputs: Vec<LeftOutput>, unlisted: Unlisted) -> Result<(), PublishError> {
+        let drops_parts = unlisted == Unlisted::All;
+        outputs.into_iter().try_for_each(|(output, taken)| output.clean_up(&taken, drops_parts))?;
+        self.account.clean_up(unlisted != Unlisted::Nothing, drops_parts)
+    }
+}
+
+/// Gives up outputs because of an error.
+fn withdraw(outputs: Vec<LeftOutput>, error: PublishError) -> PublishError {
+    outputs.into_iter().for_each(|(output, _)| output.withdraw());
+    error
+}
+
+/// Removes the folders that a run created, as far as they are empty.
+fn remove_made(made: &[PathBuf]) {
+    let mut deepest_first: Vec<&PathBuf> = made.iter().collect();
+    deepest_first.sort_unstable_by_key(|folder| std::cmp::Reverse(folder.components().count()));
+    for folder in deepest_first {
+        folder::remove_if_empty(folder).ok(); // an empty folder does no harm
+    }
+}
