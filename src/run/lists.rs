@@ -42,6 +42,8 @@ pub(super) struct ListCounts {
     pub(super) entries: u64,
     /// The number of lines or cells that do not have the form of an entry.
     pub(super) unusable: u64,
+    /// Whether one of its files is an object that no checksum confirms.
+    pub(super) is_unchecked: bool,
 }
 
 /// Returns the files of each list, in reading order. Fails if a list has none.
@@ -101,7 +103,8 @@ pub(super) fn read_lists(
         }
         let entries = pool.install(|| Entries::new(digests));
         let count = u64::try_from(entries.len()).expect("fewer than 2^64");
-        counts.push(ListCounts { entries: count, unusable: unusable.count });
+        let is_unchecked = (0..files.len()).any(|number| inputs.is_unchecked(number));
+        counts.push(ListCounts { entries: count, unusable: unusable.count, is_unchecked });
         lists.push(spec.with_entries(entries));
     }
     Ok((lists, counts))

@@ -219,8 +219,14 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
     for (list, counts) in plan.lists.iter().zip(&facts.lists) {
+        let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
+        if counts.is_unchecked {
+            warnings.push(format!(
+                "the list `{from}` was read without a check for damage: its server has no checksum \
+                 of a whole object"
+            ));
+        }
         if 0 < counts.unusable {
-            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
             warnings.push(format!(
                 "{} of the list `{from}` cannot be used: an entry must be {}",
                 count_entries(counts.unusable),

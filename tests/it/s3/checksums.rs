@@ -95,6 +95,39 @@ fn a_changed_bit_in_a_range_ends_the_run() {
     });
 }
 
+/// A damaged list misses people who opted out.
+#[test]
+fn lists_are_checked_too() {
+    const LIST: &str = "lists/out.csv";
+    let addresses: String = (0..250_000).map(|number| format!("u{number}@example.com\n")).collect();
+    let server = Server::start();
+    server.put("in/a.ndjson", records(250_000, 3));
+    server.put(LIST, addresses.clone());
+    let run_with_list = |kind: Kind| {
+        let sums = kind.of(addresses.as_bytes());
+        server.objects.set_checksum("bucket", LIST, sums, Some(NO_MD5));
+        let mut command = run(&server);
+        let list = "suppress=[{ from = [\"s3://bucket/lists/out.csv\"], field = \"Address\" }]";
+        command.args(["--set", list]);
+        let output = command.output().expect("it runs");
+        (code(&output), stderr(&output))
+    };
+    server.inject(&[FaultRule { operation: "get", skip: 1, times: 1, fault: Fault::Altered }]);
+    let (code, messages) = run_with_list(Kind::Crc64Nvme);
+    assert_eq!(code, 74, "{messages}");
+    assert!(messages.contains("do not have the checksum"), "{messages}");
+    for kind in [Kind::Crc64Nvme, Kind::None] {
+        let (code, messages) = run_with_list(kind);
+        assert_eq!(code, 0, "{messages}");
+        let warnings = server.manifest().expect("a manifest")["warnings"].to_string();
+        for key in server.keys().iter().filter(|key| key.starts_with(['a', 'o'])) {
+            server.remove(key); // the account and the output
+        }
+        let warns = warnings.contains("was read without a check for damage");
+        assert_eq!(warns, kind == Kind::None, "{warnings}");
+    }
+}
+
 /// The rest of a body that stalled is a range too.
 #[test]
 fn a_changed_bit_in_the_rest_of_a_body_ends_the_run() {
