@@ -130,7 +130,8 @@ fn runs_that_may_not_clean_up_leave_no_further_locks() {
         let messages = stderr(&output);
         assert_eq!(code(&output), 77, "{messages}");
         assert!(messages.contains("`s3:ListBucketMultipartUploads`"), "{messages}");
-        assert_eq!(left(), of_killed);
+        let more: Vec<String> = left().into_iter().filter(|key| !of_killed.contains(key)).collect();
+        assert_eq!(more, Vec::<String>::new());
     }
 }
 
