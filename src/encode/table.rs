@@ -304,6 +304,7 @@ impl Table {
     }
 
     /// Returns a table without rows that has the same columns.
+    #[must_use]
     pub fn without_rows(&self) -> Table {
         Table {
             sizes: Vec::new(),

@@ -44,13 +44,11 @@ impl<'a> Found<'a> {
         if !is_part(part) {
             return None; // anybody may have written the manifest
         }
-        match self.listed.get(to) {
-            Some(sizes) => sizes.get(part).copied(),
-            None => {
-                let metadata = fs::symlink_metadata(to.join(part)).ok()?;
-                metadata.is_file().then_some(metadata.len())
-            }
+        if let Some(sizes) = self.listed.get(to) {
+            return sizes.get(part).copied();
         }
+        let metadata = fs::symlink_metadata(to.join(part)).ok()?;
+        metadata.is_file().then_some(metadata.len())
     }
 
     /// The parts of this manifest in the outputs that are gone or have another size.

@@ -156,11 +156,9 @@ impl Publication {
         {
             match Found::look(&scope, request.buckets)?.lost(&last) {
                 None => return Ok(published()),
-                Some(lost) if !request.overwrite => {
-                    return Err(PublishError::Lost {
-                        manifest: request.account.join(MANIFEST),
-                        lost,
-                    });
+                Some(parts) if !request.overwrite => {
+                    let manifest = request.account.join(MANIFEST);
+                    return Err(PublishError::Lost { manifest, lost: parts });
                 }
                 Some(_) => {}
             }
@@ -261,8 +259,9 @@ impl Publication {
         let found = Found::look(scope, request.buckets)?;
         match found.lost(last) {
             None => Ok(true),
-            Some(lost) if !may_overwrite => {
-                Err(PublishError::Lost { manifest: request.account.join(MANIFEST), lost })
+            Some(parts) if !may_overwrite => {
+                let manifest = request.account.join(MANIFEST);
+                Err(PublishError::Lost { manifest, lost: parts })
             }
             Some(_) => {
                 found.adopt_sizes(last);

@@ -5,8 +5,10 @@ use super::*;
 
 const MODES: [fn(&Path) -> io::Result<MoveMode>; 2] = [WHOLE, PART_BY_PART];
 
+type Loss = (&'static str, fn(&Path), &'static str);
+
 /// What may happen to the first part of the first output, and what is said about it.
-const LOSSES: [(&str, fn(&Path), &str); 4] = [
+const LOSSES: [Loss; 4] = [
     ("gone", |part| fs::remove_file(part).expect("a part"), "is gone"),
     ("cut", |part| fs::write(part, "f1").expect("a part"), "has 2 bytes instead of 6"),
     (
