@@ -38,6 +38,7 @@ pub struct ColumnRules {
 
 /// What the definition says about the columns of inputs.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the definition")]
 pub struct ColumnSettings {
     /// Names in headers, each with the name to use instead.
     pub rename: Vec<(String, String)>,
