@@ -72,6 +72,13 @@ pub struct Planted {
     pub code: &'static str,
 }
 
+/// A record that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its fault, if it has one.
+    pub planted: Option<Planted>,
+}
+
 /// Writes a synthetic file record by record.
 #[derive(Debug)]
 pub struct Generator {
@@ -86,7 +93,7 @@ impl Generator {
     }
 
     /// Appends the next record, after the header if it is the first. `None`: there are no more.
-    pub fn push_next(&mut self, out: &mut String) -> Option<Option<Planted>> {
+    pub fn push_next(&mut self, out: &mut String) -> Option<Written> {
         let Recipe { records, seed, format, shape, .. } = self.recipe;
         if self.written == 0 {
             self.push_header(out);
@@ -113,11 +120,9 @@ impl Generator {
             out.push('\n');
         }
         self.written += 1;
-        Some(fault.map(|fault| Planted {
-            line: self.written + self.header_lines(),
-            field: fault.field,
-            code: fault.code,
-        }))
+        let line = self.written + self.header_lines();
+        let planted = fault.map(|fault| Planted { line, field: fault.field, code: fault.code });
+        Some(Written { planted })
     }
 
     fn push_header(&self, out: &mut String) {
@@ -158,8 +163,8 @@ mod tests {
     fn generated(recipe: Recipe) -> (String, Vec<Planted>) {
         let mut generator = Generator::new(recipe);
         let (mut file, mut truth) = (String::new(), Vec::new());
-        while let Some(planted) = generator.push_next(&mut file) {
-            truth.extend(planted);
+        while let Some(written) = generator.push_next(&mut file) {
+            truth.extend(written.planted);
         }
         (file, truth)
     }

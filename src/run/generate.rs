@@ -38,9 +38,9 @@ pub fn generate(
     let mut generated = Generated::default();
     let mut block = String::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 4);
     let mut is_read = true;
-    while let Some(planted) = generator.push_next(&mut block) {
+    while let Some(written) = generator.push_next(&mut block) {
         generated.records += 1;
-        if let Some(planted) = planted {
+        if let Some(planted) = written.planted {
             generated.faults += 1;
             truth.iter_mut().try_for_each(|truth| truth.add(planted))?;
         }
