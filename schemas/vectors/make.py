@@ -3,7 +3,7 @@
 (A folder as an argument takes them instead; a test compares them.)
 
 Whoever makes tokens elsewhere (a warehouse, Spark, another program) can hold their own code to
-the files. Each is a list of cases `{params, input, output | failed | already_token | kept | dropped}`;
+the files. Each is a list of cases `{params, input, output | failed | already_token | unknown_key | kept | dropped}`;
 a parameter that is not there has its default. All text is ASCII with JSON escapes, so that no mark is hidden.
 
 What counts as one character for `mask` is written out by hand: each input is a list of them. The
@@ -286,17 +286,40 @@ def encode(mac, encoding):
     return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
+KEY_ID = "(?!current:)[a-z0-9-]{1,16}"
+SHAPES = [{"bits": bits, "encoding": e} for e in ALPHABETS for bits in range(64, 257, 8)]
+
+
 def is_token(value, ids, shapes):
-    """Whether the value has the full shape of any token of the definition."""
+    """Whether the value has the full form of a token with one of these ids, in one of these shapes."""
     return any(
         re.fullmatch(
-            f"hmac:{re.escape(key_id)}:{ALPHABETS[shape['encoding']]}"
+            f"hmac:{key_id}:{ALPHABETS[shape['encoding']]}"
             f"{{{len(encode(bytes(shape['bits'] // 8), shape['encoding']))}}}",
             value,
         )
+        and is_encoded(value.rsplit(":", 1)[1], shape)
         for key_id in ids
         for shape in shapes
     )
+
+
+def is_encoded(text, shape):
+    """Whether no bit after the last byte is set."""
+    if shape["encoding"] == "hex":
+        return True
+    decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return encode(decoded, "base64url") == text
+
+
+def token_outcome(value, params):
+    """What a token is, whichever key and shape it has; None for other values."""
+    ids, shapes = [re.escape(key_id) for key_id in params["ids"]], params["shapes"]
+    if params.get("already") == "hash" or not is_token(value, [*ids, KEY_ID], [*shapes, *SHAPES]):
+        return None
+    if params.get("already") == "keep" and is_token(value, [KEY_ID], shapes):
+        return "kept"
+    return "already_token" if is_token(value, ids, SHAPES) else "unknown_key"
 
 
 def token(params, value):
@@ -315,14 +338,14 @@ def hmac_case(value, **given):
         "encoding": "hex",
         **given,
     }
-    ids = params.setdefault("ids", [params["key_id"]])
+    params.setdefault("ids", [params["key_id"]])
     own = {"bits": params["bits"], "encoding": params["encoding"]}
-    shapes = params.setdefault("shapes", [own])
+    params.setdefault("shapes", [own])
     case = {"params": params, "input": value}
     if value == "":
         return case | {"output": ""}
-    if is_token(value, ids, shapes) and params.get("already") != "hash":
-        return case | {"kept" if params.get("already") == "keep" else "already_token": True}
+    if outcome := token_outcome(value, params):
+        return case | {outcome: True}
     normal = normalize(params.get("normalize", "none"), value)
     return case | ({"failed": True} if normal is None else {"output": token(params, normal)})
 
@@ -382,12 +405,22 @@ def hmac_vectors():
         hmac_case("hmac:k1:AZaz09+/xyz", **two_shapes),
         hmac_case("hmac:k1:AZaz09-_xyz=", **two_shapes),
         hmac_case("hmac:k1:" + "é" * 32),
+        hmac_case("hmac:current:" + full),
+        hmac_case("hmac:a-key-with-17-let:" + full),
+        hmac_case("hmac:k2:" + full[:62]),
+        hmac_case("hmac:k2:" + full[:14]),
+        hmac_case("hmac:k2:AZaz09-_xyz"),
+        hmac_case("hmac:k2:" + "A" * 43),
+        hmac_case("hmac:k2:" + "A" * 44),
     ]
     for already in ("reject", "keep", "hash"):
         cases += [
             hmac_case("hmac:k1:" + full, already=already),
             hmac_case("hmac:k2:" + full, already=already),
             hmac_case("hmac:k2:" + full, already=already, **two_keys),
+            hmac_case("hmac:k2:" + full[:16], already=already),
+            hmac_case("hmac:k1:AZaz09-_xyw", already=already),
+            hmac_case("hmac:k2:alice@x.com", already=already),
             hmac_case("user-1", already=already),
             hmac_case("", already=already),
             hmac_case("hmac:k1:" + full, already=already, normalize="email.v1"),

@@ -4,7 +4,6 @@
 
 use std::process::ExitCode;
 
-use segprep::report::Status;
 use segprep::run::{ErrorKind, Failure, Outcome};
 
 /// How the program ended.
@@ -25,7 +24,7 @@ pub(crate) const DONE: Exit =
     row(0, "done", "done: published (rejects, if any, within the budget), or already published");
 pub(crate) const INTERNAL: Exit = row(1, "internal", "an internal failure: a defect of segprep");
 pub(crate) const OVER_BUDGET: Exit =
-    row(3, "over_budget", "the reject budget was exceeded: nothing published");
+    row(3, "over_budget", "a budget was exceeded: nothing published");
 pub(crate) const DIFFERS: Exit = row(4, "differs", "`test`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
 const BAD_INPUT: Exit = row(65, "bad_input", "input that is not a segment file");
@@ -83,10 +82,8 @@ impl From<&Outcome> for Exit {
     fn from(outcome: &Outcome) -> Exit {
         match outcome {
             Outcome::AlreadyPublished { .. } => DONE,
-            Outcome::Finished { manifest, .. } => match manifest.status {
-                Status::Published => DONE,
-                Status::OverBudget => OVER_BUDGET,
-            },
+            Outcome::Finished { manifest, .. } if manifest.is_over_budget() => OVER_BUDGET,
+            Outcome::Finished { .. } => DONE,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use segprep::definition::STANDARD_OUTPUT;
 use segprep::plan::{Explanation, FieldLine, JoinGroup};
 use segprep::run::{Checked, CheckedOutput};
 use segprep::schema::Class;
@@ -156,9 +157,12 @@ fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
 
 fn output(output: &CheckedOutput) -> String {
     let CheckedOutput { to, format, max_bytes, notes } = output;
-    let mut notes_line = vec![(*format).to_owned(), format!("parts up to {}", bytes(*max_bytes))];
-    notes_line.extend(notes.iter().cloned());
-    format!("{}  {}", escape(to.display()), notes_line.join(", "))
+    let is_standard = to.as_os_str() == STANDARD_OUTPUT;
+    let to = if is_standard { "standard output".to_owned() } else { escape(to.display()) };
+    let parts = (!is_standard).then(|| format!("parts up to {}", bytes(*max_bytes)));
+    let line: Vec<String> =
+        [(*format).to_owned()].into_iter().chain(parts).chain(notes.iter().cloned()).collect();
+    format!("{to}  {}", line.join(", "))
 }
 
 fn class_name(class: Class) -> &'static str {

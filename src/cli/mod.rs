@@ -11,6 +11,7 @@ mod generate;
 mod hardening;
 mod key;
 mod manual;
+mod over_budget;
 mod progress;
 mod quantities;
 mod render;

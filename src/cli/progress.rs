@@ -3,6 +3,7 @@
 //! A separate thread polls the counters. The run itself does not know about it.
 
 use std::{
+    io,
     sync::{
         atomic::{AtomicBool, Ordering},
         mpsc,
@@ -72,7 +73,8 @@ impl Display {
             Display::Bar { bar, stopping } => {
                 bar.set_length(view.bytes_total);
                 bar.set_position(view.bytes_read);
-                bar.set_message(if *stopping { STOPPING.to_owned() } else { line(view, elapsed) });
+                let line = || bar_line(view, elapsed, columns());
+                bar.set_message(if *stopping { STOPPING.to_owned() } else { line() });
             }
             Display::Lines { screen, next } if *next <= elapsed => {
                 *next = elapsed + LINE_PACE;
@@ -99,35 +101,87 @@ impl Display {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:20} {wide_msg}").expect("the template is valid");
+    let style = ProgressStyle::with_template("{msg}").expect("the template is valid");
     ProgressBar::new(0).with_style(style)
+}
+
+/// The columns of the terminal that shows the bar.
+fn columns() -> usize {
+    const DEFAULT: usize = 80;
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| 0 < *columns).unwrap_or(DEFAULT)
+}
+
+/// The line of a terminal with `width` columns: a bar, the percentage, and the parts of [`line`].
+///
+/// If there is less room, the bar shrinks first, then the rate goes, then other parts. The percentage and
+/// the time that is left stay. Nothing is cut within a part.
+fn bar_line(view: ProgressView, elapsed: Duration, width: usize) -> String {
+    const BAR: std::ops::RangeInclusive<usize> = 5..=20;
+    let [read, records, rejected, rate, left] = parts(view, elapsed);
+    let percentage = percentage(view);
+    let share = percentage.map(|percentage| format!("{percentage}%"));
+    let of = |parts: &[&Option<String>]| {
+        let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
+        parts.join(", ")
+    };
+    let all = of(&[&share, &read, &records, &rejected, &rate, &left]);
+    let fewer = [
+        of(&[&share, &read, &records, &rejected, &left]),
+        of(&[&share, &read, &rejected, &left]),
+        of(&[&share, &read, &left]),
+    ];
+    let room = |text: &str| width.saturating_sub(text.chars().count() + 1);
+    let drawn = |cells: usize, text: &str| match percentage {
+        Some(percentage) => format!("{} {text}", draw(cells, percentage)),
+        None => text.to_owned(),
+    };
+    if *BAR.start() <= room(&all) {
+        return drawn(room(&all).min(*BAR.end()), &all);
+    }
+    if let Some(text) = fewer.iter().find(|text| *BAR.start() <= room(text)) {
+        return drawn(*BAR.start(), text);
+    }
+    let [.., least] = &fewer;
+    if least.chars().count() <= width { least.clone() } else { of(&[&share, &left]) }
+}
+
+/// A bar of that many characters.
+fn draw(cells: usize, percentage: u64) -> String {
+    let filled = usize::try_from(percentage).unwrap_or(0) * cells / 100;
+    (0..cells).map(|cell| if cell < filled { '█' } else { '░' }).collect()
+}
+
+/// How much of the inputs was read, in whole percent. `None`: their length is not known.
+fn percentage(view: ProgressView) -> Option<u64> {
+    let read = view.bytes_read.min(view.bytes_total);
+    let percent = u128::from(read) * 100 / u128::from(view.bytes_total.max(1));
+    (0 < view.bytes_total).then(|| u64::try_from(percent).unwrap_or(100))
 }
 
 /// `412 MB of 1.0 GB, 614,000 records, 12 rejected, 215 MB/s, 3 s left`.
 fn line(view: ProgressView, elapsed: Duration) -> String {
-    if view.bytes_total == 0 && view.bytes_read == 0 {
-        return "listing the inputs".to_owned();
-    }
-    let total = if view.bytes_read <= view.bytes_total {
-        format!(" of {}", bytes(view.bytes_total))
-    } else {
-        String::new()
-    };
-    let (read, rejected) = (count(view.records_read), count(view.records_rejected));
-    let pace = pace(view, elapsed);
-    format!("{}{total}, {read} records, {rejected} rejected{pace}", bytes(view.bytes_read))
+    let parts = parts(view, elapsed);
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// `, 215 MB/s, 3 s left`, as far as known.
-fn pace(view: ProgressView, elapsed: Duration) -> String {
-    let Some(rate) = per_second(view.bytes_read, elapsed).filter(|rate| 0 < *rate) else {
-        return String::new();
-    };
-    let left = match view.bytes_total.saturating_sub(view.bytes_read) {
-        0 => String::new(),
-        left => format!(", {} left", duration(Duration::from_secs(left.div_ceil(rate)))),
-    };
-    format!(", {}/s{left}", bytes(rate))
+/// What was read, records, rejects, the rate, and the time that is left; each as far as it is known.
+fn parts(view: ProgressView, elapsed: Duration) -> [Option<String>; 5] {
+    if view.bytes_total == 0 && view.bytes_read == 0 {
+        return [Some("listing the inputs".to_owned()), None, None, None, None];
+    }
+    let is_known = view.bytes_read <= view.bytes_total;
+    let total = if is_known { format!(" of {}", bytes(view.bytes_total)) } else { String::new() };
+    let rate = per_second(view.bytes_read, elapsed).filter(|rate| 0 < *rate);
+    let left = view.bytes_total.saturating_sub(view.bytes_read);
+    let left = rate.filter(|_| 0 < left).map(|rate| Duration::from_secs(left.div_ceil(rate)));
+    [
+        Some(format!("{}{total}", bytes(view.bytes_read))),
+        Some(format!("{} records", count(view.records_read))),
+        Some(format!("{} rejected", count(view.records_rejected))),
+        rate.map(|rate| format!("{}/s", bytes(rate))),
+        left.map(|left| format!("{} left", duration(left))),
+    ]
 }
 
 #[cfg(test)]
@@ -157,5 +211,33 @@ mod tests {
     #[test]
     fn the_bar_has_a_valid_template() {
         bar();
+    }
+
+    #[test]
+    fn the_bar_shrinks_first_and_nothing_is_cut() {
+        let view = ProgressView {
+            bytes_total: 1_000_000_000,
+            bytes_read: 412_000_000,
+            records_read: 614_000,
+            records_rejected: 12,
+        };
+        let line = |width| bar_line(view, Duration::from_secs(2), width);
+        let all = "41%, 412 MB of 1.0 GB, 614,000 records, 12 rejected, 206 MB/s, 3.0 s left";
+        assert_eq!(line(200), format!("████████░░░░░░░░░░░░ {all}"));
+        assert_eq!(line(84), format!("████░░░░░░ {all}"));
+        assert_eq!(line(79), format!("██░░░ {all}"));
+        let no_rate = "41%, 412 MB of 1.0 GB, 614,000 records, 12 rejected, 3.0 s left";
+        assert_eq!(line(78), format!("██░░░ {no_rate}"));
+        assert_eq!(line(60), "██░░░ 41%, 412 MB of 1.0 GB, 12 rejected, 3.0 s left");
+        assert_eq!(line(40), "██░░░ 41%, 412 MB of 1.0 GB, 3.0 s left");
+        assert_eq!(line(20), "41%, 3.0 s left");
+        let parts: Vec<&str> = all.split(", ").collect();
+        for width in 40..=200 {
+            let line = line(width);
+            assert!(line.chars().count() <= width, "{line}");
+            let text = line.trim_start_matches(['█', '░', ' ']);
+            assert!(text.split(", ").all(|part| parts.contains(&part)), "{line}");
+            assert!(line.contains("41%") && line.contains("3.0 s left"), "{line}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::arguments::{Color, Common};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
-use super::quantities::{count, percent};
+use super::over_budget;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
@@ -100,7 +100,7 @@ pub(crate) enum Event<'a> {
 /// How a run ended, with the whole manifest if this run wrote one.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary<'a> {
-    /// `published`, `over_budget` or `already_published`.
+    /// `published`, `over_budget`, `dry_run` or `already_published`.
     status: &'a str,
     dry_run: bool,
     /// Path of the manifest; `None` after a dry run.
@@ -203,8 +203,14 @@ impl Screen {
     /// Prints how a run ended. What it wrote stands, even if nobody can be told.
     pub(crate) fn outcome(self, outcome: &Outcome) -> Result<Exit, Failure> {
         let exit = Exit::from(outcome);
-        if !self.quiet {
-            match self.result(&Event::Summary(event_of(outcome)), || text_of(outcome, width())) {
+        let summary = Event::Summary(event_of(outcome));
+        if outcome.wrote_to_standard_output() {
+            // Standard output has the records.
+            if !self.quiet {
+                self.say(|| text_of(outcome, width()), &summary);
+            }
+        } else if !self.quiet {
+            match self.result(&summary, || text_of(outcome, width())) {
                 Err(Failure::Run(error)) if is_written(outcome) => {
                     self.warning(&format!("{error}; the result stands: see its manifest"));
                 }
@@ -215,12 +221,12 @@ impl Screen {
             self.warning(left);
         }
         if let Outcome::Finished { manifest, account, dry_run, .. } = outcome
-            && manifest.status == Status::OverBudget
+            && manifest.is_over_budget()
         {
             let Exit { code, kind, .. } = exit;
             let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
             let hint = (!dry_run).then_some(hint.as_str());
-            let message = over_budget(manifest);
+            let message = over_budget::message(manifest);
             self.fault(&ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() });
         }
         Ok(exit)
@@ -357,13 +363,6 @@ fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
     }
 }
 
-fn over_budget(manifest: &Manifest) -> String {
-    let records = &manifest.records;
-    let share = percent(records.rejected, records.read);
-    let (rejected, read) = (count(records.rejected), count(records.read));
-    format!("{rejected} of {read} records were rejected ({share}), more than the budget allows")
-}
-
 fn unwritten(error: &io::Error) -> Failure {
     Failure::Run(RunError::new(
         ErrorKind::Io,
@@ -388,6 +387,7 @@ fn event_of(outcome: &Outcome) -> Summary<'_> {
             status: match manifest.status {
                 Status::Published => "published",
                 Status::OverBudget => "over_budget",
+                Status::DryRun => "dry_run",
             },
             dry_run: *dry_run,
             manifest_path: (!dry_run).then(|| account.join("manifest.json").display().to_string()),
@@ -462,12 +462,15 @@ mod tests {
 
     #[test]
     fn a_dry_run_names_no_manifest() {
-        for (dry_run, path) in [(true, None), (false, Some("out/account/manifest.json"))] {
-            let manifest = Box::new(sample::manifest());
+        let file = Some("out/account/manifest.json");
+        for (dry_run, status, word, path) in
+            [(true, Status::DryRun, "dry_run", None), (false, Status::Published, "published", file)]
+        {
+            let manifest = Box::new(Manifest { status, ..sample::manifest() });
             let account = "out/account/".into();
             let outcome = Outcome::Finished { manifest, account, dry_run, left: None };
             let summary = event_of(&outcome);
-            assert_eq!((summary.status, summary.manifest_path.as_deref()), ("published", path));
+            assert_eq!((summary.status, summary.manifest_path.as_deref()), (word, path));
         }
     }
 

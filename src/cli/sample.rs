@@ -17,7 +17,13 @@ fn part(number: u32, bytes: u64, records: u64) -> PartNote {
 }
 
 fn field(path: &str, op: &str, values: u64, op_failed: u64) -> FieldCount {
-    FieldCount { path: path.to_owned(), op: op.to_owned(), values, op_failed }
+    FieldCount {
+        path: path.to_owned(),
+        op: op.to_owned(),
+        values,
+        op_failed,
+        names: BTreeMap::new(),
+    }
 }
 
 pub(crate) fn output() -> OutputNote {
@@ -46,6 +52,7 @@ pub(crate) fn manifest() -> Manifest {
         schemas: BTreeMap::new(),
         started: String::new(),
         finished: String::new(),
+        exceeded: Vec::new(),
         records: RecordCounts {
             read: 1_204_332,
             written: 1_198_870,

@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
-use segprep::report::{FieldCount, Manifest, OutputNote, Status};
+use segprep::definition::STANDARD_OUTPUT;
+use segprep::report::{FieldCount, Manifest, OutputNote};
 
 use super::advice::advice;
+use super::over_budget;
 use super::quantities::{bytes, count, counted, duration, percent, whole};
 use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 
@@ -52,11 +54,11 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
 }
 
 fn headline(sheet: &mut Sheet, run: Finished<'_>) {
-    let (style, word, meaning) = match (run.dry_run, run.manifest.status) {
-        (false, Status::Published) => (GOOD, "published", ""),
-        (false, Status::OverBudget) => (BAD, "over budget", ": nothing was published"),
-        (true, Status::Published) => (GOOD, "dry run", ": nothing was written"),
-        (true, Status::OverBudget) => (BAD, "dry run", ": over budget, and nothing was written"),
+    let (style, word, meaning) = match (run.dry_run, run.manifest.is_over_budget()) {
+        (false, false) => (GOOD, "published", ""),
+        (false, true) => (BAD, "over budget", ": nothing was published"),
+        (true, false) => (GOOD, "dry run", ": nothing was written"),
+        (true, true) => (BAD, "dry run", ": over budget, and nothing was written"),
     };
     let (name, purpose) = (escape(&run.manifest.name), escape(&run.manifest.purpose));
     sheet.heading(style, word, &format!(" `{name}` for {purpose}{meaning}"));
@@ -73,7 +75,7 @@ fn records(run: Finished<'_>) -> Vec<String> {
     let share = |number: u64, what: &str| {
         format!("{:>width$} {what:8} {:>6}", count(number), percent(number, records.read))
     };
-    let is_written = !run.dry_run && run.manifest.status == Status::Published;
+    let is_written = !run.dry_run && !run.manifest.is_over_budget();
     vec![
         format!("{:>width$} read", count(records.read)),
         share(records.written, if is_written { "written" } else { "passed" }),
@@ -121,7 +123,16 @@ fn written_outputs(manifest: &Manifest) -> impl Iterator<Item = &OutputNote> {
 fn parts(output: &OutputNote) -> Vec<String> {
     let size = output.files.iter().map(|part| part.bytes).sum();
     let number = u64::try_from(output.files.len()).unwrap_or(u64::MAX);
-    let (to, format) = (escape(&output.to), escape(&output.format));
+    let format = escape(&output.format);
+    if output.to == STANDARD_OUTPUT {
+        let records = output.files.iter().map(|part| part.records).sum();
+        return vec![format!(
+            "standard output  {}, {}, {format}",
+            counted(records, "record"),
+            bytes(size)
+        )];
+    }
+    let to = escape(&output.to);
     let mut lines = vec![format!("{to}  {}, {}, {format}", counted(number, "file"), bytes(size))];
     lines.extend(output.files.iter().take(SHOWN_MAX).map(|part| {
         format!(
@@ -253,22 +264,19 @@ fn time(manifest: &Manifest) -> String {
 
 fn next(run: Finished<'_>) -> String {
     let manifest = in_account(run, "manifest.json");
-    match (run.dry_run, run.manifest.status) {
-        (true, Status::Published) => "run it without `--dry-run` to publish".to_owned(),
-        (true, Status::OverBudget) => {
-            "fix the records, or raise the budget under `[account]`".to_owned()
-        }
-        (false, Status::Published) => {
-            format!("{}; for the account, see {manifest}", use_of(run.manifest))
-        }
-        (false, Status::OverBudget) => {
-            "fix the records, or raise the budget under `[account]`, and run again".to_owned()
-        }
+    match (run.dry_run, run.manifest.is_over_budget()) {
+        (true, false) => "run it without `--dry-run` to publish".to_owned(),
+        (true, true) => over_budget::next(run.manifest),
+        (false, false) => format!("{}; for the account, see {manifest}", use_of(run.manifest)),
+        (false, true) => format!("{}, and run again", over_budget::next(run.manifest)),
     }
 }
 
 /// What to do with the written files.
 fn use_of(manifest: &Manifest) -> String {
+    if manifest.outputs.iter().any(|output| output.to == STANDARD_OUTPUT) {
+        return "the records went to standard output".to_owned();
+    }
     let places = |ready| {
         let outputs = written_outputs(manifest).filter(|output| output.import_ready == ready);
         outputs.map(|output| escape(&output.to)).collect::<Vec<_>>().join(" and ")
@@ -318,7 +326,7 @@ fn more(number: usize, what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use segprep::report::{InputCounts, RecordCounts, RejectCounts, Timing};
+    use segprep::report::{Exceeded, InputCounts, RecordCounts, RejectCounts, Timing};
 
     use super::*;
     use crate::cli::sample::{manifest, output};
@@ -370,8 +378,9 @@ next: import from out/newsletter/import/; for the account, see
 
     #[test]
     fn a_run_over_budget() {
+        let budget = Some("max_rejects".to_owned());
         let over = Manifest {
-            status: Status::OverBudget,
+            exceeded: vec![Exceeded { budget, rule: None, allowed: 100.0, found: 3310.0 }],
             outputs: Vec::new(),
             fields: Vec::new(),
             unknown_fields: BTreeMap::new(),

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::aliases::{Aliases, folded, folded_char};
+use crate::record::join;
 use crate::schema::{Role, Schema, Shape};
 
 /// The known fields, in the form in which names are compared.
@@ -57,6 +58,13 @@ impl Lookalikes {
             self.of_path(&whole, &folded(&whole))
         };
         inside().or_else(|| self.of_path(name, &folded(name)))
+    }
+
+    /// Whether the name is that of a field, except for case and punctuation. `within` as in
+    /// [`Lookalikes::of`].
+    pub fn is_field(&self, within: &str, name: &str) -> bool {
+        let (alone, whole) = (folded(name), folded(&join(within, name)));
+        self.known.iter().any(|(known, _)| *known == alone || *known == whole)
     }
 
     /// Whether other programs call the opt-out so.

@@ -105,7 +105,7 @@ pub(super) fn read(
 }
 
 fn read_current(table: &Table, at: Origin, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
-    let help = "write `current = \"k1\"` with the id of the key that tokens are made with";
+    let help = current_help(table);
     let Some(entry) = table.get("current") else {
         diagnostics.push(at, "`current` is missing in `[keys]`", "", help);
         return None;
@@ -117,6 +117,20 @@ fn read_current(table: &Table, at: Origin, diagnostics: &mut Diagnostics<'_>) ->
     // The value is not shown, since it may be a key.
     diagnostics.push(current.at, "`current` is not the id of a key in `[keys]`", "", help);
     None
+}
+
+/// What to write for `current`: only ids that are there.
+fn current_help(table: &Table) -> String {
+    let ids = table.entries.iter().map(|entry| entry.key.as_str());
+    let ids: Vec<&str> = ids.filter(|id| *id != "current" && is_id(id)).collect();
+    match ids.as_slice() {
+        [] => "name a key, as in `k1 = \"env:NAME\"`, and write `current = \"k1\"`".to_owned(),
+        [id] => format!("write `current = \"{id}\"`"),
+        ids => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+            format!("write the id of the key that tokens are made with: {}", ids.join(" or "))
+        }
+    }
 }
 
 fn read_source(

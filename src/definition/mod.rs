@@ -31,7 +31,7 @@ use std::{fmt, sync::Arc};
 pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
 pub(crate) use document::has_credentials;
-pub use document::{Diagnostic, Location, Origin, Spanned};
+pub use document::{Diagnostic, Location, Origin, STANDARD_OUTPUT, Spanned};
 pub use environment::Environment;
 pub use fields::FieldRule;
 pub use input::Input;
@@ -169,6 +169,11 @@ fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnosti
     let Some(mut root) = tree::parse(source.file(), &mut diagnostics) else {
         return (None, diagnostics.in_order());
     };
+    if is_unlike_a_definition(&root) {
+        let help = "name the definition; it begins with `segprep = 1`";
+        diagnostics.push_without_line(Origin::default(), "this is not a definition", help);
+        return (None, diagnostics.in_order());
+    }
     set::apply(source.sets(), &mut root, &mut diagnostics);
     let found = diagnostics.in_order();
     let mut secrets = keys::secrets(&root);
@@ -176,6 +181,13 @@ fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnosti
     secrets.extend(invalid_name(&root));
     source.hide(secrets);
     (Some(root), found)
+}
+
+/// Whether TOML has nothing that every definition has. Then it may be anybody's settings or secrets,
+/// and nothing of it is quoted.
+fn is_unlike_a_definition(root: &Table) -> bool {
+    let keys = ["segprep", "input", "fields", "account", "output"];
+    !root.entries.is_empty() && keys.iter().all(|key| root.get(key).is_none())
 }
 
 /// Returns how a definition is too large to be read, as a message.
@@ -193,12 +205,16 @@ fn too_large(source: &DefinitionText) -> Option<&'static str> {
     }
 }
 
+/// Sections of later versions.
+const LATER: [&str; 4] = ["risk", "state", "unique", "users"];
+
 fn read_sections(
     mut section: Section<'_>,
     source: &Arc<DefinitionText>,
     diagnostics: &mut Diagnostics<'_>,
     environment: &Environment<'_>,
 ) -> Definition {
+    section.refuse_later(&LATER, diagnostics);
     let name = read_name(&mut section, diagnostics);
     let purpose = read_purpose(&mut section, diagnostics);
     let input = input::read(&mut section, environment, diagnostics);
@@ -287,5 +303,5 @@ fn read_purpose(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) ->
                 `purpose = \"analytics\"` writes none in the clear";
     let word = section.required_text("purpose", help, diagnostics)?;
     let choices = [("messaging", Purpose::Messaging), ("analytics", Purpose::Analytics)];
-    choose("purpose", word, &choices, &[], diagnostics)
+    choose("purpose", word, &choices, &["audience"], diagnostics)
 }

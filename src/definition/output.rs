@@ -4,11 +4,14 @@ use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value, choose, text};
 use super::environment::Environment;
 use super::storing::{self, Storing};
-use super::vocabulary::{DigestKind, OutputFormat};
+use super::vocabulary::{DigestKind, OutputFormat, PartLayout};
 use crate::decode::COLUMNS_MAX;
 
 /// The default of `max_reject_ratio`.
 const MAX_REJECT_RATIO: f64 = 0.05;
+
+/// The default of `max_op_failed_ratio`.
+const MAX_OP_FAILED_RATIO: f64 = 0.2;
 
 /// `[account]`.
 #[derive(Clone, Debug)]
@@ -18,6 +21,9 @@ pub struct Account {
     pub max_reject_ratio: f64,
     /// The number of rejected records above which nothing is published.
     pub max_rejects: Option<u64>,
+    /// The share of a rule's values to which its operation could not apply, above which nothing is
+    /// published, from 0 to 1.
+    pub max_op_failed_ratio: f64,
     /// Whether the text of rejected records is kept.
     pub keep_rejected: bool,
     /// How the objects of an account in a bucket are stored.
@@ -61,15 +67,20 @@ pub(super) fn read_account(
         to: Location::default(),
         max_reject_ratio: MAX_REJECT_RATIO,
         max_rejects: None,
+        max_op_failed_ratio: MAX_OP_FAILED_RATIO,
         keep_rejected: false,
         storing: Storing::default(),
     };
     let Some(mut section) = root.required_section("account", help, diagnostics) else {
         return account;
     };
-    account.to = read_to(&mut section, environment, diagnostics);
+    section.refuse_later(&["leak_scan", "lineage"], diagnostics);
+    account.to = read_to(&mut section, Use::Account, environment, diagnostics);
     if let Some(ratio) = section.ratio("max_reject_ratio", diagnostics) {
         account.max_reject_ratio = ratio;
+    }
+    if let Some(ratio) = section.ratio("max_op_failed_ratio", diagnostics) {
+        account.max_op_failed_ratio = ratio;
     }
     account.max_rejects = section.whole("max_rejects", 0..=u64::MAX, diagnostics);
     account.keep_rejected = section.boolean("keep_rejected", diagnostics).unwrap_or(false);
@@ -98,7 +109,26 @@ pub(super) fn read_outputs(
     if items.is_empty() {
         diagnostics.push(entry.key_at, "the definition has no output", "", OUTPUT_HELP);
     }
-    items.iter().filter_map(|item| read_output(item, environment, diagnostics)).collect()
+    let outputs: Vec<Output> =
+        items.iter().filter_map(|item| read_output(item, environment, diagnostics)).collect();
+    check_standard_output(&outputs, diagnostics);
+    outputs
+}
+
+/// Checks that an output to standard output is the only one, and consists of lines.
+fn check_standard_output(outputs: &[Output], diagnostics: &mut Diagnostics<'_>) {
+    for output in outputs.iter().filter(|output| output.to.is_standard_output()) {
+        if 1 < outputs.len() {
+            let message = "standard output (`to = \"-\"`) must be the only output";
+            let help = "remove the other outputs, or name a folder";
+            diagnostics.push(output.to.at, message, "", help);
+        }
+        if output.format.layout() == PartLayout::Columns {
+            let message = format!("`{}` can't be written to standard output", output.format.name());
+            let help = "use a format of lines, such as \"pinpoint-json\", or name a folder";
+            diagnostics.push(output.format_at, message, "", help);
+        }
+    }
 }
 
 fn read_output(
@@ -116,7 +146,7 @@ fn read_output(
     let formulas = [("keep", false), ("quote", true)];
     let format_at = section.item("format").map_or(section.at(), |item| item.at);
     let output = Output {
-        to: read_to(&mut section, environment, diagnostics),
+        to: read_to(&mut section, Use::Output, environment, diagnostics),
         format: read_format(&mut section, diagnostics),
         format_at,
         max_bytes: section.size("max_bytes", 1..=u64::MAX, diagnostics),
@@ -183,17 +213,19 @@ fn read_column(item: &Item, diagnostics: &mut Diagnostics<'_>) -> Option<Column>
 fn read_format(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> OutputFormat {
     let formats = OutputFormat::ALL.map(|format| (format.name(), format));
     let word = section.required_text("format", "write `format = \"pinpoint-json\"`", diagnostics);
-    word.and_then(|word| choose("format", word, &formats, &["profiles-csv"], diagnostics))
-        .unwrap_or(OutputFormat::PinpointJson)
+    word.and_then(|word| {
+        choose("format", word, &formats, &["profiles-csv", "audience-csv"], diagnostics)
+    })
+    .unwrap_or(OutputFormat::PinpointJson)
 }
 
 fn read_to(
     section: &mut Section<'_>,
+    usage: Use,
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Location {
     let help = "name a folder for it alone, such as `to = \"out/NAME/\"`";
     let to = section.required_text("to", help, diagnostics);
-    to.and_then(|to| location::read("to", to, Use::Output, environment, diagnostics))
-        .unwrap_or_default()
+    to.and_then(|to| location::read("to", to, usage, environment, diagnostics)).unwrap_or_default()
 }

@@ -76,7 +76,8 @@ fn overlap(this: &Location, other: &Location, environment: &Environment<'_>) -> 
     if this.path.as_os_str().is_empty() || other.path.as_os_str().is_empty() {
         return None;
     }
-    if other.path == Path::new("-") {
+    // Standard input and standard output are no files.
+    if [this, other].iter().any(|location| location.path == Path::new("-")) {
         return None;
     }
     // Names in a bucket are taken literally, and are not paths on disk.

@@ -61,6 +61,7 @@ pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) ->
         section.finish(diagnostics);
     }
     if let Some(mut section) = root.section("validate", diagnostics) {
+        section.refuse_later(&["pii"], diagnostics);
         repair.phone_plan = section.text("phone", diagnostics).is_some_and(|word| {
             choose("phone", word, &[("valid", true)], &[], diagnostics).unwrap_or(false)
         });

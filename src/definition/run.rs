@@ -9,6 +9,7 @@ const CHUNK_BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> RunPlan {
     let Some(mut section) = root.section("run", diagnostics) else { return RunPlan::default() };
+    section.refuse_later(&["spill"], diagnostics);
     let threads = section.whole("threads", 1..=THREADS_MAX, diagnostics);
     let chunk_bytes = section.size("chunk_bytes", 1..=CHUNK_BYTES_MAX, diagnostics);
     section.finish(diagnostics);

@@ -346,9 +346,16 @@ impl LineEncoder for CsvEncoder {
     }
 }
 
-/// Whether a spreadsheet takes a cell for a formula. (Not a number, even if it begins with `-`.)
+/// Whether a spreadsheet takes a cell for a formula. (Not a number, even if it begins with `-`, nor a
+/// phone number in E.164.)
 fn is_formula(slot: Slot, bytes: &[u8]) -> bool {
-    slot.is_text() && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'))
+    let begins_like_one = matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@'));
+    slot.is_text() && begins_like_one && !is_phone(bytes)
+}
+
+fn is_phone(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"+").unwrap_or_default();
+    (7..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether none of these slots holds a byte that JSON escapes, as is usual.
@@ -433,6 +440,14 @@ mod tests {
             assert!(is_formula(Slot::text(0, 2, true), text.as_bytes()), "{text}");
         }
         assert!(!is_formula(Slot::number(0, 2), b"-1"));
+        for (text, expected) in [
+            ("+4930123456", false),
+            ("+49301", true),
+            ("+4930123456+1", true),
+            ("-4930123456", true),
+        ] {
+            assert_eq!(is_formula(Slot::text(0, 2, true), text.as_bytes()), expected, "{text}");
+        }
         assert!(!is_formula(Slot::text(0, 0, true), b""));
         assert!(!is_formula(Slot::text(0, 2, true), b"a="));
     }

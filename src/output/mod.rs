@@ -6,6 +6,9 @@
 mod lines;
 pub(crate) mod parquet;
 mod part;
+mod standard;
+
+use std::io::Write;
 
 use crate::definition::OutputFormat;
 use crate::encode::LineCounts;
@@ -15,6 +18,7 @@ use crate::publish::{Publication, PublishError};
 use crate::report::PartNote;
 use lines::LinesWriter;
 use parquet::{Metadata, ParquetWriter};
+use standard::StandardWriter;
 
 /// Writes the parts of one output. In a dry run, `place` is `None` and nothing is stored.
 pub(crate) trait OutputWriter: Send {
@@ -34,16 +38,24 @@ pub(crate) trait OutputWriter: Send {
 }
 
 /// A writer for each output of the plan, in their order. This is the only place that chooses one.
+/// `standard` is standard output, if it may be written to.
 pub(crate) fn writers(
     plan: &Plan,
     stages: &Stages,
     metadata: &Metadata,
+    mut standard: Option<Box<dyn Write + Send>>,
 ) -> Result<Vec<Box<dyn OutputWriter>>, PublishError> {
     let mut writers: Vec<Box<dyn OutputWriter>> = Vec::new();
     for (number, output) in plan.outputs.iter().enumerate() {
         writers.push(match output.format {
             OutputFormat::PinpointJson | OutputFormat::PinpointCsv => {
                 let (encoded, header) = (stages.encoded_as(number), stages.header(number));
+                if output.is_standard() {
+                    let stream = standard.take();
+                    let writer = StandardWriter::new(stream, encoded, header, output.digest)?;
+                    writers.push(Box::new(writer));
+                    continue;
+                }
                 let job = plan.schema.target.job;
                 Box::new(LinesWriter::new(number, output, encoded, header, job))
             }

@@ -260,7 +260,7 @@ impl RejectsWriter {
         self.gathered.push(
             &RejectRow { source, record, line, offset, bytes },
             problems.map(|problem| {
-                let DescribedProblem { field, code, rule, detail, repair } = problem;
+                let DescribedProblem { field, whole: _, code, rule, detail, repair } = problem;
                 [field.as_str(), *code, rule.as_str(), *detail, repair]
             }),
         );

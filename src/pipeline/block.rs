@@ -11,7 +11,7 @@ use std::{
 
 use super::first_seen::FirstSeen;
 use crate::encode::{LineCounts, Table};
-use crate::record::{DescribedProblem, Note, Slot};
+use crate::record::{DescribedProblem, FieldPath, Note, Slot};
 use crate::repair::{RepairKind, RepairSet};
 
 /// One record that is not written.
@@ -71,8 +71,13 @@ pub struct Block {
     /// For each rule, the values in written records that were removed because its operation could
     /// not apply.
     pub op_failed: Vec<u64>,
-    /// Unknown fields by path, as accounts may show it.
+    /// Unknown fields by path.
     pub unknown: FirstSeen,
+    /// The names that the records have in maps and beside the fields of the schema, in order of first
+    /// appearance. If there are more than [`BLOCK_NAMES_MAX`], only the first ones.
+    pub names: Vec<BlockName>,
+    /// For each node of the schema, the written records that have it.
+    pub nodes: Vec<u64>,
     /// Values of written records that a repair changed, by path.
     pub repairs: BTreeMap<RepairKind, FirstSeen>,
     /// The settings of `[input.rename]` that matched a name in JSON, by index.
@@ -88,6 +93,24 @@ pub struct Block {
     /// About how much memory the rejects take, in bytes.
     reject_bytes: usize,
 }
+
+/// A name of the data in the records of a block.
+#[derive(Clone, Debug)]
+pub struct BlockName {
+    pub path: FieldPath,
+    /// The rule of a name in a map.
+    pub rule: Option<usize>,
+    /// The values under the name in written records.
+    pub values: u64,
+    /// The records that have the name. Only counted up to ten, and for names that may be shown if they
+    /// are common.
+    pub records: u32,
+    /// The index of the first of these records among the block's.
+    pub first: u64,
+}
+
+/// The most names of a block.
+pub const BLOCK_NAMES_MAX: usize = 1_000;
 
 /// About how many bytes of memory a reject, each of its problems, and a name take. Blocks are
 /// bounded by such estimates.
@@ -166,6 +189,12 @@ impl Block {
         self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
     }
 
+    /// The records with a name among those that were counted before the worker forgot its names.
+    pub(super) fn records_of(&self, whole: &str) -> u32 {
+        let names = self.names.iter().filter(|name| name.path.whole.as_deref() == Some(whole));
+        names.map(|name| name.records).sum()
+    }
+
     /// Adds a reject.
     pub(super) fn reject(&mut self, reject: Reject) {
         self.reject_bytes += REJECT_COST + PROBLEM_COST * reject.problems.len();
@@ -211,6 +240,7 @@ impl Block {
     /// Moves the counts of fields to the rules that govern them.
     pub(super) fn add_fields_to_rules(&mut self, node_rules: &[Option<usize>]) {
         let mut fields = std::mem::take(&mut self.fields);
+        self.nodes.clone_from(&fields);
         for (rule, count) in node_rules.iter().zip(&mut fields) {
             self.count_values(*rule, std::mem::take(count));
         }

@@ -5,10 +5,12 @@ use std::{fmt, hash::BuildHasher};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::record::FieldPath;
+
 /// Counts by name, in order of first appearance.
 #[derive(Default)]
 pub struct FirstSeen {
-    names: Vec<(String, u64)>,
+    names: Vec<(FieldPath, u64)>,
     /// Indices of `names`.
     table: HashTable<usize>,
     hasher: RandomState,
@@ -18,7 +20,7 @@ pub struct FirstSeen {
 
 impl FirstSeen {
     /// Adds one to the count of a name.
-    pub(super) fn count(&mut self, name: String) {
+    pub(super) fn count(&mut self, name: FieldPath) {
         let FirstSeen { names, table, hasher, .. } = self;
         let is_same = |place: &usize| names.get(*place).is_some_and(|(known, _)| *known == name);
         let hash = hasher.hash_one(&name);
@@ -39,8 +41,8 @@ impl FirstSeen {
     }
 
     /// The names with their counts, in order of first appearance.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.names.iter().map(|(name, count)| (name.as_str(), *count))
+    pub fn iter(&self) -> impl Iterator<Item = (&FieldPath, u64)> {
+        self.names.iter().map(|(name, count)| (name, *count))
     }
 }
 
@@ -58,9 +60,10 @@ mod tests {
     fn names_stand_in_the_order_in_which_they_came() {
         let mut seen = FirstSeen::default();
         for number in (0..1_000).chain(0..10).rev() {
-            seen.count(format!("name{number}"));
+            seen.count(FieldPath::known(format!("name{number}")));
         }
-        let counts: Vec<(&str, u64)> = seen.iter().take(11).collect();
+        let names = seen.iter().map(|(path, count)| (path.shown.as_str(), count));
+        let counts: Vec<(&str, u64)> = names.take(11).collect();
         assert_eq!(counts.first(), Some(&("name9", 2)));
         assert_eq!(counts.last(), Some(&("name999", 1)));
         assert_eq!(seen.len(), 1_000);

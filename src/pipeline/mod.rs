@@ -7,6 +7,7 @@
 mod block;
 mod first_seen;
 mod name_policies;
+mod name_tally;
 mod process;
 mod stages;
 mod suppress;
@@ -14,7 +15,8 @@ mod suppress;
 mod tests;
 mod trial;
 
-pub use block::{Block, Encoded, Lines, Reject};
+pub use block::{BLOCK_NAMES_MAX, Block, BlockName, Encoded, Lines, Reject};
+pub use name_tally::COMMON_RECORDS;
 pub use process::{BATCH_BYTES, ChunkPass, Worker, process};
 pub use stages::{Stages, decode_rule};
 pub use trial::{Trial, try_out};

@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 use super::stages::Stages;
 use crate::encode::{CellsOfNames, NameCells, NameKeys, push_name_key};
 use crate::plan::{Plan, RuleIx};
-use crate::record::{NameId, Names, Scope, describe_name};
+use crate::record::{FieldPath, NameId, Names, Scope, describe_name, join, looks_like_a_column};
 use crate::simd::{Span, copy::Literals};
 use crate::transform::{Applied, NameOps, Op};
 use crate::validate::{NameVerdict, NameVerdicts};
@@ -22,6 +22,26 @@ pub(super) struct NamePolicies {
     keys: Literals,
     /// The cells of each name, for each output with a line encoder.
     cells: Vec<Vec<NameCells>>,
+    shown: Vec<Shown>,
+    /// Whether some name is only shown if it is common.
+    some_shown_if_common: bool,
+}
+
+/// When accounts and messages may show a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Always,
+    IfCommon,
+    Never,
+}
+
+/// What it takes to describe a worker's names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NamePlaces<'a> {
+    pub(super) names: &'a Names,
+    pub(super) plan: &'a Plan,
+    /// For CSV, whether the header is known well enough to show its names.
+    pub(super) header_is_shown: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -60,6 +80,9 @@ impl NamePolicies {
                 Some(map) => self.learn_map_name(map, name, plan, stages),
                 None => self.learn_unknown(scope, name, plan, stages),
             }
+            let shown = when_shown(scope_path(scope, plan), name, plan);
+            self.some_shown_if_common |= shown == Shown::IfCommon;
+            self.shown.push(shown);
         }
     }
 
@@ -99,6 +122,33 @@ impl NamePolicies {
         CellsOfNames(self.cells.get(output).map_or(&[], Vec::as_slice))
     }
 
+    /// Whether it matters how many records have a name.
+    pub(super) fn some_are_shown_if_common(&self) -> bool {
+        self.some_shown_if_common
+    }
+
+    /// Whether it matters how many records have this name.
+    #[inline]
+    pub(super) fn is_shown_if_common(&self, name: NameId) -> bool {
+        self.shown.get(name.index()) == Some(&Shown::IfCommon)
+    }
+
+    /// The path of a name.
+    pub(super) fn path_of(&self, name: NameId, places: NamePlaces<'_>) -> FieldPath {
+        let (scope, text) = places.names.get(name);
+        let within = scope_path(scope, places.plan);
+        let shown = self.shown.get(name.index()).copied().unwrap_or(Shown::Never);
+        match (shown, places.header_is_shown) {
+            (Shown::Always, _) | (Shown::IfCommon, Some(true)) => {
+                FieldPath::known(join(within, text))
+            }
+            (Shown::IfCommon, None) => FieldPath::if_common(within, text),
+            (Shown::IfCommon, Some(false)) | (Shown::Never, _) => {
+                FieldPath::known(join(within, &describe_name(text)))
+            }
+        }
+    }
+
     /// The rule of a name; `None` for names outside maps.
     pub(super) fn rule_of(&self, name: NameId) -> Option<RuleIx> {
         self.policies.get(name.index())?.applied.as_ref().map(|(rule, _)| *rule)
@@ -117,6 +167,16 @@ impl NameOps for OpLookup<'_> {
     fn op(&self, name: NameId) -> Option<Applied<'_>> {
         let (rule, op) = self.policies.policies.get(name.index())?.applied.as_ref()?;
         op.makes_new_values().then(|| self.stages.applied(self.plan, *rule, op))
+    }
+}
+
+fn when_shown(within: &str, name: &str, plan: &Plan) -> Shown {
+    if plan.knows_name(within, name) {
+        Shown::Always
+    } else if looks_like_a_column(name) {
+        Shown::IfCommon
+    } else {
+        Shown::Never
     }
 }
 
@@ -141,25 +201,7 @@ pub(super) fn field_looked_like(
 /// Whether the definition drops a name on purpose.
 fn is_ignored(scope: Scope, name: &str, plan: &Plan) -> bool {
     let ignore = &plan.input.column_settings.ignore;
-    !scope.is_unknown() && !ignore.is_empty() && ignore.contains(&path_of(scope, name, plan))
-}
-
-/// The path of a name: the name itself if it is one of the record.
-fn path_of(scope: Scope, name: &str, plan: &Plan) -> String {
-    match scope_path(scope, plan) {
-        "" => name.to_owned(),
-        path => format!("{path}.{name}"),
-    }
-}
-
-/// The path of a name from the data, as an account may show it: whole if the definition has it.
-pub(super) fn describe_path(names: &Names, name: NameId, plan: &Plan) -> String {
-    let (scope, name) = names.get(name);
-    if is_ignored(scope, name, plan) {
-        return path_of(scope, name, plan);
-    }
-    match scope_path(scope, plan) {
-        "" => describe_name(name),
-        path => format!("{path}.{}", describe_name(name)),
-    }
+    !scope.is_unknown()
+        && !ignore.is_empty()
+        && ignore.contains(&join(scope_path(scope, plan), name))
 }

@@ -9,6 +9,7 @@
 
 mod columns;
 mod error;
+mod known_names;
 mod lists;
 mod ops;
 mod rules;
@@ -31,6 +32,7 @@ use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 use crate::validate::Removable;
+use known_names::KnownNames;
 use ops::OpMaker;
 
 /// Reads and checks a definition: `file` is its name for messages, `text` its contents, `sets` the
@@ -93,6 +95,7 @@ pub struct Plan {
     /// or makes other tokens for each name.
     map_ops: Vec<Vec<Option<Arc<Op>>>>,
     maker: OpMaker,
+    known_names: KnownNames,
 }
 
 impl Plan {
@@ -147,12 +150,26 @@ impl Plan {
             node_rules,
             map_rules,
             maker,
+            known_names: KnownNames::new(definition),
         })
     }
 
     /// The rule of a name in a map. `map` is the map's index in [`Schema::maps`].
     fn rule_of_name(&self, map: usize, name: &str) -> RuleIx {
         self.map_rules.get(map).expect("an index of the schema's maps").rule_of(name)
+    }
+
+    /// Whether the definition, the schema or `schemas/headers.toml` has a name of the data. `within` is
+    /// the path of its object, empty for the record.
+    pub fn knows_name(&self, within: &str, name: &str) -> bool {
+        self.known_names.has(within, name, &self.column_rules)
+    }
+
+    /// Whether a rule of the definition alone covers some field that needs a rule, so that it must be
+    /// there even if the data never has the field.
+    pub fn is_compulsory(&self, rule: RuleIx) -> bool {
+        let Plan { rules, node_rules, map_rules, schema, .. } = self;
+        rules::is_compulsory(rule, rules, node_rules, map_rules, schema)
     }
 
     /// How dates are moved, by the numbers that the operations have.

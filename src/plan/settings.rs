@@ -1,13 +1,13 @@
 //! The settings of a definition in the form that a run uses them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::columns;
 use crate::decode::frame::Dialect;
 use crate::decode::{ColumnSettings, ShapeSettings};
 use crate::definition::{
-    Account, Definition, DigestKind, Input, InputFormat, Output, OutputFormat, TextEncoding,
-    Unknown,
+    Definition, DigestKind, Input, InputFormat, Output, OutputFormat, STANDARD_OUTPUT,
+    TextEncoding, Unknown,
 };
 use crate::encode::CsvColumn;
 use crate::schema::Schema;
@@ -66,13 +66,15 @@ pub struct OutputPlan {
     pub quotes_formulas: bool,
 }
 
-/// Where the account goes, and how many records may be rejected.
+/// Where the account goes, and the budgets: how much may go wrong in a run that publishes.
 #[derive(Clone, Debug)]
 pub struct AccountPlan {
     pub to: PathBuf,
     /// If rejected / read is above this, nothing is published.
     pub max_reject_ratio: f64,
     pub max_rejects: Option<u64>,
+    /// If more than this share of the values that a rule met had to be removed, nothing is published.
+    pub max_op_failed_ratio: f64,
     pub keep_rejected: bool,
 }
 
@@ -113,6 +115,11 @@ impl OutputPlan {
         }
     }
 
+    /// Whether it is written to standard output.
+    pub fn is_standard(&self) -> bool {
+        self.to == Path::new(STANDARD_OUTPUT)
+    }
+
     /// Whether its columns are those of the inputs' headers.
     pub fn takes_columns_of_inputs(&self) -> bool {
         self.format.is_csv() && self.columns.is_none()
@@ -121,12 +128,13 @@ impl OutputPlan {
 
 impl AccountPlan {
     pub(super) fn new(definition: &Definition) -> AccountPlan {
-        let Account { to, max_reject_ratio, max_rejects, keep_rejected, .. } = &definition.account;
+        let account = &definition.account;
         AccountPlan {
-            to: to.path.clone(),
-            max_reject_ratio: *max_reject_ratio,
-            max_rejects: *max_rejects,
-            keep_rejected: *keep_rejected,
+            to: account.to.path.clone(),
+            max_reject_ratio: account.max_reject_ratio,
+            max_rejects: account.max_rejects,
+            max_op_failed_ratio: account.max_op_failed_ratio,
+            keep_rejected: account.keep_rejected,
         }
     }
 }

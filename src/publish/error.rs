@@ -61,6 +61,12 @@ pub enum PublishError {
         /// Whether all of it is there, so that the next run puts it back.
         is_whole: bool,
     },
+    /// Exit 74: the program that reads it has ended, for example.
+    #[error("could not write to standard output")]
+    StandardOutput {
+        #[source]
+        source: io::Error,
+    },
     /// A request to a bucket failed; the exit code depends on the kind of error.
     #[error(transparent)]
     Bucket(#[from] AwsError),

@@ -20,6 +20,7 @@
 //! No `Debug` output of these types shows a value of a record.
 
 mod batch;
+mod field_path;
 mod invisible;
 mod names;
 mod note;
@@ -28,9 +29,10 @@ mod problem;
 mod slot;
 
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
+pub use field_path::{FieldPath, describe_name, join, looks_like_a_column};
 pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use note::{Note, Noted};
 pub use number::number_len;
-pub use problem::{Code, DescribedProblem, Detail, Field, Problem, describe_name};
+pub use problem::{Code, DescribedProblem, Detail, Field, Problem};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

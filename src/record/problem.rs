@@ -1,7 +1,7 @@
 //! Problems of records: a field, a code and a detail. They are safe to log, since they never
 //! contain a value.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
@@ -29,10 +29,14 @@ pub struct Problem {
 }
 
 /// A problem in words, as `rejects.ndjson` lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct DescribedProblem {
-    /// The field's path; empty for the record as a whole.
+    /// The field's path, as it may be shown; empty for the record as a whole.
     pub field: String,
+    /// The whole path, if it may be shown once enough records have the name, and the number of the
+    /// block's records up to this one that have it.
+    #[serde(skip)]
+    pub whole: Option<(String, u32)>,
     /// One of [`Code`].
     pub code: &'static str,
     /// The check that found it.
@@ -43,6 +47,20 @@ pub struct DescribedProblem {
     /// The settings of the repairs that would fix it, or fix it together; empty for none.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub repair: Cow<'static, str>,
+}
+
+impl fmt::Debug for DescribedProblem {
+    /// Shows only what may be shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DescribedProblem { field, whole: _, code, rule, detail, repair } = self;
+        f.debug_struct("DescribedProblem")
+            .field("field", field)
+            .field("code", code)
+            .field("rule", rule)
+            .field("detail", detail)
+            .field("repair", repair)
+            .finish()
+    }
 }
 
 /// An enum of which each variant has a text, and a list of all variants.
@@ -140,57 +158,6 @@ text_enum! {
         TooLong = "too_long",
         BeforePolicy = "before_policy",
         AfterPolicy = "after_policy",
-    }
-}
-
-/// The longest name from the data that is quoted, in characters.
-const NAME_CHARS_MAX: usize = 50;
-/// The most consecutive digits in a quoted name. More may be a telephone or account number.
-const DIGIT_RUN_MAX: usize = 6;
-
-/// A name from the data in a form that accounts and messages may show: the name if it matches
-/// `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` and has fewer than 7 consecutive digits, else only its length.
-pub fn describe_name(name: &str) -> String {
-    if is_quotable(name) {
-        name.to_owned()
-    } else {
-        format!("(name of {} characters)", name.chars().count())
-    }
-}
-
-fn is_quotable(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    let is_start_allowed = bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
-    let are_bytes_allowed =
-        bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' ' | b'.' | b'-'));
-    let longest_digit_run =
-        bytes.split(|b| !b.is_ascii_digit()).map(<[u8]>::len).max().unwrap_or(0);
-    is_start_allowed
-        && are_bytes_allowed
-        && bytes.len() <= NAME_CHARS_MAX
-        && longest_digit_run <= DIGIT_RUN_MAX
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(name: &str, shown: &str) {
-        assert_eq!(describe_name(name), shown);
-    }
-
-    #[test]
-    fn names_that_may_identify_somebody_are_not_shown() {
-        check("Plan", "Plan");
-        check("_x y.z-1", "_x y.z-1");
-        check("Order123456", "Order123456");
-        check("Order1234567", "(name of 12 characters)");
-        check("ana@example.com", "(name of 15 characters)");
-        check("Größe", "(name of 5 characters)");
-        check("1st", "(name of 3 characters)");
-        check("", "(name of 0 characters)");
-        check(&"a".repeat(50), &"a".repeat(50));
-        check(&"a".repeat(51), "(name of 51 characters)");
+        UnknownKey = "unknown_key",
     }
 }

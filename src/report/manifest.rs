@@ -29,6 +29,9 @@ pub struct Manifest {
     /// In UTC, as ISO 8601.
     pub started: String,
     pub finished: String,
+    /// The budgets that the run exceeded; none if it is published.
+    #[serde(default)]
+    pub exceeded: Vec<Exceeded>,
     pub records: RecordCounts,
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
@@ -53,11 +56,45 @@ pub struct Manifest {
     pub timing: Timing,
 }
 
+impl Manifest {
+    /// Whether the run exceeded a budget.
+    pub fn is_over_budget(&self) -> bool {
+        !self.exceeded.is_empty()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Published,
     OverBudget,
+    /// Nothing was to be written. Such a manifest is shown, and never in a file.
+    DryRun,
+}
+
+/// A budget that a run exceeded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exceeded {
+    /// The setting; `None`: a run that rejects records must write some.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<String>,
+    /// For `max_op_failed_ratio`, the path of the rule and its operation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<FailedRule>,
+    /// The most that the budget allows, and what was found: a share or a number, as in the setting.
+    /// Without a setting, the least number of records to write, and how many there were.
+    pub allowed: f64,
+    pub found: f64,
+}
+
+/// A rule whose operation could not apply to some of its values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRule {
+    pub path: String,
+    pub op: String,
+    /// The number of values that the rule met, and of those that were removed.
+    pub met: u64,
+    pub op_failed: u64,
 }
 
 /// The SHA-256 of a file, in lower hex.
@@ -146,6 +183,9 @@ pub struct FieldCount {
     pub values: u64,
     /// The number of values that were removed because the operation could not be applied.
     pub op_failed: u64,
+    /// For a rule with `*`: the values by what stands for the `*`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub names: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ mod tally;
 
 pub use json::{json_line, json_lines};
 pub use manifest::{
-    Digests, FieldCount, InputCounts, KeyNote, ListNote, Manifest, OutputNote, PartNote,
-    RecordCounts, RejectCounts, Status, Timing,
+    Digests, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
+    OutputNote, PartNote, RecordCounts, RejectCounts, Status, Timing,
 };
 pub use reject::RejectLine;
-pub use tally::{NameCounts, Tally};
+pub use tally::{NAMES_MAX, NameCounts, OTHER, Tally};

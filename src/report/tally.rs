@@ -2,27 +2,29 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-/// The number of names that are counted separately. All others are counted as [`OTHER`].
-const NAMES_MAX: usize = 250;
-const OTHER: &str = "other";
+use crate::record::FieldPath;
 
-/// Counts by a name that comes from the data. The first 250 names are counted separately,
-/// so that memory is bounded.
+/// The number of names that are counted separately. All others are counted as [`OTHER`].
+pub const NAMES_MAX: usize = 250;
+/// The name under which other names are counted.
+pub const OTHER: &str = "other";
+
+/// Counts by the path of a field whose name may come from the data. The first 250 names are counted
+/// separately, so that memory is bounded.
 ///
-/// Blocks are added in input order, so which names come first depends neither on threads nor on the
-/// size of chunks.
+/// Blocks are added in input order, so which names come first does not depend on threads.
 #[derive(Clone, Debug, Default)]
 pub struct NameCounts {
-    counts: HashMap<String, u64>,
+    counts: HashMap<FieldPath, u64>,
     other: u64,
 }
 
 impl NameCounts {
-    pub fn add(&mut self, name: &str, count: u64) {
-        if let Some(known) = self.counts.get_mut(name) {
+    pub fn add(&mut self, path: &FieldPath, count: u64) {
+        if let Some(known) = self.counts.get_mut(path) {
             *known += count;
         } else if self.counts.len() < NAMES_MAX {
-            self.counts.insert(name.to_owned(), count);
+            self.counts.insert(path.clone(), count);
         } else {
             self.other += count;
         }
@@ -33,10 +35,19 @@ impl NameCounts {
         self.other += count;
     }
 
-    /// The counts by name, and under `other` those of names that were not counted separately.
-    pub fn sorted(&self) -> BTreeMap<String, u64> {
-        let mut sorted: BTreeMap<String, u64> =
-            self.counts.iter().map(|(name, count)| (name.clone(), *count)).collect();
+    /// The paths and their counts, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&FieldPath, u64)> {
+        self.counts.iter().map(|(path, count)| (path, *count))
+    }
+
+    /// The counts by path, and under `other` those of names that were not counted separately.
+    /// `is_common` says of a whole path whether enough records have its name.
+    pub fn sorted(&self, is_common: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
+        let mut sorted = BTreeMap::new();
+        for (path, count) in &self.counts {
+            let whole = path.whole.as_ref().filter(|whole| is_common(whole));
+            *sorted.entry(whole.unwrap_or(&path.shown).clone()).or_default() += count;
+        }
         if 0 < self.other {
             *sorted.entry(OTHER.to_owned()).or_default() += self.other;
         }
@@ -62,6 +73,8 @@ pub struct Tally {
     pub spaced_quotes: u64,
     /// By rule, in the plan's order: the values in written records that it was applied to.
     pub values: Vec<u64>,
+    /// By node of the schema: the written records that have it.
+    pub nodes: Vec<u64>,
     /// By rule: the values that were removed because the operation could not be applied.
     pub op_failed: Vec<u64>,
     /// By list, in the plan's order: the records that match an entry.
@@ -84,6 +97,7 @@ impl Tally {
         self.export_only += other.export_only;
         self.spaced_quotes += other.spaced_quotes;
         add_each(&mut self.values, &other.values);
+        add_each(&mut self.nodes, &other.nodes);
         add_each(&mut self.op_failed, &other.op_failed);
         add_each(&mut self.matches, &other.matches);
     }
@@ -114,13 +128,28 @@ mod tests {
     fn names_over_the_maximum_are_counted_together() {
         let mut counts = NameCounts::default();
         for number in 0..NAMES_MAX + 5 {
-            counts.add(&format!("name{number}"), 2);
+            counts.add(&FieldPath::known(format!("name{number}")), 2);
         }
-        counts.add("name0", 1);
-        let sorted = counts.sorted();
+        counts.add(&FieldPath::known("name0".to_owned()), 1);
+        let sorted = counts.sorted(|_| false);
         assert_eq!(sorted.len(), NAMES_MAX + 1);
         assert_eq!(sorted.get("name0"), Some(&3));
         assert_eq!(sorted.get(OTHER), Some(&10));
+    }
+
+    #[test]
+    fn rare_names_are_counted_by_their_length() {
+        let mut counts = NameCounts::default();
+        for name in ["Mood", "Tone", "Hue", "a@b"] {
+            counts.add(&FieldPath::if_common("Attributes", name), 2);
+        }
+        let sorted = counts.sorted(|path| path == "Attributes.Mood");
+        let expected = [
+            ("Attributes.(name of 3 characters)", 4),
+            ("Attributes.(name of 4 characters)", 2),
+            ("Attributes.Mood", 2),
+        ];
+        assert_eq!(sorted, expected.map(|(path, count)| (path.to_owned(), count)).into());
     }
 
     #[test]

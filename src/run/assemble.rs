@@ -5,12 +5,14 @@
 //! here, so this is where rejects get their record number, line and offset.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
 };
 
 use serde::Serialize;
 
+use super::common_names::CommonNames;
 use super::input_line::InputLine;
 use super::progress::Progress;
 use super::slices::Slices;
@@ -23,7 +25,7 @@ use crate::pipeline::{Block, Reject, Stages, decode_rule};
 use crate::plan::Plan;
 use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
-use crate::record::{Code, DescribedProblem, Detail, Note};
+use crate::record::{Code, DescribedProblem, Detail, FieldPath, Note};
 use crate::repair::{RepairKind, RepairSet};
 use crate::report::{NameCounts, RejectLine, Tally, json_line};
 use crate::store::{Ignored, Listed};
@@ -46,6 +48,9 @@ pub(super) struct Assembler<'a> {
     pub(super) total: Tally,
     pub(super) bytes: u64,
     pub(super) unknown: NameCounts,
+    pub(super) common_names: CommonNames,
+    /// The names that each rule with `*` met, by its index.
+    pub(super) names_of_rules: BTreeMap<usize, NameCounts>,
     pub(super) by_code: BTreeMap<String, u64>,
     pub(super) by_field: NameCounts,
     /// The number of inputs that no checksum confirms.
@@ -108,6 +113,7 @@ impl<'a> Assembler<'a> {
             place.map(|place| place.account_file(name, false).map(BufWriter::new)).transpose()
         };
         let metadata = Metadata::new(plan, definition_sha256);
+        let standard = place.map(|_| -> Box<dyn Write + Send> { Box::new(io::stdout()) });
         let by_columns = place.filter(|_| stages.table().is_some());
         let by_columns = by_columns.map(|place| RejectsWriter::new(place, &metadata));
         Ok(Assembler {
@@ -115,13 +121,15 @@ impl<'a> Assembler<'a> {
             listed,
             place,
             progress,
-            outputs: writers(plan, stages, &metadata)?,
+            outputs: writers(plan, stages, &metadata, standard)?,
             rejects_by_columns: by_columns.transpose()?,
             rejects: file(REJECTS)?,
             inputs: file(INPUTS)?,
             total: Tally::for_rules(plan.rules.len()),
             bytes: 0,
             unknown: NameCounts::default(),
+            common_names: CommonNames::default(),
+            names_of_rules: BTreeMap::new(),
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
             unchecked: 0,
@@ -160,11 +168,13 @@ impl<'a> Assembler<'a> {
         for output in &mut self.outputs {
             output.write(block, self.place)?;
         }
+        self.common_names.begin(block);
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
             let record = self.current.tally.read + reject.record + 1;
             let at = place.offset + count(reject.offset);
-            self.reject(place.input, [record, line, at, count(reject.bytes)], &reject.problems)?;
+            let problems = self.problems_of(reject);
+            self.reject(place.input, [record, line, at, count(reject.bytes)], &problems)?;
             self.windows_1252 += u64::from(self.is_windows_1252(reject, place.chunk));
             if self.plan.account.keep_rejected {
                 let InputState { line_end, is_bracketed, .. } = self.current;
@@ -178,8 +188,10 @@ impl<'a> Assembler<'a> {
         self.progress.advance(0, tally.read, tally.rejected);
         self.current.tally.add(&tally);
         self.current.lines += block.lines;
-        for (name, times) in block.unknown.iter() {
-            self.unknown.add(name, times);
+        self.common_names.end(block);
+        self.count_names_of_rules(block);
+        for (path, times) in block.unknown.iter() {
+            self.unknown.add(path, times);
         }
         self.unknown.add_other(block.unknown.other);
         for (kind, fields) in &block.repairs {
@@ -197,6 +209,37 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
+    /// The problems of a reject, with the names that may be shown.
+    fn problems_of<'r>(&self, reject: &'r Reject) -> Cow<'r, [DescribedProblem]> {
+        let is_common = |problem: &DescribedProblem| {
+            let whole = problem.whole.as_ref();
+            whole.is_some_and(|(path, records)| {
+                self.common_names.is_common_at(path, *records, reject.record)
+            })
+        };
+        if !reject.problems.iter().any(is_common) {
+            return Cow::Borrowed(&reject.problems);
+        }
+        let mut problems = reject.problems.clone();
+        for problem in problems.iter_mut().filter(|problem| is_common(problem)) {
+            let whole = problem.whole.take();
+            problem.field = whole.map(|(path, _)| path).unwrap_or_default();
+        }
+        Cow::Owned(problems)
+    }
+
+    /// Counts the names that rules with `*` met.
+    fn count_names_of_rules(&mut self, block: &Block) {
+        for name in block.names.iter().filter(|name| 0 < name.values) {
+            let rule = name.rule.filter(|rule| {
+                self.plan.rules.get(*rule).is_some_and(|rule| rule.path.ends_with('*'))
+            });
+            if let Some(rule) = rule {
+                self.names_of_rules.entry(rule).or_default().add(&name.path, name.values);
+            }
+        }
+    }
+
     /// Whether a rejected record would be text if the definition set Windows-1252.
     fn is_windows_1252(&self, reject: &Reject, chunk: &[u8]) -> bool {
         let detail = Detail::InvalidBytes.as_str();
@@ -208,7 +251,9 @@ impl<'a> Assembler<'a> {
 
     /// How often something was noticed about values, by field.
     pub(super) fn notes_of(&self, note: Note) -> BTreeMap<String, u64> {
-        self.notes.get(&note).map(NameCounts::sorted).unwrap_or_default()
+        let counts = self.notes.get(&note);
+        let is_common = |whole: &str| self.common_names.is_common(whole);
+        counts.map(|counts| counts.sorted(is_common)).unwrap_or_default()
     }
 
     /// Skips white space between records.
@@ -241,6 +286,7 @@ impl<'a> Assembler<'a> {
         self.progress.advance(0, 1, 1);
         let problem = DescribedProblem {
             field: String::new(),
+            whole: None,
             code: code.as_str(),
             rule: decode_rule(code).to_owned(),
             detail: detail.as_str(),
@@ -262,7 +308,7 @@ impl<'a> Assembler<'a> {
     ) -> Result<(), PublishError> {
         for problem in problems {
             *self.by_code.entry(problem.code.to_owned()).or_default() += 1;
-            self.by_field.add(&problem.field, 1);
+            self.by_field.add(&field_path(problem), 1);
         }
         let source = self.listed.get(input).map_or("", |listed| listed.name.as_str());
         let reject = RejectLine { source, record, line, offset, bytes, problems };
@@ -346,6 +392,12 @@ impl<'a> Assembler<'a> {
     }
 }
 
+/// The path that a problem is counted under.
+fn field_path(problem: &DescribedProblem) -> FieldPath {
+    let whole = problem.whole.as_ref().map(|(path, _)| path.clone());
+    FieldPath { shown: problem.field.clone(), whole }
+}
+
 fn tally_of(block: &Block) -> Tally {
     Tally {
         read: block.read,
@@ -358,6 +410,7 @@ fn tally_of(block: &Block) -> Tally {
         export_only: block.export_only,
         spaced_quotes: block.spaced_quotes,
         values: block.values.clone(),
+        nodes: block.nodes.clone(),
         op_failed: block.op_failed.clone(),
         matches: block.matches.clone(),
     }

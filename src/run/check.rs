@@ -1,6 +1,9 @@
 //! `segprep check`: what a definition does, without data and without keys.
 
-use std::path::PathBuf;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use super::aws::{self, Remote};
 use super::keys::{self, KeyCheck};
@@ -14,6 +17,7 @@ use crate::definition::{
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
+use crate::glob::is_glob;
 use crate::plan::Explanation;
 use crate::schema::{Role, Schema};
 use crate::store::{Store, s3::Url};
@@ -59,6 +63,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let remote = Remote::new(&definition, &Cancel::new())?;
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
+    warnings.extend(missing_inputs(&definition));
     let purpose = match definition.purpose() {
         Purpose::Messaging => "messaging",
         Purpose::Analytics => "analytics",
@@ -83,6 +88,17 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
         account: definition.account.to.path.clone(),
     })
+}
+
+/// Warnings about inputs that do not exist. Patterns, buckets and standard input are not looked at.
+fn missing_inputs(definition: &Definition) -> Vec<String> {
+    let from = definition.input.from.iter().map(|input| input.path.as_path());
+    let is_on_disk = |path: &&Path| {
+        let is_pattern = is_glob(path.as_os_str().as_encoded_bytes());
+        !is_pattern && Url::parse(path).is_none() && *path != Path::new("-")
+    };
+    let missing = from.filter(is_on_disk).filter(|path| !path.exists());
+    missing.map(|path| format!("the input `{}` does not exist", escape_path(path))).collect()
 }
 
 /// The memory of the names of the files that `from` reaches now. Nothing is asked of buckets, and
@@ -161,7 +177,8 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
 fn describe_source(kind: &KeyKind) -> String {
     match kind {
         KeyKind::Env(name) => {
-            format!("the variable {}", describe_variable(name).trim_matches('`'))
+            let unset = if env::var_os(name).is_none() { " (not set)" } else { "" };
+            format!("the variable {}{unset}", describe_variable(name).trim_matches('`'))
         }
         KeyKind::File(path) => format!("the file {}", escape_path(path)),
         KeyKind::Kms(key) => format!("a MAC made with the KMS key {key}"),

@@ -160,6 +160,10 @@ impl From<PublishError> for RunError {
             PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
             PublishError::Full { .. } => (ErrorKind::Io, "free some space, and run again"),
             PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+            PublishError::StandardOutput { .. } => (
+                ErrorKind::Io,
+                "the program that reads it has ended, or its disk is full: run both again",
+            ),
             PublishError::Bucket(error) => {
                 (kind_of_aws(error.kind, ErrorKind::Io), error.hint.as_str())
             }
@@ -177,7 +181,9 @@ fn kind_of_publish(error: &PublishError) -> ErrorKind {
         | PublishError::Foreign { .. } => ErrorKind::Taken,
         PublishError::Overlap { .. } => ErrorKind::Definition,
         PublishError::Denied { .. } => ErrorKind::Access,
-        PublishError::Full { .. } | PublishError::Io { .. } => ErrorKind::Io,
+        PublishError::Full { .. }
+        | PublishError::Io { .. }
+        | PublishError::StandardOutput { .. } => ErrorKind::Io,
         PublishError::Gone { error, .. } => kind_of_publish(error),
         PublishError::Bucket(error) => kind_of_aws(error.kind, ErrorKind::Io),
     }

@@ -23,6 +23,9 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
     for path in prepared.outputs() {
         digest.add(&path_text(&path));
     }
+    if prepared.writes_to_standard_output() {
+        digest.add(&clock::unique());
+    }
     for input in listed {
         digest.add_file(input);
     }

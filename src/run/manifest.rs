@@ -1,10 +1,15 @@
 //! Fills in a run's manifest from what the assembler counted.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
 use super::assemble::Assembler;
+use super::budgets::{self, as_float};
 use super::clock::Began;
 use super::lists::ListCounts;
 use super::noted;
@@ -14,11 +19,11 @@ use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::definition::Purpose;
 use crate::pipeline::Stages;
-use crate::plan::{AccountPlan, Plan};
+use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
-    Digests, FieldCount, InputCounts, ListNote, Manifest, OutputNote, RecordCounts, RejectCounts,
-    Status, Tally, Timing, json_lines,
+    Digests, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER, OutputNote,
+    RecordCounts, RejectCounts, Status, Tally, Timing, json_lines,
 };
 use crate::store::Listing;
 
@@ -34,6 +39,7 @@ pub(super) struct Facts<'a> {
     pub(super) lists: Vec<ListCounts>,
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
     pub(super) left_alone: &'a [PathBuf],
+    pub(super) dry_run: bool,
 }
 
 /// The name under which fields that only exports have are counted together.
@@ -42,7 +48,13 @@ const EXPORT_ONLY: &str = "(export only)";
 pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
     let plan = facts.plan;
     let total = &assembled.total;
-    let status = status(&plan.account, total);
+    let exceeded = budgets::exceeded(plan, total);
+    let status = match (facts.dry_run, exceeded.is_empty()) {
+        (true, _) => Status::DryRun,
+        (false, true) => Status::Published,
+        (false, false) => Status::OverBudget,
+    };
+    let has_parts = exceeded.is_empty();
     let elapsed = facts.began.elapsed();
     Manifest {
         segprep_manifest: 1,
@@ -56,6 +68,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         schemas: plan.schema.files.iter().cloned().collect(),
         started: time_text(facts.began.time()),
         finished: time_text(facts.began.time_after(elapsed)),
+        exceeded,
         records: RecordCounts {
             read: total.read,
             written: total.written,
@@ -68,17 +81,17 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             ignored: count(facts.listing.ignored.len()),
             skipped: count(assembled.broken),
         },
-        outputs: outputs(plan, assembled, status),
+        outputs: outputs(plan, assembled, has_parts),
         keys: facts.prepared.keys.clone(),
         run: run_id(facts),
         suppress: lists(facts, total),
-        fields: fields(plan, total),
+        fields: fields(plan, assembled),
         unknown_fields: unknown_fields(assembled),
         repairs: repairs(assembled),
         removed_invalid: assembled.notes_of(Note::RemovedInvalid),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
-            by_field: assembled.by_field.sorted(),
+            by_field: sorted(&assembled.by_field, assembled),
             by_repair: by_repair(assembled),
         },
         warnings: warnings(facts, assembled),
@@ -100,17 +113,6 @@ pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A run is over budget if rejected / read is above the maximum ratio, if there are more rejects
-/// than allowed, or if there are rejects and no record was written.
-fn status(account: &AccountPlan, total: &Tally) -> Status {
-    // The quotient is rounded like the ratio was when it was parsed, so comparing them is exact.
-    let ratio = as_float(total.rejected) / as_float(total.read.max(1));
-    let is_over_ratio = account.max_reject_ratio < ratio;
-    let is_over_count = account.max_rejects.is_some_and(|most| most < total.rejected);
-    let none_left = 0 < total.rejected && total.written == 0;
-    if is_over_ratio || is_over_count || none_left { Status::OverBudget } else { Status::Published }
-}
-
 fn purpose(plan: &Plan) -> &'static str {
     match plan.purpose {
         Purpose::Messaging => "messaging",
@@ -119,14 +121,11 @@ fn purpose(plan: &Plan) -> &'static str {
 }
 
 /// The outputs with their parts. A run over budget has no parts.
-fn outputs(plan: &Plan, assembled: &Assembler<'_>, status: Status) -> Vec<OutputNote> {
+fn outputs(plan: &Plan, assembled: &Assembler<'_>, has_parts: bool) -> Vec<OutputNote> {
     let mut notes = Vec::new();
     for (output, writer) in plan.outputs.iter().zip(&assembled.outputs) {
         let counts = output.format.is_csv().then(|| writer.counts());
-        let files = match status {
-            Status::Published => writer.parts().to_vec(),
-            Status::OverBudget => Vec::new(),
-        };
+        let files = if has_parts { writer.parts().to_vec() } else { Vec::new() };
         notes.push(OutputNote {
             to: path_text(&output.to),
             format: output.format.name().to_owned(),
@@ -166,7 +165,8 @@ fn lists(facts: &Facts<'_>, total: &Tally) -> Vec<ListNote> {
 }
 
 /// The rules of the definition, and the default rules that were applied to a value.
-fn fields(plan: &Plan, total: &Tally) -> Vec<FieldCount> {
+fn fields(plan: &Plan, assembled: &Assembler<'_>) -> Vec<FieldCount> {
+    let total = &assembled.total;
     let count_of = |counts: &[u64], rule: usize| counts.get(rule).copied().unwrap_or(0);
     let rules = plan.rules.iter().enumerate();
     rules
@@ -174,15 +174,49 @@ fn fields(plan: &Plan, total: &Tally) -> Vec<FieldCount> {
             let (values, op_failed) =
                 (count_of(&total.values, number), count_of(&total.op_failed, number));
             let (path, op) = (rule.path.clone(), rule.op.name().to_owned());
-            (rule.is_written(), FieldCount { path, op, values, op_failed })
+            let names = names_of_rule(plan, number, values, assembled);
+            (rule.is_written(), FieldCount { path, op, values, op_failed, names })
         })
         .filter(|(is_written, field)| *is_written || 0 < field.values)
         .map(|(_, field)| field)
         .collect()
 }
 
+/// The fields and names that a rule with `*` met, below the path before the `*`, with the numbers of
+/// their values.
+fn names_of_rule(
+    plan: &Plan,
+    number: usize,
+    values: u64,
+    assembled: &Assembler<'_>,
+) -> BTreeMap<String, u64> {
+    let path = plan.rules.get(number).map_or("", |rule| rule.path.as_str());
+    let Some(within) = path.strip_suffix('*') else { return BTreeMap::new() };
+    let of_data = assembled.names_of_rules.get(&number);
+    let of_data = of_data.map(|names| sorted(names, assembled)).unwrap_or_default();
+    let nodes = plan.node_rules.iter().zip(&plan.schema.nodes).zip(&assembled.total.nodes);
+    let of_schema = nodes
+        .filter(|((rule, _), count)| **rule == Some(number) && 0 < **count)
+        .map(|((_, node), count)| (node.path.clone(), *count));
+    let all = of_schema.chain(of_data.into_iter().filter(|(path, _)| path != OTHER));
+    let mut names: BTreeMap<String, u64> = all
+        .map(|(path, count)| (path.strip_prefix(within).unwrap_or(&path).to_owned(), count))
+        .take(NAMES_MAX)
+        .collect();
+    let others = values.saturating_sub(names.values().sum());
+    if 0 < others {
+        *names.entry(OTHER.to_owned()).or_default() += others;
+    }
+    names
+}
+
+/// The counts, with the names that may be shown.
+fn sorted(counts: &NameCounts, assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    counts.sorted(|whole| assembled.common_names.is_common(whole))
+}
+
 fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
-    let mut unknown = assembled.unknown.sorted();
+    let mut unknown = sorted(&assembled.unknown, assembled);
     if 0 < assembled.total.export_only {
         unknown.insert(EXPORT_ONLY.to_owned(), assembled.total.export_only);
     }
@@ -191,26 +225,28 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
 
 fn repairs(assembled: &Assembler<'_>) -> BTreeMap<String, BTreeMap<String, u64>> {
     let repairs = assembled.repairs.iter();
-    repairs.map(|(kind, fields)| (kind.name().to_owned(), fields.sorted())).collect()
+    repairs.map(|(kind, fields)| (kind.name().to_owned(), sorted(fields, assembled))).collect()
 }
 
 fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
 }
 
-/// The warnings: those of the definition, outputs left alone, skipped inputs, and what may be a typing error: patterns,
-/// rules and columns that matched nothing, and unknown fields whose name is similar to a field's.
+/// The warnings, the most serious first: people who would not be found, inputs that were not read, what the
+/// definition and earlier outputs mean, and then what may be a typing error.
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
-    let Facts { prepared, plan, stages, listing, .. } = facts;
+    let Facts { prepared, plan, listing, .. } = facts;
     let total = &assembled.total;
-    let mut warnings = prepared.warnings.clone();
+    let mut warnings = unusable_entries(facts);
+    warnings.extend(unchecked_lists(facts));
+    warnings.extend(broken_inputs(assembled));
+    warnings.extend(prepared.warnings.iter().cloned());
     warnings.extend(facts.left_alone.iter().map(|to| {
         let to = escape_path(to);
         format!(
             "`{to}` may hold parts of an earlier run, which stay: this definition does not write there"
         )
     }));
-    warnings.extend(broken_inputs(assembled));
     warnings.extend(unchecked_warning(assembled.unchecked));
     warnings.extend(noted::warnings(assembled));
     warnings.extend(windows_1252(assembled.windows_1252));
@@ -218,41 +254,69 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     for pattern in &listing.unmatched {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
-    for (list, counts) in plan.lists.iter().zip(&facts.lists) {
-        let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
-        if counts.is_unchecked {
-            warnings.push(format!(
-                "the list `{from}` was read without a check for damage: its server has no checksum \
-                 of a whole object"
-            ));
-        }
-        if 0 < counts.unusable {
-            warnings.push(format!(
-                "{} of the list `{from}` cannot be used: an entry must be {}",
+    warnings.extend(near_names(facts, assembled));
+    if 0 < total.written {
+        warnings.extend(unused_columns(plan, assembled));
+        warnings.extend(unused_rules(plan, total));
+    }
+    warnings
+}
+
+/// Warnings about lists with entries that cannot be used.
+fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
+    let lists = facts.plan.lists.iter().zip(&facts.lists);
+    let unusable = lists.filter(|(_, counts)| 0 < counts.unusable);
+    unusable
+        .map(|(list, counts)| {
+            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
+            format!(
+                "{} of the list `{from}` cannot be used, so the people they stand for are not found: an \
+                 entry must be {}",
                 count_entries(counts.unusable),
                 list.spec.describe_entry()
-            ));
-        }
-    }
+            )
+        })
+        .collect()
+}
+
+/// Warnings about lists whose bytes nothing confirms.
+fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
+    let lists = facts.plan.lists.iter().zip(&facts.lists);
+    let unchecked = lists.filter(|(_, counts)| counts.is_unchecked);
+    unchecked
+        .map(|(list, _)| {
+            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
+            format!(
+                "the list `{from}` was read without a check for damage: its server has no checksum of a \
+                 whole object"
+            )
+        })
+        .collect()
+}
+
+/// Warnings about rules that matched no value, unless the definition needs them anyway.
+fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
     };
-    for (number, rule) in plan.rules.iter().enumerate() {
-        if rule.is_written() && !seen(number) && 0 < total.written {
-            warnings.push(format!("the rule for `{}` matched no value", rule.path));
-        }
-    }
-    if 0 < total.written {
-        warnings.extend(unused_columns(plan, assembled));
-    }
-    let ignored = &plan.input.column_settings.ignore;
-    let unknown = assembled.unknown.sorted();
-    for name in unknown.keys().filter(|name| !ignored.contains(name)) {
-        if let Some(near) = stages.lookalikes.nearest(name) {
-            warnings.push(format!(
-                "the unknown field `{name}` is similar to `{near}`: did you mean that?"
-            ));
-        }
+    let rules = plan.rules.iter().enumerate();
+    let unused = rules.filter(|(number, rule)| {
+        rule.is_written() && !seen(*number) && !plan.is_compulsory(*number)
+    });
+    unused.map(|(_, rule)| format!("the rule for `{}` matched no value", rule.path)).collect()
+}
+
+/// Warnings about unknown fields whose name is similar to a field's.
+fn near_names(facts: &Facts<'_>, assembled: &Assembler<'_>) -> BTreeSet<String> {
+    let ignored = &facts.plan.input.column_settings.ignore;
+    let mut warnings = BTreeSet::new();
+    for (path, _) in assembled.unknown.iter() {
+        let whole = path.whole.as_ref().unwrap_or(&path.shown);
+        let near = facts.stages.lookalikes.nearest(whole).filter(|_| !ignored.contains(whole));
+        let shown = if assembled.common_names.is_common(whole) { whole } else { &path.shown };
+        warnings.extend(near.map(|near| {
+            format!("the unknown field `{shown}` is similar to `{near}`: did you mean that?")
+        }));
     }
     warnings
 }
@@ -337,11 +401,6 @@ fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>, elapsed: Duration) -> Ti
 /// A time in UTC, with milliseconds.
 fn time_text(time: Timestamp) -> String {
     format!("{time:.3}")
-}
-
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts stay below 2^53")]
-fn as_float(count: u64) -> f64 {
-    count as f64
 }
 
 fn count(number: usize) -> u64 {

@@ -19,8 +19,10 @@
 
 mod assemble;
 mod aws;
+mod budgets;
 mod check;
 mod clock;
+mod common_names;
 mod error;
 mod fingerprint;
 mod generate;
@@ -50,7 +52,7 @@ pub use limits::Limits;
 pub use progress::{Progress, ProgressView};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 
-use crate::definition::Diagnostic;
+use crate::definition::{Diagnostic, STANDARD_OUTPUT};
 use crate::engine::Cancel;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
@@ -98,6 +100,18 @@ pub enum Outcome {
         /// A warning about working files that could not be removed.
         left: Option<String>,
     },
+}
+
+impl Outcome {
+    /// Whether the records went to standard output, or would have without `--dry-run`.
+    pub fn wrote_to_standard_output(&self) -> bool {
+        match self {
+            Outcome::AlreadyPublished { .. } => false,
+            Outcome::Finished { manifest, .. } => {
+                manifest.outputs.iter().any(|output| output.to == STANDARD_OUTPUT)
+            }
+        }
+    }
 }
 
 /// Why a run failed.
@@ -194,6 +208,7 @@ fn run_steps(
         listing: &listing,
         lists: list_counts,
         left_alone: place.as_ref().map_or(&[], Publication::left_alone),
+        dry_run: options.dry_run,
     };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
@@ -207,7 +222,7 @@ fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, Pu
     let text = manifest::text(manifest);
     let left = match manifest.status {
         Status::Published => place.publish(&text)?,
-        Status::OverBudget => place.refuse(&text)?,
+        Status::OverBudget | Status::DryRun => place.refuse(&text)?,
     };
     Ok(left.map(|left| {
         let places = left.places.iter().map(|place| format!("`{}`", escape_path(place)));
@@ -242,7 +257,7 @@ fn take_place(
         outputs: &outputs,
         buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
-        overwrite: options.overwrite,
+        overwrite: options.overwrite || prepared.writes_to_standard_output(),
     };
     Ok(match Publication::begin(&request)? {
         Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),

@@ -55,9 +55,17 @@ impl Prepared {
         self.definition.input.from.iter().map(|location| location.path.as_path()).collect()
     }
 
-    /// Where the outputs go.
+    /// The folders of the outputs. Standard output is none.
     pub(super) fn outputs(&self) -> Vec<PathBuf> {
-        self.definition.outputs.iter().map(|output| output.to.path.clone()).collect()
+        let outputs = self.definition.outputs.iter().map(|output| &output.to);
+        let folders = outputs.filter(|to| !to.is_standard_output());
+        folders.map(|to| to.path.clone()).collect()
+    }
+
+    /// Whether the records are written to standard output. Such a run is never the same as another,
+    /// since what it wrote is not kept.
+    pub(super) fn writes_to_standard_output(&self) -> bool {
+        self.definition.outputs.iter().any(|output| output.to.is_standard_output())
     }
 
     /// Where the account goes.

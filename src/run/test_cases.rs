@@ -21,6 +21,7 @@ use crate::definition::begins_like_data;
 use crate::engine::Cancel;
 use crate::pipeline::{Trial, try_out};
 use crate::plan::{Entries, ListSpec, Plan};
+use crate::record::DescribedProblem;
 use crate::store::disk::whole;
 use crate::transform::MasterKey;
 
@@ -256,7 +257,7 @@ fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {
     };
     let mut differences = line_differences(&case.output, &trial.lines);
     let expected = describe_rejects(&case.rejects);
-    let actual = describe_rejects(&actual_rejects(&trial));
+    let actual = describe_rejects(&actual_rejects(&trial, &case.rejects));
     if expected != actual {
         differences.push(difference("rejects", &expected, &actual));
     }
@@ -331,13 +332,19 @@ fn fields_of(value: &serde_json::Value) -> BTreeMap<String, String> {
     fields
 }
 
-fn actual_rejects(trial: &Trial) -> Vec<ExpectedReject> {
+/// The rejects of a trial. A name that the test expects is shown whole.
+fn actual_rejects(trial: &Trial, expected: &[ExpectedReject]) -> Vec<ExpectedReject> {
+    let field_of = |problem: &DescribedProblem| {
+        let whole = problem.whole.as_ref().map(|(path, _)| path);
+        let is_expected = |path: &&String| expected.iter().any(|reject| reject.field == **path);
+        whole.filter(is_expected).unwrap_or(&problem.field).clone()
+    };
     let rejects = trial.rejects.iter();
     rejects
         .flat_map(|(record, problems)| {
             problems.iter().map(|problem| ExpectedReject {
                 record: *record,
-                field: problem.field.clone(),
+                field: field_of(problem),
                 code: problem.code.to_owned(),
             })
         })

@@ -220,16 +220,17 @@ fn new_value<'a>(
             log.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
             None
         }
-        Outcome::AlreadyToken | Outcome::Kept => Some(slot),
+        Outcome::AlreadyToken { .. } | Outcome::Kept => Some(slot),
         Outcome::Dropped => None,
     };
     batch.arena = arena;
-    let code = match outcome {
-        Outcome::AlreadyToken => Code::AlreadyToken,
-        Outcome::Failed if applied.rejects => Code::Op,
+    let (code, detail) = match outcome {
+        Outcome::AlreadyToken { has_known_key: true } => (Code::AlreadyToken, Detail::None),
+        Outcome::AlreadyToken { has_known_key: false } => (Code::AlreadyToken, Detail::UnknownKey),
+        Outcome::Failed if applied.rejects => (Code::Op, Detail::None),
         Outcome::Failed | Outcome::Made { .. } | Outcome::Kept | Outcome::Dropped => return made,
     };
-    batch.add_problem(row, Problem { field, code, rule: applied.rule_name, detail: Detail::None });
+    batch.add_problem(row, Problem { field, code, rule: applied.rule_name, detail });
     made
 }
 

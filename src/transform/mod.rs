@@ -96,8 +96,8 @@ pub enum Outcome {
     Made { plain: bool },
     /// The operation cannot apply to this value; nothing was appended.
     Failed,
-    /// The value already is a token; nothing was appended.
-    AlreadyToken,
+    /// The value already is a token, of a key in the definition or of another; nothing was appended.
+    AlreadyToken { has_known_key: bool },
     /// The value stays as it is; nothing was appended.
     Kept,
     /// The definition drops the value; nothing was appended.

@@ -1,5 +1,8 @@
 //! The form of a token: `hmac:` + key id + `:` + the encoded bits.
 //!
+//! A token may have been made with a key that is no longer in the definition: it is recognised all the
+//! same, since hashing it again would make another person of its person.
+//!
 //! Only a value that has the complete form is a token. `hmac:k1:alice@x.com` is not one and must be
 //! hashed: otherwise, the input could decide which values are written in the clear.
 
@@ -65,13 +68,14 @@ impl TokenShape {
         }
     }
 
-    /// Whether `encoded` has the length and the alphabet of the encoded bits.
+    /// Whether `encoded` is the encoding of as many bytes.
     fn matches(self, encoded: &[u8]) -> bool {
-        let in_alphabet: fn(&u8) -> bool = match self.encoding {
-            Encoding::Hex => |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-            Encoding::Base64Url => |byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte),
-        };
-        encoded.len() == self.encoded_len() && encoded.iter().all(in_alphabet)
+        let is_hex = || encoded.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        encoded.len() == self.encoded_len()
+            && match self.encoding {
+                Encoding::Hex => is_hex(),
+                Encoding::Base64Url => BASE64URL_NOPAD.decode(encoded).is_ok(),
+            }
     }
 
     fn encoded_len(self) -> usize {
@@ -99,18 +103,49 @@ pub struct Tokens {
     pub shapes: Vec<TokenShape>,
 }
 
+/// What is known of a value that has the form of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recognized {
+    /// Whether its key is in the definition.
+    pub(super) has_known_key: bool,
+    /// Whether the definition makes tokens of its shape.
+    pub(super) has_known_shape: bool,
+}
+
 impl Tokens {
     /// Whether the value is a token of any of these keys, in any of these shapes.
     pub fn is_token(&self, value: &[u8]) -> bool {
-        // The prefix alone rules out nearly every value.
-        let Some(rest) = value.strip_prefix(PREFIX.as_bytes()) else { return false };
-        let Some(end_of_id) = rest.iter().position(|byte| *byte == b':') else { return false };
-        let (id, encoded) = rest.split_at(end_of_id);
-        self.ids.iter().any(|known| known.as_bytes() == id)
-            && encoded
-                .strip_prefix(b":")
-                .is_some_and(|encoded| self.shapes.iter().any(|shape| shape.matches(encoded)))
+        let found = self.recognize(value);
+        found.is_some_and(|found| found.has_known_key && found.has_known_shape)
     }
+
+    /// Returns what is known of a token of any key, in any shape; `None` if the value is no token.
+    pub(super) fn recognize(&self, value: &[u8]) -> Option<Recognized> {
+        // The prefix alone rules out nearly every value.
+        let rest = value.strip_prefix(PREFIX.as_bytes())?;
+        let end_of_id = rest.iter().position(|byte| *byte == b':')?;
+        let (id, encoded) = rest.split_at(end_of_id);
+        let encoded = encoded.strip_prefix(b":")?;
+        let has_known_shape = self.shapes.iter().any(|shape| shape.matches(encoded));
+        let has_known_key = self.ids.iter().any(|known| known.as_bytes() == id);
+        let is_token = (has_known_key || is_key_id(id)) && (has_known_shape || is_encoded(encoded));
+        is_token.then_some(Recognized { has_known_key, has_known_shape })
+    }
+}
+
+/// Whether the text may be the id of a key.
+fn is_key_id(id: &[u8]) -> bool {
+    let is_letter = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    matches!(id.len(), 1..=16) && id.iter().all(is_letter) && id != b"current"
+}
+
+/// Whether the text is 8 to 32 bytes in one of the encodings.
+fn is_encoded(text: &[u8]) -> bool {
+    const DIGITS_MAX: usize = 64;
+    let is_hex = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let decoded = || BASE64URL_NOPAD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 8..=32));
+    text.len() <= DIGITS_MAX
+        && ((is_hex && 16 <= text.len() && text.len().is_multiple_of(2)) || decoded())
 }
 
 #[cfg(test)]
@@ -125,6 +160,37 @@ mod tests {
             let bits_of_shape = TokenShape::new(bits, Encoding::Hex).map(TokenShape::bits).ok();
             let expected = ((64..=256).contains(&bits) && bits % 8 == 0).then_some(bits);
             assert_eq!(bits_of_shape, expected.map(|bits| bits.try_into().unwrap()), "{bits} bits");
+        }
+    }
+
+    #[test]
+    fn tokens_of_other_keys_are_recognized() {
+        let shapes = vec![TokenShape::new(256, Encoding::Hex).unwrap()];
+        let tokens = Tokens { ids: vec!["k1".to_owned()], shapes };
+        let digits = |count| "0123456789abcdef".chars().cycle().take(count).collect::<String>();
+        let full = digits(64);
+        let found = |text: &str| {
+            let found = tokens.recognize(text.as_bytes());
+            found.map(|found| (found.has_known_key, found.has_known_shape))
+        };
+        for (text, expected) in [
+            (format!("hmac:k1:{full}"), Some((true, true))),
+            (format!("hmac:k2:{full}"), Some((false, true))),
+            (format!("hmac:k1:{}", digits(32)), Some((true, false))),
+            (format!("hmac:old-2024:{}", digits(16)), Some((false, false))),
+            ("hmac:k2:AAAAAAAAAAA".to_owned(), Some((false, false))),
+            ("hmac:k2:AAAAAAAAAA".to_owned(), None),
+            ("hmac:k2:alice@example.com".to_owned(), None),
+            (format!("hmac:k2:{}", "A".repeat(64)), None),
+            (format!("hmac:k2:{full}0"), None),
+            (format!("hmac:k2:{}", digits(63)), None),
+            (format!("hmac:current:{full}"), None),
+            (format!("hmac:K2:{full}"), None),
+            (format!("hmac::{full}"), None),
+            (format!("hmac:a-key-with-a-long-id:{full}"), None),
+            (format!("hmac:{full}"), None),
+        ] {
+            assert_eq!(found(&text), expected, "{text}");
         }
     }
 

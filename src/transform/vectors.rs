@@ -36,7 +36,8 @@ fn expected(case: &Value) -> Result<String, Outcome> {
         Some(output) => Ok(output.as_str().unwrap().to_owned()),
         None => Err([
             ("failed", Outcome::Failed),
-            ("already_token", Outcome::AlreadyToken),
+            ("unknown_key", Outcome::AlreadyToken { has_known_key: false }),
+            ("already_token", Outcome::AlreadyToken { has_known_key: true }),
             ("kept", Outcome::Kept),
             ("dropped", Outcome::Dropped),
         ]

@@ -39,6 +39,7 @@ mod repairs;
 mod s3;
 mod samples;
 mod schemas;
+mod standard_output;
 mod support;
 mod suppression;
 mod tidy;

@@ -22,6 +22,16 @@ pub struct Location {
     pub(crate) at: Origin,
 }
 
+/// The path that stands for standard output.
+pub const STANDARD_OUTPUT: &str = "-";
+
+impl Location {
+    /// Whether this is standard output, if it is where something is written.
+    pub fn is_standard_output(&self) -> bool {
+        self.path.as_os_str() == STANDARD_OUTPUT
+    }
+}
+
 impl std::fmt::Debug for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Location({})", self.written)
@@ -35,6 +45,7 @@ pub(crate) enum Use {
     /// A list of `[[suppress]]`.
     List,
     Output,
+    Account,
     KeyFile,
 }
 
@@ -87,7 +98,10 @@ fn check(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         Use::Input | Use::List => {
             Glob::new(path).err().map(|error| (error.message(), PATTERN_HELP))
         }
-        Use::Output | Use::KeyFile => None,
+        Use::Account if path == STANDARD_OUTPUT => {
+            Some(("standard output is for records", "name a folder for the account"))
+        }
+        Use::Output | Use::Account | Use::KeyFile => None,
     }
 }
 
@@ -107,10 +121,10 @@ fn check_object(object: &str, usage: Use) -> Option<(&'static str, &'static str)
     match usage {
         Use::Input | Use::List => Glob::new(key).err().map(|error| (error.message(), PATTERN_HELP)),
         Use::KeyFile => Some(("a key is read from a local file", "write the path of a file")),
-        Use::Output if key.split('/').any(|name| name == "." || name == "..") => {
+        Use::Output | Use::Account if key.split('/').any(|name| name == "." || name == "..") => {
             Some(("`.` and `..` are ordinary names in a bucket", "write the key without them"))
         }
-        Use::Output => None,
+        Use::Output | Use::Account => None,
     }
 }
 

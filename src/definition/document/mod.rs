@@ -18,7 +18,7 @@ mod source;
 pub(super) mod tree;
 
 pub use diagnostic::Diagnostic;
-pub use location::Location;
+pub use location::{Location, STANDARD_OUTPUT};
 pub use origin::{Origin, Spanned};
 
 pub(crate) use nearest::{advice, expected_one_of, guess, listed, nearest};

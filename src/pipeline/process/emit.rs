@@ -8,10 +8,10 @@ use super::rows::{LineCounter, find_row, take_row};
 use crate::decode::Decoded;
 use crate::definition::ListAction;
 use crate::pipeline::block::{Block, Lines, Reject};
-use crate::pipeline::name_policies::{describe_path, field_looked_like};
+use crate::pipeline::name_policies::{NamePlaces, field_looked_like};
 use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
-use crate::record::{DescribedProblem, Detail, Field, NameId, Note, Problem, Row, Text};
+use crate::record::{DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Text};
 use crate::repair::RepairKind;
 
 /// The maximum number of problems with names that are described for one record. It is far more than
@@ -27,6 +27,8 @@ pub(super) struct BatchEmitter<'a> {
     pub(super) stages: &'a Stages,
     pub(super) worker: &'a mut Worker,
     pub(super) chunk: &'a [u8],
+    /// For CSV, whether the names of the header may be shown.
+    pub(super) header_is_shown: Option<bool>,
     /// The cost at which the block is full.
     pub(super) block_bytes: usize,
 }
@@ -58,7 +60,9 @@ impl BatchEmitter<'_> {
                 break;
             }
             let own_problems = take_row(&mut next_problems, row);
-            self.count_unknown(place, take_row(&mut next_unknown, row), block);
+            let unknown = take_row(&mut next_unknown, row);
+            self.count_records_of_names(row, unknown, index(block.read));
+            self.count_unknown(place, unknown, block);
             block.read += 1;
             block.blank_lines += place.blank_before;
             let is_suppressed = self.count_matches(take_row(&mut next_matches, row), block);
@@ -118,7 +122,7 @@ impl BatchEmitter<'_> {
         let is_broken = self.worker.batch.rows.get(row).is_some_and(|row| row.broken);
         if is_broken {
             let once = problems.chunk_by(|one, next| one == next).filter_map(|same| same.first());
-            let mut described = self.describe_problems(once);
+            let mut described = self.describe_problems(once, block);
             described.dedup();
             return Some(described);
         }
@@ -126,13 +130,13 @@ impl BatchEmitter<'_> {
         // A record with problems is measured too: its size may be one of them.
         let is_measured = self.stages.encoders.need_json() || !problems.is_empty();
         let size = is_measured.then(|| self.write_json(row, &mut block.json));
-        let mut described = self.describe_problems(problems.iter());
+        let mut described = self.describe_problems(problems.iter(), block);
         if let Some(problem) = self.stages.limits.check_size(size.unwrap_or(0)) {
-            described.push(self.describe(row, &problem));
+            described.push(self.describe(row, &problem, block));
         } else if problems.is_empty()
             && let Some(problem) = self.write_lines(row, size, block)
         {
-            described.push(self.describe(row, &problem));
+            described.push(self.describe(row, &problem, block));
         }
         if !described.is_empty() {
             block.json.bytes.truncate(start);
@@ -219,23 +223,30 @@ impl BatchEmitter<'_> {
         block.table_bytes = table.cost();
     }
 
-    fn count_written(&self, row: usize, block: &mut Block) {
-        let Worker { batch, policies, log, .. } = &*self.worker;
+    /// Counts the names of a record, if it matters how many records have them. In CSV it does not.
+    fn count_records_of_names(&mut self, row: usize, unknown: &[(u32, NameId)], record: u32) {
+        let Worker { batch, policies, name_tally, .. } = &mut *self.worker;
+        let is_broken = batch.rows.get(row).is_some_and(|row| row.broken);
+        if !policies.some_are_shown_if_common() || self.header_is_shown.is_some() || is_broken {
+            return;
+        }
+        let entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
+        let names = entries.map(|entry| entry.name).chain(unknown.iter().map(|(_, name)| *name));
+        for name in names.filter(|name| policies.is_shown_if_common(*name)) {
+            name_tally.add_record(name, record);
+        }
+    }
+
+    fn count_written(&mut self, row: usize, block: &mut Block) {
+        let record = index(block.read - 1);
+        let Worker { batch, log, name_tally, .. } = &mut *self.worker;
         block.written += 1;
         block.count_fields(batch.row_slots(row));
-        // Neighbouring names often have the same rule, so their values are added together.
-        let (mut rule, mut values) = (None, 0);
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
-                let next = policies.rule_of(entry.name);
-                if next != rule {
-                    block.count_values(rule, std::mem::take(&mut values));
-                    rule = next;
-                }
-                values += u64::from(entry.values.len);
+                name_tally.add_values(entry.name, record, entry.values.len);
             }
         }
-        block.count_values(rule, values);
         block.count_failures(&log.failures, row);
         let repaired = find_row(&self.worker.repaired, row, |repaired| repaired.row);
         for repaired in repaired.iter().filter(|repaired| repaired.is_written) {
@@ -276,12 +287,12 @@ impl BatchEmitter<'_> {
         }
         block.export_only += u64::from(place.export_only);
         block.spaced_quotes += u64::from(place.spaced_quotes);
-        let Worker { policies, decoder, .. } = &*self.worker;
+        let Worker { policies, .. } = &*self.worker;
         // What looks like a field is a problem of the record instead.
         let is_counted = |name: &NameId| !policies.verdicts().of(*name).looks_like_a_field;
         let mut unknown = unknown.iter().map(|(_, name)| *name).filter(is_counted);
         for name in unknown.by_ref().take(UNKNOWN_NAMES_MAX) {
-            block.unknown.count(describe_path(&decoder.names, name, self.plan));
+            block.unknown.count(policies.path_of(name, self.places()));
         }
         block.unknown.other += u64::try_from(unknown.count()).expect("fewer than 2^64 names");
     }
@@ -303,6 +314,7 @@ impl BatchEmitter<'_> {
     fn describe_problems<'p>(
         &self,
         problems: impl Iterator<Item = &'p (u32, Problem)>,
+        block: &Block,
     ) -> Vec<DescribedProblem> {
         let mut names = 0;
         let mut is_described = |problem: &Problem| {
@@ -312,14 +324,20 @@ impl BatchEmitter<'_> {
         };
         let problems = problems.filter(|(_, problem)| is_described(problem));
         let row = |row: u32| usize::try_from(row).expect("usize is at least 32 bits wide");
-        problems.map(|(of, problem)| self.describe(row(*of), problem)).collect()
+        problems.map(|(of, problem)| self.describe(row(*of), problem, block)).collect()
     }
 
-    fn describe(&self, row: usize, problem: &Problem) -> DescribedProblem {
+    fn describe(&self, row: usize, problem: &Problem, block: &Block) -> DescribedProblem {
         let fixes = find_row(&self.worker.fixes, row, |fix| fix.row);
         let repair = fixes.iter().flat_map(|fix| &fix.problems).find(|(fixed, _)| fixed == problem);
+        let path = self.path_of(problem.field);
+        let records = |whole: &str| match problem.field {
+            Field::Named(name) => self.worker.name_tally.records(name) + block.records_of(whole),
+            Field::Record | Field::Node(_) => 0,
+        };
         DescribedProblem {
-            field: self.path_of(problem.field),
+            whole: path.whole.map(|whole| (whole.clone(), records(&whole))),
+            field: path.shown,
             code: problem.code.as_str(),
             rule: self.stages.check_name(problem),
             detail: problem.detail.as_str(),
@@ -345,17 +363,27 @@ impl BatchEmitter<'_> {
         })
     }
 
-    /// The path of a field as an account may show it; empty for the record as a whole.
-    fn path_of(&self, field: Field) -> String {
+    /// The path of a field; empty for the record as a whole.
+    fn path_of(&self, field: Field) -> FieldPath {
         match field {
-            Field::Record => String::new(),
+            Field::Record => FieldPath::default(),
             Field::Node(node) => {
                 let node = self.plan.schema.nodes.get(usize::from(node));
-                node.map_or_else(String::new, |node| node.path.clone())
+                FieldPath::known(node.map_or_else(String::new, |node| node.path.clone()))
             }
-            Field::Named(name) => describe_path(&self.worker.decoder.names, name, self.plan),
+            Field::Named(name) => self.worker.policies.path_of(name, self.places()),
         }
     }
+
+    fn places(&self) -> NamePlaces<'_> {
+        let names = &self.worker.decoder.names;
+        NamePlaces { names, plan: self.plan, header_is_shown: self.header_is_shown }
+    }
+}
+
+/// The index of a record in its block.
+fn index(record: u64) -> u32 {
+    u32::try_from(record).expect("a block has fewer than 2^32 records")
 }
 
 /// The setting with which a row that has this problem could be read; empty if there is none.

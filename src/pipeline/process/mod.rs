@@ -11,7 +11,8 @@ mod rows;
 use std::{fmt, sync::Arc};
 
 use super::block::Block;
-use super::name_policies::{NamePolicies, OpLookup};
+use super::name_policies::{NamePlaces, NamePolicies, OpLookup};
+use super::name_tally::NameTally;
 use super::stages::Stages;
 use super::suppress::ListMatches;
 use crate::decode::{BatchLimits, Decoded, Decoder, Format};
@@ -42,6 +43,7 @@ pub struct Worker {
     repaired: Vec<Repaired>,
     /// Which repairs would fix the rows with problems, in the order of the rows.
     fixes: Vec<Fix>,
+    name_tally: NameTally,
     /// Scratch memory of line encoders: the cells of one line.
     cells: Vec<Slot>,
     /// The written rows that go to a table, with the size of each as JSON in bytes.
@@ -60,6 +62,7 @@ impl Worker {
             matches: ListMatches::default(),
             repaired: Vec::new(),
             fixes: Vec::new(),
+            name_tally: NameTally::default(),
             cells: Vec::new(),
             table_rows: Vec::new(),
         }
@@ -70,11 +73,16 @@ impl Worker {
         self.log.clear();
         self.repaired.clear();
         self.fixes.clear();
-        let names = &self.decoder.names;
-        if NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes() {
+        if self.has_many_names() {
             self.decoder.forget_names();
             self.policies.clear();
         }
+    }
+
+    /// Whether the names are forgotten before the next batch.
+    fn has_many_names(&self) -> bool {
+        let names = &self.decoder.names;
+        NAMES_MAX < names.len() || NAMES_BYTES_MAX < names.bytes()
     }
 }
 
@@ -100,6 +108,9 @@ pub fn process(
     let mut pass = ChunkPass::new(plan, stages, worker, chunk, from, format);
     let mut at = from;
     while at < chunk.len() && block.cost() < block_bytes {
+        if pass.worker.has_many_names() {
+            pass.count_names(block);
+        }
         let decoded = pass.decode(at);
         pass.repair_and_drop();
         pass.check_values();
@@ -107,6 +118,7 @@ pub fn process(
         pass.check_limits();
         at = pass.encode(decoded, block_bytes, block);
     }
+    pass.count_names(block);
     pass.lines.count_to(chunk, at);
     block.lines = pass.lines.lines;
     block.add_fields_to_rules(&plan.node_rules);
@@ -211,8 +223,25 @@ impl<'a> ChunkPass<'a> {
     /// the offset of the first record that was not taken.
     pub fn encode(&mut self, decoded: Decoded, block_bytes: usize, block: &mut Block) -> usize {
         let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
-        let emitter = BatchEmitter { plan, stages, worker: &mut *self.worker, chunk, block_bytes };
+        let header_is_shown = self.header_is_shown();
+        let worker = &mut *self.worker;
+        let emitter = BatchEmitter { plan, stages, worker, chunk, header_is_shown, block_bytes };
         emitter.emit(decoded, &mut self.lines, block)
+    }
+
+    /// Moves the counts of names to the block.
+    fn count_names(&mut self, block: &mut Block) {
+        let header_is_shown = self.header_is_shown();
+        let Worker { decoder, policies, name_tally, .. } = &mut *self.worker;
+        let places = NamePlaces { names: &decoder.names, plan: self.plan, header_is_shown };
+        name_tally.flush(policies, places, block);
+    }
+
+    fn header_is_shown(&self) -> Option<bool> {
+        match self.format {
+            Format::Csv(columns) => Some(columns.names_are_shown),
+            Format::JsonLines(_) | Format::JsonItems(_) | Format::JsonObjects(_) => None,
+        }
     }
 }
 

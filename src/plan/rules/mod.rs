@@ -4,6 +4,7 @@
 //! identifies or describes a person needs a rule; one that does neither is kept by default.
 
 mod check;
+mod compulsory;
 mod cover;
 mod explain;
 mod fit;
@@ -17,6 +18,7 @@ mod repairs;
 mod shaping;
 mod suppress;
 
+pub(super) use compulsory::is_compulsory;
 pub use explain::{Explanation, FieldLine, JoinGroup};
 
 use crate::definition::document::{Diagnostics, PlacedDiagnostic, advice, quoted};

@@ -6,4 +6,6 @@ mod debug;
 mod definitions;
 mod keys;
 mod lists;
+mod names;
 mod runs;
+mod wrong_places;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::{ColumnRules, is_column};
 use crate::decode::aliases::{Alias, Sense};
-use crate::record::describe_name;
+use crate::record::{describe_name, looks_like_a_column};
 
 /// Why a header cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +99,10 @@ impl ColumnRules {
             ColumnErrorKind::NotAField => {
                 format!("column {number} {} is not a field", self.quote_or_describe(name))
             }
-            ColumnErrorKind::Repeated { first } if is_column(&self.schema, name) => {
-                format!("column {number} `{}` repeats column {}", describe_name(name), first + 1)
+            ColumnErrorKind::Repeated { first }
+                if is_column(&self.schema, name) && self.has_name("", name) =>
+            {
+                format!("column {number} `{name}` repeats column {}", first + 1)
             }
             ColumnErrorKind::Repeated { first } => {
                 format!("column {number} repeats column {}", first + 1)
@@ -140,18 +142,14 @@ impl ColumnRules {
 
     /// The name in backticks if it may be quoted, else its length.
     fn quote_or_describe(&self, name: &str) -> String {
-        if self.is_quotable(name) {
-            format!("`{name}`")
-        } else {
-            format!("(name of {} characters)", name.chars().count())
-        }
+        if self.is_quotable(name) { format!("`{name}`") } else { describe_name(name) }
     }
 
     /// Whether a name can safely be shown. One that is an alias, except for case and punctuation,
     /// says nothing about a person.
     fn is_quotable(&self, name: &str) -> bool {
         self.aliases.of(name).is_some()
-            || (self.suggestion(name).is_some() && describe_name(name) == name)
+            || (self.suggestion(name).is_some() && looks_like_a_column(name))
     }
 
     /// What the name probably means: a field that it looks like, an alias, a field that is nearly

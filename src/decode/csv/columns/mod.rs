@@ -115,6 +115,19 @@ impl ColumnRules {
         self.settings.ignore.iter().any(|ignored| ignored == name)
     }
 
+    /// Whether the schema or `schemas/headers.toml` has a name, except for case and punctuation.
+    /// `within`: the path of the object that contains it, or empty for the record itself.
+    pub fn has_name(&self, within: &str, name: &str) -> bool {
+        self.lookalikes.is_field(within, name) || self.aliases.of(name).is_some()
+    }
+
+    /// Whether a name in a header is that of a field, is renamed, or is an alias.
+    fn is_known(&self, name: &str) -> bool {
+        self.rename_of(name).is_some()
+            || is_column(&self.schema, name)
+            || self.aliases.of(name).is_some()
+    }
+
     /// Whether a name is that of a field, is ignored, is renamed to one, or resembles one.
     fn is_familiar(&self, name: &str) -> bool {
         let name = &*self.renamed(name);
@@ -153,6 +166,8 @@ pub struct Columns {
     pub(crate) renamings: Vec<usize>,
     /// The columns with names that were repaired.
     pub(super) respelled: Vec<usize>,
+    /// Whether its names may be shown: more than half of them are known, or the definition has them.
+    pub names_are_shown: bool,
     /// The header, which later rows may repeat. `None`: the names are those of the definition.
     header: Option<HeaderRow>,
 }
@@ -227,7 +242,9 @@ impl Columns {
         let respelled = names.iter().enumerate().filter(|(_, name)| is_respelled(name));
         let respelled = respelled.map(|(column, _)| column).collect();
         let header = Some(HeaderRow::new(record, &names, dialect));
-        Ok(Columns { renamings, respelled, header, ..columns })
+        let known = names.iter().filter(|name| rules.is_known(name)).count();
+        let names_are_shown = names.len() < 2 * known;
+        Ok(Columns { renamings, respelled, names_are_shown, header, ..columns })
     }
 
     /// The columns of a file without a header, from the names in the definition.
@@ -264,6 +281,7 @@ impl Columns {
             constants: constants.iter().map(|(_, value)| value.clone()).collect(),
             renamings: Vec::new(),
             respelled: Vec::new(),
+            names_are_shown: true,
             header: None,
         };
         let mut errors = Vec::new();

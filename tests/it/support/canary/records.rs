@@ -61,7 +61,7 @@ fn made_anew(c: &mut Canaries) -> String {
     let lists = [
         format!(r#""Mail":["{}@example.com","{}"]"#, c.text(), c.text()),
         format!(r#""Phone":["+1{}","{}"]"#, c.nanoseconds(), c.text()),
-        format!(r#""Token":["hmac:k1:{}","{}"]"#, c.text(), c.text()),
+        format!(r#""Token":["hmac:k1:{}.","{}"]"#, c.text(), c.text()),
         format!(r#""Since":["1988-02-09","{}"]"#, c.text()),
         format!(r#""Points":["{}","{}"]"#, c.number(), c.text()),
         format!(r#""Age":["{}","{}"]"#, c.number(), c.text()),

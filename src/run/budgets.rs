@@ -1,0 +1,54 @@
+//! The budgets: how much may go wrong in a run that publishes its result.
+
+use crate::plan::Plan;
+use crate::report::{Exceeded, FailedRule, Tally};
+
+/// A rule that met fewer values is not judged by the share of those that it had to remove.
+const VALUES_MIN: u64 = 10;
+
+/// The budgets that a run exceeds: rejected / read is above the maximum ratio; there are more rejects
+/// than allowed; there are rejects, and no record is written; or a rule had to remove more than the
+/// allowed share of its values.
+pub(super) fn exceeded(plan: &Plan, total: &Tally) -> Vec<Exceeded> {
+    let account = &plan.account;
+    let over = |budget: &str, allowed: f64, found: f64| {
+        let budget = Some(budget.to_owned());
+        (allowed < found).then_some(Exceeded { budget, rule: None, allowed, found })
+    };
+    // The quotient is rounded like the ratio was when it was parsed, so comparing them is exact.
+    let ratio = as_float(total.rejected) / as_float(total.read.max(1));
+    let by_ratio = over("max_reject_ratio", account.max_reject_ratio, ratio);
+    let by_number = account
+        .max_rejects
+        .and_then(|most| over("max_rejects", as_float(most), as_float(total.rejected)));
+    let none_left = (0 < total.rejected && total.written == 0).then_some(Exceeded {
+        budget: None,
+        rule: None,
+        allowed: 1.0,
+        found: 0.0,
+    });
+    let by_rules = failed_rules(plan, total).into_iter().filter_map(|rule| {
+        let found = as_float(rule.op_failed) / as_float(rule.met);
+        let over = over("max_op_failed_ratio", account.max_op_failed_ratio, found);
+        over.map(|over| Exceeded { rule: Some(rule), ..over })
+    });
+    by_ratio.into_iter().chain(by_number).chain(none_left).chain(by_rules).collect()
+}
+
+/// The rules that met enough values and removed some of them.
+fn failed_rules(plan: &Plan, total: &Tally) -> Vec<FailedRule> {
+    let counts = total.values.iter().zip(&total.op_failed);
+    let rules = plan.rules.iter().zip(counts);
+    let failed = rules.map(|(rule, (values, op_failed))| FailedRule {
+        path: rule.path.clone(),
+        op: rule.op.name().to_owned(),
+        met: values + op_failed,
+        op_failed: *op_failed,
+    });
+    failed.filter(|rule| 0 < rule.op_failed && VALUES_MIN <= rule.met).collect()
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+pub(super) fn as_float(count: u64) -> f64 {
+    count as f64
+}
