@@ -5,6 +5,9 @@ use segprep::report::{Exceeded, Manifest, RejectCounts};
 use super::quantities::{count, counted, percent};
 use super::sheet::escape;
 
+/// The budget for how much smaller a result may be than the one that it replaces.
+const SHRINK: &str = "max_shrink";
+
 /// The budgets that the run exceeded, with what they allow and what was found.
 pub(crate) fn message(manifest: &Manifest) -> String {
     let budgets: Vec<String> =
@@ -26,6 +29,12 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
             escape(&rule.path),
             percent(rule.op_failed, rule.met)
         ),
+        (Some(budget @ SHRINK), None) => format!(
+            "{} would be written, {:.1}% of those of the run that is replaced, fewer than \
+             `{budget} = {allowed}` allows",
+            counted(records.written, "record"),
+            over.found * 100.0
+        ),
         (Some(budget), None) => {
             let share = percent(records.rejected, records.read);
             format!(
@@ -40,6 +49,9 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
 
 /// What to do next. A larger budget is only advised where nothing better is known.
 pub(crate) fn next(manifest: &Manifest) -> String {
+    if manifest.exceeded.iter().any(|over| over.budget.as_deref() == Some(SHRINK)) {
+        return format!("check whether the inputs are complete; if they are, lower `{SHRINK}`");
+    }
     if let Some(rule) = manifest.exceeded.iter().find_map(|over| over.rule.as_ref()) {
         let (op, path) = (escape(&rule.op), escape(&rule.path));
         return format!(
@@ -117,6 +129,12 @@ mod tests {
                 over(Some("max_rejects"), 0.0, 1.0),
                 1,
                 "1 of 40 records was rejected (2.5%), more than `max_rejects = 0` allows",
+            ),
+            (
+                over(Some("max_shrink"), 0.5, 0.4),
+                0,
+                "40 records would be written, 40.0% of those of the run that is replaced, fewer than \
+                 `max_shrink = 0.5` allows",
             ),
             (
                 over(None, 1.0, 0.0),

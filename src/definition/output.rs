@@ -21,6 +21,8 @@ pub struct Account {
     pub max_reject_ratio: f64,
     /// The number of rejected records above which nothing is published.
     pub max_rejects: Option<u64>,
+    /// The share of the records of the run that is replaced below which nothing is published.
+    pub max_shrink: Option<f64>,
     /// The share of a rule's values to which its operation could not apply, above which nothing is
     /// published, from 0 to 1.
     pub max_op_failed_ratio: f64,
@@ -67,6 +69,7 @@ pub(super) fn read_account(
         to: Location::default(),
         max_reject_ratio: MAX_REJECT_RATIO,
         max_rejects: None,
+        max_shrink: None,
         max_op_failed_ratio: MAX_OP_FAILED_RATIO,
         keep_rejected: false,
         storing: Storing::default(),
@@ -83,6 +86,7 @@ pub(super) fn read_account(
         account.max_op_failed_ratio = ratio;
     }
     account.max_rejects = section.whole("max_rejects", 0..=u64::MAX, diagnostics);
+    account.max_shrink = section.ratio("max_shrink", diagnostics);
     account.keep_rejected = section.boolean("keep_rejected", diagnostics).unwrap_or(false);
     account.storing = storing::read(&mut section, diagnostics);
     section.finish(diagnostics);

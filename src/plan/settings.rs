@@ -73,6 +73,9 @@ pub struct AccountPlan {
     /// If rejected / read is above this, nothing is published.
     pub max_reject_ratio: f64,
     pub max_rejects: Option<u64>,
+    /// If fewer records than this share of those of the run that is replaced would be written,
+    /// nothing is published.
+    pub max_shrink: Option<f64>,
     /// If more than this share of the values that a rule met had to be removed, nothing is published.
     pub max_op_failed_ratio: f64,
     pub keep_rejected: bool,
@@ -133,6 +136,7 @@ impl AccountPlan {
             to: account.to.path.clone(),
             max_reject_ratio: account.max_reject_ratio,
             max_rejects: account.max_rejects,
+            max_shrink: account.max_shrink,
             max_op_failed_ratio: account.max_op_failed_ratio,
             keep_rejected: account.keep_rejected,
         }

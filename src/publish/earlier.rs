@@ -32,7 +32,14 @@ pub(crate) struct Manifest {
     version: u64,
     status: String,
     fingerprint: String,
+    #[serde(default)]
+    records: Option<Records>,
     outputs: Vec<Output>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Records {
+    written: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,6 +114,12 @@ impl EarlierRuns {
 
     pub(crate) fn is_published_as(&self, fingerprint: &str) -> bool {
         self.published() == Some(fingerprint)
+    }
+
+    /// The number of records of the run whose parts are in the outputs, if its manifest says so.
+    pub(crate) fn records(&self) -> Option<u64> {
+        let published = self.manifests().find(|manifest| manifest.is_published())?;
+        published.records.as_ref().map(|records| records.written)
     }
 
     /// The outputs that runs of this account wrote parts to, resolved.

@@ -212,6 +212,11 @@ impl Publication {
         &self.left_alone
     }
 
+    /// The number of records that the run wrote that this one is to replace. `None`: there is none.
+    pub fn replaced_records(&self) -> Option<u64> {
+        self.earlier.records()
+    }
+
     /// Removes everything that this run made.
     pub fn discard(mut self) -> Result<(), PublishError> {
         self.roll_back()

@@ -8,8 +8,8 @@ const VALUES_MIN: u64 = 10;
 
 /// The budgets that a run exceeds: rejected / read is above the maximum ratio; there are more rejects
 /// than allowed; there are rejects, and no record is written; or a rule had to remove more than the
-/// allowed share of its values.
-pub(super) fn exceeded(plan: &Plan, total: &Tally) -> Vec<Exceeded> {
+/// allowed share of its values; or too few records are left of those of the run that is `replaced`.
+pub(super) fn exceeded(plan: &Plan, total: &Tally, replaced: Option<u64>) -> Vec<Exceeded> {
     let account = &plan.account;
     let over = |budget: &str, allowed: f64, found: f64| {
         let budget = Some(budget.to_owned());
@@ -32,7 +32,17 @@ pub(super) fn exceeded(plan: &Plan, total: &Tally) -> Vec<Exceeded> {
         let over = over("max_op_failed_ratio", account.max_op_failed_ratio, found);
         over.map(|over| Exceeded { rule: Some(rule), ..over })
     });
-    by_ratio.into_iter().chain(by_number).chain(none_left).chain(by_rules).collect()
+    let by_shrinking = shrunk(account.max_shrink, total.written, replaced);
+    let of_rejects = by_ratio.into_iter().chain(by_number).chain(none_left);
+    of_rejects.chain(by_shrinking).chain(by_rules).collect()
+}
+
+/// The budget for how much smaller a result may be than the one that it replaces.
+fn shrunk(max_shrink: Option<f64>, written: u64, replaced: Option<u64>) -> Option<Exceeded> {
+    let (allowed, before) = (max_shrink?, replaced.filter(|before| 0 < *before)?);
+    let found = as_float(written) / as_float(before);
+    let budget = Some("max_shrink".to_owned());
+    (found < allowed).then_some(Exceeded { budget, rule: None, allowed, found })
 }
 
 /// The rules that met enough values and removed some of them.

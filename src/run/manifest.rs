@@ -39,6 +39,8 @@ pub(super) struct Facts<'a> {
     pub(super) lists: Vec<ListCounts>,
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
     pub(super) left_alone: &'a [PathBuf],
+    /// The number of records that the run wrote that this one is to replace.
+    pub(super) replaced: Option<u64>,
     pub(super) dry_run: bool,
 }
 
@@ -48,7 +50,7 @@ const EXPORT_ONLY: &str = "(export only)";
 pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
     let plan = facts.plan;
     let total = &assembled.total;
-    let exceeded = budgets::exceeded(plan, total);
+    let exceeded = budgets::exceeded(plan, total, facts.replaced);
     let status = match (facts.dry_run, exceeded.is_empty()) {
         (true, _) => Status::DryRun,
         (false, true) => Status::Published,

@@ -208,6 +208,7 @@ fn run_steps(
         listing: &listing,
         lists: list_counts,
         left_alone: place.as_ref().map_or(&[], Publication::left_alone),
+        replaced: place.as_ref().and_then(Publication::replaced_records),
         dry_run: options.dry_run,
     };
     let manifest = manifest::manifest(&facts, &assembler);

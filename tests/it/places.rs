@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use serde_json::json;
 use walkdir::WalkDir;
 
 use crate::support::mount::{Tmpfs, with_mounts};
@@ -243,6 +244,29 @@ fn a_published_run_whose_parts_are_lost_is_not_done() {
         site.check_published();
         assert_exit(&mut again(), 0);
     }
+}
+
+/// An export that broke off does not replace a whole one, however often it is tried.
+#[test]
+fn a_run_that_shrinks_too_far_replaces_nothing() {
+    let site = Site::with(&endpoints(10));
+    let shrink = ["--set", "account.max_shrink=0.5"];
+    assert_exit(site.run().args(shrink), 0);
+    let part = site.place.to().join("job-000/part-00000.json");
+    let whole = fs::read(&part).expect("a part");
+    site.input("a.ndjson", &endpoints(4));
+    let said = ["4 records would be written, 40.0% of those", "`max_shrink = 0.5`"];
+    assert_exit_saying(site.run().args(shrink).arg("--overwrite"), 3, &said);
+    let exceeded = json!([{ "budget": "max_shrink", "allowed": 0.5, "found": 0.4 }]);
+    for _ in 0..2 {
+        assert_eq!(site.place.manifest()["exceeded"], exceeded);
+        assert_eq!(fs::read(&part).expect("the earlier part"), whole);
+        assert_exit_saying(site.run().args(shrink), 3, &said);
+    }
+    site.input("a.ndjson", &endpoints(5));
+    assert_exit(site.run().args(shrink), 0);
+    site.check_published();
+    assert_eq!(site.place.manifest()["exceeded"], json!([]));
 }
 
 /// Whatever the umask allows, others read nothing, and the group reads only what is published.

@@ -21,6 +21,7 @@ fn absent_settings_have_defaults() {
     let [output] = plan.outputs.as_slice() else { panic!("one output") };
     assert_eq!((output.max_bytes, output.digest), (1_000_000_000, DigestKind::Sha256));
     assert_eq!((plan.account.max_rejects, plan.account.keep_rejected), (None, false));
+    assert_eq!(plan.account.max_shrink, None);
     assert!((plan.account.max_reject_ratio - 0.05).abs() < f64::EPSILON);
     assert_eq!(plan.run, RunPlan::default());
 }
@@ -29,7 +30,7 @@ fn absent_settings_have_defaults() {
 fn every_setting_is_in_the_plan() {
     let text = BASE
         .replace("from = [\"in/\"]", "from = [\"in/\", \"more.json\"]\nformat = \"csv\"\nunknown = \"drop\"\ninactive = \"keep\"\nkinds = [\"user\", \"endpoint\"]\nmax_record = 4096\ndigest = true")
-        .replace("to = \"out/account/\"", "to = \"out/account/\"\nmax_reject_ratio = 1\nmax_rejects = 7\nkeep_rejected = true")
+        .replace("to = \"out/account/\"", "to = \"out/account/\"\nmax_reject_ratio = 1\nmax_rejects = 7\nmax_shrink = 0.5\nkeep_rejected = true")
         .replace("format = \"pinpoint-json\"", "format = \"pinpoint-json\"\nmax_bytes = \"1.5 kB\"\ndigest = \"crc64nvme\"")
         + "[run]\nthreads = 3\nchunk_bytes = \"64 KiB\"\n";
     let plan = plan(&text);
@@ -41,6 +42,7 @@ fn every_setting_is_in_the_plan() {
     );
     assert_eq!((plan.input.kinds.as_slice(), plan.input.max_record), ([0, 2].as_slice(), 4096));
     assert_eq!((plan.account.max_rejects, plan.account.keep_rejected), (Some(7), true));
+    assert_eq!(plan.account.max_shrink, Some(0.5));
     let [output] = plan.outputs.as_slice() else { panic!("one output") };
     assert_eq!((output.max_bytes, output.digest), (1500, DigestKind::Crc64Nvme));
     assert_eq!(plan.run, RunPlan { threads: Some(3), chunk_bytes: Some(65_536) });
