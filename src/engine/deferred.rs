@@ -19,21 +19,31 @@ use rayon::Yield;
 pub struct Deferred<O>(mpsc::Receiver<thread::Result<O>>);
 
 /// Starts work in the current thread's pool. Outside a pool, the work is done before this returns.
+/// What the work owns is dropped before its result is there.
 pub fn defer<O: Send + 'static>(work: impl FnOnce() -> O + Send + 'static) -> Deferred<O> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let work = move || {
+    start(move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(work));
         // The receiver is gone only if the run has already failed.
         sender.send(outcome).ok();
-    };
+    });
+    Deferred(receiver)
+}
+
+/// Starts work in the current thread's pool. Outside a pool, the work is done before this returns.
+pub(super) fn start(work: impl FnOnce() + Send + 'static) {
     match rayon::current_thread_index() {
         Some(_) => rayon::spawn(work),
         None => work(),
     }
-    Deferred(receiver)
 }
 
 impl<O> Deferred<O> {
+    /// The result that will be sent through this channel.
+    pub(super) fn new(receiver: mpsc::Receiver<thread::Result<O>>) -> Deferred<O> {
+        Deferred(receiver)
+    }
+
     /// Returns the result. Until it is there, this thread does other work of the pool.
     ///
     /// # Panics

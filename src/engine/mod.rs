@@ -32,9 +32,13 @@
 //! [`defer`] starts one piece of work in the pool, and [`Deferred::wait`] returns its result. A run
 //! encodes one row group of Parquet in this way while the next one gathers.
 //!
+//! A [`Chain`] is deferred work that must be done in order, one piece after the other: a digest of a
+//! part, say. Its pieces are done on any thread, beside everything else.
+//!
 //! This module knows nothing about records, files or stores.
 
 mod cancel;
+mod chain;
 mod deferred;
 
 use std::{
@@ -46,6 +50,7 @@ use std::{
 };
 
 pub use cancel::{Cancel, Cancelled};
+pub use chain::Chain;
 pub use deferred::{Deferred, defer};
 use rayon::{ThreadPool, Yield};
 

@@ -1,13 +1,13 @@
 //! Writes parts that consist of lines (JSON, CSV), divided into job folders.
 //!
 //! A part ends before the record that would exceed its cap, and a job folder holds no more than one
-//! import job of the target takes. A block's records are appended in runs: as many as still fit are
-//! one write.
+//! import job of the target takes. A block's records are added in runs: as many as still fit are one
+//! write, which any thread does.
 
-use std::io::Write;
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::OutputWriter;
-use super::part::Part;
+use super::line_part::{AddedSpan, EndedPart, LinePart, SettledSpans, Span};
 use crate::definition::DigestKind;
 use crate::encode::LineCounts;
 use crate::pipeline::{Block, Encoded, Lines};
@@ -23,19 +23,35 @@ pub(super) struct LinesWriter {
     /// Where a block has the output's lines.
     encoded: Encoded,
     /// The first line of every part; empty if the format has none.
-    header: Vec<u8>,
+    header: Arc<[u8]>,
     extension: &'static str,
     part_max: u64,
     job: JobLimits,
     digest: DigestKind,
     counts: LineCounts,
-    parts: Vec<PartNote>,
     /// The open part, with the number of its records.
-    open: Option<(Part, u64)>,
+    open: Option<(LinePart, u64)>,
+    /// What was done with each block that is not settled yet, the oldest first.
+    unsettled: VecDeque<Vec<Step>>,
+    /// The settled spans of the first part that has others.
+    settled: SettledSpans,
+    /// The parts that are being made durable, in their order.
+    finishing: VecDeque<EndedPart>,
+    parts: Vec<PartNote>,
     /// The open job folder: its number, and the bytes and parts in it.
     job_number: u32,
     job_bytes: u64,
     job_parts: u64,
+}
+
+/// How many parts are made durable beside the ordered side, which then waits for the first.
+const FINISHING_MAX: usize = 16;
+
+/// A step in writing parts.
+enum Step {
+    Add(AddedSpan),
+    /// The end of a part, with the number of its records.
+    End(LinePart, u64),
 }
 
 /// A position in a block's lines: the number of records and bytes before it.
@@ -56,14 +72,17 @@ impl LinesWriter {
         LinesWriter {
             number,
             encoded,
-            header: header.to_vec(),
+            header: header.into(),
             extension: output.format.extension(),
             part_max: output.max_bytes.min(job.bytes),
             job,
             digest: output.digest,
             counts: LineCounts::default(),
-            parts: Vec::new(),
             open: None,
+            unsettled: VecDeque::new(),
+            settled: SettledSpans::default(),
+            finishing: VecDeque::new(),
+            parts: Vec::new(),
             job_number: 0,
             job_bytes: 0,
             job_parts: 0,
@@ -72,6 +91,7 @@ impl LinesWriter {
 
     fn write_lines(
         &mut self,
+        block: &Arc<Block>,
         lines: &Lines,
         place: Option<&Publication>,
     ) -> Result<(), PublishError> {
@@ -79,7 +99,10 @@ impl LinesWriter {
         while from.records < lines.ends.len() {
             let to = self.fitting(lines, from);
             if from.records < to.records {
-                self.write_run(lines, from, to, place)?;
+                let (encoded, range) = (self.encoded, from.bytes..to.bytes);
+                let span = Span::Lines { block: Arc::clone(block), encoded, range };
+                self.write_run(span, count(to.records - from.records), place)?;
+                self.job_bytes += count(to.bytes - from.bytes);
                 from = to;
             }
             if let Some(next_end) = lines.ends.get(from.records) {
@@ -105,31 +128,38 @@ impl LinesWriter {
         Cut { records, bytes: bytes.unwrap_or(from.bytes) }
     }
 
+    /// Adds consecutive records to the open part, or to a new one.
     fn write_run(
         &mut self,
-        lines: &Lines,
-        from: Cut,
-        to: Cut,
+        span: Span,
+        count: u64,
         place: Option<&Publication>,
     ) -> Result<(), PublishError> {
         let (mut part, records) = match self.open.take() {
             Some(open) => open,
             None => (self.begin_part(place)?, 0),
         };
-        let bytes = lines.bytes.get(from.bytes..to.bytes).unwrap_or(&[]);
-        part.write_all(bytes).map_err(PublishError::of_write)?;
-        self.job_bytes += count(bytes.len());
-        self.open = Some((part, records + count(to.records - from.records)));
+        self.note(Step::Add(part.add(span)?));
+        self.open = Some((part, records + count));
         Ok(())
     }
 
-    fn begin_part(&mut self, place: Option<&Publication>) -> Result<Part, PublishError> {
+    fn begin_part(&mut self, place: Option<&Publication>) -> Result<LinePart, PublishError> {
         let path = job_part_path(self.job_number, self.job_parts, self.extension);
         self.job_parts += 1;
-        let mut part = Part::new(self.number, path, self.digest, place)?;
-        part.write_all(&self.header).map_err(PublishError::of_write)?;
-        self.job_bytes += count(self.header.len());
+        let mut part = LinePart::new(self.number, path, self.digest, place)?;
+        if !self.header.is_empty() {
+            self.note(Step::Add(part.add(Span::Header(Arc::clone(&self.header)))?));
+            self.job_bytes += count(self.header.len());
+        }
         Ok(part)
+    }
+
+    /// Notes a step of the current block.
+    fn note(&mut self, step: Step) {
+        if let Some(steps) = self.unsettled.back_mut() {
+            steps.push(step);
+        }
     }
 
     /// Ends the open part, into which a record of `next` bytes does not fit; and the job folder, if
@@ -146,22 +176,53 @@ impl LinesWriter {
     }
 
     fn end_part(&mut self) -> Result<(), PublishError> {
-        if let Some((part, records)) = self.open.take() {
-            self.parts.push(part.finish(records)?);
+        if let Some((mut part, records)) = self.open.take() {
+            part.end()?;
+            self.note(Step::End(part, records));
+        }
+        Ok(())
+    }
+
+    /// Waits until parts are durable, but for the last `rest`.
+    fn collect(&mut self, rest: usize) -> Result<(), PublishError> {
+        while rest < self.finishing.len() {
+            let first = self.finishing.pop_front();
+            self.parts.extend(first.map(EndedPart::wait).transpose()?);
         }
         Ok(())
     }
 }
 
 impl OutputWriter for LinesWriter {
-    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
+    fn write(
+        &mut self,
+        block: &Arc<Block>,
+        place: Option<&Publication>,
+    ) -> Result<(), PublishError> {
+        self.unsettled.push_back(Vec::new());
         let Some(lines) = block.lines_of(self.encoded) else { return Ok(()) };
         self.counts.add(lines.counts);
-        self.write_lines(lines, place)
+        self.write_lines(block, lines, place)
+    }
+
+    fn settle(&mut self) -> Result<(), PublishError> {
+        for step in self.unsettled.pop_front().unwrap_or_default() {
+            match step {
+                Step::Add(span) => span.settle(&mut self.settled)?,
+                Step::End(part, records) => {
+                    self.finishing.push_back(part.finish(records, mem::take(&mut self.settled)));
+                    self.collect(FINISHING_MAX)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn finish(&mut self, _place: Option<&Publication>) -> Result<(), PublishError> {
-        self.end_part()
+        self.unsettled.push_back(Vec::new());
+        self.end_part()?;
+        self.settle()?;
+        self.collect(0)
     }
 
     fn parts(&self) -> &[PartNote] {
@@ -202,14 +263,17 @@ mod tests {
         };
         let mut writer = LinesWriter::new(0, &plan, Encoded::Json, header, *job);
         for lengths in lengths.chunks(block) {
-            let mut lines = Lines::default();
+            let mut block = Block::default();
             for length in lengths {
-                lines.bytes.resize(lines.bytes.len() + length, b'x');
-                lines.ends.push(lines.bytes.len());
+                block.json.bytes.resize(block.json.bytes.len() + length, b'x');
+                block.json.ends.push(block.json.bytes.len());
             }
-            writer.write_lines(&lines, None).expect("nothing is written");
+            writer.write(&Arc::new(block), None).expect("nothing is written");
         }
-        writer.end_part().expect("nothing is written");
+        while !writer.unsettled.is_empty() {
+            writer.settle().expect("nothing is written");
+        }
+        writer.finish(None).expect("nothing is written");
         writer.parts
     }
 

@@ -2,13 +2,17 @@
 //! its share of them into parts.
 //!
 //! Where a part ends depends on the records alone, never on how blocks cut them.
+//!
+//! The ordered side decides which bytes of a block go where. They are written and digested beside it,
+//! on any thread, so a block must be kept until [`OutputWriter::settle`] has returned for it.
 
+mod line_part;
 mod lines;
 pub(crate) mod parquet;
 mod part;
 mod standard;
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use crate::definition::OutputFormat;
 use crate::encode::LineCounts;
@@ -23,9 +27,20 @@ use standard::StandardWriter;
 /// Writes the parts of one output. In a dry run, `place` is `None` and nothing is stored.
 pub(crate) trait OutputWriter: Send {
     /// Takes the next block.
-    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError>;
+    fn write(
+        &mut self,
+        block: &Arc<Block>,
+        place: Option<&Publication>,
+    ) -> Result<(), PublishError>;
 
-    /// Writes everything that is left, and ends the open part. Called in the thread pool.
+    /// Waits until the bytes of the oldest block are written that this was not called for. Called in
+    /// the thread pool, once for each block.
+    fn settle(&mut self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    /// Writes everything that is left, and ends the open part. Called in the thread pool, after all
+    /// blocks were settled.
     fn finish(&mut self, place: Option<&Publication>) -> Result<(), PublishError>;
 
     /// The parts that are finished.

@@ -190,7 +190,11 @@ impl ParquetWriter {
 }
 
 impl OutputWriter for ParquetWriter {
-    fn write(&mut self, block: &Block, place: Option<&Publication>) -> Result<(), PublishError> {
+    fn write(
+        &mut self,
+        block: &Arc<Block>,
+        place: Option<&Publication>,
+    ) -> Result<(), PublishError> {
         let Some(table) = &block.table else { return Ok(()) };
         let mut from = 0;
         for (row, size) in table.sizes().iter().enumerate() {

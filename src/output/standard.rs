@@ -2,6 +2,7 @@
 //! are no parts; what was written is noted like a part, with its bytes, records and digest.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::OutputWriter;
 use super::part::Part;
@@ -59,7 +60,11 @@ fn unwritten(source: io::Error) -> PublishError {
 }
 
 impl OutputWriter for StandardWriter {
-    fn write(&mut self, block: &Block, _place: Option<&Publication>) -> Result<(), PublishError> {
+    fn write(
+        &mut self,
+        block: &Arc<Block>,
+        _place: Option<&Publication>,
+    ) -> Result<(), PublishError> {
         let Some(lines) = block.lines_of(self.encoded) else { return Ok(()) };
         self.counts.add(lines.counts);
         let records = u64::try_from(lines.ends.len()).expect("fewer than 2^64");

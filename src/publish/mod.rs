@@ -44,7 +44,7 @@ mod undo;
 
 pub use error::{ForeignFiles, LostParts, PublishError};
 pub use place::Buckets;
-pub use staged::StagedFile;
+pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;
 
 use std::{

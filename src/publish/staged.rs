@@ -2,7 +2,9 @@
 
 use std::{
     fmt::Debug,
+    fs::File,
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::PathBuf,
 };
 
@@ -22,13 +24,47 @@ pub(crate) trait StagedBytes: Write + Debug + Send + Sync {
     /// The path or URL that errors name.
     fn place(&self) -> PathBuf;
 
+    /// See [`StagedFile::ranges`].
+    fn ranges(&self) -> Result<Option<FileRanges>, PublishError> {
+        Ok(None)
+    }
+
     /// See [`StagedFile::finish`].
     fn finish(self: Box<Self>) -> Result<(), PublishError>;
+}
+
+/// Writes and reads ranges of a file, from any thread and in any order.
+#[derive(Debug)]
+pub struct FileRanges {
+    file: File,
+    path: PathBuf,
+}
+
+impl FileRanges {
+    pub(crate) fn new(file: File, path: PathBuf) -> FileRanges {
+        FileRanges { file, path }
+    }
+
+    /// Writes bytes at an offset.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), PublishError> {
+        self.file.write_all_at(bytes, offset).map_err(at(&self.path, "write"))
+    }
+
+    /// Reads bytes that were written at an offset.
+    pub fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), PublishError> {
+        self.file.read_exact_at(bytes, offset).map_err(at(&self.path, "read"))
+    }
 }
 
 impl StagedFile {
     pub(crate) fn new(bytes: impl StagedBytes + 'static) -> StagedFile {
         StagedFile(Box::new(bytes))
+    }
+
+    /// The ranges of the file. `None`: it can only be written from its start to its end. Whoever uses
+    /// them writes all bytes with them, and ends all writes before [`StagedFile::finish`].
+    pub fn ranges(&self) -> Result<Option<FileRanges>, PublishError> {
+        self.0.ranges()
     }
 
     /// Completes the file and makes its bytes durable, on disk or in the bucket. A file that is

@@ -6,8 +6,9 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::{self, BufWriter, Write},
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -41,6 +42,8 @@ pub(super) struct Assembler<'a> {
     place: Option<&'a Publication>,
     progress: &'a Progress,
     pub(super) outputs: Vec<Box<dyn OutputWriter>>,
+    /// The blocks that are being written, the oldest first.
+    writing: VecDeque<Arc<Block>>,
     rejects: Option<BufWriter<StagedFile>>,
     /// The rejects as Parquet, if an output is Parquet.
     rejects_by_columns: Option<RejectsWriter>,
@@ -122,6 +125,7 @@ impl<'a> Assembler<'a> {
             place,
             progress,
             outputs: writers(plan, stages, &metadata, standard)?,
+            writing: VecDeque::new(),
             rejects_by_columns: by_columns.transpose()?,
             rejects: file(REJECTS)?,
             inputs: file(INPUTS)?,
@@ -162,12 +166,30 @@ impl<'a> Assembler<'a> {
     /// Adds the next block of the input.
     pub(super) fn block(
         &mut self,
-        block: &Block,
+        block: Block,
         place: &BlockPlace<'_>,
     ) -> Result<(), PublishError> {
+        let block = Arc::new(block);
         for output in &mut self.outputs {
-            output.write(block, self.place)?;
+            output.write(&block, self.place)?;
         }
+        self.account_for(&block, place)?;
+        self.writing.push_back(block);
+        Ok(())
+    }
+
+    /// If more than `rest` blocks are being written, waits until the oldest is, and returns it.
+    pub(super) fn settle(&mut self, rest: usize) -> Result<Option<Block>, PublishError> {
+        if self.writing.len() <= rest {
+            return Ok(None);
+        }
+        let Some(oldest) = self.writing.pop_front() else { return Ok(None) };
+        self.outputs.iter_mut().try_for_each(|output| output.settle())?;
+        Ok(Arc::into_inner(oldest))
+    }
+
+    /// Counts the records of a block, and writes its rejects.
+    fn account_for(&mut self, block: &Block, place: &BlockPlace<'_>) -> Result<(), PublishError> {
         self.common_names.begin(block);
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
@@ -378,6 +400,9 @@ impl<'a> Assembler<'a> {
     pub(super) fn finish_outputs(&mut self) -> Result<(), PublishError> {
         if let Some(rejects) = self.rejects_by_columns.take() {
             rejects.finish()?;
+        }
+        while !self.writing.is_empty() {
+            self.settle(0)?;
         }
         self.outputs.iter_mut().try_for_each(|output| output.finish(self.place))
     }

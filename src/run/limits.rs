@@ -18,8 +18,9 @@
 //! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |
 //! | base | run | the program, its tables, buffers and stacks |
 //!
-//! The number of chunks in flight is the length of the engine's queue. `tests/it/memory`
-//! compares the bound with the memory that hostile inputs really take.
+//! A chunk is in flight until its block is written. Those that the ordered side has not seen yet are
+//! in the engine's queue, the others are being written beside it. `tests/it/memory` compares the
+//! bound with the memory that hostile inputs really take.
 
 use std::{fmt, num::NonZeroUsize};
 
@@ -99,6 +100,17 @@ impl Limits {
     pub fn in_flight(&self) -> NonZeroUsize {
         let count = if self.threads == 1 { 1 } else { self.threads * 2 + 1 };
         NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// How many of the blocks in flight may be past the ordered side, which does not wait until they
+    /// are written.
+    pub fn writing(&self) -> usize {
+        if self.threads == 1 { 0 } else { self.threads }
+    }
+
+    /// The length of the engine's queue: the chunks in flight that the ordered side has not seen.
+    pub fn queued(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.in_flight().get() - self.writing()).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// The largest chunk: `chunk_bytes` of whole records, or one longer record with white space

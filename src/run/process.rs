@@ -1,9 +1,11 @@
 //! Takes all inputs through the stages: on every thread of the pool, and in order.
 //!
 //! A unit of the inputs becomes a block on any thread. The engine hands the blocks back in input
-//! order, and the [`Assembler`] adds and writes them. If a chunk is not used up when its block is
-//! full, the rest of it is processed on the ordered side, block by block.
+//! order, and the [`Assembler`] adds them and says where their bytes go; these are written beside it,
+//! on any thread. If a chunk is not used up when its block is full, the rest of it is processed on
+//! the ordered side, block by block.
 
+use std::iter;
 use std::sync::Mutex;
 
 use rayon::ThreadPool;
@@ -45,7 +47,8 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
     }
 }
 
-/// Memory for reuse. There are never more of each than chunks in flight.
+/// Memory for reuse. There are never more workers than threads, and never more blocks than are in
+/// flight or being written.
 struct Spare<'a> {
     workers: Mutex<Vec<Worker>>,
     blocks: Mutex<Vec<Block>>,
@@ -82,14 +85,16 @@ impl Processing<'_> {
         let spare =
             Spare { workers: Mutex::default(), blocks: Mutex::default(), buffers: &buffers };
         let settings = input_settings(self.plan);
-        let inputs = InputReader::new(settings, self.limits.input(), self.cancel, inputs, &buffers);
+        let mut inputs =
+            InputReader::new(settings, self.limits.input(), self.cancel, inputs, &buffers);
+        let units = iter::from_fn(|| self.progress.on_ordered_side(|| inputs.next()));
         // The assembler waits for deferred work, so it must run on a thread that entered the pool
         // before any work did (see `engine::Deferred`). That includes completing the outputs.
         pool.install(|| {
             map_ordered(
                 pool,
-                self.limits.in_flight(),
-                inputs.map(|unit| unit.map_err(RunError::from)),
+                self.limits.queued(),
+                units.map(|unit| unit.map_err(RunError::from)),
                 |unit| self.process(unit, &spare),
                 |processed| self.assemble(processed, assembler, &spare),
             )?;
@@ -125,12 +130,13 @@ impl Processing<'_> {
             assembler.begin(start);
         }
         let input = unit.input;
-        while let (Some(mut full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work)
-        {
+        while let (Some(full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work) {
             let place = BlockPlace { input, offset: *offset, chunk: buffer.bytes() };
-            assembler.block(&full, &place)?;
-            full.clear();
-            give(&spare.blocks, full);
+            self.progress.on_ordered_side(|| assembler.block(full, &place))?;
+            if let Some(mut written) = assembler.settle(self.limits.writing())? {
+                written.clear();
+                give(&spare.blocks, written);
+            }
             if next < buffer.bytes().len() {
                 (block, next) = self.block(&unit, next, spare);
             }

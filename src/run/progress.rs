@@ -1,6 +1,9 @@
 //! The progress of a run: counters that the run increases and that anyone may read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Shared between a run and the display of its progress.
 #[derive(Debug, Default)]
@@ -10,6 +13,8 @@ pub struct Progress {
     bytes_read: AtomicU64,
     records_read: AtomicU64,
     records_rejected: AtomicU64,
+    /// In nanoseconds.
+    ordered_cpu: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -31,6 +36,23 @@ impl Progress {
         }
     }
 
+    /// The processor time of the ordered side, which one thread does at a time: reading and framing
+    /// inputs, and giving blocks their places. So it limits how many threads are of use.
+    pub fn ordered_cpu(&self) -> Duration {
+        Duration::from_nanos(self.ordered_cpu.load(Ordering::Relaxed))
+    }
+
+    /// Does work of the ordered side, and adds its processor time. The work must not wait for other
+    /// work of the pool, which would count too.
+    pub(super) fn on_ordered_side<O>(&self, work: impl FnOnce() -> O) -> O {
+        let began = thread_cpu();
+        let outcome = work();
+        let spent = thread_cpu().saturating_sub(began).as_nanos();
+        let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+        self.ordered_cpu.fetch_add(spent, Ordering::Relaxed);
+        outcome
+    }
+
     pub(super) fn expect_bytes(&self, bytes: u64) {
         self.bytes_total.store(bytes, Ordering::Relaxed);
     }
@@ -40,4 +62,9 @@ impl Progress {
         self.records_read.fetch_add(records, Ordering::Relaxed);
         self.records_rejected.fetch_add(rejected, Ordering::Relaxed);
     }
+}
+
+/// The processor time of this thread.
+fn thread_cpu() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }

@@ -3,11 +3,16 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::publish::error::{PublishError, at};
-use crate::publish::staged::{StagedBytes, StagedFile};
+use crate::publish::staged::{FileRanges, StagedBytes, StagedFile};
 use crate::store::Staged;
 use crate::store::disk::folder;
 
 impl StagedBytes for Staged {
+    fn ranges(&self) -> Result<Option<FileRanges>, PublishError> {
+        let file = self.for_ranges().map_err(at(self.path(), "write"))?;
+        Ok(Some(FileRanges::new(file, self.path().to_owned())))
+    }
+
     fn place(&self) -> PathBuf {
         self.path().to_owned()
     }

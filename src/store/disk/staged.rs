@@ -26,12 +26,20 @@ impl Staged {
     /// read it (mode 0600); otherwise the umask decides.
     pub fn create(path: PathBuf, private: bool) -> io::Result<Staged> {
         let mode = if private { 0o600 } else { 0o666 };
-        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(&path)?;
         Ok(Staged { file: Some(BufWriter::with_capacity(BUFFER_BYTES, file)), path })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file, to write and read ranges of it. They are not buffered, so they must not overlap with
+    /// what is written through [`Write`].
+    pub fn for_ranges(&self) -> io::Result<File> {
+        let file = self.file.as_ref().ok_or_else(is_finished)?;
+        file.get_ref().try_clone()
     }
 
     /// Completes the file and syncs its bytes to the disk. Its name is durable once its folder is
@@ -44,8 +52,12 @@ impl Staged {
     }
 
     fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
-        self.file.as_mut().ok_or_else(|| io::Error::other("the file is finished"))
+        self.file.as_mut().ok_or_else(is_finished)
     }
+}
+
+fn is_finished() -> io::Error {
+    io::Error::other("the file is finished")
 }
 
 impl Write for Staged {
