@@ -34,7 +34,9 @@ mod model;
 #[expect(dead_code, clippy::wildcard_imports, reason = "the tests use all of it")]
 #[path = "../tests/it/support/s3"]
 mod s3 {
+    pub(crate) mod account;
     pub(crate) mod bodies;
+    pub(crate) mod iam;
     pub(crate) mod objects;
     pub(crate) mod server;
     pub(crate) mod services;
