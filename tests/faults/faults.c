@@ -114,6 +114,14 @@ ssize_t write(int file, const void *bytes, size_t count) {
     return REAL(write)(file, bytes, count);
 }
 
+#define PWRITE(name)                                                                               \
+    ssize_t name(int file, const void *bytes, size_t count, off_t offset) {                        \
+        if (fails_of_file("write", file)) return -1;                                               \
+        return REAL(name)(file, bytes, count, offset);                                             \
+    }
+PWRITE(pwrite)
+PWRITE(pwrite64)
+
 ssize_t writev(int file, const struct iovec *parts, int count) {
     if (fails_of_file("write", file)) return -1;
     return REAL(writev)(file, parts, count);
