@@ -81,9 +81,8 @@ impl From<&Failure> for Exit {
 impl From<&Outcome> for Exit {
     fn from(outcome: &Outcome) -> Exit {
         match outcome {
-            Outcome::AlreadyPublished { .. } => DONE,
             Outcome::Finished { manifest, .. } if manifest.is_over_budget() => OVER_BUDGET,
-            Outcome::Finished { .. } => DONE,
+            Outcome::AlreadyPublished { .. } | Outcome::Finished { .. } => DONE,
         }
     }
 }

@@ -17,6 +17,7 @@
 
 /// Follows the text of a file, and blanks what is around its records.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the text so far")]
 pub struct RecordFinder {
     path: Vec<Box<[u8]>>,
     /// The most bytes of a value that are kept back until the path is found.

@@ -92,8 +92,7 @@ fn email(found: &str) -> Option<Range<usize>> {
     let is_top = 2 <= last.chars().count()
         && (last.starts_with("xn--") || !last.contains(|c: char| c.is_ascii_digit() || c == '-'))
         && !FILES.contains(last);
-    let holds =
-        is_local && is_top && 2 <= labels.len() && labels.iter().all(|label| is_label(&label));
+    let holds = is_local && is_top && 2 <= labels.len() && labels.iter().all(is_label);
     holds.then_some(0..address.len())
 }
 
@@ -109,7 +108,7 @@ fn is_national_phone(found: &str) -> bool {
         && !is_one_character(number)
         && !is_decimal(number)
         && !is_date(number)
-        && number.matches(['(', ')']).count() % 2 == 0
+        && number.matches(['(', ')']).count().is_multiple_of(2)
 }
 
 /// A number with one point and no other separator.

@@ -128,7 +128,7 @@ impl ChunkReader {
     /// Replaces what is held by a text of which the offsets are the same, and the reader of the rest.
     pub(super) fn replace(
         &mut self,
-        held: Vec<u8>,
+        held: &[u8],
         reader: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>,
     ) {
         let own = mem::replace(&mut self.reader, Box::new(std::io::empty()));
@@ -136,7 +136,7 @@ impl ChunkReader {
         // The length of the text is no longer known.
         self.expected = None;
         self.held.truncate(0);
-        self.held.push(&held);
+        self.held.push(held);
     }
 
     /// Removes the first `count` bytes held, and counts their line ends as lines before the first

@@ -57,7 +57,7 @@ impl ChunkReader {
             finder.finish(&mut found);
         }
         let piece = vec![0; READ_BYTES];
-        self.replace(found, |reader| {
+        self.replace(&found, |reader| {
             Box::new(FoundRecords { reader, finder, piece, found: Vec::new(), given: 0, has_ended })
         });
     }

@@ -264,7 +264,9 @@ mod tests {
             .map(|span| part.add(Span::Header(span.as_slice().into())).expect("it is written"))
             .collect();
         part.end().expect("it is written");
-        added.into_iter().for_each(|span| span.settle(&mut settled).expect("it is written"));
+        for span in added {
+            span.settle(&mut settled).expect("it is written");
+        }
         part.finish(7, settled).wait().expect("it is written")
     }
 

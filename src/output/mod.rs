@@ -4,7 +4,7 @@
 //! Where a part ends depends on the records alone, never on how blocks cut them.
 //!
 //! The ordered side decides which bytes of a block go where. They are written and digested beside it,
-//! on any thread, so a block must be kept until [`OutputWriter::settle`] has returned for it.
+//! on any thread, so a block must be kept until `OutputWriter::settle` has returned for it.
 
 mod line_part;
 mod lines;

@@ -738,7 +738,7 @@ proptest! {
             expected.insert(path.to_owned(), "foreign".to_owned());
         }
         for (end, _) in path.match_indices('/') {
-            expected.insert(path[..=end].to_owned(), String::new());
+            expected.insert(path.split_at(end + 1).0.to_owned(), String::new());
         }
         let failed = PUBLISH.iter().skip(steps).find_map(|step| step(&mut publication).err());
         let error = publication.fail(failed.expect("a foreign file"));

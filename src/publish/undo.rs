@@ -195,7 +195,9 @@ impl Publication {
 
 /// Gives up outputs because of an error.
 fn withdraw(outputs: Vec<LeftOutput>, error: PublishError) -> PublishError {
-    outputs.into_iter().for_each(|(output, _)| output.withdraw());
+    for (output, _) in outputs {
+        output.withdraw();
+    }
     error
 }
 

@@ -78,7 +78,7 @@ mod tests {
 
     /// A block in which each name is in that many records, and first in the record with its index.
     fn block(names: &[(&str, u32)]) -> Block {
-        let named = |(index, (name, records)): (usize, &(&str, u32))| BlockName {
+        let in_block = |(index, (name, records)): (usize, &(&str, u32))| BlockName {
             path: FieldPath::if_common("Attributes", name),
             rule: None,
             values: 0,
@@ -86,7 +86,7 @@ mod tests {
             first: u64::try_from(index).unwrap(),
         };
         let mut block = Block::default();
-        block.names = names.iter().enumerate().map(named).collect();
+        block.names = names.iter().enumerate().map(in_block).collect();
         block
     }
 

@@ -108,6 +108,7 @@ impl Truth {
 }
 
 fn unwritten(place: &str, error: &io::Error) -> RunError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "std may add kinds")]
     let kind = match error.kind() {
         io::ErrorKind::PermissionDenied => ErrorKind::Access,
         _ => ErrorKind::Io,

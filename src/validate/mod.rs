@@ -40,6 +40,7 @@ impl RuleNames {
 
 /// What is known about a name from the data; decided once for each name.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is decided on its own")]
 pub struct NameVerdict {
     /// The rules drop its value.
     pub dropped: bool,

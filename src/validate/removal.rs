@@ -24,8 +24,12 @@ impl Removable {
     /// Whether a field may be removed at all: not what a record is for, and who it is about.
     pub fn allows(schema: &Schema, node: NodeIx) -> bool {
         let is_protected = |role: &Role| match role {
-            Role::Id | Role::Channel | Role::Address | Role::OptOut | Role::Status => true,
-            Role::UserId => true,
+            Role::Id
+            | Role::Channel
+            | Role::Address
+            | Role::OptOut
+            | Role::Status
+            | Role::UserId => true,
             Role::Country => false,
         };
         let mut protected = Role::ALL.iter().filter(|role| is_protected(role));

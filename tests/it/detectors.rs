@@ -4,7 +4,7 @@
 //! `TRYCMD=overwrite cargo test --test it -- detectors` writes the current numbers into the page. A value that is
 //! labelled has no other effect than on these numbers, so what a detector gets wrong can be added as it is.
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, fmt::Write, fs, process::Command};
 
 use segprep::detect::{Detectors, Findings, Likelihood};
 
@@ -51,7 +51,7 @@ struct Score {
 }
 
 fn percent(part: usize, whole: usize) -> String {
-    let tenths = if whole == 0 { 0 } else { part * 1000 / whole };
+    let tenths = (part * 1000).checked_div(whole).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
@@ -59,7 +59,7 @@ fn shipped() -> Detectors {
     Detectors::shipped().expect("the shipped file compiles")
 }
 
-fn found<'a>(detectors: &'a Detectors, findings: Findings) -> BTreeMap<&'a str, Likelihood> {
+fn found(detectors: &Detectors, findings: Findings) -> BTreeMap<&str, Likelihood> {
     let named = findings.iter().map(|(index, found)| (detectors.all()[index].name.as_str(), found));
     named.collect()
 }
@@ -92,9 +92,11 @@ fn table(detectors: &Detectors, scores: &BTreeMap<String, Score>) -> String {
         let Score { labelled, found, likely, wrong } = score;
         let (recall, precision) = (percent(*found, *labelled), percent(*found, found + wrong));
         let (name, about) = (&detector.name, detector.about.replace('|', "\\|"));
-        table += &format!(
-            "| `{name}` | {about} | {labelled} | {found} | {likely} | {recall} | {wrong} | {precision} |\n"
-        );
+        writeln!(
+            table,
+            "| `{name}` | {about} | {labelled} | {found} | {likely} | {recall} | {wrong} | {precision} |"
+        )
+        .expect("a string");
     }
     table
 }
@@ -105,11 +107,13 @@ fn the_page_has_the_current_numbers() {
     let table = table(&detectors, &scores(&detectors));
     let page = fs::read_to_string(PAGE).expect("the page");
     let start = page.find("| detector | finds |").expect("the page has the table");
-    let end = page[start..].find("\n\n").map_or(page.len(), |length| start + length + 1);
+    let (before, rest) = page.split_at(start);
+    let end = rest.find("\n\n").map_or(rest.len(), |length| length + 1);
+    let (current, after) = rest.split_at(end);
     if std::env::var_os("TRYCMD").is_some_and(|mode| mode == "overwrite") {
-        fs::write(PAGE, format!("{}{table}{}", &page[..start], &page[end..])).expect("the page");
+        fs::write(PAGE, format!("{before}{table}{after}")).expect("the page");
     } else {
-        assert_eq!(&page[start..end], table, "TRYCMD=overwrite writes the page");
+        assert_eq!(current, table, "TRYCMD=overwrite writes the page");
     }
 }
 

@@ -288,7 +288,7 @@ fn a_signal_leaves_nothing() {
 fn a_signal_ends_a_run_whose_messages_nobody_reads() {
     const PIPE: usize = 64 << 10;
     let (_reader, mut writer) = io::pipe().expect("a pipe");
-    writer.write_all(&[b'\n'; PIPE]).expect("it is as large as that");
+    writer.write_all(&vec![b'\n'; PIPE]).expect("it is as large as that");
     let site = Site::with(&endpoints(40_000));
     let mut child = site.run().args(["--quiet", "--chunk-bytes", "4096"]).stderr(writer).spawn();
     let child = child.as_mut().expect("it runs");

@@ -302,12 +302,13 @@ fn try_all(before: Before) {
             Err(why) => wrong.push(why),
         }
     }
-    println!(
-        "{before:?}: {} of {} cases: {ends:?}",
+    assert!(
+        wrong.is_empty(),
+        "{before:?}: {} of {} cases are wrong:\n{}\nand these right: {ends:?}",
+        wrong.len(),
         cases.iter().step_by(step).count(),
-        cases.len()
+        wrong.join("\n")
     );
-    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

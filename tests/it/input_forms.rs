@@ -38,8 +38,8 @@ fn examples(page: &str) -> Vec<Example> {
         let last = examples.last_mut().expect("at least one");
         match (fence, line) {
             (Some(_), "```") => fence = None,
-            (Some("toml"), line) => last.settings += &format!("{line}\n"),
-            (Some(info), line) if info.ends_with(" file") => last.file += &format!("{line}\n"),
+            (Some("toml"), line) => last.settings.extend([line, "\n"]),
+            (Some(info), line) if info.ends_with(" file") => last.file.extend([line, "\n"]),
             (Some(info), line) if info.ends_with(" written") => last.written.push(line.to_owned()),
             (Some(info), line) if info.ends_with(" rejected") => {
                 last.rejected.push(line.to_owned());

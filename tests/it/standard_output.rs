@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::{fs, io::Read};
 
-use crate::support::program::{Place, code, segprep, stderr};
+use crate::support::program::{Place, code, segprep, stderr, toml_text};
 
 const NEWSLETTER: &str = "pipelines/newsletter.toml";
 
@@ -11,7 +11,7 @@ const NEWSLETTER: &str = "pipelines/newsletter.toml";
 fn run(definition: &str, place: &Place) -> Command {
     let mut command = segprep();
     command.args(["run", definition, "--set", "output.0.to=\"-\"", "--set"]);
-    command.arg(format!("account.to={:?}", place.account()));
+    command.arg(format!("account.to={}", toml_text(&place.account().to_string_lossy())));
     command
 }
 

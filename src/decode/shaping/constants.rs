@@ -29,16 +29,12 @@ enum Place {
 impl Constant {
     /// A constant of the field with this path. `None` if there is no such field.
     pub(super) fn new(schema: &Schema, path: &str, value: &str) -> Option<Constant> {
-        let (place, of_numbers) = match schema.map_and_name(path) {
-            Some((map, name, shape)) => {
-                let (scope, is_list) =
-                    (Scope::of_node(*schema.maps.get(map)?), shape == Shape::Lists);
-                (Place::Name { map, scope, name: name.to_owned(), is_list }, !is_list)
-            }
-            None => {
-                let node = schema.node(path)?;
-                (Place::Field(node), schema.nodes.get(node)?.shape == Shape::Number)
-            }
+        let (place, of_numbers) = if let Some((map, name, shape)) = schema.map_and_name(path) {
+            let (scope, is_list) = (Scope::of_node(*schema.maps.get(map)?), shape == Shape::Lists);
+            (Place::Name { map, scope, name: name.to_owned(), is_list }, !is_list)
+        } else {
+            let node = schema.node(path)?;
+            (Place::Field(node), schema.nodes.get(node)?.shape == Shape::Number)
         };
         let is_number = of_numbers && number_len(value.as_bytes()) == Some(value.len());
         Some(Constant { place, value: value.as_bytes().into(), is_number })
@@ -59,13 +55,15 @@ pub(super) fn apply(constants: &[Constant], names: &mut Names, batch: &mut Batch
         let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
         match &constant.place {
             Place::Field(node) => {
-                rows.into_iter().for_each(|row| add_to_field(*node, slot, row, batch));
+                for row in rows {
+                    add_to_field(*node, slot, row, batch);
+                }
             }
             Place::Name { map, scope, name, is_list } => {
                 let name = names.intern(*scope, name);
-                rows.into_iter().for_each(|row| {
+                for row in rows {
                     add_to_map(*map, name, (slot, *is_list), row, batch);
-                });
+                }
             }
         }
     }

@@ -144,7 +144,7 @@ pub(crate) fn has_credentials(text: &str) -> bool {
     has_user(text) || has_signature(text)
 }
 
-/// The names in the query of a signed URL: of AWS (both versions), CloudFront, Google and Azure.
+/// The names in the query of a signed URL: of AWS (both versions), `CloudFront`, Google and Azure.
 /// Whoever has such a URL needs no credentials.
 const SIGNATURES: [&str; 8] = [
     "x-amz-signature",

@@ -38,7 +38,7 @@ impl Pace {
         url: &Url,
     ) -> Result<T, AwsError> {
         let left = self.limit.saturating_sub(self.began.elapsed());
-        tokio::time::timeout(left, next).await.map_err(|_| {
+        tokio::time::timeout(left, next).await.map_err(|_elapsed| {
             let seconds = self.limit.as_secs();
             let message =
                 format!("the transfer of `{url}` nearly stopped: less than 16 KiB in {seconds} s");

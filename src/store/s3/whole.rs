@@ -147,6 +147,7 @@ impl Sum {
 }
 
 fn describe(kind: CrcAlgorithm) -> &'static str {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is looked for")]
     match kind {
         CrcAlgorithm::Crc64Nvme => "CRC64-NVME",
         CrcAlgorithm::Crc32Iscsi => "CRC32C",

@@ -99,7 +99,8 @@ fn a_changed_bit_in_a_range_ends_the_run() {
 #[test]
 fn lists_are_checked_too() {
     const LIST: &str = "lists/out.csv";
-    let addresses: String = (0..250_000).map(|number| format!("u{number}@example.com\n")).collect();
+    let address = |number: u32| format!("u{number}@example.com\n");
+    let addresses = (0..250_000).map(address).collect::<String>();
     let server = Server::start();
     server.put("in/a.ndjson", records(250_000, 3));
     server.put(LIST, addresses.clone());

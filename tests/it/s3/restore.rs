@@ -72,7 +72,6 @@ fn an_earlier_result_is_put_back_or_said_to_be_gone() {
             }
         }
     }
-    println!("{ends:?}");
     assert_eq!(ends.len(), 4, "{ends:?}");
 }
 

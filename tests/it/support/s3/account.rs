@@ -131,16 +131,16 @@ impl Account {
         };
         let object = format!("arn:aws:s3:::{bucket}/{key}");
         match head.method {
-            Method::GET | Method::HEAD => self.to_read(&path, bucket, object),
+            Method::GET | Method::HEAD => self.for_reading(&path, bucket, object),
             Method::DELETE if field(query, "uploadId").is_some() => {
                 vec![Asked::new("s3:AbortMultipartUpload", object)]
             }
             Method::DELETE => vec![Asked::new("s3:DeleteObject", object)],
-            _ => self.to_write(head, &path, object),
+            _ => self.for_writing(head, &path, object),
         }
     }
 
-    fn to_read(&self, path: &str, bucket: &str, object: String) -> Vec<Asked> {
+    fn for_reading(&self, path: &str, bucket: &str, object: String) -> Vec<Asked> {
         let mut asked = vec![Asked::new("s3:GetObject", object)];
         if !self.objects.all().contains_key(path) {
             // Whoever may not list the bucket is not told that there is no such object. A condition on
@@ -152,7 +152,7 @@ impl Account {
     }
 
     /// The parts of an upload are encrypted as its beginning said.
-    fn to_write(&mut self, head: &Parts, path: &str, object: String) -> Vec<Asked> {
+    fn for_writing(&mut self, head: &Parts, path: &str, object: String) -> Vec<Asked> {
         let query = head.uri.query().unwrap_or_default();
         let is_of_upload = field(query, "uploadId").is_some();
         let key = header(&head.headers, "x-amz-server-side-encryption-aws-kms-key-id");

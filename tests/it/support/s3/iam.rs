@@ -72,7 +72,7 @@ fn texts(value: &Value) -> Vec<String> {
         Value::String(text) => vec![text.clone()],
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::Object(fields) => fields.values().flat_map(texts).collect(),
-        other => panic!("{other} is not a text"),
+        Value::Bool(_) | Value::Number(_) => panic!("{value} is not a text"),
     }
 }
 
@@ -143,7 +143,7 @@ impl Condition {
         match self.operator.as_str() {
             "StringEquals" | "ArnEquals" => is_one(|value, found| value == found),
             "StringNotEquals" | "ArnNotEquals" => !is_one(|value, found| value == found),
-            "Bool" => is_one(|value, found| value.eq_ignore_ascii_case(found)),
+            "Bool" => is_one(str::eq_ignore_ascii_case),
             "StringLike" | "ArnLike" => is_one(is_like),
             "NumericLessThan" => is_one(|value, found| number(found) < number(value)),
             other => panic!("this evaluator does not know `{other}`"),
@@ -186,10 +186,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(statement: Value, asked: Asked, expected: bool) {
+    fn check(statement: Value, asked: &Asked, expected: bool) {
         let mut statement = statement;
         statement["Sid"] = json!("One");
-        assert_eq!(allows(&Statement::all(&statement), &asked), expected, "{statement} {asked:?}");
+        assert_eq!(allows(&Statement::all(&statement), asked), expected, "{statement} {asked:?}");
     }
 
     fn list(prefix: &str) -> Asked {
@@ -211,11 +211,11 @@ mod tests {
         ] {
             check(
                 json!({ "Effect": "Allow", "Action": action, "Resource": resource }),
-                get(),
+                &get(),
                 expected,
             );
         }
-        check(json!({ "Effect": "Deny", "Action": "*", "Resource": "*" }), get(), false);
+        check(json!({ "Effect": "Deny", "Action": "*", "Resource": "*" }), &get(), false);
     }
 
     #[test]
@@ -227,18 +227,18 @@ mod tests {
             })
         };
         let is_below = under("s3:*", "StringLike", "s3:prefix", "in/*");
-        check(is_below.clone(), list("in/"), true);
-        check(is_below.clone(), list("out/"), false);
+        check(is_below.clone(), &list("in/"), true);
+        check(is_below.clone(), &list("out/"), false);
         let uploads = Asked::new("s3:ListBucketMultipartUploads", "arn:aws:s3:::b");
-        check(is_below, uploads.clone().with("s3:prefix", "in/"), false);
-        check(under("s3:*", "StringNotEquals", "s3:prefix", "x"), uploads.clone(), true);
-        check(under("s3:*", "StringNotEquals", "s3:prefix", "in/"), list("in/"), false);
-        check(under("s3:*", "StringEquals", "S3:Prefix", "in/"), list("in/"), true);
-        check(under("s3:*", "StringEquals", "s3:prefix", "in/*"), list("in/a"), false);
+        check(is_below, &uploads.clone().with("s3:prefix", "in/"), false);
+        check(under("s3:*", "StringNotEquals", "s3:prefix", "x"), &uploads, true);
+        check(under("s3:*", "StringNotEquals", "s3:prefix", "in/"), &list("in/"), false);
+        check(under("s3:*", "StringEquals", "S3:Prefix", "in/"), &list("in/"), true);
+        check(under("s3:*", "StringEquals", "s3:prefix", "in/*"), &list("in/a"), false);
         let plain = uploads.with("aws:SecureTransport", "false").with("s3:TlsVersion", "1.1");
-        check(under("s3:*", "Bool", "aws:SecureTransport", "false"), plain.clone(), true);
-        check(under("s3:*", "NumericLessThan", "s3:TlsVersion", "1.2"), plain.clone(), true);
-        check(under("s3:*", "NumericLessThan", "s3:TlsVersion", "1.1"), plain, false);
+        check(under("s3:*", "Bool", "aws:SecureTransport", "false"), &plain, true);
+        check(under("s3:*", "NumericLessThan", "s3:TlsVersion", "1.2"), &plain, true);
+        check(under("s3:*", "NumericLessThan", "s3:TlsVersion", "1.1"), &plain, false);
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
             let trust = json!({
                 "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": principal },
             });
-            check(trust, asked.clone(), expected);
+            check(trust, &asked, expected);
         }
     }
 }

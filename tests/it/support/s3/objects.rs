@@ -116,7 +116,7 @@ impl Inner {
         let content = Content { pieces: pieces.clone(), words: words.clone(), sums };
         object.content = Arc::new(content);
         if let Some(etag) = etag {
-            object.etag = etag.to_owned();
+            etag.clone_into(&mut object.etag);
         }
     }
 
