@@ -96,7 +96,7 @@ mod tests {
                 }
             }
         }
-        assert!(400 < found, "only {found}");
+        assert!(300 < found, "only {found}");
         assert!(others.is_empty(), "{others:?}");
         assert_eq!(repair("ESPAÑA").as_deref(), Some("ES"));
         assert_eq!(repair("Espan\u{303}a").as_deref(), Some("ES"));

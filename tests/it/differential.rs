@@ -125,20 +125,33 @@ type Change = (Vec<String>, Option<Value>);
 
 fn cases(schema: &Schema) -> impl Strategy<Value = Case> + use<> {
     let size = prop_oneof![9 => Just(None), 1 => (14_999..15_002_usize).prop_map(Some)];
-    (records(schema), vec(changes(schema), 0..4), size).prop_map(|(mut record, changes, size)| {
-        let mut changed: Vec<String> = Vec::new();
-        for (path, value) in changes {
-            put(&mut record, &path, value);
-            changed.push(path.iter().map(|name| describe_name(name)).collect::<Vec<_>>().join("."));
-        }
-        if let Some(size) = size {
-            pad(&mut record, size);
-            changed.push("RequestId".to_owned());
-        }
-        changed.sort();
-        changed.dedup();
-        Case { record, changed }
-    })
+    let known: BTreeSet<String> = schema.nodes.iter().map(|node| node.path.clone()).collect();
+    (records(schema), vec(changes(schema), 0..4), size).prop_map(
+        move |(mut record, changes, size)| {
+            let mut changed: Vec<String> = Vec::new();
+            for (path, value) in changes {
+                put(&mut record, &path, value);
+                changed.extend(fields_of(&known, &path));
+            }
+            if let Some(size) = size {
+                pad(&mut record, size);
+                changed.push("RequestId".to_owned());
+            }
+            changed.sort();
+            changed.dedup();
+            Case { record, changed }
+        },
+    )
+}
+
+/// How a reject may name the field at a path: by its path as far as the schema knows it, or, if it knows
+/// nothing of it, by its first name or the length of that.
+fn fields_of(known: &BTreeSet<String>, path: &[String]) -> Vec<String> {
+    let ends = (1..=path.len()).map(|length| path[..length].join("."));
+    match ends.take_while(|path| known.contains(path)).last() {
+        Some(known) => vec![known],
+        None => vec![path[0].clone(), describe_name(&path[0])],
+    }
 }
 
 /// Sets the value at a path, unless something other than an object is on the way.

@@ -2,13 +2,14 @@
 //!
 //! Its size and its times of modification and change are compared when it is opened and again at its
 //! end. A file that grew, shrank or was overwritten meanwhile gives an error, never a silent mix of two
-//! states, even if its modification time was set back.
+//! states, even if its modification time was set back. A file that is removed meanwhile is read to its
+//! end.
 //! Standard input is read as it comes.
 
 use std::{
     fs::File,
     io::{self, Read},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::MetadataExt},
 };
 
 use super::list::stamp_of;
@@ -61,7 +62,16 @@ impl Read for Unchanged {
 
 fn is_as_listed(file: &File, listed: &Listed) -> io::Result<bool> {
     let metadata = file.metadata()?;
-    Ok(metadata.len() == listed.bytes && stamp_of(&metadata) == listed.stamp)
+    let stamp = match (stamp_of(&metadata), &listed.stamp) {
+        // Removing a file changes it, but not its bytes.
+        (Stamp::Modified { secs, nanos, .. }, Stamp::Modified { changed, .. })
+            if metadata.nlink() == 0 =>
+        {
+            Stamp::Modified { secs, nanos, changed: *changed }
+        }
+        (stamp, _) => stamp,
+    };
+    Ok(metadata.len() == listed.bytes && stamp == listed.stamp)
 }
 
 #[cfg(test)]

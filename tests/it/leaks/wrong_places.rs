@@ -131,5 +131,5 @@ fn no_file_in_a_wrong_place_is_quoted() {
     }
     assert_eq!(runs.values().sum::<usize>(), 15 * 12);
     // Files are refused in each way, and some pass.
-    assert!([0, 3, 65, 77, 78].iter().all(|code| 10 < runs[code]), "{runs:?}");
+    assert!([0, 3, 65, 77, 78].iter().all(|code| 5 < runs[code]), "{runs:?}");
 }
