@@ -34,6 +34,9 @@ use crate::store::{Ignored, Listed};
 /// The number of inputs with a warning of their own that could not be read to their end.
 const BROKEN_MAX: usize = 100;
 
+/// How much white space is held back, in bytes.
+const HELD_SPACE_MAX: usize = 64 << 10;
+
 /// Collects the results of a run.
 pub(super) struct Assembler<'a> {
     plan: &'a Plan,
@@ -91,7 +94,52 @@ struct InputState {
     header: Vec<u8>,
     /// Whether the last original has no line end.
     is_line_open: bool,
+    /// The white space at the end of what was kept of a record between brackets that goes on.
+    held_space: Option<Vec<u8>>,
     slices: Option<Slices>,
+}
+
+impl InputState {
+    /// Writes the original of a record between brackets. White space at its end belongs to no record,
+    /// and whether there is more of it is known only later, so it is held back.
+    fn keep_bracketed(&mut self, original: &[u8], is_last: bool) -> io::Result<()> {
+        let Some(file) = &mut self.kept else { return Ok(()) };
+        let mut held = self.held_space.take().unwrap_or_default();
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let length = original.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+        let (text, space) = original.split_at(length);
+        if !text.is_empty() {
+            file.write_all(&held)?;
+            file.write_all(text)?;
+            held.clear();
+        }
+        if is_last {
+            return file.write_all(b"\n");
+        }
+        held.extend(space);
+        let surplus = held.len().saturating_sub(HELD_SPACE_MAX);
+        file.write_all(held.get(..surplus).unwrap_or(&[]))?;
+        held.drain(..surplus);
+        self.held_space = Some(held);
+        Ok(())
+    }
+
+    /// Writes the original of a record that is a line, or its next slice. A line that was not ended is
+    /// ended when the next one comes.
+    fn keep_line(&mut self, original: &[u8], is_last: bool) -> io::Result<()> {
+        let Some(file) = &mut self.kept else { return Ok(()) };
+        if std::mem::take(&mut self.is_line_open) {
+            file.write_all(b"\n")?;
+        }
+        if is_last && self.line_end == LineEnd::Return {
+            let text = original.strip_suffix(b"\n").unwrap_or(original);
+            file.write_all(text.strip_suffix(b"\r").unwrap_or(text))?;
+            return file.write_all(b"\n");
+        }
+        file.write_all(original)?;
+        self.is_line_open = is_last && !original.ends_with(b"\n");
+        Ok(())
+    }
 }
 
 /// A block's place in its input.
@@ -341,12 +389,13 @@ impl<'a> Assembler<'a> {
     }
 
     /// Writes the original of a rejected record, or its next slice. The header comes first in the
-    /// file, and a line end after each bracketed record.
+    /// file, and each original ends with a line end.
     ///
     /// Lines that end with CR are written with LF: the file may be too short to show that CR ends
     /// its lines.
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
-        let Some(place) = self.place.filter(|_| !original.is_empty()) else { return Ok(()) };
+        let is_nothing = original.is_empty() && self.current.held_space.is_none();
+        let Some(place) = self.place.filter(|_| !is_nothing) else { return Ok(()) };
         if self.current.kept.is_none() {
             let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
             let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
@@ -354,24 +403,12 @@ impl<'a> Assembler<'a> {
             file.write_all(&self.current.header).map_err(PublishError::of_write)?;
             self.current.kept = Some(file);
         }
-        let InputState { kept, is_bracketed, line_end, is_line_open, .. } = &mut self.current;
-        let Some(file) = kept else { return Ok(()) };
-        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(PublishError::of_write);
-        if std::mem::take(is_line_open) {
-            write(b"\n")?;
+        if self.current.is_bracketed {
+            self.current.keep_bracketed(original, is_last)
+        } else {
+            self.current.keep_line(original, is_last)
         }
-        if is_last && *line_end == LineEnd::Return {
-            let text = original.strip_suffix(b"\n").unwrap_or(original);
-            write(text.strip_suffix(b"\r").unwrap_or(text))?;
-            return write(b"\n");
-        }
-        write(original)?;
-        let is_parted = !is_last || original.ends_with(b"\n");
-        if *is_bracketed && !is_parted {
-            return write(b"\n");
-        }
-        *is_line_open = !is_parted;
-        Ok(())
+        .map_err(PublishError::of_write)
     }
 
     /// Ends an input.
