@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::common_names::CommonNames;
 use super::input_line::InputLine;
+use super::originals::Originals;
 use super::progress::Progress;
 use super::slices::Slices;
 use super::text::escape;
@@ -33,9 +34,6 @@ use crate::store::{Ignored, Listed};
 
 /// The number of inputs with a warning of their own that could not be read to their end.
 const BROKEN_MAX: usize = 100;
-
-/// How much white space is held back, in bytes.
-const HELD_SPACE_MAX: usize = 64 << 10;
 
 /// Collects the results of a run.
 pub(super) struct Assembler<'a> {
@@ -89,57 +87,10 @@ struct InputState {
     /// The number of line ends before the next block.
     lines: u64,
     /// The file for the originals of rejected records, once there is one.
-    kept: Option<BufWriter<StagedFile>>,
+    kept: Option<Originals>,
     /// The header that the originals need.
     header: Vec<u8>,
-    /// Whether the last original has no line end.
-    is_line_open: bool,
-    /// The white space at the end of what was kept of a record between brackets that goes on.
-    held_space: Option<Vec<u8>>,
     slices: Option<Slices>,
-}
-
-impl InputState {
-    /// Writes the original of a record between brackets. White space at its end belongs to no record,
-    /// and whether there is more of it is known only later, so it is held back.
-    fn keep_bracketed(&mut self, original: &[u8], is_last: bool) -> io::Result<()> {
-        let Some(file) = &mut self.kept else { return Ok(()) };
-        let mut held = self.held_space.take().unwrap_or_default();
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let length = original.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
-        let (text, space) = original.split_at(length);
-        if !text.is_empty() {
-            file.write_all(&held)?;
-            file.write_all(text)?;
-            held.clear();
-        }
-        if is_last {
-            return file.write_all(b"\n");
-        }
-        held.extend(space);
-        let surplus = held.len().saturating_sub(HELD_SPACE_MAX);
-        file.write_all(held.get(..surplus).unwrap_or(&[]))?;
-        held.drain(..surplus);
-        self.held_space = Some(held);
-        Ok(())
-    }
-
-    /// Writes the original of a record that is a line, or its next slice. A line that was not ended is
-    /// ended when the next one comes.
-    fn keep_line(&mut self, original: &[u8], is_last: bool) -> io::Result<()> {
-        let Some(file) = &mut self.kept else { return Ok(()) };
-        if std::mem::take(&mut self.is_line_open) {
-            file.write_all(b"\n")?;
-        }
-        if is_last && self.line_end == LineEnd::Return {
-            let text = original.strip_suffix(b"\n").unwrap_or(original);
-            file.write_all(text.strip_suffix(b"\r").unwrap_or(text))?;
-            return file.write_all(b"\n");
-        }
-        file.write_all(original)?;
-        self.is_line_open = is_last && !original.ends_with(b"\n");
-        Ok(())
-    }
 }
 
 /// A block's place in its input.
@@ -394,27 +345,32 @@ impl<'a> Assembler<'a> {
     /// Lines that end with CR are written with LF: the file may be too short to show that CR ends
     /// its lines.
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
-        let is_nothing = original.is_empty() && self.current.held_space.is_none();
-        let Some(place) = self.place.filter(|_| !is_nothing) else { return Ok(()) };
-        if self.current.kept.is_none() {
-            let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
-            let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
-            let mut file = BufWriter::new(place.account_file(&path, true)?);
-            file.write_all(&self.current.header).map_err(PublishError::of_write)?;
-            self.current.kept = Some(file);
-        }
-        if self.current.is_bracketed {
-            self.current.keep_bracketed(original, is_last)
+        let is_open = self.current.kept.as_ref().is_some_and(Originals::is_open);
+        let Some(place) = self.place.filter(|_| is_open || !original.is_empty()) else {
+            return Ok(());
+        };
+        let InputState { kept, header, is_bracketed, line_end, .. } = &mut self.current;
+        let originals = match kept {
+            Some(originals) => originals,
+            None => {
+                let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
+                let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
+                let file = place.account_file(&path, true)?;
+                kept.insert(Originals::new(file, header).map_err(PublishError::of_write)?)
+            }
+        };
+        let kept = if *is_bracketed {
+            originals.keep_bracketed(original, is_last)
         } else {
-            self.current.keep_line(original, is_last)
-        }
-        .map_err(PublishError::of_write)
+            originals.keep_line(original, is_last, *line_end)
+        };
+        kept.map_err(PublishError::of_write)
     }
 
     /// Ends an input.
     pub(super) fn end(&mut self, input: usize, end: &InputEnd) -> Result<(), PublishError> {
         let state = std::mem::take(&mut self.current);
-        finish(state.kept)?;
+        finish(state.kept.map(Originals::into_file))?;
         self.bytes += end.bytes;
         self.total.add(&state.tally);
         if let Some(listed) = self.listed.get(input) {

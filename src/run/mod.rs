@@ -33,6 +33,7 @@ mod limits;
 mod lists;
 mod manifest;
 mod noted;
+mod originals;
 mod overlap;
 mod prepare;
 mod process;

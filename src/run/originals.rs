@@ -1,0 +1,84 @@
+//! Keeps the originals of rejected records: one file for each input, in which each original is followed
+//! by a line end.
+
+use std::io::{self, BufWriter, Write};
+
+use crate::decode::frame::LineEnd;
+use crate::publish::StagedFile;
+
+/// How much white space is held back, in bytes.
+const HELD_SPACE_MAX: usize = 64 << 10;
+
+/// The file with the originals of one input.
+pub(super) struct Originals {
+    file: BufWriter<StagedFile>,
+    /// Whether the last line has no line end.
+    is_line_open: bool,
+    /// The white space at the end of what was kept of a record between brackets that goes on.
+    held_space: Option<Vec<u8>>,
+}
+
+impl Originals {
+    /// Begins a file with the header of its input.
+    pub(super) fn new(file: StagedFile, header: &[u8]) -> io::Result<Originals> {
+        let mut file = BufWriter::new(file);
+        file.write_all(header)?;
+        Ok(Originals { file, is_line_open: false, held_space: None })
+    }
+
+    /// Whether a record between brackets goes on.
+    pub(super) fn is_open(&self) -> bool {
+        self.held_space.is_some()
+    }
+
+    pub(super) fn into_file(self) -> BufWriter<StagedFile> {
+        self.file
+    }
+
+    /// Writes the original of a record between brackets, or its next slice. White space at its end
+    /// belongs to no record, and whether more text follows is known only later, so it is held back.
+    pub(super) fn keep_bracketed(&mut self, original: &[u8], is_last: bool) -> io::Result<()> {
+        let mut held = self.held_space.take().unwrap_or_default();
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let length = original.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+        let (text, space) = original.split_at(length);
+        if !text.is_empty() {
+            self.file.write_all(&held)?;
+            self.file.write_all(text)?;
+            held.clear();
+        }
+        if is_last {
+            return self.file.write_all(b"\n");
+        }
+        held.extend(space);
+        let surplus = held.len().saturating_sub(HELD_SPACE_MAX);
+        self.file.write_all(held.get(..surplus).unwrap_or(&[]))?;
+        held.drain(..surplus);
+        self.held_space = Some(held);
+        Ok(())
+    }
+
+    /// Writes the original of a record that is a line, or its next slice. A line that was not ended is
+    /// ended when the next one comes.
+    ///
+    /// Lines that end with CR are written with LF: the file may be too short to show that CR ends
+    /// its lines.
+    pub(super) fn keep_line(
+        &mut self,
+        original: &[u8],
+        is_last: bool,
+        line_end: LineEnd,
+    ) -> io::Result<()> {
+        if std::mem::take(&mut self.is_line_open) {
+            self.file.write_all(b"\n")?;
+        }
+        if is_last && line_end == LineEnd::Return {
+            let text = original.strip_suffix(b"\n").unwrap_or(original);
+            self.file.write_all(text.strip_suffix(b"\r").unwrap_or(text))?;
+            return self.file.write_all(b"\n");
+        }
+        self.file.write_all(original)?;
+        self.is_line_open = is_last && !original.ends_with(b"\n");
+        Ok(())
+    }
+}
