@@ -350,14 +350,13 @@ impl<'a> Assembler<'a> {
             return Ok(());
         };
         let InputState { kept, header, is_bracketed, line_end, .. } = &mut self.current;
-        let originals = match kept {
-            Some(originals) => originals,
-            None => {
-                let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
-                let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
-                let file = place.account_file(&path, true)?;
-                kept.insert(Originals::new(file, header).map_err(PublishError::of_write)?)
-            }
+        let originals = if let Some(originals) = kept {
+            originals
+        } else {
+            let name = self.listed.get(input).map_or("", |listed| listed.name.as_str());
+            let path = originals_path(input, name.rsplit('/').next().unwrap_or(name));
+            let file = place.account_file(&path, true)?;
+            kept.insert(Originals::new(file, header).map_err(PublishError::of_write)?)
         };
         let kept = if *is_bracketed {
             originals.keep_bracketed(original, is_last)
