@@ -1,7 +1,8 @@
 //! Reads files, folders, patterns and objects that a definition names, and substitutes `${NAME}`
 //! and `{date}` in them.
 //!
-//! No message shows the value of a variable: paths are quoted as the definition has them.
+//! URLs with credentials or a signature are refused (`secrets.rs` recognises them). No message shows
+//! the value of a variable: paths are quoted as the definition has them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! `s3://bucket/key` URLs.
+//! `s3://bucket/key` URLs. Which locations are refused, such as presigned URLs, is decided in
+//! `definition/document/location.rs`.
 
 use std::{fmt, path::Path};
 
