@@ -5,7 +5,7 @@
 
 use super::cover::Cover;
 use super::fit::fits;
-use crate::definition::document::Diagnostics;
+use crate::definition::document::{Diagnostics, escape};
 use crate::definition::{Definition, FieldRule, MapSpec, OpSpec, Origin, Purpose};
 use crate::schema::{Node, OPTED_OUT, Role, Schema, Test};
 use crate::transform::Other;
@@ -100,9 +100,28 @@ pub(super) fn people(
     }
 }
 
-/// Warns where analysts would count several people as one.
+/// Warns where people who opted out may be written as if they had not, and where analysts would count
+/// several people as one.
 pub(super) fn warnings(cover: &Cover, definition: &Definition, schema: &Schema) -> Vec<String> {
-    merged_people(cover, definition, schema).map(|(_, op, path)| merges(op, path)).collect()
+    let merged = merged_people(cover, definition, schema).map(|(_, op, path)| merges(op, path));
+    renamed_opt_out(definition, schema).into_iter().chain(merged).collect()
+}
+
+/// The warning if messages are sent, the field of opt-outs is renamed away, and no other name takes
+/// its place.
+fn renamed_opt_out(definition: &Definition, schema: &Schema) -> Option<String> {
+    let path = schema.role_path(Role::OptOut);
+    let rename = &definition.input.columns.rename;
+    let (_, to) = rename.iter().find(|(from, to)| from.value == path && to.value != path)?;
+    let is_lost = definition.purpose == Some(Purpose::Messaging)
+        && !rename.iter().any(|(_, to)| to.value == path);
+    is_lost.then(|| {
+        format!(
+            "`[input.rename]` turns `{path}` into `{}`, and nothing into `{path}`: people who opted out \
+             are written as if they had not",
+            escape(&to.value)
+        )
+    })
 }
 
 fn merges(op: &OpSpec, path: &str) -> String {

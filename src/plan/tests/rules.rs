@@ -105,6 +105,17 @@ fn a_map_of_invalid_values_is_a_warning() {
 }
 
 #[test]
+fn an_opt_out_that_is_renamed_away_is_a_warning() {
+    let rename = |pairs: &str| with("[fields]", &format!("[input.rename]\n{pairs}\n\n[fields]"));
+    let (_, rules) = accepted(&rename("OptOut = \"Attributes.Calls\""));
+    let expected = "`[input.rename]` turns `OptOut` into `Attributes.Calls`, and nothing into `OptOut`: \
+                    people who opted out are written as if they had not";
+    assert_eq!(rules.warnings, [expected]);
+    let both = rename("OptOut = \"Attributes.Calls\"\n\"Email Opt Out\" = \"OptOut\"");
+    assert_eq!(accepted(&both).1.warnings, Vec::<String>::new());
+}
+
+#[test]
 fn equal_joins_with_equal_settings_are_valid() {
     let two = |first: &str, second: &str| {
         with(
