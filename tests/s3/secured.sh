@@ -42,7 +42,7 @@ iam() { # FIELD...
   ask iam "$server/" -H "Host: iam.amazonaws.com" "${fields[@]}" >"$work/answer"
 }
 json() { ask "$1" "$server/" -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: $2" --data "$3" >"$work/answer"; }
-between() { sed -n "s|.*$1\([^<\"]*\)$2.*|\1|p" "$work/answer" | head -1; }
+between() { sed -n "s|.*$1\([^<\"]*\)$2.*|\1|p" "$work/answer" | sed -n 1p; }
 fail() { echo "secured: $*" >&2 && exit 1; }
 
 ask s3 -X PUT "$server/segments" >"$work/answer"
