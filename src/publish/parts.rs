@@ -65,16 +65,22 @@ impl Parts {
         Parts(self.0.union(&others.0).cloned().collect())
     }
 
-    /// Those of these parts that are in a folder.
+    /// Those of these parts that are in a folder. Of several with one path, but of other sizes, at most
+    /// one is.
     pub(crate) fn found_in(&self, folder: &Path) -> Parts {
-        self.filtered(|path, _| self.has_file(folder, path))
+        self.filtered(|path, bytes| bytes_of_file(folder, path) == Some(bytes))
     }
 
     /// Whether the file at `path`, relative to `folder`, is one of these parts.
     pub(crate) fn has_file(&self, folder: &Path, path: &Path) -> bool {
-        fs::symlink_metadata(folder.join(path))
-            .is_ok_and(|metadata| metadata.is_file() && self.has(path, metadata.len()))
+        bytes_of_file(folder, path).is_some_and(|bytes| self.has(path, bytes))
     }
+}
+
+/// The size of a regular file; `None` if there is none.
+fn bytes_of_file(folder: &Path, path: &Path) -> Option<u64> {
+    let metadata = fs::symlink_metadata(folder.join(path)).ok()?;
+    metadata.is_file().then(|| metadata.len())
 }
 
 impl FromIterator<Part> for Parts {
@@ -86,6 +92,16 @@ impl FromIterator<Part> for Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_parts_with_one_name_only_that_with_the_size_is_found() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("job-000")).expect("a folder");
+        fs::write(folder.path().join("job-000/part-00000.json"), "four").expect("a file");
+        let part = |bytes| Part { path: "job-000/part-00000.json".into(), bytes };
+        let parts = Parts::from_iter([part(3), part(4), part(5)]);
+        assert_eq!(parts.found_in(folder.path()), Parts::from_iter([part(4)]));
+    }
 
     #[test]
     fn a_part_has_the_name_and_the_size_that_are_listed() {

@@ -479,6 +479,8 @@ enum Before {
     Nothing,
     EmptyFolders,
     Published,
+    /// The parts have the names of the new ones, but other sizes.
+    PublishedOtherSizes,
     OverBudget,
     RefusedOverwrite,
 }
@@ -491,6 +493,7 @@ impl Before {
                 world.outputs.iter().for_each(|to| fs::create_dir_all(to).expect("a folder"));
             }
             Before::Published => world.publish("f1", false, 3),
+            Before::PublishedOtherSizes => world.publish("longer", false, 3),
             Before::OverBudget => world.refuse("f1", false),
             Before::RefusedOverwrite => {
                 world.publish("f0", false, 3);
@@ -505,6 +508,7 @@ fn any_before() -> impl Strategy<Value = Before> {
         Just(Before::Nothing),
         Just(Before::EmptyFolders),
         Just(Before::Published),
+        Just(Before::PublishedOtherSizes),
         Just(Before::OverBudget),
         Just(Before::RefusedOverwrite),
     ]
