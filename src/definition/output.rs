@@ -46,6 +46,8 @@ pub struct Output {
     pub columns: Option<Vec<Column>>,
     /// Whether CSV has a `'` before attributes that a spreadsheet would take for formulas.
     pub quotes_formulas: bool,
+    /// The permissions of the parts on disk, such as `0o640`. `None`: 0640 less the umask.
+    pub mode: Option<u32>,
     /// How the objects of an output in a bucket are stored.
     pub storing: Storing,
 }
@@ -157,6 +159,7 @@ fn read_output(
         digest: section.choice("digest", &digests, &[], diagnostics).unwrap_or(DigestKind::Sha256),
         columns: read_columns(&mut section, diagnostics),
         quotes_formulas: section.choice("formula", &formulas, &[], diagnostics).unwrap_or(false),
+        mode: read_mode(&mut section, diagnostics),
         storing: storing::read(&mut section, diagnostics),
     };
     if !output.format.is_csv() {
@@ -164,6 +167,22 @@ fn read_output(
     }
     section.finish(diagnostics);
     Some(output)
+}
+
+/// Reads permissions in octal digits, as `chmod` takes them. The owner must be able to read and write;
+/// nobody can execute.
+fn read_mode(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<u32> {
+    let word = section.text("mode", diagnostics)?;
+    let is_octal = (3..=4).contains(&word.value.len())
+        && word.value.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let mode = u32::from_str_radix(word.value, 8).ok().filter(|_| is_octal);
+    let mode = mode.filter(|mode| mode & 0o600 == 0o600 && mode & !0o666 == 0);
+    if mode.is_none() {
+        let help = "write octal digits for reading and writing, with both for the owner, such as \
+                    `\"0600\"`, `\"0640\"` or `\"0644\"`";
+        diagnostics.push(word.at, "`mode` is not a file mode that parts can have", "", help);
+    }
+    mode
 }
 
 /// Reports the settings that only an output of CSV has.

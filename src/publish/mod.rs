@@ -70,6 +70,8 @@ pub struct PlaceRequest<'a> {
     pub account: &'a Path,
     /// The folders of the outputs. [`Publication::part`] numbers them in this order.
     pub outputs: &'a [PathBuf],
+    /// The permissions of the parts of each output, if they are set. On disk only.
+    pub modes: &'a [Option<u32>],
     /// Required if the account or an output is in a bucket.
     pub buckets: Option<&'a Buckets>,
     /// Identifies runs that write the same bytes.
@@ -172,7 +174,7 @@ impl Publication {
         publication.check_account(may_overwrite)?;
         let replaced = publication.earlier.published().filter(|_| may_overwrite);
         publication.journal.replaces = replaced.map(str::to_owned);
-        publication.take_outputs(&scope.outputs, move_mode)?;
+        publication.take_outputs(&scope.outputs, request.modes, move_mode)?;
         Ok(Begun::Ready(publication))
     }
 
@@ -292,6 +294,7 @@ impl Publication {
     fn take_outputs(
         &mut self,
         outputs: &[PathBuf],
+        modes: &[Option<u32>],
         move_mode: fn(&Path) -> io::Result<MoveMode>,
     ) -> Result<(), PublishError> {
         for to in outputs {
@@ -303,7 +306,8 @@ impl Publication {
         self.is_noted = true;
         let (account, buckets) = (self.account.path(), self.buckets.as_ref());
         for (number, taken) in self.journal.outputs.iter().enumerate() {
-            let output = place::take_output(taken, number, &account, &self.earlier, buckets)?;
+            let mode = modes.get(number).copied().flatten();
+            let output = place::take_output(taken, number, mode, &account, &self.earlier, buckets)?;
             self.outputs.push(output);
         }
         self.account.prepare()

@@ -72,16 +72,18 @@ pub(crate) fn plan_output(
     }
 }
 
-/// Takes an output for this account. `number`: its index in [`Buckets::outputs`].
+/// Takes an output for this account. `number`: its index in [`Buckets::outputs`]; `mode`: the
+/// permissions of its parts, if they are set.
 pub(crate) fn take_output(
     taken: &TakenOutput,
     number: usize,
+    mode: Option<u32>,
     account: &Path,
     earlier: &EarlierRuns,
     buckets: Option<&Buckets>,
 ) -> Result<Box<dyn OutputPlace>, PublishError> {
     let Some(url) = Url::parse(&taken.to) else {
-        return Ok(Box::new(DiskOutput::take(taken, account, earlier)?));
+        return Ok(Box::new(DiskOutput::take(taken, mode, account, earlier)?));
     };
     let folder = bucket_folder(url, buckets, |buckets| buckets.output(number))?;
     Ok(Box::new(BucketOutput::take(folder, account, earlier)?))

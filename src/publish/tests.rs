@@ -42,7 +42,8 @@ impl World {
 
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
         let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
-        let request = PlaceRequest { account, outputs, buckets: None, fingerprint, overwrite };
+        let request =
+            PlaceRequest { account, outputs, modes: &[], buckets: None, fingerprint, overwrite };
         Publication::begin_as(&request, self.move_mode)
     }
 

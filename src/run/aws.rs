@@ -93,6 +93,12 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
             ));
         }
     }
+    for output in definition.outputs.iter().filter(|output| output.mode.is_some()) {
+        if is_bucket(&output.to) || output.to.is_standard_output() {
+            let place = escape(&output.to.written);
+            warnings.push(format!("`mode` has no effect: `{place}` is not a folder on disk"));
+        }
+    }
     for output in definition.outputs.iter().filter(|output| is_bucket(&output.to)) {
         if output.max_bytes.as_ref().is_some_and(|size| OBJECT_MAX < size.value) {
             let message = "`max_bytes` is over the maximum size of an object";

@@ -254,9 +254,12 @@ fn take_place(
         return Ok(Taken::DryRun);
     }
     let outputs = prepared.outputs();
+    let modes: Vec<Option<u32>> =
+        prepared.definition.outputs.iter().map(|output| output.mode).collect();
     let request = PlaceRequest {
         account: prepared.account(),
         outputs: &outputs,
+        modes: &modes,
         buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
         overwrite: options.overwrite || prepared.writes_to_standard_output(),

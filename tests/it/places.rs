@@ -279,15 +279,6 @@ fn a_generous_umask_opens_nothing_to_others() {
     let mut command = site.run_by(shell);
     command.args(["--set", "account.keep_rejected=true"]);
     assert_exit(&mut command, 0);
-    let mut seen = Vec::new();
-    for place in ["import", "account"] {
-        for entry in WalkDir::new(site.folder().join(place)).sort_by_file_name() {
-            let entry = entry.expect("no other process changes this folder");
-            let name = entry.path().strip_prefix(site.folder()).expect("below it");
-            let mode = entry.metadata().expect("it exists").permissions().mode() & 0o7777;
-            seen.push(format!("{mode:04o} {}", name.display()));
-        }
-    }
     let expected = [
         "0750 import",
         "0750 import/job-000",
@@ -299,7 +290,57 @@ fn a_generous_umask_opens_nothing_to_others() {
         "0600 account/rejected-records/00000-a.ndjson",
         "0640 account/rejects.ndjson",
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(modes_below(&site, &["import", "account"]), expected);
+}
+
+/// The permissions of everything in these folders, as `0640 PATH`, in the order of the paths.
+fn modes_below(site: &Site, folders: &[&str]) -> Vec<String> {
+    let entries = folders
+        .iter()
+        .flat_map(|folder| WalkDir::new(site.folder().join(folder)).sort_by_file_name());
+    let describe = |entry: walkdir::Result<walkdir::DirEntry>| {
+        let entry = entry.expect("no other process changes this folder");
+        let name = entry.path().strip_prefix(site.folder()).expect("below it");
+        let mode = entry.metadata().expect("it exists").permissions().mode() & 0o7777;
+        format!("{mode:04o} {}", name.display())
+    };
+    entries.map(describe).collect()
+}
+
+/// The mode of an output holds whatever the umask, and replaces that of an earlier result.
+#[test]
+fn parts_have_the_mode_of_their_output() {
+    let site = Site::with(&endpoints(2));
+    assert_exit(&mut site.run(), 0);
+    for (mode, folder, part) in [("0604", "0705", "0604"), ("660", "0770", "0660")] {
+        let mut command = site.run();
+        command.args(["--overwrite", "--set", &format!("output.0.mode={mode:?}")]);
+        assert_exit(&mut command, 0);
+        let expected = [
+            format!("{folder} import"),
+            format!("{folder} import/job-000"),
+            format!("{part} import/job-000/part-00000.json"),
+        ];
+        assert_eq!(modes_below(&site, &["import"]), expected);
+        site.check_published();
+    }
+}
+
+/// In a mount point, whose own permissions stay as they are.
+#[test]
+fn parts_in_a_mount_point_have_the_mode_of_their_output() {
+    with_mounts("places::parts_in_a_mount_point_have_the_mode_of_their_output", || {
+        let site = Site::with(&endpoints(2));
+        fs::create_dir(site.place.to()).expect("a folder");
+        let _mount = Tmpfs::mount(&site.place.to(), "4m");
+        let before = modes_below(&site, &["import"]);
+        assert_exit(site.run().args(["--set", "output.0.mode=\"0604\""]), 0);
+        let parts = ["0705 import/job-000", "0604 import/job-000/part-00000.json"];
+        assert_eq!(
+            modes_below(&site, &["import"]),
+            [&before[..], &parts.map(str::to_owned)].concat()
+        );
+    });
 }
 
 /// The same while it runs and after a kill: staging, lock and journal.

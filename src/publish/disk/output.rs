@@ -10,7 +10,9 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -33,6 +35,8 @@ pub(crate) struct DiskOutput {
     to: PathBuf,
     mode: MoveMode,
     lock: Lock,
+    /// The permissions of the new parts. `None`: the umask decides.
+    part_mode: Option<u32>,
     /// What earlier runs left in the output, as it was when it was last checked.
     earlier: Parts,
 }
@@ -47,13 +51,14 @@ pub(crate) fn move_mode(to: &Path) -> io::Result<MoveMode> {
 impl DiskOutput {
     fn new(taken: &TakenOutput, lock: Lock) -> DiskOutput {
         let (to, mode) = (taken.to.clone(), taken.mode());
-        DiskOutput { to, mode, lock, earlier: Parts::default() }
+        DiskOutput { to, mode, lock, part_mode: None, earlier: Parts::default() }
     }
 
     /// Takes an output for this account and prepares it for parts. Every file in it must have been
-    /// written by runs of this account.
+    /// written by runs of this account. `part_mode`: the permissions of its parts, if they are set.
     pub(crate) fn take(
         taken: &TakenOutput,
+        part_mode: Option<u32>,
         account: &Path,
         earlier: &EarlierRuns,
     ) -> Result<DiskOutput, PublishError> {
@@ -62,7 +67,7 @@ impl DiskOutput {
         let Some(lock) = Lock::take(&taken.work).map_err(at(&taken.work, "lock"))? else {
             return Err(PublishError::Taken { place: taken.to.clone() });
         };
-        let mut output = DiskOutput::new(taken, lock);
+        let mut output = DiskOutput { part_mode, ..DiskOutput::new(taken, lock) };
         if let Err(error) = output.check(earlier).and_then(|()| output.check_access()) {
             output.release_unclaimed();
             return Err(error);
@@ -177,8 +182,27 @@ impl DiskOutput {
         self.lock.folder().join(OLD)
     }
 
+    /// Gives the job folders of the new parts the permissions that the parts have, and to whoever
+    /// may read, the right to enter.
+    fn set_job_modes(&self, folder: &Path) -> io::Result<()> {
+        let Some(mode) = self.part_mode.map(folder_mode) else { return Ok(()) };
+        let jobs = job_folders(folder)?;
+        jobs.iter().try_for_each(|job| fs::set_permissions(job, mode.clone()))
+    }
+
+    /// The same for the folder of all new parts, if it is to become the output.
+    fn set_new_modes(&self) -> io::Result<()> {
+        let new = self.new_parts();
+        self.set_job_modes(&new)?;
+        let mode = self.part_mode.filter(|_| self.mode == MoveMode::Whole);
+        mode.map_or(Ok(()), |mode| fs::set_permissions(&new, folder_mode(mode)))?;
+        folder::sync_all(&new)
+    }
+
     fn move_whole_aside(&self) -> io::Result<()> {
-        fs::set_permissions(self.new_parts(), fs::metadata(&self.to)?.permissions())?;
+        if self.part_mode.is_none() {
+            fs::set_permissions(self.new_parts(), fs::metadata(&self.to)?.permissions())?;
+        }
         fs::rename(&self.to, self.old_parts())
     }
 
@@ -216,6 +240,7 @@ impl DiskOutput {
             let part = part?;
             move_to_free(&self.new_parts().join(&part), &self.to.join(&part))?;
         }
+        self.set_job_modes(&self.to)?;
         sync_parts(&self.to)
     }
 
@@ -287,6 +312,11 @@ impl DiskOutput {
     }
 }
 
+/// The permissions of a folder for files with these.
+fn folder_mode(file_mode: u32) -> Permissions {
+    Permissions::from_mode(file_mode | (file_mode & 0o444) >> 2)
+}
+
 /// Removes these parts from a folder, and the job folders that become empty.
 fn remove_parts(folder: &Path, parts: &Parts) -> io::Result<()> {
     for file in folder::files(folder) {
@@ -317,13 +347,19 @@ fn job_folders(output: &Path) -> io::Result<Vec<PathBuf>> {
 
 impl OutputPlace for DiskOutput {
     fn stage(&self, path: &str) -> Result<StagedFile, PublishError> {
-        stage(&self.new_parts(), path, false)
+        let file = stage(&self.new_parts(), path, false)?;
+        if let Some(mode) = self.part_mode {
+            let place = self.new_parts().join(path);
+            let set = fs::set_permissions(&place, Permissions::from_mode(mode));
+            set.map_err(at(&place, "set the permissions of"))?;
+        }
+        Ok(file)
     }
 
     fn check_and_sync(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
         self.check(earlier)?;
         let new = self.new_parts();
-        folder::sync_all(&new).map_err(at(&new, "sync"))
+        self.set_new_modes().map_err(at(&new, "sync"))
     }
 
     fn earlier(&self) -> Parts {
