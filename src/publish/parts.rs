@@ -80,7 +80,7 @@ impl Parts {
 /// The size of a regular file; `None` if there is none.
 fn bytes_of_file(folder: &Path, path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(folder.join(path)).ok()?;
-    metadata.is_file().then(|| metadata.len())
+    metadata.is_file().then_some(metadata.len())
 }
 
 impl FromIterator<Part> for Parts {
