@@ -290,6 +290,7 @@ fn cases(world: &World) -> Vec<Case> {
     cases
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are what a reader of the test wants")]
 fn try_all(before: Before) {
     let world = World::new(before);
     let cases = cases(&world);
