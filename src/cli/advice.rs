@@ -10,9 +10,7 @@ pub(crate) fn advice(code: &str) -> Option<&'static str> {
 fn for_code(code: Code) -> &'static str {
     match code {
         Code::JsonSyntax => "not a valid JSON object; see its place in `rejects.ndjson`",
-        Code::CsvSyntax => {
-            "count the row's cells (see `ragged`), and look for a quote that does not close"
-        }
+        Code::CsvSyntax => "count the row's cells, and look for a quote that does not close",
         Code::Utf8 => "save the file as UTF-8, or set `encoding` under `[input]`",
         Code::DuplicateKey => "a name occurs twice in one object; remove one of them",
         Code::TooDeep => "nested deeper than any field; look for an extra bracket",
@@ -30,7 +28,7 @@ fn for_code(code: Code) -> &'static str {
         Code::Pattern => "use the form that `segprep schema endpoint` shows for the field",
         Code::Email => "check the address: it needs one `@`, and a domain with a dot",
         Code::Phone => {
-            "use E.164 (+12065550100), or `[repair] phone` with `region` or `region_from`"
+            "use E.164: a `+`, the code of the country and the number, as in +12065550100"
         }
         Code::Country => "use a two-letter code of ISO 3166-1, such as US",
         Code::Locale => "use a language, or a language and country: en, en_US",

@@ -1,5 +1,7 @@
 //! What is said of a run over budget: which budget, what it allows, what was found, and what to do.
 
+use std::collections::BTreeMap;
+
 use segprep::report::{Exceeded, Manifest, RejectCounts};
 
 use super::quantities::{count, counted, percent};
@@ -58,9 +60,12 @@ pub(crate) fn next(manifest: &Manifest) -> String {
             "check the rule for `{path}`: most of its values may have another form than `{op}` takes"
         );
     }
-    if let Some((setting, number)) = main_repair(manifest) {
-        let records = counted(number, "record");
-        return format!("set {}, which would fix {records}", escape(setting));
+    let rejects = &manifest.rejects;
+    for (settings, verb) in [(&rejects.by_repair, "would"), (&rejects.by_setting, "may")] {
+        if let Some((setting, number)) = main_setting(settings, manifest.records.rejected) {
+            let records = counted(number, "record");
+            return format!("set {}, which {verb} fix {records}", escape(setting));
+        }
     }
     if let Some((code, field)) = only_cause(&manifest.rejects) {
         let field =
@@ -70,10 +75,10 @@ pub(crate) fn next(manifest: &Manifest) -> String {
     "fix the records, or raise the budget under `[account]`".to_owned()
 }
 
-/// The repairs that would fix at least half of the rejects.
-fn main_repair(manifest: &Manifest) -> Option<(&str, u64)> {
-    let most = manifest.rejects.by_repair.iter().max_by_key(|(_, number)| **number);
-    let most = most.filter(|(_, number)| manifest.records.rejected <= 2 * **number);
+/// The setting for at least half of the rejects.
+fn main_setting(settings: &BTreeMap<String, u64>, rejected: u64) -> Option<(&str, u64)> {
+    let most = settings.iter().max_by_key(|(_, number)| **number);
+    let most = most.filter(|(_, number)| rejected <= 2 * **number);
     most.map(|(setting, number)| (setting.as_str(), *number))
 }
 
@@ -88,8 +93,6 @@ fn only_cause(rejects: &RejectCounts) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use segprep::report::{FailedRule, RecordCounts};
 
     use super::*;
@@ -168,5 +171,7 @@ mod tests {
         assert_eq!(next(&over), "set repair.phone, which would fix 5 records");
         over.rejects.by_repair = counts(&[("repair.phone", 4)]);
         assert_eq!(next(&over), "fix what all rejects have in common: `phone`");
+        over.rejects.by_setting = counts(&[("input.ragged", 6)]);
+        assert_eq!(next(&over), "set input.ragged, which may fix 6 records");
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn manifest() -> Manifest {
             by_code: counts([("email", 2_011), ("phone", 1_299), ("unknown_field", 40)]),
             by_field: counts([("Address", 3_310), ("", 4_000)]),
             by_repair: counts([("repair.phone", 1_204), ("repair.trim + repair.email", 1)]),
+            by_setting: counts([("repair.phone.region or repair.phone.region_from", 95)]),
         },
         warnings: vec!["key `demo` is published: tokens made with it protect nobody".to_owned()],
         timing: Timing {

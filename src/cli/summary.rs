@@ -20,6 +20,9 @@ use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 /// The most parts, codes, names or warnings that are listed. The manifest has all of them.
 const SHOWN_MAX: usize = 6;
 
+/// The repair that needs to know where national numbers are from.
+const PHONE: &str = "repair.phone";
+
 /// A finished run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished<'a> {
@@ -171,21 +174,24 @@ fn rejects(run: Finished<'_>) -> Vec<String> {
     {
         lines.push(format!("most in `{}` ({})", escape(field), count(number)));
     }
-    lines.extend(fixable(&rejects.by_repair));
+    lines.extend(fixable(&rejects.by_repair, "would"));
+    lines.extend(fixable(&rejects.by_setting, "may"));
     if !run.dry_run && !codes.is_empty() {
         lines.push(format!("each is listed in {}", in_account(run, "rejects.ndjson")));
     }
     lines
 }
 
-/// How many rejects each disabled repair would fix.
-fn fixable(by_repair: &BTreeMap<String, u64>) -> Vec<String> {
-    let settings = most_first(by_repair);
+/// How many rejects each setting would fix or may fix.
+fn fixable(by_setting: &BTreeMap<String, u64>, verb: &str) -> Vec<String> {
+    let settings = most_first(by_setting);
     let mut lines: Vec<String> = settings
         .iter()
         .take(SHOWN_MAX)
         .map(|(setting, number)| {
-            format!("{} would fix {}", escape(setting), counted(*number, "record"))
+            let with =
+                if setting.ends_with(PHONE) { " (with `region` or `region_from`)" } else { "" };
+            format!("{}{with} {verb} fix {}", escape(setting), counted(*number, "record"))
         })
         .collect();
     lines.extend(more(settings.len(), "settings"));
@@ -353,13 +359,15 @@ published `newsletter` for messaging
              job-000/part-00001.json  295,760 records, 327 MB
   rejects    2,011  email: check the address: it needs one `@`, and a domain
                     with a dot
-             1,299  phone: use E.164 (+12065550100), or `[repair] phone` with
-                    `region` or `region_from`
+             1,299  phone: use E.164: a `+`, the code of the country and the
+                    number, as in +12065550100
                 40  unknown_field: not a field of the schema, but it may
                     resemble one; rename or remove it
              most in `Address` (3,310)
-             repair.phone would fix 1,204 records
+             repair.phone (with `region` or `region_from`) would fix 1,204
+             records
              repair.trim + repair.email would fix 1 record
+             repair.phone.region or repair.phone.region_from may fix 95 records
              each is listed in out/newsletter/account/rejects.ndjson
   fields     hmac 1,100,000 values, date_trunc 7,310, drop 44,000, keep
              1,198,900
@@ -399,13 +407,15 @@ over budget `newsletter` for messaging: nothing was published
   inputs     5 files, 1.4 GB, 2 ignored
   rejects    2,011  email: check the address: it needs one `@`, and a domain
                     with a dot
-             1,299  phone: use E.164 (+12065550100), or `[repair] phone` with
-                    `region` or `region_from`
+             1,299  phone: use E.164: a `+`, the code of the country and the
+                    number, as in +12065550100
                 40  unknown_field: not a field of the schema, but it may
                     resemble one; rename or remove it
              most in `Address` (3,310)
-             repair.phone would fix 1,204 records
+             repair.phone (with `region` or `region_from`) would fix 1,204
+             records
              repair.trim + repair.email would fix 1 record
+             repair.phone.region or repair.phone.region_from may fix 95 records
              each is listed in out/newsletter/account/rejects.ndjson
   time       12.4 s on 8 threads, 96,811 records/s, 113 MB/s
 

@@ -7,7 +7,7 @@ use super::detect::{Detected, Form, Seen, detect};
 use super::error::{BadInput, ReadError};
 use super::settings::{Limits, Settings};
 use crate::decode::Format;
-use crate::decode::csv::columns::{self, Columns, first_not_blank};
+use crate::decode::csv::columns::{self, Columns, first_not_blank, named_delimiter};
 use crate::decode::frame::{Cut, Dialect, Framing, LineEnd, SPACE_MAX, cut, leading_filler};
 use crate::record::Code;
 
@@ -279,18 +279,6 @@ struct Preamble {
     /// The delimiter that the first line names.
     delimiter: Option<u8>,
     text: Vec<u8>,
-}
-
-/// The delimiter that a line `sep=;` names.
-fn named_delimiter(line: &[u8]) -> Option<u8> {
-    let mut line = line.strip_suffix(b"\n").unwrap_or(line);
-    while let Some(shorter) = line.strip_suffix(b"\r") {
-        line = shorter;
-    }
-    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
-    let (sep, [delimiter]) = line.split_at_checked(4)? else { return None };
-    let is_named = sep.eq_ignore_ascii_case(b"sep=") && Dialect::is_delimiter(*delimiter);
-    is_named.then_some(*delimiter)
 }
 
 /// Fails if the definition has settings for columns: they would silently have no effect on JSON.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block::Block;
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::csv::columns::{delimiters, first_row};
+use crate::decode::csv::columns::{delimiters, first_row, named_delimiter};
 use crate::decode::frame::{Dialect, LineEnd};
 use crate::decode::{Columns, Format, HeaderError, RecordFinder};
 use crate::definition::InputFormat;
@@ -63,24 +63,63 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
 
 /// Returns the format of a text, and the offset of the first record.
 fn format_of(plan: &Plan, text: &[u8]) -> Result<(Format, usize), String> {
-    let is_json = match plan.input.format {
+    let line_end = LineEnd::of_text(text);
+    let is_json = |text: &[u8]| match plan.input.format {
         Some(InputFormat::Json) => true,
         Some(InputFormat::Csv) => false,
         None => matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')),
     };
-    if is_json {
-        let form = if plan.input.records.is_some() {
-            Format::JsonObjects(LineEnd::of_text(text))
-        } else {
-            Format::JsonLines(LineEnd::of_text(text))
-        };
-        return Ok((form, 0));
+    let skip_lines = plan.input.skip_lines;
+    let mut preamble = Preamble::default();
+    if !is_json(text) || 0 < skip_lines {
+        preamble = Preamble::of(text, line_end, skip_lines)?;
     }
+    let rest = text.get(preamble.len..).unwrap_or(&[]);
+    if !is_json(rest) {
+        let (format, start) = csv_format(plan, rest, line_end, preamble.delimiter)?;
+        return Ok((format, preamble.len + start));
+    }
+    let is_inside = plan.input.records.is_some();
+    let form = if is_inside { Format::JsonObjects } else { Format::JsonLines };
+    Ok((form(line_end), preamble.len))
+}
+
+/// What precedes the header of CSV.
+#[derive(Default)]
+struct Preamble {
+    len: usize,
+    /// The delimiter that the first line names.
+    delimiter: Option<u8>,
+}
+
+impl Preamble {
+    /// A first line that names the delimiter, and the lines that the definition skips.
+    fn of(text: &[u8], line_end: LineEnd, skip_lines: u64) -> Result<Preamble, String> {
+        let first = line_end.end_in_piece(text, true).unwrap_or(text.len());
+        let delimiter = named_delimiter(text.get(..first).unwrap_or(&[]));
+        let mut len = if delimiter.is_some() { first } else { 0 };
+        for _ in u64::from(delimiter.is_some())..skip_lines {
+            let rest = text.get(len..).unwrap_or(&[]);
+            let line = line_end.end_in_piece(rest, true);
+            len += line.ok_or("there is no header after the lines that `skip_lines` skips")?;
+        }
+        Ok(Preamble { len, delimiter })
+    }
+}
+
+/// Returns the columns of CSV, and the offset of the first record. `named`: the delimiter that a line
+/// before the header names.
+fn csv_format(
+    plan: &Plan,
+    text: &[u8],
+    line_end: LineEnd,
+    named: Option<u8>,
+) -> Result<(Format, usize), String> {
     let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();
     let cells = given.map(<[String]>::len);
-    let like = Dialect { line_end: LineEnd::of_text(text), ..input.dialect };
-    let texts = delimiters(input.delimiter).into_iter();
+    let like = Dialect { line_end, ..input.dialect };
+    let texts = delimiters(input.delimiter.or(named)).into_iter();
     let texts: Vec<_> = texts.map(|delimiter| (Dialect { delimiter, ..like }, text)).collect();
     let (row, dialect) = first_row(&texts, cells, input.max_record, rules);
     let (columns, start) = match given {

@@ -34,5 +34,5 @@ pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use note::{Note, Noted};
 pub use number::number_len;
-pub use problem::{Code, DescribedProblem, Detail, Field, Problem};
+pub use problem::{Code, DescribedProblem, Detail, Field, Problem, setting};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

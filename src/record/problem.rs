@@ -28,6 +28,18 @@ pub struct Problem {
     pub detail: Detail,
 }
 
+/// Settings that would fix a problem by its detail or its value, without being tried on the record as
+/// repairs are.
+pub mod setting {
+    pub const DATES_ZONE: &str = "repair.dates.zone";
+    pub const DECIMAL: &str = "input.decimal";
+    pub const NAMES: &str = "repair.names";
+    pub const PHONE_REGION: &str = "repair.phone.region or repair.phone.region_from";
+    pub const RAGGED: &str = "input.ragged";
+
+    pub const ALL: [&str; 5] = [DATES_ZONE, DECIMAL, NAMES, PHONE_REGION, RAGGED];
+}
+
 /// A problem in words, as `rejects.ndjson` lists it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct DescribedProblem {

@@ -197,6 +197,9 @@ pub struct RejectCounts {
     /// needed: `repair.country`, `repair.trim + repair.phone`.
     #[serde(default)]
     pub by_repair: BTreeMap<String, u64>,
+    /// The number of rejected records that one other setting may fix, by that setting: `input.ragged`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_setting: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

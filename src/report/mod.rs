@@ -12,5 +12,5 @@ pub use manifest::{
     Digests, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
     OutputNote, PartNote, RecordCounts, RejectCounts, Status, Timing,
 };
-pub use reject::RejectLine;
+pub use reject::{RejectLine, only_setting};
 pub use tally::{NAMES_MAX, NameCounts, OTHER, Tally};

@@ -2,7 +2,14 @@
 
 use serde::Serialize;
 
-use crate::record::DescribedProblem;
+use crate::record::{DescribedProblem, setting};
+
+/// The setting that all problems of a reject name, if it was not tried on the record as repairs are.
+pub fn only_setting(problems: &[DescribedProblem]) -> Option<&'static str> {
+    let first = problems.first()?;
+    let setting = setting::ALL.into_iter().find(|setting| first.repair == *setting)?;
+    problems.iter().all(|problem| problem.repair == setting).then_some(setting)
+}
 
 /// A reject. `offset` and `bytes` are the record's exact place in the text, after decompression and
 /// conversion to UTF-8.

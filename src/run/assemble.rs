@@ -29,7 +29,7 @@ use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail, FieldPath, Note};
 use crate::repair::{RepairKind, RepairSet};
-use crate::report::{NameCounts, RejectLine, Tally, json_line};
+use crate::report::{NameCounts, RejectLine, Tally, json_line, only_setting};
 use crate::store::{Ignored, Listed};
 
 /// The number of inputs with a warning of their own that could not be read to their end.
@@ -67,6 +67,8 @@ pub(super) struct Assembler<'a> {
     pub(super) renamings: BTreeSet<usize>,
     /// The number of rejects that repairs would fix, by those repairs.
     pub(super) by_repair: BTreeMap<RepairSet, u64>,
+    /// The number of rejects that another setting may fix, by that setting.
+    pub(super) by_setting: BTreeMap<&'static str, u64>,
     /// By repair and field, the number of values changed.
     pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
     /// The number of rejected records that look like text in Windows-1252.
@@ -140,6 +142,7 @@ impl<'a> Assembler<'a> {
             broken_warnings: Vec::new(),
             renamings: BTreeSet::new(),
             by_repair: BTreeMap::new(),
+            by_setting: BTreeMap::new(),
             repairs: BTreeMap::new(),
             windows_1252: 0,
             notes: BTreeMap::new(),
@@ -330,6 +333,9 @@ impl<'a> Assembler<'a> {
         for problem in problems {
             *self.by_code.entry(problem.code.to_owned()).or_default() += 1;
             self.by_field.add(&field_path(problem), 1);
+        }
+        if let Some(setting) = only_setting(problems) {
+            *self.by_setting.entry(setting).or_default() += 1;
         }
         let source = self.listed.get(input).map_or("", |listed| listed.name.as_str());
         let reject = RejectLine { source, record, line, offset, bytes, problems };

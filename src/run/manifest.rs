@@ -95,6 +95,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             by_code: assembled.by_code.clone(),
             by_field: sorted(&assembled.by_field, assembled),
             by_repair: by_repair(assembled),
+            by_setting: by_setting(assembled),
         },
         warnings: warnings(facts, assembled),
         timing: timing(facts, assembled, elapsed),
@@ -232,6 +233,10 @@ fn repairs(assembled: &Assembler<'_>) -> BTreeMap<String, BTreeMap<String, u64>>
 
 fn by_repair(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     assembled.by_repair.iter().map(|(kinds, count)| (kinds.to_string(), *count)).collect()
+}
+
+fn by_setting(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
+    assembled.by_setting.iter().map(|(setting, count)| ((*setting).to_owned(), *count)).collect()
 }
 
 /// The warnings, the most serious first: people who would not be found, inputs that were not read, what the

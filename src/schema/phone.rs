@@ -49,10 +49,16 @@ pub fn is_written_as_phone(text: &str) -> bool {
     text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some()
 }
 
+/// The fewest digits of a number that may be valid in some country; shorter ones are for emergencies.
+const NATIONAL_DIGITS_MIN: usize = 5;
+
 /// Whether a text is written like a phone number without the code of a country.
 pub fn is_national_number(text: &[u8]) -> bool {
     let text = str::from_utf8(text).unwrap_or_default().trim();
-    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some_and(|n| !n.is_international)
+    let is_national = |number: WrittenNumber| {
+        !number.is_international && NATIONAL_DIGITS_MIN <= number.digits.len()
+    };
+    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some_and(is_national)
 }
 
 /// The digits of a number that begins with `+` or `00`, if it is written as people write numbers.
@@ -82,7 +88,8 @@ pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     let region = region?;
     let national = || {
         let is_mexican = PhoneRegion::new("MX") == Some(region);
-        is_mexican.then(|| without_former_prefix(&number.digits)).flatten()
+        let digits = number.digits.strip_prefix(MEXICO).unwrap_or(&number.digits);
+        is_mexican.then(|| without_former_prefix(digits)).flatten()
     };
     let e164 = valid_number(&number.digits, Some(region)).or_else(national)?;
     (!has_another_reading(&number.digits, region, &e164)).then_some(e164)
@@ -103,16 +110,14 @@ fn without_former_prefix(national: &str) -> Option<String> {
 
 /// Whether digits in national form, which were read as `e164`, are another number of the region's country
 /// if its code is in front already: `491701234567` may be a mobile number in Germany without its `+`, or a
-/// number in the town with the area code 4917.
+/// number in the town with the area code 4917. The code may precede a trunk 0: `49 (0)345 279580`.
 fn has_another_reading(digits: &str, region: PhoneRegion, e164: &str) -> bool {
-    let alone = format!("+{digits}");
-    let begins = digits.starts_with(&region.country_code().to_string());
-    let is_number = |e164: &str| valid_number(e164, None).is_some_and(|valid| valid == e164);
-    if !begins || !is_number(&alone) {
-        return false;
-    }
+    let code = region.country_code().to_string();
+    let with_code = digits.starts_with(&code).then(|| valid_number(&format!("+{digits}"), None));
+    let Some(with_code) = with_code.flatten() else { return false };
     // Read with the code in front, it may also be a number with the code once more.
-    alone != e164 || is_number(&format!("+{}{digits}", region.country_code()))
+    let twice = format!("+{code}{digits}");
+    with_code != e164 || valid_number(&twice, None).is_some_and(|valid| valid == twice)
 }
 
 /// The number in E.164 form if the numbering plan has it.

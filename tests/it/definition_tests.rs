@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::program::{code, segprep, stderr};
+use crate::support::program::{code, segprep, stderr, toml_text};
 
 /// The names of the pipelines.
 fn pipelines() -> Vec<String> {
@@ -106,4 +106,36 @@ fn differences_are_shown_field_by_field() {
     }
     let output = segprep().args(["test", "no-such.test.toml"]).output().expect("the program runs");
     assert_eq!(code(&output), 66);
+}
+
+/// Lines before the header count in a test as in a run.
+#[test]
+fn lines_before_the_header_are_read_as_in_a_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a.test.toml");
+    let definition = fs::canonicalize("tests/hostile/definition.toml").expect("a definition");
+    for (set, input, expected) in [
+        (None, "sep=;\nId;Attributes.Plan\n1;x,y\n", 0),
+        (None, "sep=,\nId,Attributes.Plan\n1,\"x,y\"\n", 0),
+        (Some("input.skip_lines=2"), "sep=;\nan export\nId;Attributes.Plan\n1;x,y\n", 0),
+        (Some("input.skip_lines=1"), "an export; of today\r\nId;Attributes.Plan\r\n1;x,y", 0),
+        (Some("input.skip_lines=9"), "Id;Attributes.Plan\n1;x,y\n", 4),
+        (None, "an export\nId;Attributes.Plan\n1;x,y\n", 4),
+    ] {
+        let test = format!(
+            "definition = {:?}\n[[case]]\nname = \"a name\"\ninput = {}\n\
+             output = '{{\"Id\":\"1\",\"Attributes\":{{\"Plan\":[\"x,y\"]}}}}'\n",
+            definition.display().to_string(),
+            toml_text(input)
+        );
+        fs::write(&file, test).expect("a test");
+        let mut command = segprep();
+        command.arg("test").arg(&file);
+        if let Some(set) = set {
+            command.args(["--set", set]);
+        }
+        let output = command.output().expect("the program runs");
+        let messages = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(code(&output), expected, "{input:?} {messages}{}", stderr(&output));
+    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::{collection::vec, prelude::*, sample::select};
 use segprep::decode::Format;
 use segprep::decode::frame::LineEnd;
-use segprep::record::DescribedProblem;
+use segprep::record::{DescribedProblem, setting};
 use segprep::schema::Schema;
 use serde_json::{Value, json};
 
@@ -283,7 +283,9 @@ fn the_repairs_that_a_reject_names_fix_it() {
         let line = format!("{record}\n");
         let block = with(&sets).block(line.as_bytes(), 0, &Format::JsonLines(LineEnd::Newline));
         let Some(reject) = block.rejects.first() else { return Ok(()) };
-        for problem in reject.problems.iter().filter(|problem| !problem.repair.is_empty()) {
+        // Which region would be right is not known here.
+        let is_named = |repair: &str| !repair.is_empty() && repair != setting::PHONE_REGION;
+        for problem in reject.problems.iter().filter(|problem| is_named(&problem.repair)) {
             let more: Vec<String> = problem.repair.split(", ").map(set).collect();
             let more: Vec<&str> = more.iter().map(String::as_str).collect();
             let sets = [sets.as_slice(), &more].concat();

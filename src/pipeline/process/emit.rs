@@ -11,8 +11,12 @@ use crate::pipeline::block::{Block, Lines, Reject};
 use crate::pipeline::name_policies::{NamePlaces, field_looked_like};
 use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
-use crate::record::{DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Text};
-use crate::repair::RepairKind;
+use crate::record::{
+    Code, DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Slot, Text,
+    number_len, setting,
+};
+use crate::repair::{PhoneRegionFrom, RepairKind};
+use crate::schema::is_national_number;
 
 /// The maximum number of problems with names that are described for one record. It is far more than
 /// the number of names that a record may have. Without a maximum, the account could become many
@@ -343,24 +347,69 @@ impl BatchEmitter<'_> {
             detail: problem.detail.as_str(),
             repair: match repair {
                 Some((_, kinds)) => kinds.settings(),
-                None => self.setting_for(problem),
+                None => self.setting_for(row, problem),
             },
         }
     }
 
     /// The setting that would fix a problem, if that is certain without a trial; empty for none.
-    fn setting_for(&self, problem: &Problem) -> Cow<'static, str> {
+    fn setting_for(&self, row: usize, problem: &Problem) -> Cow<'static, str> {
         let on = self.stages.repairs.on();
         let is_look_alike = problem.detail == Detail::LooksLikeAField;
         Cow::Borrowed(match problem.field {
-            _ if problem.detail == Detail::LocalTime => "repair.dates.zone",
+            _ if problem.detail == Detail::LocalTime => setting::DATES_ZONE,
             Field::Named(name) if is_look_alike && !on.has(RepairKind::Names) => {
                 let (scope, name) = self.worker.decoder.names.get(name);
                 let field = field_looked_like(scope, name, self.plan, self.stages);
-                if field.is_some() { "repair.names" } else { "" }
+                if field.is_some() { setting::NAMES } else { "" }
             }
-            Field::Record | Field::Node(_) | Field::Named(_) => reading(problem.detail),
+            Field::Record => reading(problem.detail),
+            Field::Node(_) | Field::Named(_) if self.has_decimal_comma(row, problem) => {
+                setting::DECIMAL
+            }
+            Field::Node(_) | Field::Named(_) if self.lacks_region(row, problem) => {
+                setting::PHONE_REGION
+            }
+            Field::Node(_) | Field::Named(_) => "",
         })
+    }
+
+    /// Whether a value is written like a phone number without the code of its country, and the
+    /// definition does not say which country that is.
+    fn lacks_region(&self, row: usize, problem: &Problem) -> bool {
+        let is_set = !matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere);
+        problem.code == Code::Phone && !is_set && is_national_number(self.value(row, problem))
+    }
+
+    /// The value that has a problem; of a list, the first one.
+    fn value(&self, row: usize, problem: &Problem) -> &[u8] {
+        let batch = &self.worker.batch;
+        let value = match problem.field {
+            Field::Node(node) => batch.slot(row, usize::from(node)),
+            Field::Named(name) => {
+                let mut entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
+                let entry = entries.find(|entry| entry.name == name);
+                let values = entry.map_or(&[][..], |entry| batch.entry_values(*entry));
+                values.first().copied().unwrap_or(Slot::ABSENT)
+            }
+            Field::Record => Slot::ABSENT,
+        };
+        Text { chunk: self.chunk, arena: &batch.arena }.of(value)
+    }
+
+    /// Whether a value is no number, and would be one if the decimal mark of CSV were a comma.
+    fn has_decimal_comma(&self, row: usize, problem: &Problem) -> bool {
+        let is_point = !self.plan.input.column_settings.has_decimal_comma;
+        let is_candidate = problem.code == Code::Type && problem.detail == Detail::FoundText;
+        if self.header_is_shown.is_none() || !is_point || !is_candidate {
+            return false;
+        }
+        let text = self.value(row, problem);
+        let with_point: Vec<u8> =
+            text.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect();
+        text.contains(&b',')
+            && !text.contains(&b'.')
+            && number_len(&with_point) == Some(with_point.len())
     }
 
     /// The path of a field; empty for the record as a whole.
@@ -389,5 +438,5 @@ fn index(record: u64) -> u32 {
 /// The setting with which a row that has this problem could be read; empty if there is none.
 fn reading(detail: Detail) -> &'static str {
     let is_ragged = matches!(detail, Detail::TooFewCells | Detail::TooManyEmptyCells);
-    if is_ragged { "input.ragged" } else { "" }
+    if is_ragged { setting::RAGGED } else { "" }
 }

@@ -34,14 +34,14 @@ pub(super) fn removable(
 /// Adds everything whose path begins with this.
 fn add_all(start: &str, schema: &Schema, removable: &mut Removable) {
     for (node, description) in schema.nodes.iter().enumerate() {
-        // `Location.*` is also about a `Location` that is no object.
-        let is_within = description.path.starts_with(start)
-            || start.strip_suffix('.').is_some_and(|path| path == description.path);
+        // `Location.*` is not about a `Location` that is no object: nobody knows what it has.
+        let is_within = description.path.starts_with(start);
         if is_within && Removable::allows(schema, node) {
             removable.add_node(node);
         }
+        let is_whole_map = start.strip_suffix('.').is_some_and(|path| path == description.path);
         let Some(map) = schema.map_of(node) else { continue };
-        if is_within {
+        if is_within || is_whole_map {
             removable.add_names(map, "");
         } else if let Some(name) = start.strip_prefix(&description.path)
             && let Some(name) = name.strip_prefix('.')

@@ -108,3 +108,14 @@ impl Columns {
         is_blank(row, self.dialect.delimiter)
     }
 }
+/// The delimiter that a line `sep=;` names.
+pub fn named_delimiter(line: &[u8]) -> Option<u8> {
+    let mut line = line.strip_suffix(b"\n").unwrap_or(line);
+    while let Some(shorter) = line.strip_suffix(b"\r") {
+        line = shorter;
+    }
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (sep, [delimiter]) = line.split_at_checked(4)? else { return None };
+    let is_named = sep.eq_ignore_ascii_case(b"sep=") && Dialect::is_delimiter(*delimiter);
+    is_named.then_some(*delimiter)
+}

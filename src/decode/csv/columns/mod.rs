@@ -15,7 +15,7 @@ mod repeated;
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 pub use advice::HeaderError;
-pub use header::{COLUMNS_MAX, delimiters, first_not_blank, first_row};
+pub use header::{COLUMNS_MAX, delimiters, first_not_blank, first_row, named_delimiter};
 
 use crate::decode::Lookalikes;
 use crate::decode::aliases::Aliases;
