@@ -14,7 +14,7 @@
 //!    result.
 //! 8. [`run`]: a run, where all of it meets.
 //!
-//! [`detect`] says what values look like. [`generate`] makes synthetic files, to try all of it out.
+//! [`detect`] says what values look like, and [`discover`] what unknown files hold. [`generate`] makes synthetic files, to try all of it out.
 //!
 //! `tests/it/tidy/` checks two rules:
 //!
@@ -26,6 +26,7 @@ pub mod crypto;
 pub mod decode;
 pub mod definition;
 pub mod detect;
+pub mod discover;
 pub mod encode;
 pub mod engine;
 pub mod generate;

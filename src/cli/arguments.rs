@@ -90,6 +90,8 @@ pub(crate) enum Command {
     /// Make keys and print their check values.
     #[command(subcommand)]
     Key(Key),
+    /// Report what files hold, without a definition: fields, shapes, faults, personal data.
+    Scan(ScanArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
     Generate(GenerateArguments),
     /// Print the schema of records, accounts or definitions.
@@ -119,6 +121,22 @@ pub(crate) struct RunArguments {
     /// Replace an earlier result in the same place.
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ScanArguments {
+    /// Files, folders, patterns, `s3://…` or `-`; or a definition, whose inputs are scanned.
+    #[arg(required = true)]
+    pub(crate) from: Vec<PathBuf>,
+    /// Read only the first N records of each file.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) records: Option<u64>,
+    /// Number of worker threads; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    pub(crate) threads: Option<u16>,
+    /// Bytes of input that a thread processes at once; by default about 1 MiB.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    pub(crate) chunk_bytes: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -217,6 +235,7 @@ impl Arguments {
             | Command::Check { .. }
             | Command::Test { .. }
             | Command::Key(_)
+            | Command::Scan(_)
             | Command::Generate(_)
             | Command::Schema(_)
             | Command::Completions { .. }
@@ -266,6 +285,7 @@ mod tests {
             "key check a.toml",
             "key check --from env:K",
             "schema",
+            "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
             "generate --records 10 --seed 7",
             "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
             "schema endpoint --target pinpoint",
@@ -294,6 +314,8 @@ mod tests {
             "key",
             "key check",
             "key check a.toml --from env:K",
+            "scan",
+            "scan a.csv --records 0",
             "generate",
             "generate --records 10",
             "generate --records -1 --seed 7",
@@ -319,7 +341,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["preview", "scan", "init", "report", "retry", "verify", "forget"];
+        let absent = ["preview", "init", "report", "retry", "verify", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

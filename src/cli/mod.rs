@@ -17,21 +17,27 @@ mod quantities;
 mod render;
 #[cfg(test)]
 mod sample;
+mod scan;
 mod schemas;
 mod sheet;
 mod signals;
 mod summary;
 mod test_cases;
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 use segprep::engine::{Cancel, Cancelled};
-use segprep::run::{ErrorKind, Failure, Progress, RunError, RunOptions};
+use segprep::run::{ErrorKind, Failure, Progress, RunError, RunOptions, ScanOptions};
 use segprep::simd::Level;
 
-use arguments::{Arguments, Command, Common, Key, RunArguments, Schema};
+use arguments::{Arguments, Command, Common, Key, RunArguments, ScanArguments, Schema};
 use exit::Exit;
 use render::{Format, Screen};
 
@@ -65,6 +71,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     let common = arguments.common;
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
+        Command::Scan(arguments) => return scan(screen, arguments, common),
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
             return screen.tested(&segprep::run::test_definitions(&files, &common.sets)?);
@@ -91,10 +98,7 @@ fn ensure_fips_mode() -> Result<(), RunError> {
 
 fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {
     let (progress, cancel) = (Progress::default(), Cancel::new());
-    let late = move |cancel: &Cancel| screen.failure(&too_late(cancel));
-    let stopping = signals::forward_to(&cancel, late).map_err(|error| {
-        Failure::Run(RunError::new(ErrorKind::Io, format!("could not listen for signals: {error}")))
-    })?;
+    let stopping = listen(screen, &cancel)?;
     let outcome = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::run(options, &progress, &cancel)
     })?;
@@ -111,6 +115,31 @@ fn too_late(cancel: &Cancel) -> Failure {
             "run again: the next run puts an earlier result back and removes what this one left",
         ),
     )
+}
+
+fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit, Failure> {
+    let options = ScanOptions {
+        from: arguments.from,
+        sets: common.sets,
+        records: arguments.records,
+        threads: arguments.threads.map(usize::from),
+        chunk_bytes: arguments.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+    };
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = listen(screen, &cancel)?;
+    let report = progress::show_during(screen, &progress, &stopping, || {
+        segprep::run::scan(&options, &progress, &cancel)
+    })?;
+    screen.scanned(&report)?;
+    Ok(exit::DONE)
+}
+
+/// Forwards signals to `cancel`; the returned flag is set once one has arrived.
+fn listen(screen: Screen, cancel: &Cancel) -> Result<Arc<AtomicBool>, Failure> {
+    let late = move |cancel: &Cancel| screen.failure(&too_late(cancel));
+    signals::forward_to(cancel, late).map_err(|error| {
+        Failure::Run(RunError::new(ErrorKind::Io, format!("could not listen for signals: {error}")))
+    })
 }
 
 fn check(screen: Screen, options: &RunOptions) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use segprep::definition::Diagnostic;
+use segprep::discover::ScanReport;
 use segprep::report::{Manifest, Status, json_line};
 use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError, Tested};
 use serde::Serialize;
@@ -19,6 +20,7 @@ use super::arguments::{Color, Common};
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
 use super::over_budget;
+use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
@@ -243,6 +245,15 @@ impl Screen {
         })
     }
 
+    /// Prints what a scan found. As JSON it is one object, with the form of `scan.schema.json`.
+    pub(crate) fn scanned(self, report: &ScanReport) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Json => serde_json::to_string(report).expect("a report is data") + "\n",
+            Format::Text => scan::page(report, table_width()),
+        };
+        print(&text)
+    }
+
     /// Prints the results of tests. Failed tests are printed even if quiet.
     pub(crate) fn tested(self, tested: &[Tested]) -> Result<Exit, Failure> {
         for file in tested.iter().filter(|file| !(self.quiet && file.holds())) {
@@ -409,6 +420,14 @@ fn text_of(outcome: &Outcome, width: usize) -> String {
             summary::summary(Finished { manifest, account, dry_run: *dry_run }, width)
         }
     }
+}
+
+/// The width for tables, which may be wider than text.
+fn table_width() -> usize {
+    const WIDEST: usize = 200;
+    let columns =
+        rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { WIDTH_DEFAULT } else { columns.clamp(*WIDTHS.start(), WIDEST) }
 }
 
 /// The width for text: that of the terminal, within readable bounds.

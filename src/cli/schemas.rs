@@ -6,19 +6,20 @@ use segprep::schema::{Files, merged};
 use super::render::{Event, Screen};
 
 /// Name and purpose of each schema.
-const ALL: [(&str, &str); 7] = [
+const ALL: [(&str, &str); 8] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
     ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
     ("manifest", "manifest.json in the account of a run (JSON Schema)"),
     ("rejects", "a line of rejects.ndjson in the account of a run (JSON Schema)"),
     ("pipeline", "a definition, for editors (JSON Schema)"),
+    ("scan", "what `segprep scan --json` prints (JSON Schema)"),
     ("detectors", "what tells personal data and secrets by value and name (TOML)"),
 ];
 
 /// The names that `segprep schema` accepts.
-pub(crate) const NAMES: [&str; 7] =
-    [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0];
+pub(crate) const NAMES: [&str; 8] =
+    [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0, ALL[7].0];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
 /// The schema into which the limits of a target can be merged.
 pub(crate) const MERGEABLE: &str = "endpoint";
@@ -26,6 +27,7 @@ pub(crate) const MERGEABLE: &str = "endpoint";
 const PIPELINE: &str = include_str!("../../schemas/pipeline.schema.json");
 const MANIFEST: &str = include_str!("../../schemas/manifest.schema.json");
 const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
+const SCAN: &str = include_str!("../../schemas/scan.schema.json");
 
 /// Prints the name and purpose of each schema.
 pub(crate) fn list(screen: Screen) -> Result<(), Failure> {
@@ -40,6 +42,7 @@ pub(crate) fn text(name: &str) -> &'static str {
         "pipeline" => PIPELINE,
         "manifest" => MANIFEST,
         "rejects" => REJECTS,
+        "scan" => SCAN,
         "detectors" => segprep::detect::FILE,
         other => Files::shipped_text(other).unwrap_or_default(),
     }

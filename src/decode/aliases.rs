@@ -9,7 +9,7 @@ const FILE: &str = include_str!("../../schemas/headers.toml");
 
 /// All known aliases.
 #[derive(Debug)]
-pub(super) struct Aliases {
+pub struct Aliases {
     aliases: Vec<Alias>,
     /// The index of the alias for each folded name.
     by_name: HashMap<String, usize>,
@@ -18,11 +18,11 @@ pub(super) struct Aliases {
 /// A field, and its names in other programs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Alias {
-    pub(super) field: String,
+pub struct Alias {
+    pub field: String,
     /// Fields that a column with such a name implies, each with its value.
     #[serde(default)]
-    pub(super) constants: BTreeMap<String, String>,
+    pub constants: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) sense: Sense,
     names: Vec<String>,
@@ -53,7 +53,7 @@ const NEAR_CHARS_MIN: usize = 7;
 const CHARS_MAX: usize = 64;
 
 impl Aliases {
-    pub(super) fn shipped() -> Aliases {
+    pub fn shipped() -> Aliases {
         let AliasFile { alias: aliases } =
             toml::from_str(FILE).expect("a test reads the shipped file");
         let names = aliases.iter().enumerate();
@@ -63,8 +63,13 @@ impl Aliases {
         Aliases { aliases, by_name }
     }
 
+    /// Whether names of other programs stand for this field.
+    pub fn has_field(&self, path: &str) -> bool {
+        self.aliases.iter().any(|alias| alias.field == path)
+    }
+
     /// The alias with this name, except for case and punctuation.
-    pub(super) fn of(&self, name: &str) -> Option<&Alias> {
+    pub fn of(&self, name: &str) -> Option<&Alias> {
         self.by_name.get(&folded(name)).and_then(|index| self.aliases.get(*index))
     }
 

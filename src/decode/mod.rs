@@ -18,6 +18,7 @@ mod shaping;
 mod spellings;
 mod target;
 
+pub use aliases::{Alias, Aliases};
 pub use csv::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
     is_column, push_cell_text,

@@ -78,6 +78,8 @@ pub(crate) struct InputStart {
     pub(crate) blank_lines: u64,
     /// The header as it was read, with its line end.
     pub(crate) header: Vec<u8>,
+    /// The last row of it, which has the names of the columns. Empty if the definition names them.
+    pub(crate) first_row: Vec<u8>,
     /// The renamings of the definition that match a name in the header, by index.
     pub(crate) renamings: Vec<usize>,
 }
@@ -92,6 +94,7 @@ impl Default for InputStart {
             lines: 0,
             blank_lines: 0,
             header: Vec::new(),
+            first_row: Vec::new(),
             renamings: Vec::new(),
         }
     }
@@ -226,6 +229,11 @@ impl<'a> InputReader<'a> {
                 Started::NoMore => return Ok(()),
             }
         }
+    }
+
+    /// Leaves the rest of the current input unread.
+    pub(crate) fn skip_rest(&mut self) {
+        self.current = None;
     }
 
     fn name(&self, input: usize) -> &'a str {

@@ -212,12 +212,14 @@ impl ChunkReader {
             let columns = Columns::read(row.bytes(text), dialect, settings.column_rules);
             let columns = columns.map_err(BadInput::from)?;
             let header = text.get(row.start..row.next).unwrap_or(&[]);
+            let first_row = header.to_vec();
             before.extend_from_slice(header);
             let header_len = header.len();
             self.skip_blank_lines(row.start);
             self.skip(header_len);
             if let Some(start) = &mut self.start {
                 start.header = before;
+                start.first_row = first_row;
                 start.renamings.clone_from(&columns.renamings);
             }
             return Ok(columns);

@@ -41,6 +41,7 @@ pub(super) fn settings(input: &Input, repair_names: bool) -> ColumnSettings {
         pads_rows: input.columns.pads_rows,
         has_decimal_comma: input.columns.has_decimal_comma,
         repair_names,
+        any_header: false,
     }
 }
 

@@ -15,7 +15,8 @@
 //! 6. `manifest` makes the manifest from the counts, and everything is published.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
-//! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`).
+//! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
+//! files hold that nobody has described (`segprep scan`), which `scan_input` reads.
 
 mod assemble;
 mod aws;
@@ -38,6 +39,8 @@ mod overlap;
 mod prepare;
 mod process;
 mod progress;
+mod scan;
+mod scan_input;
 mod slices;
 mod test_cases;
 mod text;
@@ -51,6 +54,7 @@ pub use generate::{Generated, generate};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use limits::Limits;
 pub use progress::{Progress, ProgressView};
+pub use scan::{ScanOptions, scan};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 
 use crate::definition::{Diagnostic, STANDARD_OUTPUT};

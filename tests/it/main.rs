@@ -38,6 +38,7 @@ mod recompute;
 mod repairs;
 mod s3;
 mod samples;
+mod scan;
 mod schemas;
 mod standard_output;
 mod support;

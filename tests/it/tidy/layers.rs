@@ -25,6 +25,10 @@ const LAYERS: &[(&str, &str)] = &[
         "pipeline",
         "simd crypto record schema decode repair validate encode transform definition plan",
     ),
+    (
+        "discover",
+        "simd record schema detect decode repair validate encode transform definition plan pipeline",
+    ),
     ("report", "record schema definition plan"),
     ("input", "engine crypto record store decode definition"),
     ("publish", "store"),
@@ -36,8 +40,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("generate", ""),
     (
         "run",
-        "simd engine generate glob crypto record store schema decode repair validate encode transform \
-         definition plan pipeline report input publish output",
+        "simd engine generate glob crypto record store schema detect decode repair validate encode \
+         transform definition plan pipeline discover report input publish output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),

@@ -56,6 +56,8 @@ pub struct ColumnSettings {
     pub has_decimal_comma: bool,
     /// Whether other spellings of fields (`optOut`) are read as these.
     pub repair_names: bool,
+    /// Whether the first row is taken as it is: it may be anything, and no column is a field.
+    pub any_header: bool,
 }
 
 impl fmt::Debug for ColumnRules {
@@ -224,6 +226,9 @@ impl Columns {
         let dialect = dialect.into();
         header::check_returns(record, dialect)?;
         let names = header::names(record, dialect)?;
+        if rules.settings.any_header {
+            return Ok(Columns::without_fields(names.len(), dialect, rules));
+        }
         rules.check_header(&names)?;
         let renamed: Vec<Cow<'_, str>> = names.iter().map(|name| rules.renamed(name)).collect();
         let renamed: Vec<&str> = renamed.iter().map(|name| &**name).collect();
@@ -262,15 +267,11 @@ impl Columns {
         columns.map_err(|errors| rules.describe(names, &errors))
     }
 
-    fn of(
-        names: &[&str],
-        dialect: Dialect,
-        rules: &ColumnRules,
-    ) -> Result<Columns, Vec<ColumnError>> {
-        let constants = &rules.settings.constants;
-        let mut columns = Columns {
+    /// So many columns, of which none is a field.
+    fn without_fields(width: usize, dialect: Dialect, rules: &ColumnRules) -> Columns {
+        Columns {
             dialect,
-            width: names.len(),
+            width,
             fields: Vec::new(),
             maps: Vec::new(),
             export_only: Vec::new(),
@@ -278,11 +279,23 @@ impl Columns {
             unnamed: Vec::new(),
             pads_rows: rules.settings.pads_rows,
             has_decimal_comma: rules.settings.has_decimal_comma,
-            constants: constants.iter().map(|(_, value)| value.clone()).collect(),
+            constants: Vec::new(),
             renamings: Vec::new(),
             respelled: Vec::new(),
             names_are_shown: true,
             header: None,
+        }
+    }
+
+    fn of(
+        names: &[&str],
+        dialect: Dialect,
+        rules: &ColumnRules,
+    ) -> Result<Columns, Vec<ColumnError>> {
+        let constants = &rules.settings.constants;
+        let mut columns = Columns {
+            constants: constants.iter().map(|(_, value)| value.clone()).collect(),
+            ..Columns::without_fields(names.len(), dialect, rules)
         };
         let mut errors = Vec::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();

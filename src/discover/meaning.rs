@@ -1,0 +1,186 @@
+//! What the name of a field means: which field of the schema it is, and what its name is evidence for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::decode::{Aliases, Lookalikes};
+use crate::detect::{Detectors, Evidence};
+use crate::schema::{Class, Format, NodeIx, Role, Schema, Shape, Test};
+
+/// How a name was recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// It is the field's name.
+    Name,
+    /// Other programs call the field so (`schemas/headers.toml`).
+    Alias,
+    /// It is nearly the field's name.
+    Near,
+    /// Its values look like those of the field.
+    Values,
+}
+
+/// What is known about a field from its name.
+#[derive(Clone, Default)]
+pub(super) struct Meaning {
+    /// The path of the schema's field that it is or most likely is.
+    pub(super) field: Option<String>,
+    pub(super) by: Option<By>,
+    /// The node of that field, unless it is in a map.
+    pub(super) node: Option<NodeIx>,
+    /// Values of other fields that follow from the name: `ChannelType` is `EMAIL`.
+    pub(super) constants: Vec<(String, String)>,
+    pub(super) evidence: Evidence,
+    /// Whether the schema or `schemas/headers.toml` has this name, so that it may be shown whoever
+    /// wrote it.
+    pub(super) is_known: bool,
+}
+
+/// What names are compared with.
+pub struct Knowledge {
+    pub schema: Arc<Schema>,
+    pub detectors: Detectors,
+    lookalikes: Lookalikes,
+    aliases: Aliases,
+}
+
+impl fmt::Debug for Knowledge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Knowledge")
+    }
+}
+
+impl Knowledge {
+    pub fn new(schema: Arc<Schema>) -> Knowledge {
+        Knowledge {
+            detectors: Detectors::shipped().expect("a test compiles the shipped file"),
+            lookalikes: Lookalikes::new(&schema),
+            aliases: Aliases::shipped(),
+            schema,
+        }
+    }
+
+    /// What a name means: a column's, or the path of a JSON field.
+    pub(super) fn meaning(&self, name: &str) -> Meaning {
+        let evidence = self.detectors.evidence(self.own_names(name));
+        if self.is_field(name) {
+            let node = self.schema.node(name);
+            return Meaning {
+                field: Some(name.to_owned()),
+                by: Some(By::Name),
+                node,
+                evidence,
+                is_known: node.is_some() || self.aliases.has_field(name),
+                ..Meaning::default()
+            };
+        }
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let whole = self.aliases.of(name);
+        let is_known = whole.is_some();
+        let alias = whole.or_else(|| self.aliases.of(last));
+        let (field, by, constants) = if let Some(alias) = alias {
+            let constants =
+                alias.constants.iter().map(|(name, value)| (name.clone(), value.clone()));
+            (alias.field.clone(), By::Alias, constants.collect())
+        } else if let Some(field) = self.near(name) {
+            (field, By::Near, Vec::new())
+        } else {
+            return Meaning { evidence, ..Meaning::default() };
+        };
+        let node = self.schema.node(&field);
+        Meaning { field: Some(field), by: Some(by), node, constants, evidence, is_known }
+    }
+
+    /// The field that has nearly this name.
+    fn near(&self, name: &str) -> Option<String> {
+        let alike = self.lookalikes.of("", name);
+        let near = || self.lookalikes.nearest(name).map(str::to_owned);
+        alike.or_else(near).filter(|field| self.is_field(field))
+    }
+
+    /// Whether this is the path of a field that can have a value.
+    fn is_field(&self, path: &str) -> bool {
+        let node = self.schema.node(path).and_then(|node| self.schema.nodes.get(node));
+        let has_value = |shape| matches!(shape, Shape::Text | Shape::Number | Shape::ExportOnly);
+        node.is_some_and(|node| has_value(node.shape)) || self.schema.map_and_name(path).is_some()
+    }
+
+    /// The path of a field without a name that only the data has: of such a field in a map, the map's path.
+    pub(super) fn without_own_name(&self, field: &str) -> String {
+        let is_known = self.schema.node(field).is_some() || self.aliases.has_field(field);
+        let map = || {
+            let (map, _, _) = self.schema.map_and_name(field)?;
+            self.schema.nodes.get(*self.schema.maps.get(map)?)
+        };
+        match map() {
+            Some(map) if !is_known => map.path.clone(),
+            _ => field.to_owned(),
+        }
+    }
+
+    /// Whether this is a field that only exports have.
+    pub(super) fn is_export_only(&self, path: &str) -> bool {
+        let node = self.schema.node(path).and_then(|node| self.schema.nodes.get(node));
+        node.is_some_and(|node| node.shape == Shape::ExportOnly)
+    }
+
+    /// The names on the way to a value that say what it holds. Those of the schema's own identifiers do
+    /// not: `Address` may be anything.
+    fn own_names<'a>(&self, path: &'a str) -> Vec<&'a str> {
+        if let Some((_, name, _)) = self.schema.map_and_name(path) {
+            return vec![name];
+        }
+        match self.schema.node(path).and_then(|node| self.schema.nodes.get(node)) {
+            Some(node) if node.class == Class::Identifier => Vec::new(),
+            Some(_) => path.rsplit('.').take(1).collect(),
+            None => path.split('.').collect(),
+        }
+    }
+
+    /// Whether a value is one of the words that the schema lists for a field: of an enum, or a code. Only
+    /// such values are ever shown.
+    pub(super) fn is_word(&self, node: Option<NodeIx>, value: &str) -> bool {
+        let node = node.and_then(|node| self.schema.nodes.get(node));
+        let checks = node.map_or(&[][..], |node| node.checks.as_slice());
+        checks.iter().any(|check| match &check.test {
+            Test::Enum(words) => words.iter().any(|word| word == value),
+            Test::Format(format @ (Format::Country | Format::Locale | Format::Timezone)) => {
+                format.check(value.as_bytes(), &self.schema.target.formats)
+            }
+            Test::Format(Format::Email | Format::Phone | Format::Date)
+            | Test::Pattern(_)
+            | Test::Range { .. }
+            | Test::NotEmpty => false,
+        })
+    }
+
+    /// Whether a text is a word of an enum of the schema.
+    pub(super) fn is_any_word(&self, text: &str) -> bool {
+        let mut checks = self.schema.nodes.iter().flat_map(|node| &node.checks);
+        checks.any(|check| match &check.test {
+            Test::Enum(words) => words.iter().any(|word| word == text),
+            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => false,
+        })
+    }
+
+    /// Whether a column has the name of a field, or one that other programs give to it.
+    pub(super) fn is_column(&self, name: &str) -> bool {
+        matches!(self.meaning(name).by, Some(By::Name | By::Alias))
+    }
+
+    pub(super) fn class(&self, field: &str) -> Class {
+        let node = self.schema.node(field).or_else(|| {
+            let (map, _, _) = self.schema.map_and_name(field)?;
+            self.schema.maps.get(map).copied()
+        });
+        let node = node.and_then(|node| self.schema.nodes.get(node));
+        node.map_or(Class::Personal, |node| node.class)
+    }
+
+    pub(super) fn role_path(&self, role: Role) -> &str {
+        self.schema.role_path(role)
+    }
+}

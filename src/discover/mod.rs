@@ -1,0 +1,23 @@
+//! What a scan finds in files that nobody has described yet: their fields, what the values look like, which field
+//! of the schema each is, which checks it would fail, and what should become of it.
+//!
+//! A chunk is looked at on any thread ([`look_at`]). The findings are added in input order ([`Scan`]). No value of a
+//! record is kept or shown, except words that the schema lists; of all others there are shapes, lengths and hashes.
+
+mod chunk;
+mod form;
+mod meaning;
+mod propose;
+mod report;
+mod samples;
+mod scan;
+mod shape;
+mod tally;
+mod value;
+mod walk;
+
+pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
+pub use form::{Column, InputForm};
+pub use meaning::{By, Knowledge};
+pub use report::{DetectorReport, FieldReport, FileReport, ScanReport};
+pub use scan::Scan;

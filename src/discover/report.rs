@@ -1,0 +1,79 @@
+//! The report of a scan: plain data, as `--json` prints it (`schemas/scan.schema.json`).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::meaning::By;
+use crate::detect::Likelihood;
+
+/// What a scan found.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScanReport {
+    /// The version of this format.
+    pub segprep_scan: u64,
+    pub records: u64,
+    pub files: Vec<FileReport>,
+    /// In the order of their first appearance.
+    pub fields: Vec<FieldReport>,
+    /// Values of further fields, of which there are too many to list.
+    pub left_out: u64,
+}
+
+/// One input.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FileReport {
+    pub name: String,
+    pub bytes: u64,
+    /// `json` or `csv`.
+    pub format: Option<&'static str>,
+    pub encoding: &'static str,
+    pub compression: &'static str,
+    /// Of CSV.
+    pub delimiter: Option<String>,
+    /// Whether the first row of CSV has the names of the columns.
+    pub header: Option<bool>,
+    /// `lf`, `crlf`, `cr`, `mixed`, or `none`.
+    pub line_ends: &'static str,
+    pub records: u64,
+    /// Records that cannot be read, by code.
+    pub bad: BTreeMap<&'static str, u64>,
+}
+
+/// One field or column.
+#[derive(Clone, Debug, Serialize)]
+pub struct FieldReport {
+    /// The path in JSON, or the name of a column; `None` if it may not be shown, or if there is none.
+    pub name: Option<String>,
+    /// The number of characters of a name that may not be shown.
+    pub name_length: Option<u64>,
+    /// The position of a column, from 1.
+    pub column: Option<u64>,
+    pub field: Option<String>,
+    pub by: Option<By>,
+    /// Records that have it.
+    pub present: u64,
+    pub types: BTreeMap<&'static str, u64>,
+    /// An estimate.
+    pub distinct: u64,
+    /// The least and the greatest number of characters.
+    pub length: Option<(u64, u64)>,
+    pub shapes: Vec<(String, u64)>,
+    /// Words that the schema lists.
+    pub values: Vec<(String, u64)>,
+    pub detectors: Vec<DetectorReport>,
+    pub fails: BTreeMap<&'static str, u64>,
+    /// By the settings that fix them, alone or together.
+    pub repairs: BTreeMap<Cow<'static, str>, u64>,
+    pub op: &'static str,
+    pub reason: String,
+}
+
+/// What a detector found in a field.
+#[derive(Clone, Debug, Serialize)]
+pub struct DetectorReport {
+    pub name: String,
+    pub hits: u64,
+    pub likelihood: Likelihood,
+}

@@ -1,0 +1,72 @@
+//! Records of one value each, to find out which checks of the schema it fails under the name that it would
+//! have.
+//!
+//! A column `E-mail` is checked as `Address` with `ChannelType: EMAIL`, as a definition that renames it would
+//! do. The records are JSON lines, and go through the stages like any others.
+
+use super::meaning::Meaning;
+use super::value::{Kind, Value};
+use crate::schema::{Node, Role, Schema, Shape};
+
+/// JSON lines, and the field whose value each of them has.
+#[derive(Default)]
+pub(super) struct Samples {
+    pub(super) lines: Vec<u8>,
+    /// By line: the index of the field in its chunk.
+    pub(super) fields: Vec<usize>,
+}
+
+impl Samples {
+    /// Adds a record with one value. `channel`: the record's own channel, as JSON.
+    pub(super) fn add(
+        &mut self,
+        field: usize,
+        value: Value<'_>,
+        meaning: &Meaning,
+        channel: Option<&str>,
+        schema: &Schema,
+    ) {
+        let Some(node) = meaning.node.and_then(|node| schema.nodes.get(node)) else { return };
+        if matches!(value.kind, Kind::Null | Kind::List | Kind::Object) || value.is_item {
+            return;
+        }
+        // In CSV everything is text, and numbers are read as such.
+        let text = value.text().unwrap_or_default();
+        let is_bare = node.shape == Shape::Number && text.parse::<f64>().is_ok();
+        let raw = if is_bare { &text } else { value.raw };
+        if let Some(line) = line(node, raw, meaning, channel, schema) {
+            self.lines.extend_from_slice(line.as_bytes());
+            self.fields.push(field);
+        }
+    }
+}
+
+/// A record with one value, as JSON with its line end. `None`: what the value must be depends on a channel
+/// that nobody knows.
+fn line(
+    node: &Node,
+    raw: &str,
+    meaning: &Meaning,
+    channel: Option<&str>,
+    schema: &Schema,
+) -> Option<String> {
+    let [id, address, channel_path] =
+        [Role::Id, Role::Address, Role::Channel].map(|role| schema.role_path(role));
+    let path = node.path.as_str();
+    Some(if path == address {
+        let named = meaning.constants.iter().find(|(name, _)| name == channel_path);
+        let named = || named.map(|(_, channel)| format!("\"{channel}\""));
+        let channel = channel.map(str::to_owned).or_else(named)?;
+        format!("{{\"{channel_path}\":{channel},\"{address}\":{raw}}}\n")
+    } else if path == id {
+        format!("{{\"{id}\":{raw}}}\n")
+    } else if path == channel_path {
+        format!("{{\"{path}\":{raw},\"{address}\":\"0\"}}\n")
+    } else {
+        let (objects, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let objects: Vec<&str> = objects.split('.').filter(|name| !name.is_empty()).collect();
+        let opened: String = objects.iter().map(|name| format!("\"{name}\":{{")).collect();
+        let closed = "}".repeat(objects.len());
+        format!("{{\"{id}\":\"0\",{opened}\"{name}\":{raw}{closed}}}\n")
+    })
+}

@@ -1,0 +1,161 @@
+//! Visits the values of one JSON record, with the path and the kind of each.
+//!
+//! The decoder has accepted the record, so it is valid JSON of at most 64 levels. Items of a list are visited
+//! under the path of the list, after the list itself. Objects are visited only if they are empty.
+
+use super::value::{Kind, Value};
+
+/// Calls `visit` with each value of the object with which a text begins, and returns its length. `None`: the
+/// text is not what the decoder accepts.
+pub(super) fn walk(record: &str, visit: &mut impl FnMut(&str, Value<'_>)) -> Option<usize> {
+    let mut walker = Walker { text: record, at: 0, path: String::new(), visit };
+    walker.object(false)?;
+    Some(walker.at)
+}
+
+struct Walker<'a, V> {
+    text: &'a str,
+    at: usize,
+    path: String,
+    visit: &'a mut V,
+}
+
+impl<'a, V: FnMut(&str, Value<'_>)> Walker<'a, V> {
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        self.at += space.count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, expected: u8) -> Option<()> {
+        (self.peek()? == expected).then(|| self.at += 1)
+    }
+
+    /// An object; its members are visited. `is_item`: it is in a list.
+    fn object(&mut self, is_item: bool) -> Option<()> {
+        self.take(b'{')?;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            if !self.path.is_empty() {
+                (self.visit)(&self.path, Value { kind: Kind::Object, raw: "{}", is_item });
+            }
+            return Some(());
+        }
+        loop {
+            let length = self.path.len();
+            self.peek()?;
+            let name = Value { kind: Kind::Text, raw: self.string()?, is_item };
+            if !self.path.is_empty() {
+                self.path.push('.');
+            }
+            self.path.push_str(&name.text()?);
+            self.take(b':')?;
+            self.value(is_item)?;
+            self.path.truncate(length);
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn list(&mut self, is_item: bool) -> Option<()> {
+        self.take(b'[')?;
+        (self.visit)(&self.path, Value { kind: Kind::List, raw: "[]", is_item });
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            self.value(true)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn value(&mut self, is_item: bool) -> Option<()> {
+        let (kind, raw) = match self.peek()? {
+            b'{' => return self.object(is_item),
+            b'[' => return self.list(is_item),
+            b'"' => (Kind::Text, self.string()?),
+            b't' | b'f' => (Kind::Boolean, self.word()?),
+            b'n' => (Kind::Null, self.word()?),
+            _ => (Kind::Number, self.word()?),
+        };
+        (self.visit)(&self.path, Value { kind, raw, is_item });
+        Some(())
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        self.take(b'"')?;
+        loop {
+            let found = memchr::memchr2(b'"', b'\\', bytes.get(self.at..)?)?;
+            self.at += found + 1;
+            if bytes.get(self.at - 1) == Some(&b'"') {
+                return self.text.get(start..self.at);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// A number, or `true`, `false`, `null`.
+    fn word(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let rest = self.text.as_bytes().get(start..)?;
+        let is_in = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        self.at += rest.iter().take_while(is_in).count();
+        self.text.get(start..self.at).filter(|word| !word.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visited(record: &str) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        let mut visit = |path: &str, value: Value<'_>| {
+            let item = if value.is_item { "*" } else { "" };
+            all.push(format!("{path}{item} {} {}", value.kind.name(), value.raw));
+        };
+        walk(record, &mut visit)?;
+        Some(all)
+    }
+
+    #[test]
+    fn every_value_is_visited() {
+        let record = r#" {"a":"x\"\u00e9","b":{"c":[1,{"d":null},[]],"e":{}},"f":true } "#;
+        let expected = [
+            r#"a string "x\"\u00e9""#,
+            "b.c array []",
+            "b.c* number 1",
+            "b.c.d* null null",
+            "b.c* array []",
+            "b.e object {}",
+            "f boolean true",
+        ];
+        assert_eq!(visited(record).expect("it is valid"), expected);
+        assert_eq!(visited("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn other_texts_end_the_walk() {
+        for text in ["", "[]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\" 1}", "{\"a\":\""] {
+            assert_eq!(visited(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! `segprep scan`: reports what files hold that nobody has described yet. Nothing is written.
+//!
+//! The inputs are read as a run reads them, on the same threads and within the same memory; only the first row
+//! of a CSV file may be anything. Each chunk goes through the stages of a definition that keeps every field,
+//! which says what the values would fail.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use rayon::ThreadPool;
+
+use super::aws::Remote;
+use super::error::{ErrorKind, RunError};
+use super::limits::Limits;
+use super::prepare::{self, ReadDefinition};
+use super::progress::Progress;
+use super::scan_input::{ScanInput, ScanUnit};
+use super::text::escape_path;
+use super::{Failure, RunOptions, pool};
+use crate::decode::{ColumnRules, ColumnSettings};
+use crate::definition::{Definition, Environment, TextEncoding};
+use crate::discover::{
+    ChunkFindings, FileReport, InputForm, Knowledge, Lens, Scan, ScanReport, ScanWorker, look_at,
+};
+use crate::engine::{Cancel, map_ordered};
+use crate::input::{self, BufferPool, InputReader, InputStart, Work};
+use crate::pipeline::Stages;
+use crate::plan::{self, Plan};
+use crate::schema::Schema;
+use crate::store::s3::Reach;
+use crate::store::{Listed, Listing};
+
+/// What to scan.
+#[derive(Clone, Debug, Default)]
+pub struct ScanOptions {
+    /// Files, folders and patterns; or a definition (`.toml`), whose inputs and their forms are meant.
+    pub from: Vec<PathBuf>,
+    /// Settings `PATH=VALUE` that replace those of the definition.
+    pub sets: Vec<String>,
+    /// The most records of each input.
+    pub records: Option<u64>,
+    pub threads: Option<usize>,
+    pub chunk_bytes: Option<usize>,
+}
+
+/// Keeps every field of every record. Its places are never used.
+const KEEPS_EVERYTHING: &str = r#"
+segprep = 1
+name = "scan"
+purpose = "messaging"
+input = { from = [], unknown = "drop", inactive = "keep", kinds = ["endpoint", "update", "user"] }
+fields = { "*" = "keep" }
+account = { to = "/dev/null/segprep/account" }
+output = [{ to = "/dev/null/segprep/output", format = "pinpoint-json" }]
+"#;
+
+/// Scans inputs.
+///
+/// # Errors
+///
+/// If there is nothing to read, or an input is not a segment file, or cannot be read.
+pub fn scan(
+    options: &ScanOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<ScanReport, Failure> {
+    scan_steps(options, progress, cancel).map_err(|failure| {
+        cancel.check().err().map_or(failure, |cancelled| Failure::Run(cancelled.into()))
+    })
+}
+
+fn scan_steps(
+    options: &ScanOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<ScanReport, Failure> {
+    let schema = Arc::new(Schema::shipped("pinpoint").expect("it is shipped"));
+    let definition = definition(options, &schema, cancel)?;
+    let plan = plan_of(&schema, &definition)?;
+    let remote = Remote::new(&definition, cancel)?;
+    let limits = prepare::limits(&run_options(options), &definition, &remote.store)?;
+    let from: Vec<_> = definition.input.from.iter().map(|place| place.path.as_path()).collect();
+    let listing = remote.store.list(&from, &definition.input.exclude)?;
+    if listing.files.is_empty() {
+        return Err(nothing_to_read(options, &listing, "there is nothing to read in").into());
+    }
+    progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
+    let knowledge = Knowledge::new(Arc::clone(&schema));
+    let stages = Stages::new(&plan, &[]);
+    let lens = Lens { knowledge: &knowledge, plan: &plan, stages: &stages };
+    let any_header =
+        ColumnSettings { any_header: true, drop_unknown: true, ..ColumnSettings::default() };
+    let rules = ColumnRules::new(schema, any_header);
+    let names = named_columns(&definition);
+    let settings = settings(&definition, names.as_deref(), &rules);
+    let spare = BufferPool::default();
+    let inputs = remote.store.inputs(&listing.files, Reach::Whole)?;
+    let source = ScanInput {
+        reader: InputReader::new(settings, limits.input(), cancel, &inputs, &spare),
+        knowledge: &knowledge,
+        names: names.clone(),
+        pads_rows: definition.input.columns.pads_rows,
+        records_max: options.records,
+        max_record: limits.max_record,
+        header: None,
+        form: Arc::default(),
+        records_left: 0,
+    };
+    let scanning = Scanning {
+        lens,
+        spare: &spare,
+        workers: Mutex::default(),
+        files: &listing.files,
+        encoding: encoding_name(definition.input.encoding),
+        progress,
+    };
+    let report = scanning.run(&pool(limits.threads)?, &limits, source)?;
+    if report.records == 0 {
+        return Err(nothing_to_read(options, &listing, "there is no record in").into());
+    }
+    Ok(report)
+}
+
+fn run_options(options: &ScanOptions) -> RunOptions {
+    RunOptions {
+        definition: options.from.first().cloned().unwrap_or_default(),
+        sets: options.sets.clone(),
+        threads: options.threads,
+        chunk_bytes: options.chunk_bytes,
+        ..RunOptions::default()
+    }
+}
+
+/// The definition whose inputs are meant, or one that has nothing but the given inputs.
+fn definition(
+    options: &ScanOptions,
+    schema: &Schema,
+    cancel: &Cancel,
+) -> Result<Definition, Failure> {
+    if let [file] = options.from.as_slice()
+        && file.extension().is_some_and(|end| end == "toml")
+    {
+        let ReadDefinition { definition, .. } = prepare::read(&run_options(options), cancel)?;
+        return Ok(definition);
+    }
+    let mut sets = options.sets.clone();
+    let from = options.from.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
+    sets.push(format!("input.from=[{}]", from.join(",")));
+    Ok(checked(schema, &sets)?.0)
+}
+
+/// A path as TOML.
+fn text_of(path: &Path) -> Result<String, RunError> {
+    let text = path.to_str().ok_or_else(|| {
+        let message = format!("the path `{}` is not UTF-8", escape_path(path));
+        RunError::new(ErrorKind::NoInput, message).hint("rename the file, or move it elsewhere")
+    })?;
+    Ok(serde_json::to_string(text).expect("a text is JSON"))
+}
+
+/// The plan that keeps every field of records as long as the definition allows.
+fn plan_of(schema: &Arc<Schema>, definition: &Definition) -> Result<Plan, Failure> {
+    let (everything, rules) = checked(schema, &["input.from=[\"-\"]".to_owned()])?;
+    let schema = Arc::clone(schema);
+    let mut plan = Plan::new(&everything, rules, schema, BTreeMap::new(), Vec::new())
+        .map_err(|error| prepare::no_plan(&error))?;
+    plan.input.max_record = usize::try_from(definition.input.max_record).unwrap_or(usize::MAX);
+    Ok(plan)
+}
+
+fn checked(schema: &Schema, sets: &[String]) -> Result<(Definition, plan::Rules), Failure> {
+    let environment = Environment {
+        env: &|name| env::var(name).ok(),
+        date: "1970-01-01",
+        real_path: &Path::to_path_buf,
+    };
+    plan::check("scan", KEEPS_EVERYTHING, sets, &environment, schema).map_err(Failure::Diagnostics)
+}
+
+fn named_columns(definition: &Definition) -> Option<Vec<String>> {
+    let names = definition.input.columns.columns.as_ref()?;
+    Some(names.iter().map(|name| name.value.trim().to_owned()).collect())
+}
+
+fn settings<'a>(
+    definition: &'a Definition,
+    names: Option<&'a [String]>,
+    column_rules: &'a ColumnRules,
+) -> input::Settings<'a> {
+    let input = &definition.input;
+    input::Settings {
+        format: input.format,
+        encoding: input.encoding,
+        max_expansion: input.max_expansion,
+        skips_bad_files: input.skips_bad_files,
+        delimiter: input.columns.delimiter,
+        dialect: input.columns.dialect,
+        skip_lines: input.columns.skip_lines,
+        records: input.shaping.records.as_deref(),
+        columns: names,
+        column_rules,
+        digest: false,
+    }
+}
+
+fn encoding_name(encoding: Option<TextEncoding>) -> &'static str {
+    match encoding {
+        None => "utf-8",
+        Some(TextEncoding::Windows1252) => "windows-1252",
+        Some(TextEncoding::Latin1) => "latin1",
+        Some(TextEncoding::Utf16) => "utf-16",
+    }
+}
+
+fn nothing_to_read(options: &ScanOptions, listing: &Listing, what: &str) -> RunError {
+    let from: Vec<String> =
+        options.from.iter().map(|path| format!("`{}`", escape_path(path))).collect();
+    let ignored = match listing.ignored.len() {
+        0 => String::new(),
+        count => format!(" (ignored: {count})"),
+    };
+    RunError::new(ErrorKind::NoInput, format!("{what} {}{ignored}", from.join(", ")))
+        .hint("empty files and names that begin with `_` or `.` are ignored")
+}
+
+/// What is the same for every unit of a scan.
+struct Scanning<'a> {
+    lens: Lens<'a>,
+    spare: &'a BufferPool,
+    workers: Mutex<Vec<ScanWorker>>,
+    files: &'a [Listed],
+    encoding: &'static str,
+    progress: &'a Progress,
+}
+
+/// A unit, and what its chunk holds.
+struct Looked {
+    unit: ScanUnit,
+    findings: Vec<ChunkFindings>,
+}
+
+impl Scanning<'_> {
+    fn run(
+        &self,
+        pool: &ThreadPool,
+        limits: &Limits,
+        source: ScanInput<'_>,
+    ) -> Result<ScanReport, RunError> {
+        let mut scan = Scan::new(self.lens.knowledge);
+        pool.install(|| {
+            map_ordered(
+                pool,
+                limits.in_flight(),
+                source,
+                |unit| self.look(unit),
+                |looked| {
+                    self.add(looked, &mut scan);
+                    Ok(())
+                },
+            )
+        })?;
+        Ok(scan.report())
+    }
+
+    /// Runs on any thread.
+    fn look(&self, unit: ScanUnit) -> Looked {
+        let Work::Chunk { buffer, format, .. } = &unit.unit.work else {
+            return Looked { unit, findings: Vec::new() };
+        };
+        let taken = self.workers.lock().ok().and_then(|mut workers| workers.pop());
+        let mut worker = taken.unwrap_or_else(|| ScanWorker::new(&self.lens));
+        let chunk = buffer.bytes();
+        let chunk = chunk.get(..unit.end).unwrap_or(chunk);
+        let parts = [unit.head.as_deref().unwrap_or_default(), chunk];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let findings =
+            parts.map(|part| look_at(&self.lens, &mut worker, part, format, &unit.form)).collect();
+        if let Ok(mut workers) = self.workers.lock() {
+            workers.push(worker);
+        }
+        Looked { unit, findings }
+    }
+
+    /// Runs in order.
+    fn add(&self, looked: Looked, scan: &mut Scan<'_>) {
+        let Looked { unit: ScanUnit { unit, form, csv, is_cut, .. }, findings } = looked;
+        let listed = self.files.get(unit.input);
+        if let Some(start) = &unit.start {
+            scan.begin(self.file(listed, start));
+        }
+        if let Some((delimiter, has_header)) = csv {
+            scan.is_csv(char::from(delimiter), has_header);
+        }
+        let mut records = 0;
+        for chunk in findings {
+            records += chunk.records();
+            scan.add(chunk, &form);
+        }
+        match unit.work {
+            Work::Slice { buffer, code, is_last, .. } => {
+                if is_last {
+                    scan.add(ChunkFindings::of_bad_record(code), &InputForm::default());
+                }
+                self.spare.give(buffer);
+            }
+            Work::Chunk { buffer, .. } | Work::Space { buffer } => self.spare.give(buffer),
+            Work::Nothing => {}
+        }
+        self.progress.advance(unit.newly_read, records, 0);
+        match unit.end {
+            Some(end) => scan.end(end.bytes),
+            None if is_cut => scan.end(listed.map_or(0, |listed| listed.bytes)),
+            None => {}
+        }
+    }
+
+    fn file(&self, listed: Option<&Listed>, start: &InputStart) -> FileReport {
+        FileReport {
+            name: listed.map_or_else(String::new, |listed| listed.name.clone()),
+            format: start.format,
+            encoding: self.encoding,
+            compression: start.compression.name(),
+            line_ends: "none",
+            ..FileReport::default()
+        }
+    }
+}

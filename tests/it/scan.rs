@@ -1,0 +1,301 @@
+//! `segprep scan`: what it reports of files, compared with an independent count; and that it shows no value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::program::{code, gzip, run_with_stdin, segprep, stderr};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Writes a file into a folder.
+fn file(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("a file");
+    path
+}
+
+/// The report of a scan.
+fn scanned(from: &[&Path], arguments: &[&str]) -> Value {
+    let output =
+        segprep().arg("scan").args(from).args(arguments).args(["--json", "--quiet"]).output();
+    let output = output.expect("the program runs");
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    serde_json::from_slice(&output.stdout).expect("a report is JSON")
+}
+
+/// A field of a report, by name.
+fn field<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let fields = report["fields"].as_array().expect("fields");
+    let found = fields.iter().find(|field| field["name"] == name);
+    found.unwrap_or_else(|| panic!("no field {name} in {report:#}"))
+}
+
+fn generated(format: &str, shape: &str, records: &str) -> Vec<u8> {
+    let mut command = segprep();
+    command.args(["generate", "--seed", "3", "--bad", "0.1", "--quiet"]);
+    command.args(["--records", records, "--format", format, "--shape", shape]);
+    command.output().expect("the program runs").stdout
+}
+
+#[test]
+fn a_report_has_the_form_of_its_schema() {
+    let schema = fs::read_to_string("schemas/scan.schema.json").expect("the schema");
+    let schema: Value = serde_json::from_str(&schema).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let folder = folder();
+    for format in ["ndjson", "csv"] {
+        for shape in ["plain", "export", "crm"] {
+            let path = file(folder.path(), "in", generated(format, shape, "300"));
+            let report = scanned(&[&path], &[]);
+            let faults: Vec<String> =
+                validator.iter_errors(&report).map(|fault| fault.to_string()).collect();
+            assert_eq!(faults, Vec::<String>::new(), "{format} {shape}");
+        }
+    }
+}
+
+/// Records that have a field, and its different values.
+type Counted = BTreeMap<String, (u64, BTreeSet<String>)>;
+
+/// Counts the values of a record as a plain program does.
+fn count(path: &str, value: &Value, seen: &mut BTreeSet<String>, fields: &mut Counted) {
+    let text = match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                count(&path, value, seen, fields);
+            }
+            return;
+        }
+        Value::Array(items) => {
+            return items.iter().for_each(|item| count(path, item, seen, fields));
+        }
+        Value::Null => {
+            fields.entry(path.to_owned()).or_default();
+            return;
+        }
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(word) => word.to_string(),
+    };
+    let field = fields.entry(path.to_owned()).or_default();
+    field.0 += u64::from(seen.insert(path.to_owned()));
+    field.1.insert(text);
+}
+
+#[test]
+fn a_scan_counts_as_a_plain_program_does() {
+    let folder = folder();
+    let mut command = segprep();
+    command.args("generate --seed 5 --bad 0 --quiet --records 4000 --shape export".split(' '));
+    let text = String::from_utf8(command.output().expect("it runs").stdout).expect("UTF-8");
+    // The plain program knows numbers only as they are, not as they are written.
+    let text = text.replace(":1.0", ":10").replace(":2.50", ":25").replace(":1e3", ":1000");
+    let mut fields = Counted::new();
+    for line in text.lines() {
+        let record = serde_json::from_str(line).expect("JSON");
+        count("", &record, &mut BTreeSet::new(), &mut fields);
+    }
+    let report = scanned(&[&file(folder.path(), "in.json", &text)], &[]);
+    assert_eq!(report["records"], 4_000);
+    assert_eq!(report["fields"].as_array().map(Vec::len), Some(fields.len()));
+    // Names that fewer than ten records have are not shown.
+    for (path, (present, values)) in fields.into_iter().filter(|(_, (present, _))| 10 <= *present) {
+        let found = field(&report, &path);
+        assert_eq!(found["present"], present, "{path}");
+        let exact = u64::try_from(values.len()).expect("a count");
+        let distinct = found["distinct"].as_u64().expect("a count");
+        let is_close =
+            if exact <= 256 { distinct == exact } else { distinct.abs_diff(exact) * 50 <= exact };
+        assert!(is_close, "{path}: {distinct} of {exact}");
+    }
+}
+
+#[test]
+fn the_report_is_the_same_for_any_threads_and_chunks() {
+    let folder = folder();
+    let json = file(folder.path(), "a.json", generated("ndjson", "export", "1000"));
+    let csv = file(folder.path(), "b.csv", generated("csv", "crm", "1000"));
+    let from = [json.as_path(), csv.as_path()];
+    let expected = scanned(&from, &["--threads", "1"]);
+    for arguments in [&["--threads", "4"][..], &["--threads", "3", "--chunk-bytes", "5000"]] {
+        assert!(scanned(&from, arguments) == expected, "{arguments:?}");
+    }
+}
+
+/// The planted faults by field and code.
+fn planted(truth: &Path) -> BTreeMap<(String, String), u64> {
+    let mut planted = BTreeMap::new();
+    for line in fs::read_to_string(truth).expect("the truth").lines() {
+        let fault: Value = serde_json::from_str(line).expect("JSON");
+        let text = |name: &str| fault[name].as_str().expect("a text").to_owned();
+        *planted.entry((text("field"), text("code"))).or_default() += 1;
+    }
+    planted
+}
+
+#[test]
+fn faults_are_counted_by_field_and_code() {
+    const UNREADABLE: [&str; 5] =
+        ["json_syntax", "csv_syntax", "utf8", "too_deep", "duplicate_key"];
+    let folder = folder();
+    let truth = folder.path().join("truth");
+    for (format, shape) in [("ndjson", "plain"), ("csv", "plain"), ("csv", "crm")] {
+        let mut command = segprep();
+        command.args("generate --seed 3 --bad 0.2 --quiet --records 2000".split(' '));
+        command.args(["--format", format, "--shape", shape, "--truth"]).arg(&truth);
+        let text = command.output().expect("it runs").stdout;
+        let report = scanned(&[&file(folder.path(), "in", text)], &[]);
+        let fields = report["fields"].as_array().expect("fields");
+        for ((path, code), count) in planted(&truth) {
+            let fails = |field: &&Value| field["field"] == path && !field["fails"][&code].is_null();
+            let found = if UNREADABLE.contains(&code.as_str()) {
+                &report["files"][0]["bad"][&code]
+            } else if code == "missing" || code == "empty" {
+                continue;
+            } else {
+                &fields.iter().find(fails).unwrap_or(&Value::Null)["fails"][&code]
+            };
+            assert_eq!(found, count, "{format} {shape} {path} {code}");
+        }
+    }
+}
+
+#[test]
+fn columns_of_other_programs_are_recognised() {
+    let folder = folder();
+    let rows = "Kunden-Nr;E-Mail;Handy;Vorname;Land;Bemerkung\n".to_owned()
+        + &"K-1;Ada@example.com;(202) 555-0142;Ada;Germany;call ada@example.org\n".repeat(20);
+    let report = scanned(&[&file(folder.path(), "in.csv", rows)], &[]);
+    for (name, own, op) in [
+        ("E-Mail", "Address", "keep"),
+        ("Handy", "Address", "keep"),
+        ("Kunden-Nr", "User.UserId", "hmac"),
+        ("Vorname", "User.UserAttributes.FirstName", "mask"),
+    ] {
+        let field = field(&report, name);
+        let found = (&field["field"], &field["by"], &field["op"]);
+        assert_eq!(found, (&json!(own), &json!("alias"), &json!(op)), "{name}");
+    }
+    assert_eq!(field(&report, "Handy")["fails"], json!({"phone": 20}));
+    assert_eq!(field(&report, "Land")["fails"], json!({"country": 20}));
+    assert_eq!(field(&report, "Land")["repairs"], json!({"repair.country": 20}));
+    let remark = field(&report, "Bemerkung");
+    let email = json!([{"name": "email", "hits": 20, "likelihood": "likely"}]);
+    assert_eq!(remark["detectors"], email);
+    let file = &report["files"][0];
+    assert_eq!((&file["delimiter"], &file["header"]), (&json!(";"), &json!(true)));
+}
+
+#[test]
+fn files_without_a_header_and_of_other_forms_are_findings() {
+    let folder = folder();
+    let path = folder.path();
+    file(path, "a.csv", "ada@example.com,Ada,12\nzoe@example.com,Zoe,13\n");
+    file(path, "b.json.gz", gzip(b"{\"Id\":\"1\",\"shoe size\":42}\r\n{\"Id\":\"2\"}\r\n"));
+    file(path, "c.json", "[{\"Id\":\"3\"},5]");
+    let report = scanned(&[path], &[]);
+    assert_eq!(report["records"], 6);
+    let of = |at: usize, name: &str| report["files"][at][name].clone();
+    assert_eq!((of(0, "header"), of(0, "records")), (json!(false), json!(2)));
+    assert_eq!((of(1, "compression"), of(1, "line_ends")), (json!("gzip"), json!("crlf")));
+    assert_eq!((of(2, "format"), of(2, "bad")), (json!("json"), json!({"type": 1})));
+    let fields = report["fields"].as_array().expect("fields").iter();
+    let columns: Vec<&Value> = fields.filter(|field| !field["column"].is_null()).collect();
+    let shown: Vec<_> = columns.iter().map(|field| (&field["name"], &field["column"])).collect();
+    assert_eq!(json!(shown), json!([[null, 1], [null, 2], [null, 3]]));
+    assert_eq!(columns[0]["by"], "values");
+}
+
+#[test]
+fn only_the_first_records_are_read_if_so_many_are_wanted() {
+    let folder = folder();
+    let json = file(folder.path(), "a.json", generated("ndjson", "plain", "500"));
+    let csv = file(folder.path(), "b.csv", generated("csv", "plain", "500"));
+    for chunk in ["700", "1000000"] {
+        let arguments = ["--records", "7", "--chunk-bytes", chunk];
+        let report = scanned(&[&json, &csv], &arguments);
+        let files = report["files"].as_array().expect("files").iter();
+        let records: Vec<&Value> = files.map(|file| &file["records"]).collect();
+        assert_eq!(records, [7, 7], "{chunk}");
+    }
+}
+
+#[test]
+fn a_definition_says_what_to_read_and_how() {
+    let report = scanned(&[Path::new("pipelines/crm.toml")], &[]);
+    assert_eq!(report["files"][0]["encoding"], "windows-1252");
+    assert_eq!(report["records"], 18);
+}
+
+#[test]
+fn standard_input_is_scanned() {
+    let mut command = segprep();
+    command.args(["scan", "-", "--json"]);
+    let output = run_with_stdin(command, b"{\"Id\":\"1\"}\n");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!((code(&output), &report["records"]), (0, &json!(1)));
+}
+
+#[test]
+fn what_cannot_be_scanned_has_the_exit_code_of_a_run() {
+    let folder = folder();
+    let empty = file(folder.path(), "empty.csv", "");
+    let zip = file(folder.path(), "a.zip", "PK\u{3}\u{4}");
+    let archive = gzip(&generated("ndjson", "plain", "500"));
+    let broken = file(folder.path(), "b.gz", archive.get(..900).expect("a long archive"));
+    let blank = file(folder.path(), "blank.json", "\n\n");
+    let none = folder.path().join("none");
+    for (path, expected) in [(&empty, 66), (&none, 66), (&blank, 66), (&zip, 65), (&broken, 65)] {
+        let output = segprep().arg("scan").arg(path).output().expect("it runs");
+        assert_eq!(code(&output), expected, "{}: {}", path.display(), stderr(&output));
+        assert!(output.stdout.is_empty() && stderr(&output).contains("hint: "), "{path:?}");
+    }
+}
+
+/// No part of a value, nor of a name that is one, is anywhere in the output.
+#[test]
+fn no_value_is_shown() {
+    let folder = folder();
+    let secret = "Xq7canary";
+    let mail = format!("{secret}@example.com");
+    let mut rows = format!("E-Mail,Vorname,{secret} 1234567,Land,Opt Out\n");
+    let mut lines = String::new();
+    for number in 0..20 {
+        rows += &format!("{mail},{secret},{secret},{secret},{secret}\n");
+        let record = json!({
+            "ChannelType": secret, "Address": mail, "OptOut": secret,
+            "Location": {"Country": secret}, "Demographic": {"Locale": secret, "Timezone": secret},
+            "Attributes": {"Plan": [secret], mail.clone(): [secret]},
+            "nested": {mail.clone(): {"x": secret}}, format!("{secret}{number}"): secret,
+        });
+        lines += &format!("{record}\n");
+    }
+    lines += &format!("{{\"{secret}\":\n{secret}\n");
+    let csv = file(folder.path(), "a.csv", &rows);
+    let bare = file(folder.path(), "b.csv", rows.split_once('\n').expect("a header").1);
+    let json = file(folder.path(), "c.json", lines);
+    for form in [&[][..], &["--json"], &["--records", "3"]] {
+        let output = segprep().arg("scan").args([&csv, &bare, &json]).args(form).output();
+        let output = output.expect("it runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+        assert!(shown.contains("Address"), "{shown}");
+        assert!(!shown.to_lowercase().contains("canary"), "{shown}");
+    }
+}
+
+#[test]
+fn tables_fit_into_the_width() {
+    let folder = folder();
+    let path = file(folder.path(), "in.json", generated("ndjson", "export", "200"));
+    let output = segprep().arg("scan").arg(&path).output().expect("it runs");
+    let shown = String::from_utf8(output.stdout).expect("UTF-8");
+    let longest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(longest.is_some_and(|longest| longest <= 80), "{shown}");
+}
