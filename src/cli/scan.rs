@@ -4,11 +4,17 @@ use segprep::detect::Likelihood;
 use segprep::discover::{By, FieldReport, FileReport, ScanReport};
 
 use super::quantities::{bytes, count, counted, percent};
-use super::sheet::{BAD, CAREFUL, GOOD, QUIET, escape, styled};
+use super::sheet::{BAD, CAREFUL, QUIET, escape, styled};
 
 /// The most files and fields that are listed. `--json` has all of them.
 const FILES_MAX: usize = 12;
 const FIELDS_MAX: usize = 60;
+/// So many fields are all listed, however rare they are.
+const FEW_FIELDS: usize = 25;
+/// The rank of fields that are only there.
+const NOT_TELLING: usize = 3;
+/// Up to so many different values are counted exactly.
+const EXACT_MAX: u64 = 256;
 /// The most words of a field that are listed.
 const WORDS_MAX: usize = 8;
 /// From this width on, lengths and the most frequent shape are shown too.
@@ -24,20 +30,45 @@ pub(crate) fn page(report: &ScanReport, width: usize) -> String {
     if 0 < more {
         page += &format!("{}\n", styled(QUIET, &format!("and {more} more files")));
     }
-    let files = u64::try_from(report.files.len()).unwrap_or(u64::MAX);
-    let (records, files) = (counted(report.records, "record"), counted(files, "file"));
-    page += &format!("\n{records} in {files}\n\n");
-    let fields = telling_first(report);
-    let fields = fields.get(..FIELDS_MAX).unwrap_or(&fields);
-    page += &table(fields, report.records, width);
-    page += &fails(fields, width);
-    page += &words(fields, width);
-    let more = report.fields.len().saturating_sub(FIELDS_MAX);
-    if 0 < more {
-        let text = format!("{more} more fields: see --json");
-        page += &format!("\n{}\n", styled(QUIET, &text));
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let (records, files) = (report.records, number(report.files.len()));
+    let of = format!("{} in {}", counted(records, "record"), counted(files, "file"));
+    page += &format!("\n{of}, {}\n\n", counted(number(report.fields.len()), "field"));
+    let (shown, folded) = split(telling_first(report), records);
+    page += &table(&shown, records, width);
+    page + &fold(&folded, report.left_out, width)
+}
+
+/// The fields that get lines of their own, and the others: the last ones if there are many, and those that few
+/// records have.
+fn split(fields: Vec<&FieldReport>, records: u64) -> (Vec<&FieldReport>, Vec<&FieldReport>) {
+    if fields.len() <= FEW_FIELDS {
+        return (fields, Vec::new());
     }
-    page
+    let mut place = 0;
+    fields.into_iter().partition(|field| {
+        let is_telling = rank(field) < NOT_TELLING || records <= field.present.saturating_mul(100);
+        place += usize::from(is_telling);
+        is_telling && place <= FIELDS_MAX
+    })
+}
+
+/// A line about the fields that have none of their own.
+fn fold(folded: &[&FieldReport], left_out: u64, width: usize) -> String {
+    let mut text = String::new();
+    if !folded.is_empty() {
+        let names: Vec<String> =
+            folded.iter().filter(|f| f.name.is_some()).map(|f| name(f)).collect();
+        let names =
+            if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        let line = format!("{} more in --json{names}", folded.len());
+        text += &format!("{}\n", styled(QUIET, &cut_end(&line, width)));
+    }
+    if 0 < left_out {
+        let line = format!("{} of further fields are not told apart", counted(left_out, "value"));
+        text += &format!("{}\n", styled(QUIET, &cut_end(&line, width)));
+    }
+    text
 }
 
 fn file_lines(file: &FileReport, width: usize) -> String {
@@ -69,14 +100,16 @@ fn counts(counts: &std::collections::BTreeMap<&str, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
+/// How much there is to tell about a field; 0 is the most.
+fn rank(field: &FieldReport) -> usize {
+    let is_likely = field.detectors.iter().any(|found| found.likelihood == Likelihood::Likely);
+    let finds = [is_likely, !field.fails.is_empty(), !field.detectors.is_empty()];
+    let all = finds.into_iter().chain([field.field.is_some(), field.name.is_some(), true]);
+    all.take_while(|holds| !holds).count()
+}
+
 /// Fields with findings first, then those of the schema, then the others; in the order of the file.
 fn telling_first(report: &ScanReport) -> Vec<&FieldReport> {
-    let rank = |field: &FieldReport| {
-        let is_likely = field.detectors.iter().any(|found| found.likelihood == Likelihood::Likely);
-        [is_likely, !field.fails.is_empty(), field.field.is_some(), field.name.is_some(), true]
-            .into_iter()
-            .position(|holds| holds)
-    };
     let mut fields: Vec<&FieldReport> = report.fields.iter().collect();
     fields.sort_by_key(|field| rank(field));
     fields
@@ -85,6 +118,7 @@ fn telling_first(report: &ScanReport) -> Vec<&FieldReport> {
 /// A cell and its style.
 type Cell = (String, Option<anstyle::Style>);
 
+/// A line for each field, and below it what fails and which words of the schema it has.
 fn table(fields: &[&FieldReport], records: u64, width: usize) -> String {
     let wide = WIDE <= width;
     let mut heads = vec!["field", "filled", "distinct"];
@@ -92,21 +126,33 @@ fn table(fields: &[&FieldReport], records: u64, width: usize) -> String {
         heads.extend(["length", "most frequent shape"]);
     }
     heads.extend(["is", "finds", "proposal"]);
+    if wide {
+        heads.push("because");
+    }
     let rows: Vec<Vec<Cell>> = fields.iter().map(|field| row(field, records, wide)).collect();
     let room = room_of_columns(width, &heads, &rows);
     let heads: Vec<Cell> = heads.iter().map(|head| ((*head).to_owned(), Some(QUIET))).collect();
-    std::iter::once(&heads).chain(&rows).map(|row| line(row, &room)).collect()
+    let mut text = line(&heads, &room);
+    for (field, row) in fields.iter().zip(&rows) {
+        text += &line(row, &room);
+        text += &fails(field, width);
+        text += &words(field, width);
+    }
+    text
 }
 
 fn row(field: &FieldReport, records: u64, wide: bool) -> Vec<Cell> {
     let plain = |text: String| (text, None);
-    let filled = percent(field.present, records);
-    let mut cells = vec![plain(name(field)), plain(filled), plain(count(field.distinct))];
+    let about = if EXACT_MAX < field.distinct { "~" } else { "" };
+    let distinct = format!("{about}{}", count(field.distinct));
+    let mut cells =
+        vec![plain(name(field)), plain(percent(field.present, records)), plain(distinct)];
     if wide {
         let length = field.length.map_or_else(String::new, |(least, most)| {
             if least == most { count(least) } else { format!("{least}–{most}") }
         });
-        let shape = field.shapes.first().map_or("", |(shape, _)| shape.as_str());
+        let shape = field.shapes.iter().map(|(shape, _)| shape.as_str());
+        let shape = shape.filter(|shape| *shape != "other").next().unwrap_or_default();
         cells.extend([plain(length), (escape(shape), Some(QUIET))]);
     }
     let is = field.field.as_deref().map_or_else(String::new, |own| match field.by {
@@ -118,22 +164,24 @@ fn row(field: &FieldReport, records: u64, wide: bool) -> Vec<Cell> {
         Likelihood::Likely => found.name.clone(),
         Likelihood::Possible => format!("{}?", found.name),
     });
-    let style = match field.op {
-        "keep" => GOOD,
-        "drop" => BAD,
-        _ => CAREFUL,
-    };
     let found = found.collect::<Vec<_>>().join(" ");
-    cells.extend([plain(is), plain(found), (field.op.to_owned(), Some(style))]);
+    cells.extend([plain(is), (found, Some(CAREFUL)), plain(field.op.to_owned())]);
+    if wide {
+        cells.push((field.reason.clone(), Some(QUIET)));
+    }
     cells
 }
 
 /// The name, or what can be said in place of it.
 fn name(field: &FieldReport) -> String {
+    let map = field.field.as_deref().filter(|_| field.by == Some(By::Name));
     match (&field.name, field.column, field.name_length) {
         (Some(name), _, _) => escape(name),
         (None, Some(column), _) => format!("(column {column})"),
-        (None, None, Some(length)) => format!("(name of {length} characters)"),
+        (None, None, Some(length)) => {
+            let map = map.map(|map| format!("{map}.")).unwrap_or_default();
+            format!("{map}({})", counted(length, "character"))
+        }
         (None, None, None) => "(no name)".to_owned(),
     }
 }
@@ -185,33 +233,40 @@ fn cut(text: &str, room: usize) -> String {
     start.chain(&['…']).chain(chars.iter().skip(chars.len() - tail)).collect()
 }
 
-/// What fails, and what would fix it.
-fn fails(fields: &[&FieldReport], width: usize) -> String {
-    let mut lines = String::new();
-    for field in fields.iter().filter(|field| !field.fails.is_empty()) {
-        let gap = if lines.is_empty() { "\n" } else { "" };
-        let fails = format!("{}  fails {}", name(field), counts(&field.fails));
-        lines += &format!("{gap}{}\n", cut(&fails, width));
-        for (setting, records) in &field.repairs {
-            let fix = format!("  {setting} would fix {}", count(*records));
-            lines += &format!("{}\n", cut(&fix, width));
-        }
+/// The end of a text gives way.
+fn cut_end(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
     }
-    lines
+    text.chars().take(room - 1).chain(['…']).collect()
+}
+
+/// What fails, and what would fix it.
+fn fails(field: &FieldReport, width: usize) -> String {
+    if field.fails.is_empty() {
+        return String::new();
+    }
+    let repairs = field.repairs.iter();
+    let repairs =
+        repairs.map(|(setting, records)| format!("; {setting} fixes {}", count(*records)));
+    let text = format!("{}{}", counts(&field.fails), repairs.collect::<String>());
+    let text = cut_end(&text, width - 2 - "fails ".len());
+    format!("  {} {text}\n", styled(BAD, "fails"))
 }
 
 /// The words that the schema lists.
-fn words(fields: &[&FieldReport], width: usize) -> String {
-    let mut lines = String::new();
-    for field in fields.iter().filter(|field| !field.values.is_empty()) {
-        let gap = if lines.is_empty() { "\n" } else { "" };
-        let words = field.values.iter().take(WORDS_MAX);
-        let words = words.map(|(word, records)| format!("{word} {}", count(*records)));
-        let words = words.collect::<Vec<_>>().join(", ");
-        let line = format!("{}  {words}", name(field));
-        lines += &format!("{gap}{}\n", cut(&line, width));
+fn words(field: &FieldReport, width: usize) -> String {
+    if field.values.is_empty() {
+        return String::new();
     }
-    lines
+    let more = field.values.len().saturating_sub(WORDS_MAX);
+    let words = field.values.iter().take(WORDS_MAX);
+    let mut words: Vec<String> =
+        words.map(|(word, records)| format!("{word} {}", count(*records))).collect();
+    if 0 < more {
+        words.push(format!("and {more} more"));
+    }
+    format!("  {}\n", styled(QUIET, &cut_end(&words.join(", "), width - 2)))
 }
 
 #[cfg(test)]

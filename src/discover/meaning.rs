@@ -121,6 +121,11 @@ impl Knowledge {
         }
     }
 
+    /// The name in a map, without the map's path; of any other field the whole path.
+    pub(super) fn own_name<'a>(&self, path: &'a str) -> &'a str {
+        self.schema.map_and_name(path).map_or(path, |(_, name, _)| name)
+    }
+
     /// Whether this is a field that only exports have.
     pub(super) fn is_export_only(&self, path: &str) -> bool {
         let node = self.schema.node(path).and_then(|node| self.schema.nodes.get(node));

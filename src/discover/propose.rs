@@ -5,8 +5,8 @@ use super::meaning::{By, Knowledge};
 use crate::detect::{Likelihood, Verdict};
 use crate::schema::{Class, Role};
 
-/// The most different values of an attribute that describes groups and not people.
-const GROUPS_MAX: u64 = 50;
+/// Values of an attribute describe groups and not people if on average so many records share one.
+const GROUP_RECORDS_MIN: u64 = 10;
 
 /// What is known about a field.
 pub(super) struct Evidence<'a> {
@@ -97,9 +97,12 @@ fn without_hits(evidence: &Evidence<'_>, knowledge: &Knowledge) -> (&'static str
         _ => {}
     }
     let distinct = evidence.distinct;
-    let is_of_groups = distinct <= GROUPS_MAX || distinct.saturating_mul(20) <= evidence.present;
-    if knowledge.schema.node(field).is_some() || is_of_groups {
-        ("keep", format!("{distinct} different values, and no detector hits"))
+    let is_of_groups = distinct.saturating_mul(GROUP_RECORDS_MIN) <= evidence.present;
+    if knowledge.schema.node(field).is_some() {
+        ("keep", "a field of the schema, and no detector hits".to_owned())
+    } else if 0 < distinct && is_of_groups {
+        let records = evidence.present / distinct;
+        ("keep", format!("{records} records share a value on average, and no detector hits"))
     } else {
         ("drop", format!("{distinct} different values may tell people apart"))
     }

@@ -19,7 +19,7 @@ use super::report::{DetectorReport, FieldReport, FileReport, ScanReport};
 use super::tally::Counts;
 use super::value::{KINDS, Kind};
 use crate::detect::{ColumnFindings, Likelihood, Verdict};
-use crate::record::describe_name;
+use crate::record::looks_like_a_column;
 use crate::schema::Role;
 
 /// The most fields in a report: all columns that a CSV file may have, and some.
@@ -279,7 +279,8 @@ impl FieldScan {
             likelihood: verdict.likelihood,
         });
         let hidden = self.name.as_ref().filter(|name| !self.may_show(name));
-        let name_length = hidden.and_then(|name| u64::try_from(name.chars().count()).ok());
+        let own = hidden.map(|name| knowledge.own_name(name));
+        let name_length = own.and_then(|name| u64::try_from(name.chars().count()).ok());
         let name = self.name.clone().filter(|_| name_length.is_none());
         // The path of a field in a map ends with its name.
         let field = match &name {
@@ -326,7 +327,7 @@ impl FieldScan {
 
     /// Whether a name may be shown: it is known, or looks like a name and is one of many records.
     fn may_show(&self, name: &str) -> bool {
-        let looks_like_one = name.split('.').all(|part| describe_name(part) == part);
+        let looks_like_one = name.split('.').all(looks_like_a_column);
         let is_common = self.column.is_none() && NAME_RECORDS_MIN <= self.present;
         self.meaning.is_known || looks_like_one && (is_common || self.is_trusted)
     }
