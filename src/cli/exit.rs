@@ -1,6 +1,8 @@
 //! The table of exit codes. Scripts rely on it, and the README repeats it.
 //!
-//! `run/error.rs` decides which error has which [`ErrorKind`], and so which code.
+//! `run/error.rs` decides which error has which [`ErrorKind`], and so which code. A run over budget is
+//! no error: it finishes, and its manifest lists the budgets that it exceeds (`run/budgets.rs`). A
+//! signal is one (`signals.rs`).
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ const TAKEN: Exit = row(73, "taken", "the output place is taken");
 pub(crate) const IO: Exit = row(74, "io", "reading or writing failed");
 const ACCESS: Exit = row(77, "access", "access denied, key missing or wrong");
 const DEFINITION: Exit = row(78, "definition", "the definition is wrong");
+// Whatever hangs, no reader finds a half-written result: the manifest comes last. A run that could not
+// clean up in time (`signals.rs`) leaves working files without one, for the next run to remove.
 const INTERRUPTED: Exit = row(130, "interrupted", "interrupted: nothing half-written remains");
 const TERMINATED: Exit = row(143, "terminated", "terminated: nothing half-written remains");
 

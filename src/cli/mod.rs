@@ -5,13 +5,13 @@
 
 mod advice;
 mod arguments;
+mod budget_messages;
 mod exit;
 mod explain;
 mod generate;
 mod hardening;
 mod key;
 mod manual;
-mod over_budget;
 mod progress;
 mod quantities;
 mod render;

@@ -17,9 +17,9 @@ use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError,
 use serde::Serialize;
 
 use super::arguments::{Color, Common};
+use super::budget_messages;
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
-use super::over_budget;
 use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
@@ -228,7 +228,7 @@ impl Screen {
             let Exit { code, kind, .. } = exit;
             let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
             let hint = (!dry_run).then_some(hint.as_str());
-            let message = over_budget::message(manifest);
+            let message = budget_messages::message(manifest);
             self.fault(&ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() });
         }
         Ok(exit)

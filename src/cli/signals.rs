@@ -1,4 +1,9 @@
-//! SIGINT and SIGTERM: the first signal stops the run and cleans up, a later one ends the process.
+//! SIGINT and SIGTERM: the first signal stops the run, which cleans up; a later one ends the process.
+//!
+//! The first signal sets [`Cancel`]. The run checks it between chunks and while it waits, and fails with
+//! `ErrorKind::Interrupted` or `Terminated`, which `exit.rs` maps to 130 and 143. What the run wrote is
+//! removed, and what it was replacing put back, when its `Publication` is dropped (`roll_back` in
+//! `publish/undo.rs`).
 //!
 //! A signal that follows within a second counts as the same one, since `timeout` signals its
 //! command and then the whole process group.
@@ -22,7 +27,7 @@ use super::exit::Exit;
 /// Signals within this time of the first are ignored.
 const REPEAT_WINDOW: Duration = Duration::from_secs(1);
 /// How long a run may go on after the first signal.
-const GRACE: Duration = Duration::from_millis(9300);
+const DEADLINE: Duration = Duration::from_millis(9300);
 /// How long it may take to print that it did not end in time.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -43,7 +48,7 @@ pub(crate) fn forward_to(
     let watched = cancel.clone();
     thread::Builder::new().name("deadline".to_owned()).spawn(move || {
         if let Ok(signal) = arrived.recv() {
-            thread::sleep(GRACE);
+            thread::sleep(DEADLINE);
             end(signal, &watched, late);
         }
     })?;

@@ -13,7 +13,7 @@ use segprep::definition::STANDARD_OUTPUT;
 use segprep::report::{FieldCount, Manifest, OutputNote};
 
 use super::advice::advice;
-use super::over_budget;
+use super::budget_messages;
 use super::quantities::{bytes, count, counted, duration, percent, whole};
 use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 
@@ -272,9 +272,9 @@ fn next(run: Finished<'_>) -> String {
     let manifest = in_account(run, "manifest.json");
     match (run.dry_run, run.manifest.is_over_budget()) {
         (true, false) => "run it without `--dry-run` to publish".to_owned(),
-        (true, true) => over_budget::next(run.manifest),
+        (true, true) => budget_messages::next(run.manifest),
         (false, false) => format!("{}; for the account, see {manifest}", use_of(run.manifest)),
-        (false, true) => format!("{}, and run again", over_budget::next(run.manifest)),
+        (false, true) => format!("{}, and run again", budget_messages::next(run.manifest)),
     }
 }
 

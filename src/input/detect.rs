@@ -1,4 +1,8 @@
-//! Detects what an input is from its first bytes: CSV, or one of three forms of JSON.
+//! Tells CSV from JSON by the first bytes of a text, and three forms of JSON from each other.
+//!
+//! Before this, `inflate` has detected how the input is compressed, and `encoding.rs` has made UTF-8 of
+//! it. After this, `decode/csv/columns/delimiter.rs` detects the delimiter of CSV.
+//! `decode/frame/line_end.rs` decides how lines end.
 
 use serde::de::IgnoredAny;
 

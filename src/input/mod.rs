@@ -5,7 +5,8 @@
 //! 1. `open`: the stored bytes become a reader of text in UTF-8. `inflate` and `encoding` convert
 //!    them, and `read_ahead` runs both on the thread pool. As many inputs are open at once
 //!    as there are threads, so that several archives are inflated at the same time.
-//! 2. `start`: the form is detected from the first bytes (`detect`), and a CSV header is read.
+//! 2. `start`: the form is detected from the first bytes (`detect`), and a CSV header is read, by which
+//!    the delimiter is detected (`decode/csv/columns/delimiter.rs`).
 //! 3. `chunks`: the text is cut into chunks of whole records.
 //!
 //! Nothing is decoded here: only the ends of records are found. A record that is too long to be

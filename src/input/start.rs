@@ -1,4 +1,8 @@
-//! The start of an input: its form is detected, and its header or its opening bracket is read.
+//! The start of an input: detects its form, then reads what precedes its records: the header of a CSV
+//! file, or the bracket that opens an array.
+//!
+//! `detect.rs` tells CSV from JSON. What the delimiter of a CSV file is, by a line `sep=;` or by the
+//! header, `decode/csv/columns/delimiter.rs` decides.
 
 use std::sync::Arc;
 
@@ -7,7 +11,9 @@ use super::detect::{Detected, Form, Seen, detect};
 use super::error::{BadInput, ReadError};
 use super::settings::{Limits, Settings};
 use crate::decode::Format;
-use crate::decode::csv::columns::{self, Columns, first_not_blank, named_delimiter};
+use crate::decode::csv::columns::{
+    Columns, detect_delimiter, first_not_blank, named_delimiter, possible_delimiters,
+};
 use crate::decode::frame::{Cut, Dialect, Framing, LineEnd, SPACE_MAX, cut, leading_filler};
 use crate::record::Code;
 
@@ -180,14 +186,14 @@ impl ChunkReader {
         preamble: Preamble,
     ) -> Result<Columns, ReadError> {
         let Preamble { delimiter, text: mut before } = preamble;
-        let set = settings.delimiter.or(delimiter);
+        let delimiters = possible_delimiters(settings.delimiter.or(delimiter));
+        let base = Dialect { line_end: self.line_end, ..settings.dialect };
         loop {
-            let like = Dialect { line_end: self.line_end, ..settings.dialect };
-            let texts = self.first_rows(&columns::delimiters(set), like, limits)?;
+            let texts = self.first_rows(&delimiters, base, limits)?;
             let texts: Vec<_> =
                 texts.into_iter().map(|(dialect, len)| (dialect, self.front(len))).collect();
             let named = settings.columns;
-            let (row, dialect) = columns::first_row(
+            let (row, dialect) = detect_delimiter(
                 &texts,
                 named.map(<[String]>::len),
                 limits.max_record,
@@ -226,12 +232,12 @@ impl ChunkReader {
         }
     }
 
-    /// Reads until the first row that is not blank is whole or bad for each delimiter. Returns how many
-    /// bytes are rows for each.
+    /// Peeks until, with each possible delimiter, the first row that is not blank is complete or
+    /// invalid. Returns each dialect with the length of its whole rows.
     fn first_rows(
         &mut self,
         delimiters: &[u8],
-        like: Dialect,
+        base: Dialect,
         limits: &Limits,
     ) -> Result<Vec<(Dialect, usize)>, ReadError> {
         let mut want = limits.chunk_bytes;
@@ -241,7 +247,7 @@ impl ChunkReader {
             let front = self.front(count);
             let may_be_longer = count <= limits.max_record + 1 && !is_all;
             let rows = delimiters.iter().map(|delimiter| {
-                let dialect = Dialect { delimiter: *delimiter, ..like };
+                let dialect = Dialect { delimiter: *delimiter, ..base };
                 let whole = match cut(front, Framing::Csv(dialect), limits.max_record, at_end) {
                     Cut::At(whole) | Cut::Last(whole) | Cut::NotClosed(whole) => whole,
                     // The record may be valid with another delimiter.

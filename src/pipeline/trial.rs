@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block::Block;
 use super::process::{Worker, process};
 use super::stages::Stages;
-use crate::decode::csv::columns::{delimiters, first_row, named_delimiter};
+use crate::decode::csv::columns::{detect_delimiter, named_delimiter, possible_delimiters};
 use crate::decode::frame::{Dialect, LineEnd};
 use crate::decode::{Columns, Format, HeaderError, RecordFinder};
 use crate::definition::InputFormat;
@@ -118,10 +118,10 @@ fn csv_format(
     let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();
     let cells = given.map(<[String]>::len);
-    let like = Dialect { line_end, ..input.dialect };
-    let texts = delimiters(input.delimiter.or(named)).into_iter();
-    let texts: Vec<_> = texts.map(|delimiter| (Dialect { delimiter, ..like }, text)).collect();
-    let (row, dialect) = first_row(&texts, cells, input.max_record, rules);
+    let base = Dialect { line_end, ..input.dialect };
+    let texts = possible_delimiters(input.delimiter.or(named)).into_iter();
+    let texts: Vec<_> = texts.map(|delimiter| (Dialect { delimiter, ..base }, text)).collect();
+    let (row, dialect) = detect_delimiter(&texts, cells, input.max_record, rules);
     let (columns, start) = match given {
         Some(names) => (Columns::named(names, dialect, rules), row.start),
         None => (Columns::read(row.bytes(text), dialect, rules), row.next),

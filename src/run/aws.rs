@@ -123,7 +123,7 @@ fn access(definition: &Definition, run: &str) -> Access {
             external_id: aws.external_id.clone(),
             session_name: aws.session_name.clone(),
         }),
-        patience: aws.patience.map(Duration::from_secs),
+        read_timeout: aws.patience.map(Duration::from_secs),
         run: run.to_owned(),
     }
 }

@@ -1,14 +1,23 @@
 //! The budgets: how much may go wrong in a run that publishes its result.
+//!
+//! The manifest records the budgets that a run exceeds, and its status is `over_budget` then.
+//! [`Publication::refuse`](crate::publish::Publication::refuse) stores it without the parts,
+//! `cli/exit.rs` ends the program with 3, and `cli/budget_messages.rs` says why.
 
 use crate::plan::Plan;
 use crate::report::{Exceeded, FailedRule, Tally};
 
-/// A rule that met fewer values is not judged by the share of those that it had to remove.
+/// A rule that met fewer values cannot exceed `max_op_failed_ratio`.
 const VALUES_MIN: u64 = 10;
 
-/// The budgets that a run exceeds: rejected / read is above the maximum ratio; there are more rejects
-/// than allowed; there are rejects, and no record is written; or a rule had to remove more than the
-/// allowed share of its values; or too few records are left of those of the run that is `replaced`.
+/// The budgets that a run exceeds, by their settings under `[account]`:
+///
+/// - `max_reject_ratio`: rejected ÷ read is larger.
+/// - `max_rejects`: more records are rejected.
+/// - no setting: records are rejected, and none is written.
+/// - `max_shrink`: written ÷ `replaced` is smaller. `replaced` is the number of records of the run that
+///   this one replaces.
+/// - `max_op_failed_ratio`: of the values of a rule, the share that had to be removed is larger.
 pub(super) fn exceeded(plan: &Plan, total: &Tally, replaced: Option<u64>) -> Vec<Exceeded> {
     let account = &plan.account;
     let over = |budget: &str, allowed: f64, found: f64| {
@@ -21,6 +30,7 @@ pub(super) fn exceeded(plan: &Plan, total: &Tally, replaced: Option<u64>) -> Vec
     let by_number = account
         .max_rejects
         .and_then(|most| over("max_rejects", as_float(most), as_float(total.rejected)));
+    // This one has no setting. At least one record has to be written, and none is.
     let none_left = (0 < total.rejected && total.written == 0).then_some(Exceeded {
         budget: None,
         rule: None,

@@ -17,6 +17,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::error::{ErrorKind, RunError};
 use super::text::escape;
+use crate::decode::csv::columns::DELIMITERS;
 use crate::decode::frame::{self, Cut, Framing, LineEnd, cut};
 use crate::decode::{cell_texts, push_cell_text};
 use crate::definition::Suppression;
@@ -32,7 +33,6 @@ const READ_BYTES: usize = 8 << 20;
 const PIECE_BYTES: usize = 512 << 10;
 /// The length of the longest line or row in bytes.
 const ROW_BYTES_MAX: usize = 1 << 20;
-const DELIMITERS: [u8; 4] = *b",;\t|";
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What a list contains.

@@ -15,7 +15,8 @@ use memchr::{memchr, memchr2, memchr3};
 use super::{Cut, LineEnd, Record, whole_record, without_returns};
 use crate::record::{Code, Detail};
 
-/// How the rows of a file are written.
+/// How the rows of a file are written. The definition sets it; a delimiter that it does not set is
+/// detected (`decode/csv/columns/delimiter.rs`), and so is the line end (`line_end.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
     pub delimiter: u8,

@@ -1,4 +1,5 @@
-//! The identity with which AWS is accessed, and where: plain data, without secrets.
+//! The identity with which AWS is accessed, and where: plain data, without secrets. (`timeouts.rs` has
+//! how long requests may take.)
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ pub struct Access {
     /// Whether plain HTTP to other machines is allowed.
     pub allow_http: bool,
     pub role: Option<Role>,
-    /// How long a server may send nothing before a request counts as failed.
-    pub patience: Option<Duration>,
+    /// How long a server may send nothing: the setting `patience`.
+    pub read_timeout: Option<Duration>,
     /// An id of the run. It is part of the user agent, by which AWS's logs tell runs apart.
     pub run: String,
 }
@@ -26,19 +27,4 @@ pub struct Role {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-}
-
-impl Access {
-    pub(in crate::store) fn patience(&self) -> Duration {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        self.patience.unwrap_or(PATIENCE)
-    }
-
-    /// How long a request may take with all its retries, and how long the bytes of a body may
-    /// trickle in. With the time to clean up, a run ends within five minutes of a server's last
-    /// answer.
-    pub(in crate::store) fn limit(&self) -> Duration {
-        const LIMIT_MAX: Duration = Duration::from_secs(200);
-        self.patience().saturating_mul(10).min(LIMIT_MAX)
-    }
 }

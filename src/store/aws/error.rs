@@ -21,8 +21,8 @@ pub struct AwsError {
     pub hint: String,
     /// The Region that the bucket is in, if the server named it.
     pub(in crate::store) region: Option<String>,
-    /// Whether there was no answer, after all retries.
-    pub(in crate::store) is_silence: bool,
+    /// Whether the server did not respond, after all retries.
+    pub(in crate::store) is_unanswered: bool,
 }
 
 /// The kinds of failure, by what follows from them.
@@ -59,7 +59,7 @@ impl AwsError {
             message: message.into(),
             hint: hint.into(),
             region: None,
-            is_silence: false,
+            is_unanswered: false,
         }
     }
 
@@ -67,10 +67,10 @@ impl AwsError {
         AwsError::new(AwsErrorKind::Stopped, "the run was asked to stop", "run again")
     }
 
-    /// A server did not answer in time, however often it was asked.
-    pub(in crate::store) fn silence(message: impl Into<String>) -> AwsError {
+    /// A server did not respond in time, after all retries.
+    pub(in crate::store) fn unanswered(message: impl Into<String>) -> AwsError {
         let hint = "check the network, and the endpoint under `[aws]`";
-        AwsError { is_silence: true, ..AwsError::new(AwsErrorKind::Io, message, hint) }
+        AwsError { is_unanswered: true, ..AwsError::new(AwsErrorKind::Io, message, hint) }
     }
 
     /// The error of a request to `service`, as in "KMS", about `place`, a key or an object.
@@ -221,7 +221,7 @@ where
             "check the settings under `[aws]`",
         ),
         SdkError::TimeoutError(_) => {
-            AwsError::silence(format!("{service} did not answer in time, for `{place}`"))
+            AwsError::unanswered(format!("{service} did not answer in time, for `{place}`"))
         }
         SdkError::DispatchFailure(failure) if failure.is_user() => AwsError::new(
             AwsErrorKind::Settings,
@@ -229,7 +229,7 @@ where
             "check the settings under `[aws]`",
         ),
         SdkError::DispatchFailure(_) => AwsError {
-            is_silence: true,
+            is_unanswered: true,
             ..AwsError::new(
                 AwsErrorKind::Io,
                 format!("{service} could not be reached for `{place}`: {cause}"),
@@ -271,7 +271,7 @@ fn credentials_error(error: &CredentialsError) -> AwsError {
     let message = match error {
         CredentialsError::CredentialsNotLoaded(_) => "no credentials for AWS were found".to_owned(),
         CredentialsError::ProviderTimedOut(_) => {
-            return AwsError::silence(
+            return AwsError::unanswered(
                 "the provider of the credentials for AWS did not answer in time",
             );
         }
@@ -279,7 +279,7 @@ fn credentials_error(error: &CredentialsError) -> AwsError {
             let cause = root_cause(other);
             let message = format!("the credentials for AWS could not be loaded: {cause}");
             if is_of_network(&cause) {
-                return AwsError::silence(message);
+                return AwsError::unanswered(message);
             }
             message
         }

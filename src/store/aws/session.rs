@@ -11,30 +11,17 @@ use aws_config::{
     AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, sts::AssumeRoleProvider,
 };
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents,
-    StalledStreamProtectionConfig,
-};
+use aws_sdk_s3::config::{ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use tokio::sync::OnceCell;
 
 use super::access::Access;
-use super::ending::{AFTER_SIGNAL, Grace};
+use super::ending::{AFTER_SIGNAL, EndingTimeouts};
 use super::error::{AwsError, AwsErrorKind};
 use super::https;
 use super::profile::refuse_second_factor;
+use super::timeouts::{CONFIG_TIMEOUT, retries};
 
-/// How often a request is sent before its failure is reported. The pauses between these attempts
-/// add up to 1.6 s on average, and to 3.1 s at most.
-const ATTEMPTS: u32 = 6;
-/// The longest pause after the first failed attempt; it doubles with each further one.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long it may take to find the Region, for which services of the machine may be asked.
-const CONFIG_TIMEOUT: Duration = Duration::from_mins(1);
 /// The threads that requests run on.
 const THREADS: usize = 2;
 /// The polling interval for cancellation.
@@ -47,8 +34,9 @@ pub struct Session {
     pub(in crate::store) identity: Arc<Identity>,
     threads: Arc<Mutex<Threads>>,
     stop: Stop,
-    /// When a request failed because a server did not answer: the run is going to fail.
-    silent_since: Arc<OnceLock<Instant>>,
+    /// When the first request failed because a server did not respond. From then on the run is
+    /// failing, and requests get little time.
+    unanswered_since: Arc<OnceLock<Instant>>,
 }
 
 /// Returns how long ago the run was asked to stop; `None` if it was not.
@@ -81,7 +69,7 @@ impl Session {
     /// Once the run was asked to stop, requests fail with [`AwsErrorKind::Stopped`].
     pub fn new(access: Access, stop: Stop) -> Session {
         let identity = Arc::new(Identity { access, config: OnceCell::new() });
-        Session { identity, threads: Arc::default(), stop, silent_since: Arc::default() }
+        Session { identity, threads: Arc::default(), stop, unanswered_since: Arc::default() }
     }
 
     /// As [`Session::new`], with an HTTP client and credentials for tests.
@@ -164,11 +152,11 @@ impl Session {
         })
     }
 
-    /// Notes an error that ends the run. If a server did not answer, no request gets much time from
-    /// now on.
+    /// Notes an error that ends the run. If it means that a server did not respond, requests get
+    /// little time from now on.
     pub(in crate::store) fn note(&self, error: &AwsError) {
-        if error.is_silence {
-            self.silent_since.get_or_init(Instant::now);
+        if error.is_unanswered {
+            self.unanswered_since.get_or_init(Instant::now);
         }
     }
 
@@ -181,11 +169,12 @@ impl Session {
             return Some(AwsError::stopped());
         }
         let access = &self.identity.access;
-        let ending = self.silent_since.get()?.elapsed();
-        let grace = Grace::after_silence(access.patience(), access.limit());
-        grace
+        let ending = self.unanswered_since.get()?.elapsed();
+        let timeouts =
+            EndingTimeouts::after_no_response(access.read_timeout(), access.operation_timeout());
+        timeouts
             .is_over(ending, waited)
-            .then(|| AwsError::silence("the server did not answer in time"))
+            .then(|| AwsError::unanswered("the server did not answer in time"))
     }
 }
 
@@ -203,7 +192,7 @@ impl Identity {
                 };
                 let found = tokio::time::timeout(CONFIG_TIMEOUT, found).await;
                 found.unwrap_or_else(|_| {
-                    Err(AwsError::silence(
+                    Err(AwsError::unanswered(
                         "the Region and the credentials could not be found in time",
                     ))
                 })
@@ -219,12 +208,11 @@ impl Identity {
 }
 
 fn loader(access: &Access) -> ConfigLoader {
-    let stalls = StalledStreamProtectionConfig::enabled().grace_period(access.patience());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(https::client())
-        .retry_config(retries(ATTEMPTS))
-        .timeout_config(timeouts(access.patience(), access.limit()))
-        .stalled_stream_protection(stalls.build())
+        .retry_config(retries())
+        .timeout_config(access.timeouts())
+        .stalled_stream_protection(access.stalls())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     if let Ok(name) = AppName::new(format!("segprep-{}", access.run)) {
         loader = loader.app_name(name);
@@ -257,26 +245,6 @@ async fn complete(config: SdkConfig, access: &Access) -> Result<SdkConfig, AwsEr
         ));
     }
     Ok(assume_role(config, access).await)
-}
-
-/// The SDK's retries: the only layer that sends a failed request again. `attempts` counts the first
-/// one.
-pub(in crate::store) fn retries(attempts: u32) -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(attempts)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(BACKOFF_MAX)
-}
-
-/// `patience` is how long a server may take to begin its response, and `limit` how long a request
-/// may take with all its retries. The SDK reads a response within that limit, unless it is an
-/// object.
-pub(in crate::store) fn timeouts(patience: Duration, limit: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(patience)
-        .operation_timeout(limit)
-        .build()
 }
 
 async fn assume_role(config: SdkConfig, access: &Access) -> SdkConfig {

@@ -1,10 +1,10 @@
 //! The clients that requests to S3 go through: one for each bucket, created when it is first
 //! needed, since a bucket may turn out to be in another Region.
 //!
-//! The SDK sends a failed request again; nothing above it does. Its retry quota is switched off. It
-//! is meant to keep many callers from flooding a service, but a run has a bounded number of
-//! requests, and it fails as a whole if one of them fails. Here the number of attempts and the
-//! pauses between them bound the load.
+//! The SDK sends a failed request again; nothing above it does. `store/aws/timeouts.rs` has the number
+//! of attempts, the pauses and the timeouts. The SDK's retry quota is switched off. It is meant to keep
+//! many callers from flooding a service, but a run has a bounded number of requests, and it fails as a
+//! whole if one of them fails. Here the attempts and the pauses bound the load.
 
 use std::{
     collections::HashMap,
@@ -25,11 +25,7 @@ use aws_sdk_s3::operation::upload_part::UploadPartError;
 
 use super::request::{S3Request, is_damage};
 use super::settings::Settings;
-use crate::store::aws::{AwsError, HttpsOnly, Identity, Session, retries};
-
-/// How often a request is sent that transfers records. The pauses between these attempts add up to
-/// 11 s on average, and to 21 s at most.
-const TRANSFER_ATTEMPTS: u32 = 10;
+use crate::store::aws::{AwsError, HttpsOnly, Identity, Session, transfer_retries};
 
 /// S3 for synchronous callers. Nothing is started, read or requested before the first use.
 #[derive(Clone)]
@@ -141,11 +137,11 @@ impl Clients {
 
 /// The overrides for requests that transfer records: more attempts than others have.
 pub(super) fn transfer_overrides() -> aws_sdk_s3::config::Builder {
-    Config::builder().retry_config(retries(TRANSFER_ATTEMPTS))
+    Config::builder().retry_config(transfer_retries())
 }
 
-/// Retries two errors that the SDK takes for the caller's: bytes that were damaged on the way, and
-/// the status 429, by which some servers ask to slow down.
+/// Retries two errors that the SDK regards as the caller's mistakes and so would not retry: bytes that
+/// were damaged on the way, and the status 429, by which some servers ask to slow down.
 #[derive(Debug)]
 struct Transient;
 

@@ -39,13 +39,13 @@ pub(super) async fn fetch(
     let length = usize::try_from(range.end.saturating_sub(range.start)).expect("a piece is small");
     let mut bytes = Vec::with_capacity(length);
     let (mut failures, mut reached) = (0, 0);
-    let mut pace = Pace::new(clients.identity.access.limit());
+    let mut pace = Pace::new(clients.identity.access.operation_timeout());
     loop {
         let start = range.start + u64::try_from(bytes.len()).expect("a piece is small");
         let requested = request(clients, object, start..range.end);
         let response = pace.wait(requested, &object.url).await??;
-        let patience = clients.identity.access.patience();
-        let body = Body { stream: response.body, url: &object.url, patience };
+        let read_timeout = clients.identity.access.read_timeout();
+        let body = Body { stream: response.body, url: &object.url, read_timeout };
         let reason = match body.read(length, &mut pace, &mut bytes).await {
             Ok(()) => return Ok((bytes, start == range.start)),
             Err(BodyError::Slow(error)) => return Err(error),
@@ -116,8 +116,8 @@ async fn request(
 struct Body<'u> {
     stream: ByteStream,
     url: &'u Url,
-    /// How long it may send nothing.
-    patience: Duration,
+    /// How long the server may send nothing.
+    read_timeout: Duration,
 }
 
 impl Body<'_> {
@@ -130,7 +130,7 @@ impl Body<'_> {
     ) -> Result<(), BodyError> {
         let cut_off = |reason: &str| Err(BodyError::CutOff(reason.to_owned()));
         loop {
-            let next = tokio::time::timeout(self.patience, self.stream.next());
+            let next = tokio::time::timeout(self.read_timeout, self.stream.next());
             match pace.wait(next, self.url).await.map_err(BodyError::Slow)? {
                 Err(_) => return cut_off("no more bytes arrived"),
                 Ok(None) => break,

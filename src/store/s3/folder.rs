@@ -133,7 +133,7 @@ impl Folder {
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
-        let mut pace = Pace::new(self.clients().identity.access.limit());
+        let mut pace = Pace::new(self.clients().identity.access.operation_timeout());
         while let Some(chunk) = pace.wait(body.next(), &url).await? {
             let chunk = chunk.map_err(|error| {
                 let reason = root_cause(&error);

@@ -6,7 +6,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use aws_sdk_s3::config::{Config, timeout::TimeoutConfig};
+use aws_sdk_s3::config::Config;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 use bytes::Bytes;
 
@@ -16,11 +16,7 @@ use super::folder::{EncryptionHeaders, Folder, NONCE, for_each};
 use super::request::S3Request;
 use super::settings::Storing;
 use super::url::Url;
-use crate::store::aws::{AwsError, AwsErrorKind, timeouts};
-
-/// How many times as long as usual the server may take to respond to a part, which it reads first,
-/// and to the end of an upload, for which it joins the parts.
-const PATIENCE_FACTOR: u32 = 6;
+use crate::store::aws::{AwsError, AwsErrorKind};
 
 /// How long it may take to find out whether an upload is complete that the server did not confirm.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,12 +31,6 @@ pub(super) struct Part {
 }
 
 impl Folder {
-    /// The timeouts of a request that the server needs time for.
-    fn long_timeouts(&self) -> TimeoutConfig {
-        let access = &self.clients().identity.access;
-        timeouts(access.patience() * PATIENCE_FACTOR, access.limit())
-    }
-
     /// Begins an upload of the object `name`, and returns its id.
     pub(super) async fn begin_upload(&self, name: &str, nonce: &str) -> Result<String, AwsError> {
         let url = self.url().join(name);
@@ -83,7 +73,7 @@ impl Folder {
         let url = self.url().join(name);
         let request = S3Request::new("s3:PutObject", &url);
         let checksum = ChecksumValue::compute(self.s3.settings().checksum, &bytes);
-        let timeouts = self.long_timeouts();
+        let timeouts = self.clients().identity.access.long_timeouts();
         let sent = self.clients().send(&request, |client| {
             let part = client
                 .upload_part()
@@ -119,7 +109,7 @@ impl Folder {
         });
         let upload =
             CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build();
-        let timeouts = self.long_timeouts();
+        let timeouts = self.clients().identity.access.long_timeouts();
         let response = self.clients().send(&request, |client| {
             let complete = client
                 .complete_multipart_upload()

@@ -1,5 +1,6 @@
-//! The slowest pace at which the bytes of an object may arrive. A server that sends a byte now and
-//! then has answered, and is not silent; without a pace, a run would wait for it forever.
+//! The slowest pace at which the bytes of an object may arrive: 16 KiB within each operation timeout
+//! (`store/aws/timeouts.rs`). A server that sends a byte now and then never exceeds the read timeout, so
+//! without this a run would wait for it forever.
 
 use std::time::{Duration, Instant};
 
@@ -7,27 +8,27 @@ use crate::store::aws::AwsError;
 
 use super::Url;
 
-/// So many bytes must arrive within each limit; a slow line with many transfers manages far more.
+/// The bytes that must arrive within each timeout. A slow line with many transfers manages far more.
 const STEP: usize = 16 << 10;
 
 /// The time that is left for the next bytes of an object.
 pub(super) struct Pace {
-    limit: Duration,
+    timeout: Duration,
     began: Instant,
     /// The bytes that have arrived since then.
     arrived: usize,
 }
 
 impl Pace {
-    pub(super) fn new(limit: Duration) -> Pace {
-        Pace { limit, began: Instant::now(), arrived: 0 }
+    pub(super) fn new(timeout: Duration) -> Pace {
+        Pace { timeout, began: Instant::now(), arrived: 0 }
     }
 
     /// Notes that bytes have arrived.
     pub(super) fn add(&mut self, bytes: usize) {
         self.arrived += bytes;
         if STEP <= self.arrived {
-            *self = Pace::new(self.limit);
+            *self = Pace::new(self.timeout);
         }
     }
 
@@ -37,12 +38,12 @@ impl Pace {
         next: impl Future<Output = T>,
         url: &Url,
     ) -> Result<T, AwsError> {
-        let left = self.limit.saturating_sub(self.began.elapsed());
+        let left = self.timeout.saturating_sub(self.began.elapsed());
         tokio::time::timeout(left, next).await.map_err(|_elapsed| {
-            let seconds = self.limit.as_secs();
+            let seconds = self.timeout.as_secs();
             let message =
                 format!("the transfer of `{url}` nearly stopped: less than 16 KiB in {seconds} s");
-            AwsError::silence(message)
+            AwsError::unanswered(message)
         })
     }
 }

@@ -9,5 +9,6 @@
 mod circles;
 mod layers;
 mod lengths;
+mod paths;
 mod rules;
 mod source;

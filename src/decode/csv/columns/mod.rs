@@ -5,9 +5,12 @@
 //!   other name may.
 //! - Constants of the definition are extra columns with the same value in every row.
 //! - An invalid header makes the whole file unusable, since every record would be wrong.
+//!
+//! `delimiter.rs` decides what the delimiter is and where the first row ends, `no_header.rs` whether
+//! that row can be a header, and `advice.rs` has the messages.
 
 mod advice;
-
+mod delimiter;
 mod header;
 mod no_header;
 mod repeated;
@@ -15,7 +18,10 @@ mod repeated;
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 pub use advice::HeaderError;
-pub use header::{COLUMNS_MAX, delimiters, first_not_blank, first_row, named_delimiter};
+pub use delimiter::{
+    DELIMITERS, detect_delimiter, first_not_blank, named_delimiter, possible_delimiters,
+};
+pub use header::COLUMNS_MAX;
 
 use crate::decode::Lookalikes;
 use crate::decode::aliases::Aliases;
@@ -24,9 +30,6 @@ use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};
 use advice::{ColumnError, ColumnErrorKind};
 use repeated::HeaderRow;
-
-/// The delimiters that are tried if the definition sets none, the preferred one first.
-pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How columns are read; the same for all files of a run.
 pub struct ColumnRules {

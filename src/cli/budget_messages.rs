@@ -1,4 +1,5 @@
-//! What is said of a run over budget: which budget, what it allows, what was found, and what to do.
+//! The messages about a run over budget: which budget, what it allows, what was found, and what to do
+//! next. `run/budgets.rs` decides which budgets are exceeded.
 
 use std::collections::BTreeMap;
 

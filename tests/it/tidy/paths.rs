@@ -1,0 +1,98 @@
+//! The files that documents and comments name exist.
+//!
+//! A comment names a file from the comment's own folder, from the folder of the module's children, or
+//! from the root of the library or the repository: `rules.rs`, `decode/frame/csv.rs`,
+//! `schemas/headers.toml`. Documents name files from a root, or by the name alone where the text says
+//! which folder is meant.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::source::{assert_none, sources};
+use crate::support::program::files_below;
+
+/// The folders of the repository that paths begin with.
+const ROOTS: [&str; 8] =
+    ["src/", "tests/", "schemas/", "docs/", "benches/", "pipelines/", "samples/", ".ci/"];
+
+/// The files and folders that a text names in backticks, with the numbers of their lines.
+fn named_paths<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize, &'a str)> {
+    let quoted = lines.flat_map(|(at, line)| {
+        let words = line.split('`').skip(1).step_by(2);
+        words.filter_map(move |words| Some((at, words.split_whitespace().next()?)))
+    });
+    quoted.filter(|(_, path)| is_path(path)).collect()
+}
+
+/// Whether a word in backticks names one file or folder of the repository.
+fn is_path(word: &str) -> bool {
+    let is_source = Path::new(word).extension().is_some_and(|end| end == "rs");
+    let is_below = ROOTS.iter().any(|root| word.starts_with(root));
+    // `NAME` stands for any name, and patterns for several.
+    let is_general = word.split(['/', '.']).any(|part| {
+        1 < part.len() && part.chars().all(|c| c.is_ascii_uppercase()) && part != "README"
+    });
+    (is_source || is_below) && !is_general && !word.contains(['*', '…', '{', '<', '=', ':'])
+}
+
+/// The findings of a text: what it names that is not in any of these folders.
+fn missing<'a>(file: &Path, named: &[(usize, &'a str)], folders: &[PathBuf]) -> Vec<String> {
+    let exists = |path: &str| folders.iter().any(|folder| folder.join(path).exists());
+    let missing = named.iter().filter(|(_, path)| !exists(path));
+    missing.map(|(at, path)| format!("{}:{at}: `{path}` does not exist", file.display())).collect()
+}
+
+/// The lines of a document outside of its blocks of code.
+fn lines_of_text(document: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_code = false;
+    document.lines().enumerate().filter_map(move |(at, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        (!is_code && !is_fence).then_some((at + 1, line))
+    })
+}
+
+#[test]
+fn comments_name_files_that_exist() {
+    let sources = sources(&["src", "tests/it", "benches", "build.rs"]);
+    assert_none(sources.iter().flat_map(|source| {
+        let lines = source.text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_start()));
+        let named = named_paths(lines.filter(|(_, line)| line.starts_with("//")));
+        let folder = source.path.parent().expect("a folder").to_owned();
+        let module = source.path.with_extension("");
+        missing(&source.path, &named, &["".into(), "src".into(), folder, module])
+    }));
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(PathBuf::from);
+    let pages = pages.into_iter().chain(files_below(Path::new("docs")));
+    let pages = pages.filter(|page| page.extension().is_some_and(|end| end == "md"));
+    let sources = sources(&["src"]);
+    let is_name = |name: &str| sources.iter().any(|source| source.path.ends_with(name));
+    assert_none(pages.flat_map(|page| {
+        let text = fs::read_to_string(&page).expect("a document");
+        let mut named = named_paths(lines_of_text(&text));
+        named.retain(|(_, path)| path.contains('/') || !is_name(path));
+        missing(&page, &named, &["".into(), "src".into()])
+    }));
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_found() {
+    let text = "See `src/lib.rs`, `limits.rs` and `decode/gone.rs`; \
+                `src/NAME.rs`, `tests/*.toml` and `a.json` are no files.\n\
+                ```\n`src/code.rs`\n```\n`src/gone/ --all`";
+    let named = named_paths(lines_of_text(text));
+    let expected = [(1, "src/lib.rs"), (1, "limits.rs"), (1, "decode/gone.rs"), (5, "src/gone/")];
+    assert_eq!(named, expected);
+    let found =
+        missing(Path::new("page.md"), &named, &["".into(), "src".into(), "src/validate".into()]);
+    assert_eq!(
+        found,
+        ["page.md:1: `decode/gone.rs` does not exist", "page.md:5: `src/gone/` does not exist"]
+    );
+}
