@@ -106,7 +106,7 @@ impl<'a> Explained<'a> {
             joins: joins.collect(),
             repairs: &explanation.repairs,
             stricter: &explanation.stricter,
-            memory_bytes: checked.limits.memory_max(),
+            memory_bytes: checked.limits.max_memory(),
             warnings: &checked.warnings,
         }
     }

@@ -1,7 +1,7 @@
 //! Writes parts that consist of lines (JSON, CSV), divided into job folders.
 //!
-//! A part ends before the record that would exceed its cap, and a job folder holds no more than one
-//! import job of the target takes. A block's records are added in runs: as many as still fit are one
+//! A part ends before the record that would exceed its cap, and a job folder holds at most what the
+//! target accepts in one import job (bytes and files). A block's records are added in runs: as many as still fit are one
 //! write, which any thread does.
 
 use std::{collections::VecDeque, mem, sync::Arc};
@@ -162,8 +162,8 @@ impl LinesWriter {
         }
     }
 
-    /// Ends the open part, into which a record of `next` bytes does not fit; and the job folder, if
-    /// the record does not fit into that either.
+    /// Ends the open part, into which a record of `next` bytes does not fit. Ends the job folder too, if
+    /// the record does not fit into it, or if it has as many parts as the target accepts.
     fn make_room(&mut self, next: u64) -> Result<(), PublishError> {
         self.end_part()?;
         let next = next + count(self.header.len());

@@ -1,19 +1,22 @@
 //! `phone`: rewrites phone numbers to E.164, if they are valid in the numbering plan.
+//!
+//! `to_e164` in `schema/phone.rs` converts them. The region of numbers without a country code is the one
+//! that the definition names, or that of the country in a field of the same record: `step.rs` finds it.
 
 use crate::schema::{Format, FormatLimits, PhoneRegion, is_in_numbering_plan, to_e164};
 
 /// Returns the number in E.164 form, or `None` if the value is valid or can't be converted.
 ///
-/// `region` is only called if the value is not valid. `plan` says whether a number already in that
-/// form must be in its numbering plan to be valid.
+/// `region` is only called if the value is not valid. `must_be_in_plan`: whether a number in E.164 form
+/// is only valid if its numbering plan has it.
 pub(super) fn repair(
     value: &str,
     region: impl FnOnce() -> Option<PhoneRegion>,
-    plan: bool,
+    must_be_in_plan: bool,
     limits: &FormatLimits,
 ) -> Option<String> {
     let is_valid = Format::Phone.check(value.as_bytes(), limits)
-        && (!plan || is_in_numbering_plan(value.as_bytes()));
+        && (!must_be_in_plan || is_in_numbering_plan(value.as_bytes()));
     let e164 = if is_valid { None } else { to_e164(value, region()) };
     e164.filter(|e164| e164 != value && Format::Phone.check(e164.as_bytes(), limits))
 }

@@ -30,7 +30,7 @@ enum Method {
     Timezone,
     Dates(Option<DateZone>),
     Email(FormatLimits),
-    Phone { region: PhoneRegionFrom, country: NodeIx, plan: bool, limits: FormatLimits },
+    Phone { region: PhoneRegionFrom, country: NodeIx, must_be_in_plan: bool, limits: FormatLimits },
 }
 
 /// Compiles the repairs of all fields, in the order of [`RepairKind::ALL`].
@@ -78,8 +78,8 @@ fn method(
         Test::Format(Format::Email) => (RepairKind::Email, Method::Email(limits)),
         Test::Format(Format::Phone) => {
             let region = phone_region(schema, settings);
-            let (country, plan) = (schema.role(Role::Country), settings.phone_plan);
-            (RepairKind::Phone, Method::Phone { region, country, plan, limits })
+            let (country, must_be_in_plan) = (schema.role(Role::Country), settings.phone_plan);
+            (RepairKind::Phone, Method::Phone { region, country, must_be_in_plan, limits })
         }
         Test::Enum(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => return None,
     })
@@ -120,9 +120,9 @@ impl FieldRepair {
             Method::Timezone => timezone::repair(value),
             Method::Dates(zone) => dates::repair(value, zone.as_ref()),
             Method::Email(limits) => email::repair(value, limits),
-            Method::Phone { region, country, plan, limits } => {
+            Method::Phone { region, country, must_be_in_plan, limits } => {
                 let region = || region.of(*country, row, text, batch);
-                phone::repair(value, region, *plan, limits)
+                phone::repair(value, region, *must_be_in_plan, limits)
             }
         }
     }

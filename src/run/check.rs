@@ -7,7 +7,7 @@ use std::{
 
 use super::aws::{self, Remote};
 use super::keys::{self, KeyCheck};
-use super::limits::{self, Limits};
+use super::memory::{self, Limits};
 use super::prepare::{self, ReadDefinition, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
@@ -107,7 +107,7 @@ fn name_bytes(definition: &Definition, store: &Store) -> usize {
     let from = definition.input.from.iter().map(|place| &place.path);
     let on_disk: Vec<_> = from.filter(|path| Url::parse(path).is_none()).collect();
     let listing = store.list(&on_disk, &definition.input.exclude).unwrap_or_default();
-    limits::name_bytes(&listing)
+    memory::name_bytes(&listing)
 }
 
 /// Reads the keys of a definition and returns their check values.

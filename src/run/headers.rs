@@ -4,7 +4,7 @@
 //! the inputs.
 
 use super::error::{ErrorKind, RunError};
-use super::limits::Limits;
+use super::memory::Limits;
 use super::process::input_settings;
 use super::text::{escape, escape_path};
 use crate::decode::{Columns, Format, HeaderError};

@@ -3,7 +3,7 @@
 //! This is where files, keys, the clock, the thread pool and the stages meet. It may import every
 //! other module, and only `cli` imports it. The steps of [`run`] are files here:
 //!
-//! 1. `prepare` reads the definition, reads the `keys`, and sets the `limits`. `aws` turns settings
+//! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `aws` turns settings
 //!    into a session and a store.
 //! 2. The store lists the inputs. `overlap` checks that none is where the run writes.
 //! 3. `fingerprint` identifies the run, and the publication takes the places that it writes to. If
@@ -30,9 +30,9 @@ mod generate;
 mod headers;
 mod input_line;
 mod keys;
-mod limits;
 mod lists;
 mod manifest;
+mod memory;
 mod noted;
 mod originals;
 mod overlap;
@@ -52,7 +52,7 @@ pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
 pub use generate::{Generated, generate};
 pub use keys::{KeyCheck, check_key, new_key};
-pub use limits::Limits;
+pub use memory::Limits;
 pub use progress::{Progress, ProgressView};
 pub use scan::{ScanOptions, scan};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};

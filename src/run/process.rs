@@ -12,7 +12,7 @@ use rayon::ThreadPool;
 
 use super::assemble::{Assembler, BlockPlace};
 use super::error::RunError;
-use super::limits::{BLOCK_BYTES, Limits};
+use super::memory::{BLOCK_BYTES, Limits};
 use super::progress::Progress;
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, Unit, Work};

@@ -108,9 +108,9 @@ fn without_former_prefix(national: &str) -> Option<String> {
     valid_number(&format!("+{MEXICO}{number}"), None)
 }
 
-/// Whether digits in national form, which were read as `e164`, are another number of the region's country
-/// if its code is in front already: `491701234567` may be a mobile number in Germany without its `+`, or a
-/// number in the town with the area code 4917. The code may precede a trunk 0: `49 (0)345 279580`.
+/// Whether digits that were read as a national number, `e164`, may also be an international one that
+/// lacks its `+`: `491701234567` may be a mobile number in Germany (country code 49), or a number in the
+/// town with the area code 4917. The code may precede a trunk 0: `49 (0)345 279580`.
 fn has_another_reading(digits: &str, region: PhoneRegion, e164: &str) -> bool {
     let code = region.country_code().to_string();
     let with_code = digits.starts_with(&code).then(|| valid_number(&format!("+{digits}"), None));

@@ -86,7 +86,8 @@ impl Hmac {
         let found = self.known.recognize(value)?;
         match self.already {
             Already::Hash => None,
-            // In another shape, such as eleven letters in base64url, it may be no token.
+            // A shape that no rule makes (64 bits in base64url are 11 characters) may be ordinary data,
+            // so it is not kept.
             Already::Keep if found.has_known_shape => Some(Outcome::Kept),
             Already::Keep | Already::Reject => {
                 Some(Outcome::AlreadyToken { has_known_key: found.has_known_key })

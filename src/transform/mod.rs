@@ -96,7 +96,8 @@ pub enum Outcome {
     Made { plain: bool },
     /// The operation cannot apply to this value; nothing was appended.
     Failed,
-    /// The value already is a token, of a key in the definition or of another; nothing was appended.
+    /// The value already is a token; nothing was appended. `has_known_key`: whether the definition has
+    /// the key that it names (the `k1` in `hmac:k1:…`). Otherwise other keys made it.
     AlreadyToken { has_known_key: bool },
     /// The value stays as it is; nothing was appended.
     Kept,

@@ -106,7 +106,7 @@ pub struct Tokens {
 /// What is known of a value that has the form of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Recognized {
-    /// Whether its key is in the definition.
+    /// Whether the definition has the key that it names: the `k1` in `hmac:k1:…`.
     pub(super) has_known_key: bool,
     /// Whether the definition makes tokens of its shape.
     pub(super) has_known_shape: bool,

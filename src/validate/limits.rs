@@ -8,18 +8,19 @@ use super::{NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
-/// The limits of a target, compiled for one schema. Each has the number of its rule.
+/// The limits of a target, compiled for one schema: lengths in code points, sizes in bytes. Each has the
+/// number of its rule.
 #[derive(Debug)]
 pub struct LimitChecks {
     /// Each map, and whether it is one of lists.
     maps: Vec<(usize, bool)>,
     fields: Vec<FieldLimit>,
-    name_length: usize,
+    max_name_length: usize,
     name_chars: String,
-    value_length: usize,
-    value_count: usize,
-    attribute_count: usize,
-    endpoint_size: usize,
+    max_value_length: usize,
+    max_value_count: usize,
+    max_attribute_count: usize,
+    max_endpoint_size: usize,
     value_length_rule: u16,
     value_count_rule: u16,
     attribute_count_rule: u16,
@@ -56,12 +57,12 @@ impl LimitChecks {
         LimitChecks {
             fields: fields.collect(),
             maps: schema.maps.iter().map(is_lists).enumerate().collect(),
-            name_length: limits.name_length,
+            max_name_length: limits.name_length,
             name_chars: limits.name_chars.clone(),
-            value_length: limits.value_length,
-            value_count: limits.value_count,
-            attribute_count: limits.attribute_count,
-            endpoint_size: limits.endpoint_size,
+            max_value_length: limits.value_length,
+            max_value_count: limits.value_count,
+            max_attribute_count: limits.attribute_count,
+            max_endpoint_size: limits.endpoint_size,
             value_length_rule: rules.add(target.rule("value_length")),
             value_count_rule: rules.add(target.rule("value_count")),
             attribute_count_rule: rules.add(target.rule("attribute_count")),
@@ -73,10 +74,10 @@ impl LimitChecks {
     /// the rule that says so.
     #[must_use]
     pub fn with_part_limit(self, bytes: usize, rule: u16) -> LimitChecks {
-        if self.endpoint_size <= bytes {
+        if self.max_endpoint_size <= bytes {
             return self;
         }
-        LimitChecks { endpoint_size: bytes, size_rule: rule, ..self }
+        LimitChecks { max_endpoint_size: bytes, size_rule: rule, ..self }
     }
 
     /// What is wrong with a name of a map, if anything.
@@ -84,7 +85,7 @@ impl LimitChecks {
         let length = name.chars().count();
         if length == 0 {
             Some((Code::NameLength, Detail::TooShort))
-        } else if self.name_length < length {
+        } else if self.max_name_length < length {
             Some((Code::NameLength, Detail::TooLong))
         } else if name.chars().any(|c| self.name_chars.contains(c)) {
             Some((Code::NameChars, Detail::None))
@@ -94,18 +95,18 @@ impl LimitChecks {
     }
 
     /// The longest value of a list, in code points.
-    pub fn value_length(&self) -> usize {
-        self.value_length
+    pub fn max_value_length(&self) -> usize {
+        self.max_value_length
     }
 
     /// The largest record, in bytes of compact JSON.
-    pub fn endpoint_size(&self) -> usize {
-        self.endpoint_size
+    pub fn max_endpoint_size(&self) -> usize {
+        self.max_endpoint_size
     }
 
     /// The problem of a record of `size` bytes of compact JSON, if that is too large.
     pub fn check_size(&self, size: usize) -> Option<Problem> {
-        (self.endpoint_size < size).then(|| self.size_problem())
+        (self.max_endpoint_size < size).then(|| self.size_problem())
     }
 
     /// The problem of a record that is too large.
@@ -138,11 +139,11 @@ impl LimitChecks {
                     }
                 }
             }
-            if self.attribute_count < count {
+            if self.max_attribute_count < count {
                 let entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
                 count = entries.filter(|entry| is_written(entry, names)).count();
             }
-            if self.attribute_count < count {
+            if self.max_attribute_count < count {
                 add(Field::Record, Code::AttributeCount, self.attribute_count_rule, Detail::None);
             }
         }
@@ -177,7 +178,7 @@ impl LimitChecks {
         let values = entries.iter().fold(0, |max, entry| entry.values.range().len().max(max));
         let all = batch.covering_values(entries);
         let bytes = all.iter().fold(0, |max, value| value.len().max(max));
-        values <= self.value_count && bytes <= self.value_length
+        values <= self.max_value_count && bytes <= self.max_value_length
     }
 
     fn check_entry(
@@ -191,11 +192,12 @@ impl LimitChecks {
             return;
         }
         let values = batch.entry_values(entry);
-        if self.value_count < values.len() {
+        if self.max_value_count < values.len() {
             add(Field::Named(entry.name), Code::ValueCount, self.value_count_rule, Detail::None);
         }
-        let is_long =
-            |value: &&Slot| self.value_length < value.len() && self.is_too_long(text.of(**value));
+        let is_long = |value: &&Slot| {
+            self.max_value_length < value.len() && self.is_too_long(text.of(**value))
+        };
         if values.iter().any(|value| is_long(&value)) {
             let detail = Detail::TooLong;
             add(Field::Named(entry.name), Code::ValueLength, self.value_length_rule, detail);
@@ -205,7 +207,7 @@ impl LimitChecks {
     /// Counts code points, that is bytes that do not continue a character.
     fn is_too_long(&self, text: &[u8]) -> bool {
         let is_start = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
-        self.value_length < text.iter().filter(is_start).count()
+        self.max_value_length < text.iter().filter(is_start).count()
     }
 }
 

@@ -78,11 +78,11 @@ impl Removable {
     }
 
     /// Takes back the problems from number `from` on that are of removable values, and removes these
-    /// values. `value_length`: the longest value of a list, in code points.
+    /// values. `max_value_length`: the longest value of a list, in code points.
     pub fn remove(
         &self,
         from: usize,
-        value_length: usize,
+        max_value_length: usize,
         chunk: &[u8],
         batch: &mut Batch,
         names: NameVerdicts<'_>,
@@ -93,7 +93,7 @@ impl Removable {
             number += 1;
             let is_removed = from < number && self.is_removable(problem, names);
             if is_removed {
-                let removal = Removal { row: *row, problem: *problem, value_length, chunk };
+                let removal = Removal { row: *row, problem: *problem, max_value_length, chunk };
                 removal.apply(batch);
             }
             !is_removed
@@ -150,7 +150,7 @@ fn is_of_value(code: Code) -> bool {
 struct Removal<'a> {
     row: u32,
     problem: Problem,
-    value_length: usize,
+    max_value_length: usize,
     chunk: &'a [u8],
 }
 
@@ -208,7 +208,7 @@ impl Removal<'_> {
         match self.problem.code {
             Code::Type => value.is_text(),
             Code::ValueLength => {
-                String::from_utf8_lossy(bytes).chars().count() <= self.value_length
+                String::from_utf8_lossy(bytes).chars().count() <= self.max_value_length
             }
             Code::LineBreak => !bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')),
             _ => false,

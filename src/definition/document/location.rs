@@ -74,6 +74,8 @@ fn check(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
     if path.contains('\0') {
         return Some(("the path contains a NUL character", "remove it"));
     }
+    // A presigned URL is a credential: whoever has it can read the object. As a path it would end up in
+    // manifests and logs.
     if has_signature(path) {
         let help = "remove what follows the `?`: a profile or the environment has the credentials";
         return Some(("the URL contains a signature", help));

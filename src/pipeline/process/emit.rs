@@ -169,7 +169,7 @@ impl BatchEmitter<'_> {
         let text = Text { chunk: self.chunk, arena: &batch.arena };
         let (encoder, limits) = (&self.stages.encoders.json, &self.stages.limits);
         let start = lines.bytes.len();
-        encoder.encode(batch, row, text, policies, limits.endpoint_size(), &mut lines.bytes);
+        encoder.encode(batch, row, text, policies, limits.max_endpoint_size(), &mut lines.bytes);
         lines.bytes.len() - start
     }
 
@@ -210,7 +210,7 @@ impl BatchEmitter<'_> {
     /// The JSON may remain at the end of `lines`: the caller must end or roll back the record.
     fn measure(&self, row: usize, bound: usize, lines: &mut Lines) -> Option<usize> {
         let (stages, Worker { batch, policies, .. }) = (self.stages, &*self.worker);
-        let (json, most) = (&stages.encoders.json, stages.limits.endpoint_size());
+        let (json, most) = (&stages.encoders.json, stages.limits.max_endpoint_size());
         let may_be_large = most < bound && most < json.size_bound(batch, row, policies);
         may_be_large.then(|| self.write_json(row, lines))
     }

@@ -255,8 +255,8 @@ fn remove_invalid(
     policies: &NamePolicies,
 ) {
     if from < batch.problems.len() && !plan.removable.is_empty() {
-        let value_length = stages.limits.value_length();
-        plan.removable.remove(from, value_length, chunk, batch, policies.verdicts());
+        let max_value_length = stages.limits.max_value_length();
+        plan.removable.remove(from, max_value_length, chunk, batch, policies.verdicts());
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! - An object is read in the state in which it was listed, or not at all.
 //! - A new object is seen by nobody before it is completed.
-//! - Memory is bounded, whatever the number and size of the objects: see `run/limits.rs`.
+//! - Memory is bounded, whatever the number and size of the objects: see `run/memory.rs`.
 
 mod ahead;
 mod checksum;

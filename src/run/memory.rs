@@ -9,7 +9,7 @@
 //! | block | chunk in flight | [`BLOCK_BYTES`]; the rest of the chunk becomes another block |
 //! | columns | chunk in flight | the maximum number of columns; each chunk may be of another file |
 //! | batch | thread | `BATCH_BYTES` of a chunk, or one longer record |
-//! | learned | thread | the maximum size of the JSON decoder's shape cache |
+//! | learned | thread | the maximum size of the shape cache (`decode/json/shape_cache.rs`) |
 //! | read ahead | thread | an open archive: its window and a few pieces |
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
@@ -115,40 +115,40 @@ impl Limits {
 
     /// The largest chunk: `chunk_bytes` of whole records, or one longer record with white space
     /// before and after it; and what was read beyond it to find its end.
-    pub fn chunk_max(&self) -> usize {
+    pub fn max_chunk(&self) -> usize {
         self.chunk_bytes.max(self.max_record + 2 + 2 * SPACE_MAX) + READ_MORE_BYTES
     }
 
     /// The most memory of one input that is read ahead.
-    pub fn ahead_max(&self) -> usize {
+    pub fn max_ahead(&self) -> usize {
         READ_AHEAD_BYTES
     }
 
     /// The largest block: one that is almost full, and the longest record.
-    pub fn block_max(&self) -> usize {
+    pub fn max_block(&self) -> usize {
         let table = if 0 < self.parquet { TABLE_BYTES } else { 0 };
         BLOCK_BYTES + self.max_record + RECORD_NOTES_BYTES + table
     }
 
     /// The most memory of one Parquet output.
-    pub fn row_groups_max(&self) -> usize {
+    pub fn max_row_groups(&self) -> usize {
         let bytes = usize::try_from(ROW_GROUP_BYTES).expect("it is a few MiB");
         ROW_GROUP_GROWTH * bytes.max(self.max_record)
     }
 
     /// The most memory of one thread's batch.
-    pub fn worker_max(&self) -> usize {
+    pub fn max_worker(&self) -> usize {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
     /// The memory of the list of input files that the base does not contain.
-    pub fn names_max(&self) -> usize {
+    pub fn max_names(&self) -> usize {
         self.name_bytes.saturating_sub(LISTED_IN_BASE)
     }
 
     /// The most memory for reading objects: the window that is read ahead, one piece for each
     /// thread that waits for one, and the buffers of the requests.
-    pub fn objects_max(&self) -> usize {
+    pub fn max_objects(&self) -> usize {
         let narrow = |bytes: u64| usize::try_from(bytes).expect("they are a few MiB");
         if !self.reads_buckets {
             return 0;
@@ -160,25 +160,25 @@ impl Limits {
 
     /// The most memory for writing to one place in a bucket: parts being sent, parts being filled,
     /// and small objects that wait.
-    pub fn uploads_max(&self) -> usize {
+    pub fn max_uploads(&self) -> usize {
         (s3::PARTS_AT_ONCE + OPEN_UPLOADS) * s3::PART + s3::HELD_MAX
     }
 
     /// The bound on a run's memory in bytes. Each part is rounded up to whole MiB, so that the sum
     /// is that of the parts as they are displayed.
-    pub fn memory_max(&self) -> usize {
+    pub fn max_memory(&self) -> usize {
         let rounded = |bytes: usize| bytes.next_multiple_of(MIB);
         let in_flight = self.in_flight().get();
-        in_flight * (rounded(self.chunk_max()) + rounded(self.block_max()) + rounded(COLUMNS_BYTES))
+        in_flight * (rounded(self.max_chunk()) + rounded(self.max_block()) + rounded(COLUMNS_BYTES))
             + self.threads
-                * (rounded(self.worker_max())
+                * (rounded(self.max_worker())
                     + rounded(CACHE_BYTES_MAX)
-                    + rounded(self.ahead_max()))
-            + self.parquet * rounded(self.row_groups_max())
+                    + rounded(self.max_ahead()))
+            + self.parquet * rounded(self.max_row_groups())
             + rounded(self.list_bytes)
-            + rounded(self.names_max())
-            + rounded(self.objects_max())
-            + self.buckets * rounded(self.uploads_max())
+            + rounded(self.max_names())
+            + rounded(self.max_objects())
+            + self.buckets * rounded(self.max_uploads())
             + rounded(BASE_BYTES)
     }
 }
@@ -189,32 +189,32 @@ impl fmt::Display for Limits {
             f,
             "{} = {} in flight × ({} chunk + {} block + {} columns) + {} {} × ({} batch + {} learned \
              + {} read ahead)",
-            Mib(self.memory_max()),
+            Mib(self.max_memory()),
             self.in_flight(),
-            Mib(self.chunk_max()),
-            Mib(self.block_max()),
+            Mib(self.max_chunk()),
+            Mib(self.max_block()),
             Mib(COLUMNS_BYTES),
             self.threads,
             if self.threads == 1 { "thread" } else { "threads" },
-            Mib(self.worker_max()),
+            Mib(self.max_worker()),
             Mib(CACHE_BYTES_MAX),
-            Mib(self.ahead_max()),
+            Mib(self.max_ahead()),
         )?;
         match self.parquet {
             0 => {}
-            outputs => write!(f, " + {outputs} Parquet × {}", Mib(self.row_groups_max()))?,
+            outputs => write!(f, " + {outputs} Parquet × {}", Mib(self.max_row_groups()))?,
         }
         if 0 < self.list_bytes {
             write!(f, " + {} lists", Mib(self.list_bytes))?;
         }
-        if 0 < self.names_max() {
-            write!(f, " + {} names", Mib(self.names_max()))?;
+        if 0 < self.max_names() {
+            write!(f, " + {} names", Mib(self.max_names()))?;
         }
         if self.reads_buckets {
-            write!(f, " + {} objects", Mib(self.objects_max()))?;
+            write!(f, " + {} objects", Mib(self.max_objects()))?;
         }
         if 0 < self.buckets {
-            write!(f, " + {} in buckets × {}", self.buckets, Mib(self.uploads_max()))?;
+            write!(f, " + {} in buckets × {}", self.buckets, Mib(self.max_uploads()))?;
         }
         write!(f, " + {} base", Mib(BASE_BYTES))
     }
@@ -254,10 +254,10 @@ mod tests {
         };
         let lists = Limits { list_bytes: 3 << 20, ..plain };
         assert!(lists.to_string().ends_with("read ahead) + 3 MiB lists + 24 MiB base"));
-        assert_eq!(lists.memory_max() - plain.memory_max(), 3 << 20);
+        assert_eq!(lists.max_memory() - plain.max_memory(), 3 << 20);
         let names = Limits { name_bytes: (2 << 20) + 1, ..plain };
         assert!(names.to_string().ends_with("read ahead) + 1 MiB names + 24 MiB base"));
-        assert_eq!(names.memory_max() - plain.memory_max(), 1 << 20);
+        assert_eq!(names.max_memory() - plain.max_memory(), 1 << 20);
         assert_eq!(
             plain.to_string(),
             "184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
