@@ -219,8 +219,8 @@ impl Screen {
                 printed => printed?,
             }
         }
-        if let Outcome::Finished { left: Some(left), .. } = outcome {
-            self.warning(left);
+        if let Outcome::Finished { leftover: Some(warning), .. } = outcome {
+            self.warning(warning);
         }
         if let Outcome::Finished { manifest, account, dry_run, .. } = outcome
             && manifest.is_over_budget()
@@ -487,7 +487,7 @@ mod tests {
         {
             let manifest = Box::new(Manifest { status, ..sample::manifest() });
             let account = "out/account/".into();
-            let outcome = Outcome::Finished { manifest, account, dry_run, left: None };
+            let outcome = Outcome::Finished { manifest, account, dry_run, leftover: None };
             let summary = event_of(&outcome);
             assert_eq!((summary.status, summary.manifest_path.as_deref()), (word, path));
         }

@@ -106,8 +106,8 @@ pub struct Publication {
     /// Whether its manifest is in place.
     is_published: bool,
     outputs: Vec<Box<dyn OutputPlace>>,
-    /// See [`Publication::left_alone`].
-    left_alone: Vec<PathBuf>,
+    /// See [`Publication::other_outputs`].
+    other_outputs: Vec<PathBuf>,
 }
 
 /// A step towards the manifest. A run may be killed after, or in, any of them.
@@ -210,8 +210,8 @@ impl Publication {
 
     /// Outputs of earlier runs of this account that the definition does not write to. What they
     /// hold stays as it is.
-    pub fn left_alone(&self) -> &[PathBuf] {
-        &self.left_alone
+    pub fn other_outputs(&self) -> &[PathBuf] {
+        &self.other_outputs
     }
 
     /// The number of records that the run wrote that this one is to replace. `None`: there is none.
@@ -242,7 +242,7 @@ impl Publication {
             is_over: false,
             is_published: false,
             outputs: Vec::new(),
-            left_alone: Vec::new(),
+            other_outputs: Vec::new(),
         };
         if !publication.account.take()? {
             return Err(PublishError::Taken { place: publication.account.path() });

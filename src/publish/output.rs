@@ -33,11 +33,11 @@ pub(crate) trait OutputPlace: Debug + Send + Sync {
     /// were moved.
     fn check_moved(&self, moved: &TakenOutput) -> Result<(), PublishError>;
 
-    /// Fails if there is a foreign file among the working files that a killed run left here, or, if
-    /// it had begun to move parts, in the output.
-    fn check_left(
+    /// Fails if there is a foreign file among the working files of a killed run, whose output this run
+    /// has taken over, or, if that run had begun to move parts, in the output.
+    fn check_taken_over(
         &self,
-        left: &TakenOutput,
+        moved: &TakenOutput,
         has_moved: bool,
         earlier: &EarlierRuns,
     ) -> Result<(), PublishError>;

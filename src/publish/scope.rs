@@ -49,8 +49,9 @@ impl Scope {
     }
 
     /// The outputs of earlier runs, published or killed, that this definition does not write to.
-    pub(crate) fn others(&self, earlier: &EarlierRuns, left: Option<&Journal>) -> Vec<PathBuf> {
-        let taken = left.into_iter().flat_map(|journal| &journal.outputs);
+    /// `journal`: that of a killed run.
+    pub(crate) fn others(&self, earlier: &EarlierRuns, journal: Option<&Journal>) -> Vec<PathBuf> {
+        let taken = journal.into_iter().flat_map(|journal| &journal.outputs);
         let mut others: Vec<PathBuf> =
             earlier.outputs().into_iter().chain(taken.map(|output| output.to.clone())).collect();
         others.retain(|to| !self.has_output(to));

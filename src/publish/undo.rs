@@ -1,4 +1,5 @@
-//! Undoes what a run moved: after an error, or after a kill, when the next run has begun.
+//! Undoes what a run moved: after an error, or after a kill, when the next run has begun. A signal also
+//! ends a run with an error (`engine/cancel.rs`), and `Publication` is dropped then.
 //!
 //! What a run replaces stays aside until its own manifest is in place. Undoing puts the new files back
 //! into the working folders and the earlier ones into place, the manifest last, and only then removes
@@ -25,8 +26,9 @@ pub struct Leftover {
     pub error: PublishError,
 }
 
-/// An output of a run that ends, or that was killed, and what it moved there.
-type LeftOutput = (Box<dyn OutputPlace>, TakenOutput);
+/// An output that this run holds, its own or one that it took over from a killed run, and what the
+/// journal says was moved there.
+type HeldOutput = (Box<dyn OutputPlace>, TakenOutput);
 
 /// What a run left in place that no manifest accounts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +45,12 @@ impl Publication {
     /// replacing. Returns true if that run was allowed to replace what is published now, and this
     /// one may go on: it is the same, or finds what the killed one was replacing moved aside.
     pub(super) fn clean_up_after_kill(&mut self, scope: &Scope) -> Result<bool, PublishError> {
-        let left = self.account.read_journal()?;
-        self.left_alone = scope.others(&self.earlier, left.as_ref());
-        let Some(mut left) = left else { return Ok(false) };
-        let mut outputs = self.take_over_outputs(&left, scope)?;
+        let killed = self.account.read_journal()?;
+        self.other_outputs = scope.others(&self.earlier, killed.as_ref());
+        let Some(mut killed) = killed else { return Ok(false) };
+        let mut outputs = self.take_over_outputs(&killed, scope)?;
         let was_aside = !self.earlier.is_published();
-        let unlisted = match self.put_back(&left, &mut outputs) {
+        let unlisted = match self.put_back(&killed, &mut outputs) {
             Ok(unlisted) => unlisted,
             Err(error) => {
                 let error = self.gone(error, &outputs);
@@ -56,37 +58,39 @@ impl Publication {
             }
         };
         self.clean_up(outputs, unlisted)?;
-        if !self.earlier.is_published_as(&left.fingerprint) {
-            left.made.retain(|folder| scope.may_have_made(folder));
-            remove_made(&left.made);
-            self.journal.made.extend(left.made.into_iter().filter(|folder| folder.exists()));
+        if !self.earlier.is_published_as(&killed.fingerprint) {
+            killed.made.retain(|folder| scope.may_have_made(folder));
+            remove_made(&killed.made);
+            self.journal.made.extend(killed.made.into_iter().filter(|folder| folder.exists()));
         }
         self.account.remove_journal()?;
         self.account.refresh()?;
         self.earlier = read_manifests(&*self.account)?;
-        let goes_on = was_aside || left.fingerprint == self.journal.fingerprint;
-        Ok(goes_on && left.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
+        let goes_on = was_aside || killed.fingerprint == self.journal.fingerprint;
+        Ok(goes_on && killed.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
     }
 
-    /// Takes over the outputs that a killed run left. Nothing has changed if there are foreign
-    /// files.
+    /// Takes over the outputs of a killed run, by its journal. Fails, and changes nothing, if there are
+    /// foreign files.
     fn take_over_outputs(
         &self,
-        left: &Journal,
+        journal: &Journal,
         scope: &Scope,
-    ) -> Result<Vec<LeftOutput>, PublishError> {
+    ) -> Result<Vec<HeldOutput>, PublishError> {
         let account = self.account.path();
-        let mut outputs: Vec<LeftOutput> = Vec::new();
-        for taken in &left.outputs {
+        let mut outputs: Vec<HeldOutput> = Vec::new();
+        for taken in &journal.outputs {
             let Some(number) = scope.output_number(&taken.to) else { continue };
             let output = place::take_over_output(taken, number, &account, self.buckets.as_ref())?;
             outputs.extend(output.map(|output| (output, taken.clone())));
         }
         // If none of its parts has moved, what is in the outputs is checked later.
-        let has_moved = left.phase == Phase::Publishing;
-        let mut left_outputs = outputs.iter();
-        let checked = left_outputs
-            .try_for_each(|(output, taken)| output.check_left(taken, has_moved, &self.earlier))
+        let has_moved = journal.phase == Phase::Publishing;
+        let mut taken_over = outputs.iter();
+        let checked = taken_over
+            .try_for_each(|(output, taken)| {
+                output.check_taken_over(taken, has_moved, &self.earlier)
+            })
             .and_then(|()| self.account.check_files(&is_account_file))
             .and_then(|()| self.account.check_working_files(true));
         match checked {
@@ -124,7 +128,7 @@ impl Publication {
         }
         if self.is_noted {
             let journal = self.journal.clone();
-            let mut outputs: Vec<LeftOutput> =
+            let mut outputs: Vec<HeldOutput> =
                 self.outputs.drain(..).zip(journal.outputs.iter().cloned()).collect();
             let put_back = self.put_back(&journal, &mut outputs).and_then(|unlisted| {
                 let is_gone = unlisted != Unlisted::Nothing && self.earlier.has_result();
@@ -146,15 +150,15 @@ impl Publication {
         Ok(())
     }
 
-    /// Undoes what a run moved, unless a manifest is there: everything that it lists is complete,
-    /// then. The earlier manifest comes last. Returns what stays in place without a manifest. Fails
-    /// if this run no longer holds the account: that is then left to the run that does.
+    /// Undoes what a run moved, by its journal; the earlier manifest comes last. Does nothing if a
+    /// manifest is in place, since everything it lists is complete then. Returns what stays in place
+    /// without a manifest. Fails if this run no longer holds the account: the run that does cleans up.
     fn put_back(
         &mut self,
-        left: &Journal,
-        outputs: &mut [LeftOutput],
+        journal: &Journal,
+        outputs: &mut [HeldOutput],
     ) -> Result<Unlisted, PublishError> {
-        if left.phase == Phase::Writing || self.is_published {
+        if journal.phase == Phase::Writing || self.is_published {
             return Ok(Unlisted::Nothing);
         }
         self.account.refresh()?;
@@ -162,22 +166,22 @@ impl Publication {
             return Ok(Unlisted::Nothing);
         }
         let mut is_whole: Result<bool, PublishError> = Ok(true);
-        if left.phase == Phase::Publishing {
+        if journal.phase == Phase::Publishing {
             for (output, taken) in outputs {
                 let is_back = output.put_back(taken); // even if another cannot be put back
                 is_whole = is_whole.and_then(|others| Ok(is_back? && others));
             }
         }
-        if is_whole? && self.account.put_back(&left.held)? {
+        if is_whole? && self.account.put_back(&journal.held)? {
             self.account.put_back_manifest()?;
             return Ok(Unlisted::Nothing);
         }
-        let is_publishing = left.phase == Phase::Publishing;
+        let is_publishing = journal.phase == Phase::Publishing;
         Ok(if is_publishing { Unlisted::All } else { Unlisted::Files })
     }
 
     /// An error that says where the earlier result is, if it is not in place.
-    fn gone(&self, error: PublishError, outputs: &[LeftOutput]) -> PublishError {
+    fn gone(&self, error: PublishError, outputs: &[HeldOutput]) -> PublishError {
         let Some(of_account) = self.account.aside() else { return error };
         let of_outputs = outputs.iter().filter_map(|(output, _)| output.aside());
         let (remains, whole): (Vec<_>, Vec<_>) = of_outputs.chain([of_account]).unzip();
@@ -186,7 +190,7 @@ impl Publication {
     }
 
     /// Removes the working files of a run, and what it left in place without a manifest.
-    fn clean_up(&self, outputs: Vec<LeftOutput>, unlisted: Unlisted) -> Result<(), PublishError> {
+    fn clean_up(&self, outputs: Vec<HeldOutput>, unlisted: Unlisted) -> Result<(), PublishError> {
         let drops_parts = unlisted == Unlisted::All;
         outputs.into_iter().try_for_each(|(output, taken)| output.clean_up(&taken, drops_parts))?;
         self.account.clean_up(unlisted != Unlisted::Nothing, drops_parts)
@@ -194,7 +198,7 @@ impl Publication {
 }
 
 /// Gives up outputs because of an error.
-fn withdraw(outputs: Vec<LeftOutput>, error: PublishError) -> PublishError {
+fn withdraw(outputs: Vec<HeldOutput>, error: PublishError) -> PublishError {
     for (output, _) in outputs {
         output.withdraw();
     }

@@ -38,7 +38,7 @@ pub(super) struct Facts<'a> {
     /// The counts of each list.
     pub(super) lists: Vec<ListCounts>,
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
-    pub(super) left_alone: &'a [PathBuf],
+    pub(super) other_outputs: &'a [PathBuf],
     /// The number of records that the run wrote that this one is to replace.
     pub(super) replaced: Option<u64>,
     pub(super) dry_run: bool,
@@ -248,7 +248,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     warnings.extend(unchecked_lists(facts));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(prepared.warnings.iter().cloned());
-    warnings.extend(facts.left_alone.iter().map(|to| {
+    warnings.extend(facts.other_outputs.iter().map(|to| {
         let to = escape_path(to);
         format!(
             "`{to}` may hold parts of an earlier run, which stay: this definition does not write there"

@@ -103,7 +103,7 @@ pub enum Outcome {
         account: PathBuf,
         dry_run: bool,
         /// A warning about working files that could not be removed.
-        left: Option<String>,
+        leftover: Option<String>,
     },
 }
 
@@ -212,27 +212,27 @@ fn run_steps(
         began,
         listing: &listing,
         lists: list_counts,
-        left_alone: place.as_ref().map_or(&[], Publication::left_alone),
+        other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
         replaced: place.as_ref().and_then(Publication::replaced_records),
         dry_run: options.dry_run,
     };
     let manifest = manifest::manifest(&facts, &assembler);
     drop(assembler);
-    let left = place.map_or(Ok(None), |place| publish(place, &manifest))?;
+    let leftover = place.map_or(Ok(None), |place| publish(place, &manifest))?;
     let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
-    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, left })
+    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
 }
 
 /// Puts parts and manifest in place. Returns a warning if working files are left.
 fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, PublishError> {
     let text = manifest::text(manifest);
-    let left = match manifest.status {
+    let leftover = match manifest.status {
         Status::Published => place.publish(&text)?,
         Status::OverBudget | Status::DryRun => place.refuse(&text)?,
     };
-    Ok(left.map(|left| {
-        let places = left.places.iter().map(|place| format!("`{}`", escape_path(place)));
-        let (places, why) = (places.collect::<Vec<_>>().join(", "), with_causes(&left.error));
+    Ok(leftover.map(|leftover| {
+        let places = leftover.places.iter().map(|place| format!("`{}`", escape_path(place)));
+        let (places, why) = (places.collect::<Vec<_>>().join(", "), with_causes(&leftover.error));
         format!(
             "working files are left in {places} ({why}); the result stands, and the next run of this \
              definition removes them"

@@ -163,16 +163,16 @@ impl OutputPlace for BucketOutput {
         Ok(())
     }
 
-    fn check_left(
+    fn check_taken_over(
         &self,
-        left: &TakenOutput,
+        moved: &TakenOutput,
         has_moved: bool,
         earlier: &EarlierRuns,
     ) -> Result<(), PublishError> {
         if !has_moved {
             return Ok(());
         }
-        self.check_listing(&left.parts.and(&earlier.parts_in(&path_of(&self.folder))))
+        self.check_listing(&moved.parts.and(&earlier.parts_in(&path_of(&self.folder))))
     }
 
     fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError> {

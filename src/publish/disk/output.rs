@@ -401,16 +401,16 @@ impl OutputPlace for DiskOutput {
         self.check_aside(&moved.earlier)
     }
 
-    fn check_left(
+    fn check_taken_over(
         &self,
-        left: &TakenOutput,
+        moved: &TakenOutput,
         has_moved: bool,
         earlier: &EarlierRuns,
     ) -> Result<(), PublishError> {
         if has_moved {
-            self.check_output(&left.parts.and(&earlier.parts_in(&self.to)))?;
+            self.check_output(&moved.parts.and(&earlier.parts_in(&self.to)))?;
         }
-        self.check_work(&left.parts, true)
+        self.check_work(&moved.parts, true)
     }
 
     fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError> {

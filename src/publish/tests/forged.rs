@@ -98,7 +98,7 @@ fn what_an_account_says_about_other_places_is_not_believed() {
             forge(&world);
             let before = world.victim();
             let publication = world.written("f2", overwrite, 1);
-            assert_eq!(publication.left_alone(), [world.path(VICTIM)], "{forgery}");
+            assert_eq!(publication.other_outputs(), [world.path(VICTIM)], "{forgery}");
             let manifest = world.manifest("published", "f2", 1);
             publication.publish(&manifest).expect("published");
             assert_eq!(world.victim(), before, "{forgery}");

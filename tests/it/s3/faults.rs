@@ -208,7 +208,7 @@ fn a_wrong_checksum_is_detected_and_read_again() {
 #[test]
 fn an_object_that_changes_or_disappears_ends_the_run() {
     for goes in [false, true] {
-        let text = text();
+        let (text, changed) = (text(), records(7, 100_000));
         let server = server(&text);
         server.take_requests();
         // The first read is of the earlier manifest, the second of the object, which is then changed.
@@ -221,7 +221,7 @@ fn an_object_that_changes_or_disappears_ends_the_run() {
         if goes {
             server.remove("in/a.ndjson");
         } else {
-            server.put("in/a.ndjson", records(7, 100_000));
+            server.put("in/a.ndjson", changed);
         }
         let output = run.wait_with_output().expect("it ends");
         let messages = stderr(&output);
