@@ -1,4 +1,4 @@
-//! One line of advice for each reject code.
+//! One line of advice for each reject code of `record/problem.rs`.
 
 use segprep::record::Code;
 

@@ -1,4 +1,5 @@
-//! `segprep check`: what a definition does to each field, and what stays in the clear.
+//! Prints the result of `segprep check`: what a definition does to each field, and what stays in
+//! the clear. `run/check.rs` finds it out.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! What a definition may request from the system.
+//! What reading a definition needs of the system, as functions that the caller passes: variables,
+//! the date, the real paths of places.
 
 use std::{
     fmt,

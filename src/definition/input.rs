@@ -1,4 +1,5 @@
-//! `[input]`: what is read, and how.
+//! `[input]`: what is read, and how. `columns.rs` has its settings for CSV, and `shaping.rs` those
+//! about values.
 
 use super::columns::{self, ColumnsSpec};
 use super::document::location::{self, Use};

@@ -1,4 +1,4 @@
-//! `[keys]`: where the keys are. The caller reads the keys themselves.
+//! `[keys]`: where the keys are. `run/keys.rs` reads the keys themselves.
 //!
 //! A definition must not contain a key. One that does is refused, and the key is not shown.
 

@@ -1,4 +1,5 @@
-//! `[account]` and `[[output]]`: where everything is written.
+//! `[account]` and `[[output]]`: where everything is written, and the budgets of a run.
+//! `storing.rs` has the settings for buckets.
 
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value, choose, text};

@@ -1,4 +1,5 @@
-//! Reads the parameters of operations.
+//! Reads the parameters that a rule gives its operation. `operation.rs` has the table of operations
+//! and of their parameters.
 
 use super::document::{Diagnostics, Item, Origin, Section, Spanned, Value, choose, escape, text};
 use super::operation::{HmacSpec, MapSpec, OpKind, OpSpec, ShiftSpec, unit_name};

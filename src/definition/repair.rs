@@ -1,4 +1,5 @@
-//! `[repair]` and `[validate]`: the repairs made before values are checked, and stricter checks.
+//! `[repair]` and `[validate]`: the repairs made before values are checked (the module `repair`),
+//! and stricter checks.
 
 use super::document::{
     Diagnostics, Entry, Section, Spanned, Value, choose, listed, push_wrong_type, quoted, text,

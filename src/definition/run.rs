@@ -1,4 +1,4 @@
-//! `[run]`: the resources of a run.
+//! `[run]`: the threads and chunks of a run, which bound its memory (`run/memory.rs`).
 
 use super::document::{Diagnostics, Section};
 use super::vocabulary::RunPlan;

@@ -1,4 +1,5 @@
-//! `[[suppress]]`: lists of people whose records are dropped or opted out.
+//! `[[suppress]]`: lists of people whose records are dropped or opted out. `run/lists.rs` reads
+//! them, and `pipeline/suppress.rs` looks records up.
 
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value};

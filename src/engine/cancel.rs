@@ -1,4 +1,5 @@
-//! Cancellation: how a signal ends a run.
+//! Cancellation: how a signal ends a run. `cli/signals.rs` sets it, the run checks it and fails,
+//! and `publish/undo.rs` removes what was written.
 
 use std::{
     io,

@@ -1,8 +1,8 @@
 //! The start of an input: detects its form, then reads what precedes its records: the header of a CSV
 //! file, or the bracket that opens an array.
 //!
-//! `detect.rs` tells CSV from JSON. What the delimiter of a CSV file is, by a line `sep=;` or by the
-//! header, `decode/csv/columns/delimiter.rs` decides.
+//! `detect.rs` tells CSV from JSON. `decode/csv/columns/delimiter.rs` decides what the delimiter of
+//! a CSV file is, by a line `sep=;` or by the header.
 
 use std::sync::Arc;
 
@@ -292,7 +292,7 @@ struct Preamble {
 /// Fails if the definition has settings for columns: they would silently have no effect on JSON.
 fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
     let columns = settings.column_rules.settings();
-    let set = [
+    let csv_only = [
         ("columns", settings.columns.is_some()),
         ("skip_lines", 0 < settings.skip_lines),
         ("ragged", columns.pads_rows),
@@ -300,7 +300,7 @@ fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
         ("escape", settings.dialect.has_escapes),
         ("skip_initial_space", settings.dialect.skips_space),
     ];
-    match set.iter().find(|(_, is_set)| *is_set) {
+    match csv_only.iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),
         Some((key, _)) => {
             let hint = "use one definition for CSV and one for JSON, or remove the setting";

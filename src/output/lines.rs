@@ -1,8 +1,8 @@
 //! Writes parts that consist of lines (JSON, CSV), divided into job folders.
 //!
 //! A part ends before the record that would exceed its cap, and a job folder holds at most what the
-//! target accepts in one import job (bytes and files). A block's records are added in runs: as many as still fit are one
-//! write, which any thread does.
+//! target accepts in one import job (bytes and files). The records of a block are added in runs: as
+//! many as still fit into the part are one write, which any thread does.
 
 use std::{collections::VecDeque, mem, sync::Arc};
 

@@ -1,5 +1,6 @@
-//! One part while it is written: its bytes go into a file and a digest, and are counted. Where it
-//! ends is decided by `lines.rs` or `parquet.rs`.
+//! One part of Parquet while it is written, or the output to standard output: its bytes go into a
+//! file and a digest, and are counted. `parquet.rs` decides where a part ends. (`line_part.rs` has
+//! the parts of lines.)
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! The stages of a plan, compiled: what each stage needs, in the form it needs it.
+//! The stages of a plan, compiled: layout, repairs, checks, limits and encoders. `process` runs
+//! them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Drops or opts out the records that a suppression list matches.
+//! Drops or opts out the records that a suppression list matches. `plan/lists` has the lists, and
+//! the form in which values are compared with their entries.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! What a definition means, checked and compiled.
 //!
-//! [`check`] reads a definition and holds its rules against the schema. [`Plan::new`] then decides
-//! everything that can be decided once, so that a chunk goes through the stages without a look at
-//! the definition: the operation of each field, the rule of each name in a map, keys, lists and
-//! settings. A plan never changes.
+//! [`check`] reads a definition and checks its rules against the schema (`rules`). [`Plan::new`]
+//! then decides everything that can be decided once, so that no stage looks at the definition: the
+//! operation of each field, the rule of each name in a map, keys, lists and settings. A plan never
+//! changes.
 //!
 //! A plan holds key material (inside the operations), so its `Debug` shows names only.
 

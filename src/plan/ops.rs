@@ -1,4 +1,4 @@
-//! Compiles the operations of a definition, with the keys that they need.
+//! Compiles the operations of a definition to those of `transform`, with the keys that they need.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

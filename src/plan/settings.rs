@@ -1,4 +1,4 @@
-//! The settings of a definition in the form that a run uses them.
+//! The settings of a definition in the form in which a run uses them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! What publishing needs of an account, wherever it is.
+//! The trait of an account that a run holds. `disk/account.rs` and `bucket/account.rs` implement
+//! it; `mod.rs` and `undo.rs` call it.
 
 use std::{
     fmt::Debug,

@@ -1,9 +1,8 @@
 //! The earlier manifests of an account. They list the files of earlier runs.
 //!
 //! A part is ours if a manifest in the account lists it, with its size, for the output that it is
-//! in. A file in
-//! the account is ours if it has one of our names and there is a manifest of ours. Every other
-//! file is foreign, and no run touches it.
+//! in. A file in the account is ours if it has one of our names and there is a manifest of ours.
+//! Every other file is foreign, and no run touches it.
 
 use std::path::{Path, PathBuf};
 

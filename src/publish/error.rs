@@ -1,4 +1,5 @@
-//! Why a run may not publish, or failed to, by what its user can do about it.
+//! Why a run may not publish, or failed to, classified by what the user can do about it.
+//! `run/error.rs` turns these errors into exit codes and hints.
 
 use std::{
     fmt, io,

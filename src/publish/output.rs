@@ -1,4 +1,5 @@
-//! What publishing needs of an output, wherever it is.
+//! The trait of an output that a run holds. `disk/output.rs` and `bucket/output.rs` implement it;
+//! `mod.rs` and `undo.rs` call it.
 
 use std::fmt::Debug;
 use std::path::PathBuf;

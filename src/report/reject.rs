@@ -1,4 +1,5 @@
-//! A line of `rejects.ndjson`: where a record is, and what is wrong with it.
+//! A line of `rejects.ndjson`: where a record is, and what is wrong with it. `run/assemble.rs`
+//! fills it in.
 
 use serde::Serialize;
 

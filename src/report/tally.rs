@@ -1,4 +1,4 @@
-//! Counts of records and values, which are added up block by block.
+//! Counts of records and values, which `run/assemble.rs` adds up block by block.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Translates what a definition says about AWS into a session and a store.
+//! Makes the session with AWS, and the store, of what a definition says about them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! `segprep check`: what a definition does, without data and without keys.
+//! `segprep check`: finds out what a definition does, without data and without keys.
+//! `cli/explain.rs` prints it.
 
 use std::{
     env,

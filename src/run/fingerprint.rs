@@ -1,4 +1,5 @@
-//! The fingerprint of a run: two runs with the same one would write the same.
+//! The fingerprint of a run: runs with the same fingerprint write the same bytes to the same
+//! places.
 
 use super::clock;
 use super::prepare::Prepared;

@@ -1,4 +1,4 @@
-//! Fills in a run's manifest from what the assembler counted.
+//! Fills in a run's manifest from what the assembler counted. `report/manifest.rs` has its format.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! The progress of a run: counters that the run increases and that anyone may read.
+//! The progress of a run: counters that the run increases and that other threads may read
+//! (`cli/progress.rs` shows them).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

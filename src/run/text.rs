@@ -1,4 +1,4 @@
-//! Text for messages and accounts.
+//! Paths, bytes and errors as text for messages and accounts. Names from outside are escaped.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Numbering plans: converts phone numbers from national form to E.164, and says which ones exist.
+//! Numbering plans: converts phone numbers to E.164, and says which ones exist. `phone_form.rs`
+//! parses them, the repair `phone` and the normal form `phone.v1` use this.
 //!
 //! The plans are those of Google's libphonenumber, through the crate `rlibphonenumber`, which only
 //! this file uses. Hostile texts do not reach it: it gets only short texts with the characters of

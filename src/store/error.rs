@@ -1,4 +1,4 @@
-//! Why an input could not be listed or read.
+//! Why an input could not be listed or read. `aws/error.rs` has the errors of buckets.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! CSV: what the header says about the columns, and the decoder that makes rows of records.
+//! CSV: what the header says about the columns (`columns`), and the decoder that makes rows of
+//! records (`row`). `decode/frame/csv.rs` has found where records end.
 
 mod cell;
 pub mod columns;

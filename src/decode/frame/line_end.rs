@@ -1,4 +1,4 @@
-//! What ends a line, and how lines are counted.
+//! Detects what ends the lines of a text, and counts lines.
 //!
 //! Usually that is LF, and the CRs before an LF belong to its line end (some programs write CR CR
 //! LF). Files of old programs end lines with CR alone. In those LF and CR LF end lines too, since

@@ -1,5 +1,5 @@
-//! What the texts of other programs mean: words that stand for null, words of a field that have another
-//! name, and constants.
+//! What the texts of other programs mean: texts that stand for null, words that stand for values of
+//! a field, and constants.
 //!
 //! This happens right after a batch is decoded and before any repair, so the rest of segprep knows
 //! nothing of it. In CSV, null texts and constants are handled with the cells of a record, where they are

@@ -1,4 +1,6 @@
-//! The end of a batch: each record is written, rejected or dropped, and counted in the block.
+//! The end of a batch: each record is written, rejected or dropped, and counted in the block. A
+//! record whose JSON is too large for the target is found here, once it is encoded
+//! (`validate/limits.rs` has the limit).
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -7,9 +7,10 @@
 //! | read timeout | 20 s, or `[aws] patience`: how long a server may send nothing |
 //! | operation timeout | ten times the read timeout, at most 200 s: for all attempts together |
 //!
-//! So a run ends within five minutes of a server's last response, including the time to clean up, which
-//! `ending.rs` limits. The SDK does not read the body of an object within these timeouts: `store/s3/fetch.rs`
-//! applies the read timeout to its bytes and resumes it, and `store/s3/pace.rs` applies the operation timeout.
+//! So a run ends within five minutes of a server's last response, including the time to clean up,
+//! which `ending.rs` limits. The SDK does not read the body of an object within these timeouts:
+//! `store/s3/fetch.rs` applies the read timeout to its bytes and resumes it, and `store/s3/pace.rs`
+//! applies the operation timeout.
 
 use std::time::Duration;
 

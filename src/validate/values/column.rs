@@ -1,4 +1,4 @@
-//! The checks of one field in some rows.
+//! The checks of one field in several rows of a batch.
 
 use super::{Condition, NodeChecks, Problems, narrow};
 use crate::record::{Batch, Code, Detail, Field, Problem, Slot, Text};
