@@ -15,7 +15,7 @@ use rayon::ThreadPool;
 
 use super::aws::Remote;
 use super::error::{ErrorKind, RunError};
-use super::limits::Limits;
+use super::memory::Limits;
 use super::prepare::{self, ReadDefinition};
 use super::progress::Progress;
 use super::scan_input::{ScanInput, ScanUnit};
