@@ -1,5 +1,5 @@
-//! Process settings made before anything else: no keys or records in core dumps and panic
-//! messages, and enough file descriptors.
+//! Process settings made before anything else: no keys or records in core dumps and panic messages,
+//! files that others cannot read (the umask), and enough file descriptors.
 
 use std::{panic, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The objects of the schema with their members, in the form that the JSON decoder looks names up
-//! in.
+//! The objects of the schema with their members, in the form in which the JSON decoder looks names
+//! up.
 
 mod renames;
 

@@ -1,4 +1,5 @@
-//! Where renamed names lead: fields, names in maps, and the objects of the input on the way.
+//! What renamed names stand for: fields and names in maps, and the objects of the input on the way
+//! to them.
 
 use crate::record::Scope;
 use crate::schema::{NodeIx, Schema, Shape};

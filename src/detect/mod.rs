@@ -1,8 +1,9 @@
 //! What a value looks like: personal data, secrets, and what segprep has made of them.
 //!
-//! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`), and then for each
-//! detector a gate, the shapes and their checks follow each other, each more expensive than the one
-//! before and with fewer values left. The name of a field is judged once (`names`).
+//! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`). Then each
+//! detector examines it in three steps: a gate, its shapes (`shape`), and their checks (`checks`).
+//! Each step costs more than the one before, and fewer values reach it. The name of a field is
+//! judged once (`names`).
 //!
 //! Nothing here keeps a value, and no error or `Debug` shows one.
 

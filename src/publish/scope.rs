@@ -1,4 +1,5 @@
-//! The places of this definition. Manifests and journals are believed about nothing else.
+//! The places of this definition. What manifests and journals say about other places is not
+//! believed.
 //!
 //! Whoever can write to an account can write a manifest or a journal that names any folder of the
 //! machine. So a run takes its places from the definition alone, and asks the account only what

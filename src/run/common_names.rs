@@ -1,10 +1,10 @@
 //! The names from the data that enough records have, so that accounts and messages may show them.
 //!
-//! What a name is shown as must not depend on threads or on the size of chunks. So records are counted
-//! exactly, in input order: a reject shows a name if ten records have it, up to and including its own;
-//! the manifest, if ten records of the run have it. If a run has more than [`NAMES_MAX`] different names,
-//! they are values rather than names: from the record on that has one more, none is shown for being
-//! common.
+//! Whether a name is shown must not depend on threads or on the size of chunks. So records are
+//! counted exactly, in input order: a reject shows a name if ten records have it, up to and
+//! including its own; the manifest, if ten records of the run have it. If a run has more than
+//! [`NAMES_MAX`] different names, they are values rather than names: from the record that exceeds
+//! this number on, no name is shown for being common.
 
 use std::collections::HashMap;
 

@@ -120,7 +120,7 @@ impl Limits {
     }
 
     /// The most memory of one input that is read ahead.
-    pub fn max_ahead(&self) -> usize {
+    pub fn max_read_ahead(&self) -> usize {
         READ_AHEAD_BYTES
     }
 
@@ -137,7 +137,7 @@ impl Limits {
     }
 
     /// The most memory of one thread's batch.
-    pub fn max_worker(&self) -> usize {
+    pub fn max_batch(&self) -> usize {
         BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
     }
 
@@ -171,9 +171,9 @@ impl Limits {
         let in_flight = self.in_flight().get();
         in_flight * (rounded(self.max_chunk()) + rounded(self.max_block()) + rounded(COLUMNS_BYTES))
             + self.threads
-                * (rounded(self.max_worker())
+                * (rounded(self.max_batch())
                     + rounded(CACHE_BYTES_MAX)
-                    + rounded(self.max_ahead()))
+                    + rounded(self.max_read_ahead()))
             + self.parquet * rounded(self.max_row_groups())
             + rounded(self.list_bytes)
             + rounded(self.max_names())
@@ -196,9 +196,9 @@ impl fmt::Display for Limits {
             Mib(COLUMNS_BYTES),
             self.threads,
             if self.threads == 1 { "thread" } else { "threads" },
-            Mib(self.max_worker()),
+            Mib(self.max_batch()),
             Mib(CACHE_BYTES_MAX),
-            Mib(self.max_ahead()),
+            Mib(self.max_read_ahead()),
         )?;
         match self.parquet {
             0 => {}

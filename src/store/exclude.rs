@@ -1,4 +1,5 @@
-//! The patterns of `exclude`: which files, folders and objects are not read.
+//! The patterns of `exclude`: which files, folders and objects are not read. (`disk/list.rs` and
+//! `s3/objects.rs` also ignore what is empty, and hidden names.)
 
 use std::cell::Cell;
 

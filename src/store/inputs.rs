@@ -1,4 +1,4 @@
-//! The inputs of a run, on disk or in buckets.
+//! Lists and opens the inputs of a run, on disk or in buckets.
 
 use std::{fmt, io::Read, path::Path};
 

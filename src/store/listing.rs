@@ -1,4 +1,4 @@
-//! What a listing holds: plain data.
+//! What a listing holds: the inputs, and what is ignored, with the reason. Plain data.
 
 /// The name of standard input, in `from` and in a listing.
 pub const STANDARD_INPUT: &str = "-";

@@ -4,9 +4,10 @@
 //! Tokens and digests match only if the same bytes were hashed. So each form has a version in its
 //! name, and a change of its rules needs a new version. Other values have no normal form.
 //!
-//! - `email.v1`: without outer white space and invisible characters, in lower case and NFC, with the domain in Punycode by
-//!   UTS 46 (non-transitional). It must be `dot-atom@domain`, and the domain must have two labels
-//!   or more. The part before the `@` may have letters beyond ASCII (RFC 6531), but no quotes.
+//! - `email.v1`: without outer white space and invisible characters, in lower case and NFC, with the
+//!   domain in Punycode by UTS 46 (non-transitional). It must be `dot-atom@domain`, and the domain
+//!   must have two labels or more. The part before the `@` may have letters beyond ASCII (RFC 6531),
+//!   but no quotes.
 //! - `phone.v1`: E.164, which is `+` and 7 to 15 digits, the first of which is not 0. The number must begin
 //!   with `+` or `00` and be written as the repair `phone` reads it, without white space and invisible
 //!   characters around it. A 0 that is dialled only within the country (`+49 (0)30 …`) is left out where

@@ -1,7 +1,7 @@
 //! The form of a token: `hmac:` + key id + `:` + the encoded bits.
 //!
-//! A token may have been made with a key that is no longer in the definition: it is recognised all the
-//! same, since hashing it again would make another person of its person.
+//! A token may have been made with a key that is no longer in the definition. It is recognised all
+//! the same: if it were hashed again, its person would get a second identity.
 //!
 //! Only a value that has the complete form is a token. `hmac:k1:alice@x.com` is not one and must be
 //! hashed: otherwise, the input could decide which values are written in the clear.

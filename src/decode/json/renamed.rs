@@ -1,11 +1,12 @@
-//! Reads the names that `[input.rename]` leads elsewhere.
+//! Reads the names that `[input.rename]` maps to other fields. `decode/layout/renames.rs` puts them
+//! into the layout.
 //!
 //! The entries of a map must be next to each other. So those that come from elsewhere are gathered while
 //! the record is read, and put among the map's own, in the order of the input, at its end.
 //!
-//! A record may have a field only once, by whatever name; a null is no value. Where a name of the input
-//! is there literally (`"user.mail"`), the path to an object (`user`, then `mail`) means nothing, and what
-//! is there is dropped like an unknown field.
+//! A record may have a field only once, by whatever name; a null is no value. A renamed
+//! `"user.mail"` is either a member with that very name or a path (`user`, then `mail`). If a
+//! record has both, the former counts, and what is at the path is dropped like an unknown field.
 
 use super::shape_cache::{Destination, Recorder, TraceEvent};
 use super::{JsonResult, RawText, Reader};

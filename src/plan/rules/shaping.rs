@@ -1,5 +1,5 @@
-//! Checks what `[input]` says about values: each path is a field, each meaning a value that the field can
-//! have, and nobody who opted out is taken for somebody else.
+//! Checks what `[input]` says about values: each path is a field, each meaning a value that the
+//! field can have, and no word turns an opt-out into something else.
 
 use super::input_columns::check_name;
 use crate::definition::document::{Diagnostics, escape};

@@ -1,4 +1,4 @@
-//! Checks the lists of a definition, and finds with which settings their tokens were made.
+//! Checks the lists of a definition, and finds the settings with which their tokens were made.
 
 use super::cover::Cover;
 use super::fit::has_one_text;

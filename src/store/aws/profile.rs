@@ -1,5 +1,5 @@
-//! Profiles that ask for a second factor. The SDK does not read `mfa_serial` and assumes the role
-//! without it, which ends in a refusal that does not name the cause.
+//! Refuses profiles that ask for a second factor. The SDK does not read `mfa_serial` and assumes
+//! the role without it, which ends in a refusal that does not name the cause.
 
 use std::borrow::Cow;
 

@@ -4,6 +4,8 @@
 //! - A file is listed once, however often it is reached. Links are followed last: a file that is
 //!   also in a listed folder keeps the name it has there.
 //! - A folder is entered once, so links that lead in circles end.
+//! - Empty files, and names that begin with `_` or `.`, are ignored (a folder that `from` names is
+//!   not), and so is what `exclude` matches.
 
 use std::{
     collections::{BTreeSet, HashSet},

@@ -5,8 +5,8 @@
 //! arrived, and the reader combines them in order. An MD5, which only old objects and other servers
 //! need, is computed by the reader.
 //!
-//! Records were handed on before the end of the object shows that its bytes are wrong. So this is an
-//! error that ends the run, also where bad inputs are skipped.
+//! By the time the end of an object shows that its bytes are wrong, some of its records have been
+//! handed on. So this error ends the run, even where bad inputs are skipped.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
