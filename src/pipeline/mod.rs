@@ -1,7 +1,7 @@
 //! Takes a chunk through all stages: decode, repair, drop, check, transform, check limits, encode.
 //!
 //! [`Stages`] are compiled once from a plan, a [`Worker`] holds the memory that one thread reuses,
-//! and [`process`] turns a chunk into a [`Block`]. Nothing here reads files, the environment or the
+//! and [`process()`] turns a chunk into a [`Block`]. Nothing here reads files, the environment or the
 //! clock.
 
 mod block;
