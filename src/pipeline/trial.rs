@@ -107,19 +107,19 @@ impl Preamble {
     }
 }
 
-/// Returns the columns of CSV, and the offset of the first record. `named`: the delimiter that a line
+/// Returns the columns of CSV, and the offset of the first record. `sep_line`: the delimiter that a line
 /// before the header names.
 fn csv_format(
     plan: &Plan,
     text: &[u8],
     line_end: LineEnd,
-    named: Option<u8>,
+    sep_line: Option<u8>,
 ) -> Result<(Format, usize), String> {
     let (input, rules) = (&plan.input, &plan.column_rules);
     let given = input.columns.as_deref();
     let cells = given.map(<[String]>::len);
     let base = Dialect { line_end, ..input.dialect };
-    let texts = possible_delimiters(input.delimiter.or(named)).into_iter();
+    let texts = possible_delimiters(input.delimiter.or(sep_line)).into_iter();
     let texts: Vec<_> = texts.map(|delimiter| (Dialect { delimiter, ..base }, text)).collect();
     let (row, dialect) = detect_delimiter(&texts, cells, input.max_record, rules);
     let (columns, start) = match given {

@@ -38,7 +38,7 @@ fn is_path(word: &str) -> bool {
 }
 
 /// The findings of a text: what it names that is not in any of these folders.
-fn missing<'a>(file: &Path, named: &[(usize, &'a str)], folders: &[PathBuf]) -> Vec<String> {
+fn missing(file: &Path, named: &[(usize, &str)], folders: &[PathBuf]) -> Vec<String> {
     let exists = |path: &str| folders.iter().any(|folder| folder.join(path).exists());
     let missing = named.iter().filter(|(_, path)| !exists(path));
     missing.map(|(at, path)| format!("{}:{at}: `{path}` does not exist", file.display())).collect()
