@@ -260,14 +260,14 @@ mod tests {
         assert_eq!(names.max_memory() - plain.max_memory(), 1 << 20);
         assert_eq!(
             plain.to_string(),
-            "184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
-             (25 MiB batch + 3 MiB learned + 22 MiB read ahead) + 24 MiB base"
+            "164 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
+             (25 MiB batch + 3 MiB learned + 12 MiB read ahead) + 24 MiB base"
         );
         let limits = Limits { parquet: 1, ..plain };
         assert_eq!(
             limits.to_string(),
-            "460 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × \
-             (25 MiB batch + 3 MiB learned + 22 MiB read ahead) + 1 Parquet × 256 MiB + 24 MiB base"
+            "440 MiB = 5 in flight × (2 MiB chunk + 10 MiB block + 4 MiB columns) + 2 threads × \
+             (25 MiB batch + 3 MiB learned + 12 MiB read ahead) + 1 Parquet × 256 MiB + 24 MiB base"
         );
     }
 }

@@ -11,13 +11,11 @@ pub(super) struct CompressedBytes {
     buffer: Vec<u8>,
     at: usize,
     consumed: u64,
-    /// An error of the reader, which a decoder may have replaced with an error of its own.
-    error: Option<io::Error>,
 }
 
 impl CompressedBytes {
     pub(super) fn new(reader: Box<dyn Read + Send>) -> CompressedBytes {
-        CompressedBytes { reader, buffer: Vec::new(), at: 0, consumed: 0, error: None }
+        CompressedBytes { reader, buffer: Vec::new(), at: 0, consumed: 0 }
     }
 
     pub(super) fn consumed(&self) -> u64 {
@@ -49,26 +47,5 @@ impl CompressedBytes {
         let count = count.min(self.buffer.len() - self.at);
         self.at += count;
         self.consumed += u64::try_from(count).expect("fewer than 2^64 bytes");
-    }
-
-    /// Takes the error of the reader, if that is why a decoder has failed.
-    pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
-    }
-}
-
-impl Read for CompressedBytes {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.peek(1) {
-            Ok(mut bytes) => {
-                let count = bytes.read(buffer)?;
-                self.consume(count);
-                Ok(count)
-            }
-            Err(error) => {
-                self.error = Some(error);
-                Err(io::Error::other("the archive could not be read"))
-            }
-        }
     }
 }

@@ -29,9 +29,8 @@ pub(crate) enum Compression {
     Zstd,
 }
 
-/// The most memory of an [`Inflater`]: a window of zstd, which is doubled as it grows, and its
-/// tables.
-pub(super) const INFLATER_BYTES: usize = 20 << 20;
+/// The most memory of an [`Inflater`]: a window of zstd, 8 MiB, and its buffers and tables.
+pub(super) const INFLATER_BYTES: usize = 10 << 20;
 /// The number of first bytes from which [`Compression::of`] detects the compression.
 pub(super) const MAGIC_BYTES: usize = 4;
 /// The ratio is only checked for text that is longer than this.
@@ -133,7 +132,9 @@ mod tests {
     }
 
     fn zstd(text: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+        let mut compressor = ::zstd::bulk::Compressor::new(1).unwrap();
+        compressor.include_checksum(true).unwrap();
+        compressor.compress(text).unwrap()
     }
 
     /// Inflates an archive in portions. Returns the text and the error after it.
@@ -198,6 +199,54 @@ mod tests {
         let at = archive.len() - 1;
         archive[at] ^= 1;
         assert!(inflate(&archive, 9, 9).1.is_some(), "the checksum is wrong");
+    }
+
+    /// A reader that returns at most so many bytes at once.
+    struct Portions(io::Cursor<Vec<u8>>, usize);
+
+    impl Read for Portions {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(self.1);
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    #[test]
+    fn the_text_before_an_invalid_block_is_the_same_however_the_archive_is_read() {
+        let mut text = text();
+        text.extend(text.clone());
+        for pack in [gzip, zstd] {
+            let mut archive = pack(&text);
+            let at = archive.len() - archive.len() / 5;
+            archive[at] ^= 0x55;
+            let read = |portion| {
+                let reader = Box::new(Portions(io::Cursor::new(archive.clone()), portion));
+                let inflater = Inflater::new(Compression::of(&archive), reader, 200);
+                let (mut found, mut inflater) = (Vec::new(), inflater.ok().expect("an archive"));
+                (inflater.read_to_end(&mut found).map_err(|error| error.to_string()), found)
+            };
+            let (outcome, found) = read(1 << 20);
+            outcome.as_ref().expect_err("it is invalid");
+            assert!(300_000 < found.len() && found.len() <= text.len());
+            for portion in [1, 1000, 60_001] {
+                assert_eq!(read(portion), (outcome.clone(), found.clone()), "{portion}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_over_8_mib_is_refused() {
+        for (window_log, said) in [(23, None), (24, Some("needs a window of over 8 MiB"))] {
+            let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window_log).unwrap();
+            encoder.write_all(b"abc").unwrap();
+            let (found, error) = inflate(&encoder.finish().unwrap(), 9, 9);
+            assert_eq!(error.is_some(), said.is_some());
+            match said {
+                None => assert_eq!(found, b"abc"),
+                Some(said) => assert!(error.unwrap().contains(said)),
+            }
+        }
     }
 
     #[test]
