@@ -17,6 +17,8 @@ const NOT_TELLING: usize = 3;
 const EXACT_MAX: u64 = 256;
 /// The most words of a field that are listed.
 const WORDS_MAX: usize = 8;
+/// The column of reasons: they give way at their end.
+const BECAUSE: usize = 8;
 /// From this width on, lengths and the most frequent shape are shown too.
 const WIDE: usize = 120;
 
@@ -180,7 +182,7 @@ fn name(field: &FieldReport) -> String {
         (None, Some(column), _) => format!("(column {column})"),
         (None, None, Some(length)) => {
             let map = map.map(|map| format!("{map}.")).unwrap_or_default();
-            format!("{map}({})", counted(length, "character"))
+            format!("{map}(name of {})", counted(length, "character"))
         }
         (None, None, None) => "(no name)".to_owned(),
     }
@@ -209,7 +211,8 @@ fn room_of_columns(width: usize, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<usiz
 fn line(cells: &[Cell], room: &[usize]) -> String {
     let mut line = String::new();
     for (index, ((text, style), room)) in cells.iter().zip(room).enumerate() {
-        let text = cut(text, *room);
+        let is_sentence = index == BECAUSE;
+        let text = if is_sentence { cut_end(text, *room) } else { cut(text, *room) };
         let pad = room - text.chars().count();
         let shown = style.map_or_else(|| text.clone(), |style| styled(style, &text));
         // Shares and counts end below each other.

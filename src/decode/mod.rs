@@ -21,7 +21,7 @@ mod target;
 pub use aliases::{Alias, Aliases};
 pub use csv::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
-    is_column, push_cell_text,
+    each_cell_text, is_column, push_cell_text,
 };
 pub use layout::Layout;
 pub use lookalike::Lookalikes;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Likelihood;
 use super::checks::Check;
 use super::names::Name;
+use super::needs::Needs;
 use super::shape::{Gate, Shape};
 
 #[derive(Deserialize)]
@@ -109,6 +110,7 @@ fn shape_of(entry: ShapeEntry) -> Result<Shape, regex::Error> {
     let pattern = if entry.whole { format!("^(?:{pattern})$") } else { pattern };
     Ok(Shape {
         pattern: Regex::new(&pattern)?,
+        needs: Needs::of_pattern(&pattern),
         check: entry.check,
         not_after: anchored(entry.not_after, "", "$")?,
         not_before: anchored(entry.not_before, "^", "")?,

@@ -23,16 +23,16 @@ pub struct Verdict<'a> {
 }
 
 impl ColumnFindings {
-    /// Counts a value that is neither absent nor empty.
-    pub fn add(&mut self, findings: Findings) {
-        self.values += 1;
+    /// Counts so many equal values that are neither absent nor empty.
+    pub fn add(&mut self, findings: Findings, count: u64) {
+        self.values += count;
         for (index, likelihood) in findings.iter() {
             if self.hits.len() <= index {
                 self.hits.resize(index + 1, (0, 0));
             }
             if let Some((all, likely)) = self.hits.get_mut(index) {
-                *all += 1;
-                *likely += u64::from(likelihood == Likelihood::Likely);
+                *all += count;
+                *likely += if likelihood == Likelihood::Likely { count } else { 0 };
             }
         }
     }

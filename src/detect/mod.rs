@@ -11,6 +11,7 @@ mod catalogue;
 mod checks;
 mod column;
 mod names;
+mod needs;
 mod numbers;
 mod plain;
 mod shape;
@@ -21,6 +22,7 @@ pub use catalogue::{DetectError, Detector};
 pub use column::{ColumnFindings, Verdict};
 
 use names::Name;
+use needs::Bytes;
 
 /// The shipped file.
 pub const FILE: &str = include_str!("../../schemas/detectors.toml");
@@ -95,10 +97,14 @@ impl Detectors {
         if text.is_empty() {
             return findings;
         }
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let look = Look {
+            text,
+            digits: text.bytes().filter(u8::is_ascii_digit).count(),
+            bytes: Bytes::of(text.as_bytes()),
+        };
         let numbered = || (0_u32..).zip(&self.all);
         for (index, detector) in numbered().filter(|(_, detector)| detector.is_clean) {
-            findings.add(index, detector.judge(text, digits, false));
+            findings.add(index, detector.judge(look, false));
         }
         if findings.all != 0 {
             return findings;
@@ -107,23 +113,37 @@ impl Detectors {
         for (index, detector) in numbered().filter(|(_, detector)| !detector.is_clean) {
             if !has(evidence.ruled_out, index) {
                 let is_named = has(evidence.named, index);
-                findings.add(index, detector.judge(text, digits, is_named));
+                findings.add(index, detector.judge(look, is_named));
             }
         }
         findings
     }
 }
 
+/// A plain text, and what a look at its bytes says.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    text: &'a str,
+    digits: usize,
+    bytes: Bytes,
+}
+
 impl Detector {
     /// How likely a plain text is what this detector looks for.
-    fn judge(&self, text: &str, digits: usize, is_named: bool) -> Option<Likelihood> {
-        if self.needs_name && !is_named || !self.gate.lets_pass(text, digits) {
+    fn judge(&self, look: Look<'_>, is_named: bool) -> Option<Likelihood> {
+        let Look { text, digits, bytes } = look;
+        if self.needs_name && !is_named {
             return None;
         }
         let mut best = None;
         for shape in &self.shapes {
             let likelihood = if is_named { Some(Likelihood::Likely) } else { shape.alone };
-            if best < likelihood && shape.find(text, &self.ignore).is_some() {
+            // From the cheapest to the most expensive.
+            if best < likelihood
+                && shape.needs.are_met(bytes, text.len())
+                && self.gate.lets_pass(text, digits)
+                && shape.find(text, &self.ignore).is_some()
+            {
                 best = likelihood;
             }
         }
@@ -196,7 +216,7 @@ mod tests {
             let mut parts = [ColumnFindings::default(), ColumnFindings::default()];
             for number in 0..100 {
                 let value = if number < hits { "ask ada@example.com" } else { "nothing" };
-                parts[number % 2].add(detectors.judge(value, Evidence::default()));
+                parts[number % 2].add(detectors.judge(value, Evidence::default()), 1);
             }
             let [mut one, other] = parts;
             one.merge(&other);

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Likelihood;
 use super::checks::Check;
+use super::needs::Needs;
 
 /// Cheap tests before any pattern is tried.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +32,8 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) pattern: Regex,
+    /// What a text must have to match the pattern.
+    pub(super) needs: Needs,
     pub(super) check: Option<Check>,
     /// What must not be before it, to the end of a text, and after it, from the start of one.
     pub(super) not_after: Option<Regex>,

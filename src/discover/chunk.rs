@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use super::form::InputForm;
 use super::meaning::{Knowledge, Meaning};
 use super::samples::Samples;
-use super::tally::Tally;
-use super::value::{Kind, Value};
+use super::tally::{Tally, Values};
+use super::value::{KINDS, Kind, Value};
 use super::walk::walk;
 use crate::decode::frame::{Dialect, LineEnd, record_at};
-use crate::decode::{Format, cell_texts};
+use crate::decode::{Format, each_cell_text};
 use crate::pipeline::{Block, Reject, Stages, Worker, process};
 use crate::plan::Plan;
 use crate::record::{Code, DescribedProblem};
@@ -28,12 +31,14 @@ pub struct ChunkFindings {
     pub(super) line_ends: [u64; 3],
     /// The fields in the order of their first appearance.
     pub(super) fields: Vec<FieldFindings>,
-    places: HashMap<String, usize>,
 }
 
 pub(super) struct FieldFindings {
     pub(super) key: String,
     pub(super) meaning: Arc<Meaning>,
+    /// Records that have the field.
+    pub(super) present: u64,
+    pub(super) types: [u64; KINDS],
     pub(super) tally: Tally,
     pub(super) fails: BTreeMap<&'static str, u64>,
     pub(super) repairs: BTreeMap<Cow<'static, str>, u64>,
@@ -65,20 +70,15 @@ const SAMPLES: Format = Format::JsonLines(LineEnd::Newline);
 /// When a block of the stages is full. What they write is not used.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// A value in a record.
-struct Found<'a> {
-    key: &'a str,
-    name: &'a str,
-    record: u64,
-    value: Value<'a>,
-    /// `None`: it is from JSON.
-    row: Option<Row<'a>>,
-}
-
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    /// The channel of the row, as JSON.
-    channel: Option<&'a str>,
+/// The values of a chunk while it is read.
+#[derive(Default)]
+struct Reading<'c> {
+    findings: ChunkFindings,
+    /// Of each field in `findings`.
+    values: Vec<Values<'c>>,
+    places: HashMap<String, usize, RandomState>,
+    /// The field that is expected next: records of one producer have their fields in one order.
+    next: usize,
 }
 
 /// What is the same for all chunks.
@@ -116,26 +116,15 @@ pub fn look_at(
     format: &Format,
     form: &InputForm,
 ) -> ChunkFindings {
-    let mut findings = ChunkFindings {
-        line_ends: line_ends(chunk, format.line_end()),
-        ..ChunkFindings::default()
-    };
-    let mut samples = Samples::default();
+    let mut reading = Reading::default();
+    reading.findings.line_ends = line_ends(chunk, format.line_end());
     match format {
-        Format::Csv(_) => findings.add_rows(lens, worker, chunk, format, form, &mut samples),
+        Format::Csv(_) => reading.add_rows(lens, worker, chunk, format, form),
         Format::JsonLines(_) | Format::JsonItems(_) | Format::JsonObjects(_) => {
-            findings.add_objects(lens, worker, chunk, format, &mut samples);
+            reading.add_objects(lens, worker, chunk, format);
         }
     }
-    for reject in rejects_of(lens, worker, &samples.lines, &SAMPLES).1 {
-        let line = usize::try_from(reject.record).ok();
-        let field = line.and_then(|line| samples.fields.get(line));
-        if let Some(field) = field.and_then(|field| findings.fields.get_mut(*field)) {
-            let own = field.meaning.field.clone().unwrap_or_default();
-            reject.problems.iter().filter(|p| p.field == own).for_each(|p| field.add_problem(p));
-        }
-    }
-    findings
+    reading.finish(lens, worker, matches!(format, Format::Csv(_)))
 }
 
 /// Takes records through the stages. Returns how many there are, and those that are rejected.
@@ -171,31 +160,26 @@ fn undecodable(problem: &DescribedProblem) -> Option<&'static str> {
     (is_code || problem.field.is_empty()).then_some(problem.code)
 }
 
-/// A text in JSON.
-fn json_text(text: &str) -> String {
-    serde_json::to_string(text).expect("a text is JSON")
-}
-
 fn is_blank(row: &[u8], delimiter: u8) -> bool {
     row.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
         || row.iter().all(|byte| *byte == delimiter)
 }
 
-/// The texts of a row's cells, or why it has none.
-fn cells_of(row: &[u8], dialect: Dialect, form: &InputForm) -> Result<Vec<String>, Code> {
+/// Reads the texts of a row's cells, or says why it has none.
+fn read_cells<'c>(
+    row: &'c [u8],
+    dialect: Dialect,
+    form: &InputForm,
+    cells: &mut Vec<Cow<'c, str>>,
+) -> Result<(), Code> {
     let count = form.columns.len();
-    if str::from_utf8(row).is_err() {
-        return Err(Code::Utf8);
+    let row = str::from_utf8(row).map_err(|_not| Code::Utf8)?;
+    cells.clear();
+    each_cell_text(row, dialect, |cell| cells.push(cell));
+    if form.pads_rows && cells.iter().skip(count).all(|cell| cell.is_empty()) {
+        cells.resize(count, Cow::Borrowed(""));
     }
-    let mut cells = cell_texts(row, dialect);
-    if form.pads_rows && cells.iter().skip(count).all(Vec::is_empty) {
-        cells.resize(count, Vec::new());
-    }
-    if cells.len() != count {
-        return Err(Code::CsvSyntax);
-    }
-    let texts = cells.into_iter().map(|cell| String::from_utf8(cell).map_err(|_not| Code::Utf8));
-    texts.collect()
+    if cells.len() == count { Ok(()) } else { Err(Code::CsvSyntax) }
 }
 
 /// The number of line ends that are CR LF, that end with LF, and that are CR alone.
@@ -221,22 +205,23 @@ impl ChunkFindings {
         let bad = BTreeMap::from([(code.as_str(), 1)]);
         ChunkFindings { records: 1, bad, ..ChunkFindings::default() }
     }
+}
 
+impl<'c> Reading<'c> {
     /// Looks at records in JSON.
     fn add_objects(
         &mut self,
         lens: &Lens<'_>,
         worker: &mut ScanWorker,
-        chunk: &[u8],
+        chunk: &'c [u8],
         format: &Format,
-        samples: &mut Samples,
     ) {
         let (records, rejects) = rejects_of(lens, worker, chunk, format);
-        self.records = records;
+        self.findings.records = records;
         let mut broken: HashSet<usize> = HashSet::new();
         for reject in &rejects {
             if let Some(code) = reject.problems.iter().find_map(undecodable) {
-                *self.bad.entry(code).or_default() += 1;
+                *self.findings.bad.entry(code).or_default() += 1;
                 broken.insert(reject.offset);
             }
         }
@@ -253,9 +238,14 @@ impl ChunkFindings {
             // A line may hold several objects.
             while rest.starts_with('{') {
                 number += 1;
-                let mut visit = |path: &str, value: Value<'_>| {
-                    let found = Found { key: path, name: path, record: number, value, row: None };
-                    self.add(lens, worker, &found, samples);
+                self.next = 0;
+                let mut visit = |path: &str, value: Value<'c>| {
+                    let is_own = || lens.knowledge.schema.node(path).is_some();
+                    // An empty map or object of the schema is nothing to tell about.
+                    if value.kind != Kind::Object || !is_own() {
+                        let index = self.field(lens, worker, path, path);
+                        self.add(index, number, &value, None);
+                    }
                 };
                 let Some(length) = walk(rest, &mut visit) else { break };
                 rest = rest.get(length..).unwrap_or_default().trim_ascii_start();
@@ -263,7 +253,10 @@ impl ChunkFindings {
         }
         for reject in &rejects {
             for problem in reject.problems.iter().filter(|problem| undecodable(problem).is_none()) {
-                self.add_problem(problem);
+                let index = self.places.get(&problem.field);
+                if let Some(field) = index.and_then(|index| self.findings.fields.get_mut(*index)) {
+                    field.add_problem(problem, 1);
+                }
             }
         }
     }
@@ -273,17 +266,13 @@ impl ChunkFindings {
         &mut self,
         lens: &Lens<'_>,
         worker: &mut ScanWorker,
-        chunk: &[u8],
+        chunk: &'c [u8],
         format: &Format,
         form: &InputForm,
-        samples: &mut Samples,
     ) {
         let Format::Csv(columns) = format else { return };
-        let names = form.columns.iter().map(|column| column.name.as_deref().unwrap_or_default());
-        let channel_path = lens.knowledge.role_path(Role::Channel);
-        let channel = names.map(|name| worker.meaning(lens.knowledge, name));
-        let channel = channel.into_iter().position(|m| m.field.as_deref() == Some(channel_path));
-        let mut at = 0;
+        let columns_of = ColumnsOf::new(lens, worker, form);
+        let (mut at, mut cells) = (0, Vec::new());
         while at < chunk.len() {
             let record = record_at(chunk, at, format.framing(), lens.plan.input.max_record);
             at = record.next.max(at + 1);
@@ -291,14 +280,14 @@ impl ChunkFindings {
             if record.problem.is_none() && is_blank(bytes, columns.dialect.delimiter) {
                 continue;
             }
-            self.records += 1;
-            let cells = match record.problem {
+            self.findings.records += 1;
+            let read = match record.problem {
                 Some((code, _)) => Err(code),
-                None => cells_of(bytes, columns.dialect, form),
+                None => read_cells(bytes, columns.dialect, form, &mut cells),
             };
-            match cells {
-                Ok(cells) => self.add_row(lens, worker, &cells, form, channel, samples),
-                Err(code) => *self.bad.entry(code.as_str()).or_default() += 1,
+            match read {
+                Ok(()) => self.add_row(lens, worker, &mut cells, form, &columns_of),
+                Err(code) => *self.findings.bad.entry(code.as_str()).or_default() += 1,
             }
         }
     }
@@ -307,78 +296,121 @@ impl ChunkFindings {
         &mut self,
         lens: &Lens<'_>,
         worker: &mut ScanWorker,
-        cells: &[String],
+        cells: &mut [Cow<'c, str>],
         form: &InputForm,
-        channel: Option<usize>,
-        samples: &mut Samples,
+        columns_of: &ColumnsOf,
     ) {
-        let json: Vec<String> = cells.iter().map(|cell| json_text(cell)).collect();
-        let channel = channel.and_then(|channel| json.get(channel));
-        let channel = channel.map(String::as_str).filter(|text| *text != "\"\"");
-        let record = self.records;
-        for ((column, cell), raw) in form.columns.iter().zip(cells).zip(&json) {
-            let kind = if cell.is_empty() { Kind::Null } else { Kind::Text };
-            let value = Value { kind, raw, is_item: false };
-            let name = column.name.as_deref().unwrap_or_default();
-            let row = Some(Row { channel });
-            let found = Found { key: &column.key, name, record, value, row };
-            self.add(lens, worker, &found, samples);
+        let channel = columns_of.channel.and_then(|channel| cells.get(channel)).cloned();
+        let channel = channel.filter(|channel| !channel.is_empty());
+        let record = self.findings.records;
+        self.next = 0;
+        for (column, (form, cell)) in form.columns.iter().zip(cells).enumerate() {
+            let name = form.name.as_deref().unwrap_or_default();
+            let index = self.field(lens, worker, &form.key, name);
+            let depends = columns_of.addresses.get(column).is_some_and(|is_address| *is_address);
+            let channel = channel.as_ref().filter(|_| depends);
+            self.add(index, record, &Value::cell(mem::take(cell)), channel);
         }
     }
 
-    /// Counts a value, and takes it as a sample if its field has another name in the schema.
-    fn add(
-        &mut self,
-        lens: &Lens<'_>,
-        worker: &mut ScanWorker,
-        found: &Found<'_>,
-        samples: &mut Samples,
-    ) {
-        let Found { key, name, record, value, row } = *found;
-        // An empty map or object of the schema is nothing to tell about.
-        if value.kind == Kind::Object && lens.knowledge.schema.node(key).is_some() {
-            return;
-        }
-        let index = match self.places.get(key) {
-            Some(index) => *index,
-            None => self.new_field(key, worker.meaning(lens.knowledge, name)),
-        };
-        let Some(field) = self.fields.get_mut(index) else { return };
-        field.tally.add(record, value, &field.meaning, lens.knowledge);
-        // JSON under the schema's own names went through the stages as it is.
-        if row.is_some() || field.meaning.field.as_deref() != Some(key) {
-            let channel = row.and_then(|row| row.channel);
-            samples.add(index, value, &field.meaning, channel, &lens.knowledge.schema);
-        }
-    }
-
-    fn new_field(&mut self, key: &str, meaning: Arc<Meaning>) -> usize {
-        let index = self.fields.len();
-        self.places.insert(key.to_owned(), index);
-        self.fields.push(FieldFindings {
-            key: key.to_owned(),
-            meaning,
-            tally: Tally::default(),
-            fails: BTreeMap::new(),
-            repairs: BTreeMap::new(),
+    /// The index of a field.
+    fn field(&mut self, lens: &Lens<'_>, worker: &mut ScanWorker, key: &str, name: &str) -> usize {
+        let is_next = self.findings.fields.get(self.next).is_some_and(|field| field.key == key);
+        let index = if is_next { Some(self.next) } else { self.places.get(key).copied() };
+        let index = index.unwrap_or_else(|| {
+            let index = self.findings.fields.len();
+            self.places.insert(key.to_owned(), index);
+            self.values.push(Values::default());
+            let meaning = worker.meaning(lens.knowledge, name);
+            self.findings.fields.push(FieldFindings::new(key, meaning));
+            index
         });
+        self.next = index + 1;
         index
     }
 
-    /// Counts a problem of a record at the field that has it, if that is there.
-    fn add_problem(&mut self, problem: &DescribedProblem) {
-        let index = self.places.get(&problem.field);
-        if let Some(field) = index.and_then(|index| self.fields.get_mut(*index)) {
-            field.add_problem(problem);
+    fn add(
+        &mut self,
+        index: usize,
+        record: u64,
+        value: &Value<'c>,
+        channel: Option<&Cow<'c, str>>,
+    ) {
+        if let Some(values) = self.values.get_mut(index) {
+            values.add(record, value, channel);
+        }
+    }
+
+    /// Looks at the values. `is_csv`: no value went through the stages yet; of JSON, those under the
+    /// schema's own names did.
+    fn finish(self, lens: &Lens<'_>, worker: &mut ScanWorker, is_csv: bool) -> ChunkFindings {
+        let Reading { mut findings, values, .. } = self;
+        let mut samples = Samples::default();
+        let fields = findings.fields.iter_mut().zip(values).enumerate();
+        for (index, (field, values)) in fields {
+            if is_csv || field.meaning.field.as_deref() != Some(&*field.key) {
+                for seen in &values.different {
+                    samples.add(index, seen, &field.meaning, &lens.knowledge.schema);
+                }
+            }
+            field.present = values.present;
+            field.types = values.types;
+            field.tally = Tally::of(&values, &field.meaning, lens.knowledge);
+        }
+        for reject in rejects_of(lens, worker, &samples.lines, &SAMPLES).1 {
+            let line = usize::try_from(reject.record).ok();
+            let Some((field, count)) = line.and_then(|line| samples.fields.get(line)) else {
+                continue;
+            };
+            if let Some(field) = findings.fields.get_mut(*field) {
+                let own = field.meaning.field.clone().unwrap_or_default();
+                let problems = reject.problems.iter().filter(|problem| problem.field == own);
+                problems.for_each(|problem| field.add_problem(problem, *count));
+            }
+        }
+        findings
+    }
+}
+
+/// Which columns of CSV are what decides how others are checked.
+struct ColumnsOf {
+    channel: Option<usize>,
+    /// By column: whether it depends on the channel.
+    addresses: Vec<bool>,
+}
+
+impl ColumnsOf {
+    fn new(lens: &Lens<'_>, worker: &mut ScanWorker, form: &InputForm) -> ColumnsOf {
+        let names = form.columns.iter().map(|column| column.name.as_deref().unwrap_or_default());
+        let fields = names.map(|name| worker.meaning(lens.knowledge, name));
+        let fields: Vec<Arc<Meaning>> = fields.collect();
+        let is = |meaning: &Arc<Meaning>, role| {
+            meaning.field.as_deref() == Some(lens.knowledge.role_path(role))
+        };
+        ColumnsOf {
+            channel: fields.iter().position(|meaning| is(meaning, Role::Channel)),
+            addresses: fields.iter().map(|meaning| is(meaning, Role::Address)).collect(),
         }
     }
 }
 
 impl FieldFindings {
-    fn add_problem(&mut self, problem: &DescribedProblem) {
-        *self.fails.entry(problem.code).or_default() += 1;
+    fn new(key: &str, meaning: Arc<Meaning>) -> FieldFindings {
+        FieldFindings {
+            key: key.to_owned(),
+            meaning,
+            present: 0,
+            types: [0; KINDS],
+            tally: Tally::default(),
+            fails: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+        }
+    }
+
+    fn add_problem(&mut self, problem: &DescribedProblem, count: u64) {
+        *self.fails.entry(problem.code).or_default() += count;
         if !problem.repair.is_empty() {
-            *self.repairs.entry(problem.repair.clone()).or_default() += 1;
+            *self.repairs.entry(problem.repair.clone()).or_default() += count;
         }
     }
 }

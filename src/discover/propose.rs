@@ -23,11 +23,15 @@ pub(super) fn propose(evidence: &Evidence<'_>, knowledge: &Knowledge) -> (&'stat
         let is_named = |verdict: &&Verdict<'_>| names.contains(&verdict.detector);
         evidence.verdicts.iter().find(is_named)
     };
-    if let Some(verdict) = hit(&["secret", "credential_url", "card", "iban", "us_ssn"]) {
-        return ("drop", because(verdict));
-    }
-    if let Some(decided) = by_role(evidence, knowledge) {
-        return decided;
+    let role = by_role(evidence, knowledge);
+    let secret = hit(&["secret", "credential_url", "card", "iban", "us_ssn"]);
+    match (role, secret) {
+        // Chance hits are no reason to lose what a record is for.
+        (Some(decided), secret) if is_identifier(evidence, knowledge) || secret.is_none() => {
+            return decided;
+        }
+        (_, Some(verdict)) => return ("drop", because(verdict)),
+        (_, None) => {}
     }
     if let Some(verdict) = hit(&["own_token", "own_mask"])
         && evidence.verdicts.len() == 1
@@ -50,6 +54,11 @@ pub(super) fn propose(evidence: &Evidence<'_>, knowledge: &Knowledge) -> (&'stat
         }
     }
     without_hits(evidence, knowledge)
+}
+
+/// Whether the record is about this field.
+fn is_identifier(evidence: &Evidence<'_>, knowledge: &Knowledge) -> bool {
+    evidence.field.is_some_and(|field| knowledge.class(field) == Class::Identifier)
 }
 
 fn because(verdict: &Verdict<'_>) -> String {

@@ -4,39 +4,44 @@
 //! A column `E-mail` is checked as `Address` with `ChannelType: EMAIL`, as a definition that renames it would
 //! do. The records are JSON lines, and go through the stages like any others.
 
+use std::borrow::Cow;
+
 use super::meaning::Meaning;
-use super::value::{Kind, Value};
+use super::tally::Seen;
+use super::value::Value;
 use crate::schema::{Node, Role, Schema, Shape};
 
 /// JSON lines, and the field whose value each of them has.
 #[derive(Default)]
 pub(super) struct Samples {
     pub(super) lines: Vec<u8>,
-    /// By line: the index of the field in its chunk.
-    pub(super) fields: Vec<usize>,
+    /// By line: the index of the field in its chunk, and how many values are equal to this one.
+    pub(super) fields: Vec<(usize, u64)>,
 }
 
 impl Samples {
-    /// Adds a record with one value. `channel`: the record's own channel, as JSON.
+    /// Adds a record with one value.
     pub(super) fn add(
         &mut self,
         field: usize,
-        value: Value<'_>,
+        seen: &Seen<'_>,
         meaning: &Meaning,
-        channel: Option<&str>,
         schema: &Schema,
     ) {
+        let Seen { value, channel, count } = seen;
         let Some(node) = meaning.node.and_then(|node| schema.nodes.get(node)) else { return };
-        if matches!(value.kind, Kind::Null | Kind::List | Kind::Object) || value.is_item {
+        if !value.is_scalar() || value.is_item {
             return;
         }
         // In CSV everything is text, and numbers are read as such.
         let text = value.text().unwrap_or_default();
         let is_bare = node.shape == Shape::Number && text.parse::<f64>().is_ok();
-        let raw = if is_bare { &text } else { value.raw };
-        if let Some(line) = line(node, raw, meaning, channel, schema) {
+        let raw = if is_bare { text } else { value.in_json() };
+        let channel = channel.as_deref().map(|channel| Value::cell(Cow::Borrowed(channel)));
+        let channel = channel.as_ref().map(Value::in_json);
+        if let Some(line) = line(node, &raw, meaning, channel.as_deref(), schema) {
             self.lines.extend_from_slice(line.as_bytes());
-            self.fields.push(field);
+            self.fields.push((field, *count));
         }
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Scan<'a> {
         let index = match self.places.get(&field.key) {
             Some(index) => *index,
             None if self.fields.len() == FIELDS_MAX => {
-                self.left_out += field.tally.present;
+                self.left_out += field.present;
                 return;
             }
             None => self.new_field(&field, form),
@@ -152,8 +152,8 @@ impl<'a> Scan<'a> {
         let Some(known) = self.fields.get_mut(index) else { return };
         let tally = field.tally;
         known.is_trusted |= form.is_trusted;
-        known.present += tally.present;
-        known.types.iter_mut().zip(tally.types).for_each(|(known, more)| *known += more);
+        known.present += field.present;
+        known.types.iter_mut().zip(field.types).for_each(|(known, more)| *known += more);
         known.length = match (known.length, tally.length) {
             (Some((least, most)), Some((less, more))) => Some((least.min(less), most.max(more))),
             (one, other) => one.or(other),

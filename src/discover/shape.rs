@@ -16,11 +16,11 @@ enum Kind {
     Other(char),
 }
 
-pub(super) fn shape_of(text: &str) -> String {
-    let mut shape = String::new();
+/// Appends the shape of a text.
+pub(super) fn push_shape(text: &str, shape: &mut String) {
     let mut kinds = text.chars().map(kind).peekable();
     for _ in 0..PARTS_MAX {
-        let Some(kind) = kinds.next() else { return shape };
+        let Some(kind) = kinds.next() else { return };
         let name = match kind {
             Kind::Capital => 'A',
             Kind::Letter => 'a',
@@ -34,31 +34,46 @@ pub(super) fn shape_of(text: &str) -> String {
         while kinds.next_if_eq(&kind).is_some() {
             count += 1;
         }
-        write!(shape, "{name}{{{count}}}").expect("a string has room");
+        shape.push(name);
+        shape.push('{');
+        push_number(count, shape);
+        shape.push('}');
     }
     if kinds.peek().is_some() {
         shape.push('…');
     }
-    shape
+}
+
+/// Most runs are short, and formatting is slow.
+fn push_number(number: usize, shape: &mut String) {
+    match u32::try_from(number).ok().and_then(|number| char::from_digit(number, 10)) {
+        Some(digit) => shape.push(digit),
+        None => write!(shape, "{number}").expect("a string has room"),
+    }
 }
 
 fn kind(c: char) -> Kind {
-    if c.is_uppercase() {
-        Kind::Capital
-    } else if c.is_alphabetic() {
-        Kind::Letter
-    } else if c.is_numeric() {
-        Kind::Digit
-    } else if c.is_ascii() && !c.is_ascii_control() {
-        Kind::Other(c)
-    } else {
-        Kind::Other('?')
+    match c {
+        'a'..='z' => Kind::Letter,
+        'A'..='Z' => Kind::Capital,
+        '0'..='9' => Kind::Digit,
+        ' '..='~' => Kind::Other(c),
+        _ if c.is_uppercase() => Kind::Capital,
+        _ if c.is_alphabetic() => Kind::Letter,
+        _ if c.is_numeric() => Kind::Digit,
+        _ => Kind::Other('?'),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shape_of(text: &str) -> String {
+        let mut shape = String::new();
+        push_shape(text, &mut shape);
+        shape
+    }
 
     #[test]
     fn shapes_show_no_letter_and_no_digit() {

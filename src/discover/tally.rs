@@ -1,15 +1,19 @@
 //! What the values of one field in one chunk are like.
 //!
-//! Everything is in the order of first appearance, so that adding the tallies of chunks in input order gives
-//! the same result however the input was cut.
+//! Equal values of a chunk are counted first, and each different one is looked at once. Everything is in the order of
+//! first appearance, so that adding the tallies of chunks in input order gives the same result however the
+//! input was cut.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
+use foldhash::fast::RandomState;
 use foldhash::quality::FixedState;
+use hashbrown::HashTable;
 
 use super::meaning::{Knowledge, Meaning};
-use super::shape::shape_of;
+use super::shape::push_shape;
 use super::value::{KINDS, Kind, Value};
 use crate::detect::ColumnFindings;
 
@@ -20,7 +24,7 @@ const LOOKED_AT: usize = 4 << 10;
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) all: Vec<(String, u64)>,
-    places: HashMap<String, usize>,
+    places: HashMap<String, usize, RandomState>,
 }
 
 impl Counts {
@@ -42,33 +46,43 @@ impl Counts {
     }
 }
 
-/// The values of one field in one chunk.
+/// A value, and how many there are of it.
+pub(super) struct Seen<'c> {
+    pub(super) value: Value<'c>,
+    /// The channel of the records, if the value is from CSV and its field depends on it.
+    pub(super) channel: Option<Cow<'c, str>>,
+    pub(super) count: u64,
+}
+
+/// The values of one field in one chunk, while the chunk is read.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct Values<'c> {
     /// Records that have the field, and the last of them.
     pub(super) present: u64,
     last: Option<u64>,
     /// By [`Kind`], in their order: the types of the field itself, not of items.
     pub(super) types: [u64; KINDS],
+    /// Different values, except `null`, lists and objects.
+    pub(super) different: Vec<Seen<'c>>,
+    places: HashTable<usize>,
+    state: RandomState,
+}
+
+/// What the values of one field in one chunk are like.
+#[derive(Default)]
+pub(super) struct Tally {
     /// The least and the greatest length in characters.
     pub(super) length: Option<(u64, u64)>,
     /// The hashes of different values, in order.
     pub(super) hashes: Vec<u64>,
-    seen: HashSet<u64, FixedState>,
     pub(super) shapes: Counts,
     pub(super) words: BTreeMap<String, u64>,
     pub(super) findings: ColumnFindings,
 }
 
-impl Tally {
+impl<'c> Values<'c> {
     /// Counts a value of a record.
-    pub(super) fn add(
-        &mut self,
-        record: u64,
-        value: Value<'_>,
-        meaning: &Meaning,
-        knowledge: &Knowledge,
-    ) {
+    pub(super) fn add(&mut self, record: u64, value: &Value<'c>, channel: Option<&Cow<'c, str>>) {
         if !value.is_item {
             self.count_type(value.kind);
         }
@@ -76,8 +90,8 @@ impl Tally {
             self.last = Some(record);
             self.present += 1;
         }
-        if let Some(text) = value.text() {
-            self.add_text(&text, meaning, knowledge);
+        if value.is_scalar() {
+            self.count(value, channel);
         }
     }
 
@@ -88,28 +102,73 @@ impl Tally {
         }
     }
 
-    fn add_text(&mut self, text: &str, meaning: &Meaning, knowledge: &Knowledge) {
-        let length = u64::try_from(text.chars().count()).expect("a length has at most 64 bits");
+    fn count(&mut self, value: &Value<'c>, channel: Option<&Cow<'c, str>>) {
+        let Values { different, places, state, .. } = self;
+        let hash = state.hash_one((&*value.raw, channel));
+        let is_same = |place: &usize| {
+            different.get(*place).is_some_and(|seen| {
+                let Seen { value: known, channel: with, .. } = seen;
+                known.raw == value.raw
+                    && known.kind == value.kind
+                    && known.is_item == value.is_item
+                    && with.as_ref() == channel
+            })
+        };
+        if let Some(place) = places.find(hash, is_same) {
+            if let Some(seen) = different.get_mut(*place) {
+                seen.count += 1;
+            }
+            return;
+        }
+        let place = different.len();
+        different.push(Seen { value: value.clone(), channel: channel.cloned(), count: 1 });
+        let again = |place: &usize| {
+            let seen = different.get(*place);
+            seen.map_or(0, |seen| state.hash_one((&*seen.value.raw, seen.channel.as_ref())))
+        };
+        places.insert_unique(hash, place, again);
+    }
+}
+
+impl Tally {
+    /// Looks at each different value once.
+    pub(super) fn of(values: &Values<'_>, meaning: &Meaning, knowledge: &Knowledge) -> Tally {
+        let mut tally = Tally::default();
+        let mut shape = String::new();
+        for seen in &values.different {
+            let Some(text) = seen.value.text() else { continue };
+            tally.add_text(&text, seen.count, meaning, knowledge, &mut shape);
+        }
+        tally
+    }
+
+    fn add_text(
+        &mut self,
+        text: &str,
+        count: u64,
+        meaning: &Meaning,
+        knowledge: &Knowledge,
+        shape: &mut String,
+    ) {
+        let chars = if text.is_ascii() { text.len() } else { text.chars().count() };
+        let length = u64::try_from(chars).expect("a length has at most 64 bits");
         let (least, most) = self.length.unwrap_or((length, length));
         self.length = Some((least.min(length), most.max(length)));
-        let hash = hash_of(text);
-        if self.seen.insert(hash) {
-            self.hashes.push(hash);
-        }
+        self.hashes.push(hash_of(text));
         let looked_at = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
-        self.shapes.add(&shape_of(looked_at), 1);
+        shape.clear();
+        push_shape(looked_at, shape);
+        self.shapes.add(shape, count);
         if !text.is_empty() {
-            self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence));
+            self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence), count);
         }
         if knowledge.is_word(meaning.node, text) {
-            *self.words.entry(text.to_owned()).or_default() += 1;
+            *self.words.entry(text.to_owned()).or_default() += count;
         }
     }
 }
 
 /// The same on every machine and in every run.
 fn hash_of(text: &str) -> u64 {
-    let mut hasher = FixedState::with_seed(0).build_hasher();
-    text.hash(&mut hasher);
-    hasher.finish()
+    FixedState::with_seed(0).hash_one(text)
 }

@@ -33,29 +33,57 @@ impl Kind {
     }
 }
 
-/// A value, as it is written in JSON.
-#[derive(Clone, Copy)]
+/// A value, as it is written in JSON, or the text of a cell.
+#[derive(Clone)]
 pub(super) struct Value<'a> {
     pub(super) kind: Kind,
-    /// A text has its quotes; lists and objects are `[]` and `{}`.
-    pub(super) raw: &'a str,
+    /// In JSON a text has its quotes; lists and objects are `[]` and `{}`.
+    pub(super) raw: Cow<'a, str>,
     /// Whether it is in a list.
     pub(super) is_item: bool,
+    /// Whether it is from CSV.
+    pub(super) is_cell: bool,
 }
 
 impl<'a> Value<'a> {
+    /// A value in JSON.
+    pub(super) fn json(kind: Kind, raw: &'a str, is_item: bool) -> Value<'a> {
+        Value { kind, raw: Cow::Borrowed(raw), is_item, is_cell: false }
+    }
+
+    /// A cell of CSV.
+    pub(super) fn cell(raw: Cow<'a, str>) -> Value<'a> {
+        let kind = if raw.is_empty() { Kind::Null } else { Kind::Text };
+        Value { kind, raw, is_item: false, is_cell: true }
+    }
+
+    /// Whether it is neither a list, an object nor `null`.
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Number | Kind::Boolean)
+    }
+
+    /// The value in JSON.
+    pub(super) fn in_json(&self) -> Cow<'_, str> {
+        if self.is_cell {
+            Cow::Owned(serde_json::to_string(&self.raw).expect("a text is JSON"))
+        } else {
+            Cow::Borrowed(&self.raw)
+        }
+    }
+
     /// What it says, without quotes and escapes. `None`: it is a list, an object or `null`.
-    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match self.kind {
+            Kind::Text if self.is_cell => Some(Cow::Borrowed(&self.raw)),
             Kind::Text => {
                 let inside = self.raw.strip_prefix('"')?.strip_suffix('"')?;
                 if inside.contains('\\') {
-                    serde_json::from_str(self.raw).ok().map(Cow::Owned)
+                    serde_json::from_str(&self.raw).ok().map(Cow::Owned)
                 } else {
                     Some(Cow::Borrowed(inside))
                 }
             }
-            Kind::Number | Kind::Boolean => Some(Cow::Borrowed(self.raw)),
+            Kind::Number | Kind::Boolean => Some(Cow::Borrowed(&self.raw)),
             Kind::Null | Kind::List | Kind::Object => None,
         }
     }

@@ -7,20 +7,20 @@ use super::value::{Kind, Value};
 
 /// Calls `visit` with each value of the object with which a text begins, and returns its length. `None`: the
 /// text is not what the decoder accepts.
-pub(super) fn walk(record: &str, visit: &mut impl FnMut(&str, Value<'_>)) -> Option<usize> {
+pub(super) fn walk<'a>(record: &'a str, visit: &mut impl FnMut(&str, Value<'a>)) -> Option<usize> {
     let mut walker = Walker { text: record, at: 0, path: String::new(), visit };
     walker.object(false)?;
     Some(walker.at)
 }
 
-struct Walker<'a, V> {
+struct Walker<'a, 'v, V> {
     text: &'a str,
     at: usize,
     path: String,
-    visit: &'a mut V,
+    visit: &'v mut V,
 }
 
-impl<'a, V: FnMut(&str, Value<'_>)> Walker<'a, V> {
+impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
@@ -38,14 +38,14 @@ impl<'a, V: FnMut(&str, Value<'_>)> Walker<'a, V> {
         if self.peek()? == b'}' {
             self.at += 1;
             if !self.path.is_empty() {
-                (self.visit)(&self.path, Value { kind: Kind::Object, raw: "{}", is_item });
+                (self.visit)(&self.path, Value::json(Kind::Object, "{}", is_item));
             }
             return Some(());
         }
         loop {
             let length = self.path.len();
             self.peek()?;
-            let name = Value { kind: Kind::Text, raw: self.string()?, is_item };
+            let name = Value::json(Kind::Text, self.string()?, is_item);
             if !self.path.is_empty() {
                 self.path.push('.');
             }
@@ -66,7 +66,7 @@ impl<'a, V: FnMut(&str, Value<'_>)> Walker<'a, V> {
 
     fn list(&mut self, is_item: bool) -> Option<()> {
         self.take(b'[')?;
-        (self.visit)(&self.path, Value { kind: Kind::List, raw: "[]", is_item });
+        (self.visit)(&self.path, Value::json(Kind::List, "[]", is_item));
         if self.peek()? == b']' {
             self.at += 1;
             return Some(());
@@ -93,7 +93,7 @@ impl<'a, V: FnMut(&str, Value<'_>)> Walker<'a, V> {
             b'n' => (Kind::Null, self.word()?),
             _ => (Kind::Number, self.word()?),
         };
-        (self.visit)(&self.path, Value { kind, raw, is_item });
+        (self.visit)(&self.path, Value::json(kind, raw, is_item));
         Some(())
     }
 

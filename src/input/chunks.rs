@@ -98,7 +98,7 @@ enum Until {
 
 impl ChunkReader {
     pub(super) fn new(input: usize, name: &str, opened: OpenInput, held: Buffer) -> ChunkReader {
-        let OpenInput { reader, expected, stored, compression, .. } = opened;
+        let OpenInput { reader, expected, stored, compression, encoding, .. } = opened;
         ChunkReader {
             input,
             name: name.to_owned(),
@@ -111,7 +111,7 @@ impl ChunkReader {
             expected,
             at_end: false,
             error: None,
-            start: Some(InputStart { compression, ..InputStart::default() }),
+            start: Some(InputStart { compression, encoding, ..InputStart::default() }),
             format: Format::JsonLines(LineEnd::Newline),
             line_end: LineEnd::Newline,
             slicing: None,
@@ -459,6 +459,7 @@ mod tests {
         let opened = OpenInput {
             reader: Box::new(text),
             compression: Compression::None,
+            encoding: None,
             is_opened_ahead: false,
             expected: None,
             stored: Arc::default(),

@@ -198,6 +198,25 @@ pub(crate) fn looks_like_windows_1252(record: &[u8]) -> bool {
     others < letters && !record.contains(&0)
 }
 
+/// The encoding of a text that does not say which, from its first bytes. `None`: it is UTF-8, as JSON always is
+/// if it is not UTF-16.
+pub(super) fn encoding_of(start: &[u8]) -> Option<TextEncoding> {
+    if is_utf16(start) {
+        return Some(TextEncoding::Utf16);
+    }
+    if matches!(start.trim_ascii_start().first(), None | Some(b'{' | b'['))
+        || start.starts_with(UTF8_BOM)
+    {
+        return None;
+    }
+    // The last line may be cut.
+    let lines = start.split_inclusive(|byte| *byte == b'\n');
+    let others: Vec<&[u8]> =
+        lines.filter(|line| !line.is_ascii() && line.ends_with(b"\n")).collect();
+    let are_all = !others.is_empty() && others.iter().all(|line| looks_like_windows_1252(line));
+    are_all.then_some(TextEncoding::Windows1252)
+}
+
 pub(super) fn undeclared_utf16() -> BadInput {
     BadInput::new(
         "the text is UTF-16",
@@ -256,6 +275,22 @@ mod tests {
 
     fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(order).collect()
+    }
+
+    #[test]
+    fn an_encoding_is_found_out() {
+        for (start, expected) in [
+            (&b"Name\nZo\xeb\n"[..], Some(TextEncoding::Windows1252)),
+            (b"Name\nZo\xeb\nMalm\xc3\xb6\n", None),
+            ("Name\nZoë\n".as_bytes(), None),
+            (b"Name\nAda\n\xff\x00\n", None),
+            (b"Name\nAda\nZo\xeb", None),
+            (b"{\"Id\":\"Zo\xeb\"}\n", None),
+            (b"N\0a\0m\0e\0\n\0", Some(TextEncoding::Utf16)),
+            (b"", None),
+        ] {
+            assert_eq!(encoding_of(start), expected, "{start:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) use settings::{Limits, Settings};
 
 use crate::decode::Format;
 use crate::decode::frame::LineEnd;
+use crate::definition::TextEncoding;
 use crate::engine::Cancel;
 use crate::record::{Code, Detail};
 use crate::store::{Inputs, Listed, Stamp};
@@ -70,6 +71,8 @@ pub(crate) struct InputStart {
     /// `csv` or `json`. `None`: it could not be detected.
     pub(crate) format: Option<&'static str>,
     pub(crate) compression: Compression,
+    /// `None`: it is UTF-8.
+    pub(crate) encoding: Option<TextEncoding>,
     /// Whether brackets delimit the records, and not line ends.
     pub(crate) is_bracketed: bool,
     pub(crate) line_end: LineEnd,
@@ -90,6 +93,7 @@ impl Default for InputStart {
         InputStart {
             format: None,
             compression: Compression::None,
+            encoding: None,
             is_bracketed: false,
             line_end: LineEnd::Newline,
             lines: 0,

@@ -12,19 +12,25 @@ use std::{
 use data_encoding::HEXLOWER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::encoding::Transcoder;
+use super::encoding::{Transcoder, encoding_of};
 use super::error::{InputError, ReadError};
 use super::inflate::{Compression, Inflater, MAGIC_BYTES};
 use super::read_ahead::ReadAhead;
 use super::settings::Settings;
 use crate::crypto::Sha256;
+use crate::definition::TextEncoding;
 use crate::engine::Cancel;
 use crate::store::{Inputs, Listed, Stamp};
+
+/// How many bytes of a text say which encoding it has.
+const EXAMINED_BYTES: usize = 64 << 10;
 
 /// An input whose text can be read.
 pub(super) struct OpenInput {
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) compression: Compression,
+    /// The encoding from which the text is converted.
+    pub(super) encoding: Option<TextEncoding>,
     /// Whether it pays to open the input before its turn: its text is inflated or converted ahead,
     /// or it is in a bucket.
     pub(super) is_opened_ahead: bool,
@@ -81,31 +87,42 @@ pub(super) fn open(
         reader
     };
     let mut reader = StoredReader { reader, stored: Arc::clone(&stored) };
-    let start = first_bytes(&mut reader).map_err(|e| ReadError::of_read(&listed.name, e))?;
+    let start =
+        read_start(&mut reader, MAGIC_BYTES).map_err(|e| ReadError::of_read(&listed.name, e))?;
     let compression = Compression::of(&start);
     let reader = Box::new(Cursor::new(start).chain(reader));
     let inflater = Inflater::new(compression, reader, settings.max_expansion);
-    let is_plain = inflater.is_err() && settings.encoding.is_none();
-    let reader: Box<dyn Read + Send> = match inflater {
+    let is_stored = inflater.is_err();
+    let mut reader: Box<dyn Read + Send> = match inflater {
         Ok(inflater) => Box::new(inflater),
         Err(plain) => plain,
     };
-    let reader = match settings.encoding {
+    let mut encoding = settings.encoding;
+    if encoding.is_none() && settings.detects_encoding {
+        let start = read_start(&mut *reader, EXAMINED_BYTES)
+            .map_err(|e| ReadError::of_read(&listed.name, e))?;
+        encoding = encoding_of(&start);
+        reader = Box::new(Cursor::new(start).chain(reader));
+    }
+    let is_plain = is_stored && encoding.is_none();
+    let reader = match encoding {
         Some(encoding) => Box::new(Transcoder::new(reader, encoding)),
         None => reader,
     };
     Ok(OpenInput {
         reader: if is_plain { reader } else { Box::new(ReadAhead::new(reader)) },
         compression,
+        encoding,
         is_opened_ahead: !is_plain || matches!(listed.stamp, Stamp::ETag(_)),
         expected: (is_plain && !is_stream).then_some(listed.bytes),
         stored,
     })
 }
 
-fn first_bytes(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
+/// Reads so many bytes, or all if there are fewer.
+fn read_start(reader: &mut dyn Read, bytes: usize) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    let want = u64::try_from(MAGIC_BYTES).expect("a few");
+    let want = u64::try_from(bytes).expect("a few");
     reader.take(want).read_to_end(&mut start)?;
     Ok(start)
 }

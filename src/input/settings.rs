@@ -11,6 +11,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) format: Option<InputFormat>,
     /// `None`: the text is UTF-8.
     pub(crate) encoding: Option<TextEncoding>,
+    /// Whether to find out the encoding of each input, where `encoding` sets none.
+    pub(crate) detects_encoding: bool,
     /// How many times its own size an archive may expand to.
     pub(crate) max_expansion: u64,
     /// Whether to go on with the next input after one that is not a segment file.

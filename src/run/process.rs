@@ -34,6 +34,7 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
     let Plan { input, column_rules, .. } = plan;
     input::Settings {
         format: input.format,
+        detects_encoding: false,
         encoding: input.encoding,
         max_expansion: input.max_expansion,
         skips_bad_files: input.skips_bad_files,

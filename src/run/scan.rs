@@ -115,7 +115,6 @@ fn scan_steps(
         spare: &spare,
         workers: Mutex::default(),
         files: &listing.files,
-        encoding: encoding_name(definition.input.encoding),
         progress,
     };
     let report = scanning.run(&pool(limits.threads)?, &limits, source)?;
@@ -195,6 +194,7 @@ fn settings<'a>(
     input::Settings {
         format: input.format,
         encoding: input.encoding,
+        detects_encoding: true,
         max_expansion: input.max_expansion,
         skips_bad_files: input.skips_bad_files,
         delimiter: input.columns.delimiter,
@@ -233,7 +233,6 @@ struct Scanning<'a> {
     spare: &'a BufferPool,
     workers: Mutex<Vec<ScanWorker>>,
     files: &'a [Listed],
-    encoding: &'static str,
     progress: &'a Progress,
 }
 
@@ -322,7 +321,7 @@ impl Scanning<'_> {
         FileReport {
             name: listed.map_or_else(String::new, |listed| listed.name.clone()),
             format: start.format,
-            encoding: self.encoding,
+            encoding: encoding_name(start.encoding),
             compression: start.compression.name(),
             line_ends: "none",
             ..FileReport::default()

@@ -234,6 +234,25 @@ fn a_definition_says_what_to_read_and_how() {
 }
 
 #[test]
+fn encodings_are_found_out() {
+    let folder = folder();
+    let utf16: Vec<u8> = "Id\nZoë\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, bytes, expected) in [
+        ("a.csv", b"Vorname;Id\nZo\xeb;1\n".to_vec(), "windows-1252"),
+        ("b.csv", "Vorname;Id\nZoë;1\n".into(), "utf-8"),
+        ("c.csv", utf16, "utf-16"),
+        ("d.csv.gz", gzip(b"Vorname;Id\nZo\xeb;1\n"), "windows-1252"),
+        ("e.json", b"{\"Id\":\"Zo\xeb\"}\n".to_vec(), "utf-8"),
+    ] {
+        let report = scanned(&[&file(folder.path(), name, bytes)], &[]);
+        let of = &report["files"][0];
+        let bad = if name == "e.json" { json!({"utf8": 1}) } else { json!({}) };
+        assert_eq!((&of["encoding"], &of["bad"]), (&json!(expected), &bad), "{name}");
+        assert_eq!(of["records"], 1, "{name}");
+    }
+}
+
+#[test]
 fn standard_input_is_scanned() {
     let mut command = segprep();
     command.args(["scan", "-", "--json"]);

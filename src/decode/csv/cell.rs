@@ -5,6 +5,8 @@
 //! cell is closed, and followed by a delimiter or the end. So a quoted cell ends at the first
 //! delimiter before which it has an even number of quotes.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr2};
 
 use crate::decode::frame::Dialect;
@@ -57,6 +59,21 @@ pub fn cell_texts(record: &[u8], dialect: impl Into<Dialect>) -> Vec<Vec<u8>> {
         texts.push(text);
     });
     texts
+}
+
+/// Calls `visit` with the text of each cell of a record.
+pub fn each_cell_text<'r>(record: &'r str, dialect: Dialect, mut visit: impl FnMut(Cow<'r, str>)) {
+    let bytes = record.as_bytes();
+    each_cell(Span::whole(bytes), dialect, &mut |cell| {
+        if cell.is_escaped {
+            let mut text = Vec::new();
+            cell.push_text(bytes, dialect, &mut text);
+            visit(Cow::Owned(String::from_utf8_lossy(&text).into_owned()));
+        } else {
+            let text = record.get(cell.start..cell.start + cell.len);
+            visit(Cow::Borrowed(text.unwrap_or_default()));
+        }
+    });
 }
 
 /// Appends the text of the cell in one column of a record. Returns `None` if there is no such cell.

@@ -5,7 +5,7 @@ mod cell;
 pub mod columns;
 mod row;
 
-pub use cell::{cell_texts, push_cell_text};
+pub use cell::{cell_texts, each_cell_text, push_cell_text};
 pub use columns::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, is_column,
 };
