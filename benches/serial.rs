@@ -281,20 +281,26 @@ fn costs_of_parts(out: &Path, has_crc: bool) -> Result<(Duration, Duration), Box
     let (mut chain, mut write) = (Duration::ZERO, Duration::ZERO);
     for part in fs::read_dir(out.join("import/job-000"))? {
         let bytes = fs::read(part?.path())?;
-        let started = Instant::now();
+        let started = thread_time();
         std::hint::black_box(sha256(&bytes));
-        chain += started.elapsed();
+        chain += thread_time() - started;
         let again = tempfile::tempfile_in(out)?;
-        let started = Instant::now();
+        let started = thread_time();
         for (number, block) in bytes.chunks(BLOCK).enumerate() {
             again.write_all_at(block, u64::try_from(number * BLOCK)?)?;
             if has_crc {
                 std::hint::black_box(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, block));
             }
         }
-        write += started.elapsed();
+        write += thread_time() - started;
     }
     Ok((chain, write))
+}
+
+/// The processor time of this thread so far.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it is positive")
 }
 
 fn clear(server: &Server, out: &Path) -> Result<(), Box<dyn Error>> {
@@ -315,16 +321,17 @@ fn print(all: &[Series]) {
     for series in all {
         let is_chain = series.digest == "sha256" && !series.is_bucket;
         println!(
-            "{:6} {:9} {:6} {:>7} {:>7.1}% {:>7.1}% {:>7.1}% {:>6.2} {:>6.0}",
+            "{:6} {:9} {:6} {:>7} {:>7.1}% {:>8} {:>7.1}% {:>6.2} {:>6.0}",
             series.format(),
             series.digest,
             if series.is_bucket { "bucket" } else { "disk" },
             series.threads,
             series.median(|run| 100.0 * run.ordered.as_secs_f64() / run.all.as_secs_f64()),
             if is_chain {
-                series.median(|run| 100.0 * run.chain.as_secs_f64() / run.all.as_secs_f64())
+                let share = |run: &Figures| 100.0 * run.chain.as_secs_f64() / run.all.as_secs_f64();
+                format!("{:.1}%", series.median(share))
             } else {
-                0.0
+                "–".to_owned()
             },
             series.median(|run| 100.0 * run.busiest.as_secs_f64() / run.all.as_secs_f64()),
             series.median(|run| run.all.as_secs_f64()),
