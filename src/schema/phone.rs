@@ -1,5 +1,5 @@
-//! Numbering plans: converts phone numbers to E.164, and says which ones exist. `phone_form.rs`
-//! parses them, the repair `phone` and the normal form `phone.v1` use this.
+//! Converts phone numbers to E.164, and says whether a number is in its country's numbering plan.
+//! `phone_form.rs` parses the text. Used by the repair `phone` and the normal form `phone.v1`.
 //!
 //! The plans are those of Google's libphonenumber, through the crate `rlibphonenumber`, which only
 //! this file uses. Hostile texts do not reach it: it gets only short texts with the characters of

@@ -2,7 +2,8 @@
 //! normalized before they are hashed or looked up in a list.
 //!
 //! Tokens and digests match only if the same bytes were hashed. So each form has a version in its
-//! name, and a change of its rules needs a new version. Other values have no normal form.
+//! name, and a change of its rules needs a new version. Other values have no normal form. With `none`,
+//! every value is its own.
 //!
 //! - `email.v1`: without outer white space and invisible characters, in lower case and NFC, with the
 //!   domain in Punycode by UTS 46 (non-transitional). It must be `dot-atom@domain`, and the domain

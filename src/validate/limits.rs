@@ -1,7 +1,8 @@
 //! The limits of the target on what would be written, after the rules were applied.
 //!
 //! Lengths are counted in code points. The size of a whole record is known only once it is encoded, so
-//! `pipeline/process/emit.rs` asks [`LimitChecks::check_size`] then. The numbers are in
+//! `pipeline/process/emit.rs` asks [`LimitChecks::check_size`] then. Names of attributes and metrics
+//! are checked once for each name, by `pipeline/name_policies.rs`. The numbers are in
 //! `schemas/targets/`.
 
 use super::{NameVerdicts, RuleNames};
@@ -80,7 +81,7 @@ impl LimitChecks {
         LimitChecks { max_endpoint_size: bytes, size_rule: rule, ..self }
     }
 
-    /// What is wrong with a name of a map, if anything.
+    /// The problem of the name of an attribute or metric, if it has one.
     pub fn check_name(&self, name: &str) -> Option<(Code, Detail)> {
         let length = name.chars().count();
         if length == 0 {

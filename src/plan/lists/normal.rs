@@ -1,4 +1,5 @@
-//! The form in which entries of a list and values of records are compared.
+//! The form in which entries of a list and values of records are compared. This file chooses the form;
+//! `transform/normalize.rs` makes it (lower case, E.164).
 //!
 //! With `auto`, a text is compared as what it looks like: as an e-mail address if it contains `@`, as
 //! a phone number if it begins with `+` or consists of digits and separators, otherwise as it is. The

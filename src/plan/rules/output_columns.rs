@@ -1,5 +1,6 @@
 //! Checks the `columns` of CSV outputs: each names one field, once, in a form that a header can
-//! hold.
+//! hold. An output without `columns` gets those of the inputs' headers (`HeaderUnion` in
+//! `plan/columns.rs`), so it is an error if the inputs are JSON.
 
 use std::collections::HashMap;
 

@@ -4,8 +4,11 @@
 //! |---|---|
 //! | attempts | 6, and 10 for a request that transfers records; with growing pauses in between |
 //! | connect timeout | 3 s |
-//! | read timeout | 20 s, or `[aws] patience`: how long a server may send nothing |
+//! | read timeout | 20 s, or `[aws] patience`: how long a server may send nothing; six times that for a request that takes the server long |
 //! | operation timeout | ten times the read timeout, at most 200 s: for all attempts together |
+//!
+//! Whichever comes first ends a request: a server that is silent ends most of them after some two
+//! minutes, and those that transfer records after 200 s.
 //!
 //! So a run ends within five minutes of a server's last response, including the time to clean up,
 //! which `ending.rs` limits. The SDK does not read the body of an object within these timeouts:

@@ -41,7 +41,7 @@ impl Lock {
     pub const BYTES_MAX: u64 = 64 << 10;
 
     /// Locks the folder, which is created with its parents (with mode 0700) if it does not exist.
-    /// Returns `None` if another process holds the lock.
+    /// Returns `None` if another process holds the lock, or if others keep taking and removing it.
     pub fn take(folder: &Path) -> io::Result<Option<Lock>> {
         for _ in 0..ATTEMPTS {
             create_private(folder)?;
