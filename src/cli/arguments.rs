@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// Make keys and print their check values.
     #[command(subcommand)]
     Key(Key),
-    /// Report what files hold, without a definition: fields, shapes, faults, personal data.
+    /// Show what files hold, without a definition: fields, shapes, faults, personal data.
     Scan(ScanArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
     Generate(GenerateArguments),
