@@ -1,7 +1,7 @@
 //! Names that fields have in the exports of other programs, from `schemas/headers.toml`. Those of the
 //! opt-out are never dropped silently (`lookalike.rs`); the others only suggest a field in a message.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -13,6 +13,8 @@ pub struct Aliases {
     aliases: Vec<Alias>,
     /// The index of the alias for each folded name.
     by_name: HashMap<String, usize>,
+    /// The same for folded names that end with `*`, without it: beginnings of names.
+    by_start: Vec<(String, usize)>,
 }
 
 /// A field, and its names in other programs.
@@ -38,6 +40,8 @@ pub(super) enum Sense {
     Opposite,
     /// Either: only its words tell.
     Words,
+    /// When, why or how it came about: its values are no words for the field.
+    Details,
 }
 
 #[derive(Deserialize)]
@@ -56,11 +60,16 @@ impl Aliases {
     pub fn shipped() -> Aliases {
         let AliasFile { alias: aliases } =
             toml::from_str(FILE).expect("a test reads the shipped file");
-        let names = aliases.iter().enumerate();
-        let by_name = names
-            .flat_map(|(index, alias)| alias.names.iter().map(move |name| (folded(name), index)))
-            .collect();
-        Aliases { aliases, by_name }
+        let (mut by_name, mut by_start) = (HashMap::new(), Vec::new());
+        for (index, alias) in aliases.iter().enumerate() {
+            for name in &alias.names {
+                match name.strip_suffix('*') {
+                    Some(start) => by_start.push((folded(start), index)),
+                    None => drop(by_name.insert(folded(name), index)),
+                }
+            }
+        }
+        Aliases { aliases, by_name, by_start }
     }
 
     /// Whether names of other programs stand for this field.
@@ -70,13 +79,10 @@ impl Aliases {
 
     /// The alias with this name, except for case and punctuation.
     pub fn of(&self, name: &str) -> Option<&Alias> {
-        self.by_name.get(&folded(name)).and_then(|index| self.aliases.get(*index))
-    }
-
-    /// The names of one field, folded.
-    pub(super) fn names_of(&self, field: &str) -> HashSet<String> {
-        let of_field = self.aliases.iter().filter(|alias| alias.field == field);
-        of_field.flat_map(|alias| &alias.names).map(|name| folded(name)).collect()
+        let name = folded(name);
+        let begins = || self.by_start.iter().find(|(start, _)| name.starts_with(start));
+        let index = self.by_name.get(&name).or_else(|| begins().map(|(_, index)| index));
+        index.and_then(|index| self.aliases.get(*index))
     }
 
     /// The alias with a name that differs from this one in at most one character, if both are long
@@ -136,6 +142,9 @@ mod tests {
         check("first_name", Some("User.UserAttributes.FirstName"));
         check("VORNAME", Some("User.UserAttributes.FirstName"));
         check("Posta code", Some("Location.PostalCode"));
+        check("Opted out of email: Book club", Some("OptOut"));
+        check("hs_email_optout_214365", Some("OptOut"));
+        check("CLEAN_TIME", Some("OptOut"));
         check("ana@example.com", None);
         check("Gail", None);
         check("", None);
@@ -144,7 +153,7 @@ mod tests {
     #[test]
     fn every_alias_names_a_column_and_no_name_names_two() {
         let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let Aliases { aliases, by_name } = Aliases::shipped();
+        let Aliases { aliases, by_name, by_start } = Aliases::shipped();
         let mut field_of: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
             assert!(is_column(&schema, &alias.field), "{}", alias.field);
@@ -156,6 +165,6 @@ mod tests {
                 assert!(earlier.is_none_or(|field| field == alias.field), "{name}");
             }
         }
-        assert_eq!(by_name.len(), field_of.len());
+        assert_eq!(by_name.len() + by_start.len(), field_of.len());
     }
 }

@@ -4,7 +4,7 @@
 //! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently, and
 //! neither is one that the opt-out has in other programs (`Unsubscribed`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::aliases::{Aliases, folded, folded_char};
 use crate::record::join;
@@ -20,8 +20,9 @@ pub struct Lookalikes {
     /// The folded path and the path of each map. A name that starts with one and a dot is a
     /// look-alike as well.
     maps: Vec<(String, String)>,
-    /// The path of the opt-out, and its folded names in other programs.
-    opt_out: (String, HashSet<String>),
+    /// The path of the opt-out.
+    opt_out: String,
+    aliases: Aliases,
 }
 
 /// The largest edit distance at which one name is near another.
@@ -38,14 +39,15 @@ impl Lookalikes {
             by_folded: known.iter().rev().cloned().collect(),
             known,
             maps: maps.map(|node| fold_path(&node.path)).collect(),
-            opt_out: (opt_out.to_owned(), Aliases::shipped().names_of(opt_out)),
+            opt_out: opt_out.to_owned(),
+            aliases: Aliases::shipped(),
         }
     }
 
     /// The known field that an unknown name looks like. `within`: the path of the object that
     /// contains it, or empty for the record itself.
     pub fn of(&self, within: &str, name: &str) -> Option<String> {
-        let alias = || self.is_opt_out(name).then(|| self.opt_out.0.clone());
+        let alias = || self.is_opt_out(name).then(|| self.opt_out.clone());
         self.field(within, name).or_else(alias)
     }
 
@@ -69,7 +71,7 @@ impl Lookalikes {
 
     /// Whether other programs call the opt-out so.
     pub fn is_opt_out(&self, name: &str) -> bool {
-        self.opt_out.1.contains(&folded(name))
+        self.aliases.of(name).is_some_and(|alias| alias.field == self.opt_out)
     }
 
     fn of_path(&self, path: &str, folded_path: &str) -> Option<String> {
@@ -153,6 +155,10 @@ mod tests {
             "Do Not Call",
             "DoNotContact",
             "Abgemeldet",
+            "Portal Unsubscribe",
+            "Opted out of email: Book club",
+            "hs_email_optout_214365",
+            "CLEAN_TIME",
         ] {
             check("", name, Some("OptOut"));
             check("User", name, Some("OptOut"));

@@ -25,7 +25,7 @@ pub use csv::{
 };
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
-pub use records::RecordFinder;
+pub use records::{Beside, RecordFinder, RecordsPath};
 pub use shaping::ShapeSettings;
 pub use target::{CONTAINERS_MAX, container_paths};
 

@@ -13,13 +13,62 @@
 //!   which is then a reject, and so is the end of a text that stops within a value.
 //! - A value without the path becomes an empty object in its place, which lacks all that a record needs.
 //!   (If the value is longer than the longest record, the object is where the value ends.)
-//! - What is around the records is not checked, only followed: strings, braces and brackets.
+//! - What is around the records is not checked, only followed: strings, braces and brackets. Names beside
+//!   the path that are those of fields are counted: nobody else would notice that they are lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Lookalikes;
+use crate::schema::{Role, Schema};
+
+/// Where the records are in larger values, and which names beside them would mean something.
+#[derive(Clone, Debug)]
+pub struct RecordsPath(Arc<Meaning>);
+
+#[derive(Debug)]
+struct Meaning {
+    names: Vec<Box<[u8]>>,
+    lookalikes: Lookalikes,
+    opt_out: String,
+    /// Names that are dropped on purpose.
+    ignore: Vec<String>,
+}
+
+impl RecordsPath {
+    /// `ignore`: the names that the definition drops on purpose.
+    pub fn new(schema: &Schema, path: &[String], ignore: &[String]) -> RecordsPath {
+        RecordsPath(Arc::new(Meaning {
+            names: path.iter().map(|name| name.as_bytes().into()).collect(),
+            lookalikes: Lookalikes::new(schema),
+            opt_out: schema.role_path(Role::OptOut).to_owned(),
+            ignore: ignore.to_vec(),
+        }))
+    }
+
+    /// The field that a name means, exactly or nearly.
+    fn field_of(&self, name: &str) -> Option<String> {
+        let Meaning { lookalikes, ignore, .. } = &*self.0;
+        let is_ignored = ignore.iter().any(|ignored| ignored == name);
+        lookalikes.of("", name).filter(|_| !is_ignored)
+    }
+}
+
+/// Fields that are beside records, and not in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// How many values have each, by its path.
+    pub fields: BTreeMap<String, u64>,
+    /// Whether the opt-out is one of them: it would be lost.
+    pub has_opt_out: bool,
+}
 
 /// Follows the text of a file, and blanks what is around its records.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about the text so far")]
 pub struct RecordFinder {
-    path: Vec<Box<[u8]>>,
+    path: RecordsPath,
+    beside: Beside,
     /// The most bytes of a value that are kept back until the path is found.
     kept_max: usize,
     state: State,
@@ -31,7 +80,7 @@ pub struct RecordFinder {
     matched: usize,
     /// Whether a name comes next in that object.
     expects_name: bool,
-    /// The name that is read there, up to a few bytes more than the one that is looked for.
+    /// The name that is read there, up to a byte more than [`NAME_BYTES_MAX`].
     name: Vec<u8>,
     /// Whether the name before the colon was the next one of the path.
     is_next: bool,
@@ -43,6 +92,9 @@ pub struct RecordFinder {
     kept: Vec<u8>,
     keeps: bool,
 }
+
+/// The most bytes of a name around the records that are read; no name of a path or field is longer.
+const NAME_BYTES_MAX: usize = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -60,9 +112,10 @@ enum State {
 
 impl RecordFinder {
     /// `kept_max`: the most bytes of a value that are kept back until the path is found in it.
-    pub fn new(path: &[String], kept_max: usize) -> RecordFinder {
+    pub fn new(path: &RecordsPath, kept_max: usize) -> RecordFinder {
         RecordFinder {
-            path: path.iter().map(|name| name.as_bytes().into()).collect(),
+            path: path.clone(),
+            beside: Beside::default(),
             kept_max,
             state: State::Between,
             in_string: false,
@@ -77,6 +130,11 @@ impl RecordFinder {
             kept: Vec::new(),
             keeps: false,
         }
+    }
+
+    /// The fields beside the records so far.
+    pub fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// Appends a piece of text to `out`, as far as it is decided what is left of it.
@@ -154,7 +212,11 @@ impl RecordFinder {
             }
             b':' if is_on_path && self.expects_name => {
                 self.expects_name = false;
-                self.is_next = self.is_name_next();
+                let name = self.whole_name();
+                self.is_next = name.is_some() && name.as_deref() == self.next_name();
+                if let Some(name) = name.filter(|_| !self.is_next) {
+                    self.note_beside(&name);
+                }
             }
             b',' if is_on_path => (self.expects_name, self.is_next) = (true, false),
             b'{' | b'[' => return self.open(byte, is_on_path, out),
@@ -176,7 +238,7 @@ impl RecordFinder {
     /// Opens an object or an array around the records, or the one that holds them.
     fn open(&mut self, byte: u8, is_on_path: bool, out: &mut Vec<u8>) {
         let is_next = std::mem::take(&mut self.is_next) && is_on_path;
-        let is_last = self.matched + 1 == self.path.len();
+        let is_last = self.matched + 1 == self.path.0.names.len();
         if is_next && is_last {
             self.find(out);
             if byte == b'{' {
@@ -287,21 +349,34 @@ impl RecordFinder {
     }
 
     fn push_to_name(&mut self, byte: u8) {
-        // Six bytes of an escape stand for one or more.
-        let most = self.path.get(self.matched).map_or(0, |name| 6 * name.len() + 1);
-        if self.name.len() < most {
+        if self.name.len() <= NAME_BYTES_MAX {
             self.name.push(byte);
         }
     }
 
-    /// Whether the name that was read is the next one of the path.
-    fn is_name_next(&self) -> bool {
-        let Some(next) = self.path.get(self.matched) else { return false };
+    fn next_name(&self) -> Option<&[u8]> {
+        self.path.0.names.get(self.matched).map(|name| &**name)
+    }
+
+    /// The name that was read, without escapes. `None`: it is too long, or no text.
+    fn whole_name(&self) -> Option<Vec<u8>> {
+        if NAME_BYTES_MAX < self.name.len() {
+            return None;
+        }
         if !self.name.contains(&b'\\') {
-            return *self.name == **next;
+            return Some(self.name.clone());
         }
         let quoted = [b"\"", self.name.as_slice(), b"\""].concat();
-        serde_json::from_slice::<String>(&quoted).is_ok_and(|name| name.as_bytes() == &**next)
+        serde_json::from_slice::<String>(&quoted).ok().map(String::into_bytes)
+    }
+
+    fn note_beside(&mut self, name: &[u8]) {
+        let name = str::from_utf8(name).unwrap_or_default();
+        let Some(field) = self.path.field_of(name) else { return };
+        self.beside.has_opt_out |= field == self.path.0.opt_out;
+        // `Attributes.Plan` would be any name of the data.
+        let field = field.split('.').next().unwrap_or_default().to_owned();
+        *self.beside.fields.entry(field).or_default() += 1;
     }
 
     /// Blanks a byte around the records.
@@ -343,12 +418,43 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str, piece: usize, kept_max: usize) -> String {
-        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-        let mut finder = RecordFinder::new(&path, kept_max);
+        let mut finder = RecordFinder::new(&path_of(path), kept_max);
         let mut out = Vec::new();
         text.as_bytes().chunks(piece).for_each(|piece| finder.add(piece, &mut out));
         finder.finish(&mut out);
         String::from_utf8(out).expect("only ASCII is made")
+    }
+
+    fn path_of(path: &str) -> RecordsPath {
+        thread_local! {
+            static SCHEMA: Arc<Schema> = Arc::new(Schema::shipped("pinpoint").expect("it is shipped"));
+        }
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        SCHEMA.with(|schema| RecordsPath::new(schema, &path, &["Abgemeldet".to_owned()]))
+    }
+
+    #[track_caller]
+    fn check_beside(text: &str, fields: &[(&str, u64)], has_opt_out: bool) {
+        for piece in [1, 3, 1000] {
+            let mut finder = RecordFinder::new(&path_of("A.B"), 1000);
+            text.as_bytes().chunks(piece).for_each(|piece| finder.add(piece, &mut Vec::new()));
+            let fields =
+                fields.iter().map(|(field, count)| ((*field).to_owned(), *count)).collect();
+            assert_eq!(finder.beside(), &Beside { fields, has_opt_out }, "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_beside_the_records_are_counted() {
+        check_beside(r#"{"Next":"x","A":{"Count":1,"B":{"OptOut":"ALL"}}}"#, &[], false);
+        check_beside(r#"{"OptOut":"ALL","A":{"B":{}}}"#, &[("OptOut", 1)], true);
+        check_beside(r#"{"A":{"B":[{}],"opt_out":"ALL"}}"#, &[("OptOut", 1)], true);
+        check_beside(r#"{"Opt\u004fut":"ALL","A":{"B":{}}}"#, &[("OptOut", 1)], true);
+        check_beside(r#"{"Unsubscribed":true,"A":{"B":{}}}"#, &[("OptOut", 1)], true);
+        check_beside(r#"{"Abgemeldet":true,"A":{"B":{}}}"#, &[], false);
+        check_beside(r#"{"x":{"OptOut":"ALL"},"A":{"y":{"OptOut":1},"B":{}}}"#, &[], false);
+        let several = r#"{"User":{"UserId":"u"},"attributes.Ada":1,"A":{"B":{}}} {"User":7}"#;
+        check_beside(several, &[("Attributes", 1), ("User", 2)], false);
     }
 
     /// `expected`: what is left, without the blanks around it. Each byte of it is where it was.

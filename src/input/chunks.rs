@@ -12,18 +12,22 @@
 //! how many bytes a read happened to return. So only the bytes peeked at count, even if
 //! more are held.
 
-use std::{io::ErrorKind, io::Read, mem, sync::Arc};
+use std::{
+    io::{self, ErrorKind, Read},
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::buffer::{Buffer, BufferPool};
 use super::error::{BadInput, ReadError};
 use super::open::{OpenInput, Stored};
 use super::settings::Limits;
 use super::{Broken, InputEnd, InputStart, Work};
-use crate::decode::Format;
 use crate::decode::frame::{
     BYTE_ORDER_MARK, Cut, Dialect, Framing, LineEnd, SPACE_MAX, Scanner, cut, leading_filler,
     leading_space,
 };
+use crate::decode::{Beside, Format};
 use crate::record::{Code, Detail};
 
 /// How many more bytes are read while a record has not ended.
@@ -68,6 +72,8 @@ pub(super) struct ChunkReader {
     pub(super) array: Array,
     /// Whether everything read before the error was handed over.
     is_given_up: bool,
+    /// The fields beside the records of the text that was read.
+    pub(super) beside: Arc<Mutex<Beside>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +123,13 @@ impl ChunkReader {
             slicing: None,
             array: Array::Open,
             is_given_up: false,
+            beside: Arc::default(),
         }
+    }
+
+    /// The error of a read that failed.
+    pub(super) fn failed_read(&self, error: io::Error) -> ReadError {
+        ReadError::of_read(&self.name, error)
     }
 
     /// Whether all of the text is held.
@@ -407,7 +419,8 @@ impl ChunkReader {
         let offset = self.offset;
         let broken = self.error.take().map(|bad| Broken { bad, offset });
         let (bytes, sha256) = (self.stored.bytes(), self.stored.sha256());
-        InputEnd { bytes, sha256, is_unchecked: false, broken }
+        let beside = mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
+        InputEnd { bytes, sha256, is_unchecked: false, broken, beside: beside.fields }
     }
 }
 

@@ -89,6 +89,11 @@ impl From<Cancelled> for InputError {
 #[error("a thread panicked while it read an input")]
 pub(super) struct Panicked;
 
+/// The opt-out is beside the records of an input.
+#[derive(Debug, thiserror::Error)]
+#[error("the opt-out is beside the records")]
+pub(super) struct OptOutBeside;
+
 /// Why the reading of one input ends.
 pub(super) enum ReadError {
     /// This input is not a segment file. The next one may be.
@@ -117,6 +122,10 @@ impl ReadError {
         };
         let error = match error.downcast::<Panicked>() {
             Ok(Panicked) => return InputError::Panicked.into(),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<OptOutBeside>() {
+            Ok(lost) => return lost.into_bad().into_error(name, 0).into(),
             Err(error) => error,
         };
         match error.downcast::<Cancelled>() {

@@ -28,7 +28,7 @@ mod records;
 mod settings;
 mod start;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) use buffer::{Buffer, BufferPool};
 pub(crate) use chunks::READ_MORE_BYTES;
@@ -106,6 +106,7 @@ impl Default for InputStart {
 }
 
 /// What was read of an input.
+#[derive(Default)]
 pub(crate) struct InputEnd {
     /// The number of bytes as it is stored.
     pub(crate) bytes: u64,
@@ -114,6 +115,8 @@ pub(crate) struct InputEnd {
     /// Whether its store has no checksum to compare it with.
     pub(crate) is_unchecked: bool,
     pub(crate) broken: Option<Broken>,
+    /// How many values have a field beside their records, by its name.
+    pub(crate) beside: BTreeMap<String, u64>,
 }
 
 /// Why an input could not be read to its end.
@@ -272,8 +275,7 @@ impl<'a> InputReader<'a> {
         match error {
             ReadError::Fatal(error) => Err(error),
             ReadError::Bad(bad) if self.settings.skips_bad_files => {
-                let end = InputEnd { bytes: 0, sha256: None, is_unchecked: false, broken: None };
-                let end = unit.end.get_or_insert(end);
+                let end = unit.end.get_or_insert_default();
                 end.broken = Some(Broken { bad, offset: 0 });
                 Ok(Started::Skipped(Box::new(unit)))
             }

@@ -1,7 +1,7 @@
 //! What the caller decides: how inputs are read, and how much of them is held at once.
 
-use crate::decode::ColumnRules;
 use crate::decode::frame::Dialect;
+use crate::decode::{ColumnRules, RecordsPath};
 use crate::definition::{InputFormat, TextEncoding};
 
 /// What the definition says about reading inputs.
@@ -18,7 +18,7 @@ pub(crate) struct Settings<'a> {
     /// Whether to go on with the next input after one that is not a segment file.
     pub(crate) skips_bad_files: bool,
     /// The path of the records in the values of a JSON file. `None`: the values are the records.
-    pub(crate) records: Option<&'a [String]>,
+    pub(crate) records: Option<&'a RecordsPath>,
     /// The delimiter of CSV cells. `None`: detect it from the header.
     pub(crate) delimiter: Option<u8>,
     /// How the rows of CSV are written, apart from the delimiter and the line ends.

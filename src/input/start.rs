@@ -74,13 +74,13 @@ impl ChunkReader {
         form: Form,
         settings: &Settings<'_>,
         limits: &Limits,
-    ) -> Result<Form, BadInput> {
+    ) -> Result<Form, ReadError> {
         let Some(path) = settings.records else { return Ok(form) };
         if form == Form::Csv {
             let hint = "use one definition for CSV and one for JSON, or remove the setting";
-            return Err(BadInput::new("`records` is for JSON, and this file is CSV", hint));
+            return Err(BadInput::new("`records` is for JSON, and this file is CSV", hint).into());
         }
-        self.find_records(path, limits.max_record);
+        self.find_records(path, limits.max_record)?;
         Ok(Form::JsonObjects)
     }
 

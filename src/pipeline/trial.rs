@@ -39,6 +39,9 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
             let mut finder = RecordFinder::new(path, plan.input.max_record);
             finder.add(text, &mut found);
             finder.finish(&mut found);
+            if finder.beside().has_opt_out {
+                return Err("the opt-out is beside the records, and not in them".to_owned());
+            }
             found.as_slice()
         }
         Some(_) | None => text,

@@ -6,7 +6,7 @@ use super::Plan;
 use crate::decode::{ColumnField, ColumnSettings, Columns, ShapeSettings};
 use crate::definition::{Column, Input, ListAction, Pair, Unknown};
 use crate::encode::CsvColumn;
-use crate::schema::Role;
+use crate::schema::{Role, Schema};
 use crate::transform::Op;
 
 /// The names of the columns of CSV files without a header.
@@ -32,7 +32,8 @@ fn texts(pairs: &[Pair]) -> Vec<(String, String)> {
 }
 
 /// How headers are read. A header may have unknown names only where `unknown = "drop"` is written.
-pub(super) fn settings(input: &Input, repair_names: bool) -> ColumnSettings {
+pub(super) fn settings(input: &Input, repair_names: bool, schema: &Schema) -> ColumnSettings {
+    let opt_out = schema.role_path(Role::OptOut);
     ColumnSettings {
         rename: texts(&input.columns.rename),
         constants: texts(&input.columns.constants),
@@ -40,6 +41,7 @@ pub(super) fn settings(input: &Input, repair_names: bool) -> ColumnSettings {
         drop_unknown: input.unknown == Some(Unknown::Drop),
         pads_rows: input.columns.pads_rows,
         has_decimal_comma: input.columns.has_decimal_comma,
+        has_opt_out_words: input.shaping.values.iter().any(|words| words.field.value == opt_out),
         repair_names,
         any_header: false,
     }

@@ -129,7 +129,7 @@ impl Plan {
             .zip(map_shapes(&schema))
             .map(|(map, shape)| maker.make_for_map(map, &rules, shape));
         let repair_names = repairs.on.has(RepairKind::Names);
-        let input = InputPlan::new(&definition.input, kinds, repair_names);
+        let input = InputPlan::new(&definition.input, kinds, repair_names, &schema);
         let outputs = definition.outputs.iter().map(|output| OutputPlan::new(output, &schema));
         Ok(Plan {
             name: definition.name.clone(),

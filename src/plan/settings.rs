@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::columns;
 use crate::decode::frame::Dialect;
-use crate::decode::{ColumnSettings, ShapeSettings};
+use crate::decode::{ColumnSettings, RecordsPath, ShapeSettings};
 use crate::definition::{
     Definition, DigestKind, Input, InputFormat, Output, OutputFormat, STANDARD_OUTPUT,
     TextEncoding, Unknown,
@@ -28,7 +28,7 @@ pub struct InputPlan {
     /// Whether a run skips a file that can't be read as a segment file.
     pub skips_bad_files: bool,
     /// The path of the records in the values of JSON files. `None`: the values are the records.
-    pub records: Option<Vec<String>>,
+    pub records: Option<RecordsPath>,
     /// What delimits the cells of CSV; `None`: detect it by the header.
     pub delimiter: Option<u8>,
     /// How the rows of CSV are written; the delimiter is a comma unless the definition sets one.
@@ -82,7 +82,14 @@ pub struct AccountPlan {
 }
 
 impl InputPlan {
-    pub(super) fn new(input: &Input, kinds: Vec<usize>, repair_names: bool) -> InputPlan {
+    pub(super) fn new(
+        input: &Input,
+        kinds: Vec<usize>,
+        repair_names: bool,
+        schema: &Schema,
+    ) -> InputPlan {
+        let column_settings = columns::settings(input, repair_names, schema);
+        let records = input.shaping.records.as_deref();
         InputPlan {
             from: input.from.iter().map(|location| location.path.clone()).collect(),
             exclude: input.exclude.clone(),
@@ -90,12 +97,12 @@ impl InputPlan {
             encoding: input.encoding,
             max_expansion: input.max_expansion,
             skips_bad_files: input.skips_bad_files,
-            records: input.shaping.records.clone(),
+            records: records.map(|path| RecordsPath::new(schema, path, &column_settings.ignore)),
             delimiter: input.columns.delimiter,
             dialect: input.columns.dialect,
             skip_lines: input.columns.skip_lines,
             columns: columns::input_names(input),
-            column_settings: columns::settings(input, repair_names),
+            column_settings,
             shapes: columns::shapes(input),
             unknown: input.unknown.unwrap_or(Unknown::Drop),
             kinds,

@@ -1,8 +1,8 @@
 //! `spreadsheet`: removes what a spreadsheet puts around text that it would take for something else:
 //! `="02134"`, and a `'` in front.
 //!
-//! A `'` before a letter is left alone: it belongs to names such as `'s-Gravenhage`. So is a text between
-//! two of them.
+//! A `'` before a letter is left alone if no digit follows in that word: it belongs to names such as
+//! `'s-Gravenhage`, and not to `'K1A 0B1`. So is a text between two of them.
 
 use super::ChunkText;
 use super::trim::shortened;
@@ -35,8 +35,11 @@ fn inner(value: &[u8]) -> Option<(usize, usize)> {
 
 /// Whether a `'` before the text is a mark of a spreadsheet.
 fn is_marked(text: &[u8]) -> bool {
-    let first = str::from_utf8(text).ok().and_then(|text| text.chars().next());
-    first.is_some_and(|char| !char.is_alphabetic() && char != '\'') && text.last() != Some(&b'\'')
+    let text = str::from_utf8(text).unwrap_or_default();
+    let mut word = text.chars().take_while(|char| *char != ' ');
+    let is_mark = |char: char| !char.is_alphabetic() || word.any(|char| char.is_ascii_digit());
+    let first = text.chars().next().filter(|char| *char != '\'');
+    first.is_some_and(is_mark) && !text.ends_with('\'')
 }
 
 /// Whether a value has such marks.
@@ -64,8 +67,11 @@ mod tests {
         check("'+49 30 123456", Some("+49 30 123456"));
         check("'=1+1", Some("=1+1"));
         check("'-5", Some("-5"));
+        check("'K1A 0B1", Some("K1A 0B1"));
+        check("'SW1A", Some("SW1A"));
         check("'s-Gravenhage", None);
         check("'t Hooft", None);
+        check("'t Zand 5", None);
         check("'02134'", None);
         check("''", None);
         check("'", None);

@@ -63,6 +63,8 @@ pub(super) struct Assembler<'a> {
     pub(super) broken: usize,
     /// The warnings about the first [`BROKEN_MAX`] of them. `inputs.ndjson` has all.
     pub(super) broken_warnings: Vec<String>,
+    /// How many values of inputs have a field beside their records, by its name.
+    pub(super) beside: BTreeMap<String, u64>,
     /// The renamings of the definition that match a name in some input, by index.
     pub(super) renamings: BTreeSet<usize>,
     /// The number of rejects that repairs would fix, by those repairs.
@@ -140,6 +142,7 @@ impl<'a> Assembler<'a> {
             unchecked: 0,
             broken: 0,
             broken_warnings: Vec::new(),
+            beside: BTreeMap::new(),
             renamings: BTreeSet::new(),
             by_repair: BTreeMap::new(),
             by_setting: BTreeMap::new(),
@@ -377,6 +380,9 @@ impl<'a> Assembler<'a> {
         let state = std::mem::take(&mut self.current);
         finish(state.kept.map(Originals::into_file))?;
         self.bytes += end.bytes;
+        for (field, values) in &end.beside {
+            *self.beside.entry(field.clone()).or_default() += values;
+        }
         self.total.add(&state.tally);
         if let Some(listed) = self.listed.get(input) {
             let (format, compression) = (state.format, state.compression);

@@ -223,6 +223,9 @@ fn unknown_fields(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
     if 0 < assembled.total.export_only {
         unknown.insert(EXPORT_ONLY.to_owned(), assembled.total.export_only);
     }
+    for (field, values) in &assembled.beside {
+        *unknown.entry(field.clone()).or_default() += values;
+    }
     unknown
 }
 
@@ -255,6 +258,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         )
     }));
     warnings.extend(unchecked_warning(assembled.unchecked));
+    warnings.extend(noted::beside(&assembled.beside));
     warnings.extend(noted::warnings(assembled));
     warnings.extend(windows_1252(assembled.windows_1252));
     warnings.extend(spaced_quotes(total.spaced_quotes));

@@ -31,6 +31,15 @@ pub(super) fn warnings(assembled: &Assembler<'_>) -> Vec<String> {
     warnings
 }
 
+/// The warning about fields that are beside the records, and not in them.
+pub(super) fn beside(fields: &BTreeMap<String, u64>) -> Option<String> {
+    let (values, fields) = counted(fields, "field", "fields")?;
+    Some(format!(
+        "{values} beside the records that `records` names, {fields}: no record has them; if they are meant for the \
+         records, put them there before the run"
+    ))
+}
+
 /// The sum of some counts with its noun, and the fields; `None` if there are none.
 fn counted(fields: &BTreeMap<String, u64>, one: &str, many: &str) -> Option<(String, String)> {
     let sum: u64 = fields.values().sum();

@@ -38,7 +38,7 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
         encoding: input.encoding,
         max_expansion: input.max_expansion,
         skips_bad_files: input.skips_bad_files,
-        records: input.records.as_deref(),
+        records: input.records.as_ref(),
         delimiter: input.delimiter,
         dialect: input.dialect,
         skip_lines: input.skip_lines,

@@ -21,7 +21,7 @@ static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Values that are valid for some field.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 32] = [
     "EMAIL",
     "SMS",
     "APNS",
@@ -45,6 +45,13 @@ const WORDS: [&str; 24] = [
     "pro",
     "=1+1",
     "hmac:demo:00",
+    "1",
+    "NULL",
+    "=\"02134\"",
+    "'02134",
+    "2025-03-30 02:30:00",
+    "a, \"b, c\",,",
+    "\u{feff}a@b.cc\u{200b}",
     "",
 ];
 

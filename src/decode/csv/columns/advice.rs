@@ -5,7 +5,6 @@
 //! their number and the length of the name.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::{ColumnRules, is_column};
 use crate::decode::aliases::{Alias, Sense};
@@ -52,10 +51,10 @@ pub(super) enum ColumnErrorKind {
 }
 
 /// What a name may mean.
-struct Suggestion {
-    field: String,
-    constants: BTreeMap<String, String>,
-    sense: Sense,
+pub(super) struct Suggestion {
+    pub(super) field: String,
+    pub(super) constants: BTreeMap<String, String>,
+    pub(super) sense: Sense,
 }
 
 const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
@@ -69,7 +68,7 @@ const PASTE_HINT: &str = "check the lines below and paste them into the definiti
 const NO_HEADER_HINT: &str =
     "if the first row is not a header, set `header = false` and name the `columns` under `[input]`";
 /// The most columns that a message describes one by one.
-const DESCRIBED_MAX: usize = 50;
+pub(super) const DESCRIBED_MAX: usize = 50;
 
 impl ColumnRules {
     /// Describes all errors of a header at once, so that it can be fixed in one go.
@@ -141,20 +140,20 @@ impl ColumnRules {
     }
 
     /// The name in backticks if it may be quoted, else its length.
-    fn quote_or_describe(&self, name: &str) -> String {
+    pub(super) fn quote_or_describe(&self, name: &str) -> String {
         if self.is_quotable(name) { format!("`{name}`") } else { describe_name(name) }
     }
 
     /// Whether a name can safely be shown. One that is an alias, except for case and punctuation,
     /// says nothing about a person.
-    fn is_quotable(&self, name: &str) -> bool {
+    pub(super) fn is_quotable(&self, name: &str) -> bool {
         self.aliases.of(name).is_some()
             || (self.suggestion(name).is_some() && looks_like_a_column(name))
     }
 
     /// What the name probably means: a field that it looks like, an alias, a field that is nearly
     /// spelled like it, or a name that is nearly an alias.
-    fn suggestion(&self, name: &str) -> Option<Suggestion> {
+    pub(super) fn suggestion(&self, name: &str) -> Option<Suggestion> {
         let known = |field: &str| {
             let (constants, sense) = (BTreeMap::new(), Sense::Same);
             Suggestion { field: field.to_owned(), constants, sense }
@@ -170,79 +169,8 @@ impl ColumnRules {
             Some(Suggestion { field, constants, sense })
         })
     }
-
-    /// `[input.rename]` and `[input.constants]` that would fix the header, as far as can be
-    /// guessed. Every name with a guess is in it, and the first of the others as comments.
-    fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
-        let mut taken: Vec<String> =
-            names.iter().map(|name| self.renamed(name).into_owned()).collect();
-        taken.extend(self.settings.constants.iter().map(|(field, _)| field.clone()));
-        let mut text = String::from("[input.rename]\n");
-        let mut constants: BTreeMap<String, String> = BTreeMap::new();
-        let mut any = false;
-        for (number, column) in unknown.iter().enumerate() {
-            let name = names.get(*column).map_or("", String::as_str);
-            let Some(meant) = self.suggestion(name).filter(|_| self.is_quotable(name)) else {
-                if number < DESCRIBED_MAX {
-                    let name = self.quote_or_describe(name);
-                    writeln!(text, "# column {} {name}: not similar to any known name", column + 1)
-                        .ok();
-                }
-                continue;
-            };
-            let is_taken = taken.contains(&meant.field) || !is_column(&self.schema, &meant.field);
-            let line = format!("{} = {}", toml_text(name), toml_text(&meant.field));
-            if is_taken || meant.sense != Sense::Same {
-                let why =
-                    if is_taken { "another column already is this field" } else { meant.why() };
-                writeln!(text, "# {line}   # {why}").ok();
-                any = true;
-                continue;
-            }
-            writeln!(text, "{line}").ok();
-            any |= !self.is_value(name);
-            let is_missing = |field: &String| !taken.contains(field);
-            constants.extend(meant.constants.into_iter().filter(|(field, _)| is_missing(field)));
-            taken.push(meant.field);
-        }
-        constants.retain(|field, _| !taken.contains(field));
-        if !constants.is_empty() {
-            text.push_str("\n[input.constants]\n");
-        }
-        for (field, value) in &constants {
-            writeln!(text, "{} = {}", toml_key(field), toml_text(value)).ok();
-        }
-        any.then_some(text)
-    }
-}
-
-impl Suggestion {
-    /// Why a column must not be renamed without a look at its words.
-    fn why(&self) -> &'static str {
-        match self.sense {
-            Sense::Same => "",
-            Sense::Opposite => {
-                "it says the opposite: rename it only together with its words in `[input.values]`"
-            }
-            Sense::Words => {
-                "its words may mean either: rename it only together with them in `[input.values]`"
-            }
-        }
-    }
 }
 
 fn is_not_a_field(error: &ColumnError) -> bool {
     matches!(error.kind, ColumnErrorKind::NotAField)
-}
-
-/// A name as a TOML key, without quotes if it needs none.
-fn toml_key(name: &str) -> String {
-    let is_bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_bare { name.to_owned() } else { toml_text(name) }
-}
-
-/// A text as a basic string of TOML, which is that of JSON except that DEL must be escaped.
-fn toml_text(text: &str) -> String {
-    let quoted = serde_json::to_string(text).expect("text is JSON");
-    quoted.replace('\u{7f}', "\\u007f")
 }

@@ -13,6 +13,7 @@ mod advice;
 mod delimiter;
 mod header;
 mod no_header;
+mod paste;
 mod repeated;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -57,6 +58,8 @@ pub struct ColumnSettings {
     pub pads_rows: bool,
     /// Whether the decimal mark of numbers is a comma, and not a point.
     pub has_decimal_comma: bool,
+    /// Whether the definition says what words of the opt-out mean.
+    pub has_opt_out_words: bool,
     /// Whether other spellings of fields (`optOut`) are read as these.
     pub repair_names: bool,
     /// Whether the first row is taken as it is: it may be anything, and no column is a field.
