@@ -29,7 +29,8 @@ pub struct RecordsPath(Arc<Meaning>);
 #[derive(Debug)]
 struct Meaning {
     names: Vec<Box<[u8]>>,
-    lookalikes: Lookalikes,
+    /// `None`: nothing beside the records is noted.
+    lookalikes: Option<Lookalikes>,
     opt_out: String,
     /// Names that are dropped on purpose.
     ignore: Vec<String>,
@@ -40,9 +41,19 @@ impl RecordsPath {
     pub fn new(schema: &Schema, path: &[String], ignore: &[String]) -> RecordsPath {
         RecordsPath(Arc::new(Meaning {
             names: path.iter().map(|name| name.as_bytes().into()).collect(),
-            lookalikes: Lookalikes::new(schema),
+            lookalikes: Some(Lookalikes::new(schema)),
             opt_out: schema.role_path(Role::OptOut).to_owned(),
             ignore: ignore.to_vec(),
+        }))
+    }
+
+    /// A path beside which nothing is noted: for a look at what files hold.
+    pub fn alone(path: &[String]) -> RecordsPath {
+        RecordsPath(Arc::new(Meaning {
+            names: path.iter().map(|name| name.as_bytes().into()).collect(),
+            lookalikes: None,
+            opt_out: String::new(),
+            ignore: Vec::new(),
         }))
     }
 
@@ -50,7 +61,7 @@ impl RecordsPath {
     fn field_of(&self, name: &str) -> Option<String> {
         let Meaning { lookalikes, ignore, .. } = &*self.0;
         let is_ignored = ignore.iter().any(|ignored| ignored == name);
-        lookalikes.of("", name).filter(|_| !is_ignored)
+        lookalikes.as_ref()?.of("", name).filter(|_| !is_ignored)
     }
 }
 

@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::scan_input::{ScanInput, ScanUnit};
 use super::text::escape_path;
 use super::{Failure, RunOptions, pool};
-use crate::decode::{ColumnRules, ColumnSettings};
+use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
 use crate::definition::{Definition, Environment, TextEncoding};
 use crate::discover::{
     ChunkFindings, FileReport, InputForm, Knowledge, Lens, Scan, ScanReport, ScanWorker, look_at,
@@ -96,7 +96,8 @@ fn scan_steps(
         ColumnSettings { any_header: true, drop_unknown: true, ..ColumnSettings::default() };
     let rules = ColumnRules::new(schema, any_header);
     let names = named_columns(&definition);
-    let settings = settings(&definition, names.as_deref(), &rules);
+    let records = definition.input.shaping.records.as_deref().map(RecordsPath::alone);
+    let settings = settings(&definition, names.as_deref(), records.as_ref(), &rules);
     let spare = BufferPool::default();
     let inputs = remote.store.inputs(&listing.files, Reach::Whole)?;
     let source = ScanInput {
@@ -188,6 +189,7 @@ fn named_columns(definition: &Definition) -> Option<Vec<String>> {
 fn settings<'a>(
     definition: &'a Definition,
     names: Option<&'a [String]>,
+    records: Option<&'a RecordsPath>,
     column_rules: &'a ColumnRules,
 ) -> input::Settings<'a> {
     let input = &definition.input;
@@ -200,7 +202,7 @@ fn settings<'a>(
         delimiter: input.columns.delimiter,
         dialect: input.columns.dialect,
         skip_lines: input.columns.skip_lines,
-        records: input.shaping.records.as_deref(),
+        records,
         columns: names,
         column_rules,
         digest: false,
