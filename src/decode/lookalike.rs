@@ -71,7 +71,8 @@ impl Lookalikes {
 
     /// Whether other programs call the opt-out so.
     pub fn is_opt_out(&self, name: &str) -> bool {
-        self.aliases.of(name).is_some_and(|alias| alias.field == self.opt_out)
+        let alias = self.aliases.of(name).or_else(|| self.aliases.beginning(name));
+        alias.is_some_and(|alias| alias.field == self.opt_out)
     }
 
     fn of_path(&self, path: &str, folded_path: &str) -> Option<String> {

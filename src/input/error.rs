@@ -125,7 +125,7 @@ impl ReadError {
             Err(error) => error,
         };
         let error = match error.downcast::<OptOutBeside>() {
-            Ok(lost) => return lost.into_bad().into_error(name, 0).into(),
+            Ok(OptOutBeside) => return OptOutBeside::bad_input().into_error(name, 0).into(),
             Err(error) => error,
         };
         match error.downcast::<Cancelled>() {

@@ -90,7 +90,7 @@ impl ChunkReader {
 impl OptOutBeside {
     /// The error of the input. It is never skipped: records that were already read may be of people
     /// who opted out.
-    pub(super) fn into_bad(self) -> BadInput {
+    pub(super) fn bad_input() -> BadInput {
         BadInput::new(
             "the opt-out is beside the records that `records` names, and not in them, so it would be lost",
             "put `OptOut` into each record before the run; a name of another program that means \

@@ -191,13 +191,11 @@ impl Lines<'_> {
         }
         if let Some(sense) = opt_out_words {
             let (all, none) = if sense == Sense::Opposite { (NO, YES) } else { (YES, NO) };
-            let field = toml_text(opt_out);
-            let words = |words: [&str; 7], value: &str| {
-                words.map(|word| format!("{} = \"{value}\"", toml_text(word))).join(", ")
-            };
-            let (all, none) = (words(all, "ALL"), words(none, "NONE"));
-            let note = "# others are rejected";
-            writeln!(rename, "\n[input.values]\n{field} = {{ {all}, {none} }}   {note}").ok();
+            let pairs = all.map(|word| (word, "ALL")).into_iter().chain(none.map(|w| (w, "NONE")));
+            let pairs = pairs.map(|(word, value)| format!("{} = \"{value}\"", toml_text(word)));
+            let (field, pairs) = (toml_text(opt_out), pairs.collect::<Vec<_>>().join(", "));
+            writeln!(rename, "\n[input.values]\n{field} = {{ {pairs} }}   # others are rejected")
+                .ok();
         }
         any.then_some(rename)
     }
