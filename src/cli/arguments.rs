@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Key(Key),
     /// Show what files hold, without a definition: fields, shapes, faults, personal data.
     Scan(ScanArguments),
+    /// Propose a definition for files, with the reason of each line.
+    Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
     Generate(GenerateArguments),
     /// Print the schema of records, accounts or definitions.
@@ -137,6 +139,31 @@ pub(crate) struct ScanArguments {
     /// Bytes of input that a thread processes at once; by default about 1 MiB.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
     pub(crate) chunk_bytes: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InitArguments {
+    /// Files, folders, patterns, `s3://…` or `-`.
+    #[arg(required = true)]
+    pub(crate) from: Vec<PathBuf>,
+    /// Name of the definition; by default made from the name of the first file.
+    #[arg(long, value_name = "NAME", value_parser = super::init::name)]
+    pub(crate) name: Option<String>,
+    /// What the result is for: messages, or analytics without addresses in the clear.
+    #[arg(long, value_name = "PURPOSE", default_value = "messaging")]
+    pub(crate) purpose: InitPurpose,
+    /// Write the definition to this file, which must not exist; by default it is printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Also write tests from made-up records, to FILE's `.test.toml`.
+    #[arg(long, requires = "out")]
+    pub(crate) test: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum InitPurpose {
+    Messaging,
+    Analytics,
 }
 
 #[derive(Args, Debug)]
@@ -236,6 +263,7 @@ impl Arguments {
             | Command::Test { .. }
             | Command::Key(_)
             | Command::Scan(_)
+            | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
             | Command::Completions { .. }
@@ -286,6 +314,7 @@ mod tests {
             "key check --from env:K",
             "schema",
             "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
+            "init a.csv b/ --name mine --purpose analytics --out mine.toml --test",
             "generate --records 10 --seed 7",
             "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
             "schema endpoint --target pinpoint",
@@ -316,6 +345,10 @@ mod tests {
             "key check a.toml --from env:K",
             "scan",
             "scan a.csv --records 0",
+            "init",
+            "init a.csv --test",
+            "init a.csv --name A_B",
+            "init a.csv --purpose other",
             "generate",
             "generate --records 10",
             "generate --records -1 --seed 7",
@@ -341,7 +374,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["preview", "init", "report", "retry", "verify", "forget"];
+        let absent = ["preview", "report", "retry", "verify", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

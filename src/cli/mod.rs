@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod generate;
 mod hardening;
+mod init;
 mod key;
 mod manual;
 mod progress;
@@ -34,7 +35,7 @@ use std::{
 use clap::CommandFactory;
 use clap_complete::Shell;
 use segprep::engine::{Cancel, Cancelled};
-use segprep::run::{ErrorKind, Failure, Progress, RunError, RunOptions, ScanOptions};
+use segprep::run::{ErrorKind, Failure, InitOptions, Progress, RunError, RunOptions, ScanOptions};
 use segprep::simd::Level;
 
 use arguments::{Arguments, Command, Common, Key, RunArguments, ScanArguments, Schema};
@@ -72,6 +73,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
         Command::Scan(arguments) => return scan(screen, arguments, common),
+        Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
             return screen.tested(&segprep::run::test_definitions(&files, &common.sets)?);
@@ -132,6 +134,15 @@ fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit
     })?;
     screen.scanned(&report)?;
     Ok(exit::DONE)
+}
+
+fn init(screen: Screen, options: &InitOptions) -> Result<(), Failure> {
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = listen(screen, &cancel)?;
+    let proposed = progress::show_during(screen, &progress, &stopping, || {
+        segprep::run::init(options, &progress, &cancel)
+    })?;
+    screen.proposed(&proposed)
 }
 
 /// Forwards signals to `cancel`; the returned flag is set once one has arrived.

@@ -13,13 +13,16 @@ use std::{
 use segprep::definition::Diagnostic;
 use segprep::discover::ScanReport;
 use segprep::report::{Manifest, Status, json_line};
-use segprep::run::{Checked, ErrorKind, Failure, Outcome, ProgressView, RunError, Tested};
+use segprep::run::{
+    Checked, ErrorKind, Failure, Outcome, ProgressView, Proposed, RunError, Tested,
+};
 use serde::Serialize;
 
 use super::arguments::{Color, Common};
 use super::budget_messages;
 use super::exit::{self, Exit};
 use super::explain::{self, Explained};
+use super::init;
 use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
@@ -86,6 +89,14 @@ pub(crate) enum Event<'a> {
     KeyCheck {
         id: Option<&'a str>,
         check: &'a str,
+    },
+    Proposed {
+        /// `None`: it was written to a file.
+        definition: Option<&'a str>,
+        written: &'a [String],
+        excluded: &'a [&'a str],
+        /// Whether somebody has to decide something before it is valid.
+        is_open: bool,
     },
     Generated {
         records: u64,
@@ -252,6 +263,29 @@ impl Screen {
             Format::Text => scan::page(report, table_width()),
         };
         print(&text)
+    }
+
+    /// Prints a proposed definition, unless it was written to a file.
+    pub(crate) fn proposed(self, proposed: &Proposed) -> Result<(), Failure> {
+        let files: Vec<String> =
+            proposed.written.iter().map(|file| file.display().to_string()).collect();
+        let definition = files.is_empty().then_some(proposed.definition.as_str());
+        let excluded: Vec<&str> = proposed.excluded.iter().map(|(name, _)| name.as_str()).collect();
+        let event = Event::Proposed {
+            definition,
+            written: &files,
+            excluded: &excluded,
+            is_open: proposed.is_open,
+        };
+        match (self.format, definition) {
+            (Format::Text, None) => {}
+            (Format::Text, Some(text)) => print(text)?,
+            (Format::Json, _) => return self.result(&event, String::new),
+        }
+        for message in init::notes(proposed) {
+            self.note(&Event::Note { message: &message }, || message.clone());
+        }
+        Ok(())
     }
 
     /// Prints the results of tests. Failed tests are printed even if quiet.

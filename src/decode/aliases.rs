@@ -26,14 +26,14 @@ pub struct Alias {
     #[serde(default)]
     pub constants: BTreeMap<String, String>,
     #[serde(default)]
-    pub(super) sense: Sense,
+    pub sense: Sense,
     names: Vec<String>,
 }
 
 /// What a column with a name from another program says of the field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Sense {
+pub enum Sense {
     #[default]
     Same,
     /// The opposite, such as `accepts marketing` of the opt-out.

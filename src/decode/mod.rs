@@ -18,7 +18,7 @@ mod shaping;
 mod spellings;
 mod target;
 
-pub use aliases::{Alias, Aliases};
+pub use aliases::{Alias, Aliases, Sense};
 pub use csv::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
     each_cell_text, is_column, push_cell_text,

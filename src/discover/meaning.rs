@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::decode::{Aliases, Lookalikes};
+use crate::decode::{Aliases, Lookalikes, Sense};
 use crate::detect::{Detectors, Evidence};
+use crate::record::looks_like_a_column;
 use crate::schema::{Class, Format, NodeIx, Role, Schema, Shape, Test};
 
 /// How a name was recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// It is the field's name.
@@ -34,9 +35,22 @@ pub(super) struct Meaning {
     /// Values of other fields that follow from the name: `ChannelType` is `EMAIL`.
     pub(super) constants: Vec<(String, String)>,
     pub(super) evidence: Evidence,
+    /// What a name for the opt-out asks, if it is one.
+    pub(super) opt_out: Option<Sense>,
     /// Whether the schema or `schemas/headers.toml` has this name, so that it may be shown whoever
     /// wrote it.
     pub(super) is_known: bool,
+}
+
+impl Meaning {
+    /// Whether a name may be written: by the rules of messages, that is one near a known name.
+    pub(super) fn is_written(&self, name: &str) -> bool {
+        // What is in a map has a name of its own.
+        let is_near = self.by == Some(By::Near)
+            && self.node.is_some()
+            && name.split('.').all(looks_like_a_column);
+        self.is_known || is_near
+    }
 }
 
 /// What names are compared with.
@@ -74,6 +88,7 @@ impl Knowledge {
                 node,
                 evidence,
                 is_known: node.is_some() || self.aliases.has_field(name),
+                opt_out: self.opt_out(name, Sense::Same),
                 ..Meaning::default()
             };
         }
@@ -81,6 +96,7 @@ impl Knowledge {
         let whole = self.aliases.of(name);
         let is_known = whole.is_some();
         let alias = whole.or_else(|| self.aliases.of(last));
+        let sense = alias.map(|alias| alias.sense).unwrap_or_default();
         let (field, by, constants) = if let Some(alias) = alias {
             let constants =
                 alias.constants.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -91,7 +107,12 @@ impl Knowledge {
             return Meaning { evidence, ..Meaning::default() };
         };
         let node = self.schema.node(&field);
-        Meaning { field: Some(field), by: Some(by), node, constants, evidence, is_known }
+        let opt_out = self.opt_out(&field, sense);
+        Meaning { field: Some(field), by: Some(by), node, constants, evidence, opt_out, is_known }
+    }
+
+    fn opt_out(&self, field: &str, sense: Sense) -> Option<Sense> {
+        (field == self.role_path(Role::OptOut)).then_some(sense)
     }
 
     /// The field that has nearly this name.

@@ -4,9 +4,13 @@
 //! A chunk is looked at on any thread ([`look_at`]). The findings are added in input order ([`Scan`]). No value of a
 //! record is kept or shown, except words that the schema lists; of all others there are shapes, lengths and hashes.
 
+mod choose;
 mod chunk;
+mod define;
 mod form;
+mod made_up;
 mod meaning;
+mod opt_out;
 mod propose;
 mod report;
 mod samples;
@@ -17,6 +21,7 @@ mod value;
 mod walk;
 
 pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
+pub use define::{DefinitionOptions, define, made_up};
 pub use form::{Column, InputForm};
 pub use meaning::{By, Knowledge};
 pub use report::{DetectorReport, FieldReport, FileReport, ScanReport};

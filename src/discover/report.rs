@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::meaning::By;
+use crate::decode::Sense;
 use crate::detect::Likelihood;
 
 /// What a scan found.
@@ -44,6 +45,8 @@ pub struct FileReport {
 /// One field or column.
 #[derive(Clone, Debug, Serialize)]
 pub struct FieldReport {
+    #[serde(skip)]
+    pub(super) origin: Origin,
     /// The path in JSON, or the name of a column; `None` if it may not be shown, or if there is none.
     pub name: Option<String>,
     /// The number of characters of a name that may not be shown.
@@ -68,6 +71,20 @@ pub struct FieldReport {
     pub repairs: BTreeMap<Cow<'static, str>, u64>,
     pub op: &'static str,
     pub reason: String,
+}
+
+/// What a definition says of a field, beyond the report.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origin {
+    /// The name, if it may be written in a definition: it may be shown, or it is one that the schema or
+    /// `schemas/headers.toml` has. `None` too if it is only inside of lists, where nothing can be renamed.
+    pub(super) name: Option<String>,
+    /// Values of other fields that follow from the name.
+    pub(super) constants: Vec<(String, String)>,
+    pub(super) sense: Sense,
+    /// Words for an opt-out whose meaning is known, and the number of values that are none.
+    pub(super) opt_out_words: Vec<String>,
+    pub(super) opt_out_others: u64,
 }
 
 /// What a detector found in a field.

@@ -15,7 +15,7 @@ use super::chunk::{ChunkFindings, FieldFindings};
 use super::form::InputForm;
 use super::meaning::{By, Knowledge, Meaning};
 use super::propose::{Evidence, propose};
-use super::report::{DetectorReport, FieldReport, FileReport, ScanReport};
+use super::report::{DetectorReport, FieldReport, FileReport, Origin, ScanReport};
 use super::tally::Counts;
 use super::value::{KINDS, Kind};
 use crate::detect::{ColumnFindings, Likelihood, Verdict};
@@ -70,6 +70,8 @@ struct FieldScan {
     shapes: Counts,
     other_shapes: u64,
     words: BTreeMap<String, u64>,
+    opt_out_words: BTreeMap<String, u64>,
+    opt_out_others: u64,
     findings: ColumnFindings,
     fails: BTreeMap<&'static str, u64>,
     repairs: BTreeMap<Cow<'static, str>, u64>,
@@ -172,6 +174,14 @@ impl<'a> Scan<'a> {
                 known.other_shapes += count;
             }
         }
+        for (word, count) in tally.opt_out_words {
+            if known.opt_out_words.len() < WORDS_MAX || known.opt_out_words.contains_key(&word) {
+                *known.opt_out_words.entry(word).or_default() += count;
+            } else {
+                known.opt_out_others += count;
+            }
+        }
+        known.opt_out_others += tally.opt_out_others;
         for (word, count) in tally.words {
             if known.words.len() < WORDS_MAX || known.words.contains_key(&word) {
                 *known.words.entry(word).or_default() += count;
@@ -199,6 +209,8 @@ impl<'a> Scan<'a> {
             shapes: Counts::default(),
             other_shapes: 0,
             words: BTreeMap::new(),
+            opt_out_words: BTreeMap::new(),
+            opt_out_others: 0,
             findings: ColumnFindings::default(),
             fails: BTreeMap::new(),
             repairs: BTreeMap::new(),
@@ -287,7 +299,16 @@ impl FieldScan {
             Some(_) => field,
             None => field.map(|field| knowledge.without_own_name(&field)),
         };
+        let own = self.name.clone().filter(|own| name.is_some() || self.meaning.is_written(own));
+        let origin = Origin {
+            name: own.filter(|_| self.types.iter().any(|count| 0 < *count)),
+            constants: self.meaning.constants.clone(),
+            sense: self.meaning.opt_out.unwrap_or_default(),
+            opt_out_words: self.opt_out_words.into_keys().collect(),
+            opt_out_others: self.opt_out_others,
+        };
         FieldReport {
+            origin,
             name,
             name_length,
             column: self.column,

@@ -13,6 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
 use super::meaning::{Knowledge, Meaning};
+use super::opt_out::means_out;
 use super::shape::push_shape;
 use super::value::{KINDS, Kind, Value};
 use crate::detect::ColumnFindings;
@@ -77,6 +78,9 @@ pub(super) struct Tally {
     pub(super) hashes: Vec<u64>,
     pub(super) shapes: Counts,
     pub(super) words: BTreeMap<String, u64>,
+    /// Of a field that may be the opt-out: words whose meaning is known, and how many others there are.
+    pub(super) opt_out_words: BTreeMap<String, u64>,
+    pub(super) opt_out_others: u64,
     pub(super) findings: ColumnFindings,
 }
 
@@ -161,6 +165,13 @@ impl Tally {
         self.shapes.add(shape, count);
         if !text.is_empty() {
             self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence), count);
+        }
+        if let Some(sense) = meaning.opt_out {
+            if text.is_empty() || means_out(text, sense).is_none() {
+                self.opt_out_others += count;
+            } else {
+                *self.opt_out_words.entry(text.to_owned()).or_default() += count;
+            }
         }
         if knowledge.is_word(meaning.node, text) {
             *self.words.entry(text.to_owned()).or_default() += count;

@@ -239,6 +239,24 @@ impl<'a> InputReader<'a> {
         }
     }
 
+    /// Starts each input, and returns those that cannot be, with the reason. No record is read.
+    pub(crate) fn unusable(&mut self) -> Result<Vec<(&'a str, BadInput)>, InputError> {
+        let mut unusable = Vec::new();
+        while let Some(listed) = self.listed.get(self.next_input) {
+            self.cancel.check()?;
+            match self.start_next() {
+                Ok(Started::Skipped(unit)) => {
+                    let broken = unit.end.and_then(|end| end.broken);
+                    unusable.extend(broken.map(|broken| (listed.name.as_str(), broken.bad)));
+                }
+                Ok(Started::Reading(_) | Started::NoMore) => {}
+                Err(InputError::Bad { bad, .. }) => unusable.push((listed.name.as_str(), bad)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unusable)
+    }
+
     /// Leaves the rest of the current input unread.
     pub(crate) fn skip_rest(&mut self) {
         self.current = None;

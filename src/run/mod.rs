@@ -16,7 +16,8 @@
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
-//! files hold that nobody has described (`segprep scan`), which `scan_input` reads.
+//! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
+//! for them (`segprep init`).
 
 mod assemble;
 mod aws;
@@ -28,6 +29,7 @@ mod error;
 mod fingerprint;
 mod generate;
 mod headers;
+mod init;
 mod input_line;
 mod keys;
 mod lists;
@@ -51,6 +53,7 @@ use std::path::PathBuf;
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
 pub use generate::{Generated, generate};
+pub use init::{InitOptions, Proposed, init};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use memory::Limits;
 pub use progress::{Progress, ProgressView};

@@ -91,7 +91,7 @@ pub(super) fn no_plan(error: &PlanError) -> RunError {
 }
 
 /// The only target of this version.
-const TARGET: &str = "pinpoint";
+pub(super) const TARGET: &str = "pinpoint";
 /// The maximum number of threads, as under `[run]`.
 const THREADS_MAX: usize = 1024;
 /// The maximum size of a definition. A larger file is not one.

@@ -19,7 +19,7 @@ use super::memory::Limits;
 use super::prepare::{self, ReadDefinition};
 use super::progress::Progress;
 use super::scan_input::{ScanInput, ScanUnit};
-use super::text::escape_path;
+use super::text::{escape, escape_path};
 use super::{Failure, RunOptions, pool};
 use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
 use crate::definition::{Definition, Environment, TextEncoding};
@@ -68,16 +68,33 @@ pub fn scan(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<ScanReport, Failure> {
-    scan_steps(options, progress, cancel).map_err(|failure| {
+    Ok(scan_all(options, false, progress, cancel)?.report)
+}
+
+/// What a scan found, and the inputs that could not be read to their end, each with the reason.
+pub(super) struct Scanned {
+    pub(super) report: ScanReport,
+    pub(super) broken: Vec<(String, String)>,
+}
+
+/// Scans inputs. `skips_bad_files`: goes on with the next one after one that cannot be read.
+pub(super) fn scan_all(
+    options: &ScanOptions,
+    skips_bad_files: bool,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Scanned, Failure> {
+    scan_steps(options, skips_bad_files, progress, cancel).map_err(|failure| {
         cancel.check().err().map_or(failure, |cancelled| Failure::Run(cancelled.into()))
     })
 }
 
 fn scan_steps(
     options: &ScanOptions,
+    skips_bad_files: bool,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<ScanReport, Failure> {
+) -> Result<Scanned, Failure> {
     let schema = Arc::new(Schema::shipped("pinpoint").expect("it is shipped"));
     let definition = definition(options, &schema, cancel)?;
     let plan = plan_of(&schema, &definition)?;
@@ -98,6 +115,8 @@ fn scan_steps(
     let names = named_columns(&definition);
     let records = definition.input.shaping.records.as_deref().map(RecordsPath::alone);
     let settings = settings(&definition, names.as_deref(), records.as_ref(), &rules);
+    let skips_bad_files = skips_bad_files || settings.skips_bad_files;
+    let settings = input::Settings { skips_bad_files, ..settings };
     let spare = BufferPool::default();
     let inputs = remote.store.inputs(&listing.files, Reach::Whole)?;
     let source = ScanInput {
@@ -118,11 +137,11 @@ fn scan_steps(
         files: &listing.files,
         progress,
     };
-    let report = scanning.run(&pool(limits.threads)?, &limits, source)?;
-    if report.records == 0 {
+    let scanned = scanning.run(&pool(limits.threads)?, &limits, source)?;
+    if scanned.report.records == 0 && scanned.broken.is_empty() {
         return Err(nothing_to_read(options, &listing, "there is no record in").into());
     }
-    Ok(report)
+    Ok(scanned)
 }
 
 fn run_options(options: &ScanOptions) -> RunOptions {
@@ -150,7 +169,7 @@ fn definition(
     let mut sets = options.sets.clone();
     let from = options.from.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
     sets.push(format!("input.from=[{}]", from.join(",")));
-    Ok(checked(schema, &sets)?.0)
+    Ok(checked(schema, KEEPS_EVERYTHING, &sets)?.0)
 }
 
 /// A path as TOML.
@@ -164,7 +183,8 @@ fn text_of(path: &Path) -> Result<String, RunError> {
 
 /// The plan that keeps every field of records as long as the definition allows.
 fn plan_of(schema: &Arc<Schema>, definition: &Definition) -> Result<Plan, Failure> {
-    let (everything, rules) = checked(schema, &["input.from=[\"-\"]".to_owned()])?;
+    let (everything, rules) =
+        checked(schema, KEEPS_EVERYTHING, &["input.from=[\"-\"]".to_owned()])?;
     let schema = Arc::clone(schema);
     let mut plan = Plan::new(&everything, rules, schema, BTreeMap::new(), Vec::new())
         .map_err(|error| prepare::no_plan(&error))?;
@@ -172,13 +192,18 @@ fn plan_of(schema: &Arc<Schema>, definition: &Definition) -> Result<Plan, Failur
     Ok(plan)
 }
 
-fn checked(schema: &Schema, sets: &[String]) -> Result<(Definition, plan::Rules), Failure> {
+/// Checks the text of a definition.
+pub(super) fn checked(
+    schema: &Schema,
+    text: &str,
+    sets: &[String],
+) -> Result<(Definition, plan::Rules), Failure> {
     let environment = Environment {
         env: &|name| env::var(name).ok(),
         date: "1970-01-01",
         real_path: &Path::to_path_buf,
     };
-    plan::check("scan", KEEPS_EVERYTHING, sets, &environment, schema).map_err(Failure::Diagnostics)
+    plan::check("definition", text, sets, &environment, schema).map_err(Failure::Diagnostics)
 }
 
 fn named_columns(definition: &Definition) -> Option<Vec<String>> {
@@ -250,8 +275,9 @@ impl Scanning<'_> {
         pool: &ThreadPool,
         limits: &Limits,
         source: ScanInput<'_>,
-    ) -> Result<ScanReport, RunError> {
+    ) -> Result<Scanned, RunError> {
         let mut scan = Scan::new(self.lens.knowledge);
+        let mut broken = Vec::new();
         pool.install(|| {
             map_ordered(
                 pool,
@@ -259,12 +285,12 @@ impl Scanning<'_> {
                 source,
                 |unit| self.look(unit),
                 |looked| {
-                    self.add(looked, &mut scan);
+                    self.add(looked, &mut scan, &mut broken);
                     Ok(())
                 },
             )
         })?;
-        Ok(scan.report())
+        Ok(Scanned { report: scan.report(), broken })
     }
 
     /// Runs on any thread.
@@ -287,7 +313,7 @@ impl Scanning<'_> {
     }
 
     /// Runs in order.
-    fn add(&self, looked: Looked, scan: &mut Scan<'_>) {
+    fn add(&self, looked: Looked, scan: &mut Scan<'_>, broken: &mut Vec<(String, String)>) {
         let Looked { unit: ScanUnit { unit, form, csv, is_cut, .. }, findings } = looked;
         let listed = self.files.get(unit.input);
         if let Some(start) = &unit.start {
@@ -312,6 +338,10 @@ impl Scanning<'_> {
             Work::Nothing => {}
         }
         self.progress.advance(unit.newly_read, records, 0);
+        if let Some(fault) = unit.end.as_ref().and_then(|end| end.broken.as_ref()) {
+            let name = listed.map_or_else(String::new, |listed| listed.name.clone());
+            broken.push((name, escape(&fault.bad.message)));
+        }
         match unit.end {
             Some(end) => scan.end(end.bytes),
             None if is_cut => scan.end(listed.map_or(0, |listed| listed.bytes)),

@@ -23,6 +23,7 @@ mod formats;
 mod generated;
 mod header_union;
 mod hostile;
+mod init;
 mod input_forms;
 mod input_page;
 mod inputs;

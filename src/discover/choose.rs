@@ -1,0 +1,190 @@
+//! Chooses which of the fields that were found stands for which field of the schema.
+
+use std::collections::BTreeMap;
+
+use super::meaning::{By, Knowledge};
+use super::report::{FieldReport, ScanReport};
+use crate::decode::Sense;
+use crate::detect::Likelihood;
+use crate::schema::{Role, Shape};
+
+/// The fields of a definition.
+pub(super) struct Chosen<'a> {
+    pub(super) fields: Vec<Found<'a>>,
+    /// A known name that stands for something else, and the name that it gets.
+    pub(super) away: Option<(String, String)>,
+    /// Names of further fields with addresses: a record has one.
+    pub(super) other_addresses: Vec<String>,
+    /// Names that must not be lost in silence, though another one stands for their field.
+    pub(super) ignored: Vec<String>,
+    /// How many fields are none of the schema's.
+    pub(super) unknown: usize,
+    /// The channel if no field has it: path, word and reason.
+    pub(super) constant: Option<(String, String, String)>,
+    /// The names of columns without a header.
+    pub(super) columns: Option<Vec<String>>,
+    /// Whether records are those of users alone.
+    pub(super) is_users_only: bool,
+}
+
+/// A field that was found, and the one that it stands for.
+pub(super) struct Found<'a> {
+    pub(super) field: &'a FieldReport,
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) is_renamed: bool,
+    shape: Option<Shape>,
+    is_map: bool,
+}
+
+pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a> {
+    let is_bare = |field: &FieldReport| {
+        field.column.is_some() && field.name_length.is_none() && field.name.is_none()
+    };
+    let has_header = |known| report.files.iter().any(|file| file.header == Some(known));
+    let bare = has_header(false) && !has_header(true);
+    let mut best: BTreeMap<&str, &FieldReport> = BTreeMap::new();
+    for field in report.fields.iter().filter(|field| is_candidate(field, bare && is_bare(field))) {
+        let path = field.field.as_deref().unwrap_or_default();
+        let known = best.entry(path).or_insert(field);
+        if rank(field, knowledge) < rank(known, knowledge) {
+            *known = field;
+        }
+    }
+    let is_chosen = |field: &FieldReport| {
+        let path = field.field.as_deref().unwrap_or_default();
+        best.get(path).is_some_and(|known| std::ptr::eq(*known, field))
+    };
+    let fields: Vec<Found<'a>> = report
+        .fields
+        .iter()
+        .filter(|field| is_chosen(field))
+        .map(|field| Found::new(field, knowledge))
+        .collect();
+    let opt_out = knowledge.role_path(Role::OptOut);
+    let lost = report
+        .fields
+        .iter()
+        .filter(|field| field.field.as_deref() == Some(opt_out) && !is_chosen(field));
+    let ignored = lost
+        .filter(|field| field.by != Some(By::Name))
+        .filter_map(|field| field.origin.name.clone());
+    let has = |role| fields.iter().any(|found| found.path == knowledge.role_path(role));
+    let constant = if has(Role::Channel) { None } else { channel(&fields, knowledge) };
+    let columns = bare.then(|| columns_of(report, &fields));
+    let is_users_only = !has(Role::Address) && !has(Role::Id);
+    let unknown = report.fields.iter().filter(|field| !is_chosen(field)).count();
+    let address = knowledge.role_path(Role::Address);
+    let others = report.fields.iter().filter(|field| {
+        let is_address = field.field.as_deref() == Some(address) && !is_chosen(field);
+        is_address && !matches!(field.by, Some(By::Name))
+    });
+    let other_addresses = others.filter_map(|field| field.origin.name.clone()).collect();
+    let is_own = |found: &Found<'_>| found.path == address && found.name == address;
+    let street = !fields.iter().any(is_own)
+        && report
+            .fields
+            .iter()
+            .any(|field| field.by == Some(By::Name) && field.name.as_deref() == Some(address));
+    let away = street.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()));
+    let ignored = ignored.collect();
+    Chosen { away, other_addresses, ignored, unknown, constant, columns, is_users_only, fields }
+}
+
+/// Whether a definition can name the field. `is_bare`: it is a column without a name.
+fn is_candidate(field: &FieldReport, is_bare: bool) -> bool {
+    let has_name = field.origin.name.is_some() || is_bare;
+    field.field.is_some() && has_name && 0 < field.values_met()
+}
+
+/// Which of two fields is rather the schema's; the least is.
+fn rank(field: &FieldReport, knowledge: &Knowledge) -> (bool, bool, Option<By>, u64) {
+    let is_address = field.field.as_deref() == Some(knowledge.role_path(Role::Address));
+    // A street may be called `Address`.
+    let is_street = is_address && address_channel(field).is_none() && field.by == Some(By::Name);
+    // When and why somebody opted out says less than whether.
+    let is_detail = field.origin.sense == Sense::Details;
+    (is_street, is_detail, field.by, u64::MAX - field.present)
+}
+
+/// The channel of most addresses, as far as values tell.
+fn address_channel(field: &FieldReport) -> Option<&'static str> {
+    let likely = field.detectors.iter().filter(|found| found.likelihood == Likelihood::Likely);
+    let best = likely.filter(|found| matches!(found.name.as_str(), "email" | "phone"));
+    best.max_by_key(|found| found.hits)
+        .map(|found| if found.name == "email" { "EMAIL" } else { "SMS" })
+}
+
+fn channel(fields: &[Found<'_>], knowledge: &Knowledge) -> Option<(String, String, String)> {
+    let address = fields.iter().find(|found| found.path == knowledge.role_path(Role::Address))?;
+    let path = knowledge.role_path(Role::Channel);
+    let constants = &address.field.origin.constants;
+    let named = constants.iter().find(|(name, _)| name == path).map(|(_, value)| value.as_str());
+    let (word, reason) = match named {
+        Some(word) => (word, "by the name of the addresses' field"),
+        None => (address_channel(address.field)?, "by the addresses"),
+    };
+    Some((path.to_owned(), word.to_owned(), reason.to_owned()))
+}
+
+/// Names for columns without a header, by position.
+fn columns_of(report: &ScanReport, fields: &[Found<'_>]) -> Vec<String> {
+    let bare =
+        report.fields.iter().filter(|field| field.name.is_none() && field.name_length.is_none());
+    let count = bare.filter_map(|field| field.column).max().unwrap_or(0);
+    let name = |column: u64| {
+        let found = fields
+            .iter()
+            .find(|found| found.field.column == Some(column) && found.field.name.is_none());
+        found.map_or_else(|| format!("Attributes.Column{column}"), |found| found.path.clone())
+    };
+    (1..=count).map(name).collect()
+}
+
+impl<'a> Found<'a> {
+    fn new(field: &'a FieldReport, knowledge: &Knowledge) -> Found<'a> {
+        let path = field.field.clone().unwrap_or_default();
+        let node = knowledge.schema.node(&path).and_then(|node| knowledge.schema.nodes.get(node));
+        let name = field.origin.name.clone().unwrap_or_default();
+        let is_renamed = !name.is_empty() && name != path;
+        let is_map = knowledge.schema.map_and_name(&path).is_some();
+        let map_shape = || knowledge.schema.map_and_name(&path).map(|(_, _, shape)| shape);
+        let shape = node.map(|node| node.shape).or_else(map_shape);
+        Found { field, name, is_renamed, shape, is_map, path }
+    }
+
+    /// How it was recognised.
+    pub(super) fn how(&self) -> &'static str {
+        match self.field.by {
+            Some(By::Name) | None => "the field's name",
+            Some(By::Alias) => "other programs call it so",
+            Some(By::Near) => "nearly the field's name",
+            Some(By::Values) => "by its values",
+        }
+    }
+
+    /// Whether nobody knows what its words for an opt-out mean.
+    pub(super) fn is_open(&self) -> bool {
+        let others = self.field.origin.opt_out_others;
+        self.field.by != Some(By::Name) && self.field.values_met() < others.saturating_mul(100)
+    }
+
+    /// The operation that is proposed, as TOML; one that the field can have.
+    pub(super) fn op(&self, knowledge: &Knowledge) -> &'static str {
+        let is_needed = [Role::OptOut, Role::Channel].map(|role| knowledge.role_path(role));
+        if is_needed.contains(&self.path.as_str()) {
+            return "\"keep\"";
+        }
+        let is_number = matches!(self.shape, Some(Shape::Number | Shape::Numbers));
+        let is_degrees = self.path.ends_with("itude");
+        let is_text = self.is_map || self.path == "Location.PostalCode";
+        match self.field.op {
+            "keep" => "\"keep\"",
+            "geo" if is_degrees => "{ op = \"geo\", decimals = 1 }",
+            "mask" if is_text && !is_number => "{ op = \"mask\", keep_first = 1 }",
+            "hmac" if self.is_map && !is_number => "{ op = \"hmac\" }",
+            "date_trunc" if self.is_map && !is_number => "{ op = \"date_trunc\", unit = \"year\" }",
+            _ => "\"drop\"",
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `segprep init`: its definitions are valid and run, show no value, and say what is open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::program::{code, files_below, segprep, stderr};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Writes a file into a folder.
+fn file(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("a file");
+    path
+}
+
+/// Runs the program in a folder; returns the exit code and what it printed.
+fn program(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = segprep().current_dir(folder).args(arguments).output().expect("it runs");
+    (code(&output), String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output))
+}
+
+/// The definition for a file.
+fn definition(path: &Path, arguments: &[&str]) -> String {
+    let folder = folder();
+    let path = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &[&["init", path, "--quiet"], arguments].concat());
+    assert_eq!(code, 0, "{printed}");
+    printed
+}
+
+/// Checks that a definition is made, is valid, and runs; and that its test passes.
+fn check(path: &Path) {
+    let folder = folder();
+    let absolute = fs::canonicalize(path).expect("it is there");
+    let from = absolute.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml", "--test"]);
+    if matches!(code, 65 | 66) {
+        // Nothing can be read by any definition.
+        assert!(printed.contains("hint: "), "{from}: {printed}");
+        return;
+    }
+    assert_eq!(code, 0, "{from}: {printed}");
+    let text = || fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    if text().contains("\"OptOut\" = {}") {
+        let (code, printed) = program(folder.path(), &["check", "a.toml"]);
+        assert!(code == 78 && printed.contains("\"OptOut\" = {}"), "{from}: {printed}");
+        return;
+    }
+    let (code, printed) = program(folder.path(), &["check", "a.toml"]);
+    assert_eq!(code, 0, "{from}: {printed}\n{}", text());
+    let (code, printed) = program(folder.path(), &["run", "a.toml"]);
+    assert!(matches!(code, 0 | 3 | 66), "{from}: {code} {printed}\n{}", text());
+    let (code, printed) = program(folder.path(), &["test", "a.test.toml"]);
+    assert_eq!(code, 0, "{from}: {printed}\n{}", text());
+}
+
+#[test]
+fn a_definition_for_each_sample_runs() {
+    let samples = fs::read_dir("samples").expect("samples");
+    let inputs = samples.map(|sample| sample.expect("a folder").path().join("input"));
+    for input in inputs.filter(|input| input.is_dir()) {
+        check(&input);
+        files_below(&input).iter().for_each(|path| check(path));
+    }
+}
+
+/// `SEGPREP_INIT=all` takes every hostile file, and not one of each rule.
+#[test]
+fn a_definition_for_hostile_files_runs() {
+    let all = std::env::var("SEGPREP_INIT").is_ok_and(|which| which == "all");
+    let mut rules = std::collections::BTreeSet::new();
+    let is_input = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|end| ["csv", "ndjson", "json", "gz", "zst"].iter().any(|e| end == *e))
+    };
+    for path in files_below(Path::new("tests/hostile")).into_iter().filter(is_input) {
+        if rules.insert(path.parent().map(Path::to_owned)) || all {
+            check(&path);
+        }
+    }
+    assert!(20 < rules.len(), "the hostile files are there");
+}
+
+#[test]
+fn a_definition_for_generated_files_runs() {
+    let folder = folder();
+    for (format, shape) in [
+        ("ndjson", "plain"),
+        ("ndjson", "export"),
+        ("csv", "plain"),
+        ("csv", "export"),
+        ("csv", "crm"),
+    ] {
+        for (seed, bad) in [("1", "0"), ("2", "0.04"), ("3", "0.3")] {
+            let mut command = segprep();
+            command.args(["generate", "--records", "200", "--seed", seed, "--bad", bad, "--quiet"]);
+            let output = command.args(["--format", format, "--shape", shape]).output();
+            check(&file(folder.path(), "in", output.expect("it runs").stdout));
+        }
+    }
+}
+
+#[test]
+fn columns_of_other_programs_get_their_fields() {
+    let folder = folder();
+    let rows = "Kunden-Nr;E-Mail;Vorname;Land;Abmeldung;Bemerkung\n".to_owned()
+        + &"K-1;Ada@example.com;Ada;Germany;ja;call ada@example.org\n".repeat(10)
+        + &"K-2;Zoe@example.com;Zoe;DE;Nein;\n".repeat(10);
+    let text = definition(&file(folder.path(), "Kunden 2026.csv", rows), &[]);
+    for line in [
+        "name    = \"kunden-2026\"",
+        "\"E-Mail\" = \"Address\"",
+        "\"Kunden-Nr\" = \"User.UserId\"",
+        "\"Vorname\" = \"User.UserAttributes.FirstName\"",
+        "\"ChannelType\" = \"EMAIL\"",
+        "\"OptOut\" = { \"Nein\" = \"NONE\", \"ja\" = \"ALL\" }",
+        "country = true",
+        "\"Address\" = \"keep\"",
+        "\"User.UserAttributes.FirstName\" = { op = \"mask\", keep_first = 1 }",
+        "demo    = \"demo:\"",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("Bemerkung\" = "), "{text}");
+}
+
+#[test]
+fn words_for_an_opt_out_that_nobody_knows_are_left_open() {
+    let folder = folder();
+    let rows = "email,subscription status\n".to_owned() + &"ada@example.com,sunny\n".repeat(9);
+    let path = file(folder.path(), "a.csv", rows);
+    let from = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml", "--test"]);
+    assert!(code == 0 && printed.contains("somebody has to decide"), "{printed}");
+    for command in ["check", "run"] {
+        let (code, printed) = program(folder.path(), &[command, "a.toml"]);
+        assert!(code == 78 && printed.contains("\"OptOut\" = {}"), "{printed}");
+        assert!(!printed.contains("sunny"), "{printed}");
+    }
+    let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    let decided = text.replace("\"OptOut\" = {}", "\"OptOut\" = { \"sunny\" = \"NONE\" }");
+    file(folder.path(), "a.toml", decided);
+    assert_eq!(program(folder.path(), &["run", "a.toml"]).0, 0);
+}
+
+#[test]
+fn inputs_that_one_definition_cannot_read_are_excluded() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("in")).expect("a folder");
+    file(
+        path,
+        "in/a.csv",
+        "Address,ChannelType\n".to_owned() + &"a@example.com,EMAIL\n".repeat(20),
+    );
+    file(path, "in/b.csv", "Address,Address\na@example.com,b@example.com\n");
+    file(path, "in/c.csv", b"Address,ChannelType,Location.City\na@example.com,EMAIL,Malm\xf6\n");
+    file(path, "in/d.csv", "b@example.com,EMAIL\nc@example.com,SMS\n");
+    file(path, "in/e.zip", "PK\u{3}\u{4}");
+    let (code, printed) = program(path, &["init", "in/", "--out", "a.toml", "--test"]);
+    assert_eq!(code, 0, "{printed}");
+    let text = fs::read_to_string(path.join("a.toml")).expect("a definition");
+    for name in ["in/b.csv", "in/c.csv", "in/d.csv", "in/e.zip"] {
+        assert!(text.contains(&format!("  \"{name}\",")), "{name} is not in\n{text}");
+    }
+    assert_eq!(program(path, &["run", "a.toml"]).0, 0, "{text}");
+}
+
+#[test]
+fn nothing_is_replaced() {
+    let folder = folder();
+    let path = file(folder.path(), "a.json", "{\"Id\":\"1\"}\n");
+    let from = path.to_str().expect("UTF-8");
+    file(folder.path(), "a.toml", "mine");
+    file(folder.path(), "b.test.toml", "mine");
+    for arguments in [&["--out", "a.toml"][..], &["--out", "b.toml", "--test"]] {
+        let (code, printed) = program(folder.path(), &[&["init", from], arguments].concat());
+        assert!(code == 73 && printed.contains("hint: "), "{printed}");
+    }
+    assert!(!folder.path().join("b.toml").exists());
+    assert_eq!(fs::read_to_string(folder.path().join("a.toml")).expect("it is there"), "mine");
+}
+
+#[test]
+fn nothing_to_read_has_the_exit_code_of_a_run() {
+    let folder = folder();
+    let zip = file(folder.path(), "a.zip", "PK\u{3}\u{4}");
+    let blank = file(folder.path(), "blank.json", "\n\n");
+    for (path, expected) in [(&zip, 65), (&blank, 66), (&folder.path().join("none"), 66)] {
+        let from = path.to_str().expect("UTF-8");
+        let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+        assert!(code == expected && printed.contains("hint: "), "{from}: {code} {printed}");
+        assert!(!folder.path().join("a.toml").exists());
+    }
+}
+
+/// No part of a value, nor of a name that is one, is anywhere in a definition, its test or a message.
+#[test]
+fn no_value_is_shown() {
+    let folder = folder();
+    let secret = "Xq7canary";
+    let mail = format!("{secret}@example.com");
+    let mut rows = format!("E-Mail,Vorname,{secret} 1234567,Land,Opt Out\n");
+    let mut lines = String::new();
+    for number in 0..20 {
+        rows += &format!("{mail},{secret},{secret},{secret},{secret}\n");
+        lines += &format!(
+            "{{\"Address\":\"{mail}\",\"ChannelType\":\"{secret}\",\"OptOut\":\"{secret}\",\"Attributes\":\
+             {{\"{mail}\":[\"{secret}\"]}},\"{secret}{number}\":\"{secret}\",\"optOut\":\"{secret}\"}}\n"
+        );
+    }
+    let paths = [
+        file(folder.path(), "a.csv", &rows),
+        file(folder.path(), "b.csv", rows.split_once('\n').expect("a header").1),
+        file(folder.path(), "c.json", lines),
+    ];
+    for (number, path) in paths.iter().enumerate() {
+        let from = path.to_str().expect("UTF-8");
+        let out = format!("{number}.toml");
+        let (_, json) = program(folder.path(), &["init", from, "--json"]);
+        let (_, printed) = program(folder.path(), &["init", from, "--out", &out, "--test"]);
+        let (_, checked) = program(folder.path(), &["check", &out]);
+        let read = |name: String| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        let shown = json + &printed + &checked + &read(out) + &read(format!("{number}.test.toml"));
+        assert!(shown.contains("Address"), "{shown}");
+        assert!(!shown.to_lowercase().contains("canary"), "{shown}");
+    }
+}
