@@ -10,7 +10,7 @@ const FILE: &str = include_str!("../../schemas/headers.toml");
 /// All known aliases.
 #[derive(Debug)]
 pub struct Aliases {
-    aliases: Vec<Alias>,
+    all: Vec<Alias>,
     /// The index of the alias for each folded name.
     by_name: HashMap<String, usize>,
     /// The same for folded names that end with `*`, without it: beginnings of names.
@@ -69,24 +69,24 @@ impl Aliases {
                 }
             }
         }
-        Aliases { aliases, by_name, by_start }
+        Aliases { all: aliases, by_name, by_start }
     }
 
     /// Whether names of other programs stand for this field.
     pub fn has_field(&self, path: &str) -> bool {
-        self.aliases.iter().any(|alias| alias.field == path)
+        self.all.iter().any(|alias| alias.field == path)
     }
 
     /// The alias with this name, except for case and punctuation.
     pub fn of(&self, name: &str) -> Option<&Alias> {
-        self.by_name.get(&folded(name)).and_then(|index| self.aliases.get(*index))
+        self.by_name.get(&folded(name)).and_then(|index| self.all.get(*index))
     }
 
     /// The alias of which the name has the beginning. What follows may be data, so such a name is not known.
     pub(super) fn beginning(&self, name: &str) -> Option<&Alias> {
         let name = folded(name);
         let (_, index) = self.by_start.iter().find(|(start, _)| name.starts_with(start))?;
-        self.aliases.get(*index)
+        self.all.get(*index)
     }
 
     /// The alias with a name that differs from this one in at most one character, if both are long
@@ -102,7 +102,7 @@ impl Aliases {
                 && strsim::damerau_levenshtein(&name, known) <= 1
         };
         let known = self.by_name.keys().filter(is_near).min()?;
-        self.by_name.get(known).and_then(|index| self.aliases.get(*index))
+        self.by_name.get(known).and_then(|index| self.all.get(*index))
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn every_alias_names_a_column_and_no_name_names_two() {
         let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let Aliases { aliases, by_name, by_start } = Aliases::shipped();
+        let Aliases { all: aliases, by_name, by_start } = Aliases::shipped();
         let mut field_of: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
             assert!(is_column(&schema, &alias.field), "{}", alias.field);

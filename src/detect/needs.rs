@@ -12,7 +12,9 @@ pub(super) struct Bytes([u64; 4]);
 impl Bytes {
     pub(super) fn of(text: &[u8]) -> Bytes {
         let mut bytes = Bytes::default();
-        text.iter().for_each(|byte| bytes.add(*byte));
+        for byte in text {
+            bytes.add(*byte);
+        }
         bytes
     }
 
@@ -27,9 +29,9 @@ impl Bytes {
     }
 
     fn with(self, other: Bytes) -> Bytes {
-        let [a, b, c, d] = self.0;
-        let [e, f, g, h] = other.0;
-        Bytes([a | e, b | f, c | g, d | h])
+        let mut words = self.0;
+        words.iter_mut().zip(other.0).for_each(|(word, more)| *word |= more);
+        Bytes(words)
     }
 
     fn meets(self, other: Bytes) -> bool {

@@ -88,7 +88,7 @@ pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chose
             .any(|field| field.by == Some(By::Name) && field.name.as_deref() == Some(address));
     let away = street.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()));
     let ignored = ignored.collect();
-    Chosen { away, other_addresses, ignored, unknown, constant, columns, is_users_only, fields }
+    Chosen { fields, away, other_addresses, ignored, unknown, constant, columns, is_users_only }
 }
 
 /// Whether a definition can name the field. `is_bare`: it is a column without a name.
@@ -150,7 +150,7 @@ impl<'a> Found<'a> {
         let is_map = knowledge.schema.map_and_name(&path).is_some();
         let map_shape = || knowledge.schema.map_and_name(&path).map(|(_, _, shape)| shape);
         let shape = node.map(|node| node.shape).or_else(map_shape);
-        Found { field, name, is_renamed, shape, is_map, path }
+        Found { field, name, path, is_renamed, shape, is_map }
     }
 
     /// How it was recognised.

@@ -237,7 +237,9 @@ impl Page {
             return;
         }
         self.line("[repair]                              # every repair is counted");
-        lines.iter().for_each(|(line, reason)| self.line_because(line, reason));
+        for (line, reason) in &lines {
+            self.line_because(line, reason);
+        }
         self.line("");
     }
 

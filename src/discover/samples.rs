@@ -70,7 +70,7 @@ fn line(
     } else {
         let (objects, name) = path.rsplit_once('.').unwrap_or(("", path));
         let objects: Vec<&str> = objects.split('.').filter(|name| !name.is_empty()).collect();
-        let opened: String = objects.iter().map(|name| format!("\"{name}\":{{")).collect();
+        let opened: String = objects.iter().flat_map(|name| ["\"", *name, "\":{"]).collect();
         let closed = "}".repeat(objects.len());
         format!("{{\"{id}\":\"0\",{opened}\"{name}\":{raw}{closed}}}\n")
     })

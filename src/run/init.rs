@@ -63,8 +63,8 @@ pub fn init(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Proposed, Failure> {
-    let test = options.out.as_deref().filter(|_| options.with_test).map(test_of);
-    for path in options.out.iter().chain(&test) {
+    let test_path = options.out.as_deref().filter(|_| options.with_test).map(test_of);
+    for path in options.out.iter().chain(&test_path) {
         if fs::symlink_metadata(path).is_ok() {
             return Err(taken(path).into());
         }
@@ -98,7 +98,7 @@ pub fn init(
         write_new(out, &text)?;
         written.push(out.clone());
     }
-    if let (Some(path), Ok((definition, rules))) = (&test, checked) {
+    if let (Some(path), Ok((definition, rules))) = (&test_path, checked) {
         let records = made_up(&report, &knowledge);
         let tests = test_text(&definition, rules, &schema, &records)?;
         write_new(path, &tests)?;
