@@ -258,7 +258,9 @@ impl Distinct {
         // The order decides the last digits of an estimate.
         let mut hashes: Vec<u64> = hashes.iter().copied().collect();
         hashes.sort_unstable();
-        hashes.into_iter().for_each(|hash| sketch.update(hash));
+        for hash in hashes {
+            sketch.update(hash);
+        }
         Distinct::Sketch(Box::new(sketch))
     }
 

@@ -217,7 +217,7 @@ fn test_text(
                     # about, and add cases: `segprep test` compares.\n\n[[case]]\n\
                     name = \"records of the same shape\"\ninput = '''\n"
         .to_owned();
-    text += &format!("{records}'''\noutput = '''\n");
+    text.extend([records, "'''\noutput = '''\n"]);
     text.extend(trial.lines.iter().map(|line| format!("{line}\n")));
     text += "'''\n";
     let problems = trial.rejects.iter().flat_map(|(record, problems)| {
@@ -228,10 +228,10 @@ fn test_text(
     });
     let problems: String = problems.collect();
     if !problems.is_empty() {
-        text += &format!("rejects = [\n{problems}]\n");
+        text.extend(["rejects = [\n", &problems, "]\n"]);
     }
     if 0 < trial.inactive {
-        text += &format!("dropped = {{ inactive = {} }}\n", trial.inactive);
+        text.extend(["dropped = { inactive = ", &trial.inactive.to_string(), " }\n"]);
     }
     Ok(text)
 }

@@ -317,7 +317,7 @@ impl Scanning<'_> {
         let Looked { unit: ScanUnit { unit, form, csv, is_cut, .. }, findings } = looked;
         let listed = self.files.get(unit.input);
         if let Some(start) = &unit.start {
-            scan.begin(self.file(listed, start));
+            scan.begin(Self::file(listed, start));
         }
         if let Some((delimiter, has_header)) = csv {
             scan.is_csv(char::from(delimiter), has_header);
@@ -349,7 +349,7 @@ impl Scanning<'_> {
         }
     }
 
-    fn file(&self, listed: Option<&Listed>, start: &InputStart) -> FileReport {
+    fn file(listed: Option<&Listed>, start: &InputStart) -> FileReport {
         FileReport {
             name: listed.map_or_else(String::new, |listed| listed.name.clone()),
             format: start.format,
