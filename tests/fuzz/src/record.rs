@@ -21,7 +21,7 @@ static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Values that are valid for some field.
-const WORDS: [&str; 32] = [
+const WORDS: [&str; 31] = [
     "EMAIL",
     "SMS",
     "APNS",
