@@ -283,7 +283,7 @@ fn costs_of_parts(out: &Path, has_crc: bool) -> Result<(Duration, Duration), Box
         let bytes = fs::read(part?.path())?;
         let started = thread_time();
         std::hint::black_box(sha256(&bytes));
-        chain += thread_time() - started;
+        chain += thread_time().saturating_sub(started);
         let again = tempfile::tempfile_in(out)?;
         let started = thread_time();
         for (number, block) in bytes.chunks(BLOCK).enumerate() {
@@ -292,7 +292,7 @@ fn costs_of_parts(out: &Path, has_crc: bool) -> Result<(Duration, Duration), Box
                 std::hint::black_box(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, block));
             }
         }
-        write += thread_time() - started;
+        write += thread_time().saturating_sub(started);
     }
     Ok((chain, write))
 }

@@ -30,15 +30,21 @@ pub(crate) fn page(report: &ScanReport, width: usize) -> String {
     }
     let more = report.files.len().saturating_sub(FILES_MAX);
     if 0 < more {
-        page += &format!("{}\n", styled(QUIET, &format!("and {more} more files")));
+        push_line(&mut page, &styled(QUIET, &format!("and {more} more files")));
     }
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let (records, files) = (report.records, number(report.files.len()));
     let of = format!("{} in {}", counted(records, "record"), counted(files, "file"));
-    page += &format!("\n{of}, {}\n\n", counted(number(report.fields.len()), "field"));
+    let fields = counted(number(report.fields.len()), "field");
+    push_line(&mut page, &format!("\n{of}, {fields}\n"));
     let (shown, folded) = split(telling_first(report), records);
     page += &table(&shown, records, width);
     page + &fold(&folded, report.left_out, width)
+}
+
+fn push_line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
 }
 
 /// The fields that get lines of their own, and the others: the last ones if there are many, and those that few
@@ -64,11 +70,14 @@ fn fold(folded: &[&FieldReport], left_out: u64, width: usize) -> String {
         let names =
             if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
         let line = format!("{} more in --json{names}", folded.len());
-        text += &format!("{}\n", styled(QUIET, &cut_end(&line, width)));
+        push_line(&mut text, &styled(QUIET, &cut_end(&line, width)));
     }
     if 0 < left_out {
-        let line = format!("{} of further fields are not told apart", counted(left_out, "value"));
-        text += &format!("{}\n", styled(QUIET, &cut_end(&line, width)));
+        let line = format!(
+            "{} belong to further fields, which are not listed separately",
+            counted(left_out, "value")
+        );
+        push_line(&mut text, &styled(QUIET, &cut_end(&line, width)));
     }
     text
 }
@@ -153,8 +162,8 @@ fn row(field: &FieldReport, records: u64, wide: bool) -> Vec<Cell> {
         let length = field.length.map_or_else(String::new, |(least, most)| {
             if least == most { count(least) } else { format!("{least}–{most}") }
         });
-        let shape = field.shapes.iter().map(|(shape, _)| shape.as_str());
-        let shape = shape.filter(|shape| *shape != "other").next().unwrap_or_default();
+        let mut shapes = field.shapes.iter().map(|(shape, _)| shape.as_str());
+        let shape = shapes.find(|shape| *shape != "other").unwrap_or_default();
         cells.extend([plain(length), (escape(shape), Some(QUIET))]);
     }
     let is = field.field.as_deref().map_or_else(String::new, |own| match field.by {
@@ -216,10 +225,10 @@ fn line(cells: &[Cell], room: &[usize]) -> String {
         let pad = room - text.chars().count();
         let shown = style.map_or_else(|| text.clone(), |style| styled(style, &text));
         // Shares and counts end below each other.
-        line += &match index {
-            1 | 2 => format!("{:pad$}{shown}  ", ""),
-            _ => format!("{shown}{:pad$}  ", ""),
-        };
+        let padding = " ".repeat(pad);
+        let (before, after) =
+            if matches!(index, 1 | 2) { (&*padding, "") } else { ("", &*padding) };
+        line.extend([before, &shown, after, "  "]);
     }
     line.trim_end().to_owned() + "\n"
 }

@@ -1,5 +1,6 @@
 //! `segprep init`: its definitions are valid and run, show no value, and say what is open.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,9 @@ fn a_definition_for_each_sample_runs() {
     let inputs = samples.map(|sample| sample.expect("a folder").path().join("input"));
     for input in inputs.filter(|input| input.is_dir()) {
         check(&input);
-        files_below(&input).iter().for_each(|path| check(path));
+        for path in files_below(&input) {
+            check(&path);
+        }
     }
 }
 
@@ -206,11 +209,13 @@ fn no_value_is_shown() {
     let mut rows = format!("E-Mail,Vorname,{secret} 1234567,Land,Opt Out\n");
     let mut lines = String::new();
     for number in 0..20 {
-        rows += &format!("{mail},{secret},{secret},{secret},{secret}\n");
-        lines += &format!(
+        writeln!(rows, "{mail},{secret},{secret},{secret},{secret}").expect("memory");
+        writeln!(
+            lines,
             "{{\"Address\":\"{mail}\",\"ChannelType\":\"{secret}\",\"OptOut\":\"{secret}\",\"Attributes\":\
-             {{\"{mail}\":[\"{secret}\"]}},\"{secret}{number}\":\"{secret}\",\"optOut\":\"{secret}\"}}\n"
-        );
+             {{\"{mail}\":[\"{secret}\"]}},\"{secret}{number}\":\"{secret}\",\"optOut\":\"{secret}\"}}"
+        )
+        .expect("memory");
     }
     let paths = [
         file(folder.path(), "a.csv", &rows),

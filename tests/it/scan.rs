@@ -1,6 +1,7 @@
 //! `segprep scan`: what it reports of files, compared with an independent count; and that it shows no value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -286,16 +287,16 @@ fn no_value_is_shown() {
     let mut rows = format!("E-Mail,Vorname,{secret} 1234567,Land,Opt Out\n");
     let mut lines = String::new();
     for number in 0..20 {
-        rows += &format!("{mail},{secret},{secret},{secret},{secret}\n");
+        writeln!(rows, "{mail},{secret},{secret},{secret},{secret}").expect("memory");
         let record = json!({
             "ChannelType": secret, "Address": mail, "OptOut": secret,
             "Location": {"Country": secret}, "Demographic": {"Locale": secret, "Timezone": secret},
             "Attributes": {"Plan": [secret], mail.clone(): [secret]},
             "nested": {mail.clone(): {"x": secret}}, format!("{secret}{number}"): secret,
         });
-        lines += &format!("{record}\n");
+        writeln!(lines, "{record}").expect("memory");
     }
-    lines += &format!("{{\"{secret}\":\n{secret}\n");
+    writeln!(lines, "{{\"{secret}\":\n{secret}").expect("memory");
     let csv = file(folder.path(), "a.csv", &rows);
     let bare = file(folder.path(), "b.csv", rows.split_once('\n').expect("a header").1);
     let json = file(folder.path(), "c.json", lines);
