@@ -331,8 +331,8 @@ valid `newsletter` for messaging
   from       in/
   to         out/  pinpoint-json, parts up to 1.0 GB, a note
              account/  account
-  memory     at most 184 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
-             columns) + 2 threads × (25 MiB batch + 3 MiB learned + 22 MiB read
+  memory     at most 164 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
+             columns) + 2 threads × (25 MiB batch + 3 MiB learned + 12 MiB read
              ahead) + 24 MiB base
   warning    tokens protect nobody
 

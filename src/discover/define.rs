@@ -216,6 +216,7 @@ impl Page {
                 }
                 for setting in settings.split(", ") {
                     let name = setting.strip_prefix("repair.").unwrap_or_default();
+                    let name = if name.starts_with("phone") { "phone" } else { name };
                     let Some(line) = repair_line(name, chosen) else { continue };
                     if on.insert(name) {
                         lines.push((
@@ -308,11 +309,16 @@ fn repair_line(name: &str, chosen: &Chosen<'_>) -> Option<String> {
     let has_country = chosen.fields.iter().any(|found| found.path == "Location.Country");
     match name {
         // Where numbers are from is known only if the record says so.
-        _ if name.starts_with("phone") => {
-            has_country.then(|| "phone = { region_from = \"Location.Country\" }".to_owned())
-        }
+        "phone" => has_country.then(|| "phone = { region_from = \"Location.Country\" }".to_owned()),
         _ => SWITCHES.contains(&name).then(|| format!("{name} = true")),
     }
+}
+
+/// Whether the definition has an opt-out whose words somebody has to explain before it is valid.
+pub fn has_open_opt_out(report: &ScanReport, knowledge: &Knowledge) -> bool {
+    let opt_out = knowledge.role_path(Role::OptOut);
+    let chosen = choose(report, knowledge);
+    chosen.fields.iter().any(|found| found.path == opt_out && found.is_open())
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.

@@ -18,7 +18,9 @@ use super::scan::{self, ScanOptions, Scanned};
 use super::text::{escape, escape_path};
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, Purpose};
-use crate::discover::{DefinitionOptions, Knowledge, ScanReport, define, made_up};
+use crate::discover::{
+    DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, made_up,
+};
 use crate::engine::Cancel;
 use crate::input::{BufferPool, InputReader};
 use crate::pipeline::try_out;
@@ -92,7 +94,11 @@ pub fn init(
         let hint = "no input can be read: fix this file, or name others";
         return Err(RunError::new(ErrorKind::BadInput, message).hint(hint).into());
     }
-    let is_open = checked.is_err();
+    let is_open = has_open_opt_out(&report, &knowledge);
+    if checked.is_err() && !is_open {
+        let message = "the proposed definition is not valid; nothing was written";
+        return Err(RunError::new(ErrorKind::Internal, message).into());
+    }
     let mut written = Vec::new();
     if let Some(out) = &options.out {
         write_new(out, &text)?;

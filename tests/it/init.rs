@@ -87,6 +87,14 @@ fn a_definition_for_hostile_files_runs() {
     assert!(20 < rules.len(), "the hostile files are there");
 }
 
+/// Exports of other programs, with their headers.
+#[test]
+fn a_definition_for_exports_runs() {
+    for program in ["hubspot", "mailchimp-subscribed", "salesforce", "shopify"] {
+        check(&Path::new("tests/cmd/files").join(program).with_extension("csv"));
+    }
+}
+
 #[test]
 fn a_definition_for_generated_files_runs() {
     let folder = folder();
