@@ -18,6 +18,9 @@ pub(crate) struct Explained<'a> {
     name: &'a str,
     purpose: &'a str,
     lists: &'a [String],
+    /// Left out if a row is one record.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    endpoints: &'a [String],
     inputs: &'a [PathBuf],
     outputs: Vec<Output<'a>>,
     account: &'a Path,
@@ -90,6 +93,7 @@ impl<'a> Explained<'a> {
             name: &checked.name,
             purpose: checked.purpose,
             lists: &checked.lists,
+            endpoints: &checked.endpoints,
             inputs: &checked.inputs,
             outputs: checked
                 .outputs
@@ -137,6 +141,11 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.section("stricter", together(&plan.stricter));
     sheet.section("keys", keys(checked));
     sheet.section("lists", checked.lists.iter().map(escape));
+    let endpoints = (1..).zip(&checked.endpoints);
+    sheet.section(
+        "each row",
+        endpoints.map(|(n, what): (usize, _)| format!("{n}. {}", escape(what))),
+    );
     sheet.section("from", paths(&checked.inputs));
     let account = format!("{}  account", escape(checked.account.display()));
     sheet.section("to", checked.outputs.iter().map(output).chain([account]));
@@ -290,6 +299,7 @@ mod tests {
                 threads: 2,
                 chunk_bytes: 1 << 20,
                 max_record: 1 << 20,
+                endpoints: 1,
                 parquet: 0,
                 list_bytes: 0,
                 name_bytes: 0,
@@ -298,6 +308,7 @@ mod tests {
             },
             keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
             lists: vec!["drops records whose Address is in a.csv".to_owned()],
+            endpoints: Vec::new(),
             inputs: vec!["in/".into()],
             outputs: vec![CheckedOutput {
                 to: "out/".into(),

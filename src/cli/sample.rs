@@ -59,7 +59,12 @@ pub(crate) fn manifest() -> Manifest {
             rejected: 3_310,
             dropped: counts([("inactive", 2_152)]),
         },
-        inputs: InputCounts { files: 5, bytes: 1_412_000_000, ignored: 2, skipped: 0 },
+        inputs: InputCounts {
+            files: 5,
+            bytes: 1_412_000_000,
+            ignored: 2,
+            ..InputCounts::default()
+        },
         outputs: vec![output()],
         keys: vec![KeyNote { id: "demo".to_owned(), check: String::new(), demo: true }],
         run: None,

@@ -94,7 +94,9 @@ fn inputs(manifest: &Manifest) -> String {
     };
     let (ignored, skipped) =
         (also(inputs.ignored, "ignored"), also(inputs.skipped, "skipped as broken"));
-    format!("{}, {}{ignored}{skipped}", counted(inputs.files, "file"), bytes(inputs.bytes))
+    let rows = inputs.rows.map(|rows| format!(", {}", counted(rows, "row"))).unwrap_or_default();
+    let (files, bytes) = (counted(inputs.files, "file"), bytes(inputs.bytes));
+    format!("{files}{rows}, {bytes}{ignored}{skipped}")
 }
 
 /// Entries and matches of each suppression list.

@@ -20,8 +20,8 @@ mod target;
 
 pub use aliases::{Alias, Aliases, Sense};
 pub use csv::{
-    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, cell_texts,
-    each_cell_text, is_column, push_cell_text,
+    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, EndpointSettings, HeaderError,
+    cell_texts, each_cell_text, is_column, push_cell_text,
 };
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
@@ -130,9 +130,9 @@ impl fmt::Debug for Decoder {
 /// A line consists of several objects, each of which is a record.
 struct SeveralObjects;
 
-/// Moves the count of blank lines to the row that was added after them.
-fn note_blank_lines(decoded: &mut Decoded, batch: &mut Batch) {
-    if let Some(row) = batch.rows.last_mut() {
+/// Moves the count of blank lines to the row that was added after them, the first of its record.
+fn note_blank_lines(row: usize, decoded: &mut Decoded, batch: &mut Batch) {
+    if let Some(row) = batch.rows.get_mut(row) {
         row.blank_before = std::mem::take(&mut decoded.blank_after);
     }
 }
@@ -206,6 +206,7 @@ impl Decoder {
                 continue;
             }
             let record = record_at(chunk, decoded.next, framing, self.max_record);
+            let row = batch.rows.len();
             decoded.next = record.next;
             // A line over the limit is a record even if it is blank: one that is not in memory as a
             // whole is not checked for that either.
@@ -214,7 +215,7 @@ impl Decoder {
             } else if record.is_nothing(framing) {
                 // White space at the end of the chunk.
             } else if self.decode_record(chunk, record, valid_utf8, format, batch).is_ok() {
-                note_blank_lines(&mut decoded, batch);
+                note_blank_lines(row, &mut decoded, batch);
             } else {
                 batch.remove_last_row();
                 (split, decoded.next) = (record, record.start);
@@ -256,9 +257,10 @@ impl Decoder {
         let record = record_at(within, decoded.next, Framing::Objects, self.max_record);
         decoded.next = if record.next == line.end { line.next } else { record.next };
         if !record.is_nothing(Framing::Objects) {
+            let row = batch.rows.len();
             // An object is not a line of several, so it is a record whatever is in it.
             self.decode_record(chunk, record, valid_utf8, format, batch).ok();
-            note_blank_lines(decoded, batch);
+            note_blank_lines(row, decoded, batch);
         }
     }
 

@@ -66,8 +66,14 @@ pub(super) fn read(
     ColumnsSpec {
         delimiter,
         columns: read_columns(section, diagnostics),
-        rename: read_pairs(section, "rename", "\"E-mail\" = \"Address\"", diagnostics),
-        constants: read_pairs(section, "constants", "ChannelType = \"EMAIL\"", diagnostics),
+        rename: read_pairs(section, "input", "rename", "\"E-mail\" = \"Address\"", diagnostics),
+        constants: read_pairs(
+            section,
+            "input",
+            "constants",
+            "ChannelType = \"EMAIL\"",
+            diagnostics,
+        ),
         skip_lines: section.whole("skip_lines", 0..=SKIP_LINES_MAX, diagnostics).unwrap_or(0),
         pads_rows: section.choice("ragged", &[("pad", true)], &[], diagnostics).unwrap_or(false),
         has_decimal_comma: section
@@ -120,15 +126,18 @@ fn read_columns(
     }
 }
 
-/// Reads a table of strings whose keys are not settings but names of columns or fields.
+/// Reads a table of strings whose keys are not settings but names of columns or fields. `within`: the
+/// path of its section.
 pub(super) fn read_pairs(
     section: &mut Section<'_>,
+    within: &str,
     key: &'static str,
     example: &str,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Pair> {
     let Some(entry) = section.entry(key) else { return Vec::new() };
-    let help = format!("write `[input.{key}]` on a line, and below it lines such as `{example}`");
+    let help =
+        format!("write `[{within}.{key}]` on a line, and below it lines such as `{example}`");
     let Value::Table(table) = &entry.item.value else {
         diagnostics.push(entry.key_at, format!("`{key}` is not a table"), "", help);
         return Vec::new();
@@ -136,7 +145,7 @@ pub(super) fn read_pairs(
     let mut pairs = Vec::new();
     for entry in &table.entries {
         if entry.key.trim().is_empty() {
-            let message = format!("a name in `[input.{key}]` is empty");
+            let message = format!("a name in `[{within}.{key}]` is empty");
             diagnostics.push(entry.key_at, message, "", &*help);
         } else if let Value::Table(_) = entry.item.value {
             let help = "put names that contain dots in quotes, such as `\"User.UserId\"`";

@@ -1,9 +1,10 @@
-//! `[input]`: what is read, and how. `columns.rs` has its settings for CSV, and `shaping.rs` those
-//! about values.
+//! `[input]`: what is read, and how. `columns.rs` has its settings for CSV, `endpoints.rs` those for
+//! rows with several addresses, and `shaping.rs` those about values.
 
 use super::columns::{self, ColumnsSpec};
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Location, Section, Spanned};
+use super::endpoints::{self, EndpointSpec};
 use super::environment::Environment;
 use super::shaping::{self, ShapingSpec};
 use super::vocabulary::{InputFormat, TextEncoding, Unknown};
@@ -32,6 +33,8 @@ pub struct Input {
     pub skips_bad_files: bool,
     /// The settings for CSV files.
     pub columns: ColumnsSpec,
+    /// The endpoints of a CSV row. Empty: a row is one record.
+    pub endpoints: Vec<EndpointSpec>,
     /// What values of other programs mean.
     pub shaping: ShapingSpec,
     /// Names that are dropped on purpose.
@@ -48,6 +51,13 @@ pub struct Input {
     pub digest: bool,
 }
 
+impl Input {
+    /// Whether a column belongs to an `[[input.endpoint]]`.
+    pub fn is_of_endpoint(&self, column: &str) -> bool {
+        self.endpoints.iter().flat_map(EndpointSpec::columns).any(|own| own.value == column)
+    }
+}
+
 impl Default for Input {
     fn default() -> Self {
         Input {
@@ -58,6 +68,7 @@ impl Default for Input {
             max_expansion: MAX_EXPANSION,
             skips_bad_files: false,
             columns: ColumnsSpec::default(),
+            endpoints: Vec::new(),
             shaping: ShapingSpec::default(),
             ignore: Vec::new(),
             unknown: None,
@@ -69,9 +80,6 @@ impl Default for Input {
     }
 }
 
-/// Settings of later versions.
-const LATER: [&str; 1] = ["endpoint"];
-
 pub(super) fn read(
     root: &mut Section<'_>,
     environment: &Environment<'_>,
@@ -81,7 +89,6 @@ pub(super) fn read(
     let Some(mut section) = root.required_section("input", help, diagnostics) else {
         return Input::default();
     };
-    section.refuse_later(&LATER, diagnostics);
     let formats = [("json", InputFormat::Json), ("csv", InputFormat::Csv)];
     let encodings = [
         ("windows-1252", TextEncoding::Windows1252),
@@ -104,6 +111,7 @@ pub(super) fn read(
             .choice("on_bad_file", &bad_files, &[], diagnostics)
             .unwrap_or(false),
         columns: columns::read(&mut section, format, diagnostics),
+        endpoints: endpoints::read(&mut section, format, diagnostics),
         shaping: shaping::read(&mut section, format, diagnostics),
         ignore: section.owned_texts("ignore", diagnostics).unwrap_or_default(),
         unknown: section.choice("unknown", &unknown, &[], diagnostics),

@@ -62,7 +62,7 @@ fn read_split(
     section: &mut Section<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<(Spanned<String>, u8)> {
-    let pairs = read_pairs(section, "split", "\"Attributes.Tags\" = \",\"", diagnostics);
+    let pairs = read_pairs(section, "input", "split", "\"Attributes.Tags\" = \",\"", diagnostics);
     let mut split = Vec::new();
     for (path, delimiter) in pairs {
         match delimiter.value.as_bytes() {

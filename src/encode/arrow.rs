@@ -11,7 +11,7 @@ use std::{ops::Range, sync::Arc};
 
 use arrow_array::{
     Array, ArrayRef, Float64Array, ListArray, MapArray, StringArray, StructArray,
-    TimestampMillisecondArray, UInt64Array, new_null_array,
+    TimestampMillisecondArray, UInt8Array, UInt64Array, new_null_array,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
@@ -312,6 +312,8 @@ pub struct RejectRow<'a> {
     pub line: u64,
     pub offset: u64,
     pub bytes: u64,
+    /// The position of its endpoint in its row.
+    pub endpoint: Option<u8>,
 }
 
 /// Rejects, column by column.
@@ -319,6 +321,7 @@ pub struct RejectRow<'a> {
 pub struct Rejects {
     source: Vec<String>,
     places: [Vec<u64>; 4],
+    endpoints: Vec<Option<u8>>,
     /// The number of problems of each reject.
     problems: Vec<u32>,
     /// The field, code, rule, detail and repair of each problem; `None` if it is empty.
@@ -327,6 +330,7 @@ pub struct Rejects {
 }
 
 const PLACES: [&str; 4] = ["record", "line", "offset", "bytes"];
+const ENDPOINT: &str = "endpoint";
 const WORDS: [&str; 5] = ["field", "code", "rule", "detail", "repair"];
 
 impl Rejects {
@@ -337,6 +341,7 @@ impl Rejects {
         for (column, place) in self.places.iter_mut().zip(places) {
             column.push(place);
         }
+        self.endpoints.push(row.endpoint);
         let mut count = 0;
         for words in problems {
             count += 1;
@@ -362,8 +367,9 @@ impl Rejects {
     pub(super) fn fields() -> Fields {
         let source = Field::new("source", DataType::Utf8, false);
         let places = PLACES.map(|name| Field::new(name, DataType::UInt64, false));
+        let endpoint = Field::new(ENDPOINT, DataType::UInt8, true);
         let problems = Field::new("problems", DataType::List(Arc::new(problem())), false);
-        [source].into_iter().chain(places).chain([problems]).collect()
+        [source].into_iter().chain(places).chain([endpoint, problems]).collect()
     }
 
     /// The columns, in the order of the fields.
@@ -380,8 +386,9 @@ impl Rejects {
             Arc::new(StructArray::try_new(fields, words.into(), None)?),
             None,
         )?;
+        let endpoints: ArrayRef = Arc::new(UInt8Array::from(self.endpoints));
         let problems: ArrayRef = Arc::new(problems);
-        Ok([source].into_iter().chain(places).chain([problems]).collect())
+        Ok([source].into_iter().chain(places).chain([endpoints, problems]).collect())
     }
 }
 

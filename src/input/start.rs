@@ -293,6 +293,7 @@ struct Preamble {
 fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
     let columns = settings.column_rules.settings();
     let csv_only = [
+        ("[[input.endpoint]]", !columns.endpoints.is_empty()),
         ("columns", settings.columns.is_some()),
         ("skip_lines", 0 < settings.skip_lines),
         ("ragged", columns.pads_rows),

@@ -259,10 +259,10 @@ impl RejectsWriter {
     }
 
     pub(crate) fn push(&mut self, reject: &RejectLine<'_>) -> Result<(), PublishError> {
-        let RejectLine { source, record, line, offset, bytes, problems } = *reject;
+        let RejectLine { source, record, line, offset, bytes, endpoint, problems } = *reject;
         let problems = problems.iter();
         self.gathered.push(
-            &RejectRow { source, record, line, offset, bytes },
+            &RejectRow { source, record, line, offset, bytes, endpoint },
             problems.map(|problem| {
                 let DescribedProblem { field, whole: _, code, rule, detail, repair } = problem;
                 [field.as_str(), *code, rule.as_str(), *detail, repair]

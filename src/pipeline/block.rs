@@ -25,6 +25,8 @@ pub struct Reject {
     pub offset: usize,
     /// The length without the line end, in bytes.
     pub bytes: usize,
+    /// The position of the `[[input.endpoint]]` that gave the record, from 1; 0 for none.
+    pub endpoint: u8,
     pub problems: Vec<DescribedProblem>,
 }
 
@@ -53,6 +55,8 @@ pub struct Block {
     pub(super) written: u64,
     pub rejects: Vec<Reject>,
     pub read: u64,
+    /// The rows that they come from, of which one may give several records.
+    pub rows: u64,
     /// Records that were dropped because they are inactive.
     pub inactive: u64,
     /// Rows that were dropped because they repeat the header.

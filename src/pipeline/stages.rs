@@ -178,6 +178,7 @@ impl Stages {
         match (problem.rule, problem.detail) {
             (0, Detail::BesideConstant) => "input.constants".to_owned(),
             (0, Detail::Renamed) => "input.rename".to_owned(),
+            (0, Detail::NoEndpoint) => "input.endpoint".to_owned(),
             (0, _) => decode_rule(problem.code).to_owned(),
             (check, _) => self.check_names.get(check).to_owned(),
         }

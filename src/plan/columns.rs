@@ -3,9 +3,10 @@
 use std::{collections::HashMap, fmt};
 
 use super::Plan;
-use crate::decode::{ColumnField, ColumnSettings, Columns, ShapeSettings};
-use crate::definition::{Column, Input, ListAction, Pair, Unknown};
+use crate::decode::{ColumnField, ColumnSettings, Columns, EndpointSettings, ShapeSettings};
+use crate::definition::{Column, EndpointSpec, Input, ListAction, Pair, Unknown};
 use crate::encode::CsvColumn;
+use crate::repair::{RepairKind, RepairSet};
 use crate::schema::{Role, Schema};
 use crate::transform::Op;
 
@@ -32,7 +33,12 @@ fn texts(pairs: &[Pair]) -> Vec<(String, String)> {
 }
 
 /// How headers are read. A header may have unknown names only where `unknown = "drop"` is written.
-pub(super) fn settings(input: &Input, repair_names: bool, schema: &Schema) -> ColumnSettings {
+pub(super) fn settings(
+    input: &Input,
+    repairs: RepairSet,
+    drops_id: bool,
+    schema: &Schema,
+) -> ColumnSettings {
     let opt_out = schema.role_path(Role::OptOut);
     ColumnSettings {
         rename: texts(&input.columns.rename),
@@ -42,9 +48,19 @@ pub(super) fn settings(input: &Input, repair_names: bool, schema: &Schema) -> Co
         pads_rows: input.columns.pads_rows,
         has_decimal_comma: input.columns.has_decimal_comma,
         has_opt_out_words: input.shaping.values.iter().any(|words| words.field.value == opt_out),
-        repair_names,
+        repair_names: repairs.has(RepairKind::Names),
+        endpoints: input.endpoints.iter().map(|block| endpoint(block, schema)).collect(),
+        trims: repairs.has(RepairKind::Trim),
+        drops_id,
         any_header: false,
     }
+}
+
+fn endpoint(block: &EndpointSpec, schema: &Schema) -> EndpointSettings {
+    let address = block.address.value.clone();
+    let mut rename = vec![(address.clone(), schema.role_path(Role::Address).to_owned())];
+    rename.extend(texts(&block.rename));
+    EndpointSettings { address, rename, constants: texts(&block.constants) }
 }
 
 /// The columns that an output names.

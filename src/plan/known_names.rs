@@ -20,6 +20,12 @@ impl KnownNames {
         let renamed = input.columns.rename.iter().map(|(name, _)| name.value.as_str());
         let renamed_to = input.columns.rename.iter().map(|(_, to)| to.value.as_str());
         let constants = input.columns.constants.iter().map(|(name, _)| name.value.as_str());
+        let of_endpoints = input.endpoints.iter().flat_map(|block| {
+            let rename = block.rename.iter().flat_map(|(name, to)| [name, to]);
+            let constants = block.constants.iter().map(|(name, _)| name);
+            [&block.address].into_iter().chain(rename).chain(constants)
+        });
+        let of_endpoints = of_endpoints.map(|name| name.value.as_str());
         let columns = input.columns.columns.iter().flatten().map(|name| name.value.as_str());
         let ignored = input.ignore.iter().map(|name| name.value.as_str());
         let written = definition.outputs.iter().flat_map(|output| output.columns.iter().flatten());
@@ -29,6 +35,7 @@ impl KnownNames {
             .chain(renamed)
             .chain(renamed_to)
             .chain(constants)
+            .chain(of_endpoints)
             .chain(columns)
             .chain(ignored)
             .chain(written)

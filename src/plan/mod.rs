@@ -28,7 +28,7 @@ pub use settings::{AccountPlan, InputPlan, OutputPlan};
 
 use crate::decode::{ColumnRules, container_paths};
 use crate::definition::{Definition, Diagnostic, Environment, Purpose, RunPlan};
-use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
+use crate::repair::{PhoneRegionFrom, Settings};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{MasterKey, Op, ShiftKey};
 use crate::validate::Removable;
@@ -128,8 +128,9 @@ impl Plan {
             .iter()
             .zip(map_shapes(&schema))
             .map(|(map, shape)| maker.make_for_map(map, &rules, shape));
-        let repair_names = repairs.on.has(RepairKind::Names);
-        let input = InputPlan::new(&definition.input, kinds, repair_names, &schema);
+        let node_ops: Vec<Op> = node_ops.collect();
+        let drops_id = matches!(node_ops.get(schema.role(Role::Id)), Some(Op::Drop));
+        let input = InputPlan::new(&definition.input, kinds, repairs.on, drops_id, &schema);
         let outputs = definition.outputs.iter().map(|output| OutputPlan::new(output, &schema));
         Ok(Plan {
             name: definition.name.clone(),
@@ -143,7 +144,7 @@ impl Plan {
             account: AccountPlan::new(definition),
             lists,
             run: definition.run,
-            node_ops: node_ops.collect(),
+            node_ops,
             map_ops: map_ops.collect(),
             schema,
             rules,

@@ -10,6 +10,7 @@ use crate::definition::{
     TextEncoding, Unknown,
 };
 use crate::encode::CsvColumn;
+use crate::repair::RepairSet;
 use crate::schema::Schema;
 
 /// How input is read.
@@ -85,10 +86,11 @@ impl InputPlan {
     pub(super) fn new(
         input: &Input,
         kinds: Vec<usize>,
-        repair_names: bool,
+        repairs: RepairSet,
+        drops_id: bool,
         schema: &Schema,
     ) -> InputPlan {
-        let column_settings = columns::settings(input, repair_names, schema);
+        let column_settings = columns::settings(input, repairs, drops_id, schema);
         let records = input.shaping.records.as_deref();
         InputPlan {
             from: input.from.iter().map(|location| location.path.clone()).collect(),

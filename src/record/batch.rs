@@ -74,6 +74,10 @@ pub struct Row {
     pub dropped: bool,
     /// Whether it is dropped because it repeats the header of its file. Its slots are absent.
     pub is_header: bool,
+    /// With `[[input.endpoint]]`, the position of the block that gave the record, from 1; else 0.
+    pub endpoint: u8,
+    /// The number of records that its CSV row gave before it.
+    pub earlier: u8,
     /// The number of fields in the record that only exports have. They are not imported.
     pub export_only: u32,
     /// The number of CSV cells in which blanks precede a quote, which is text then.
@@ -135,6 +139,17 @@ impl Batch {
         self.slots.resize(self.rows.len() * self.width, Slot::ABSENT);
         self.maps.resize(self.rows.len() * self.maps_width, Entries::default());
         self.rows.len() - 1
+    }
+
+    /// Adds a row for another record of the same bytes as `row`. Returns its number.
+    pub fn begin_another(&mut self, row: usize) -> usize {
+        let Row { start, len, .. } = self.rows.get(row).copied().unwrap_or_default();
+        let another = self.begin_row(start);
+        if let Some(place) = self.rows.get_mut(another) {
+            place.len = len;
+            place.earlier = u8::try_from(another - row).expect("a row gives few records");
+        }
+        another
     }
 
     /// Makes the last row as it was when it began.

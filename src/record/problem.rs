@@ -170,6 +170,8 @@ text_enum! {
         TooLong = "too_long",
         BeforePolicy = "before_policy",
         AfterPolicy = "after_policy",
+        /// A CSV row has no address for any `[[input.endpoint]]`.
+        NoEndpoint = "no_endpoint",
         UnknownKey = "unknown_key",
     }
 }

@@ -118,6 +118,9 @@ pub struct RecordCounts {
 pub struct InputCounts {
     pub files: u64,
     pub bytes: u64,
+    /// With `[[input.endpoint]]`, the rows that the records come from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rows: Option<u64>,
     pub ignored: u64,
     pub skipped: u64,
 }

@@ -26,5 +26,8 @@ pub struct RejectLine<'a> {
     pub offset: u64,
     /// The record's length without its line end.
     pub bytes: u64,
+    /// The position of the `[[input.endpoint]]` that gave the record, 1-based.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<u8>,
     pub problems: &'a [DescribedProblem],
 }

@@ -59,6 +59,8 @@ impl NameCounts {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub read: u64,
+    /// The rows that the records come from; the same number, unless CSV rows have several.
+    pub rows: u64,
     pub written: u64,
     pub rejected: u64,
     /// Rows dropped because they repeat the header of their file.
@@ -88,6 +90,7 @@ impl Tally {
 
     pub fn add(&mut self, other: &Tally) {
         self.read += other.read;
+        self.rows += other.rows;
         self.written += other.written;
         self.rejected += other.rejected;
         self.headers += other.headers;

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::common_names::CommonNames;
 use super::input_line::InputLine;
-use super::originals::Originals;
+use super::originals::{Originals, end_of_line, with_newlines};
 use super::progress::Progress;
 use super::slices::Slices;
 use super::text::escape;
@@ -196,14 +196,19 @@ impl<'a> Assembler<'a> {
     /// Counts the records of a block, and writes its rejects.
     fn account_for(&mut self, block: &Block, place: &BlockPlace<'_>) -> Result<(), PublishError> {
         self.common_names.begin(block);
+        let mut last_row = None;
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
             let record = self.current.tally.read + reject.record + 1;
             let at = place.offset + count(reject.offset);
             let problems = self.problems_of(reject);
-            self.reject(place.input, [record, line, at, count(reject.bytes)], &problems)?;
+            let (position, endpoint) = ([record, line, at, count(reject.bytes)], reject.endpoint);
+            self.reject(place.input, position, endpoint, &problems)?;
             self.windows_1252 += u64::from(self.is_windows_1252(reject, place.chunk));
-            if self.plan.account.keep_rejected {
+            let is_same_row = 0 < endpoint && last_row == Some(reject.offset);
+            last_row = Some(reject.offset);
+            // A row of several records is kept once.
+            if self.plan.account.keep_rejected && !is_same_row {
                 let InputState { line_end, is_bracketed, .. } = self.current;
                 let end = reject.offset + reject.bytes;
                 let end = if is_bracketed { end } else { end_of_line(place.chunk, end, line_end) };
@@ -309,6 +314,7 @@ impl<'a> Assembler<'a> {
     fn end_slices(&mut self, input: usize, code: Code, detail: Detail) -> Result<(), PublishError> {
         let Some(slices) = self.current.slices.take() else { return Ok(()) };
         self.current.tally.read += 1;
+        self.current.tally.rows += 1;
         self.current.tally.rejected += 1;
         self.progress.advance(0, 1, 1);
         let problem = DescribedProblem {
@@ -322,15 +328,16 @@ impl<'a> Assembler<'a> {
         let record = self.current.tally.read;
         let length = slices.length(self.current.is_bracketed);
         let place = [record, slices.line + 1, slices.offset, length];
-        self.reject(input, place, &[problem])
+        self.reject(input, place, 0, &[problem])
     }
 
     /// Counts and writes a reject. Its place is the record and line (1-based), the offset and the
-    /// length in bytes.
+    /// length in bytes. `endpoint`: its position in its row, 1-based; 0 for none.
     fn reject(
         &mut self,
         input: usize,
         [record, line, offset, bytes]: [u64; 4],
+        endpoint: u8,
         problems: &[DescribedProblem],
     ) -> Result<(), PublishError> {
         for problem in problems {
@@ -341,7 +348,8 @@ impl<'a> Assembler<'a> {
             *self.by_setting.entry(setting).or_default() += 1;
         }
         let source = self.listed.get(input).map_or("", |listed| listed.name.as_str());
-        let reject = RejectLine { source, record, line, offset, bytes, problems };
+        let endpoint = (0 < endpoint).then_some(endpoint);
+        let reject = RejectLine { source, record, line, offset, bytes, endpoint, problems };
         if let Some(rejects) = &mut self.rejects_by_columns {
             rejects.push(&reject)?;
         }
@@ -386,7 +394,9 @@ impl<'a> Assembler<'a> {
         self.total.add(&state.tally);
         if let Some(listed) = self.listed.get(input) {
             let (format, compression) = (state.format, state.compression);
-            let line = InputLine::read(listed, end, format, compression, &state.tally);
+            let has_rows = !self.plan.input.column_settings.endpoints.is_empty();
+            let rows = has_rows.then_some(state.tally.rows);
+            let line = InputLine::read(listed, end, format, compression, &state.tally, rows);
             write_line(self.inputs.as_mut(), &line)?;
             self.unchecked += u64::from(end.is_unchecked);
             if let Some(broken) = &end.broken {
@@ -430,6 +440,7 @@ fn field_path(problem: &DescribedProblem) -> FieldPath {
 fn tally_of(block: &Block) -> Tally {
     Tally {
         read: block.read,
+        rows: block.rows,
         written: block.written(),
         rejected: block.rejected(),
         headers: block.headers,
@@ -443,31 +454,6 @@ fn tally_of(block: &Block) -> Tally {
         op_failed: block.op_failed.clone(),
         matches: block.matches.clone(),
     }
-}
-
-/// The header and the lines before it, with LF if CR ends lines.
-fn with_newlines(mut header: Vec<u8>, line_end: LineEnd) -> Vec<u8> {
-    if line_end == LineEnd::Return {
-        header.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
-    }
-    header
-}
-
-/// The offset after the line end at `at`, if there is one.
-fn end_of_line(chunk: &[u8], at: usize, line_end: LineEnd) -> usize {
-    let rest = chunk.get(at..).unwrap_or(&[]);
-    let returns = rest.iter().take_while(|byte| **byte == b'\r').count();
-    let len = match (line_end, rest.get(returns)) {
-        (LineEnd::Newline, None) => returns,
-        (LineEnd::Newline, Some(b'\n')) => returns + 1,
-        (LineEnd::Newline, Some(_)) => 0,
-        (LineEnd::Return, after) => match returns {
-            0 => usize::from(after == Some(&b'\n')),
-            1 if after == Some(&b'\n') => 2,
-            _ => 1,
-        },
-    };
-    at + len
 }
 
 /// The warning about an input that could not be read to its end.

@@ -13,8 +13,8 @@ use super::prepare::{self, ReadDefinition, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
-    Comparison, Definition, KeyKind, ListAction, ListForm, Output, PartLayout, Purpose,
-    Suppression, describe_variable,
+    Comparison, Definition, EndpointSpec, KeyKind, ListAction, ListForm, Output, PartLayout,
+    Purpose, Suppression, describe_variable,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
@@ -37,6 +37,8 @@ pub struct Checked {
     pub keys: Vec<(String, String)>,
     /// What each list does.
     pub lists: Vec<String>,
+    /// The endpoints of a row, if it may have several.
+    pub endpoints: Vec<String>,
     pub inputs: Vec<PathBuf>,
     pub outputs: Vec<CheckedOutput>,
     pub account: PathBuf,
@@ -84,6 +86,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             .iter()
             .map(|source| (source.id.clone(), describe_source(&source.kind)))
             .collect(),
+        endpoints: definition.input.endpoints.iter().map(describe_endpoint).collect(),
         lists: definition.suppress.iter().map(|list| describe_list(list, &schema)).collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
         outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
@@ -142,6 +145,16 @@ fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
         ));
     }
     CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
+}
+
+/// An endpoint of a row, such as `Address from "E-mail", ChannelType = EMAIL, OptOut from "Opted out"`.
+fn describe_endpoint(block: &EndpointSpec) -> String {
+    let from = |to: &str, column: &str| format!("{to} from {column:?}");
+    let constants =
+        block.constants.iter().map(|(field, value)| format!("{} = {}", field.value, value.value));
+    let renamed = block.rename.iter().map(|(column, to)| from(&to.value, &column.value));
+    let address = from("Address", &block.address.value);
+    [address].into_iter().chain(constants).chain(renamed).collect::<Vec<_>>().join(", ")
 }
 
 /// What a list does, such as `drops records whose Address is in optout.csv (values of column

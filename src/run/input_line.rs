@@ -21,6 +21,8 @@ pub(super) struct InputLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     compression: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     written: Option<u64>,
@@ -46,13 +48,14 @@ pub(super) struct InputLine<'a> {
 }
 
 impl<'a> InputLine<'a> {
-    /// The line of an input that was read.
+    /// The line of an input that was read. `rows`: how many it has, if each may give several records.
     pub(super) fn read(
         listed: &'a Listed,
         end: &'a InputEnd,
         format: Option<&'a str>,
         compression: Option<Compression>,
         tally: &Tally,
+        rows: Option<u64>,
     ) -> InputLine<'a> {
         let broken = end.broken.as_ref();
         InputLine {
@@ -62,6 +65,7 @@ impl<'a> InputLine<'a> {
             etag: etag(&listed.stamp),
             format,
             compression: compression.map(Compression::name),
+            rows,
             records: Some(tally.read),
             written: Some(tally.written),
             rejected: Some(tally.rejected),

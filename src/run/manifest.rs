@@ -58,6 +58,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     };
     let has_parts = exceeded.is_empty();
     let elapsed = facts.began.elapsed();
+    let has_endpoints = !plan.input.column_settings.endpoints.is_empty();
     Manifest {
         segprep_manifest: 1,
         status,
@@ -80,6 +81,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         inputs: InputCounts {
             files: count(facts.listing.files.len()),
             bytes: assembled.bytes,
+            rows: has_endpoints.then_some(total.rows),
             ignored: count(facts.listing.ignored.len()),
             skipped: count(assembled.broken),
         },
@@ -358,13 +360,14 @@ fn unchecked_warning(inputs: u64) -> Option<String> {
 
 /// Warnings about settings for columns that had no effect.
 fn unused_columns(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
-    let ColumnSettings { rename, constants, .. } = &plan.input.column_settings;
+    let ColumnSettings { rename, constants, endpoints, .. } = &plan.input.column_settings;
     let rename = rename.iter().enumerate();
     let unmatched = rename.filter(|(number, _)| !assembled.renamings.contains(number));
     let renamed = unmatched.map(|(_, (name, _))| {
         format!("no input has the name `{}`, which `[input.rename]` renames", escape(name))
     });
-    let ignored = constants.iter().filter(|(field, _)| plan.ignores(field));
+    let constants = constants.iter().chain(endpoints.iter().flat_map(|block| &block.constants));
+    let ignored = constants.filter(|(field, _)| plan.ignores(field));
     let constant = ignored.map(|(field, _)| {
         format!("the constant `{}` has no effect: its rule drops it", escape(field))
     });

@@ -6,9 +6,9 @@
 //! | part | for each | bounded by |
 //! |---|---|---|
 //! | chunk | chunk in flight | `chunk_bytes` of whole records, or one longer record up to `max_record` |
-//! | block | chunk in flight | [`BLOCK_BYTES`]; the rest of the chunk becomes another block |
-//! | columns | chunk in flight | the maximum number of columns; each chunk may be of another file |
-//! | batch | thread | `BATCH_BYTES` of a chunk, or one longer record |
+//! | block | chunk in flight | [`BLOCK_BYTES`], and the records of one row; the rest of the chunk becomes another block |
+//! | columns | chunk in flight | the maximum number of columns for each endpoint of a row; each chunk may be of another file |
+//! | batch | thread | `BATCH_BYTES` of a chunk, or one longer record, for each endpoint of a row |
 //! | learned | thread | the maximum size of the shape cache (`decode/json/shape_cache.rs`) |
 //! | read ahead | thread | an open archive: its window and a few pieces |
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
@@ -72,6 +72,8 @@ pub struct Limits {
     pub chunk_bytes: usize,
     /// The length of the longest record in bytes, without its line end.
     pub max_record: usize,
+    /// The most records that a CSV row gives (`[[input.endpoint]]`), at least 1.
+    pub endpoints: usize,
     /// The number of Parquet outputs.
     pub parquet: usize,
     /// The memory of all lists in bytes.
@@ -124,10 +126,15 @@ impl Limits {
         READ_AHEAD_BYTES
     }
 
-    /// The largest block: one that is almost full, and the longest record.
+    /// The largest block: one that is almost full, and the longest record, or as many as a row gives.
     pub fn max_block(&self) -> usize {
         let table = if 0 < self.parquet { TABLE_BYTES } else { 0 };
-        BLOCK_BYTES + self.max_record + RECORD_NOTES_BYTES + table
+        BLOCK_BYTES + self.endpoints * (self.max_record + RECORD_NOTES_BYTES) + table
+    }
+
+    /// The most memory of the columns of one CSV file.
+    pub fn max_columns(&self) -> usize {
+        self.endpoints * COLUMNS_BYTES
     }
 
     /// The most memory of one Parquet output.
@@ -136,9 +143,10 @@ impl Limits {
         ROW_GROUP_GROWTH * bytes.max(self.max_record)
     }
 
-    /// The most memory of one thread's batch.
+    /// The most memory of one thread's batch. Of rows with several records, it has that much fewer
+    /// (`pipeline/process/mod.rs`).
     pub fn max_batch(&self) -> usize {
-        BATCH_GROWTH * BATCH_BYTES.max(self.max_record)
+        BATCH_GROWTH * BATCH_BYTES.max(self.endpoints * self.max_record)
     }
 
     /// The memory of the list of input files that the base does not contain.
@@ -169,7 +177,8 @@ impl Limits {
     pub fn max_memory(&self) -> usize {
         let rounded = |bytes: usize| bytes.next_multiple_of(MIB);
         let in_flight = self.in_flight().get();
-        in_flight * (rounded(self.max_chunk()) + rounded(self.max_block()) + rounded(COLUMNS_BYTES))
+        in_flight
+            * (rounded(self.max_chunk()) + rounded(self.max_block()) + rounded(self.max_columns()))
             + self.threads
                 * (rounded(self.max_batch())
                     + rounded(CACHE_BYTES_MAX)
@@ -193,7 +202,7 @@ impl fmt::Display for Limits {
             self.in_flight(),
             Mib(self.max_chunk()),
             Mib(self.max_block()),
-            Mib(COLUMNS_BYTES),
+            Mib(self.max_columns()),
             self.threads,
             if self.threads == 1 { "thread" } else { "threads" },
             Mib(self.max_batch()),
@@ -246,6 +255,7 @@ mod tests {
             threads: 2,
             chunk_bytes: 1 << 20,
             max_record: 1 << 20,
+            endpoints: 1,
             parquet: 0,
             list_bytes: 0,
             name_bytes: 0,
@@ -262,6 +272,12 @@ mod tests {
             plain.to_string(),
             "164 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \
              (25 MiB batch + 3 MiB learned + 12 MiB read ahead) + 24 MiB base"
+        );
+        let limits = Limits { endpoints: 3, ..plain };
+        assert_eq!(
+            limits.to_string(),
+            "319 MiB = 5 in flight × (2 MiB chunk + 9 MiB block + 12 MiB columns) + 2 threads × \
+             (75 MiB batch + 3 MiB learned + 12 MiB read ahead) + 24 MiB base"
         );
         let limits = Limits { parquet: 1, ..plain };
         assert_eq!(

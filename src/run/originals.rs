@@ -82,3 +82,28 @@ impl Originals {
         Ok(())
     }
 }
+
+/// The header and the lines before it, with LF if CR ends lines.
+pub(super) fn with_newlines(mut header: Vec<u8>, line_end: LineEnd) -> Vec<u8> {
+    if line_end == LineEnd::Return {
+        header.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+    header
+}
+
+/// The offset after the line end at `at`, if there is one.
+pub(super) fn end_of_line(chunk: &[u8], at: usize, line_end: LineEnd) -> usize {
+    let rest = chunk.get(at..).unwrap_or(&[]);
+    let returns = rest.iter().take_while(|byte| **byte == b'\r').count();
+    let len = match (line_end, rest.get(returns)) {
+        (LineEnd::Newline, None) => returns,
+        (LineEnd::Newline, Some(b'\n')) => returns + 1,
+        (LineEnd::Newline, Some(_)) => 0,
+        (LineEnd::Return, after) => match returns {
+            0 => usize::from(after == Some(&b'\n')),
+            1 if after == Some(&b'\n') => 2,
+            _ => 1,
+        },
+    };
+    at + len
+}

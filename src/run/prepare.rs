@@ -206,6 +206,7 @@ pub(super) fn limits(
         threads,
         chunk_bytes,
         max_record,
+        endpoints: definition.input.endpoints.len().max(1),
         parquet,
         list_bytes,
         name_bytes,

@@ -55,9 +55,10 @@ fn unknown_settings_and_operations_are_invalid() {
 const NO_KEY: &str = "qqqqqqqqqqqqqqqq";
 
 /// Where an unknown setting is added, and where the schema has the settings of that table.
-const TABLES: [(&str, &str); 24] = [
+const TABLES: [(&str, &str); 25] = [
     ("{}=1", ""),
     ("input.{}=1", "/properties/input"),
+    ("input.endpoint=[{address='Mail',{}=1}]", "/properties/input/properties/endpoint/items"),
     ("repair.{}=true", "/properties/repair"),
     ("repair.phone={{}=1}", "/properties/repair/properties/phone/oneOf/1"),
     ("validate.{}=1", "/properties/validate"),

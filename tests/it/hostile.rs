@@ -37,6 +37,10 @@ struct Case {
     dropped: BTreeMap<String, u64>,
     /// The number of blank lines.
     blank: Option<u64>,
+    /// The rows of the input; absent: the account does not say.
+    rows: Option<u64>,
+    /// The lines of the rejected records that are kept, after the header.
+    kept: Option<Vec<String>>,
     /// The number of inputs that were skipped as bad.
     skipped: Option<u64>,
     unknown_fields: Option<BTreeMap<String, u64>>,
@@ -75,6 +79,7 @@ struct Reject {
     line: u64,
     offset: u64,
     bytes: u64,
+    endpoint: Option<u64>,
     problems: Vec<Problem>,
 }
 
@@ -222,14 +227,19 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     if let Some(skipped) = case.skipped {
         check("skipped", manifest["inputs"]["skipped"].clone(), json!(skipped));
     }
+    let inputs = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
+    let inputs = inputs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let counts = |name: &'static str| inputs.clone().filter_map(move |line| line[name].as_u64());
+    check("rows", json!(counts("rows").next()), json!(case.rows));
+    check("rows of all", manifest["inputs"]["rows"].clone(), json!(case.rows));
     if let Some(blank) = case.blank {
-        let inputs = fs::read_to_string(place.account().join("inputs.ndjson")).expect("inputs");
-        let found: u64 = inputs
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|line| line["blank_lines"].as_u64())
-            .sum();
-        check("blank", json!(found), json!(blank));
+        check("blank", json!(counts("blank_lines").sum::<u64>()), json!(blank));
+    }
+    if let Some(kept) = &case.kept {
+        let files = files_below(&place.account().join("rejected-records"));
+        let text =
+            files.iter().map(|file| fs::read_to_string(file).expect("a file")).collect::<String>();
+        check("kept", json!(text.lines().skip(1).collect::<Vec<_>>()), json!(kept));
     }
     if let Some(unknown) = &case.unknown_fields {
         check("unknown_fields", manifest["unknown_fields"].clone(), json!(unknown));
@@ -270,7 +280,8 @@ fn place_and_problems(line: &str, wanted: Option<&Reject>) -> Value {
         json!([problem["field"], problem["code"], detail, repair])
     };
     let problems: Vec<Value> = problems.map(describe).collect();
-    json!([reject["record"], reject["line"], reject["offset"], reject["bytes"], problems])
+    let place = ["record", "line", "offset", "bytes", "endpoint"].map(|name| &reject[name]);
+    json!([place, problems])
 }
 
 impl Reject {
@@ -280,6 +291,8 @@ impl Reject {
             json!([problem.field, problem.code, problem.detail, problem.repair])
         };
         let problems: Vec<Value> = self.problems.iter().map(describe).collect();
-        json!([self.record, self.line, self.offset, self.bytes, problems])
+        let place = [self.record, self.line, self.offset, self.bytes].map(Value::from);
+        let place = [place.as_slice(), &[json!(self.endpoint)]].concat();
+        json!([place, problems])
     }
 }

@@ -17,6 +17,7 @@ mod definitions;
 mod detectors;
 mod differential;
 mod editors;
+mod endpoints;
 mod failures;
 mod faults;
 mod formats;

@@ -7,6 +7,7 @@ mod row;
 
 pub use cell::{cell_texts, each_cell_text, push_cell_text};
 pub use columns::{
-    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, HeaderError, is_column,
+    COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, EndpointSettings, HeaderError,
+    is_column,
 };
 pub(super) use row::{Scratch, decode};

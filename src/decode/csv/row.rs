@@ -5,16 +5,19 @@
 //! 2. The number of cells is checked against the header.
 //! 3. The slots are copied to where their columns belong: to fields of the row, or to the entries
 //!    of a map. The constants of the definition are columns after the last one of the file.
+//!    With `[[input.endpoint]]` this is done for each endpoint of the row (`row/endpoints.rs`).
 //!
 //! Bytes are not looked at again after the first step, except those of number fields: a cell there
 //! that is not a JSON number stays text, and validation rejects it.
+
+mod endpoints;
 
 use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
 use super::cell::{Cell, each_cell, has_bare_return, is_spaced_quote, push_unescaped};
-use super::columns::{Columns, FieldColumn, MapColumns};
+use super::columns::{Columns, FieldColumn, MapColumns, RecordColumns};
 use crate::decode::frame::Dialect;
 use crate::decode::shaping::Nulls;
 use crate::record::{
@@ -31,7 +34,7 @@ pub(in crate::decode) struct Scratch {
     cells: Vec<Slot>,
     /// The constants, which are in the arena of the batch.
     constants: Vec<Slot>,
-    /// The names of the columns of each map.
+    /// The names of the columns of each map, for one kind of record after the other.
     names: Vec<Vec<NameId>>,
 }
 
@@ -45,7 +48,8 @@ impl Scratch {
         batch: &mut Batch,
     ) {
         self.names.clear();
-        self.names.extend(columns.maps.iter().map(|map| {
+        let maps = columns.records.iter().flat_map(|record| &record.maps);
+        self.names.extend(maps.map(|map| {
             let all = map.names.iter();
             all.map(|(name, _)| names.intern(map.scope, name)).collect::<Vec<NameId>>()
         }));
@@ -183,11 +187,6 @@ pub(in crate::decode) fn decode(
             batch.add_unknown(row, id);
         }
     }
-    for column in columns.respelled.iter().filter(|column| has_value(column)) {
-        if let Some(field) = field_of_column(*column, columns, &scratch.names) {
-            batch.note(row, field, Note::RepairedName);
-        }
-    }
     if let Some(place) = batch.rows.get_mut(row) {
         place.export_only = u32::try_from(export_only).expect("a record has few columns");
         place.spaced_quotes = spaced_quotes;
@@ -196,9 +195,36 @@ pub(in crate::decode) fn decode(
         convert_decimals(columns, chunk, &mut scratch.cells, &mut batch.arena);
     }
     scratch.cells.extend_from_slice(&scratch.constants);
-    set_fields(&columns.fields, &scratch.cells, chunk, row, batch);
-    for (map, names) in columns.maps.iter().zip(&scratch.names) {
-        set_map(map, names, &scratch.cells, chunk, row, batch);
+    match columns.records.as_slice() {
+        [record] if record.address.is_none() => {
+            set_record(columns, record, &scratch.names, &scratch.cells, chunk, row, batch);
+        }
+        _ => endpoints::set_records(columns, scratch, chunk, row, batch),
+    }
+}
+
+/// Sets the fields and maps of one record. `names`: those of the columns of its maps. `cells`: those of
+/// its row, and the constants.
+#[inline]
+fn set_record(
+    columns: &Columns,
+    record: &RecordColumns,
+    names: &[Vec<NameId>],
+    cells: &[Slot],
+    chunk: &[u8],
+    row: usize,
+    batch: &mut Batch,
+) {
+    for column in &columns.respelled {
+        if cells.get(*column).is_some_and(|cell| !cell.is_absent())
+            && let Some(field) = field_of_column(*column, record, names)
+        {
+            batch.note(row, field, Note::RepairedName);
+        }
+    }
+    set_fields(&record.fields, cells, chunk, row, batch);
+    for (map, names) in record.maps.iter().zip(names) {
+        set_map(map, names, cells, chunk, row, batch);
     }
 }
 
@@ -220,13 +246,13 @@ fn fit_cells(columns: &Columns, record: Span<'_>, cells: &mut Vec<Slot>, arena: 
     cells.resize(columns.width, Slot::ABSENT);
 }
 
-/// What a column has values of; `None` if it is no field.
-fn field_of_column(column: usize, columns: &Columns, names: &[Vec<NameId>]) -> Option<Field> {
-    let of_field = columns.fields.iter().find(|field| field.column == column);
+/// What a column has values of in a record; `None` if it is no field of it.
+fn field_of_column(column: usize, record: &RecordColumns, names: &[Vec<NameId>]) -> Option<Field> {
+    let of_field = record.fields.iter().find(|field| field.column == column);
     if let Some(FieldColumn { node, .. }) = of_field {
         return u8::try_from(*node).ok().map(Field::Node);
     }
-    columns.maps.iter().zip(names).find_map(|(map, names)| {
+    record.maps.iter().zip(names).find_map(|(map, names)| {
         let own = map.names.iter().position(|(_, columns)| columns.contains(&column))?;
         names.get(own).copied().map(Field::Named)
     })
@@ -248,11 +274,8 @@ fn width_problem(columns: &Columns, cells: &[Slot]) -> Option<Detail> {
 /// Swaps commas and points in the cells of number fields. So what has a decimal comma becomes a JSON
 /// number, and what has a point does not, since the point may separate thousands.
 fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: &mut Vec<u8>) {
-    let fields = columns.fields.iter().filter(|field| field.is_number).map(|field| field.column);
-    let maps = columns.maps.iter().filter(|map| !map.is_lists);
-    let maps = maps.flat_map(|map| &map.names).flat_map(|(_, columns)| columns).copied();
-    for column in fields.chain(maps) {
-        let Some(cell) = cells.get_mut(column).filter(|cell| !cell.is_absent()) else { continue };
+    for column in &columns.numbers {
+        let Some(cell) = cells.get_mut(*column).filter(|cell| !cell.is_absent()) else { continue };
         let text = Text { chunk, arena: arena.as_slice() }.of(*cell);
         if memchr2(b',', b'.', text).is_none() {
             continue;

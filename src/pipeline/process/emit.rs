@@ -59,7 +59,8 @@ impl BatchEmitter<'_> {
         let mut next = decoded.next;
         for row in 0..self.worker.batch.rows.len() {
             let Some(place) = self.worker.batch.rows.get(row).copied() else { break };
-            if self.block_bytes <= block.cost() {
+            // The records of a row are in one block.
+            if self.block_bytes <= block.cost() && place.earlier == 0 {
                 // The next block begins with this record, and the blank lines before it count here.
                 next = place.start;
                 block.blank_lines += place.blank_before;
@@ -70,6 +71,7 @@ impl BatchEmitter<'_> {
             self.count_records_of_names(row, unknown, index(block.read));
             self.count_unknown(place, unknown, block);
             block.read += 1;
+            block.rows += u64::from(place.earlier == 0);
             block.blank_lines += place.blank_before;
             let is_suppressed = self.count_matches(take_row(&mut next_matches, row), block);
             if is_suppressed {
@@ -86,6 +88,7 @@ impl BatchEmitter<'_> {
                     line: lines.lines,
                     offset: place.start,
                     bytes: place.len,
+                    endpoint: place.endpoint,
                     problems,
                 });
             } else {

@@ -160,7 +160,9 @@ impl<'a> ChunkPass<'a> {
     /// Decodes the batch that begins at byte `at`.
     pub fn decode(&mut self, at: usize) -> Decoded {
         self.worker.begin_batch();
-        let limits = BatchLimits { rows: BATCH_ROWS, bytes: BATCH_BYTES };
+        // The rows of CSV may have several records each.
+        let records = self.plan.input.column_settings.endpoints.len().max(1);
+        let limits = BatchLimits { rows: BATCH_ROWS, bytes: BATCH_BYTES / records };
         let Worker { decoder, batch, .. } = &mut *self.worker;
         decoder.decode(self.source.chunk, at, self.valid_utf8, self.format, limits, batch)
     }

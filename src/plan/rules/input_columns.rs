@@ -14,12 +14,14 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
     for name in spec.columns.iter().flatten() {
         let path = name.value.trim();
         let is_ignored = definition.input.ignore.iter().any(|ignored| ignored.value.trim() == path);
-        let is_dropped = drops_unknown || is_ignored || path.is_empty();
+        let is_of_endpoint = definition.input.is_of_endpoint(path);
+        let is_dropped = drops_unknown || is_ignored || is_of_endpoint || path.is_empty();
         check_name("columns", name, is_dropped, schema, diagnostics);
     }
     check_repeats(spec.columns.as_deref().unwrap_or_default(), schema, diagnostics);
     check_ignored(definition, schema, diagnostics);
     check_rename(&spec.rename, schema, diagnostics);
+    check_containers(&spec.rename, schema, diagnostics);
     for constant in &spec.constants {
         if check_name("constants", &constant.0, false, schema, diagnostics) {
             check_value(constant, schema, diagnostics);
@@ -29,7 +31,7 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
 }
 
 /// Checks that renamed names lead to fields, and whole maps to maps.
-fn check_rename(rename: &[Pair], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
+pub(super) fn check_rename(rename: &[Pair], schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     for (from, to) in rename {
         let whole = |name: &Spanned<String>| {
             let path = name.value.strip_suffix('*').unwrap_or_default();
@@ -61,7 +63,6 @@ fn check_rename(rename: &[Pair], schema: &Schema, diagnostics: &mut Diagnostics<
             }
         }
     }
-    check_containers(rename, schema, diagnostics);
 }
 
 /// Checks that paths lead through few objects.
@@ -137,14 +138,18 @@ fn check_repeats(columns: &[Spanned<String>], schema: &Schema, diagnostics: &mut
     }
 }
 
-fn may_repeat(path: &str, schema: &Schema) -> bool {
+pub(super) fn may_repeat(path: &str, schema: &Schema) -> bool {
     let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
     let mut lists = maps.filter(|node| node.shape == Shape::Lists);
     lists.any(|node| path.strip_prefix(&node.path).is_some_and(|below| below.starts_with('.')))
 }
 
 /// Checks a constant against the field's enum: an unknown word would reject every record.
-fn check_value((field, value): &Pair, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
+pub(super) fn check_value(
+    (field, value): &Pair,
+    schema: &Schema,
+    diagnostics: &mut Diagnostics<'_>,
+) {
     let Some(node) = schema.node(&field.value).and_then(|node| schema.nodes.get(node)) else {
         return;
     };
@@ -160,7 +165,11 @@ fn check_value((field, value): &Pair, schema: &Schema, diagnostics: &mut Diagnos
 }
 
 /// Checks that a constant is not one of the columns too.
-fn check_apart((field, _): &Pair, columns: &[Spanned<String>], diagnostics: &mut Diagnostics<'_>) {
+pub(super) fn check_apart(
+    (field, _): &Pair,
+    columns: &[Spanned<String>],
+    diagnostics: &mut Diagnostics<'_>,
+) {
     if columns.iter().any(|column| column.value.trim() == field.value) {
         let what = format!("`{}` is both a constant and one of the `columns`", field.value);
         diagnostics.push(field.at, what, "", "remove one of them");

@@ -6,6 +6,7 @@
 mod check;
 mod compulsory;
 mod cover;
+mod endpoints;
 mod explain;
 mod fit;
 mod input_columns;
@@ -126,6 +127,7 @@ pub(super) fn resolve(
     suppress::check(&cover, definition, schema, &mut diagnostics);
     check::part_sizes(definition, schema, &mut diagnostics);
     input_columns::check(definition, schema, &mut diagnostics);
+    endpoints::check(&cover, definition, schema, &mut diagnostics);
     shaping::check(definition, schema, &mut diagnostics);
     output_columns::check(definition, schema, &mut diagnostics);
     let repairs = repairs::settings(definition, schema, &mut diagnostics);
@@ -174,6 +176,7 @@ fn build(
     (kinds, repairs, removable): (Vec<usize>, Settings, Removable),
 ) -> Option<Rules> {
     let mut warnings = check::warnings(&cover, definition, schema);
+    warnings.extend(endpoints::warning(definition, schema));
     warnings.extend(fit::unmapped(&cover, definition, schema));
     warnings.extend(purpose::warnings(&cover, definition, schema));
     let list_tokens = suppress::tokens(&cover, definition, schema);

@@ -47,6 +47,8 @@ pub(super) enum ColumnErrorKind {
     /// The definition also sets a constant for the field of this column.
     AlsoConstant {
         column: usize,
+        /// Whether the constant is that of an endpoint.
+        is_own: bool,
     },
 }
 
@@ -106,8 +108,9 @@ impl ColumnRules {
             ColumnErrorKind::Repeated { first } => {
                 format!("column {number} repeats column {}", first + 1)
             }
-            ColumnErrorKind::AlsoConstant { column } => {
-                format!("column {} is also a constant under `[input.constants]`", column + 1)
+            ColumnErrorKind::AlsoConstant { column, is_own } => {
+                let section = if is_own { "[[input.endpoint]]" } else { "[input.constants]" };
+                format!("column {} is also a constant under `{section}`", column + 1)
             }
         }
     }

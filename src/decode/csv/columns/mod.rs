@@ -4,6 +4,8 @@
 //! - A name in `Attributes` or `User.UserAttributes` may repeat, and then has several values. No
 //!   other name may.
 //! - Constants of the definition are extra columns with the same value in every row.
+//! - With `[[input.endpoint]]`, a row has several records, each with its own columns besides those
+//!   that all of them share (`endpoints.rs`).
 //! - An invalid header makes the whole file unusable, since every record would be wrong.
 //!
 //! `delimiter.rs` decides what the delimiter is and where the first row ends, `no_header.rs` whether
@@ -11,9 +13,11 @@
 
 mod advice;
 mod delimiter;
+mod endpoints;
 mod header;
 mod no_header;
 mod paste;
+mod record;
 mod repeated;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -22,14 +26,17 @@ pub use advice::HeaderError;
 pub use delimiter::{
     DELIMITERS, detect_delimiter, first_not_blank, named_delimiter, possible_delimiters,
 };
+pub use endpoints::EndpointSettings;
 pub use header::COLUMNS_MAX;
 
 use crate::decode::Lookalikes;
 use crate::decode::aliases::Aliases;
 use crate::decode::frame::Dialect;
 use crate::record::Scope;
-use crate::schema::{NodeIx, Schema, Shape};
+use crate::schema::{NodeIx, Role, Schema, Shape};
 use advice::{ColumnError, ColumnErrorKind};
+use endpoints::NamedColumn;
+pub(super) use record::{FieldColumn, MapColumns, RecordColumns};
 use repeated::HeaderRow;
 
 /// How columns are read; the same for all files of a run.
@@ -62,6 +69,12 @@ pub struct ColumnSettings {
     pub has_opt_out_words: bool,
     /// Whether other spellings of fields (`optOut`) are read as these.
     pub repair_names: bool,
+    /// The endpoints of a row. Empty: a row is one record.
+    pub endpoints: Vec<EndpointSettings>,
+    /// Whether white space around values is removed, so that a blank address is none.
+    pub trims: bool,
+    /// Whether a rule drops the id, so that the records of a row may share it.
+    pub drops_id: bool,
     /// Whether the first row is taken as it is: it may be anything, and no column is a field.
     pub any_header: bool,
 }
@@ -85,14 +98,9 @@ impl ColumnRules {
 
     /// The name to use instead of a name in a header.
     fn renamed<'a>(&'a self, name: &'a str) -> Cow<'a, str> {
-        match self.rename_of(name).and_then(|index| self.settings.rename.get(index)) {
+        match renamed_by(&self.settings.rename, name) {
             None => self.respelled(name).map_or(Cow::Borrowed(name), Cow::Owned),
-            Some((from, to)) => match (from.strip_suffix('*'), to.strip_suffix('*')) {
-                (Some(start), Some(to)) if from != name => {
-                    Cow::Owned(format!("{to}{}", name.strip_prefix(start).unwrap_or(name)))
-                }
-                _ => Cow::Borrowed(to.as_str()),
-            },
+            Some(renamed) => renamed,
         }
     }
 
@@ -105,17 +113,9 @@ impl ColumnRules {
         self.lookalikes.field("", name).filter(|path| is_column(&self.schema, path))
     }
 
-    /// The index of the setting that renames a name: that of the whole name, or the one with the longest
-    /// prefix (`traits.*`) before something.
+    /// The index of the setting of `[input.rename]` that renames a name.
     fn rename_of(&self, name: &str) -> Option<usize> {
-        let rename = self.settings.rename.iter();
-        let exact = rename.clone().position(|(from, _)| from == name);
-        let begins = |(_, (from, _)): &(usize, &(String, String))| {
-            let start = from.strip_suffix('*').filter(|start| start.ends_with('.'));
-            start.is_some_and(|start| name.len() > start.len() && name.starts_with(start))
-        };
-        let longest = || rename.enumerate().filter(begins).max_by_key(|(_, (from, _))| from.len());
-        exact.or_else(|| longest().map(|(number, _)| number))
+        rename_of(&self.settings.rename, name)
     }
 
     /// Whether the definition drops a name on purpose.
@@ -129,22 +129,49 @@ impl ColumnRules {
         self.lookalikes.is_field(within, name) || self.aliases.of(name).is_some()
     }
 
-    /// Whether a name in a header is that of a field, is renamed, or is an alias.
+    /// Whether a name in a header is that of a field, is renamed, is an endpoint's, or is an alias.
     fn is_known(&self, name: &str) -> bool {
         self.rename_of(name).is_some()
+            || self.endpoint_of(name).is_some()
             || is_column(&self.schema, name)
             || self.aliases.of(name).is_some()
     }
 
     /// Whether a name is that of a field, is ignored, is renamed to one, or resembles one.
     fn is_familiar(&self, name: &str) -> bool {
+        let is_of_endpoint = self.endpoint_of(name).is_some();
         let name = &*self.renamed(name);
-        is_column(&self.schema, name)
+        is_of_endpoint
+            || is_column(&self.schema, name)
             || self.ignores(name)
             || self.schema.node(name).is_some()
             || self.lookalikes.of("", name).is_some()
             || self.aliases.of(name).is_some()
     }
+}
+
+/// The index of the setting that renames a name: that of the whole name, or the one with the longest
+/// prefix (`traits.*`) before something.
+fn rename_of(rename: &[(String, String)], name: &str) -> Option<usize> {
+    let exact = rename.iter().position(|(from, _)| from == name);
+    let begins = |(_, (from, _)): &(usize, &(String, String))| {
+        let start = from.strip_suffix('*').filter(|start| start.ends_with('.'));
+        start.is_some_and(|start| name.len() > start.len() && name.starts_with(start))
+    };
+    let rename = rename.iter().enumerate();
+    let longest = || rename.filter(begins).max_by_key(|(_, (from, _))| from.len());
+    exact.or_else(|| longest().map(|(number, _)| number))
+}
+
+/// What settings rename a name to; `None` if they do not.
+fn renamed_by<'a>(rename: &'a [(String, String)], name: &'a str) -> Option<Cow<'a, str>> {
+    let (from, to) = rename.get(rename_of(rename, name)?)?;
+    Some(match (from.strip_suffix('*'), to.strip_suffix('*')) {
+        (Some(start), Some(to)) if from != name => {
+            Cow::Owned(format!("{to}{}", name.strip_prefix(start).unwrap_or(name)))
+        }
+        _ => Cow::Borrowed(to.as_str()),
+    })
 }
 
 /// Whether a column may have this name: that of a field, or one in a map.
@@ -157,8 +184,14 @@ pub struct Columns {
     pub dialect: Dialect,
     /// The number of cells in a row.
     pub(super) width: usize,
-    pub(super) fields: Vec<FieldColumn>,
-    pub(super) maps: Vec<MapColumns>,
+    /// The records of a row: one, or one for each endpoint whose address the row has.
+    pub(super) records: Vec<RecordColumns>,
+    /// The columns of number fields.
+    pub(super) numbers: Vec<usize>,
+    /// The field of addresses.
+    pub(super) address: NodeIx,
+    /// As in [`ColumnSettings`].
+    pub(super) trims: bool,
     /// Columns that only exports have. They are not imported.
     pub(super) export_only: Vec<usize>,
     /// Columns that are not in the schema.
@@ -178,24 +211,6 @@ pub struct Columns {
     pub names_are_shown: bool,
     /// The header, which later rows may repeat. `None`: the names are those of the definition.
     header: Option<HeaderRow>,
-}
-
-/// A column that is a field.
-pub(super) struct FieldColumn {
-    pub(super) column: usize,
-    pub(super) node: NodeIx,
-    pub(super) is_number: bool,
-}
-
-/// The columns of one map.
-pub(super) struct MapColumns {
-    pub(super) map: usize,
-    pub(super) scope: Scope,
-    pub(super) is_lists: bool,
-    /// Each name with its columns, in the order of first columns.
-    pub(super) names: Vec<(String, Vec<usize>)>,
-    /// The column of each name, if no name has more than one.
-    pub(super) single: Option<Vec<usize>>,
 }
 
 /// What a column has values of: a field, or a name of a map.
@@ -236,10 +251,8 @@ impl Columns {
             return Ok(Columns::without_fields(names.len(), dialect, rules));
         }
         rules.check_header(&names)?;
-        let renamed: Vec<Cow<'_, str>> = names.iter().map(|name| rules.renamed(name)).collect();
-        let renamed: Vec<&str> = renamed.iter().map(|name| &**name).collect();
-        let columns = Columns::of(&renamed, dialect, rules);
-        let columns = columns.map_err(|errors| rules.describe(&names, &errors))?;
+        let shared: Vec<Cow<'_, str>> = names.iter().map(|name| rules.renamed(name)).collect();
+        let columns = Columns::of(&names, &shared, dialect, rules)?;
         if rules.names_nothing(&names) {
             let all =
                 (0..names.len()).filter(|column| names.get(*column).is_some_and(|n| !n.is_empty()));
@@ -247,9 +260,12 @@ impl Columns {
             let errors: Vec<_> = all.map(|column| ColumnError { column, kind }).collect();
             return Err(rules.describe(&names, &errors));
         }
-        let renamings = names.iter().filter_map(|name| rules.rename_of(name)).collect();
-        let is_respelled =
-            |name: &String| rules.rename_of(name).is_none() && rules.respelled(name).is_some();
+        let is_shared = |name: &&String| rules.endpoint_of(name).is_none();
+        let renamings = names.iter().filter(is_shared).filter_map(|name| rules.rename_of(name));
+        let renamings = renamings.collect();
+        let is_respelled = |name: &String| {
+            is_shared(&name) && rules.rename_of(name).is_none() && rules.respelled(name).is_some()
+        };
         let respelled = names.iter().enumerate().filter(|(_, name)| is_respelled(name));
         let respelled = respelled.map(|(column, _)| column).collect();
         let header = Some(HeaderRow::new(record, &names, dialect));
@@ -268,9 +284,8 @@ impl Columns {
         dialect: impl Into<Dialect>,
         rules: &ColumnRules,
     ) -> Result<Columns, HeaderError> {
-        let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
-        let columns = Columns::of(&borrowed, dialect.into(), rules);
-        columns.map_err(|errors| rules.describe(names, &errors))
+        let shared: Vec<Cow<'_, str>> = names.iter().map(|name| name.as_str().into()).collect();
+        Columns::of(names, &shared, dialect.into(), rules)
     }
 
     /// So many columns, of which none is a field.
@@ -278,8 +293,10 @@ impl Columns {
         Columns {
             dialect,
             width,
-            fields: Vec::new(),
-            maps: Vec::new(),
+            records: vec![RecordColumns::default()],
+            numbers: Vec::new(),
+            address: rules.schema.role(Role::Address),
+            trims: rules.settings.trims,
             export_only: Vec::new(),
             unknown: Vec::new(),
             unnamed: Vec::new(),
@@ -293,25 +310,58 @@ impl Columns {
         }
     }
 
+    /// The columns with these names. `shared`: the names of those that are no endpoint's own, as
+    /// `[input.rename]` has them.
     fn of(
-        names: &[&str],
+        names: &[String],
+        shared: &[Cow<'_, str>],
         dialect: Dialect,
         rules: &ColumnRules,
-    ) -> Result<Columns, Vec<ColumnError>> {
-        let constants = &rules.settings.constants;
-        let mut columns = Columns {
-            constants: constants.iter().map(|(_, value)| value.clone()).collect(),
-            ..Columns::without_fields(names.len(), dialect, rules)
-        };
+    ) -> Result<Columns, HeaderError> {
+        rules.check_endpoint_columns(names)?;
+        let mut columns = Columns::without_fields(names.len(), dialect, rules);
+        columns.constants.extend(rules.constants().map(|(_, value)| value.clone()));
+        columns.records.clear();
         let mut errors = Vec::new();
+        for (number, of_record) in rules.columns_of_records(names, shared).into_iter().enumerate() {
+            let mut record =
+                RecordColumns { address: of_record.address, ..RecordColumns::default() };
+            columns.add_record(&mut record, number, &of_record.names, rules, &mut errors);
+            columns.records.push(record);
+        }
+        // A column that the records share is wrong in each of them.
+        errors.sort_by_key(|error: &ColumnError| error.column);
+        errors.dedup_by_key(|error| error.column);
+        if !errors.is_empty() {
+            return Err(rules.describe(names, &errors));
+        }
+        rules.check_shared_id(&columns)?;
+        if columns.has_decimal_comma {
+            columns.numbers = columns.numbers();
+        }
+        Ok(columns)
+    }
+
+    /// Adds the columns of a record, each with its name. `number`: the record's, from 0.
+    fn add_record(
+        &mut self,
+        record: &mut RecordColumns,
+        number: usize,
+        names: &[NamedColumn<'_>],
+        rules: &ColumnRules,
+        errors: &mut Vec<ColumnError>,
+    ) {
+        let width = self.width;
         let mut first_of: HashMap<&str, usize> = HashMap::new();
-        let constant_names = constants.iter().map(|(field, _)| field.as_str());
-        for (column, name) in names.iter().copied().chain(constant_names).enumerate() {
+        for NamedColumn { column, name, is_own } in names {
+            let column = *column;
             let first = *first_of.entry(name).or_insert(column);
-            let error = match columns.add(column, first, name, rules) {
+            // What all records share is counted once.
+            let is_first = *is_own || number == 0;
+            let error = match self.add(column, first, name, rules, record, is_first) {
                 Err(error) => Some(error),
-                Ok(_) if names.len() <= column && first < names.len() => {
-                    Some(ColumnErrorKind::AlsoConstant { column: first })
+                Ok(_) if width <= column && first < width => {
+                    Some(ColumnErrorKind::AlsoConstant { column: first, is_own: *is_own })
                 }
                 Ok(may_repeat) => {
                     (!may_repeat && first != column).then_some(ColumnErrorKind::Repeated { first })
@@ -319,7 +369,19 @@ impl Columns {
             };
             errors.extend(error.map(|kind| ColumnError { column, kind }));
         }
-        if errors.is_empty() { Ok(columns) } else { Err(errors) }
+    }
+
+    /// The columns of number fields, each once.
+    fn numbers(&self) -> Vec<usize> {
+        let fields = self.records.iter().flat_map(|record| &record.fields);
+        let fields = fields.filter(|field| field.is_number).map(|field| field.column);
+        let maps = self.records.iter().flat_map(|record| &record.maps);
+        let names = maps.filter(|map| !map.is_lists).flat_map(|map| &map.names);
+        let in_maps = names.flat_map(|(_, columns)| columns).copied();
+        let mut numbers: Vec<usize> = fields.chain(in_maps).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 
     /// Whether a row equals the header in every cell.
@@ -329,11 +391,12 @@ impl Columns {
     }
 
     /// What the columns have values of, in the order of first columns, each with the number of its
-    /// columns. Includes constants.
+    /// columns. Includes constants. What several records of a row have is there for each of them.
     pub fn column_fields(&self) -> Vec<(ColumnField<'_>, usize)> {
-        let fields =
-            self.fields.iter().map(|field| (field.column, ColumnField::Node(field.node), 1));
-        let names = self.maps.iter().flat_map(|map| {
+        let fields = self.records.iter().flat_map(|record| &record.fields);
+        let fields = fields.map(|field| (field.column, ColumnField::Node(field.node), 1));
+        let maps = self.records.iter().flat_map(|record| &record.maps);
+        let names = maps.flat_map(|map| {
             map.names.iter().map(|(name, columns)| {
                 let first = columns.first().copied().unwrap_or(usize::MAX);
                 (first, ColumnField::MapName { map: map.map, name }, columns.len())
@@ -344,71 +407,49 @@ impl Columns {
         all.into_iter().map(|(_, field, count)| (field, count)).collect()
     }
 
-    /// Adds a column. `first`: the first column with its name. Returns whether the name may repeat.
+    /// Adds a column of a record. `first`: the first column with its name. `is_first`: whether no
+    /// earlier record has the column. Returns whether the name may repeat.
     fn add(
         &mut self,
         column: usize,
         first: usize,
         name: &str,
         rules: &ColumnRules,
+        record: &mut RecordColumns,
+        is_first: bool,
     ) -> Result<bool, ColumnErrorKind> {
         let schema = &rules.schema;
         if name.is_empty() {
-            self.unnamed.push(column);
+            self.unnamed.extend(is_first.then_some(column));
             return Ok(true);
         }
+        let unknown = || is_first.then(|| (column, Scope::ROOT, name.to_owned()));
         if rules.ignores(name) {
-            self.unknown.push((column, Scope::ROOT, name.to_owned()));
+            self.unknown.extend(unknown());
             return Ok(false);
         }
         if let Some((map, below, shape)) = schema.map_and_name(name) {
             let is_lists = shape == Shape::Lists;
             let node = *schema.maps.get(map).expect("a map of the schema");
-            self.add_to_map((map, node), is_lists, below, first, column);
+            record.add_to_map((map, node), is_lists, below, first, column);
             return Ok(is_lists);
         }
         match (schema.node(name), field_shape(schema, name)) {
-            (Some(_), Some(Shape::ExportOnly)) => self.export_only.push(column),
+            (Some(_), Some(Shape::ExportOnly)) => {
+                self.export_only.extend(is_first.then_some(column))
+            }
             (Some(node), Some(shape)) => {
-                self.fields.push(FieldColumn { column, node, is_number: shape == Shape::Number });
+                record.fields.push(FieldColumn { column, node, is_number: shape == Shape::Number });
             }
             (None, _) | (_, None) if rules.lookalikes.of("", name).is_some() => {
                 return Err(ColumnErrorKind::NotAField);
             }
             (None, _) | (_, None) if rules.settings.drop_unknown => {
-                self.unknown.push((column, Scope::ROOT, name.to_owned()));
+                self.unknown.extend(unknown());
             }
             (None, _) | (_, None) => return Err(ColumnErrorKind::NotAField),
         }
         Ok(false)
-    }
-
-    fn add_to_map(
-        &mut self,
-        (map, node): (usize, NodeIx),
-        is_lists: bool,
-        name: &str,
-        first: usize,
-        column: usize,
-    ) {
-        let found = self.maps.iter().position(|columns| columns.map == map);
-        let index = found.unwrap_or_else(|| {
-            let (scope, names, single) = (Scope::of_node(node), Vec::new(), Some(Vec::new()));
-            self.maps.push(MapColumns { map, scope, is_lists, names, single });
-            self.maps.len() - 1
-        });
-        let Some(MapColumns { names, single, .. }) = self.maps.get_mut(index) else { return };
-        // Names are in the order of their first columns.
-        let known = names.binary_search_by_key(&Some(&first), |(_, columns)| columns.first());
-        if let Some((_, columns)) = known.ok().and_then(|known| names.get_mut(known)) {
-            columns.push(column);
-            *single = None;
-        } else {
-            names.push((name.to_owned(), vec![column]));
-            if let Some(columns) = single {
-                columns.push(column);
-            }
-        }
     }
 }
 

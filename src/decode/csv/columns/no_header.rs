@@ -47,9 +47,10 @@ impl ColumnRules {
         !matches!(names, [only] if only.is_empty()) && !names.iter().any(is_known)
     }
 
-    /// Whether a name is that of a field, an alias of one, or renamed.
+    /// Whether a name is that of a field or of a column of an endpoint, an alias, or renamed.
     fn is_named(&self, name: &str) -> bool {
         self.rename_of(name).is_some()
+            || self.endpoint_of(name).is_some()
             || is_column(&self.schema, name)
             || self.schema.node(name).is_some()
             || self.aliases.of(name).is_some()

@@ -47,7 +47,9 @@ impl ColumnRules {
     pub(super) fn paste(&self, names: &[String], unknown: &[usize]) -> Option<String> {
         let mut taken: Vec<String> =
             names.iter().map(|name| self.renamed(name).into_owned()).collect();
-        taken.extend(self.settings.constants.iter().map(|(field, _)| field.clone()));
+        taken.extend(self.constants().map(|(field, _)| field.clone()));
+        let of_endpoints = self.settings.endpoints.iter().flat_map(|endpoint| &endpoint.rename);
+        taken.extend(of_endpoints.map(|(_, field)| field.clone()));
         let mut lines = Lines {
             rules: self,
             names,
