@@ -191,7 +191,7 @@ pub(in crate::decode) fn decode(
         place.export_only = u32::try_from(export_only).expect("a record has few columns");
         place.spaced_quotes = spaced_quotes;
     }
-    if columns.has_decimal_comma {
+    if !columns.with_commas.is_empty() {
         convert_decimals(columns, chunk, &mut scratch.cells, &mut batch.arena);
     }
     scratch.cells.extend_from_slice(&scratch.constants);
@@ -274,7 +274,7 @@ fn width_problem(columns: &Columns, cells: &[Slot]) -> Option<Detail> {
 /// Swaps commas and points in the cells of number fields. So what has a decimal comma becomes a JSON
 /// number, and what has a point does not, since the point may separate thousands.
 fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: &mut Vec<u8>) {
-    for column in &columns.numbers {
+    for column in &columns.with_commas {
         let Some(cell) = cells.get_mut(*column).filter(|cell| !cell.is_absent()) else { continue };
         let text = Text { chunk, arena: arena.as_slice() }.of(*cell);
         if memchr2(b',', b'.', text).is_none() {

@@ -58,17 +58,14 @@ impl ColumnRules {
     /// Fails if a column is missing that an endpoint names.
     pub(super) fn check_endpoint_columns(&self, names: &[String]) -> Result<(), HeaderError> {
         let endpoints = (1..).zip(&self.settings.endpoints);
-        let named = endpoints.flat_map(|(number, endpoint): (usize, _)| {
+        let of_blocks = endpoints.flat_map(|(number, endpoint): (usize, _)| {
             endpoint.rename.iter().map(move |(from, _)| (number, from))
         });
-        let has = |from: &String| match from.strip_suffix(".*") {
-            None => names.contains(from),
-            Some(_) => {
-                let rename = [(from.clone(), String::new())];
-                names.iter().any(|name| rename_of(&rename, name).is_some())
-            }
+        let has = |from: &String| {
+            let rename = [(from.clone(), String::new())];
+            names.iter().any(|name| rename_of(&rename, name).is_some())
         };
-        let missing = named.filter(|(_, from)| !has(from));
+        let missing = of_blocks.filter(|(_, from)| !has(from));
         let mut places: Vec<String> = missing
             .map(|(number, from)| {
                 let near = names.iter().position(|name| name.to_lowercase() == from.to_lowercase());

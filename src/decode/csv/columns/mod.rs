@@ -186,8 +186,8 @@ pub struct Columns {
     pub(super) width: usize,
     /// The records of a row: one, or one for each endpoint whose address the row has.
     pub(super) records: Vec<RecordColumns>,
-    /// The columns of number fields.
-    pub(super) numbers: Vec<usize>,
+    /// The columns of number fields, if the decimal mark is a comma.
+    pub(super) with_commas: Vec<usize>,
     /// The field of addresses.
     pub(super) address: NodeIx,
     /// As in [`ColumnSettings`].
@@ -200,7 +200,6 @@ pub struct Columns {
     pub(super) unnamed: Vec<usize>,
     /// As in [`ColumnSettings`].
     pub(super) pads_rows: bool,
-    pub(crate) has_decimal_comma: bool,
     /// The values of constants. They are columns from `width` on.
     pub(super) constants: Vec<String>,
     /// The settings that renamed a name of this header, by index.
@@ -294,14 +293,13 @@ impl Columns {
             dialect,
             width,
             records: vec![RecordColumns::default()],
-            numbers: Vec::new(),
+            with_commas: Vec::new(),
             address: rules.schema.role(Role::Address),
             trims: rules.settings.trims,
             export_only: Vec::new(),
             unknown: Vec::new(),
             unnamed: Vec::new(),
             pads_rows: rules.settings.pads_rows,
-            has_decimal_comma: rules.settings.has_decimal_comma,
             constants: Vec::new(),
             renamings: Vec::new(),
             respelled: Vec::new(),
@@ -336,8 +334,8 @@ impl Columns {
             return Err(rules.describe(names, &errors));
         }
         rules.check_shared_id(&columns)?;
-        if columns.has_decimal_comma {
-            columns.numbers = columns.numbers();
+        if rules.settings.has_decimal_comma {
+            columns.with_commas = columns.numbers();
         }
         Ok(columns)
     }
@@ -436,7 +434,7 @@ impl Columns {
         }
         match (schema.node(name), field_shape(schema, name)) {
             (Some(_), Some(Shape::ExportOnly)) => {
-                self.export_only.extend(is_first.then_some(column))
+                self.export_only.extend(is_first.then_some(column));
             }
             (Some(node), Some(shape)) => {
                 record.fields.push(FieldColumn { column, node, is_number: shape == Shape::Number });

@@ -2,7 +2,7 @@
 //! address the row has gives one record.
 //!
 //! The cells of the row are found once. Its records share their bytes, since a slot is a span of
-//! them; only what a column means differs from record to record (`csv/columns/endpoints.rs`).
+//! them; only what a column means differs from record to record (`decode/csv/columns/endpoints.rs`).
 //!
 //! What belongs to the row itself, such as its unknown columns, is counted with its first record.
 
