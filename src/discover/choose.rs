@@ -17,6 +17,8 @@ pub(super) struct Chosen<'a> {
     pub(super) other_addresses: Vec<String>,
     /// Names that must not be lost in silence, though another one stands for their field.
     pub(super) ignored: Vec<String>,
+    /// The opt-out, if its name may not be written: its column, and the length of its name.
+    pub(super) unnamed_opt_out: Option<(Option<u64>, u64)>,
     /// How many fields are none of the schema's.
     pub(super) unknown: usize,
     /// The channel if no field has it: path, word and reason.
@@ -66,6 +68,11 @@ pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chose
         .fields
         .iter()
         .filter(|field| field.field.as_deref() == Some(opt_out) && !is_chosen(field));
+    let is_named = fields.iter().any(|found| found.path == opt_out);
+    let unnamed_opt_out = lost
+        .clone()
+        .filter(|field| !is_named && 0 < field.values_met())
+        .find_map(|field| Some((field.column, field.name_length?)));
     let ignored = lost
         .filter(|field| field.by != Some(By::Name))
         .filter_map(|field| field.origin.name.clone());
@@ -88,7 +95,17 @@ pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chose
             .any(|field| field.by == Some(By::Name) && field.name.as_deref() == Some(address));
     let away = street.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()));
     let ignored = ignored.collect();
-    Chosen { fields, away, other_addresses, ignored, unknown, constant, columns, is_users_only }
+    Chosen {
+        fields,
+        away,
+        other_addresses,
+        ignored,
+        unnamed_opt_out,
+        unknown,
+        constant,
+        columns,
+        is_users_only,
+    }
 }
 
 /// Whether a definition can name the field. `is_bare`: it is a column without a name.

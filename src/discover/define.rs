@@ -7,9 +7,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::choose::{Chosen, choose};
+use super::choose::{Chosen, Found, choose};
 use super::meaning::{By, Knowledge};
-use super::opt_out::means_out;
 use super::report::{FieldReport, ScanReport};
 use crate::definition::Purpose;
 use crate::schema::{Class, Role};
@@ -36,7 +35,7 @@ pub fn define(report: &ScanReport, options: &DefinitionOptions, knowledge: &Know
     let mut page = Page { text: String::new() };
     page.head(report, options);
     page.input(report, options, &chosen, knowledge);
-    page.repair(report, &chosen);
+    page.repair(report, &chosen, knowledge);
     page.fields(&chosen, options, knowledge);
     page.tail(options);
     page.text
@@ -174,11 +173,16 @@ impl Page {
 
     fn opt_out(&mut self, chosen: &Chosen<'_>, knowledge: &Knowledge) {
         let path = knowledge.role_path(Role::OptOut);
+        if let Some((column, length)) = chosen.unnamed_opt_out {
+            self.unnamed_opt_out(column, length, path);
+        }
         let Some(found) = chosen.fields.iter().find(|found| found.path == path) else { return };
         let origin = &found.field.origin;
         let foreign =
             origin.opt_out_words.iter().filter(|word| !matches!(word.as_str(), "ALL" | "NONE"));
-        let meanings = foreign.filter_map(|word| Some((word, means_out(word, origin.sense)?)));
+        let meanings = foreign.filter_map(|word| {
+            Some((word, knowledge.opt_out_words.means_out(word, origin.sense)?))
+        });
         let pairs: Vec<String> = meanings
             .map(|(word, is_out)| {
                 format!("{} = \"{}\"", quoted(word), if is_out { "ALL" } else { "NONE" })
@@ -205,8 +209,22 @@ impl Page {
         }
     }
 
+    /// Asks for the name of the column that says who has opted out.
+    fn unnamed_opt_out(&mut self, column: Option<u64>, length: u64, path: &str) {
+        let place =
+            column.map_or_else(|| "A field".to_owned(), |column| format!("Column {column}"));
+        let path = quoted(path);
+        self.line("[input.values]");
+        self.line(&format!(
+            "# {place} (name of {length} characters) says who has opted out, and its name is not shown. Write\n\
+             # {{ \"NAME\" = {path} }} as [input.rename], and below what each of its words means, such as\n\
+             # {{ \"unsubscribed\" = \"ALL\", \"subscribed\" = \"NONE\" }}. Until then the definition is not valid.",
+        ));
+        self.line(&format!("{path} = {{}}\n"));
+    }
+
     /// The repairs that would fix more than one percent of a field.
-    fn repair(&mut self, report: &ScanReport, chosen: &Chosen<'_>) {
+    fn repair(&mut self, report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Knowledge) {
         let mut on: BTreeSet<&str> = BTreeSet::new();
         let mut lines = Vec::new();
         for field in &report.fields {
@@ -227,8 +245,10 @@ impl Page {
                 }
             }
         }
-        let by_values = chosen.fields.iter().find(|found| found.field.by == Some(By::Values));
-        if by_values.is_some() {
+        let address = knowledge.role_path(Role::Address);
+        let is_by_values =
+            |found: &Found<'_>| found.path == address && found.field.by == Some(By::Values);
+        if chosen.fields.iter().any(is_by_values) {
             for name in ["trim", "email", "phone"] {
                 let line = repair_line(name, chosen).filter(|_| on.insert(name));
                 lines.extend(line.map(|line| (line, "addresses as people write them".to_owned())));
@@ -318,7 +338,8 @@ fn repair_line(name: &str, chosen: &Chosen<'_>) -> Option<String> {
 pub fn has_open_opt_out(report: &ScanReport, knowledge: &Knowledge) -> bool {
     let opt_out = knowledge.role_path(Role::OptOut);
     let chosen = choose(report, knowledge);
-    chosen.fields.iter().any(|found| found.path == opt_out && found.is_open())
+    chosen.unnamed_opt_out.is_some()
+        || chosen.fields.iter().any(|found| found.path == opt_out && found.is_open())
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::opt_out::OptOutWords;
 use crate::decode::{Aliases, Lookalikes, Sense};
 use crate::detect::{Detectors, Evidence};
 use crate::record::looks_like_a_column;
@@ -57,6 +58,7 @@ impl Meaning {
 pub struct Knowledge {
     pub schema: Arc<Schema>,
     pub detectors: Detectors,
+    pub(super) opt_out_words: OptOutWords,
     lookalikes: Lookalikes,
     aliases: Aliases,
 }
@@ -73,6 +75,7 @@ impl Knowledge {
             detectors: Detectors::shipped().expect("a test compiles the shipped file"),
             lookalikes: Lookalikes::new(&schema),
             aliases: Aliases::shipped(),
+            opt_out_words: OptOutWords::shipped(),
             schema,
         }
     }

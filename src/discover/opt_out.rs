@@ -1,95 +1,97 @@
-//! The words with which other programs say who has opted out.
+//! The words with which other programs say who has opted out (`schemas/opt_out_words.toml`).
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
 
 use crate::decode::Sense;
 
-/// Answers to the question that the name of a column asks.
-const YES: [&str; 17] = [
-    "yes",
-    "y",
-    "true",
-    "1",
-    "ja",
-    "j",
-    "oui",
-    "si",
-    "sí",
-    "sim",
-    "on",
-    "x",
-    "wahr",
-    "vrai",
-    "verdadero",
-    "vero",
-    "はい",
-];
-const NO: [&str; 17] = [
-    "no",
-    "n",
-    "false",
-    "0",
-    "nein",
-    "non",
-    "não",
-    "nao",
-    "nee",
-    "off",
-    "-",
-    "falsch",
-    "faux",
-    "falso",
-    "keine",
-    "nej",
-    "いいえ",
-];
-/// Words that say it whatever the column is called.
-const OUT: [&str; 18] = [
-    "all",
-    "unsubscribed",
-    "opted out",
-    "opted_out",
-    "opt-out",
-    "opt out",
-    "optout",
-    "not subscribed",
-    "not_subscribed",
-    "never subscribed",
-    "never_subscribed",
-    "abgemeldet",
-    "désabonné",
-    "désinscrit",
-    "disiscritto",
-    "descadastrado",
-    "uitgeschreven",
-    "alle",
-];
-const IN: [&str; 12] = [
-    "none",
-    "subscribed",
-    "opted in",
-    "opted_in",
-    "opt-in",
-    "opt in",
-    "optin",
-    "angemeldet",
-    "abonné",
-    "inscrit",
-    "iscritto",
-    "ingeschreven",
-];
+const FILE: &str = include_str!("../../schemas/opt_out_words.toml");
 
-/// What a word says in a column whose name has this sense: whether somebody has opted out. `None`: that is
-/// open.
-pub(super) fn means_out(word: &str, sense: Sense) -> Option<bool> {
-    let word = word.trim().to_lowercase();
-    let is_in = |words: &[&str]| words.contains(&word.as_str());
-    match sense {
-        _ if is_in(&OUT) => Some(true),
-        _ if is_in(&IN) => Some(false),
-        Sense::Same if is_in(&YES) => Some(true),
-        Sense::Same if is_in(&NO) => Some(false),
-        Sense::Opposite if is_in(&YES) => Some(false),
-        Sense::Opposite if is_in(&NO) => Some(true),
-        Sense::Same | Sense::Opposite | Sense::Words | Sense::Details => None,
+/// What words mean.
+pub(super) struct OptOutWords {
+    words: HashMap<String, Word>,
+    /// The most bytes of a word.
+    longest: usize,
+}
+
+/// What a word says.
+#[derive(Clone, Copy)]
+enum Word {
+    /// Whether somebody has opted out, whatever the column is called.
+    Anywhere(bool),
+    /// The same, in a column that is called like the opt-out.
+    OptOut(bool),
+    /// Yes or no to what the column's name asks.
+    Answer(bool),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordFile {
+    anywhere: Consent,
+    opt_out: Consent,
+    answers: Answers,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consent {
+    out: Vec<String>,
+    r#in: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    yes: Vec<String>,
+    no: Vec<String>,
+}
+
+impl OptOutWords {
+    pub(super) fn shipped() -> OptOutWords {
+        let file: WordFile = toml::from_str(FILE).expect("a test reads the shipped file");
+        let lists = [
+            (file.anywhere.out, Word::Anywhere(true)),
+            (file.anywhere.r#in, Word::Anywhere(false)),
+            (file.opt_out.out, Word::OptOut(true)),
+            (file.opt_out.r#in, Word::OptOut(false)),
+            (file.answers.yes, Word::Answer(true)),
+            (file.answers.no, Word::Answer(false)),
+        ];
+        let words: HashMap<String, Word> = lists
+            .into_iter()
+            .flat_map(|(words, meaning)| words.into_iter().map(move |word| (word, meaning)))
+            .collect();
+        let longest = words.keys().map(String::len).max().unwrap_or(0);
+        OptOutWords { words, longest }
+    }
+
+    /// Whether somebody has opted out, by a word in a column of this sense. `None`: that is open.
+    pub(super) fn means_out(&self, word: &str, sense: Sense) -> Option<bool> {
+        match (self.of(word)?, sense) {
+            (Word::Anywhere(is_out) | Word::OptOut(is_out), _) => Some(is_out),
+            (Word::Answer(is_yes), Sense::Same) => Some(is_yes),
+            (Word::Answer(is_yes), Sense::Opposite) => Some(!is_yes),
+            (Word::Answer(_), Sense::Words | Sense::Details) => None,
+        }
+    }
+
+    /// The same, of a column whose name says nothing.
+    pub(super) fn means_out_anywhere(&self, word: &str) -> Option<bool> {
+        match self.of(word)? {
+            Word::Anywhere(is_out) => Some(is_out),
+            Word::OptOut(_) | Word::Answer(_) => None,
+        }
+    }
+
+    fn of(&self, word: &str) -> Option<Word> {
+        let word = word.trim();
+        // Upper case of up to twice as many bytes may be the same word.
+        if word.is_empty() || self.longest.saturating_mul(2) < word.len() {
+            return None;
+        }
+        self.words.get(word.to_lowercase().as_str()).copied()
     }
 }
 
@@ -99,19 +101,40 @@ mod tests {
 
     #[test]
     fn words_mean_what_their_column_asks() {
-        for (word, same, opposite, words) in [
-            ("Yes", Some(true), Some(false), None),
-            ("nein", Some(false), Some(true), None),
-            ("0", Some(false), Some(true), None),
-            ("Unsubscribed", Some(true), Some(true), Some(true)),
-            ("subscribed", Some(false), Some(false), Some(false)),
-            ("2024-05-06", None, None, None),
-            ("bounced", None, None, None),
-            ("", None, None, None),
+        let words = OptOutWords::shipped();
+        for (word, same, opposite, by_words, anywhere) in [
+            ("Yes", Some(true), Some(false), None, None),
+            ("nein", Some(false), Some(true), None, None),
+            ("0", Some(false), Some(true), None, None),
+            (" Unsubscribed", Some(true), Some(true), Some(true), Some(true)),
+            ("subscribed", Some(false), Some(false), Some(false), Some(false)),
+            ("DÉSABONNÉ", Some(true), Some(true), Some(true), Some(true)),
+            ("ALL", Some(true), Some(true), Some(true), None),
+            ("NONE", Some(false), Some(false), Some(false), None),
+            ("2024-05-06", None, None, None, None),
+            ("bounced", None, None, None, None),
+            ("", None, None, None, None),
         ] {
-            let found = [Sense::Same, Sense::Opposite, Sense::Words];
-            let found = found.map(|sense| means_out(word, sense));
-            assert_eq!(found, [same, opposite, words], "{word}");
+            let senses = [Sense::Same, Sense::Opposite, Sense::Words];
+            let found = senses.map(|sense| words.means_out(word, sense));
+            assert_eq!(found, [same, opposite, by_words], "{word}");
+            assert_eq!(words.means_out_anywhere(word), anywhere, "{word}");
         }
+    }
+
+    #[test]
+    fn a_word_is_in_one_list() {
+        let file: WordFile = toml::from_str(FILE).unwrap();
+        let lists = [
+            file.anywhere.out,
+            file.anywhere.r#in,
+            file.opt_out.out,
+            file.opt_out.r#in,
+            file.answers.yes,
+            file.answers.no,
+        ];
+        let words: Vec<String> = lists.into_iter().flatten().collect();
+        assert_eq!(OptOutWords::shipped().words.len(), words.len());
+        assert!(words.iter().all(|word| *word == word.trim().to_lowercase()));
     }
 }

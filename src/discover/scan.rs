@@ -18,6 +18,7 @@ use super::propose::{Evidence, propose};
 use super::report::{DetectorReport, FieldReport, FileReport, Origin, ScanReport};
 use super::tally::Counts;
 use super::value::{KINDS, Kind};
+use crate::decode::Sense;
 use crate::detect::{ColumnFindings, Likelihood, Verdict};
 use crate::record::looks_like_a_column;
 use crate::schema::Role;
@@ -305,7 +306,7 @@ impl FieldScan {
         let origin = Origin {
             name: own.filter(|_| self.types.iter().any(|count| 0 < *count)),
             constants: self.meaning.constants.clone(),
-            sense: self.meaning.opt_out.unwrap_or_default(),
+            sense: self.meaning.opt_out.unwrap_or(Sense::Words),
             opt_out_words: self.opt_out_words.into_keys().collect(),
             opt_out_others: self.opt_out_others,
         };
@@ -343,9 +344,16 @@ impl FieldScan {
             let is_likely = verdict.likelihood == Likelihood::Likely;
             is_likely && matches!(verdict.detector, "email" | "phone")
         };
-        let address = || knowledge.role_path(Role::Address).to_owned();
-        let is_any = verdicts.iter().any(is_address);
-        (is_any.then(address), is_any.then_some(By::Values))
+        let says_out = |word: &String| knowledge.opt_out_words.means_out_anywhere(word);
+        let role = if verdicts.iter().any(is_address) {
+            Role::Address
+        } else if self.opt_out_words.keys().any(|word| says_out(word) == Some(true)) {
+            // One such word is enough: an opt-out that is dropped is never missed.
+            Role::OptOut
+        } else {
+            return (None, None);
+        };
+        (Some(knowledge.role_path(role).to_owned()), Some(By::Values))
     }
 
     /// Whether a name may be shown: it is known, or looks like a name and is one of many records.

@@ -13,7 +13,6 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
 use super::meaning::{Knowledge, Meaning};
-use super::opt_out::means_out;
 use super::shape::push_shape;
 use super::value::{KINDS, Kind, Value};
 use crate::detect::ColumnFindings;
@@ -78,7 +77,8 @@ pub(super) struct Tally {
     pub(super) hashes: Vec<u64>,
     pub(super) shapes: Counts,
     pub(super) words: BTreeMap<String, u64>,
-    /// Of a field that may be the opt-out: words whose meaning is known, and how many others there are.
+    /// Of the opt-out, and of a field that nobody knows: words that say who has opted out, and how many other
+    /// values there are.
     pub(super) opt_out_words: BTreeMap<String, u64>,
     pub(super) opt_out_others: u64,
     pub(super) findings: ColumnFindings,
@@ -166,8 +166,13 @@ impl Tally {
         if !text.is_empty() {
             self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence), count);
         }
-        if let Some(sense) = meaning.opt_out {
-            if text.is_empty() || means_out(text, sense).is_none() {
+        if meaning.opt_out.is_some() || meaning.field.is_none() {
+            let words = &knowledge.opt_out_words;
+            let is_out = match meaning.opt_out {
+                Some(sense) => words.means_out(text, sense),
+                None => words.means_out_anywhere(text),
+            };
+            if is_out.is_none() {
                 self.opt_out_others += count;
             } else {
                 *self.opt_out_words.entry(text.to_owned()).or_default() += count;

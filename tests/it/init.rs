@@ -157,6 +157,44 @@ fn words_for_an_opt_out_that_nobody_knows_are_left_open() {
     assert_eq!(program(folder.path(), &["run", "a.toml"]).0, 0);
 }
 
+/// A file with a column of a general name whose words say who has opted out, under a header of which more
+/// than half is known, or less.
+fn with_status(folder: &Path, is_header_known: bool) -> PathBuf {
+    let (others, cells) = if is_header_known { ("", "") } else { (",Foo,Bar,Baz", ",a,b,c") };
+    let row = |status| format!("ada@example.com,Ada,{status}{cells}\n").repeat(20);
+    let rows =
+        format!("Email,First Name,Status{others}\n{}{}", row("Unsubscribed"), row("subscribed"));
+    file(folder, "a.csv", rows)
+}
+
+#[test]
+fn an_opt_out_is_found_by_its_words() {
+    let folder = folder();
+    let path = with_status(folder.path(), true);
+    let from = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    let (code, printed) = program(folder.path(), &["run", "a.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    let part = folder.path().join("out/a/import/job-000/part-00000.json");
+    let written = fs::read_to_string(part).expect("a part");
+    let count = |what: &str| written.matches(what).count();
+    assert_eq!((count("\"OptOut\":\"ALL\""), count("\"OptOut\":\"NONE\"")), (20, 20), "{written}");
+}
+
+#[test]
+fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
+    let folder = folder();
+    let path = with_status(folder.path(), false);
+    let from = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+    assert!(code == 0 && printed.contains("somebody has to decide"), "{printed}");
+    let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    assert!(text.contains("# Column 3 (name of 6 characters) says who has opted out"), "{text}");
+    let (code, printed) = program(folder.path(), &["run", "a.toml"]);
+    assert!(code == 78 && printed.contains("\"OptOut\" = {}"), "{printed}");
+}
+
 #[test]
 fn inputs_that_one_definition_cannot_read_are_excluded() {
     let folder = folder();
