@@ -224,6 +224,7 @@ impl Decoder {
         let (shaping, is_csv) = (&self.layout.shaping, matches!(format, Format::Csv(_)));
         if shaping.is_on(is_csv) {
             shaping.apply(chunk, is_csv, &mut self.names, &mut self.shaped, batch);
+            batch.has_odd_texts = true;
         }
         decoded
     }

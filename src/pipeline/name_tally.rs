@@ -32,21 +32,31 @@ struct Count {
     last: u32,
 }
 
+impl Count {
+    #[inline]
+    fn add_record(&mut self, record: u32) {
+        if self.records < COMMON_RECORDS && self.last <= record {
+            self.last = record + 1;
+            self.records += 1;
+        }
+    }
+}
+
 impl NameTally {
     /// Counts a record that has the name; `record` is its index in the block.
     #[inline]
     pub(super) fn add_record(&mut self, name: NameId, record: u32) {
-        let count = self.count(name, record);
-        if count.last <= record && count.records < COMMON_RECORDS {
-            count.last = record + 1;
-            count.records += 1;
-        }
+        self.count(name, record).add_record(record);
     }
 
-    /// Counts values of a record that has the name.
+    /// Counts values of a record that has the name, and the record as well if that matters.
     #[inline]
-    pub(super) fn add_values(&mut self, name: NameId, record: u32, values: u32) {
-        self.count(name, record).values += values;
+    pub(super) fn add_values(&mut self, name: NameId, record: u32, values: u32, is_record: bool) {
+        let count = self.count(name, record);
+        count.values += values;
+        if is_record {
+            count.add_record(record);
+        }
     }
 
     /// The records of the block that were counted for the name, up to [`COMMON_RECORDS`].

@@ -113,6 +113,8 @@ pub struct Batch {
     pub notes: Vec<Noted>,
     /// The settings of `[input.rename]` that matched a name, by index.
     pub renamings: Vec<bool>,
+    /// Whether some text may look as if a setting were missing ([`may_be_odd`](super::may_be_odd)).
+    pub has_odd_texts: bool,
 }
 
 impl Batch {
@@ -131,6 +133,7 @@ impl Batch {
         self.unknown.clear();
         self.notes.clear();
         self.renamings.clear();
+        self.has_odd_texts = false;
     }
 
     /// Adds a row with all slots absent for the record at byte `start`. Returns its number.

@@ -25,6 +25,7 @@ mod invisible;
 mod names;
 mod note;
 mod number;
+mod odd;
 mod problem;
 mod slot;
 
@@ -34,5 +35,6 @@ pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use note::{Note, Noted};
 pub use number::number_len;
+pub use odd::may_be_odd;
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, setting};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

@@ -1,7 +1,8 @@
 //! Notes texts that look as if a setting were missing: what other programs write for null, and the marks of
 //! a spreadsheet.
 //!
-//! Every value is looked at, so its first byte must rule nearly all of them out.
+//! Decoders tell whether a batch may have such texts ([`may_be_odd`](crate::record::may_be_odd)); nearly no
+//! batch has any.
 
 use super::ChunkText;
 use super::spreadsheet::has_marks;
@@ -22,7 +23,7 @@ pub struct OddTexts {
 impl OddTexts {
     /// Adds a note for each such value of the live rows.
     pub fn note(self, source: ChunkText<'_>, batch: &mut Batch) {
-        if !self.nulls && !self.marks {
+        if !batch.has_odd_texts || (!self.nulls && !self.marks) {
             return;
         }
         let mut notes = std::mem::take(&mut batch.notes);

@@ -50,12 +50,19 @@ impl Repairs {
         let mut attempt = |kinds: RepairSet, batch: &mut Batch| {
             changed.clear();
             self.apply_to_row(kinds, row, source, batch, &is_dropped, &mut changed);
-            let remaining = (!changed.is_empty()).then(|| check(batch));
+            if changed.is_empty() {
+                return None;
+            }
+            let remaining = check(batch);
             snapshot.restore(row, batch);
-            remaining
+            Some(remaining)
         };
+        let off = || RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind));
+        let all: RepairSet = self.on.iter().chain(off()).collect();
+        // Where all of them together change nothing, no one does.
+        let left = attempt(all, batch)?;
         let mut fix = Fix { row: u32::try_from(row).ok()?, ..Fix::default() };
-        for kind in RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind)) {
+        for kind in off() {
             let Some(remaining) = attempt(self.on.with(kind), batch) else { continue };
             for problem in problems.iter().filter(|problem| !remaining.contains(problem)) {
                 if !fix.problems.iter().any(|(known, _)| known == problem) {
@@ -64,9 +71,6 @@ impl Repairs {
             }
         }
         if fix.problems.len() < problems.len() {
-            let off = || RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind));
-            let all: RepairSet = self.on.iter().chain(off()).collect();
-            let left = attempt(all, batch).unwrap_or_else(|| problems.to_vec());
             for problem in problems.iter().filter(|problem| !left.contains(problem)) {
                 if fix.problems.iter().any(|(known, _)| known == problem) {
                     continue;

@@ -396,6 +396,7 @@ impl<R: Recorder> Reader<'_, R> {
             let end = start + len;
             if self.text.get(end) == Some(&b'"') {
                 self.at = end + 1;
+                self.note_odd_text(start);
                 return Ok(Slot::text(start, len, true));
             }
         }

@@ -3,7 +3,7 @@
 use super::shape_cache::{Recorder, TraceEvent};
 use super::unescape::unescape;
 use super::{JsonError, JsonResult, RawText, Reader};
-use crate::record::{Code, Detail, Field, NameId, Scope, Slot, number_len};
+use crate::record::{Code, Detail, Field, NameId, Scope, Slot, may_be_odd, number_len};
 use crate::simd::Span;
 use crate::simd::scan::{first_special, packed_text};
 
@@ -85,6 +85,7 @@ impl<R: Recorder> Reader<'_, R> {
 
     /// The slot of a string. If it has escapes, the text is unescaped into the arena.
     pub(super) fn text_slot(&mut self, raw: RawText) -> Slot {
+        self.note_odd_text(raw.start);
         if !raw.has_escapes {
             return Slot::text(raw.start, raw.len, true);
         }
@@ -94,6 +95,12 @@ impl<R: Recorder> Reader<'_, R> {
             self.add_lone_surrogate();
         }
         Slot::new_text(start, self.batch.arena.len() - start, false)
+    }
+
+    /// Notes whether the text that begins at `start` may look as if a setting were missing.
+    #[inline]
+    pub(super) fn note_odd_text(&mut self, start: usize) {
+        self.batch.has_odd_texts |= may_be_odd(self.chunk.get(start..).unwrap_or(&[]));
     }
 
     fn add_lone_surrogate(&mut self) {

@@ -68,12 +68,14 @@ impl BatchEmitter<'_> {
             }
             let own_problems = take_row(&mut next_problems, row);
             let unknown = take_row(&mut next_unknown, row);
-            self.count_records_of_names(row, unknown, index(block.read));
             self.count_unknown(place, unknown, block);
             block.read += 1;
             block.rows += u64::from(place.earlier == 0);
             block.blank_lines += place.blank_before;
             let is_suppressed = self.count_matches(take_row(&mut next_matches, row), block);
+            if is_suppressed || place.is_header || place.dropped {
+                self.count_record_of_names(row, block);
+            }
             if is_suppressed {
                 block.suppressed += 1;
             } else if place.is_header {
@@ -135,6 +137,10 @@ impl BatchEmitter<'_> {
             described.dedup();
             return Some(described);
         }
+        if !problems.is_empty() {
+            // Before they are described: a name of ten records is shown.
+            self.count_record_of_names(row, block);
+        }
         let start = block.json.bytes.len();
         // A record with problems is measured too: its size may be one of them.
         let is_measured = self.stages.encoders.need_json() || !problems.is_empty();
@@ -148,6 +154,9 @@ impl BatchEmitter<'_> {
             described.push(self.describe(row, &problem, block));
         }
         if !described.is_empty() {
+            if problems.is_empty() {
+                self.count_record_of_names(row, block);
+            }
             block.json.bytes.truncate(start);
             self.count_fix(row, described.len(), block);
             return Some(described);
@@ -232,28 +241,36 @@ impl BatchEmitter<'_> {
         block.table_bytes = table.cost();
     }
 
-    /// Counts the names of a record, if it matters how many records have them. In CSV it does not.
-    fn count_records_of_names(&mut self, row: usize, unknown: &[(u32, NameId)], record: u32) {
-        let Worker { batch, policies, name_tally, .. } = &mut *self.worker;
-        let is_broken = batch.rows.get(row).is_some_and(|row| row.broken);
-        if !policies.some_are_shown_if_common() || self.header_is_shown.is_some() || is_broken {
+    /// Whether it matters how many records have a name. In CSV it does not.
+    fn records_of_names_matter(&self) -> bool {
+        self.worker.policies.some_are_shown_if_common() && self.header_is_shown.is_none()
+    }
+
+    /// Counts the last record that was read for the names in its maps, if it is not written;
+    /// [`Self::count_written`] does so for the others.
+    #[cold]
+    fn count_record_of_names(&mut self, row: usize, block: &Block) {
+        let record = index(block.read - 1);
+        let is_broken = self.worker.batch.rows.get(row).is_some_and(|row| row.broken);
+        if is_broken || !self.records_of_names_matter() {
             return;
         }
+        let Worker { batch, policies, name_tally, .. } = &mut *self.worker;
         let entries = (0..batch.maps_width).flat_map(|map| batch.map_entries(row, map));
-        let names = entries.map(|entry| entry.name).chain(unknown.iter().map(|(_, name)| *name));
-        for name in names.filter(|name| policies.is_shown_if_common(*name)) {
-            name_tally.add_record(name, record);
+        for entry in entries.filter(|entry| policies.is_shown_if_common(entry.name)) {
+            name_tally.add_record(entry.name, record);
         }
     }
 
     fn count_written(&mut self, row: usize, block: &mut Block) {
         let record = index(block.read - 1);
+        let is_record = self.records_of_names_matter();
         let Worker { batch, log, name_tally, .. } = &mut *self.worker;
         block.written += 1;
         block.count_fields(batch.row_slots(row));
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
-                name_tally.add_values(entry.name, record, entry.values.len);
+                name_tally.add_values(entry.name, record, entry.values.len, is_record);
             }
         }
         block.count_failures(&log.failures, row);
@@ -290,9 +307,12 @@ impl BatchEmitter<'_> {
 
     /// Counts the fields of a record that the schema does not know or that only exports have,
     /// whether or not the record is written.
-    fn count_unknown(&self, place: Row, unknown: &[(u32, NameId)], block: &mut Block) {
+    fn count_unknown(&mut self, place: Row, unknown: &[(u32, NameId)], block: &mut Block) {
         if place.broken {
             return;
+        }
+        if !unknown.is_empty() && self.records_of_names_matter() {
+            self.count_record_of_unknown(unknown, index(block.read));
         }
         block.export_only += u64::from(place.export_only);
         block.spaced_quotes += u64::from(place.spaced_quotes);
@@ -304,6 +324,15 @@ impl BatchEmitter<'_> {
             block.unknown.count(policies.path_of(name, self.places()));
         }
         block.unknown.other += u64::try_from(unknown.count()).expect("fewer than 2^64 names");
+    }
+
+    /// Counts a record for the names of its unknown fields.
+    fn count_record_of_unknown(&mut self, unknown: &[(u32, NameId)], record: u32) {
+        let Worker { policies, name_tally, .. } = &mut *self.worker;
+        let names = unknown.iter().map(|(_, name)| *name);
+        for name in names.filter(|name| policies.is_shown_if_common(*name)) {
+            name_tally.add_record(name, record);
+        }
     }
 
     /// Sorts problems by row, and those of a row in the order of the schema.

@@ -1,0 +1,61 @@
+//! Tells from the first two bytes of a text whether it may look as if a setting were missing: `NULL`, `\N`,
+//! `="02134"` or `'02134`.
+//!
+//! Decoders ask this of each text, so it is two lookups. Nearly all texts are ruled out.
+
+/// Each of the forms has a bit in both tables: by its first byte, and by what may follow.
+const FIRST: [u8; 256] = {
+    let mut first = [0; 256];
+    first[b'N' as usize] = NULL;
+    first[b'\\' as usize] = ESCAPE;
+    first[b'=' as usize] = FORMULA;
+    first[b'\'' as usize] = APOSTROPHE;
+    first
+};
+const SECOND: [u8; 256] = {
+    let mut second = [ESCAPE | APOSTROPHE; 256];
+    second[b'U' as usize] |= NULL;
+    // The quote may be escaped, by a backslash in JSON.
+    second[b'"' as usize] |= FORMULA;
+    second[b'\\' as usize] |= FORMULA | NULL;
+    second
+};
+const NULL: u8 = 1;
+/// `\N`; or any other character, escaped.
+const ESCAPE: u8 = 2;
+const FORMULA: u8 = 4;
+const APOSTROPHE: u8 = 8;
+
+/// Whether a text may be odd that begins at the beginning of `bytes`, which go on after it.
+#[inline]
+pub fn may_be_odd(bytes: &[u8]) -> bool {
+    let [first, second, ..] = bytes else { return true };
+    let of = |table: &[u8; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
+    of(&FIRST, *first) & of(&SECOND, *second) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_texts_are_not_ruled_out() {
+        for text in [
+            "NULL\"",
+            "N\\u0055LL",
+            "\\u004eULL",
+            "\\\\N",
+            "\\N,",
+            "=\"0\"",
+            "=\\\"0",
+            "'0",
+            "'",
+            "",
+        ] {
+            assert!(may_be_odd(text.as_bytes()), "{text}");
+        }
+        for text in ["NONE", "Nora", "=1+2", "a'b", "ada@example.com", "0\"", "\"N"] {
+            assert!(!may_be_odd(text.as_bytes()), "{text}");
+        }
+    }
+}
