@@ -303,6 +303,7 @@ mod tests {
                 parquet: 0,
                 list_bytes: 0,
                 name_bytes: 0,
+                parts: 0,
                 reads_buckets: false,
                 buckets: 0,
             },

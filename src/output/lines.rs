@@ -12,7 +12,7 @@ use crate::definition::DigestKind;
 use crate::encode::LineCounts;
 use crate::pipeline::{Block, Encoded, Lines};
 use crate::plan::OutputPlan;
-use crate::publish::names::job_part_path;
+use crate::publish::names::{PARTS_MAX, job_part_path};
 use crate::publish::{Publication, PublishError};
 use crate::report::PartNote;
 use crate::schema::JobLimits;
@@ -42,6 +42,8 @@ pub(super) struct LinesWriter {
     job_number: u32,
     job_bytes: u64,
     job_parts: u64,
+    /// The number of parts that were begun.
+    begun: usize,
 }
 
 /// How many parts are made durable beside the ordered side, which then waits for the first.
@@ -83,6 +85,7 @@ impl LinesWriter {
             settled: SettledSpans::default(),
             finishing: VecDeque::new(),
             parts: Vec::new(),
+            begun: 0,
             job_number: 0,
             job_bytes: 0,
             job_parts: 0,
@@ -145,6 +148,10 @@ impl LinesWriter {
     }
 
     fn begin_part(&mut self, place: Option<&Publication>) -> Result<LinePart, PublishError> {
+        if self.begun == PARTS_MAX {
+            return Err(PublishError::TooManyParts);
+        }
+        self.begun += 1;
         let path = job_part_path(self.job_number, self.job_parts, self.extension);
         self.job_parts += 1;
         let mut part = LinePart::new(self.number, path, self.digest, place)?;

@@ -21,7 +21,7 @@ use crate::encode::{
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};
-use crate::publish::names::{REJECTS_PARQUET, part_path};
+use crate::publish::names::{PARTS_MAX, REJECTS_PARQUET, part_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::DescribedProblem;
 use crate::report::{PartNote, RejectLine};
@@ -166,6 +166,9 @@ impl ParquetWriter {
         group: &RowGroup,
         place: Option<&Publication>,
     ) -> Result<ParquetFile<Part>, PublishError> {
+        if self.parts.len() == PARTS_MAX {
+            return Err(PublishError::TooManyParts);
+        }
         let part = Part::new(self.number, path.to_owned(), self.digest, place)?;
         let file = self.format.begin(part).map_err(|error| failed(error, path))?;
         // Row groups are cut so that they fit. If one does not, failing is better than a part over

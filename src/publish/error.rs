@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::names::PARTS_MAX;
 use crate::store::aws::AwsError;
 
 /// A place could not be taken, written or published.
@@ -68,6 +69,9 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
+    /// Exit 78: `max_bytes` is too small.
+    #[error("an output would have more than {PARTS_MAX} parts")]
+    TooManyParts,
     /// A request to a bucket failed; the exit code depends on the kind of error.
     #[error(transparent)]
     Bucket(#[from] AwsError),

@@ -29,6 +29,9 @@ use std::{
 };
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// The most parts of one output. What is known of each is in memory until the manifest is written, which must
+/// not be longer than what a later run reads.
+pub(crate) const PARTS_MAX: usize = 100_000;
 /// The maximum size of a manifest or journal, in bytes.
 pub(super) const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 /// The manifest of the published run whose parts are still in the outputs, after a run that was

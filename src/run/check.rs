@@ -21,7 +21,7 @@ use crate::engine::Cancel;
 use crate::glob::is_glob;
 use crate::plan::Explanation;
 use crate::schema::{Role, Schema};
-use crate::store::{Store, s3::Url};
+use crate::store::{Listing, Store, s3::Url};
 
 /// What a definition does.
 #[derive(Debug)]
@@ -71,13 +71,21 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         Purpose::Messaging => "messaging",
         Purpose::Analytics => "analytics",
     };
+    let (listing, reads_standard) = listed(&definition, &remote.store);
+    let outputs: Vec<CheckedOutput> =
+        definition.outputs.iter().map(|output| checked_output(output, &schema)).collect();
+    let sized = (!reads_standard).then_some(&listing);
+    let parts = |output: &CheckedOutput| {
+        memory::parts(sized, definition.input.max_expansion, output.max_bytes)
+    };
     Ok(Checked {
         name: definition.name.clone(),
         purpose,
         explanation: rules.explain(&schema),
         warnings,
         limits: Limits {
-            name_bytes: name_bytes(&definition, &remote.store),
+            name_bytes: memory::name_bytes(&listing),
+            parts: outputs.iter().map(parts).sum(),
             ..prepare::limits(options, &definition, &remote.store)?
         },
         keys: definition
@@ -89,7 +97,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         endpoints: definition.input.endpoints.iter().map(describe_endpoint).collect(),
         lists: definition.suppress.iter().map(|list| describe_list(list, &schema)).collect(),
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
-        outputs: definition.outputs.iter().map(|output| checked_output(output, &schema)).collect(),
+        outputs,
         account: definition.account.to.path.clone(),
     })
 }
@@ -105,13 +113,13 @@ fn missing_inputs(definition: &Definition) -> Vec<String> {
     missing.map(|path| format!("the input `{}` does not exist", escape_path(path))).collect()
 }
 
-/// The memory of the names of the files that `from` reaches now. Nothing is asked of buckets, and
+/// The files that `from` reaches now, and whether it has standard input. Nothing is asked of buckets, and
 /// what cannot be listed is an error of the run, not of the definition.
-fn name_bytes(definition: &Definition, store: &Store) -> usize {
+fn listed(definition: &Definition, store: &Store) -> (Listing, bool) {
     let from = definition.input.from.iter().map(|place| &place.path);
     let on_disk: Vec<_> = from.filter(|path| Url::parse(path).is_none()).collect();
-    let listing = store.list(&on_disk, &definition.input.exclude).unwrap_or_default();
-    memory::name_bytes(&listing)
+    let reads_standard = on_disk.iter().any(|path| path.as_path() == Path::new("-"));
+    (store.list(&on_disk, &definition.input.exclude).unwrap_or_default(), reads_standard)
 }
 
 /// Reads the keys of a definition and returns their check values.

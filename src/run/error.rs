@@ -157,6 +157,9 @@ impl From<PublishError> for RunError {
                 ErrorKind::Definition,
                 "give each output and the account a folder that nothing else uses",
             ),
+            PublishError::TooManyParts => {
+                (ErrorKind::Definition, "set a larger `max_bytes`, or split the input")
+            }
             PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
             PublishError::Full { .. } => (ErrorKind::Io, "free some space, and run again"),
             PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
@@ -179,7 +182,7 @@ fn kind_of_publish(error: &PublishError) -> ErrorKind {
         | PublishError::Published { .. }
         | PublishError::Lost { .. }
         | PublishError::Foreign { .. } => ErrorKind::Taken,
-        PublishError::Overlap { .. } => ErrorKind::Definition,
+        PublishError::Overlap { .. } | PublishError::TooManyParts => ErrorKind::Definition,
         PublishError::Denied { .. } => ErrorKind::Access,
         PublishError::Full { .. }
         | PublishError::Io { .. }

@@ -14,6 +14,7 @@
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
 //! | names | run | the names of the files to read, beyond the first few thousand |
+//! | parts | run | `PARTS_MAX` of an output, or as many as the inputs may fill, beyond the first few thousand |
 //! | objects | run | the window that is read ahead, and the requests |
 //! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |
 //! | base | run | the program, its tables, buffers and stacks |
@@ -29,6 +30,7 @@ use crate::decode::frame::SPACE_MAX;
 use crate::encode::ROW_GROUP_BYTES;
 use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;
+use crate::publish::names::PARTS_MAX;
 use crate::store::{Listing, s3};
 
 const MIB: usize = 1 << 20;
@@ -61,6 +63,10 @@ const OPEN_UPLOADS: usize = 3;
 const LISTED_BYTES: usize = 240;
 /// The memory of listed files that the base contains.
 const LISTED_IN_BASE: usize = 2 << 20;
+/// The memory of a finished part: its path and digest, and its lines in the manifest and the journal.
+const PART_BYTES: usize = 1_200;
+/// The finished parts that the base contains.
+const PARTS_IN_BASE: usize = 5_000;
 /// The program itself, its tables, write buffers, and the part of the threads' stacks that is used.
 const BASE_BYTES: usize = 24 << 20;
 
@@ -80,6 +86,8 @@ pub struct Limits {
     pub list_bytes: usize,
     /// The memory of the list of input files in bytes, as far as it is known.
     pub name_bytes: usize,
+    /// The number of parts that the inputs may fill, as far as it is known.
+    pub parts: usize,
     /// Whether an input or a list is in a bucket.
     pub reads_buckets: bool,
     /// The number of outputs in buckets, and the account if it is in one.
@@ -154,6 +162,11 @@ impl Limits {
         self.name_bytes.saturating_sub(LISTED_IN_BASE)
     }
 
+    /// The memory of finished parts that the base does not contain.
+    pub fn max_parts(&self) -> usize {
+        self.parts.saturating_sub(PARTS_IN_BASE) * PART_BYTES
+    }
+
     /// The most memory for reading objects: the window that is read ahead, one piece for each
     /// thread that waits for one, and the buffers of the requests.
     pub fn max_objects(&self) -> usize {
@@ -186,6 +199,7 @@ impl Limits {
             + self.parquet * rounded(self.max_row_groups())
             + rounded(self.list_bytes)
             + rounded(self.max_names())
+            + rounded(self.max_parts())
             + rounded(self.max_objects())
             + self.buckets * rounded(self.max_uploads())
             + rounded(BASE_BYTES)
@@ -219,6 +233,9 @@ impl fmt::Display for Limits {
         if 0 < self.max_names() {
             write!(f, " + {} names", Mib(self.max_names()))?;
         }
+        if 0 < self.max_parts() {
+            write!(f, " + {} parts", Mib(self.max_parts()))?;
+        }
         if self.reads_buckets {
             write!(f, " + {} objects", Mib(self.max_objects()))?;
         }
@@ -234,6 +251,16 @@ pub(super) fn name_bytes(listing: &Listing) -> usize {
     let files = listing.files.iter().map(|file| &file.name);
     let ignored = listing.ignored.iter().map(|file| &file.name);
     files.chain(ignored).map(|name| LISTED_BYTES + name.len()).sum()
+}
+
+/// The most parts of one output that the inputs may fill. Of two consecutive parts, at least one cap is
+/// filled; and what is read may be as many times larger as an archive may expand. `listed` is `None` if
+/// standard input is read, whose size is not known.
+pub(super) fn parts(listed: Option<&Listing>, max_expansion: u64, max_bytes: u64) -> usize {
+    let Some(listing) = listed else { return PARTS_MAX };
+    let bytes: u64 = listing.files.iter().map(|file| file.bytes).sum();
+    let filled = bytes.saturating_mul(max_expansion) / max_bytes.max(1);
+    usize::try_from(filled).map_or(PARTS_MAX, |filled| PARTS_MAX.min(2 * filled + 1))
 }
 
 /// A number of bytes, displayed in MiB, rounded up.
@@ -259,6 +286,7 @@ mod tests {
             parquet: 0,
             list_bytes: 0,
             name_bytes: 0,
+            parts: 0,
             reads_buckets: false,
             buckets: 0,
         };
@@ -268,6 +296,9 @@ mod tests {
         let names = Limits { name_bytes: (2 << 20) + 1, ..plain };
         assert!(names.to_string().ends_with("read ahead) + 1 MiB names + 24 MiB base"));
         assert_eq!(names.max_memory() - plain.max_memory(), 1 << 20);
+        let parts = Limits { parts: PARTS_IN_BASE + 1_000, ..plain };
+        assert!(parts.to_string().ends_with("read ahead) + 2 MiB parts + 24 MiB base"));
+        assert_eq!(parts.max_memory() - plain.max_memory(), 2 << 20);
         assert_eq!(
             plain.to_string(),
             "164 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB columns) + 2 threads × \

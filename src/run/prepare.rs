@@ -201,7 +201,7 @@ pub(super) fn limits(
     let parquet = definition.outputs.iter().filter(is_columnar).count();
     let list_bytes = lists::memory_max(&definition.suppress, store);
     let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));
-    let name_bytes = 0;
+    let (name_bytes, parts) = (0, 0);
     Ok(Limits {
         threads,
         chunk_bytes,
@@ -210,6 +210,7 @@ pub(super) fn limits(
         parquet,
         list_bytes,
         name_bytes,
+        parts,
         reads_buckets,
         buckets,
     })

@@ -382,3 +382,26 @@ fn every_part_of_csv_begins_with_the_header() {
         assert_eq!(path.extension().and_then(|end| end.to_str()), Some("csv"));
     }
 }
+
+#[test]
+fn an_output_has_a_limited_number_of_parts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let record = "{\"ChannelType\":\"EMAIL\",\"Address\":\"ada@example.com\"}\n";
+    let definition =
+        format!("{KEEPS_EVERYTHING}\n[[output]]\nto = \"out\"\nformat = \"pinpoint-json\"\n");
+    fs::create_dir(folder.path().join("input")).expect("a folder");
+    fs::write(folder.path().join("a.toml"), definition).expect("a definition");
+    let run = |records: usize| {
+        fs::write(folder.path().join("input/a.json"), record.repeat(records)).expect("an input");
+        let mut command = segprep();
+        command.current_dir(folder.path()).args(["run", "a.toml", "--dry-run", "--quiet"]);
+        command.args(["--set", "output.0.max_bytes=60"]).output().expect("it runs")
+    };
+    assert_eq!(code(&run(100_000)), 0);
+    let over = run(100_001);
+    assert_eq!(code(&over), 78);
+    let message = stderr(&over);
+    for part in ["would have more than 100000 parts", "set a larger `max_bytes`"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
