@@ -22,7 +22,7 @@ pub use catalogue::{DetectError, Detector};
 pub use column::{ColumnFindings, Verdict};
 
 use names::Name;
-use needs::Bytes;
+use needs::ByteSets;
 
 /// The shipped file.
 pub const FILE: &str = include_str!("../../schemas/detectors.toml");
@@ -39,6 +39,7 @@ pub enum Likelihood {
 #[derive(Debug)]
 pub struct Detectors {
     all: Vec<Detector>,
+    sets: ByteSets,
 }
 
 /// Which detectors the name of a field speaks for, and which it rules out.
@@ -67,9 +68,11 @@ impl Detectors {
 
     /// The detectors of a file.
     pub fn compile(file: &str) -> Result<Detectors, DetectError> {
-        let all = catalogue::compile(file)?;
+        let mut all = catalogue::compile(file)?;
         assert!(all.len() <= 32, "a detector is a bit of 32");
-        Ok(Detectors { all })
+        let shapes = all.iter_mut().flat_map(|detector| &mut detector.shapes);
+        let sets = ByteSets::number(shapes.map(|shape| &mut shape.needs));
+        Ok(Detectors { all, sets })
     }
 
     /// In the order of the file, which is that of all indices.
@@ -100,7 +103,7 @@ impl Detectors {
         let look = Look {
             text,
             digits: text.bytes().filter(u8::is_ascii_digit).count(),
-            bytes: Bytes::of(text.as_bytes()),
+            sets: self.sets.of(text.as_bytes()),
         };
         let numbered = || (0_u32..).zip(&self.all);
         for (index, detector) in numbered().filter(|(_, detector)| detector.is_clean) {
@@ -125,13 +128,14 @@ impl Detectors {
 struct Look<'a> {
     text: &'a str,
     digits: usize,
-    bytes: Bytes,
+    /// The sets of bytes that it has one of.
+    sets: u128,
 }
 
 impl Detector {
     /// How likely a plain text is what this detector looks for.
     fn judge(&self, look: Look<'_>, is_named: bool) -> Option<Likelihood> {
-        let Look { text, digits, bytes } = look;
+        let Look { text, digits, sets } = look;
         if self.needs_name && !is_named {
             return None;
         }
@@ -140,7 +144,7 @@ impl Detector {
             let likelihood = if is_named { Some(Likelihood::Likely) } else { shape.alone };
             // From the cheapest to the most expensive.
             if best < likelihood
-                && shape.needs.are_met(bytes, text.len())
+                && shape.needs.are_met(sets, text.len())
                 && self.gate.lets_pass(text, digits)
                 && shape.find(text, &self.ignore).is_some()
             {
@@ -152,6 +156,7 @@ impl Detector {
 }
 
 impl Findings {
+    #[inline]
     fn add(&mut self, index: u32, likelihood: Option<Likelihood>) {
         self.all |= u32::from(likelihood.is_some()) << index;
         self.likely |= u32::from(likelihood == Some(Likelihood::Likely)) << index;
@@ -163,9 +168,15 @@ impl Findings {
 
     /// The index of each detector that hit, and its likelihood.
     pub fn iter(self) -> impl Iterator<Item = (usize, Likelihood)> {
-        (0_usize..32).filter(move |index| self.all & (1 << index) != 0).map(move |index| {
-            let is_likely = self.likely & (1 << index) != 0;
-            (index, if is_likely { Likelihood::Likely } else { Likelihood::Possible })
+        let mut left = self.all;
+        std::iter::from_fn(move || {
+            let index = left.trailing_zeros();
+            // `None` after the last one: the bit would be the 33rd.
+            let bit = 1_u32.checked_shl(index)?;
+            left &= !bit;
+            let is_likely = self.likely & bit != 0;
+            let likelihood = if is_likely { Likelihood::Likely } else { Likelihood::Possible };
+            Some((usize::try_from(index).ok()?, likelihood))
         })
     }
 }

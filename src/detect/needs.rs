@@ -3,6 +3,8 @@
 //! Most values match no pattern. A pattern of an e-mail address needs an `@` or a `%`, one of a card 13 digits: that is
 //! read off the pattern when it is compiled, and one look at a value's bytes rules out nearly all patterns.
 
+use std::fmt;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// A set of bytes.
@@ -48,6 +50,8 @@ impl Bytes {
 pub(super) struct Needs {
     /// The text has at least one byte of each set.
     one_of: Vec<Bytes>,
+    /// The same by [`ByteSets`]: a bit for each.
+    sets: u128,
     /// The fewest bytes.
     length: usize,
 }
@@ -56,16 +60,61 @@ impl Needs {
     /// Of a pattern. One that cannot be read needs nothing.
     pub(super) fn of_pattern(pattern: &str) -> Needs {
         let Ok(hir) = regex_syntax::parse(pattern) else { return Needs::default() };
-        let mut one_of = needed(&hir);
-        one_of.sort_by_key(|bytes| bytes.len());
-        one_of.dedup();
-        Needs { one_of, length: hir.properties().minimum_len().unwrap_or(0) }
+        let one_of = needed(&hir);
+        Needs { one_of, sets: 0, length: hir.properties().minimum_len().unwrap_or(0) }
     }
 
-    /// Whether a text with these bytes may match.
-    pub(super) fn are_met(&self, bytes: Bytes, length: usize) -> bool {
-        self.length <= length && self.one_of.iter().all(|set| set.meets(bytes))
+    /// Whether a text that has a byte of these sets may match.
+    #[inline]
+    pub(super) fn are_met(&self, sets: u128, length: usize) -> bool {
+        self.sets & !sets == 0 && self.length <= length
     }
+}
+
+/// The sets of all needs, numbered, so that one look at a text tells which of them it has a byte of.
+pub(super) struct ByteSets {
+    /// By byte: a bit for each set that it is in.
+    of_byte: Box<[u128; 256]>,
+}
+
+impl fmt::Debug for ByteSets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteSets")
+    }
+}
+
+impl ByteSets {
+    /// Numbers the sets of these needs. There may be more than fit: large sets, which few texts lack, are left
+    /// out.
+    pub(super) fn number<'n>(all: impl IntoIterator<Item = &'n mut Needs>) -> ByteSets {
+        let all: Vec<&mut Needs> = all.into_iter().collect();
+        let mut sets: Vec<Bytes> = all.iter().flat_map(|needs| &needs.one_of).copied().collect();
+        sets.sort_by_key(|bytes| (bytes.len(), bytes.0));
+        sets.dedup();
+        sets.truncate(128);
+        for needs in all {
+            let is_needed = |set: &Bytes| needs.one_of.contains(set);
+            needs.sets = bits(sets.iter().map(is_needed));
+        }
+        let of_byte = (0..=u8::MAX).map(|byte| {
+            let byte = Bytes::of(&[byte]);
+            bits(sets.iter().map(|set| set.meets(byte)))
+        });
+        let of_byte: Box<[u128]> = of_byte.collect();
+        ByteSets { of_byte: of_byte.try_into().expect("there are 256 bytes") }
+    }
+
+    /// The sets that the text has a byte of.
+    #[inline]
+    pub(super) fn of(&self, text: &[u8]) -> u128 {
+        let sets = |byte: &u8| self.of_byte.get(usize::from(*byte)).copied().unwrap_or(0);
+        text.iter().fold(0, |all, byte| all | sets(byte))
+    }
+}
+
+/// The first flag becomes the lowest bit.
+fn bits(flags: impl Iterator<Item = bool>) -> u128 {
+    (0..).zip(flags).fold(0, |bits, (index, flag)| bits | u128::from(flag) << index)
 }
 
 /// Sets of bytes, of each of which any match has one.
@@ -118,7 +167,9 @@ mod tests {
     use super::*;
 
     fn are_met(pattern: &str, text: &str) -> bool {
-        Needs::of_pattern(pattern).are_met(Bytes::of(text.as_bytes()), text.len())
+        let mut needs = Needs::of_pattern(pattern);
+        let sets = ByteSets::number([&mut needs]);
+        needs.are_met(sets.of(text.as_bytes()), text.len())
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 
 use crate::decode::Sense;
@@ -10,10 +11,11 @@ const FILE: &str = include_str!("../../schemas/opt_out_words.toml");
 
 /// What words mean.
 pub(super) struct OptOutWords {
-    words: HashMap<String, Word>,
-    /// The most bytes of a word.
-    longest: usize,
+    words: HashMap<String, Word, RandomState>,
 }
+
+/// The most bytes of a word, in whatever case.
+const WORD_MAX: usize = 32;
 
 /// What a word says.
 #[derive(Clone, Copy)]
@@ -59,12 +61,10 @@ impl OptOutWords {
             (file.answers.yes, Word::Answer(true)),
             (file.answers.no, Word::Answer(false)),
         ];
-        let words: HashMap<String, Word> = lists
+        let words = lists
             .into_iter()
-            .flat_map(|(words, meaning)| words.into_iter().map(move |word| (word, meaning)))
-            .collect();
-        let longest = words.keys().map(String::len).max().unwrap_or(0);
-        OptOutWords { words, longest }
+            .flat_map(|(words, meaning)| words.into_iter().map(move |word| (word, meaning)));
+        OptOutWords { words: words.collect() }
     }
 
     /// Whether somebody has opted out, by a word in a column of this sense. `None`: that is open.
@@ -87,9 +87,14 @@ impl OptOutWords {
 
     fn of(&self, word: &str) -> Option<Word> {
         let word = word.trim();
-        // Upper case of up to twice as many bytes may be the same word.
-        if word.is_empty() || self.longest.saturating_mul(2) < word.len() {
+        if word.is_empty() || WORD_MAX < word.len() {
             return None;
+        }
+        let mut ascii = [0; WORD_MAX];
+        if let Some(room) = ascii.get_mut(..word.len()).filter(|_| word.is_ascii()) {
+            room.copy_from_slice(word.as_bytes());
+            room.make_ascii_lowercase();
+            return self.words.get(str::from_utf8(room).ok()?).copied();
         }
         self.words.get(word.to_lowercase().as_str()).copied()
     }
@@ -136,5 +141,6 @@ mod tests {
         let words: Vec<String> = lists.into_iter().flatten().collect();
         assert_eq!(OptOutWords::shipped().words.len(), words.len());
         assert!(words.iter().all(|word| *word == word.trim().to_lowercase()));
+        assert!(words.iter().all(|word| word.to_uppercase().len() <= WORD_MAX));
     }
 }

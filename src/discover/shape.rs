@@ -18,7 +18,15 @@ enum Kind {
 
 /// Appends the shape of a text.
 pub(super) fn push_shape(text: &str, shape: &mut String) {
-    let mut kinds = text.chars().map(kind).peekable();
+    if text.is_ascii() {
+        push_shape_of(text.bytes().map(kind_of_ascii), shape);
+    } else {
+        push_shape_of(text.chars().map(kind), shape);
+    }
+}
+
+fn push_shape_of(kinds: impl Iterator<Item = Kind>, shape: &mut String) {
+    let mut kinds = kinds.peekable();
     for _ in 0..PARTS_MAX {
         let Some(kind) = kinds.next() else { return };
         let name = match kind {
@@ -41,6 +49,16 @@ pub(super) fn push_shape(text: &str, shape: &mut String) {
     }
     if kinds.peek().is_some() {
         shape.push('…');
+    }
+}
+
+fn kind_of_ascii(byte: u8) -> Kind {
+    match byte {
+        b'a'..=b'z' => Kind::Letter,
+        b'A'..=b'Z' => Kind::Capital,
+        b'0'..=b'9' => Kind::Digit,
+        b' '..=b'~' => Kind::Other(char::from(byte)),
+        _ => Kind::Other('?'),
     }
 }
 

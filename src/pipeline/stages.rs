@@ -48,6 +48,8 @@ pub(super) struct Encoders {
     pub(super) json: JsonEncoder,
     /// Whether an output is JSON.
     pub(super) writes_json: bool,
+    /// Whether records are only checked: JSON is made of those alone whose size may be over the limit.
+    pub(super) only_checks: bool,
     /// The most bytes of a part that all JSON outputs and the target's import job allow.
     json_part_max: u64,
     /// The other outputs of lines, in their order.
@@ -110,6 +112,15 @@ impl Stages {
             check_names: checks,
             rule_checks,
         }
+    }
+
+    /// Compiles a plan to check records and write none.
+    pub fn for_checks(plan: &Plan) -> Stages {
+        let stages = Stages::new(plan, &[]);
+        let (writes_json, only_checks) = (false, true);
+        let lines = Vec::new();
+        let encoders = Encoders { writes_json, only_checks, table: None, lines, ..stages.encoders };
+        Stages { encoders, ..stages }
     }
 
     /// Compiles a plan to write JSON, whatever its outputs are. Other outputs of lines check records
@@ -196,6 +207,7 @@ impl Encoders {
         let mut encoders = Encoders {
             json: JsonEncoder::new(&plan.schema, written),
             writes_json: false,
+            only_checks: false,
             json_part_max: plan.schema.target.job.bytes,
             lines: Vec::new(),
             table: None,
@@ -252,7 +264,7 @@ impl Encoders {
 
     /// Whether every record is encoded as JSON, if only to measure it.
     pub(super) fn need_json(&self) -> bool {
-        self.writes_json || self.table.is_some() || self.lines.is_empty()
+        self.writes_json || self.table.is_some() || (self.lines.is_empty() && !self.only_checks)
     }
 }
 

@@ -107,7 +107,7 @@ fn scan_steps(
     }
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let knowledge = Knowledge::new(Arc::clone(&schema));
-    let stages = Stages::new(&plan, &[]);
+    let stages = Stages::for_checks(&plan);
     let lens = Lens { knowledge: &knowledge, plan: &plan, stages: &stages };
     let any_header =
         ColumnSettings { any_header: true, drop_unknown: true, ..ColumnSettings::default() };

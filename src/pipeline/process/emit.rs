@@ -143,8 +143,15 @@ impl BatchEmitter<'_> {
         }
         let start = block.json.bytes.len();
         // A record with problems is measured too: its size may be one of them.
-        let is_measured = self.stages.encoders.need_json() || !problems.is_empty();
-        let size = is_measured.then(|| self.write_json(row, &mut block.json));
+        let encoders = &self.stages.encoders;
+        let is_measured = encoders.need_json() || !problems.is_empty();
+        let size = if is_measured {
+            Some(self.write_json(row, &mut block.json))
+        } else if encoders.only_checks {
+            self.measure(row, usize::MAX, &mut block.json)
+        } else {
+            None
+        };
         let mut described = self.describe_problems(problems.iter(), block);
         if let Some(problem) = self.stages.limits.check_size(size.unwrap_or(0)) {
             described.push(self.describe(row, &problem, block));
