@@ -14,7 +14,7 @@
 //!    result.
 //! 8. [`run`]: a run, where all of it meets.
 //!
-//! [`detect`] says what values look like, and [`discover`] what unknown files hold. [`generate`] makes synthetic files, to try all of it out.
+//! [`detect`] says what values look like, and [`discover`] what unknown files hold. [`preview`] shows a record before and after. [`generate`] makes synthetic files, to try all of it out.
 //!
 //! `tests/it/tidy/` checks two rules:
 //!
@@ -35,6 +35,7 @@ pub mod input;
 pub mod output;
 pub mod pipeline;
 pub mod plan;
+pub mod preview;
 pub mod publish;
 pub mod record;
 pub mod repair;

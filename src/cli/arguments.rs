@@ -20,6 +20,9 @@ use super::schemas;
 const THREADS: RangeInclusive<i64> = 1..=1024;
 const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
 
+/// The most records of a sample, which is held in memory.
+const SAMPLE_MAX: u64 = 1_000;
+
 /// `0.1.0`, or `0.1.0 (AWS-LC FIPS 4.2.0)` in a build with a FIPS module.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let version = env!("CARGO_PKG_VERSION");
@@ -92,6 +95,8 @@ pub(crate) enum Command {
     Key(Key),
     /// Show what files hold, without a definition: fields, shapes, faults, personal data.
     Scan(ScanArguments),
+    /// Show records before and after a run, field by field; values only in outline.
+    Preview(PreviewArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -133,6 +138,30 @@ pub(crate) struct ScanArguments {
     /// Read only the first N records of each file.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) records: Option<u64>,
+    /// Number of worker threads; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    pub(crate) threads: Option<u16>,
+    /// Bytes of input that a thread processes at once; by default about 1 MiB.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    pub(crate) chunk_bytes: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PreviewArguments {
+    /// The definition.
+    pub(crate) file: PathBuf,
+    /// Number of records.
+    #[arg(short = 'n', value_name = "N", default_value = "10", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) records: u64,
+    /// Show records from across the inputs instead of the first ones; the same ones each time.
+    #[arg(long)]
+    pub(crate) sample: bool,
+    /// Show the values themselves; only on a terminal.
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// The date that replaces `{date}` in paths; by default today in UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
     /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
@@ -249,8 +278,17 @@ impl Arguments {
             return Some(format!("`--set` number {} does not have the form PATH=VALUE", at + 1));
         }
         match &self.command {
-            Command::Run(RunArguments { date: Some(date), .. }) if !is_date(date) => {
+            Command::Run(RunArguments { date: Some(date), .. })
+            | Command::Preview(PreviewArguments { date: Some(date), .. })
+                if !is_date(date) =>
+            {
                 Some("the value of `--date` is not a date of the form YYYY-MM-DD".to_owned())
+            }
+            Command::Preview(preview) if preview.reveal && self.common.json => {
+                Some("`--json` has outlines only: `--reveal` is for terminals".to_owned())
+            }
+            Command::Preview(preview) if preview.sample && SAMPLE_MAX < preview.records => {
+                Some(format!("a sample has at most {SAMPLE_MAX} records: lower `-n`"))
             }
             Command::Schema(schema)
                 if schema.target.is_some()
@@ -263,6 +301,7 @@ impl Arguments {
             | Command::Test { .. }
             | Command::Key(_)
             | Command::Scan(_)
+            | Command::Preview(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -314,6 +353,8 @@ mod tests {
             "key check --from env:K",
             "schema",
             "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
+            "preview a.toml -n 20 --sample --threads 2 --chunk-bytes 1 --date 2026-03-01",
+            "preview a.toml --reveal",
             "init a.csv b/ --name mine --purpose analytics --out mine.toml --test",
             "generate --records 10 --seed 7",
             "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
@@ -330,7 +371,11 @@ mod tests {
         for line in [
             "",
             "run",
-            "preview a.toml",
+            "preview",
+            "preview a.toml -n 0",
+            "preview a.toml --json --reveal",
+            "preview a.toml --sample -n 1001",
+            "preview a.toml --date yesterday",
             "run a.toml b.toml",
             "run a.toml --threads 0",
             "run a.toml --threads 1025",
@@ -374,7 +419,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["preview", "report", "retry", "verify", "forget"];
+        let absent = ["report", "retry", "verify", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

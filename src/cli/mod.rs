@@ -6,6 +6,7 @@
 mod advice;
 mod arguments;
 mod budget_messages;
+mod cells;
 mod exit;
 mod explain;
 mod generate;
@@ -13,6 +14,7 @@ mod hardening;
 mod init;
 mod key;
 mod manual;
+mod preview;
 mod progress;
 mod quantities;
 mod render;
@@ -38,7 +40,9 @@ use segprep::engine::{Cancel, Cancelled};
 use segprep::run::{ErrorKind, Failure, InitOptions, Progress, RunError, RunOptions, ScanOptions};
 use segprep::simd::Level;
 
-use arguments::{Arguments, Command, Common, Key, RunArguments, ScanArguments, Schema};
+use arguments::{
+    Arguments, Command, Common, Key, PreviewArguments, RunArguments, ScanArguments, Schema,
+};
 use exit::Exit;
 use render::{Format, Screen};
 
@@ -73,6 +77,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
         Command::Scan(arguments) => return scan(screen, arguments, common),
+        Command::Preview(arguments) => return preview_records(screen, arguments, common),
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -133,6 +138,31 @@ fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit
         segprep::run::scan(&options, &progress, &cancel)
     })?;
     screen.scanned(&report)?;
+    Ok(exit::DONE)
+}
+
+fn preview_records(
+    screen: Screen,
+    arguments: PreviewArguments,
+    common: Common,
+) -> Result<Exit, Failure> {
+    let options = match preview::options(arguments, common) {
+        Ok(options) => options,
+        Err(error) => return Ok(screen.usage(&error)),
+    };
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = listen(screen, &cancel)?;
+    let mut counts = preview::Counts::default();
+    let mut show = |event| preview::show(screen, &event, &mut counts);
+    if options.sample {
+        progress::show_during(screen, &progress, &stopping, || {
+            segprep::run::preview(&options, &progress, &cancel, &mut show)
+        })?;
+    } else {
+        // The first records are there at once, and a bar would be among them.
+        segprep::run::preview(&options, &progress, &cancel, &mut show)?;
+    }
+    preview::end(screen, &counts, &options.run.definition)?;
     Ok(exit::DONE)
 }
 

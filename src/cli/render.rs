@@ -59,8 +59,8 @@ pub(crate) enum Show {
 /// Prints in one format, with the requested amount of detail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
-    format: Format,
-    quiet: bool,
+    pub(super) format: Format,
+    pub(super) quiet: bool,
 }
 
 /// One JSON line.
@@ -206,7 +206,7 @@ impl Screen {
     }
 
     /// Prints a warning to standard error.
-    fn warning(self, message: &str) {
+    pub(crate) fn warning(self, message: &str) {
         self.say(
             || format!("{}: {}\n", styled(CAREFUL, "warning"), escape(message)),
             &Event::Warning { message },
@@ -457,7 +457,7 @@ fn text_of(outcome: &Outcome, width: usize) -> String {
 }
 
 /// The width for tables, which may be wider than text.
-fn table_width() -> usize {
+pub(crate) fn table_width() -> usize {
     const WIDEST: usize = 200;
     let columns =
         rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
@@ -465,7 +465,7 @@ fn table_width() -> usize {
 }
 
 /// The width for text: that of the terminal, within readable bounds.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     let columns =
         rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
     if columns == 0 { WIDTH_DEFAULT } else { columns.clamp(*WIDTHS.start(), *WIDTHS.end()) }

@@ -6,7 +6,7 @@ use segprep::schema::{Files, merged};
 use super::render::{Event, Screen};
 
 /// Name and purpose of each schema.
-const ALL: [(&str, &str); 8] = [
+const ALL: [(&str, &str); 9] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
     ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
@@ -14,12 +14,13 @@ const ALL: [(&str, &str); 8] = [
     ("rejects", "a line of rejects.ndjson in the account of a run (JSON Schema)"),
     ("pipeline", "a definition, for editors (JSON Schema)"),
     ("scan", "what `segprep scan --json` prints (JSON Schema)"),
+    ("preview", "a line of `segprep preview --json` (JSON Schema)"),
     ("detectors", "what tells personal data and secrets by value and name (TOML)"),
 ];
 
 /// The names that `segprep schema` accepts.
-pub(crate) const NAMES: [&str; 8] =
-    [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0, ALL[7].0];
+pub(crate) const NAMES: [&str; 9] =
+    [ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0, ALL[7].0, ALL[8].0];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
 /// The schema into which the limits of a target can be merged.
 pub(crate) const MERGEABLE: &str = "endpoint";
@@ -27,6 +28,7 @@ pub(crate) const MERGEABLE: &str = "endpoint";
 const PIPELINE: &str = include_str!("../../schemas/pipeline.schema.json");
 const MANIFEST: &str = include_str!("../../schemas/manifest.schema.json");
 const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
+const PREVIEW: &str = include_str!("../../schemas/preview.schema.json");
 const SCAN: &str = include_str!("../../schemas/scan.schema.json");
 
 /// Prints the name and purpose of each schema.
@@ -43,6 +45,7 @@ pub(crate) fn text(name: &str) -> &'static str {
         "manifest" => MANIFEST,
         "rejects" => REJECTS,
         "scan" => SCAN,
+        "preview" => PREVIEW,
         "detectors" => segprep::detect::FILE,
         other => Files::shipped_text(other).unwrap_or_default(),
     }
@@ -95,10 +98,12 @@ mod tests {
 
     #[test]
     fn the_codes_of_rejects_are_those_of_the_program() {
-        let schema: Value = serde_json::from_str(REJECTS).expect("it is JSON");
-        let codes = schema.pointer("/properties/problems/items/properties/code/enum").cloned();
         let known: Vec<&str> =
             segprep::record::Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(codes, Some(known.into()));
+        for schema in [REJECTS, PREVIEW] {
+            let schema: Value = serde_json::from_str(schema).expect("it is JSON");
+            let codes = schema.pointer("/properties/problems/items/properties/code/enum").cloned();
+            assert_eq!(codes, Some(known.clone().into()));
+        }
     }
 }

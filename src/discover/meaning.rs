@@ -9,7 +9,7 @@ use super::opt_out::OptOutWords;
 use crate::decode::{Aliases, Lookalikes, Sense};
 use crate::detect::{Detectors, Evidence};
 use crate::record::looks_like_a_column;
-use crate::schema::{Class, Format, NodeIx, Role, Schema, Shape, Test};
+use crate::schema::{Class, NodeIx, Role, Schema, Shape, Test};
 
 /// How a name was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -169,21 +169,9 @@ impl Knowledge {
         }
     }
 
-    /// Whether a value is one of the words that the schema lists for a field: of an enum, or a code. Only
-    /// such values are ever shown.
+    /// Whether a value is one of the words that the schema lists for a field.
     pub(super) fn is_word(&self, node: Option<NodeIx>, value: &str) -> bool {
-        let node = node.and_then(|node| self.schema.nodes.get(node));
-        let checks = node.map_or(&[][..], |node| node.checks.as_slice());
-        checks.iter().any(|check| match &check.test {
-            Test::Enum(words) => words.iter().any(|word| word == value),
-            Test::Format(format @ (Format::Country | Format::Locale | Format::Timezone)) => {
-                format.check(value.as_bytes(), &self.schema.target.formats)
-            }
-            Test::Format(Format::Email | Format::Phone | Format::Date)
-            | Test::Pattern(_)
-            | Test::Range { .. }
-            | Test::NotEmpty => false,
-        })
+        node.is_some_and(|node| self.schema.lists_word(node, value))
     }
 
     /// Whether a text is a word of an enum of the schema.

@@ -26,3 +26,5 @@ pub use form::{Column, InputForm};
 pub use meaning::{By, Knowledge};
 pub use report::{DetectorReport, FieldReport, FileReport, ScanReport};
 pub use scan::Scan;
+pub(crate) use value::{Kind, Value};
+pub(crate) use walk::{NamePath, walk_names};

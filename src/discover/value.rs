@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The type of a value. In CSV all values are text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Number,
     Boolean,
@@ -35,12 +35,12 @@ impl Kind {
 
 /// A value, as it is written in JSON, or the text of a cell.
 #[derive(Clone)]
-pub(super) struct Value<'a> {
-    pub(super) kind: Kind,
+pub(crate) struct Value<'a> {
+    pub(crate) kind: Kind,
     /// In JSON a text has its quotes; lists and objects are `[]` and `{}`.
     pub(super) raw: Cow<'a, str>,
     /// Whether it is in a list.
-    pub(super) is_item: bool,
+    pub(crate) is_item: bool,
     /// Whether it is from CSV.
     pub(super) is_cell: bool,
 }
@@ -72,7 +72,7 @@ impl<'a> Value<'a> {
     }
 
     /// What it says, without quotes and escapes. `None`: it is a list, an object or `null`.
-    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self.kind {
             Kind::Text if self.is_cell => Some(Cow::Borrowed(&self.raw)),
             Kind::Text => {

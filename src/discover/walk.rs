@@ -8,19 +8,49 @@ use super::value::{Kind, Value};
 /// Calls `visit` with each value of the object with which a text begins, and returns its length. `None`: the
 /// text is not what the decoder accepts.
 pub(super) fn walk<'a>(record: &'a str, visit: &mut impl FnMut(&str, Value<'a>)) -> Option<usize> {
-    let mut walker = Walker { text: record, at: 0, path: String::new(), visit };
+    walk_names(record, &mut |names: NamePath<'_>, value| visit(names.path, value))
+}
+
+/// Does the same, with the names on the way to each value.
+pub(crate) fn walk_names<'a>(
+    record: &'a str,
+    visit: &mut impl FnMut(NamePath<'_>, Value<'a>),
+) -> Option<usize> {
+    let mut walker = Walker { text: record, at: 0, path: String::new(), ends: Vec::new(), visit };
     walker.object(false)?;
     Some(walker.at)
+}
+
+/// The names on the way to a value. A name may have dots itself.
+#[derive(Clone, Copy)]
+pub(crate) struct NamePath<'p> {
+    /// All of them, with dots between.
+    pub(crate) path: &'p str,
+    /// Where in the path each name ends.
+    ends: &'p [usize],
+}
+
+impl<'p> NamePath<'p> {
+    /// The names, the outermost first.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'p str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
+        starts.zip(self.ends).filter_map(|(start, end)| self.path.get(start..*end))
+    }
 }
 
 struct Walker<'a, 'v, V> {
     text: &'a str,
     at: usize,
     path: String,
+    ends: Vec<usize>,
     visit: &'v mut V,
 }
 
-impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
+impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
+    fn visit(&mut self, value: Value<'a>) {
+        (self.visit)(NamePath { path: &self.path, ends: &self.ends }, value);
+    }
+
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
@@ -37,8 +67,8 @@ impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
         self.take(b'{')?;
         if self.peek()? == b'}' {
             self.at += 1;
-            if !self.path.is_empty() {
-                (self.visit)(&self.path, Value::json(Kind::Object, "{}", is_item));
+            if !self.ends.is_empty() {
+                self.visit(Value::json(Kind::Object, "{}", is_item));
             }
             return Some(());
         }
@@ -46,13 +76,15 @@ impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
             let length = self.path.len();
             self.peek()?;
             let name = Value::json(Kind::Text, self.string()?, is_item);
-            if !self.path.is_empty() {
+            if !self.ends.is_empty() {
                 self.path.push('.');
             }
             self.path.push_str(&name.text()?);
+            self.ends.push(self.path.len());
             self.take(b':')?;
             self.value(is_item)?;
             self.path.truncate(length);
+            self.ends.pop();
             match self.peek()? {
                 b',' => self.at += 1,
                 b'}' => {
@@ -66,7 +98,7 @@ impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
 
     fn list(&mut self, is_item: bool) -> Option<()> {
         self.take(b'[')?;
-        (self.visit)(&self.path, Value::json(Kind::List, "[]", is_item));
+        self.visit(Value::json(Kind::List, "[]", is_item));
         if self.peek()? == b']' {
             self.at += 1;
             return Some(());
@@ -93,7 +125,7 @@ impl<'a, V: FnMut(&str, Value<'a>)> Walker<'a, '_, V> {
             b'n' => (Kind::Null, self.word()?),
             _ => (Kind::Number, self.word()?),
         };
-        (self.visit)(&self.path, Value::json(kind, raw, is_item));
+        self.visit(Value::json(kind, raw, is_item));
         Some(())
     }
 
@@ -150,6 +182,17 @@ mod tests {
         ];
         assert_eq!(visited(record).expect("it is valid"), expected);
         assert_eq!(visited("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn names_may_have_dots_or_be_empty() {
+        let mut all = Vec::new();
+        let record = r#"{"a.b":{"":1,"c":2},"":{"d":3}}"#;
+        let mut visit = |path: NamePath<'_>, _: Value<'_>| {
+            all.push(path.names().map(str::to_owned).collect::<Vec<_>>());
+        };
+        walk_names(record, &mut visit).expect("it is valid");
+        assert_eq!(all, [["a.b", ""], ["a.b", "c"], ["", "d"]]);
     }
 
     #[test]

@@ -138,15 +138,7 @@ impl NamePolicies {
         let (scope, text) = places.names.get(name);
         let within = scope_path(scope, places.plan);
         let shown = self.shown.get(name.index()).copied().unwrap_or(Shown::Never);
-        match (shown, places.header_is_shown) {
-            (Shown::Always, _) | (Shown::IfCommon, Some(true)) => {
-                FieldPath::known(join(within, text))
-            }
-            (Shown::IfCommon, None) => FieldPath::if_common(within, text),
-            (Shown::IfCommon, Some(false)) | (Shown::Never, _) => {
-                FieldPath::known(join(within, &describe_name(text)))
-            }
-        }
+        shown_path(shown, within, text, places.header_is_shown)
     }
 
     /// The rule of a name; `None` for names outside maps.
@@ -170,6 +162,27 @@ impl NameOps for OpLookup<'_> {
     }
 }
 
+/// The path of a name in an object, whose path is empty for the record. `header_is_shown`: for CSV, whether
+/// the header is known well enough to show its names.
+pub fn path_of_name(
+    plan: &Plan,
+    within: &str,
+    name: &str,
+    header_is_shown: Option<bool>,
+) -> FieldPath {
+    shown_path(when_shown(within, name, plan), within, name, header_is_shown)
+}
+
+fn shown_path(shown: Shown, within: &str, name: &str, header_is_shown: Option<bool>) -> FieldPath {
+    match (shown, header_is_shown) {
+        (Shown::Always, _) | (Shown::IfCommon, Some(true)) => FieldPath::known(join(within, name)),
+        (Shown::IfCommon, None) => FieldPath::if_common(within, name),
+        (Shown::IfCommon, Some(false)) | (Shown::Never, _) => {
+            FieldPath::known(join(within, &describe_name(name)))
+        }
+    }
+}
+
 fn when_shown(within: &str, name: &str, plan: &Plan) -> Shown {
     if plan.knows_name(within, name) {
         Shown::Always
@@ -182,7 +195,7 @@ fn when_shown(within: &str, name: &str, plan: &Plan) -> Shown {
 
 /// The path of the object or map that is a scope; empty for the record itself and for what neither the
 /// schema nor `[input.rename]` knows.
-fn scope_path(scope: Scope, plan: &Plan) -> &str {
+pub(super) fn scope_path(scope: Scope, plan: &Plan) -> &str {
     let node = scope.node().and_then(|node| plan.schema.nodes.get(node));
     let container = scope.input().and_then(|number| plan.containers.get(number));
     node.map(|node| node.path.as_str()).or(container.map(String::as_str)).unwrap_or_default()

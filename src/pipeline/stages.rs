@@ -133,6 +133,14 @@ impl Stages {
         Stages { encoders, ..stages }
     }
 
+    /// Compiles a plan to write JSON beside what its outputs are, so that each record can be looked at. What
+    /// is written and rejected is the same.
+    pub fn for_preview(plan: &Plan, columns: &[CsvColumn]) -> Stages {
+        let stages = Stages::new(plan, columns);
+        let encoders = Encoders { writes_json: true, table: None, ..stages.encoders };
+        Stages { encoders, ..stages }
+    }
+
     /// Drops inactive records, which an import would make active again.
     pub(super) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
         let Some(node) = self.inactive else { return };

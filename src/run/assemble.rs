@@ -457,7 +457,7 @@ fn tally_of(block: &Block) -> Tally {
 }
 
 /// The warning about an input that could not be read to its end.
-fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
+pub(super) fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
     let (name, message) = (escape(name), &bad.message);
     match offset {
         0 => format!("`{name}` was skipped: {message}"),

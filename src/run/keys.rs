@@ -15,14 +15,26 @@ use crate::engine::Cancel;
 use crate::report::KeyNote;
 use crate::store::aws::{AwsError, Session, generate_mac, secret_text};
 use crate::store::disk::whole;
-use crate::transform::{MasterKey, new_key_text};
+use crate::transform::{KeyError, MasterKey, new_key_text};
 
 /// The keys of a definition.
+#[derive(Default)]
 pub(super) struct KeyRing {
     pub(super) keys: BTreeMap<String, MasterKey>,
     /// Their check values, in the order of the definition.
     pub(super) notes: Vec<KeyNote>,
     pub(super) warnings: Vec<String>,
+    /// The keys that are replaced by the published demo key, each with the reason.
+    pub(super) replaced: Vec<(String, String)>,
+}
+
+/// What to do about a key that cannot be obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MissingKey {
+    /// It is an error.
+    Fails,
+    /// The published demo key takes its place: nothing is written.
+    IsDemo,
 }
 
 /// The id and check value of a key, for comparison by people.
@@ -37,11 +49,23 @@ pub struct KeyCheck {
 pub(super) fn read_keys(
     definition: &Definition,
     session: &Session,
+    missing: MissingKey,
     cancel: &Cancel,
 ) -> Result<KeyRing, RunError> {
-    let mut ring = KeyRing { keys: BTreeMap::new(), notes: Vec::new(), warnings: Vec::new() };
+    let mut ring = KeyRing::default();
     for source in &definition.keys.sources {
-        let key = read_key(source, session, cancel, &mut ring.warnings)?;
+        let found = find_key(source, session, cancel, &mut ring.warnings);
+        let key = match found {
+            Err(error) if missing == MissingKey::IsDemo && cancel.check().is_ok() => {
+                ring.replaced.push((source.id.clone(), error.message));
+                let key = MasterKey::demo();
+                let (id, check) = (source.id.clone(), key.check_value());
+                ring.notes.push(KeyNote { id: id.clone(), check, demo: true });
+                ring.keys.insert(id, key);
+                continue;
+            }
+            found => usable(source, found?)?,
+        };
         let check = key.check_value();
         if source.check.as_ref().is_some_and(|expected| *expected != check) {
             let message =
@@ -60,7 +84,7 @@ pub(super) fn read_keys(
 pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError> {
     let cancel = Cancel::new();
     let remote = Remote::new(definition, &cancel)?;
-    let ring = read_keys(definition, &remote.session, &cancel)?;
+    let ring = read_keys(definition, &remote.session, MissingKey::Fails, &cancel)?;
     Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
 }
 
@@ -96,7 +120,8 @@ pub fn check_key(from: &str) -> Result<String, RunError> {
         }
     };
     let source = KeySource { id, kind, check: None, at: Origin::default() };
-    Ok(read_key(&source, &aws::session()?, &Cancel::new(), &mut Vec::new())?.check_value())
+    let found = find_key(&source, &aws::session()?, &Cancel::new(), &mut Vec::new())?;
+    Ok(usable(&source, found)?.check_value())
 }
 
 /// Makes a new key of 32 random bytes, as text for a key source.
@@ -111,19 +136,28 @@ pub fn new_key() -> Result<Zeroizing<String>, RunError> {
 /// depends on it.
 const MASTER_TEXT: &[u8] = b"segprep/v1/master";
 
-fn read_key(
+/// A key, unless its text is not that of one.
+fn usable(source: &KeySource, found: Result<MasterKey, KeyError>) -> Result<MasterKey, RunError> {
+    found.map_err(|error| {
+        let message = format!("the key `{}` cannot be used: {error}", source.id);
+        RunError::new(ErrorKind::Access, message).hint("`segprep key new` prints a valid key")
+    })
+}
+
+/// Reads the text of a key. The error says why there is none.
+fn find_key(
     source: &KeySource,
     session: &Session,
     cancel: &Cancel,
     warnings: &mut Vec<String>,
-) -> Result<MasterKey, RunError> {
+) -> Result<Result<MasterKey, KeyError>, RunError> {
     let id = &source.id;
     let remote = |error: AwsError| {
         let kind = kind_of_aws(error.kind, ErrorKind::Access);
         RunError::new(kind, format!("the key `{id}`: {error}")).hint(error.hint)
     };
-    let key = match &source.kind {
-        KeyKind::Demo => return Ok(MasterKey::demo()),
+    Ok(match &source.kind {
+        KeyKind::Demo => Ok(MasterKey::demo()),
         KeyKind::Env(name) => MasterKey::parse(&read_variable(id, name)?),
         KeyKind::File(path) => {
             warnings.extend(readable_by_others(id, path));
@@ -135,10 +169,6 @@ fn read_key(
         KeyKind::SecretsManager(name) => {
             MasterKey::parse(&secret_text(session, name).map_err(remote)?)
         }
-    };
-    key.map_err(|error| {
-        RunError::new(ErrorKind::Access, format!("the key `{id}` cannot be used: {error}"))
-            .hint("`segprep key new` prints a valid key")
     })
 }
 

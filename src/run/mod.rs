@@ -17,7 +17,8 @@
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
-//! for them (`segprep init`).
+//! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`); `looking` has
+//! what it takes to look at them.
 
 mod assemble;
 mod aws;
@@ -33,12 +34,14 @@ mod init;
 mod input_line;
 mod keys;
 mod lists;
+mod looking;
 mod manifest;
 mod memory;
 mod noted;
 mod originals;
 mod overlap;
 mod prepare;
+mod preview;
 mod process;
 mod progress;
 mod scan;
@@ -56,6 +59,7 @@ pub use generate::{Generated, generate};
 pub use init::{InitOptions, Proposed, init};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use memory::Limits;
+pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{Progress, ProgressView};
 pub use scan::{ScanOptions, scan};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
@@ -70,6 +74,7 @@ use crate::store::s3::Reach;
 use crate::store::{Ignored, Listed, StoreError};
 use assemble::Assembler;
 use clock::Began;
+use keys::MissingKey;
 use manifest::Facts;
 use prepare::Prepared;
 use process::Processing;
@@ -169,7 +174,7 @@ fn run_steps(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let began = Began::now()?;
-    let (prepared, parts) = prepare::prepare(options, cancel)?;
+    let (prepared, parts) = prepare::prepare(options, MissingKey::Fails, cancel)?;
     let Prepared { definition, schema, limits, .. } = &prepared;
     let list_specs = ListSpec::all(definition, &parts.rules, schema, &parts.keys)
         .map_err(|error| prepare::no_plan(&error))?;

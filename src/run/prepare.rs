@@ -13,7 +13,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use super::aws::{self, Remote};
 use super::clock;
 use super::error::{ErrorKind, RunError};
-use super::keys;
+use super::keys::{self, MissingKey};
 use super::lists;
 use super::memory::{CHUNK_BYTES, Limits};
 use super::text::{escape_path, hex, path_text};
@@ -40,6 +40,8 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<String>,
     pub(super) limits: Limits,
     pub(super) remote: Remote,
+    /// The keys that are replaced by the published demo key, each with the reason.
+    pub(super) replaced_keys: Vec<(String, String)>,
 }
 
 /// What the plan is compiled from, once the lists have been read.
@@ -101,20 +103,30 @@ const DEFINITION_BYTES_MAX: u64 = 4 << 20;
 /// from later.
 pub(super) fn prepare(
     options: &RunOptions,
+    missing: MissingKey,
     cancel: &Cancel,
 ) -> Result<(Prepared, PlanParts), Failure> {
     let ReadDefinition { definition, rules, schema } = read(options, cancel)?;
     let bucket_warnings = aws::check(&definition)?;
     let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
-    let ring = keys::read_keys(&definition, &remote.session, cancel)?;
+    let ring = keys::read_keys(&definition, &remote.session, missing, cancel)?;
     let definition_sha256 = hex(&sha256(definition.canonical()));
     let mut warnings = rules.warnings.clone();
     warnings.extend(ring.warnings);
     warnings.extend(bucket_warnings);
     let parts = PlanParts { rules, keys: ring.keys };
-    let keys = ring.notes;
-    Ok((Prepared { definition, schema, definition_sha256, keys, warnings, limits, remote }, parts))
+    let prepared = Prepared {
+        definition,
+        schema,
+        definition_sha256,
+        keys: ring.notes,
+        warnings,
+        limits,
+        remote,
+        replaced_keys: ring.replaced,
+    };
+    Ok((prepared, parts))
 }
 
 /// A definition without errors, and what it was checked against.

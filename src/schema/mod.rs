@@ -198,6 +198,22 @@ impl Schema {
         })
     }
 
+    /// Whether a value is one of the words that the schema lists for a field: of an enum, or a code. Only
+    /// such values are ever shown.
+    pub fn lists_word(&self, node: NodeIx, value: &str) -> bool {
+        let checks = self.nodes.get(node).map_or(&[][..], |node| node.checks.as_slice());
+        checks.iter().any(|check| match &check.test {
+            Test::Enum(words) => words.iter().any(|word| word == value),
+            Test::Format(format @ (Format::Country | Format::Locale | Format::Timezone)) => {
+                format.check(value.as_bytes(), &self.target.formats)
+            }
+            Test::Format(Format::Email | Format::Phone | Format::Date)
+            | Test::Pattern(_)
+            | Test::Range { .. }
+            | Test::NotEmpty => false,
+        })
+    }
+
     /// The index of a node among the maps; `None` if it is not a map.
     pub fn map_of(&self, node: NodeIx) -> Option<usize> {
         self.maps.iter().position(|map| *map == node)

@@ -35,6 +35,7 @@ mod memory;
 mod mutated;
 mod phone_plans;
 mod places;
+mod preview;
 mod properties;
 mod recompute;
 mod repairs;

@@ -6,6 +6,7 @@
 //! caller goes on with a new one.
 
 mod emit;
+mod observe;
 mod rows;
 
 use std::{fmt, sync::Arc};
@@ -21,6 +22,7 @@ use crate::record::{Batch, Slot};
 use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
 use emit::BatchEmitter;
+pub use observe::{Fate, Observed, observe, offsets};
 use rows::LineCounter;
 
 /// The most records in a batch.

@@ -7,5 +7,6 @@ mod definitions;
 mod keys;
 mod lists;
 mod names;
+mod previews;
 mod runs;
 mod wrong_places;

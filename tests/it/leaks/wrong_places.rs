@@ -83,6 +83,12 @@ fn commands(site: &CanarySite, file: &Path) -> Vec<Command> {
         command(&["check", &path]),
         command(&["run", &path]),
         command(&["key", "check", &path]),
+        command(&["preview", &path]),
+        with(&["preview", DEFINITION], &[format!("input.from=[{text}]")]),
+        with(
+            &["preview", DEFINITION, "--sample"],
+            &[format!("input.from=[{text}]"), "fields={ \"*\" = \"keep\" }".to_owned()],
+        ),
         command(&["key", "check", "--from", &format!("file:{path}")]),
         command(&["test", &path]),
         with(&["run", DEFINITION, "--overwrite"], &[format!("input.from=[{text}]")]),
@@ -129,7 +135,7 @@ fn no_file_in_a_wrong_place_is_quoted() {
         site.check_files();
         fs::remove_file(&file).expect("it is there");
     }
-    assert_eq!(runs.values().sum::<usize>(), 15 * 12);
+    assert_eq!(runs.values().sum::<usize>(), 15 * 15);
     // Files are refused in each way, and some pass.
     assert!([0, 3, 65, 77, 78].iter().all(|code| 5 < runs[code]), "{runs:?}");
 }

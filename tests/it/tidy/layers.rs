@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &str)] = &[
         "discover",
         "simd record schema detect decode repair validate encode transform definition plan pipeline",
     ),
+    ("preview", "record schema decode definition plan pipeline discover"),
     ("report", "record schema definition plan"),
     ("input", "engine crypto record store decode definition"),
     ("publish", "store"),
@@ -41,7 +42,7 @@ const LAYERS: &[(&str, &str)] = &[
     (
         "run",
         "simd engine generate glob crypto record store schema detect decode repair validate encode \
-         transform definition plan pipeline discover report input publish output",
+         transform definition plan pipeline discover preview report input publish output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),

@@ -37,7 +37,7 @@ pub(super) struct NamedColumn<'a> {
 
 impl ColumnRules {
     /// The index of the endpoint that a column belongs to. `None`: all of them.
-    pub(super) fn endpoint_of(&self, name: &str) -> Option<usize> {
+    pub fn endpoint_of(&self, name: &str) -> Option<usize> {
         let endpoints = self.settings.endpoints.iter().enumerate();
         let mut found = endpoints.filter_map(|(number, endpoint)| {
             let from = &endpoint.rename.get(rename_of(&endpoint.rename, name)?)?.0;

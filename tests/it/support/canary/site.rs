@@ -43,11 +43,16 @@ impl CanarySite {
 
     /// A run over the inputs with a key that is a canary too.
     pub(crate) fn run(&mut self) -> Command {
+        self.command("run")
+    }
+
+    /// The same for another command.
+    pub(crate) fn command(&mut self, name: &str) -> Command {
         let key = self.canaries.text() + &self.canaries.text();
         let hex = data_encoding::HEXLOWER.encode(key.as_bytes());
         self.canaries.watch(hex.clone());
         let mut command = segprep();
-        command.args(["run", DEFINITION]).env("SEGPREP_KEY_K1", format!("hex:{hex}"));
+        command.args([name, DEFINITION]).env("SEGPREP_KEY_K1", format!("hex:{hex}"));
         let input = self.place.folder.path().join("input");
         command.arg("--set").arg(format!("input.from=[{}]", toml_text(&input.to_string_lossy())));
         command.arg("--set").arg(self.list());
