@@ -73,9 +73,11 @@ impl Reader<'_, ()> {
         let start = self.at;
         let len = self.plain_len(start);
         self.at = start + len;
-        self.note_odd_text(start);
         let slot = match self.peek() {
-            Some(b'"') => Slot::text(start, len, true),
+            Some(b'"') => {
+                self.note_odd_text(start);
+                Slot::text(start, len, true)
+            }
             Some(b'\\') => self.text_with_escapes(start, destination)?,
             _ => return None,
         };

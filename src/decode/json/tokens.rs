@@ -85,8 +85,8 @@ impl<R: Recorder> Reader<'_, R> {
 
     /// The slot of a string. If it has escapes, the text is unescaped into the arena.
     pub(super) fn text_slot(&mut self, raw: RawText) -> Slot {
-        self.note_odd_text(raw.start);
         if !raw.has_escapes {
+            self.note_odd_text(raw.start);
             return Slot::text(raw.start, raw.len, true);
         }
         let start = self.batch.arena.len();
@@ -94,6 +94,7 @@ impl<R: Recorder> Reader<'_, R> {
         if unescape(bytes, &mut self.batch.arena).is_err() {
             self.add_lone_surrogate();
         }
+        self.batch.has_odd_texts |= may_be_odd(self.batch.arena.get(start..).unwrap_or(&[]));
         Slot::new_text(start, self.batch.arena.len() - start, false)
     }
 
