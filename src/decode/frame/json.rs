@@ -153,7 +153,8 @@ pub(super) fn cut_objects(bytes: &[u8], max_record: usize) -> Cut {
         match scanner.end(bytes, start) {
             Some(end) => whole = end,
             None if 0 < whole => return Cut::At(whole),
-            None if bytes.len() <= max_record + 1 => return Cut::More,
+            // White space and marks before the record are not part of it.
+            None if bytes.len() <= max_record + 1 + start.min(SPACE_MAX) => return Cut::More,
             None if scanner.form == Form::Stray => {
                 return Cut::Invalid(Code::JsonSyntax, Detail::TextBetweenObjects);
             }

@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn what_precedes_an_object_is_no_part_of_its_length() {
+        let text = b"\xef\xbb\xbf {\"a\":12}";
+        for seen in 0..text.len() {
+            let found = cut(&text[..seen], Framing::Objects, 8, false);
+            assert!(matches!(found, Cut::More), "{seen}");
+        }
+        assert!(matches!(cut(text, Framing::Objects, 8, false), Cut::At(12)));
+    }
+
+    #[test]
     fn a_bad_quote_takes_the_line_on_which_its_cell_began() {
         let bad = Some(Code::CsvSyntax);
         check("a,\"b\nc,d\n", 99, &[("a,\"b", bad), ("c,d", None)]);
