@@ -28,8 +28,9 @@ pub(crate) fn check_property_times<S: Strategy>(
     }
 }
 
-/// `PROPTEST_CASES`, or this default.
+/// `PROPTEST_CASES`, or `SEGPREP_CASES_FACTOR` times this default.
 pub(crate) fn times(usual: u32) -> u32 {
-    let set = std::env::var("PROPTEST_CASES").ok();
-    set.and_then(|times| times.parse().ok()).unwrap_or(usual)
+    let set = |name| std::env::var(name).ok().and_then(|number| number.parse::<u32>().ok());
+    let factor = set("SEGPREP_CASES_FACTOR").unwrap_or(1);
+    set("PROPTEST_CASES").unwrap_or(usual.saturating_mul(factor))
 }
