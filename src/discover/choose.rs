@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::endpoints::{self, Endpoint};
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
 use crate::decode::Sense;
@@ -27,6 +28,12 @@ pub(super) struct Chosen<'a> {
     pub(super) columns: Option<Vec<String>>,
     /// Whether records are those of users alone.
     pub(super) is_users_only: bool,
+    /// The endpoints of a row, if it may have several; fields say to which of them they belong.
+    pub(super) endpoints: Vec<Endpoint>,
+    /// The columns that say who has opted out, if an endpoint has several of them.
+    pub(super) rival_opt_outs: Vec<String>,
+    /// Whether the id is left out, since the endpoints of a row would share it.
+    pub(super) drops_id: bool,
 }
 
 /// A field that was found, and the one that it stands for.
@@ -35,11 +42,26 @@ pub(super) struct Found<'a> {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) is_renamed: bool,
+    /// The endpoint that it belongs to, by its index; `None`: all of them.
+    pub(super) endpoint: Option<usize>,
     shape: Option<Shape>,
     is_map: bool,
 }
 
-pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a> {
+/// Chooses fields. `has_endpoints`: whether a row with several addresses becomes several records.
+pub(super) fn choose<'a>(
+    report: &'a ScanReport,
+    knowledge: &Knowledge,
+    has_endpoints: bool,
+) -> Chosen<'a> {
+    let mut chosen = choose_fields(report, knowledge);
+    if has_endpoints {
+        endpoints::split(report, &mut chosen, knowledge);
+    }
+    chosen
+}
+
+fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a> {
     let is_bare = |field: &FieldReport| {
         field.column.is_some() && field.name_length.is_none() && field.name.is_none()
     };
@@ -105,6 +127,9 @@ pub(super) fn choose<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chose
         constant,
         columns,
         is_users_only,
+        endpoints: Vec::new(),
+        rival_opt_outs: Vec::new(),
+        drops_id: false,
     }
 }
 
@@ -125,7 +150,7 @@ fn rank(field: &FieldReport, knowledge: &Knowledge) -> (bool, bool, Option<By>, 
 }
 
 /// The channel of most addresses, as far as values tell.
-fn address_channel(field: &FieldReport) -> Option<&'static str> {
+pub(super) fn address_channel(field: &FieldReport) -> Option<&'static str> {
     let likely = field.detectors.iter().filter(|found| found.likelihood == Likelihood::Likely);
     let best = likely.filter(|found| matches!(found.name.as_str(), "email" | "phone"));
     best.max_by_key(|found| found.hits)
@@ -167,7 +192,16 @@ impl<'a> Found<'a> {
         let is_map = knowledge.schema.map_and_name(&path).is_some();
         let map_shape = || knowledge.schema.map_and_name(&path).map(|(_, _, shape)| shape);
         let shape = node.map(|node| node.shape).or_else(map_shape);
-        Found { field, name, path, is_renamed, shape, is_map }
+        Found { field, name, path, is_renamed, endpoint: None, shape, is_map }
+    }
+
+    /// One that belongs to an endpoint of a row.
+    pub(super) fn of_endpoint(
+        field: &'a FieldReport,
+        endpoint: Option<usize>,
+        knowledge: &Knowledge,
+    ) -> Found<'a> {
+        Found { endpoint, ..Found::new(field, knowledge) }
     }
 
     /// How it was recognised.

@@ -24,6 +24,8 @@ pub struct DefinitionOptions {
     pub exclude: Vec<(String, String)>,
     /// The file that the definition is written to.
     pub file: Option<String>,
+    /// Whether a row with several addresses becomes several records.
+    pub has_endpoints: bool,
 }
 
 /// The column in which reasons begin.
@@ -31,7 +33,7 @@ const REASON_COLUMN: usize = 56;
 
 /// The definition for what a scan found.
 pub fn define(report: &ScanReport, options: &DefinitionOptions, knowledge: &Knowledge) -> String {
-    let chosen = choose(report, knowledge);
+    let chosen = choose(report, knowledge, options.has_endpoints);
     let mut page = Page { text: String::new() };
     page.head(report, options);
     page.input(report, options, &chosen, knowledge);
@@ -131,14 +133,42 @@ impl Page {
         }
         for name in &chosen.other_addresses {
             let name = quoted(name);
-            self.line(&format!(
-                "# {name} has addresses too. A row gives one record, so they are not read."
-            ));
+            let why = if chosen.endpoints.is_empty() {
+                "A row gives one record, so they are not read."
+            } else {
+                "They are not read, since another endpoint needs its opt-out or has the same address."
+            };
+            self.line(&format!("# {name} has addresses too. {why}"));
         }
         self.line("");
+        self.endpoints(chosen, knowledge);
         self.renamings(chosen);
         self.constants(chosen);
         self.opt_out(chosen, knowledge);
+    }
+
+    /// The endpoints of a row, each with the columns that belong to it alone.
+    fn endpoints(&mut self, chosen: &Chosen<'_>, knowledge: &Knowledge) {
+        let (address, channel) =
+            (knowledge.role_path(Role::Address), knowledge.role_path(Role::Channel));
+        for (number, endpoint) in chosen.endpoints.iter().enumerate() {
+            let own = || chosen.fields.iter().filter(|found| found.endpoint == Some(number));
+            self.line("[[input.endpoint]]");
+            for found in own() {
+                let name = quoted(&found.name);
+                if found.path == address {
+                    self.line_because(&format!("address   = {name}"), found.how());
+                    let constant = format!("{channel} = {}", quoted(&endpoint.channel));
+                    self.line_because(&format!("constants = {{ {constant} }}"), endpoint.reason);
+                }
+            }
+            for found in own().filter(|found| found.path != address) {
+                let renamed = format!("{} = {}", quoted(&found.name), quoted(&found.path));
+                let why = "who has opted out of these messages";
+                self.line_because(&format!("rename    = {{ {renamed} }}"), why);
+            }
+            self.line("");
+        }
     }
 
     fn renamings(&mut self, chosen: &Chosen<'_>) {
@@ -151,7 +181,8 @@ impl Page {
                 "its values are no addresses of messages",
             );
         }
-        for found in chosen.fields.iter().filter(|found| found.is_renamed) {
+        let is_shared = |found: &&Found<'_>| found.is_renamed && found.endpoint.is_none();
+        for found in chosen.fields.iter().filter(is_shared) {
             if let Some(heading) = heading.take() {
                 self.line(heading);
             }
@@ -176,26 +207,20 @@ impl Page {
         if let Some((column, length)) = chosen.unnamed_opt_out {
             self.unnamed_opt_out(column, length, path);
         }
-        let Some(found) = chosen.fields.iter().find(|found| found.path == path) else { return };
-        let origin = &found.field.origin;
-        let foreign =
-            origin.opt_out_words.iter().filter(|word| !matches!(word.as_str(), "ALL" | "NONE"));
-        let meanings = foreign.filter_map(|word| {
-            Some((word, knowledge.opt_out_words.means_out(word, origin.sense)?))
+        let meanings = Meanings::of(chosen, knowledge);
+        let pairs = meanings.pairs.iter().map(|(word, is_out)| {
+            format!("{} = \"{}\"", quoted(word), if *is_out { "ALL" } else { "NONE" })
         });
-        let pairs: Vec<String> = meanings
-            .map(|(word, is_out)| {
-                format!("{} = \"{}\"", quoted(word), if is_out { "ALL" } else { "NONE" })
-            })
-            .collect();
-        if found.is_open() {
-            let count = origin.opt_out_others;
+        let pairs: Vec<String> = pairs.collect();
+        let open = meanings.open(chosen);
+        if !open.is_empty() {
             self.line("[input.values]");
+            for question in open {
+                self.line(&question);
+            }
             self.line(&format!(
-                "# Who has opted out is open: {count} values of {} are words that segprep does not know. Write below\n\
-                 # what each word means, such as {{ \"WORD\" = \"ALL\", \"OTHER WORD\" = \"NONE\" }}. Until then the definition is\n\
-                 # not valid.{}",
-                quoted(&found.name),
+                "# Write below what each word means, such as {{ \"WORD\" = \"ALL\", \"OTHER WORD\" = \"NONE\" }}. Until then the\n\
+                 # definition is not valid.{}",
                 if pairs.is_empty() { String::new() } else { format!(" Known are {{ {} }}.", pairs.join(", ")) },
             ));
             self.line(&format!("{} = {{}}\n", quoted(path)));
@@ -269,6 +294,9 @@ impl Page {
         for role in [Role::Id, Role::Address] {
             let path = knowledge.role_path(role);
             let (op, reason) = match (options.purpose, role) {
+                (_, Role::Id) if chosen.drops_id => {
+                    ("\"drop\"", "all endpoints of a row would have the same")
+                }
                 (Purpose::Messaging, Role::Address) => ("\"keep\"", "messages go to it"),
                 (Purpose::Messaging, _) => ("\"keep\"", "it names the endpoint to update"),
                 (Purpose::Analytics, _) => ("{ op = \"hmac\" }", "a token still joins"),
@@ -279,7 +307,7 @@ impl Page {
         self.line_because(user, "it identifies a person, and tokens still join");
         for found in &chosen.fields {
             let is_ruled = knowledge.class(&found.path) != Class::Identifier;
-            if is_ruled && !knowledge.is_export_only(&found.path) {
+            if is_ruled && found.endpoint.is_none() && !knowledge.is_export_only(&found.path) {
                 let line = format!("{} = {}", quoted(&found.path), found.op(knowledge));
                 self.line_because(&line, &found.field.reason);
             }
@@ -301,6 +329,60 @@ impl Page {
         self.line(&format!(
             "[[output]]\nto     = \"out/{name}/import/\"\nformat = \"pinpoint-json\""
         ));
+    }
+}
+
+/// What the words of the columns mean that say who has opted out.
+struct Meanings<'a> {
+    columns: Vec<&'a Found<'a>>,
+    /// Words of other programs, each with whether it means that somebody has opted out.
+    pairs: Vec<(String, bool)>,
+    /// Whether a word means it in one column and the opposite in another.
+    contradict: bool,
+}
+
+impl<'a> Meanings<'a> {
+    fn of(chosen: &'a Chosen<'a>, knowledge: &Knowledge) -> Meanings<'a> {
+        let path = knowledge.role_path(Role::OptOut);
+        let columns: Vec<&Found<'_>> =
+            chosen.fields.iter().filter(|found| found.path == path).collect();
+        let mut meanings = Meanings { columns, pairs: Vec::new(), contradict: false };
+        for found in meanings.columns.clone() {
+            let origin = &found.field.origin;
+            let is_foreign = |word: &&String| !matches!(word.as_str(), "ALL" | "NONE");
+            for word in origin.opt_out_words.iter().filter(is_foreign) {
+                let Some(is_out) = knowledge.opt_out_words.means_out(word, origin.sense) else {
+                    continue;
+                };
+                match meanings.pairs.iter().find(|(known, _)| known == word) {
+                    None => meanings.pairs.push((word.clone(), is_out)),
+                    Some((_, known)) => meanings.contradict |= *known != is_out,
+                }
+            }
+        }
+        meanings
+    }
+
+    /// What somebody has to decide before the definition is valid, as comments.
+    fn open(&self, chosen: &Chosen<'_>) -> Vec<String> {
+        let unknown = self.columns.iter().filter(|found| found.is_open()).map(|found| {
+            let (count, name) = (found.field.origin.opt_out_others, quoted(&found.name));
+            format!("# Who has opted out is open: {count} values of {name} are words that segprep does not know.")
+        });
+        let rivals: Vec<String> = chosen.rival_opt_outs.iter().map(|name| quoted(name)).collect();
+        let several = (!rivals.is_empty()).then(|| {
+            format!(
+                "# Several columns say who has opted out of the same messages: {}. An endpoint has one opt-out.\n\
+                 # Make one column of them before, or decide which one counts.",
+                rivals.join(", ")
+            )
+        });
+        let contradict = self.contradict.then(|| {
+            "# A word means that somebody has opted out in one column, and the opposite in another: one of them has to\n\
+             # be changed before, or left out."
+                .to_owned()
+        });
+        unknown.chain(several).chain(contradict).collect()
     }
 }
 
@@ -335,16 +417,20 @@ fn repair_line(name: &str, chosen: &Chosen<'_>) -> Option<String> {
 }
 
 /// Whether the definition has an opt-out whose words somebody has to explain before it is valid.
-pub fn has_open_opt_out(report: &ScanReport, knowledge: &Knowledge) -> bool {
-    let opt_out = knowledge.role_path(Role::OptOut);
-    let chosen = choose(report, knowledge);
+pub fn has_open_opt_out(
+    report: &ScanReport,
+    options: &DefinitionOptions,
+    knowledge: &Knowledge,
+) -> bool {
+    let chosen = choose(report, knowledge, options.has_endpoints);
     chosen.unnamed_opt_out.is_some()
-        || chosen.fields.iter().any(|found| found.path == opt_out && found.is_open())
+        || !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.
-pub fn made_up(report: &ScanReport, knowledge: &Knowledge) -> String {
-    super::made_up::records(report, &choose(report, knowledge), knowledge)
+pub fn made_up(report: &ScanReport, options: &DefinitionOptions, knowledge: &Knowledge) -> String {
+    let chosen = choose(report, knowledge, options.has_endpoints);
+    super::made_up::records(report, &chosen, knowledge)
 }
 
 impl FieldReport {

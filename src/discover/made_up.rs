@@ -16,7 +16,8 @@ pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Know
         if is_address(found) && !is_valid {
             json!("no address")
         } else {
-            value(found, &channel, knowledge)
+            let own = found.endpoint.and_then(|number| chosen.endpoints.get(number));
+            value(found, own.map_or(&channel, |endpoint| &endpoint.channel), knowledge)
         }
     };
     let kinds: &[bool] =

@@ -7,6 +7,7 @@
 mod choose;
 mod chunk;
 mod define;
+mod endpoints;
 mod form;
 mod made_up;
 mod meaning;

@@ -80,10 +80,25 @@ pub fn init(
         from: options.scan.from.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         exclude: excluded(&report, broken),
         file: options.out.as_deref().map(|path| path.to_string_lossy().into_owned()),
+        has_endpoints: true,
     };
     let mut text = define(&report, &settings, &knowledge);
     if let Ok((definition, rules)) = scan::checked(&schema, &text, &[]) {
-        settings.exclude.extend(unusable(&definition, rules, &schema, cancel)?);
+        let mut unread = unusable(&definition, rules, &schema, cancel)?;
+        if !unread.is_empty() && !definition.input.endpoints.is_empty() {
+            // Each file must have all columns of the endpoints; without them, more files may be read.
+            settings.has_endpoints = false;
+            let other = scan::checked(&schema, &define(&report, &settings, &knowledge), &[]);
+            let others = match other {
+                Ok((definition, rules)) => Some(unusable(&definition, rules, &schema, cancel)?),
+                Err(_) => None,
+            };
+            match others.filter(|others| others.len() < unread.len()) {
+                Some(others) => unread = others,
+                None => settings.has_endpoints = true,
+            }
+        }
+        settings.exclude.extend(unread);
         text = define(&report, &settings, &knowledge);
     }
     let checked = scan::checked(&schema, &text, &[]);
@@ -94,7 +109,7 @@ pub fn init(
         let hint = "no input can be read: fix this file, or name others";
         return Err(RunError::new(ErrorKind::BadInput, message).hint(hint).into());
     }
-    let is_open = has_open_opt_out(&report, &knowledge);
+    let is_open = has_open_opt_out(&report, &settings, &knowledge);
     if checked.is_err() && !is_open {
         let message = "the proposed definition is not valid; nothing was written";
         return Err(RunError::new(ErrorKind::Internal, message).into());
@@ -105,7 +120,7 @@ pub fn init(
         written.push(out.clone());
     }
     if let (Some(path), Ok((definition, rules))) = (&test_path, checked) {
-        let records = made_up(&report, &knowledge);
+        let records = made_up(&report, &settings, &knowledge);
         let tests = test_text(&definition, rules, &schema, &records)?;
         write_new(path, &tests)?;
         written.push(path.clone());

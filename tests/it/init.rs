@@ -280,3 +280,139 @@ fn no_value_is_shown() {
         assert!(!shown.to_lowercase().contains("canary"), "{shown}");
     }
 }
+
+/// The lines of a part for addresses, each with its channel and whether its person has opted out.
+fn opted_out(folder: &Path, name: &str) -> Vec<(String, Option<String>)> {
+    let part = folder.join(format!("out/{name}/import/job-000/part-00000.json"));
+    let written = fs::read_to_string(part).expect("a part");
+    let of_line = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |field: &str| record[field].as_str().map(str::to_owned);
+        (text("ChannelType").expect("a channel"), text("OptOut"))
+    };
+    let mut found: Vec<_> = written.lines().map(of_line).collect();
+    found.dedup();
+    found
+}
+
+/// A row with several addresses becomes several endpoints, and an opt-out goes where its column says.
+#[test]
+fn rows_with_several_addresses_have_several_endpoints() {
+    let (all, none) = (Some("ALL"), Some("NONE"));
+    for (header, row, expected) in [
+        ("Email,Mobile", "ada@example.com,+12025550101", &[("EMAIL", None), ("SMS", None)][..]),
+        (
+            "Email,Email Opt Out,Mobile,SMS Opt Out",
+            "ada@example.com,yes,+12025550101,no",
+            &[("EMAIL", all), ("SMS", none)],
+        ),
+        (
+            "SMS Opt Out,Email,Mobile,Unsubscribe Date,Email Opt Out",
+            "no,ada@example.com,+12025550101,2026-01-01,yes",
+            &[("EMAIL", all), ("SMS", none)],
+        ),
+        (
+            "Email,Mobile,Unsubscribed",
+            "ada@example.com,+12025550101,yes",
+            &[("EMAIL", all), ("SMS", all)],
+        ),
+        (
+            "Email,Phone,Mobile,Do Not Call,SMS Opt Out",
+            "ada@example.com,+12025550101,+12025550102,yes,no",
+            &[("EMAIL", None), ("VOICE", all), ("SMS", none)],
+        ),
+        // The two numbers would share a column.
+        (
+            "Email,Phone,Mobile,Email Opt Out,Do Not Call",
+            "ada@example.com,+12025550101,+12025550102,no,yes",
+            &[("EMAIL", none), ("SMS", all)],
+        ),
+        (
+            "Email,Work Email,Email Opt Out,Opt Out Of Fax",
+            "ada@example.com,bo@example.com,yes,no",
+            &[("EMAIL", all)],
+        ),
+        (
+            "Email,Phone,Accepts Email Marketing,Accepts SMS Marketing",
+            "ada@example.com,+12025550101,no,yes",
+            &[("EMAIL", all), ("SMS", none)],
+        ),
+        // A single address takes the opt-out of its own channel.
+        ("SMS Opt Out,Email,Email Opt Out", "no,ada@example.com,yes", &[("EMAIL", all)]),
+        ("Id,Email,Mobile", "i-1,ada@example.com,+12025550101", &[("EMAIL", None), ("SMS", None)]),
+        (
+            "Id,Customer ID,Email,Mobile",
+            "i-1,c-1,ada@example.com,+12025550101",
+            &[("EMAIL", None), ("SMS", None)],
+        ),
+    ] {
+        let folder = folder();
+        let text = format!("{header},City\n") + &format!("{row},Oslo\n").repeat(12);
+        let path = file(folder.path(), "a.csv", text);
+        check(&path);
+        let from = path.to_str().expect("UTF-8");
+        for arguments in [&["init", from, "--out", "a.toml"][..], &["run", "a.toml"]] {
+            let (code, printed) = program(folder.path(), arguments);
+            assert_eq!(code, 0, "{header}: {printed}");
+        }
+        let mut found = opted_out(folder.path(), "a");
+        found.truncate(expected.len());
+        let expected = expected.iter();
+        let expected =
+            expected.map(|(channel, word)| ((*channel).to_owned(), word.map(str::to_owned)));
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{header}");
+    }
+}
+
+/// Where an endpoint has two columns of opt-outs, or their words contradict each other, somebody has to decide.
+#[test]
+fn several_opt_outs_of_one_endpoint_are_left_open() {
+    for (header, row, why) in [
+        (
+            "Email,Mobile,Unsubscribed,SMS Opt Out",
+            "ada@example.com,+12025550101,yes,no",
+            "the same messages: \"Unsubscribed\", \"SMS Opt Out\"",
+        ),
+        (
+            "Email,Mobile,Email Opt Out,Accepts SMS Marketing",
+            "ada@example.com,+12025550101,yes,yes",
+            "A word means that somebody has opted out in one column",
+        ),
+    ] {
+        let folder = folder();
+        let text = format!("{header}\n") + &format!("{row}\n").repeat(12);
+        let path = file(folder.path(), "a.csv", text);
+        let from = path.to_str().expect("UTF-8");
+        let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+        assert!(code == 0 && printed.contains("somebody has to decide"), "{header}: {printed}");
+        let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+        assert!(text.contains(why), "{header}: {text}");
+        for command in ["check", "run"] {
+            let (code, printed) = program(folder.path(), &[command, "a.toml"]);
+            assert!(code == 78 && printed.contains("\"OptOut\" = {}"), "{header}: {printed}");
+        }
+    }
+}
+
+/// Each file must have all columns of the endpoints. If others can be read without them, they are left out.
+#[test]
+fn endpoints_exclude_no_file_that_could_be_read() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("in")).expect("a folder");
+    file(
+        folder.path(),
+        "in/a.csv",
+        "Email,Mobile\n".to_owned() + &"ada@example.com,+12025550101\n".repeat(12),
+    );
+    file(
+        folder.path(),
+        "in/b.csv",
+        "Email,City\n".to_owned() + &"bo@example.com,Oslo\n".repeat(12),
+    );
+    let (code, printed) = program(folder.path(), &["init", "in/", "--out", "a.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    assert!(!text.contains("exclude") && !text.contains("[[input.endpoint]]"), "{text}");
+    assert!(text.contains("\"Mobile\" has addresses too"), "{text}");
+    assert_eq!(program(folder.path(), &["run", "a.toml"]).0, 0);
+}

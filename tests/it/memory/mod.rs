@@ -48,6 +48,33 @@ const HMAC: &[&str] = &[
     "fields.\"User.UserAttributes.*\"={ op = \"hmac\" }",
 ];
 
+/// Sixteen endpoints of a row.
+const ENDPOINTS: &[&str] = &[
+    "keys.current=demo",
+    "keys.demo=demo:",
+    "fields.\"User.UserAttributes.*\"={ op = \"hmac\" }",
+    concat!(
+        "input.endpoint=[",
+        "{address='m0',constants={ChannelType='EMAIL'}},",
+        "{address='m1',constants={ChannelType='EMAIL'}},",
+        "{address='m2',constants={ChannelType='EMAIL'}},",
+        "{address='m3',constants={ChannelType='EMAIL'}},",
+        "{address='m4',constants={ChannelType='EMAIL'}},",
+        "{address='m5',constants={ChannelType='EMAIL'}},",
+        "{address='m6',constants={ChannelType='EMAIL'}},",
+        "{address='m7',constants={ChannelType='EMAIL'}},",
+        "{address='m8',constants={ChannelType='EMAIL'}},",
+        "{address='m9',constants={ChannelType='EMAIL'}},",
+        "{address='ma',constants={ChannelType='EMAIL'}},",
+        "{address='mb',constants={ChannelType='EMAIL'}},",
+        "{address='mc',constants={ChannelType='EMAIL'}},",
+        "{address='md',constants={ChannelType='EMAIL'}},",
+        "{address='me',constants={ChannelType='EMAIL'}},",
+        "{address='mf',constants={ChannelType='EMAIL'}},",
+        "]"
+    ),
+];
+
 const PARQUET: &[&str] = &["output.0.format=parquet"];
 
 const CASES: &[Case] = &[
@@ -161,6 +188,21 @@ const CASES: &[Case] = &[
         "the maximum number of columns",
         |to| put(to, &wide("User.UserAttributes.", 16_382, 30)),
         HMAC,
+        3,
+    ),
+    case(
+        "rows with sixteen endpoints and the maximum number of columns, in many files",
+        |to| {
+            let addresses: String = (0..16).map(|number| format!("m{number:x},")).collect();
+            let row = "a@b.cc,".repeat(16) + &"x,".repeat(16_366) + "x\n";
+            let names: Vec<String> =
+                (0..16_367).map(|number| format!("User.UserAttributes.{number:x}")).collect();
+            let text = addresses + &names.join(",") + "\n" + &row.repeat(2);
+            for number in 0..6 {
+                put(&to.with_extension(number.to_string()), &text);
+            }
+        },
+        ENDPOINTS,
         3,
     ),
     case("too many columns", |to| put(to, &wide("Attributes.a", 20_000, 10)), &[], 65),
