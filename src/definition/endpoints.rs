@@ -54,6 +54,9 @@ pub(super) fn read(
         diagnostics.push(entry.key_at, message, "", HELP);
         return Vec::new();
     };
+    if items.is_empty() {
+        diagnostics.push(entry.item.at, "`endpoint` is empty", "", HELP);
+    }
     if let Some(item) = items.get(ENDPOINTS_MAX) {
         let message = format!("a row can't have more than {ENDPOINTS_MAX} endpoints");
         diagnostics.push(item.at, message, "", "use a second definition for the other ones");

@@ -1,13 +1,15 @@
 //! Chooses which of the fields that were found stands for which field of the schema.
 
+mod endpoints;
+
 use std::collections::BTreeMap;
 
-use super::endpoints::{self, Endpoint};
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
 use crate::decode::Sense;
 use crate::detect::Likelihood;
 use crate::schema::{Role, Shape};
+use endpoints::Endpoint;
 
 /// The fields of a definition.
 pub(super) struct Chosen<'a> {
@@ -150,7 +152,7 @@ fn rank(field: &FieldReport, knowledge: &Knowledge) -> (bool, bool, Option<By>, 
 }
 
 /// The channel of most addresses, as far as values tell.
-pub(super) fn address_channel(field: &FieldReport) -> Option<&'static str> {
+fn address_channel(field: &FieldReport) -> Option<&'static str> {
     let likely = field.detectors.iter().filter(|found| found.likelihood == Likelihood::Likely);
     let best = likely.filter(|found| matches!(found.name.as_str(), "email" | "phone"));
     best.max_by_key(|found| found.hits)
@@ -196,7 +198,7 @@ impl<'a> Found<'a> {
     }
 
     /// One that belongs to an endpoint of a row.
-    pub(super) fn of_endpoint(
+    fn of_endpoint(
         field: &'a FieldReport,
         endpoint: Option<usize>,
         knowledge: &Knowledge,

@@ -7,7 +7,6 @@
 mod choose;
 mod chunk;
 mod define;
-mod endpoints;
 mod form;
 mod made_up;
 mod meaning;

@@ -127,6 +127,26 @@ fn constants_and_renamed_columns_are_in_the_union() {
     );
 }
 
+/// What the endpoints of a row have is one column, where the first of them has it.
+#[test]
+fn the_endpoints_of_a_row_share_their_columns() {
+    let header = b"Tag,Mobile,E-mail,Opted out,Tag,User.UserId\n";
+    let row = b"x,+12025550101,ana@example.com,ALL,y,u\n";
+    let blocks = "input.endpoint=[
+        { address = \"E-mail\", constants = { ChannelType = \"EMAIL\" }, rename = { \"Opted out\" = \"OptOut\" } },
+        { address = \"Mobile\", constants = { ChannelType = \"SMS\", \"Attributes.Source\" = \"crm\" } },
+    ]";
+    check(
+        &[("a.csv", &[&header[..], row].concat())],
+        &[blocks, "input.rename={ Tag = \"Attributes.Tag\" }"],
+        &[
+            "Attributes.Tag,Attributes.Tag,Address,OptOut,User.UserId,ChannelType,Attributes.Source",
+            "x,y,ana@example.com,ALL,u,EMAIL,",
+            "x,y,+12025550101,,u,SMS,crm",
+        ],
+    );
+}
+
 /// A skipped input adds no columns; one that breaks off after its header does.
 #[test]
 fn skipped_inputs_add_no_columns() {

@@ -9,10 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use super::choose::{Chosen, Found, address_channel};
-use super::meaning::{By, Knowledge};
-use super::report::{FieldReport, ScanReport};
+use super::{Chosen, Found, address_channel};
 use crate::decode::Sense;
+use crate::discover::meaning::{By, Knowledge};
+use crate::discover::report::{FieldReport, ScanReport};
 use crate::schema::Role;
 
 /// The most endpoints that are proposed.
@@ -20,10 +20,10 @@ const ENDPOINTS_MAX: usize = 16;
 
 /// An endpoint of a row.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
-    pub(super) channel: String,
+pub(in crate::discover) struct Endpoint {
+    pub(in crate::discover) channel: String,
     /// Why it is this one.
-    pub(super) reason: &'static str,
+    pub(in crate::discover) reason: &'static str,
 }
 
 /// What a column of opt-outs is about.
