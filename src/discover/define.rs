@@ -423,8 +423,7 @@ pub fn has_open_opt_out(
     knowledge: &Knowledge,
 ) -> bool {
     let chosen = choose(report, knowledge, options.has_endpoints);
-    chosen.unnamed_opt_out.is_some()
-        || !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
+    chosen.unnamed_opt_out.is_some() || !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.
