@@ -111,13 +111,7 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         is_address && !matches!(field.by, Some(By::Name))
     });
     let other_addresses = others.filter_map(|field| field.origin.name.clone()).collect();
-    let is_own = |found: &Found<'_>| found.path == address && found.name == address;
-    let street = !fields.iter().any(is_own)
-        && report
-            .fields
-            .iter()
-            .any(|field| field.by == Some(By::Name) && field.name.as_deref() == Some(address));
-    let away = street.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()));
+    let away = street(report, &fields, address);
     let ignored = ignored.collect();
     Chosen {
         fields,
@@ -133,6 +127,15 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         rival_opt_outs: Vec::new(),
         drops_id: false,
     }
+}
+
+/// The column that is called like the address and is another one, such as a street; and the name that it gets.
+fn street(report: &ScanReport, fields: &[Found<'_>], address: &str) -> Option<(String, String)> {
+    let is_own = |found: &Found<'_>| found.path == address && found.name == address;
+    let is_called_so =
+        |field: &FieldReport| field.by == Some(By::Name) && field.name.as_deref() == Some(address);
+    let is_other = !fields.iter().any(is_own) && report.fields.iter().any(is_called_so);
+    is_other.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()))
 }
 
 /// Whether a definition can name the field. `is_bare`: it is a column without a name.
