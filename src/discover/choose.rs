@@ -57,6 +57,7 @@ pub(super) fn choose<'a>(
     has_endpoints: bool,
 ) -> Chosen<'a> {
     let mut chosen = choose_fields(report, knowledge);
+    endpoints::prefer_own_opt_out(report, &mut chosen, knowledge);
     if has_endpoints {
         endpoints::split(report, &mut chosen, knowledge);
     }

@@ -369,6 +369,11 @@ fn rows_with_several_addresses_have_several_endpoints() {
 fn several_opt_outs_of_one_endpoint_are_left_open() {
     for (header, row, why) in [
         (
+            "Email,Unsubscribed,SMS Opt Out,Email Opt Out",
+            "ada@example.com,yes,no,no",
+            "the same messages: \"Email Opt Out\", \"Unsubscribed\"",
+        ),
+        (
             "Email,Mobile,Unsubscribed,SMS Opt Out",
             "ada@example.com,+12025550101,yes,no",
             "the same messages: \"Unsubscribed\", \"SMS Opt Out\"",

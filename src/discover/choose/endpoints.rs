@@ -50,14 +50,11 @@ struct Candidate<'a> {
 /// chosen from.
 pub(super) fn split<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowledge: &Knowledge) {
     let path = |role| knowledge.role_path(role);
-    prefer_own_opt_out(report, chosen, knowledge);
-    let is_csv = report.files.iter().all(|file| file.format == Some("csv"));
     let has_channel = chosen.fields.iter().any(|found| found.path == path(Role::Channel));
-    if !is_csv || has_channel || chosen.columns.is_some() {
+    if !is_csv(report) || has_channel || chosen.columns.is_some() {
         return;
     }
-    let opt_outs: Vec<&FieldReport> =
-        report.fields.iter().filter(|field| is_opt_out(field, knowledge)).collect();
+    let opt_outs = opt_outs(report, knowledge);
     let mut candidates = candidates(report, knowledge);
     let rivals = assign(&mut candidates, &opt_outs);
     if candidates.len() < 2 {
@@ -112,25 +109,32 @@ pub(super) fn split<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowled
 }
 
 /// Takes the opt-out of the channel of the addresses, or one for all channels, if there is one beside that of another
-/// channel.
-fn prefer_own_opt_out<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowledge: &Knowledge) {
-    let channel = chosen.constant.as_ref().map(|(_, word, _)| word.as_str());
-    let is_own = |field: &FieldReport| match about(field) {
-        About::Everything => true,
-        About::Email => channel == Some("EMAIL"),
-        About::Texts | About::Calls => channel == Some("SMS"),
-        About::Other => false,
-    };
+/// channel. If CSV has several of them, somebody has to decide.
+pub(super) fn prefer_own_opt_out<'a>(
+    report: &'a ScanReport,
+    chosen: &mut Chosen<'a>,
+    knowledge: &Knowledge,
+) {
     let opt_out = knowledge.role_path(Role::OptOut);
+    let Some((_, channel, _)) = &chosen.constant else { return };
     let Some(found) = chosen.fields.iter_mut().find(|found| found.path == opt_out) else { return };
-    if channel.is_none() || is_own(found.field) {
-        return;
+    let all = opt_outs(report, knowledge);
+    let own = opt_outs_of(channel, &all).into_iter();
+    let own: Vec<&FieldReport> = own.filter_map(|number| all.get(number).copied()).collect();
+    if let Some(better) = own.first()
+        && !own.iter().any(|one| std::ptr::eq(*one, found.field))
+    {
+        chosen.ignored.retain(|name| name != name_of(better));
+        chosen.ignored.push(found.name.clone());
+        *found = Found::of_endpoint(better, None, knowledge);
     }
-    let mut all = report.fields.iter().filter(|field| is_opt_out(field, knowledge));
-    let Some(better) = all.find(|field| is_own(field)) else { return };
-    chosen.ignored.retain(|name| name != name_of(better));
-    chosen.ignored.push(found.name.clone());
-    *found = Found::of_endpoint(better, None, knowledge);
+    if is_csv(report) && 1 < own.len() {
+        chosen.rival_opt_outs = own.into_iter().map(name_of).map(str::to_owned).collect();
+    }
+}
+
+fn is_csv(report: &ScanReport) -> bool {
+    report.files.iter().all(|file| file.format == Some("csv"))
 }
 
 /// The endpoints of a row can't share an id: it stands for the person, or for nothing.
@@ -147,7 +151,11 @@ fn give_own_ids(chosen: &mut Chosen<'_>, knowledge: &Knowledge) {
     }
 }
 
-/// Whether a field says who has opted out, and not when or why.
+/// The fields that say who has opted out, and not when or why.
+fn opt_outs<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Vec<&'a FieldReport> {
+    report.fields.iter().filter(|field| is_opt_out(field, knowledge)).collect()
+}
+
 fn is_opt_out(field: &FieldReport, knowledge: &Knowledge) -> bool {
     field.field.as_deref() == Some(knowledge.role_path(Role::OptOut))
         && field.origin.name.is_some()
@@ -216,24 +224,28 @@ fn about(field: &FieldReport) -> About {
     found.map_or(About::Everything, |(about, _)| about)
 }
 
-/// Gives each address the column of its opt-out, and leaves out those that another one needs the column of.
-/// Returns the columns of which an address has several, so that somebody has to decide.
-fn assign(candidates: &mut Vec<Candidate<'_>>, opt_outs: &[&FieldReport]) -> BTreeSet<usize> {
+/// The columns that say who has opted out of a channel, by their indices: those for it alone, and then those for all.
+fn opt_outs_of(channel: &str, opt_outs: &[&FieldReport]) -> Vec<usize> {
     let of = |what: About| -> Vec<usize> {
         let all = opt_outs.iter().enumerate();
         all.filter(|(_, field)| about(field) == what).map(|(number, _)| number).collect()
     };
-    let everything = of(About::Everything);
+    let own = match channel {
+        "EMAIL" => of(About::Email),
+        "VOICE" => of(About::Calls),
+        // Who does not want calls is not sent text messages, unless there is a column for these.
+        _ if of(About::Texts).is_empty() => of(About::Calls),
+        _ => of(About::Texts),
+    };
+    own.into_iter().chain(of(About::Everything)).collect()
+}
+
+/// Gives each address the column of its opt-out, and leaves out those that another one needs the column of.
+/// Returns the columns of which an address has several, so that somebody has to decide.
+fn assign(candidates: &mut Vec<Candidate<'_>>, opt_outs: &[&FieldReport]) -> BTreeSet<usize> {
     let mut rivals = BTreeSet::new();
     for one in candidates.iter_mut() {
-        let own = match one.channel {
-            "EMAIL" => of(About::Email),
-            "VOICE" => of(About::Calls),
-            // Who does not want calls is not sent text messages, unless there is a column for these.
-            _ if of(About::Texts).is_empty() => of(About::Calls),
-            _ => of(About::Texts),
-        };
-        let all: Vec<usize> = own.into_iter().chain(everything.iter().copied()).collect();
+        let all = opt_outs_of(one.channel, opt_outs);
         one.opt_out = all.first().copied();
         if 1 < all.len() {
             rivals.extend(all);
