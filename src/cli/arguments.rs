@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Scan(ScanArguments),
     /// Show records before and after a run, field by field; values only in outline.
     Preview(PreviewArguments),
+    /// Explain what happened to one record, at every stage, and where it was written.
+    Explain(ExplainArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -159,6 +161,27 @@ pub(crate) struct PreviewArguments {
     /// Show the values themselves; only on a terminal.
     #[arg(long)]
     pub(crate) reveal: bool,
+    /// The date that replaces `{date}` in paths; by default today in UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Number of worker threads; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    pub(crate) threads: Option<u16>,
+    /// Bytes of input that a thread processes at once; by default about 1 MiB.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    pub(crate) chunk_bytes: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// The definition.
+    pub(crate) file: PathBuf,
+    /// The record: the input as it is listed, and a line, such as `in/a.csv:17`.
+    #[arg(value_name = "SOURCE:LINE", allow_hyphen_values = true)]
+    pub(crate) place: String,
+    /// The record by its number in the input, from 1, instead of a line: `in/a.csv --record 16`.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) record: Option<u64>,
     /// The date that replaces `{date}` in paths; by default today in UTC.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) date: Option<String>,
@@ -280,6 +303,7 @@ impl Arguments {
         match &self.command {
             Command::Run(RunArguments { date: Some(date), .. })
             | Command::Preview(PreviewArguments { date: Some(date), .. })
+            | Command::Explain(ExplainArguments { date: Some(date), .. })
                 if !is_date(date) =>
             {
                 Some("the value of `--date` is not a date of the form YYYY-MM-DD".to_owned())
@@ -302,6 +326,7 @@ impl Arguments {
             | Command::Key(_)
             | Command::Scan(_)
             | Command::Preview(_)
+            | Command::Explain(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -355,6 +380,11 @@ mod tests {
             "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
             "preview a.toml -n 20 --sample --threads 2 --chunk-bytes 1 --date 2026-03-01",
             "preview a.toml --reveal",
+            "explain a.toml in/a.csv:17",
+            "explain a.toml s3://b/k:1:17 --threads 2 --chunk-bytes 1 --date 2026-03-01",
+            "explain a.toml in/a.csv --record 3",
+            "explain a.toml -:3 --json",
+            "explain a.toml --record 3 -",
             "init a.csv b/ --name mine --purpose analytics --out mine.toml --test",
             "generate --records 10 --seed 7",
             "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
@@ -372,6 +402,8 @@ mod tests {
             "",
             "run",
             "preview",
+            "explain a.toml",
+            "explain a.toml a.csv --record 0",
             "preview a.toml -n 0",
             "preview a.toml --json --reveal",
             "preview a.toml --sample -n 1001",

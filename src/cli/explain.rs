@@ -1,356 +1,199 @@
-//! Prints the result of `segprep check`: what a definition does to each field, and what stays in
-//! the clear. `run/check.rs` finds it out.
+//! The page of `segprep explain`: what each stage did with a record, and its fields before and after.
 
-use std::path::{Path, PathBuf};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use segprep::preview::{PreviewField, PreviewOutcome, PreviewRecord};
+use segprep::record::DescribedProblem;
+use segprep::report::json_line;
+use segprep::run::{
+    AccountState, ExplainOptions, Explained, ExplainedRecord, Failure, RecordPlace, RunOptions,
+};
 
-use segprep::definition::STANDARD_OUTPUT;
-use segprep::plan::{Explanation, FieldLine, JoinGroup};
-use segprep::run::{Checked, CheckedOutput};
-use segprep::schema::Class;
-use serde::Serialize;
+use super::arguments::{Arguments, Common, ExplainArguments};
+use super::preview;
+use super::quantities::counted;
+use super::render::{Format, Screen, print, table_width};
+use super::sheet::{BAD, QUIET, Sheet, escape};
 
-use super::quantities::bytes;
-use super::sheet::{CAREFUL, GOOD, Sheet, escape};
-
-/// The same as JSON.
-#[derive(Debug, Serialize)]
-pub(crate) struct Explained<'a> {
-    name: &'a str,
-    purpose: &'a str,
-    lists: &'a [String],
-    /// Left out if a row is one record.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    endpoints: &'a [String],
-    inputs: &'a [PathBuf],
-    outputs: Vec<Output<'a>>,
-    account: &'a Path,
-    keys: Vec<Key<'a>>,
-    fields: Vec<Field<'a>>,
-    joins: Vec<Join<'a>>,
-    repairs: &'a [String],
-    stricter: &'a [String],
-    memory_bytes: usize,
-    warnings: &'a [String],
+/// The options of an explanation.
+///
+/// # Errors
+///
+/// If the arguments name no record.
+pub(crate) fn options(
+    arguments: ExplainArguments,
+    common: Common,
+) -> Result<ExplainOptions, clap::Error> {
+    let ExplainArguments { file, place, record, date, threads, chunk_bytes } = arguments;
+    let line = || {
+        let (source, line) = place.rsplit_once(':')?;
+        let line = line.parse().ok().filter(|line| 0 < *line)?;
+        (!source.is_empty()).then(|| (source.to_owned(), RecordPlace::Line(line)))
+    };
+    let found = match record {
+        Some(record) => Some((place.clone(), RecordPlace::Record(record))),
+        None => line(),
+    };
+    let Some((source, place)) = found else {
+        let fault = "write a record as SOURCE:LINE, or as SOURCE with `--record N`";
+        return Err(Arguments::command().error(ErrorKind::ValueValidation, fault));
+    };
+    let run = RunOptions {
+        definition: file,
+        sets: common.sets,
+        date,
+        threads: threads.map(usize::from),
+        chunk_bytes: chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        ..RunOptions::default()
+    };
+    Ok(ExplainOptions { run, source, place })
 }
 
-#[derive(Debug, Serialize)]
-struct Output<'a> {
-    to: &'a Path,
-    format: &'a str,
-    max_bytes: u64,
-    notes: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
-struct Key<'a> {
-    id: &'a str,
-    from: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct Field<'a> {
-    path: &'a str,
-    class: &'static str,
-    rule: &'a str,
-    op: &'a str,
-    why: String,
-    in_the_clear: bool,
-    lossy: bool,
-    changes_with_key: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Join<'a> {
-    name: &'a str,
-    settings: &'a str,
-    fields: &'a [String],
-    apart: bool,
-}
-
-impl<'a> Explained<'a> {
-    pub(crate) fn of(checked: &'a Checked) -> Self {
-        let explanation = &checked.explanation;
-        let keys = checked.keys.iter().map(|(id, from)| Key { id, from });
-        let fields = explanation.fields.iter().map(|field| {
-            let FieldLine { path, class, rule, op, origin, in_the_clear, is_lossy, needs_key } =
-                field;
-            Field {
-                path,
-                class: class_name(*class),
-                rule,
-                op,
-                why: why(origin.as_deref()),
-                in_the_clear: *in_the_clear,
-                lossy: *is_lossy,
-                changes_with_key: *needs_key,
-            }
-        });
-        let joins = explanation.joins.iter().map(|group| {
-            let JoinGroup { join, settings, fields, apart } = group;
-            Join { name: join, settings, fields, apart: *apart }
-        });
-        Explained {
-            name: &checked.name,
-            purpose: checked.purpose,
-            lists: &checked.lists,
-            endpoints: &checked.endpoints,
-            inputs: &checked.inputs,
-            outputs: checked
-                .outputs
-                .iter()
-                .map(|CheckedOutput { to, format, max_bytes, notes }| Output {
-                    to,
-                    format,
-                    max_bytes: *max_bytes,
-                    notes,
-                })
-                .collect(),
-            account: &checked.account,
-            keys: keys.collect(),
-            fields: fields.collect(),
-            joins: joins.collect(),
-            repairs: &explanation.repairs,
-            stricter: &explanation.stricter,
-            memory_bytes: checked.limits.max_memory(),
-            warnings: &checked.warnings,
+/// Prints the explanation. As JSON each record is one object, with the form of `preview.schema.json`.
+pub(crate) fn show(screen: Screen, explained: &Explained) -> Result<(), Failure> {
+    if screen.format == Format::Json {
+        explained.notes.iter().for_each(|note| screen.warning(note));
+        let mut records = explained.records.iter();
+        return records.try_for_each(|one| print(&(json_line(&one.record) + "\n")));
+    }
+    let width = table_width();
+    let notes: String = explained.notes.iter().map(|note| preview::note(note)).collect();
+    let mut page = notes;
+    for record in &explained.records {
+        if !page.is_empty() {
+            page.push('\n');
         }
+        page += &block(record, &explained.account, width);
+    }
+    print(&page)
+}
+
+/// Which stage finds a problem, by its code.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Stage {
+    Decode,
+    Validate,
+    Transform,
+    Limits,
+}
+
+fn stage_of(problem: &DescribedProblem) -> Stage {
+    match problem.code {
+        "json_syntax" | "csv_syntax" | "utf8" | "duplicate_key" | "too_deep"
+        | "too_long_record" => Stage::Decode,
+        "op" | "already_token" => Stage::Transform,
+        "name_length" | "name_chars" | "value_length" | "value_count" | "attribute_count"
+        | "endpoint_size" | "line_break" | "column" => Stage::Limits,
+        _ => Stage::Validate,
     }
 }
 
-/// The explanation for a terminal with `width` columns; `file` is the path of the definition as given.
-pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String {
-    let plan = &checked.explanation;
+fn block(explained: &ExplainedRecord, account: &AccountState, width: usize) -> String {
+    let ExplainedRecord { record, written } = explained;
     let mut sheet = Sheet::new(width);
-    sheet.heading(
-        GOOD,
-        "valid",
-        &format!(" `{}` for {}", escape(&checked.name), escape(checked.purpose)),
-    );
-    sheet.gap();
-    for class in [Class::Identifier, Class::Personal, Class::Technical] {
-        sheet.section(class_name(class), fields(plan, class));
+    let at = |stage| record.problems.iter().filter(move |one| stage_of(one) == stage);
+    let problems = |stage| at(stage).map(preview::problem).collect::<Vec<String>>();
+    let is_stopped = at(Stage::Decode).next().is_some();
+    let is_dropped = record.outcome == PreviewOutcome::Dropped;
+    section(&mut sheet, "decode", problems(Stage::Decode), || vec![decoded(record)]);
+    if !is_stopped {
+        sheet.section("repair", repaired(record));
+        sheet.section("drop", [dropped(record)]);
     }
-    sheet.styled_section(
-        CAREFUL,
-        "clear",
-        listed(plan.personal_in_the_clear(), "written unchanged"),
-    );
-    sheet.section("lossy", listed(plan.lossy(), "information is lost"));
-    sheet.section("joins", joins(&plan.joins));
-    sheet.section("repairs", together(&plan.repairs));
-    sheet.section("stricter", together(&plan.stricter));
-    sheet.section("keys", keys(checked));
-    sheet.section("lists", checked.lists.iter().map(escape));
-    let endpoints = (1..).zip(&checked.endpoints);
-    sheet.section(
-        "each row",
-        endpoints.map(|(n, what): (usize, _)| format!("{n}. {}", escape(what))),
-    );
-    sheet.section("from", paths(&checked.inputs));
-    let account = format!("{}  account", escape(checked.account.display()));
-    sheet.section("to", checked.outputs.iter().map(output).chain([account]));
-    sheet.section("memory", [format!("at most {}", checked.limits)]);
-    sheet.styled_section(CAREFUL, "warning", checked.warnings.iter().map(escape));
-    sheet.gap();
-    sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", escape(file)));
-    sheet.finish()
-}
-
-/// Joins the words into one line.
-fn together(words: &[String]) -> Option<String> {
-    (!words.is_empty()).then(|| escape(words.join(", ")))
-}
-
-fn paths<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
-    paths.into_iter().map(|path| escape(path.display())).collect()
-}
-
-fn output(output: &CheckedOutput) -> String {
-    let CheckedOutput { to, format, max_bytes, notes } = output;
-    let is_standard = to.as_os_str() == STANDARD_OUTPUT;
-    let to = if is_standard { "standard output".to_owned() } else { escape(to.display()) };
-    let parts = (!is_standard).then(|| format!("parts up to {}", bytes(*max_bytes)));
-    let line: Vec<String> =
-        [(*format).to_owned()].into_iter().chain(parts).chain(notes.iter().cloned()).collect();
-    format!("{to}  {}", line.join(", "))
-}
-
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Identifier => "identifier",
-        Class::Personal => "personal",
-        Class::Technical => "technical",
+    if !is_stopped && !is_dropped {
+        section(&mut sheet, "validate", problems(Stage::Validate), || vec!["valid".to_owned()]);
+        // What becomes of a rejected record makes no difference, unless it has problems too.
+        let is_written = record.outcome == PreviewOutcome::Written;
+        let done = |lines: Vec<String>| if is_written { lines } else { Vec::new() };
+        let transformed = || done(transformed(record));
+        section(&mut sheet, "transform", problems(Stage::Transform), transformed);
+        let within = || done(vec!["within those of the target".to_owned()]);
+        section(&mut sheet, "limits", problems(Stage::Limits), within);
     }
+    let parts = written.iter().map(|at| format!("{}, line {}", escape(&at.part), at.line));
+    let parts: Vec<String> = parts.collect();
+    let result = if parts.is_empty() { vec![unwritten(record, account).to_owned()] } else { parts };
+    sheet.section("result", result);
+    let fields = preview::fields(record, width);
+    let fields = if fields.is_empty() { fields } else { format!("\n{fields}") };
+    format!("{}\n{}{fields}", preview::title(record, width), sheet.finish())
 }
 
-/// A line for each field with a rule, and one for the fields of the class that are kept by default.
-fn fields(plan: &Explanation, class: Class) -> Vec<String> {
-    let of_class = || plan.fields.iter().filter(|field| field.class == class);
-    let width =
-        of_class().filter(|field| !is_default(field)).map(|field| field.path.chars().count()).max();
-    let width = width.unwrap_or(0);
-    let mut lines: Vec<String> = of_class()
-        .filter(|field| !is_default(field))
-        .map(|field| {
-            format!(
-                "{:width$}  {}, {}",
-                escape(&field.path),
-                escape(&field.op),
-                escape(place(field))
-            )
-        })
-        .collect();
-    let kept: Vec<String> =
-        of_class().filter(|field| is_default(field)).map(|field| escape(&field.path)).collect();
-    if !kept.is_empty() {
-        lines.push(format!("kept by default: {}", kept.join(", ")));
-    }
-    lines
+/// A stage with its problems, or what it did.
+fn section(sheet: &mut Sheet, label: &str, problems: Vec<String>, done: impl Fn() -> Vec<String>) {
+    let style = if problems.is_empty() { QUIET } else { BAD };
+    sheet.styled_section(style, label, if problems.is_empty() { done() } else { problems });
 }
 
-fn is_default(field: &FieldLine) -> bool {
-    field.origin.is_none()
+fn is_unknown(field: &PreviewField) -> bool {
+    field.by.iter().any(|by| matches!(&**by, "input.unknown" | "input.ignore" | "export only"))
 }
 
-/// Where a rule comes from, for `--json`.
-fn why(origin: Option<&str>) -> String {
-    origin.map_or_else(
-        || "default: technical fields are kept".to_owned(),
-        |place| format!("rule of the definition, {place}"),
-    )
+fn decoded(record: &PreviewRecord) -> String {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let unknown = record.fields.iter().filter(|field| is_unknown(field)).count();
+    let read = record.fields.iter().filter(|field| field.before.is_some()).count();
+    let fields = counted(count(read), "field");
+    if unknown == 0 { fields } else { format!("{fields}, {unknown} of them not imported") }
 }
 
-/// The line of the rule, and its path if that differs from the path of the field.
-fn place(field: &FieldLine) -> String {
-    let place = field.origin.as_deref().unwrap_or("default");
-    if field.rule == field.path { place.to_owned() } else { format!("{place}: `{}`", field.rule) }
-}
-
-/// The fields in one line, followed by what applies to all of them.
-fn listed<'a>(fields: impl Iterator<Item = &'a FieldLine>, what: &str) -> Option<String> {
-    let paths: Vec<String> = fields.map(|field| escape(&field.path)).collect();
-    (!paths.is_empty()).then(|| format!("{} ({what})", paths.join(", ")))
-}
-
-/// The source of each key, and the fields that depend on the current one.
-fn keys(checked: &Checked) -> Vec<String> {
-    let mut lines: Vec<String> =
-        checked.keys.iter().map(|(id, from)| format!("`{id}` from {}", escape(from))).collect();
-    let changed = listed(checked.explanation.changed_by_a_key(), "with a different `current` key");
-    lines.extend(changed.map(|fields| format!("would change: {fields}")));
-    lines
-}
-
-fn joins(groups: &[JoinGroup]) -> Vec<String> {
-    let mut lines: Vec<String> = groups.iter().map(join).collect();
-    if !lines.is_empty() {
-        lines.push("equal values have equal tokens under one join and key".to_owned());
-    }
-    lines
-}
-
-fn join(group: &JoinGroup) -> String {
-    let apart = if group.apart { "; each name separately" } else { "" };
-    let fields: Vec<String> = group.fields.iter().map(escape).collect();
-    format!("`{}`  {} ({}{apart})", escape(&group.join), fields.join(", "), escape(&group.settings))
-}
-
-#[cfg(test)]
-mod tests {
-    use segprep::run::Limits;
-
-    use super::*;
-
-    fn field(path: &str, class: Class, rule: &str, op: &str, origin: Option<&str>) -> FieldLine {
-        let (path, rule) = (path.to_owned(), rule.to_owned());
-        let in_the_clear = op == "keep";
-        let (is_lossy, needs_key) = (op.starts_with("mask"), op.starts_with("hmac"));
-        let (op, origin) = (op.to_owned(), origin.map(str::to_owned));
-        FieldLine { path, class, rule, op, origin, in_the_clear, is_lossy, needs_key }
-    }
-
-    fn checked() -> Checked {
-        let (line, default) = (Some("line 7"), None);
-        let fields = vec![
-            field("Address", Class::Identifier, "Address", "keep", line),
-            field("User.UserId", Class::Identifier, "User.UserId", "hmac (join \"user\")", line),
-            field("Location.City", Class::Personal, "Location.*", "drop", line),
-            field("Location.Region", Class::Personal, "Location.Region", "mask (all of it)", line),
-            field("OptOut", Class::Technical, "OptOut", "keep", default),
-            field("EffectiveDate", Class::Technical, "EffectiveDate", "keep", default),
-        ];
-        let join = JoinGroup {
-            join: "user".to_owned(),
-            settings: "256 bits, hex".to_owned(),
-            fields: vec!["User.UserId".to_owned()],
-            apart: false,
-        };
-        Checked {
-            name: "newsletter".to_owned(),
-            purpose: "messaging",
-            explanation: Explanation {
-                fields,
-                joins: vec![join],
-                repairs: vec!["country".to_owned(), "phone (region US)".to_owned()],
-                stricter: vec!["phone (in its numbering plan)".to_owned()],
-            },
-            warnings: vec!["tokens protect nobody".to_owned()],
-            limits: Limits {
-                threads: 2,
-                chunk_bytes: 1 << 20,
-                max_record: 1 << 20,
-                endpoints: 1,
-                parquet: 0,
-                list_bytes: 0,
-                name_bytes: 0,
-                parts: 0,
-                reads_buckets: false,
-                buckets: 0,
-            },
-            keys: vec![("k1".to_owned(), "the variable K1".to_owned())],
-            lists: vec!["drops records whose Address is in a.csv".to_owned()],
-            endpoints: Vec::new(),
-            inputs: vec!["in/".into()],
-            outputs: vec![CheckedOutput {
-                to: "out/".into(),
-                format: "pinpoint-json",
-                max_bytes: 1_000_000_000,
-                notes: vec!["a note".to_owned()],
-            }],
-            account: "account/".into(),
+/// A line for each setting, with the fields for which it holds.
+fn lines(record: &PreviewRecord, is_such: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+    for field in &record.fields {
+        for by in field.by.iter().filter(|by| is_such(by)) {
+            let path = escape(&field.path.shown);
+            match all.iter_mut().find(|(setting, _)| setting == by) {
+                Some((_, paths)) => paths.push(path),
+                None => all.push((by, vec![path])),
+            }
         }
     }
+    let line = |(setting, paths): (&str, Vec<String>)| {
+        format!("{}: {}", escape(setting), paths.join(", "))
+    };
+    all.into_iter().map(line).collect()
+}
 
-    #[test]
-    fn a_definition_is_explained_field_by_field() {
-        let expected = "\
-valid `newsletter` for messaging
+fn repaired(record: &PreviewRecord) -> Vec<String> {
+    let repaired = lines(record, |by| by.starts_with("repair.") || by.starts_with("validate."));
+    if repaired.is_empty() { vec!["nothing".to_owned()] } else { repaired }
+}
 
-  identifier Address      keep, line 7
-             User.UserId  hmac (join \"user\"), line 7
-  personal   Location.City    drop, line 7: `Location.*`
-             Location.Region  mask (all of it), line 7
-  technical  kept by default: OptOut, EffectiveDate
-  clear      Address (written unchanged)
-  lossy      Location.Region (information is lost)
-  joins      `user`  User.UserId (256 bits, hex)
-             equal values have equal tokens under one join and key
-  repairs    country, phone (region US)
-  stricter   phone (in its numbering plan)
-  keys       `k1` from the variable K1
-             would change: User.UserId (with a different `current` key)
-  lists      drops records whose Address is in a.csv
-  from       in/
-  to         out/  pinpoint-json, parts up to 1.0 GB, a note
-             account/  account
-  memory     at most 164 MiB = 5 in flight × (2 MiB chunk + 6 MiB block + 4 MiB
-             columns) + 2 threads × (25 MiB batch + 3 MiB learned + 12 MiB read
-             ahead) + 24 MiB base
-  warning    tokens protect nobody
+fn dropped(record: &PreviewRecord) -> &'static str {
+    match record.reason {
+        Some("inactive") => {
+            "dropped: EndpointStatus is INACTIVE, and an import would make it active; `inactive = \"keep\"` \
+             under `[input]` keeps it"
+        }
+        Some("suppressed") => "dropped: a list of `[[suppress]]` has it",
+        Some("header") => "dropped: the row repeats the header",
+        _ => "neither inactive nor in a list that drops it",
+    }
+}
 
-next: segprep run --dry-run a.toml
-";
-        let text = explanation(&checked(), "a.toml", 80);
-        assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
+fn transformed(record: &PreviewRecord) -> Vec<String> {
+    let is_operation = |by: &str| !by.contains('.') && !matches!(by, "keep" | "export only");
+    let done = lines(record, is_operation);
+    if done.is_empty() { vec!["nothing".to_owned()] } else { done }
+}
+
+/// Why no part has the record, as far as is known.
+fn unwritten(record: &PreviewRecord, account: &AccountState) -> &'static str {
+    match (record.outcome, account) {
+        (PreviewOutcome::Rejected, AccountState::Published | AccountState::OverBudget) => {
+            "rejected; the account lists it in `rejects.ndjson`"
+        }
+        (PreviewOutcome::Rejected, _) => "rejected",
+        (PreviewOutcome::Dropped, _) => "not written",
+        (PreviewOutcome::Written, AccountState::OverBudget) => {
+            "nowhere: the run was over a budget, and nothing was written"
+        }
+        (PreviewOutcome::Written, AccountState::Other) => {
+            "would be written; the account has another run (definition, keys, inputs or version differ)"
+        }
+        (PreviewOutcome::Written, AccountState::Empty | AccountState::Published) => {
+            "would be written; there is no run yet"
+        }
     }
 }

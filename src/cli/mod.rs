@@ -7,6 +7,7 @@ mod advice;
 mod arguments;
 mod budget_messages;
 mod cells;
+mod check;
 mod exit;
 mod explain;
 mod generate;
@@ -41,7 +42,8 @@ use segprep::run::{ErrorKind, Failure, InitOptions, Progress, RunError, RunOptio
 use segprep::simd::Level;
 
 use arguments::{
-    Arguments, Command, Common, Key, PreviewArguments, RunArguments, ScanArguments, Schema,
+    Arguments, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
+    ScanArguments, Schema,
 };
 use exit::Exit;
 use render::{Format, Screen};
@@ -78,6 +80,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
         Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
         Command::Scan(arguments) => return scan(screen, arguments, common),
         Command::Preview(arguments) => return preview_records(screen, arguments, common),
+        Command::Explain(arguments) => return explain_record(screen, arguments, common),
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -163,6 +166,24 @@ fn preview_records(
         segprep::run::preview(&options, &progress, &cancel, &mut show)?;
     }
     preview::end(screen, &counts, &options.run.definition)?;
+    Ok(exit::DONE)
+}
+
+fn explain_record(
+    screen: Screen,
+    arguments: ExplainArguments,
+    common: Common,
+) -> Result<Exit, Failure> {
+    let options = match explain::options(arguments, common) {
+        Ok(options) => options,
+        Err(error) => return Ok(screen.usage(&error)),
+    };
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = listen(screen, &cancel)?;
+    let explained = progress::show_during(screen, &progress, &stopping, || {
+        segprep::run::explain(&options, &progress, &cancel)
+    })?;
+    explain::show(screen, &explained)?;
     Ok(exit::DONE)
 }
 

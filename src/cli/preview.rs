@@ -67,7 +67,7 @@ pub(crate) fn show(
     Ok(())
 }
 
-fn note(message: &str) -> String {
+pub(crate) fn note(message: &str) -> String {
     let mut sheet = Sheet::new(table_width());
     sheet.heading(CAREFUL, "note", &format!(": {}", escape(message)));
     sheet.finish()
@@ -128,7 +128,9 @@ impl Counts {
             "",
             &format!("{}: {}", counted(self.total(), "record"), counts.join(", ")),
         );
-        sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", escape(file)));
+        let file = escape(file);
+        let next = format!(": segprep explain {file} SOURCE:LINE, or segprep run --dry-run {file}");
+        sheet.heading(GOOD, "next", &next);
         sheet.finish()
     }
 }
@@ -168,8 +170,12 @@ impl Rooms {
 
 /// A record as a block.
 pub(crate) fn block(record: &PreviewRecord, width: usize) -> String {
-    let mut text = format!("\n{}", title(record, width));
-    let rooms = Rooms::of(width);
+    format!("\n{}{}{}", title(record, width), fields(record, width), problems(record, width))
+}
+
+/// The fields of a record, one on a line.
+pub(crate) fn fields(record: &PreviewRecord, width: usize) -> String {
+    let (mut text, rooms) = (String::new(), Rooms::of(width));
     for field in &record.fields {
         text += &field_lines(record, field, &rooms, width);
     }
@@ -177,10 +183,10 @@ pub(crate) fn block(record: &PreviewRecord, width: usize) -> String {
         let more = format!("  and {}", counted(record.left_out, "more value"));
         writeln!(text, "{}", styled(QUIET, &more)).ok();
     }
-    text + &problems(record, width)
+    text
 }
 
-fn title(record: &PreviewRecord, width: usize) -> String {
+pub(crate) fn title(record: &PreviewRecord, width: usize) -> String {
     let (style, outcome) = match record.outcome {
         PreviewOutcome::Written => (GOOD, "written"),
         PreviewOutcome::Rejected => (BAD, "rejected"),

@@ -20,8 +20,8 @@ use serde::Serialize;
 
 use super::arguments::{Color, Common};
 use super::budget_messages;
+use super::check::{self, Explained};
 use super::exit::{self, Exit};
-use super::explain::{self, Explained};
 use super::init;
 use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
@@ -252,7 +252,7 @@ impl Screen {
         }
         let file = file.display().to_string();
         self.result(&Event::Check(Explained::of(checked)), || {
-            explain::explanation(checked, &file, width())
+            check::explanation(checked, &file, width())
         })
     }
 

@@ -14,7 +14,7 @@ const ALL: [(&str, &str); 9] = [
     ("rejects", "a line of rejects.ndjson in the account of a run (JSON Schema)"),
     ("pipeline", "a definition, for editors (JSON Schema)"),
     ("scan", "what `segprep scan --json` prints (JSON Schema)"),
-    ("preview", "a line of `segprep preview --json` (JSON Schema)"),
+    ("preview", "a line of `segprep preview --json` and `explain --json` (JSON Schema)"),
     ("detectors", "what tells personal data and secrets by value and name (TOML)"),
 ];
 

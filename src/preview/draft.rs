@@ -180,7 +180,7 @@ impl<'a> Draft<'a> {
         let taken = observed.values.iter().find(|(path, _)| *path == meaning.path);
         let taken = taken.map_or(&[][..], |(_, values)| values.as_slice());
         let node = node(&meaning.kind);
-        let before_shown = before.map(|group| self.shown(group, |text| self.seen(node, text)));
+        let before_shown = before.map(|group| shown(group, |text| self.seen(node, text)));
         let after_shown = after.map(|group| {
             let came_in = before.map_or(&[][..], |group| group.values.as_slice());
             let is_made = |text: &str| {
@@ -190,7 +190,7 @@ impl<'a> Draft<'a> {
             };
             let seen =
                 |text: &str| if is_made(text) { text.to_owned() } else { self.seen(node, text) };
-            self.shown(group, seen)
+            shown(group, seen)
         });
         let is_removed = is_written && after.is_none() && !taken.is_empty();
         PreviewField {
@@ -199,23 +199,6 @@ impl<'a> Draft<'a> {
             after: after_shown,
             by: self.by(before, meaning, op.filter(|_| is_written), observed),
             note: self.note(meaning, op.filter(|_| is_removed), observed),
-        }
-    }
-
-    /// What is shown of the values of a group.
-    fn shown(&self, group: &Group, seen: impl Fn(&str) -> String) -> Shown {
-        let mut values: Vec<String> = group.values.iter().map(|value| seen(value)).collect();
-        if 0 < group.more {
-            values.push(format!("and {} more", group.more));
-        }
-        match values.pop() {
-            Some(value) if values.is_empty() && !group.is_list => Shown::One(value),
-            Some(value) => {
-                values.push(value);
-                Shown::List(values)
-            }
-            None if group.is_list => Shown::List(values),
-            None => Shown::One("{}".to_owned()),
         }
     }
 
@@ -323,6 +306,23 @@ impl<'a> Draft<'a> {
             (_, Some(op)) if op.makes_values() => "does not apply: removed".to_owned(),
             _ => String::new(),
         }
+    }
+}
+
+/// What is shown of the values of a group.
+fn shown(group: &Group, seen: impl Fn(&str) -> String) -> Shown {
+    let mut values: Vec<String> = group.values.iter().map(|value| seen(value)).collect();
+    if 0 < group.more {
+        values.push(format!("and {} more", group.more));
+    }
+    match values.pop() {
+        Some(value) if values.is_empty() && !group.is_list => Shown::One(value),
+        Some(value) => {
+            values.push(value);
+            Shown::List(values)
+        }
+        None if group.is_list => Shown::List(values),
+        None => Shown::One("{}".to_owned()),
     }
 }
 

@@ -155,15 +155,14 @@ impl Meanings<'_> {
     /// The field of the schema with this path, of which there are `names` names.
     fn field(&self, path: &str, names: usize) -> Option<Meaning> {
         let schema = &self.plan.schema;
-        let kind = match schema.map_and_name(path) {
-            Some((map, name, _)) => MeaningKind::Name { map, name: name.to_owned() },
-            None => {
-                let node = schema.node(path)?;
-                match schema.nodes.get(node)?.shape {
-                    Shape::Text | Shape::Number => MeaningKind::Node(node),
-                    Shape::ExportOnly => MeaningKind::ExportOnly,
-                    Shape::Object | Shape::Lists | Shape::Numbers => return None,
-                }
+        let kind = if let Some((map, name, _)) = schema.map_and_name(path) {
+            MeaningKind::Name { map, name: name.to_owned() }
+        } else {
+            let node = schema.node(path)?;
+            match schema.nodes.get(node)?.shape {
+                Shape::Text | Shape::Number => MeaningKind::Node(node),
+                Shape::ExportOnly => MeaningKind::ExportOnly,
+                Shape::Object | Shape::Lists | Shape::Numbers => return None,
             }
         };
         Some(Meaning { path: path.to_owned(), kind, via: None, names })

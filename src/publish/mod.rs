@@ -110,6 +110,19 @@ pub struct Publication {
     other_outputs: Vec<PathBuf>,
 }
 
+/// Reads a file of an account that another run may hold, such as its manifest; `None` if it does not exist.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub(crate) fn read_account_file(
+    account: &Path,
+    buckets: Option<&Buckets>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, PublishError> {
+    place::account_at(paths::resolve(account)?, buckets)?.read(name)
+}
+
 /// A step towards the manifest. A run may be killed after, or in, any of them.
 type PublishStep = fn(&mut Publication) -> Result<(), PublishError>;
 

@@ -1,5 +1,5 @@
 //! `segprep check`: finds out what a definition does, without data and without keys.
-//! `cli/explain.rs` prints it.
+//! `cli/check.rs` prints it.
 
 use std::{
     env,

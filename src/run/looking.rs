@@ -1,7 +1,8 @@
 //! What `preview` and `explain` share: everything that a run prepares, and the place in the input of each unit
 //! that is read. Nothing is written.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use rayon::ThreadPool;
 
@@ -14,10 +15,10 @@ use super::{Failure, RunError, RunOptions, headers, lists, nothing_to_read, over
 use crate::decode::frame::{Dialect, LineEnd};
 use crate::decode::{Format, cell_texts};
 use crate::engine::Cancel;
-use crate::input::{self, Unit, Work};
-use crate::pipeline::{Stages, decode_rule};
+use crate::input::{self, BufferPool, Unit, Work};
+use crate::pipeline::{BLOCK_NAMES_MAX, COMMON_RECORDS, Stages, Worker, decode_rule};
 use crate::plan::{ListSpec, Plan};
-use crate::preview::Source;
+use crate::preview::{PreviewRecord, Source};
 use crate::record::{Code, DescribedProblem, Detail};
 use crate::store::{Listed, Listing};
 
@@ -27,6 +28,8 @@ pub(super) struct Opened {
     pub(super) plan: Plan,
     pub(super) stages: Stages,
     pub(super) listing: Listing,
+    /// The files of each suppression list.
+    pub(super) list_files: Vec<Vec<Listed>>,
     pub(super) pool: ThreadPool,
 }
 
@@ -54,13 +57,19 @@ pub(super) fn open(
     let columns = headers::columns(&plan, prepared.limits, cancel, store, &listing.files)?;
     let stages = Stages::for_preview(&plan, &columns);
     headers::check_sizes(&plan, &stages)?;
-    Ok(Opened { prepared, plan, stages, listing, pool })
+    Ok(Opened { prepared, plan, stages, listing, list_files, pool })
 }
 
 impl Opened {
     /// How the inputs are read.
     pub(super) fn settings(&self) -> input::Settings<'_> {
         input_settings(&self.plan)
+    }
+
+    /// A worker, used or new.
+    pub(super) fn worker(&self, workers: &Mutex<Vec<Worker>>) -> Worker {
+        let spare = workers.lock().ok().and_then(|mut workers| workers.pop());
+        spare.unwrap_or_else(|| Worker::new(&self.plan, &self.stages))
     }
 
     /// What is to be known before anything else: which keys are not those of a run.
@@ -74,6 +83,13 @@ impl Opened {
             )
         };
         replaced.map(note).collect()
+    }
+}
+
+/// Keeps a worker for the next use.
+pub(super) fn keep(worker: Worker, workers: &Mutex<Vec<Worker>>) {
+    if let Ok(mut workers) = workers.lock() {
+        workers.push(worker);
     }
 }
 
@@ -127,6 +143,8 @@ pub(super) struct Position {
     pub(super) records: u64,
     /// Line ends.
     pub(super) lines: u64,
+    /// Those before the first record.
+    pub(super) header_lines: u64,
     line_end: LineEnd,
     slices: Option<Slices>,
 }
@@ -143,8 +161,12 @@ impl Position {
     /// Begins an input, if the unit is its first.
     pub(super) fn begin(&mut self, unit: &Unit) {
         if let Some(start) = &unit.start {
-            *self =
-                Position { lines: start.lines, line_end: start.line_end, ..Position::default() };
+            *self = Position {
+                lines: start.lines,
+                header_lines: start.lines,
+                line_end: start.line_end,
+                ..Position::default()
+            };
         }
     }
 
@@ -190,6 +212,59 @@ pub(super) fn broken(unit: &Unit, files: &[Listed]) -> Option<String> {
     let broken = unit.end.as_ref()?.broken.as_ref()?;
     let name = files.get(unit.input).map_or("", |listed| listed.name.as_str());
     Some(super::assemble::skipped_warning(name, broken))
+}
+
+/// So many records are read, if there are, to find out which names of the data may be shown.
+pub(super) const NAMED_RECORDS: u64 = 1_000;
+
+/// A record whose place in its input is known.
+pub(super) fn placed(record: PreviewRecord, records: u64, lines: u64) -> PreviewRecord {
+    PreviewRecord { record: records + record.record + 1, line: lines + record.line + 1, ..record }
+}
+
+pub(super) fn give_back(unit: Unit, spare: &BufferPool) {
+    match unit.work {
+        Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } | Work::Space { buffer } => {
+            spare.give(buffer);
+        }
+        Work::Nothing => {}
+    }
+}
+
+/// The names of the data that ten of the first records have.
+#[derive(Default)]
+pub(super) struct FirstNames {
+    /// The records that were looked at.
+    pub(super) records: u64,
+    counts: HashMap<String, u32>,
+}
+
+impl FirstNames {
+    pub(super) fn is_complete(&self) -> bool {
+        NAMED_RECORDS <= self.records
+    }
+
+    /// Counts the names of a record, if it is one of the first.
+    pub(super) fn add(&mut self, record: &PreviewRecord) {
+        if self.is_complete() {
+            return;
+        }
+        self.records += 1;
+        let names: HashSet<&str> = record.names_to_count().collect();
+        for name in names {
+            if let Some(count) = self.counts.get_mut(name) {
+                *count += 1;
+            } else if self.counts.len() <= BLOCK_NAMES_MAX {
+                self.counts.insert(name.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Whether a name may be shown. Among too many names, none may: they are values.
+    pub(super) fn is_common(&self, name: &str) -> bool {
+        let is_common = |count: &u32| COMMON_RECORDS <= *count;
+        self.counts.len() <= BLOCK_NAMES_MAX && self.counts.get(name).is_some_and(is_common)
+    }
 }
 
 /// The error of a look that was cancelled is that, and not what it caused.

@@ -17,7 +17,8 @@
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
-//! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`); `looking` has
+//! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`), and `explain`
+//! with one of them (`segprep explain`); `looking` has
 //! what it takes to look at them.
 
 mod assemble;
@@ -27,6 +28,7 @@ mod check;
 mod clock;
 mod common_names;
 mod error;
+mod explain;
 mod fingerprint;
 mod generate;
 mod headers;
@@ -55,6 +57,9 @@ use std::path::PathBuf;
 
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
+pub use explain::{
+    AccountState, ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain,
+};
 pub use generate::{Generated, generate};
 pub use init::{InitOptions, Proposed, init};
 pub use keys::{KeyCheck, check_key, new_key};

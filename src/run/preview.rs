@@ -3,18 +3,21 @@
 //! The first records are taken as they come. A sample is those whose places (input and offset) have the least
 //! digests: they are spread over all inputs, and the same whatever threads and chunks there are.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::looking::{Opened, Position, Sources, because, broken, open};
+use super::looking::{
+    FirstNames, NAMED_RECORDS, Opened, Position, Sources, because, broken, give_back, keep, open,
+    placed,
+};
 use super::progress::Progress;
 use super::{Failure, RunError, RunOptions, no_record, nothing_to_read};
 use crate::crypto::sha256;
 use crate::decode::Format;
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{Buffer, BufferPool, InputReader, Unit, Work};
-use crate::pipeline::{BLOCK_NAMES_MAX, COMMON_RECORDS, Worker, observe, offsets};
+use crate::pipeline::{Worker, observe, offsets};
 use crate::preview::{Draft, PreviewRecord, Source};
 use crate::store::s3::Reach;
 
@@ -40,9 +43,6 @@ pub enum PreviewEvent {
 
 /// Takes what a preview has to show.
 pub type Show<'a> = &'a mut (dyn FnMut(PreviewEvent) -> Result<(), Failure> + Send);
-
-/// So many records are read, if there are, to find out which names of the data may be shown.
-const NAMED_RECORDS: u64 = 1_000;
 
 /// Shows records before and after.
 ///
@@ -176,56 +176,6 @@ impl Previewing<'_> {
             no_record(prepared, files)
         };
         Err(error.into())
-    }
-}
-
-/// A record whose place in its input is known.
-fn placed(record: PreviewRecord, records: u64, lines: u64) -> PreviewRecord {
-    PreviewRecord { record: records + record.record + 1, line: lines + record.line + 1, ..record }
-}
-
-fn give_back(unit: Unit, spare: &BufferPool) {
-    match unit.work {
-        Work::Chunk { buffer, .. } | Work::Slice { buffer, .. } | Work::Space { buffer } => {
-            spare.give(buffer);
-        }
-        Work::Nothing => {}
-    }
-}
-
-/// The names of the data that ten of the first records have.
-#[derive(Default)]
-struct FirstNames {
-    /// The records that were looked at.
-    records: u64,
-    counts: HashMap<String, u32>,
-}
-
-impl FirstNames {
-    fn is_complete(&self) -> bool {
-        NAMED_RECORDS <= self.records
-    }
-
-    /// Counts the names of a record, if it is one of the first.
-    fn add(&mut self, record: &PreviewRecord) {
-        if self.is_complete() {
-            return;
-        }
-        self.records += 1;
-        let names: HashSet<&str> = record.names_to_count().collect();
-        for name in names {
-            if let Some(count) = self.counts.get_mut(name) {
-                *count += 1;
-            } else if self.counts.len() <= BLOCK_NAMES_MAX {
-                self.counts.insert(name.to_owned(), 1);
-            }
-        }
-    }
-
-    /// Whether a name may be shown. Among too many names, none may: they are values.
-    fn is_common(&self, name: &str) -> bool {
-        let is_common = |count: &u32| COMMON_RECORDS <= *count;
-        self.counts.len() <= BLOCK_NAMES_MAX && self.counts.get(name).is_some_and(is_common)
     }
 }
 
@@ -394,7 +344,7 @@ impl Previewing<'_> {
         };
         let Opened { plan, stages, .. } = self.opened;
         let chunk = buffer.bytes();
-        let mut worker = self.worker(workers);
+        let mut worker = self.opened.worker(workers);
         let places = offsets(plan, stages, &mut worker, chunk, format);
         let limit = limit.load(Ordering::Relaxed);
         let name = digest_of_name(&source.name);
@@ -437,7 +387,7 @@ impl Previewing<'_> {
         if let Work::Chunk { buffer, format, .. } = &unit.work
             && !sample.names.is_complete()
         {
-            let mut worker = self.worker(workers);
+            let mut worker = self.opened.worker(workers);
             let missing = NAMED_RECORDS - sample.names.records;
             for record in self.take(&mut worker, buffer, format, &source, missing) {
                 sample.names.add(&record);
@@ -455,17 +405,6 @@ impl Previewing<'_> {
         self.progress.advance(unit.newly_read, position.records - before, 0);
         give_back(unit, spare);
     }
-
-    fn worker(&self, workers: &Mutex<Vec<Worker>>) -> Worker {
-        let spare = workers.lock().ok().and_then(|mut workers| workers.pop());
-        spare.unwrap_or_else(|| Worker::new(&self.opened.plan, &self.opened.stages))
-    }
-}
-
-fn keep(worker: Worker, workers: &Mutex<Vec<Worker>>) {
-    if let Ok(mut workers) = workers.lock() {
-        workers.push(worker);
-    }
 }
 
 fn wide(number: usize) -> u64 {
@@ -477,7 +416,7 @@ fn digest_of_name(name: &str) -> u64 {
     digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-/// The digest of a place: that of the input's name, and the offset in its text, mixed as in SplitMix64.
+/// The digest of a place: that of the input's name, and the offset in its text, mixed as in `SplitMix64`.
 fn digest(name: u64, offset: u64) -> u64 {
     let mix = |number: u64| {
         let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -84,6 +84,11 @@ fn commands(site: &CanarySite, file: &Path) -> Vec<Command> {
         command(&["run", &path]),
         command(&["key", "check", &path]),
         command(&["preview", &path]),
+        command(&["explain", &path, &format!("{path}:1")]),
+        with(
+            &["explain", DEFINITION, &format!("{path}:2")],
+            &[format!("input.from=[{text}]"), "fields={ \"*\" = \"keep\" }".to_owned()],
+        ),
         with(&["preview", DEFINITION], &[format!("input.from=[{text}]")]),
         with(
             &["preview", DEFINITION, "--sample"],
@@ -135,7 +140,7 @@ fn no_file_in_a_wrong_place_is_quoted() {
         site.check_files();
         fs::remove_file(&file).expect("it is there");
     }
-    assert_eq!(runs.values().sum::<usize>(), 15 * 15);
+    assert_eq!(runs.values().sum::<usize>(), 15 * 17);
     // Files are refused in each way, and some pass.
     assert!([0, 3, 65, 77, 78].iter().all(|code| 5 < runs[code]), "{runs:?}");
 }

@@ -1,0 +1,447 @@
+//! `segprep explain`: one record's way through every stage, and where the published run wrote it. Nothing is
+//! written.
+//!
+//! Only the input with the record is read, up to the record. Where a written record is follows from how many were
+//! written before it: the account's `inputs.ndjson` has the numbers of earlier inputs, and its manifest those of parts.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+
+use super::error::ErrorKind;
+use super::fingerprint::fingerprint;
+use super::looking::{
+    FirstNames, NAMED_RECORDS, Opened, Position, Sources, because, broken, give_back, keep, open,
+    placed,
+};
+use super::progress::Progress;
+use super::text::{escape, escape_path};
+use super::{Failure, RunError, RunOptions};
+use crate::engine::{Cancel, map_ordered};
+use crate::input::{BufferPool, InputReader, Unit, Work};
+use crate::pipeline::{Block, Fate, Worker, observe, offsets, process};
+use crate::preview::{Draft, PreviewRecord, Source};
+use crate::publish::names::{INPUTS, MANIFEST};
+use crate::publish::read_account_file;
+use crate::report::{Manifest, Status};
+use crate::store::Listed;
+use crate::store::s3::Reach;
+
+/// Which record to explain.
+#[derive(Clone, Debug)]
+pub struct ExplainOptions {
+    pub run: RunOptions,
+    /// The name of the input, as listed.
+    pub source: String,
+    pub place: RecordPlace,
+}
+
+/// A record of an input, by a line that it is on or by its number, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordPlace {
+    Line(u64),
+    Record(u64),
+}
+
+/// The way of a record. A line may have several.
+#[derive(Debug)]
+pub struct Explained {
+    /// What is to be known about all of it.
+    pub notes: Vec<String>,
+    pub records: Vec<ExplainedRecord>,
+    pub account: AccountState,
+}
+
+/// One record, and where each output has it.
+#[derive(Debug)]
+pub struct ExplainedRecord {
+    pub record: PreviewRecord,
+    pub written: Vec<WrittenAt>,
+}
+
+/// A place in a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenAt {
+    pub part: String,
+    /// From 1; of Parquet, the number of the row.
+    pub line: u64,
+}
+
+/// What the account knows of this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// This very run is published.
+    Published,
+    /// This very run was over a budget, so nothing was written.
+    OverBudget,
+    /// It has another run.
+    Other,
+    /// It has no run.
+    Empty,
+}
+
+/// Explains a record.
+///
+/// # Errors
+///
+/// As a run does before it writes, except that keys may be missing; and if there is no such record.
+pub fn explain(
+    options: &ExplainOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Explained, Failure> {
+    explain_steps(options, progress, cancel).map_err(|failure| because(failure, cancel))
+}
+
+fn explain_steps(
+    options: &ExplainOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Explained, Failure> {
+    let opened = open(&options.run, progress, cancel)?;
+    let files = &opened.listing.files;
+    let Some(listed) = files.iter().find(|listed| listed.name == options.source) else {
+        return Err(no_input(&options.source, files).into());
+    };
+    let account = Account::read(&opened)?;
+    let before = account.written_before(listed)?;
+    let explaining = Explaining {
+        opened: &opened,
+        draft: Draft::new(&opened.plan, &opened.stages, false),
+        counts_written: account.state == AccountState::Published,
+        place: options.place,
+        progress,
+        cancel,
+    };
+    let mut found = explaining.find(listed)?;
+    for (record, written) in &mut found.records {
+        *written += before;
+        record.show_common(|name| found.names.is_common(name));
+    }
+    let records = found.records.into_iter().map(|(record, written)| account.place(record, written));
+    let notes = opened.notes().into_iter().chain(found.warnings).collect();
+    Ok(Explained { notes, records: records.collect(), account: account.state.clone() })
+}
+
+fn no_input(source: &str, files: &[Listed]) -> RunError {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> =
+        files.iter().take(SHOWN).map(|listed| format!("`{}`", escape(&listed.name))).collect();
+    if SHOWN < files.len() {
+        names.push(format!("and {} more", files.len() - SHOWN));
+    }
+    let message = format!("no input is called `{}`", escape(source));
+    let hint = format!("write the name as it is listed: {}", names.join(", "));
+    RunError::new(ErrorKind::NoInput, message).hint(hint)
+}
+
+/// What is the same for all of an input.
+struct Explaining<'a> {
+    opened: &'a Opened,
+    draft: Draft<'a>,
+    /// Whether it matters how many records are written before.
+    counts_written: bool,
+    place: RecordPlace,
+    progress: &'a Progress,
+    cancel: &'a Cancel,
+}
+
+/// The records that were looked for, each with the number of those that its input writes before it.
+#[derive(Default)]
+struct Found {
+    records: Vec<(PreviewRecord, u64)>,
+    names: FirstNames,
+    warnings: Vec<String>,
+    written: u64,
+}
+
+/// A unit, and the numbers of its records and of those that are written.
+struct Counted {
+    unit: Unit,
+    source: Arc<Source>,
+    records: u64,
+    written: u64,
+}
+
+/// Why reading ends before the input does.
+enum Ended {
+    Found,
+    Failed(RunError),
+}
+
+impl Explaining<'_> {
+    /// Reads an input up to the record.
+    fn find(&self, listed: &Listed) -> Result<Found, Failure> {
+        let Opened { prepared, plan, pool, .. } = self.opened;
+        let files = std::slice::from_ref(listed);
+        self.progress.expect_bytes(listed.bytes);
+        let inputs = prepared.remote.store.inputs(files, Reach::Whole)?;
+        let spare = BufferPool::default();
+        let settings = self.opened.settings();
+        let reader =
+            InputReader::new(settings, prepared.limits.input(), self.cancel, &inputs, &spare);
+        let mut sources = Sources::new(plan, files);
+        let units = reader.map(|unit| {
+            let unit = unit.map_err(|error| Ended::Failed(error.into()))?;
+            let source = sources.of(&unit);
+            Ok((unit, source))
+        });
+        let workers = Mutex::default();
+        let (mut found, mut position) = (Found::default(), Position::default());
+        let ended = pool.install(|| {
+            map_ordered(
+                pool,
+                prepared.limits.in_flight(),
+                units,
+                |(unit, source)| self.count(unit, source, &workers),
+                |counted| {
+                    found.warnings.extend(broken(&counted.unit, files));
+                    let next = self.look(&counted, &mut position, &mut found, &workers);
+                    self.progress.advance(counted.unit.newly_read, counted.records, 0);
+                    give_back(counted.unit, &spare);
+                    if next.is_break() { Err(Ended::Found) } else { Ok(()) }
+                },
+            )
+        });
+        match ended {
+            Err(Ended::Failed(error)) => Err(error.into()),
+            Err(Ended::Found) | Ok(()) if !found.records.is_empty() => Ok(found),
+            Err(Ended::Found) | Ok(()) => Err(self.not_there(listed, &position).into()),
+        }
+    }
+
+    /// Counts the records of a unit. Runs on any thread.
+    fn count(&self, unit: Unit, source: Arc<Source>, workers: &Mutex<Vec<Worker>>) -> Counted {
+        let Work::Chunk { buffer, format, .. } = &unit.work else {
+            return Counted { unit, source, records: 0, written: 0 };
+        };
+        let Opened { plan, stages, .. } = self.opened;
+        let chunk = buffer.bytes();
+        let mut worker = self.opened.worker(workers);
+        let (mut records, mut written) = (0, 0);
+        if self.counts_written {
+            let mut at = 0;
+            while at < chunk.len() {
+                let mut block = Block::for_rules(plan.rules.len());
+                at = process(plan, stages, &mut worker, chunk, at, format, BLOCK, &mut block);
+                records += block.read;
+                written += block.written();
+            }
+        } else {
+            let all = offsets(plan, stages, &mut worker, chunk, format);
+            records = u64::try_from(all.len()).expect("fewer than 2^64 records");
+        }
+        keep(worker, workers);
+        Counted { unit, source, records, written }
+    }
+
+    /// Takes the records from a unit that are looked for. Runs in order, until there can be no more.
+    fn look(
+        &self,
+        counted: &Counted,
+        position: &mut Position,
+        found: &mut Found,
+        workers: &Mutex<Vec<Worker>>,
+    ) -> ControlFlow<()> {
+        let Counted { unit, source, records, written } = counted;
+        position.begin(unit);
+        let (records_before, lines_before) = (position.records, position.lines);
+        let long = position.pass(unit, *records);
+        if let Work::Chunk { .. } = &unit.work {
+            let is_there = match self.place {
+                RecordPlace::Record(number) => {
+                    records_before < number && number <= position.records
+                }
+                // The last line may go on in the next chunk.
+                RecordPlace::Line(line) => lines_before < line && line <= position.lines + 1,
+            };
+            if is_there || !found.names.is_complete() {
+                let mut worker = self.opened.worker(workers);
+                let before = [records_before, lines_before];
+                self.take(unit, source, before, is_there, found, &mut worker);
+                keep(worker, workers);
+            }
+        }
+        if let Some(long) = long {
+            let is_it = match self.place {
+                RecordPlace::Record(number) => number == position.records,
+                RecordPlace::Line(line) => {
+                    long.line < line && line <= position.lines.max(long.line + 1)
+                }
+            };
+            if is_it {
+                let record = Draft::of_problem(source, long.problem);
+                let record =
+                    PreviewRecord { record: position.records, line: long.line + 1, ..record };
+                found.records.push((record, 0));
+            }
+        }
+        found.written += written;
+        if RECORDS_MAX <= found.records.len() {
+            found.records.truncate(RECORDS_MAX);
+            found.warnings.push(format!(
+                "the line has more records: these are the first {RECORDS_MAX}; `--record N` names one"
+            ));
+            return ControlFlow::Break(());
+        }
+        let is_over = match self.place {
+            RecordPlace::Record(number) => number <= position.records,
+            RecordPlace::Line(line) => line <= position.lines,
+        };
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Takes the records from a chunk that are looked for (`is_there`: there may be one), and counts the names
+    /// of its first ones. `before`: the records and lines before the chunk.
+    fn take(
+        &self,
+        unit: &Unit,
+        source: &Source,
+        [records, lines]: [u64; 2],
+        is_there: bool,
+        found: &mut Found,
+        worker: &mut Worker,
+    ) {
+        let Work::Chunk { buffer, format, .. } = &unit.work else { return };
+        let Opened { plan, stages, .. } = self.opened;
+        let chunk = buffer.bytes();
+        let named = NAMED_RECORDS.saturating_sub(records);
+        let last = match self.place {
+            RecordPlace::Record(number) if is_there => named.max(number - records),
+            RecordPlace::Line(_) if is_there => u64::MAX,
+            RecordPlace::Record(_) | RecordPlace::Line(_) => named,
+        };
+        let all = observe(plan, stages, worker, chunk, format, last, &|_, _| true);
+        let mut written = found.written;
+        for one in all {
+            let text = chunk.get(one.offset..one.offset + one.bytes).unwrap_or(&[]);
+            let first = lines + one.line + 1;
+            let end = first + format.line_end().count(text);
+            let is_it = match self.place {
+                RecordPlace::Record(number) => number == records + one.record + 1,
+                RecordPlace::Line(line) => (first..=end).contains(&line),
+            };
+            let (is_named, before) = (one.record < named, written);
+            written += u64::from(one.fate == Fate::Written);
+            if is_it || is_named {
+                let record = placed(self.draft.record(source, format, chunk, one), records, lines);
+                found.names.add(&record);
+                if is_it && found.records.len() <= RECORDS_MAX {
+                    found.records.push((record, before));
+                }
+            }
+        }
+    }
+
+    /// The error if there is no such record.
+    fn not_there(&self, listed: &Listed, position: &Position) -> RunError {
+        let name = escape(&listed.name);
+        let (records, lines) = (position.records, position.lines);
+        let message = match self.place {
+            RecordPlace::Record(number) => format!("`{name}` has no record {number}"),
+            RecordPlace::Line(line) if line <= position.header_lines => {
+                format!("line {line} of `{name}` is before the first record")
+            }
+            RecordPlace::Line(line) => format!("no record of `{name}` is on line {line}"),
+        };
+        let word = if records == 1 { "record" } else { "records" };
+        let read = match self.place {
+            RecordPlace::Record(_) => format!("it has {records} {word}"),
+            RecordPlace::Line(line) if line <= lines => {
+                "it is blank, or only has what is around records".to_owned()
+            }
+            RecordPlace::Line(_) => format!("it has {records} {word} up to line {lines}"),
+        };
+        RunError::new(ErrorKind::NoInput, message)
+            .hint(format!("{read}; lines and records count from 1, and a CSV header is line 1"))
+    }
+}
+
+/// The most records of a line that are explained. A whole file may be one line.
+const RECORDS_MAX: usize = 100;
+/// When a block of the stages is full. What they write is not used.
+const BLOCK: usize = 1 << 20;
+
+/// What an account says about this very run.
+struct Account<'a> {
+    opened: &'a Opened,
+    state: AccountState,
+    manifest: Option<Manifest>,
+}
+
+/// What is needed of a line of `inputs.ndjson`.
+#[derive(Deserialize)]
+struct InputCounts {
+    name: String,
+    #[serde(default)]
+    written: u64,
+}
+
+impl Account<'_> {
+    /// Reads the manifest of an account. One that is none, or none that can be read, is that of another run.
+    fn read(opened: &Opened) -> Result<Account<'_>, RunError> {
+        let text = Account::file(opened, MANIFEST)?;
+        let manifest = text.map(|text| serde_json::from_slice::<Manifest>(&text).ok());
+        let prepared = &opened.prepared;
+        let own = fingerprint(prepared, &opened.listing.files, &opened.list_files);
+        let (state, manifest) = match manifest {
+            None => (AccountState::Empty, None),
+            Some(Some(manifest)) if manifest.fingerprint == own => match manifest.status {
+                Status::Published => (AccountState::Published, Some(manifest)),
+                Status::OverBudget | Status::DryRun => (AccountState::OverBudget, None),
+            },
+            Some(_) => (AccountState::Other, None),
+        };
+        Ok(Account { opened, state, manifest })
+    }
+
+    fn file(opened: &Opened, name: &str) -> Result<Option<Vec<u8>>, RunError> {
+        let prepared = &opened.prepared;
+        Ok(read_account_file(prepared.account(), prepared.remote.buckets.as_ref(), name)?)
+    }
+
+    /// How many records of the inputs before this one are written.
+    fn written_before(&self, listed: &Listed) -> Result<u64, RunError> {
+        if self.state != AccountState::Published {
+            return Ok(0);
+        }
+        let text = Account::file(self.opened, INPUTS)?.unwrap_or_default();
+        let mut written = 0;
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(counts) = serde_json::from_slice::<InputCounts>(line) else { break };
+            if counts.name == listed.name {
+                return Ok(written);
+            }
+            written += counts.written;
+        }
+        let account = escape_path(self.opened.prepared.account());
+        let message = format!("`{INPUTS}` in `{account}` does not list `{}`", escape(&listed.name));
+        Err(RunError::new(ErrorKind::Io, message)
+            .hint("the account is not whole: make it again with `segprep run --overwrite`"))
+    }
+
+    /// Adds where a record is, given the number of those that the run writes before it.
+    fn place(&self, record: PreviewRecord, before: u64) -> ExplainedRecord {
+        let outputs = self.manifest.iter().flat_map(|manifest| &manifest.outputs);
+        let is_written = record.outcome == crate::preview::PreviewOutcome::Written;
+        let outputs = outputs.filter(|_| is_written);
+        let written: Vec<WrittenAt> = outputs
+            .filter_map(|output| {
+                let mut rest = before;
+                let part = output.files.iter().find(|part| {
+                    let is_it = rest < part.records;
+                    rest -= if is_it { 0 } else { part.records };
+                    is_it
+                })?;
+                let header = u64::from(output.format == "pinpoint-csv");
+                let part = Path::new(&output.to).join(&part.path).to_string_lossy().into_owned();
+                Some(WrittenAt { part, line: rest + header + 1 })
+            })
+            .collect();
+        let first = written.first();
+        let (part, part_line) = (first.map(|at| at.part.clone()), first.map(|at| at.line));
+        ExplainedRecord { record: PreviewRecord { part, part_line, ..record }, written }
+    }
+}
