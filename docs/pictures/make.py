@@ -47,6 +47,8 @@ def printed(program, columns, arguments):
     """What a command prints on a terminal of that width."""
     child, terminal = pty.fork()
     if child == 0:
+        # No progress: only what stays on the screen.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         # The size is set before the program starts, so that it sees no other.
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 200, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": ""}

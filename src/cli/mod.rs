@@ -158,9 +158,15 @@ fn preview_records(
     let mut counts = preview::Counts::default();
     let mut show = |event| preview::show(screen, &event, &mut counts);
     if options.sample {
+        // The bar is gone before anything is printed.
+        let mut events = Vec::new();
         progress::show_during(screen, &progress, &stopping, || {
-            segprep::run::preview(&options, &progress, &cancel, &mut show)
+            segprep::run::preview(&options, &progress, &cancel, &mut |event| {
+                events.push(event);
+                Ok(())
+            })
         })?;
+        events.into_iter().try_for_each(&mut show)?;
     } else {
         // The first records are there at once, and a bar would be among them.
         segprep::run::preview(&options, &progress, &cancel, &mut show)?;
