@@ -31,7 +31,7 @@ pub use target::{CONTAINERS_MAX, container_paths};
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::record::{Batch, Code, Detail, Field, Names};
+use crate::record::{Batch, Code, Detail, Field, Names, odd_marks_of_cells};
 use frame::{Framing, LineEnd, holds_objects, leading_filler, leading_space, record_at};
 
 /// The most memory that a decoder's caches use, without the names of the data, in bytes.
@@ -221,10 +221,14 @@ impl Decoder {
                 (split, decoded.next) = (record, record.start);
             }
         }
+        if let Format::Csv(_) = format {
+            let text = chunk.get(from..decoded.next).unwrap_or(&[]);
+            batch.odd_marks |= odd_marks_of_cells(text);
+        }
         let (shaping, is_csv) = (&self.layout.shaping, matches!(format, Format::Csv(_)));
         if shaping.is_on(is_csv) {
             shaping.apply(chunk, is_csv, &mut self.names, &mut self.shaped, batch);
-            batch.has_odd_texts = true;
+            batch.odd_marks = u8::MAX;
         }
         decoded
     }

@@ -113,8 +113,8 @@ pub struct Batch {
     pub notes: Vec<Noted>,
     /// The settings of `[input.rename]` that matched a name, by index.
     pub renamings: Vec<bool>,
-    /// Whether some text may look as if a setting were missing ([`may_be_odd`](super::may_be_odd)).
-    pub has_odd_texts: bool,
+    /// Not 0: some text may look as if a setting were missing ([`odd_marks`](super::odd_marks)).
+    pub odd_marks: u8,
 }
 
 impl Batch {
@@ -133,7 +133,7 @@ impl Batch {
         self.unknown.clear();
         self.notes.clear();
         self.renamings.clear();
-        self.has_odd_texts = false;
+        self.odd_marks = 0;
     }
 
     /// Adds a row with all slots absent for the record at byte `start`. Returns its number.

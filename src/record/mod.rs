@@ -35,6 +35,6 @@ pub use invisible::{is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use note::{Note, Noted};
 pub use number::number_len;
-pub use odd::may_be_odd;
+pub use odd::{odd_marks, odd_marks_of_cells};
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, setting};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

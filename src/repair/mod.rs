@@ -180,6 +180,9 @@ impl Repairs {
     ) {
         for TrimmedField { node, is_number, is_written } in &self.fields {
             let slot = batch.slot(row, *node);
+            if slot.is_absent() {
+                continue;
+            }
             if let Some(changed) = changed(kind, slot, *is_number, source, &batch.arena) {
                 batch.set_slot(row, *node, changed);
                 done.push(repaired(row, kind, field(*node), *is_written));

@@ -1,7 +1,7 @@
 //! Notes texts that look as if a setting were missing: what other programs write for null, and the marks of
 //! a spreadsheet.
 //!
-//! Decoders tell whether a batch may have such texts ([`may_be_odd`](crate::record::may_be_odd)); nearly no
+//! Decoders tell whether a batch may have such texts ([`odd_marks`](crate::record::odd_marks)); nearly no
 //! batch has any.
 
 use super::ChunkText;
@@ -23,7 +23,7 @@ pub struct OddTexts {
 impl OddTexts {
     /// Adds a note for each such value of the live rows.
     pub fn note(self, source: ChunkText<'_>, batch: &mut Batch) {
-        if !batch.has_odd_texts || (!self.nulls && !self.marks) {
+        if batch.odd_marks == 0 || (!self.nulls && !self.marks) {
             return;
         }
         let mut notes = std::mem::take(&mut batch.notes);

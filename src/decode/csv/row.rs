@@ -22,7 +22,7 @@ use crate::decode::frame::Dialect;
 use crate::decode::shaping::Nulls;
 use crate::record::{
     Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Note, Slot, Text, Values,
-    may_be_odd, number_len,
+    number_len, odd_marks,
 };
 use crate::simd::Span;
 use crate::simd::divide::CellIndex;
@@ -58,54 +58,40 @@ impl Scratch {
         for constant in &columns.constants {
             let start = batch.arena.len();
             batch.arena.extend_from_slice(constant.as_bytes());
-            batch.has_odd_texts |= may_be_odd(constant.as_bytes());
+            batch.odd_marks |= odd_marks(constant.as_bytes());
             self.constants.push(Slot::new_text(start, constant.len(), false));
         }
     }
 
     /// Makes a slot of each cell of the record. Returns the number of cells in which blanks precede
     /// a quote, if these are not skipped.
-    fn find_cells(&mut self, record: Span<'_>, columns: &Columns, batch: &mut Batch) -> u32 {
+    fn find_cells(&mut self, record: Span<'_>, columns: &Columns, arena: &mut Vec<u8>) -> u32 {
         assert!(record.len <= Slot::LEN_MAX, "a record is at most 64 MiB");
         let Scratch { index, cells, .. } = self;
-        let Batch { arena, has_odd_texts, .. } = batch;
         let dialect = columns.dialect;
         index.find(record, dialect.delimiter, columns.width);
         let may_escape = dialect.has_escapes && index.has_escapes();
         if index.has_bare_quote() || (may_escape && memchr(b'\\', record.bytes()).is_some()) {
-            *has_odd_texts = true;
             return find_cells_one_by_one(record, dialect, cells, arena);
         }
         let is_plain = !index.has_escapes();
         cells.clear();
-        let mut is_odd = dialect.skips_space;
         cells.extend(index.starts().windows(2).map(|starts| match starts {
-            [start, next] => {
-                is_odd |= begins_oddly(record.source, *start);
-                Slot::text_or_absent(*start, next - start - 1, is_plain)
-            }
+            [start, next] => Slot::text_or_absent(*start, next - start - 1, is_plain),
             _ => Slot::ABSENT,
         }));
         for cell in index.quoted() {
             if let Some(slot) = cells.get_mut(*cell) {
                 let (start, len) = (slot.start() + 1, slot.len().saturating_sub(2));
-                is_odd |= may_be_odd(record.source.get(start..).unwrap_or(&[]));
                 let text = Span { start, len, ..record };
                 *slot = text_slot(text, dialect, index.has_doubled_quotes(), is_plain, arena);
             }
         }
-        *has_odd_texts |= is_odd;
         if dialect.skips_space {
             skip_blanks(record.source, dialect, index, cells);
         }
         0
     }
-}
-
-#[inline]
-fn begins_oddly(source: &[u8], start: u32) -> bool {
-    let start = usize::try_from(start).expect("usize is at least 32 bits wide");
-    may_be_odd(source.get(start..).unwrap_or(&[]))
 }
 
 /// Skips the blanks at the beginning of unquoted cells. (In a quoted cell, they are its text.)
@@ -178,7 +164,7 @@ pub(in crate::decode) fn decode(
     batch: &mut Batch,
 ) {
     let record = Span { source: chunk, start: span.start, len: span.len() };
-    let spaced_quotes = scratch.find_cells(record, columns, batch);
+    let spaced_quotes = scratch.find_cells(record, columns, &mut batch.arena);
     let has_surplus = columns.width < scratch.cells.len();
     if (scratch.index.has_escapes() || has_surplus)
         && memchr(b'\r', record.bytes()).is_some()
@@ -187,7 +173,6 @@ pub(in crate::decode) fn decode(
         return batch.mark_broken(row, Field::Record, Code::CsvSyntax, Detail::ReturnInLine);
     }
     if columns.width != scratch.cells.len() {
-        batch.has_odd_texts = true;
         fit_cells(columns, record, &mut scratch.cells, &mut batch.arena);
     }
     if !nulls.is_empty() {

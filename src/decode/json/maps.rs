@@ -57,6 +57,8 @@ impl<R: Recorder> Reader<'_, R> {
     }
 
     /// Reads the value of an entry in a map of lists.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "most of what an export has: a call costs a tenth")]
     pub(super) fn read_list_entry(&mut self, name: NameId, depth: usize) -> JsonResult<()> {
         if self.peek() != Some(b'[') {
             return self.read_single_entry(name, depth);

@@ -303,9 +303,14 @@ impl<R: Recorder> Reader<'_, R> {
     }
 
     /// Reads the value of a member.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "one caller: the kinds that most records have are short"
+    )]
     fn read_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
         match member.kind {
+            MemberKind::Text | MemberKind::Number => self.read_field(member, depth),
             MemberKind::Object(index) if self.peek() == Some(b'{') => {
                 self.read_object(index, depth + 1)
             }
@@ -315,6 +320,32 @@ impl<R: Recorder> Reader<'_, R> {
             MemberKind::Numbers(map) if self.peek() == Some(b'{') => {
                 self.read_map(Scope::of_node(member.node), map, depth + 1, Self::read_single_entry)
             }
+            MemberKind::Object(_)
+            | MemberKind::Lists(_)
+            | MemberKind::Numbers(_)
+            | MemberKind::SharedMap { .. }
+            | MemberKind::Container(_)
+            | MemberKind::Either { .. }
+            | MemberKind::Moved(_)
+            | MemberKind::ExportOnly => self.read_rare_member(member, depth),
+        }
+    }
+
+    /// Reads a value into the slot of its field.
+    #[inline]
+    fn read_field(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
+        let start = self.at;
+        let slot = self.read_scalar(depth + 1)?;
+        self.record_value(Destination::Slot(member.node), start, slot);
+        self.batch.set_slot(self.row, member.node, slot);
+        Ok(())
+    }
+
+    /// Reads the value of a member that is renamed, that only exports have, or that has another type than it
+    /// should.
+    #[inline(never)]
+    fn read_rare_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
+        match member.kind {
             MemberKind::SharedMap { map, is_list } if self.peek() == Some(b'{') => {
                 self.scratch.renamed.note_map(map, self.at);
                 let read = if is_list { Self::read_list_entry } else { Self::read_single_entry };
@@ -327,24 +358,23 @@ impl<R: Recorder> Reader<'_, R> {
             }
             MemberKind::Container(_) => self.skip_non_container(depth + 1),
             MemberKind::Either { other, .. } => match self.layout.others.get(other) {
-                Some(other) => self.read_member(other, depth),
+                Some(other) => self.read_other_member(other, depth),
                 None => Ok(()),
             },
             MemberKind::Moved(index) => self.read_moved(index, depth + 1),
+            MemberKind::ExportOnly => self.skip_export_only(member.node, depth + 1),
             MemberKind::Text
             | MemberKind::Number
             | MemberKind::Object(_)
             | MemberKind::Lists(_)
             | MemberKind::SharedMap { .. }
-            | MemberKind::Numbers(_) => {
-                let start = self.at;
-                let slot = self.read_scalar(depth + 1)?;
-                self.record_value(Destination::Slot(member.node), start, slot);
-                self.batch.set_slot(self.row, member.node, slot);
-                Ok(())
-            }
-            MemberKind::ExportOnly => self.skip_export_only(member.node, depth + 1),
+            | MemberKind::Numbers(_) => self.read_field(member, depth),
         }
+    }
+
+    /// Reads the value of a member as what it is besides a renamed path.
+    fn read_other_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
+        self.read_member(member, depth)
     }
 
     /// Whether the next value is a null, provided that the text is valid. A null is an absent field,

@@ -3,7 +3,7 @@
 use super::shape_cache::{Recorder, TraceEvent};
 use super::unescape::unescape;
 use super::{JsonError, JsonResult, RawText, Reader};
-use crate::record::{Code, Detail, Field, NameId, Scope, Slot, may_be_odd, number_len};
+use crate::record::{Code, Detail, Field, NameId, Scope, Slot, number_len, odd_marks};
 use crate::simd::Span;
 use crate::simd::scan::{first_special, packed_text};
 
@@ -94,14 +94,14 @@ impl<R: Recorder> Reader<'_, R> {
         if unescape(bytes, &mut self.batch.arena).is_err() {
             self.add_lone_surrogate();
         }
-        self.batch.has_odd_texts |= may_be_odd(self.batch.arena.get(start..).unwrap_or(&[]));
+        self.batch.odd_marks |= odd_marks(self.batch.arena.get(start..).unwrap_or(&[]));
         Slot::new_text(start, self.batch.arena.len() - start, false)
     }
 
     /// Notes whether the text that begins at `start` may look as if a setting were missing.
     #[inline]
     pub(super) fn note_odd_text(&mut self, start: usize) {
-        self.batch.has_odd_texts |= may_be_odd(self.chunk.get(start..).unwrap_or(&[]));
+        self.batch.odd_marks |= odd_marks(self.chunk.get(start..).unwrap_or(&[]));
     }
 
     fn add_lone_surrogate(&mut self) {
