@@ -312,6 +312,7 @@ impl Decoder {
         Ok(())
     }
 
+    #[inline]
     fn decode_json(
         &mut self,
         chunk: &[u8],

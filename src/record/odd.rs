@@ -3,7 +3,7 @@
 //!
 //! Decoders ask this of each text, so it is two lookups. Nearly all texts are ruled out.
 
-use memchr::{memchr3_iter, memmem};
+use memchr::memchr3_iter;
 
 /// Each of the forms has a bit in both tables: by its first byte, and by what may follow.
 const FIRST: [u8; 256] = {
@@ -41,15 +41,20 @@ pub fn odd_marks(bytes: &[u8]) -> u8 {
 
 /// Not 0 if a cell in this part of a CSV file may be odd. One look at all of it costs less than one at each cell.
 pub fn odd_marks_of_cells(text: &[u8]) -> u8 {
-    let marks_at = |at: usize| {
-        let before = at.checked_sub(1).and_then(|before| text.get(before));
+    // `\N` and `NULL` have an `N`.
+    let mut marked = memchr3_iter(b'=', b'\'', b'N', text).map(|at| odd_marks_near(text, at));
+    marked.find(|marks| *marks != 0).unwrap_or(0)
+}
+
+/// Not 0 if an odd text may begin at this byte, or with a backslash before it.
+fn odd_marks_near(text: &[u8], at: usize) -> u8 {
+    let before = at.checked_sub(1).and_then(|before| text.get(before));
+    match before {
+        Some(b'\\') => DUMPED,
         // A cell begins after something else: a delimiter, a quote, a line end, a blank.
-        let may_begin = before.is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if may_begin { odd_marks(text.get(at..).unwrap_or(&[])) } else { 0 }
-    };
-    let mut marked = memchr3_iter(b'=', b'\'', b'\\', text).map(marks_at);
-    let is_null = || memmem::find(text, b"NULL").is_some();
-    marked.find(|marks| *marks != 0).unwrap_or_else(|| if is_null() { NULL } else { 0 })
+        Some(byte) if byte.is_ascii_alphanumeric() => 0,
+        Some(_) | None => odd_marks(text.get(at..).unwrap_or(&[])),
+    }
 }
 
 #[cfg(test)]

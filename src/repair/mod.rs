@@ -180,7 +180,7 @@ impl Repairs {
     ) {
         for TrimmedField { node, is_number, is_written } in &self.fields {
             let slot = batch.slot(row, *node);
-            if slot.is_absent() {
+            if slot.is_absent() || slot.is_text() == (kind == RepairKind::Scalars) {
                 continue;
             }
             if let Some(changed) = changed(kind, slot, *is_number, source, &batch.arena) {

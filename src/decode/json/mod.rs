@@ -311,6 +311,7 @@ impl<R: Recorder> Reader<'_, R> {
     fn read_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
         match member.kind {
             MemberKind::Text | MemberKind::Number => self.read_field(member, depth),
+            MemberKind::ExportOnly => self.skip_export_only(member.node, depth + 1),
             MemberKind::Object(index) if self.peek() == Some(b'{') => {
                 self.read_object(index, depth + 1)
             }
@@ -326,8 +327,7 @@ impl<R: Recorder> Reader<'_, R> {
             | MemberKind::SharedMap { .. }
             | MemberKind::Container(_)
             | MemberKind::Either { .. }
-            | MemberKind::Moved(_)
-            | MemberKind::ExportOnly => self.read_rare_member(member, depth),
+            | MemberKind::Moved(_) => self.read_rare_member(member, depth),
         }
     }
 
@@ -341,8 +341,7 @@ impl<R: Recorder> Reader<'_, R> {
         Ok(())
     }
 
-    /// Reads the value of a member that is renamed, that only exports have, or that has another type than it
-    /// should.
+    /// Reads the value of a member that is renamed, or that has another type than it should.
     #[inline(never)]
     fn read_rare_member(&mut self, member: &Member, depth: usize) -> JsonResult<()> {
         match member.kind {
@@ -362,8 +361,8 @@ impl<R: Recorder> Reader<'_, R> {
                 None => Ok(()),
             },
             MemberKind::Moved(index) => self.read_moved(index, depth + 1),
-            MemberKind::ExportOnly => self.skip_export_only(member.node, depth + 1),
-            MemberKind::Text
+            MemberKind::ExportOnly
+            | MemberKind::Text
             | MemberKind::Number
             | MemberKind::Object(_)
             | MemberKind::Lists(_)
