@@ -6,6 +6,7 @@
 use memchr::memchr3_iter;
 
 /// Each of the forms has a bit in both tables: by its first byte, and by what may follow.
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
 const FIRST: [u8; 256] = {
     let mut first = [0; 256];
     first[b'N' as usize] = NULL;
@@ -14,6 +15,7 @@ const FIRST: [u8; 256] = {
     first[b'\'' as usize] = APOSTROPHE;
     first
 };
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
 const SECOND: [u8; 256] = {
     let mut second = [APOSTROPHE; 256];
     second[b'N' as usize] |= DUMPED;
