@@ -93,10 +93,9 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         .fields
         .iter()
         .filter(|field| field.field.as_deref() == Some(opt_out) && !is_chosen(field));
-    let is_named = fields.iter().any(|found| found.path == opt_out);
     let unnamed_opt_out = lost
         .clone()
-        .filter(|field| !is_named && 0 < field.values_met())
+        .filter(|field| 0 < field.values_met())
         .find_map(|field| Some((field.column, field.name_length?)));
     let ignored = lost
         .filter(|field| field.by != Some(By::Name))

@@ -204,9 +204,6 @@ impl Page {
 
     fn opt_out(&mut self, chosen: &Chosen<'_>, knowledge: &Knowledge) {
         let path = knowledge.role_path(Role::OptOut);
-        if let Some((column, length)) = chosen.unnamed_opt_out {
-            self.unnamed_opt_out(column, length, path);
-        }
         let meanings = Meanings::of(chosen, knowledge);
         let pairs = meanings.pairs.iter().map(|(word, is_out)| {
             format!("{} = \"{}\"", quoted(word), if *is_out { "ALL" } else { "NONE" })
@@ -232,20 +229,6 @@ impl Page {
             );
             self.line("");
         }
-    }
-
-    /// Asks for the name of the column that says who has opted out.
-    fn unnamed_opt_out(&mut self, column: Option<u64>, length: u64, path: &str) {
-        let place =
-            column.map_or_else(|| "A field".to_owned(), |column| format!("Column {column}"));
-        let path = quoted(path);
-        self.line("[input.values]");
-        self.line(&format!(
-            "# {place} (name of {length} characters) says who has opted out, and its name is not shown. Write\n\
-             # {{ \"NAME\" = {path} }} as [input.rename], and below what each of its words means, such as\n\
-             # {{ \"unsubscribed\" = \"ALL\", \"subscribed\" = \"NONE\" }}. Until then the definition is not valid.",
-        ));
-        self.line(&format!("{path} = {{}}\n"));
     }
 
     /// The repairs that would fix more than one percent of a field.
@@ -382,7 +365,15 @@ impl<'a> Meanings<'a> {
              # be changed before, or left out."
                 .to_owned()
         });
-        unknown.chain(several).chain(contradict).collect()
+        let unnamed = chosen.unnamed_opt_out.map(|(column, length)| {
+            let place =
+                column.map_or_else(|| "A field".to_owned(), |column| format!("Column {column}"));
+            format!(
+                "# {place} (name of {length} characters) says who has opted out, and its name is not shown. Write\n\
+                 # {{ \"NAME\" = \"OptOut\" }} as [input.rename], or decide that it does not count."
+            )
+        });
+        unknown.chain(several).chain(contradict).chain(unnamed).collect()
     }
 }
 
@@ -423,7 +414,7 @@ pub fn has_open_opt_out(
     knowledge: &Knowledge,
 ) -> bool {
     let chosen = choose(report, knowledge, options.has_endpoints);
-    chosen.unnamed_opt_out.is_some() || !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
+    !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.

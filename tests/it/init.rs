@@ -193,6 +193,11 @@ fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     assert!(text.contains("# Column 3 (name of 6 characters) says who has opted out"), "{text}");
     let (code, printed) = program(folder.path(), &["run", "a.toml"]);
     assert!(code == 78 && printed.contains("\"OptOut\" = {}"), "{printed}");
+    // Another one that has a name does not make up for it.
+    let rows = fs::read_to_string(&path).expect("rows").replace("Foo", "Unsubscribed");
+    let path = file(folder.path(), "b.csv", rows.replace(",a,", ",no,"));
+    let text = definition(&path, &[]);
+    assert!(text.contains("# Column 3 (name of 6 characters) says who has opted out"), "{text}");
 }
 
 #[test]
