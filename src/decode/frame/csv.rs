@@ -132,7 +132,12 @@ fn scan_csv(bytes: &[u8], start: usize, dialect: Dialect, max_record: usize, at_
             return Scan::Open;
         };
         if bytes.get(found) != Some(&b'"') {
-            let (end, next) = dialect.line_end.find(bytes, found).unwrap_or((found, found + 1));
+            let (end, next) = match dialect.line_end {
+                LineEnd::Newline => (found, found + 1),
+                LineEnd::Return => {
+                    dialect.line_end.find(bytes, found).unwrap_or((found, found + 1))
+                }
+            };
             return Scan::Ends(whole_record(bytes, start, end, next, max_record));
         }
         if !opens_cell(bytes, start, found, dialect) {
@@ -157,11 +162,12 @@ fn scan_csv(bytes: &[u8], start: usize, dialect: Dialect, max_record: usize, at_
 /// blanks there if they are skipped.
 fn opens_cell(bytes: &[u8], start: usize, quote: usize, dialect: Dialect) -> bool {
     let mut before = bytes.get(start..quote).unwrap_or(&[]);
-    while dialect.skips_space
-        && let [rest @ .., last] = before
-        && dialect.is_blank(*last)
-    {
-        before = rest;
+    if dialect.skips_space {
+        while let [rest @ .., last] = before
+            && dialect.is_blank(*last)
+        {
+            before = rest;
+        }
     }
     before.last().is_none_or(|last| *last == dialect.delimiter)
 }

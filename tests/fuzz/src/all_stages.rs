@@ -27,8 +27,9 @@ fn plan() -> InProcess {
 /// Processes a text from the byte `from` on, with a worker that has seen many records and with a new one,
 /// as a whole and in blocks of about `block_bytes`.
 pub fn check(text: &[u8], format: &Format, from: usize, block_bytes: usize) {
-    // Each block decodes a whole batch again, so many blocks take quadratic time.
-    let block_bytes = block_bytes.max(text.len() / 32);
+    // Each block decodes a whole batch again, so many blocks take quadratic time. A reject costs much more than its
+    // record is long.
+    let block_bytes = block_bytes.max(text.len());
     PLAN.with(|plan| {
         let whole = plan.process_as(text, format, from, usize::MAX);
         check_outcome(&whole);
