@@ -55,15 +55,18 @@ impl Repairs {
             }
             let remaining = check(batch);
             snapshot.restore(row, batch);
-            Some(remaining)
+            let changing: RepairSet = changed.iter().map(|repaired| repaired.kind).collect();
+            Some((remaining, changing))
         };
-        let off = || RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind));
+        let off = RepairKind::ALL.into_iter().filter(|kind| !self.on.has(*kind));
+        let all: RepairSet = self.on.iter().chain(off).collect();
+        // Where all of them together change nothing, no one does. Of those that change something, each is tried.
+        let (left, changing) = attempt(all, batch)?;
+        let off = || changing.iter().filter(|kind| !self.on.has(*kind));
         let all: RepairSet = self.on.iter().chain(off()).collect();
-        // Where all of them together change nothing, no one does.
-        let left = attempt(all, batch)?;
         let mut fix = Fix { row: u32::try_from(row).ok()?, ..Fix::default() };
         for kind in off() {
-            let Some(remaining) = attempt(self.on.with(kind), batch) else { continue };
+            let Some((remaining, _)) = attempt(self.on.with(kind), batch) else { continue };
             for problem in problems.iter().filter(|problem| !remaining.contains(problem)) {
                 if !fix.problems.iter().any(|(known, _)| known == problem) {
                     fix.problems.push((*problem, RepairSet::default().with(kind)));
@@ -79,7 +82,8 @@ impl Repairs {
                 let mut needed = all;
                 for kind in off() {
                     let fewer = needed.without(kind);
-                    let fixes = attempt(fewer, batch).is_some_and(|left| !left.contains(problem));
+                    let fixes =
+                        attempt(fewer, batch).is_some_and(|(left, _)| !left.contains(problem));
                     needed = if fixes { fewer } else { needed };
                 }
                 let needed = needed.iter().filter(|kind| !self.on.has(*kind)).collect();
@@ -88,7 +92,8 @@ impl Repairs {
         }
         let by: RepairSet = fix.problems.iter().flat_map(|(_, kinds)| kinds.iter()).collect();
         let all = self.on.iter().chain(by.iter()).collect();
-        if !by.is_empty() && attempt(all, batch).is_some_and(|remaining| remaining.is_empty()) {
+        if !by.is_empty() && attempt(all, batch).is_some_and(|(remaining, _)| remaining.is_empty())
+        {
             fix.by = by;
         }
         (!by.is_empty()).then_some(fix)

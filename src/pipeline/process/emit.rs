@@ -289,7 +289,14 @@ impl BatchEmitter<'_> {
     }
 
     /// Counts what was noticed about the values of a row. `is_written`: whether the row is.
+    #[inline]
     fn count_notes(&self, row: usize, is_written: bool, block: &mut Block) {
+        if !self.worker.batch.notes.is_empty() {
+            self.count_notes_of_row(row, is_written, block);
+        }
+    }
+
+    fn count_notes_of_row(&self, row: usize, is_written: bool, block: &mut Block) {
         let noted = find_row(&self.worker.batch.notes, row, |noted| noted.row);
         for noted in noted.iter().filter(|noted| is_written || noted.note.is_of_input()) {
             let path = self.path_of(noted.field);
