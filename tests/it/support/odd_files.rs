@@ -96,7 +96,7 @@ fn line_end() -> impl Strategy<Value = &'static str> {
 /// Removes the LF of the last line if `end` has a CR, so that some files end without one. Not the only LF of a
 /// file: without any, CRs would end its lines.
 fn without_last_end(mut text: Vec<u8>, end: &str) -> Vec<u8> {
-    let has_another = text.iter().filter(|byte| **byte == b'\n').count() > 1;
+    let has_another = memchr::memchr_iter(b'\n', &text).count() > 1;
     if end != "\n" && text.ends_with(b"\n") && has_another {
         text.pop();
     }
