@@ -6,11 +6,11 @@ use std::path::Path;
 use crate::support::program::files_below;
 use crate::support::random::Random;
 
-/// The minimum number of documents that a decoder test reads: `SEGPREP_DOCUMENTS`, or a default that
-/// takes seconds.
+/// The minimum number of documents that a decoder test reads: `SEGPREP_DOCUMENTS`, or a default that all tests have
+/// time for.
 pub(crate) fn documents() -> u64 {
     let set = std::env::var("SEGPREP_DOCUMENTS").ok().and_then(|set| set.parse().ok());
-    set.unwrap_or(100_000)
+    set.unwrap_or(50_000)
 }
 
 /// The contents of the samples and hostile cases with these file extensions, except large files.
