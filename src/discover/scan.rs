@@ -337,23 +337,36 @@ impl FieldScan {
         verdicts: &[Verdict<'_>],
         knowledge: &Knowledge,
     ) -> (Option<String>, Option<By>) {
-        if self.meaning.field.is_some() {
+        if self.meaning.field.is_some() && !self.is_rather_opt_out(knowledge) {
             return (self.meaning.field.clone(), self.meaning.by);
         }
         let is_address = |verdict: &Verdict<'_>| {
             let is_likely = verdict.likelihood == Likelihood::Likely;
             is_likely && matches!(verdict.detector, "email" | "phone")
         };
-        let says_out = |word: &String| knowledge.opt_out_words.means_out_anywhere(word);
         let role = if verdicts.iter().any(is_address) {
             Role::Address
-        } else if self.opt_out_words.keys().any(|word| says_out(word) == Some(true)) {
+        } else if self.says_who_is_out(knowledge) {
             // One such word is enough: an opt-out that is dropped is never missed.
             Role::OptOut
         } else {
             return (None, None);
         };
         (Some(knowledge.role_path(role).to_owned()), Some(By::Values))
+    }
+
+    /// Whether its words say who has opted out, though its name is one that other programs give to another field:
+    /// `state` may be that of a subscription.
+    fn is_rather_opt_out(&self, knowledge: &Knowledge) -> bool {
+        let is_own = self.meaning.by == Some(By::Name) || self.meaning.opt_out.is_some();
+        let are_most = self.opt_out_others <= self.opt_out_words.values().sum();
+        !is_own && are_most && self.says_who_is_out(knowledge)
+    }
+
+    /// Whether a word says that somebody has opted out, whatever the field is called.
+    fn says_who_is_out(&self, knowledge: &Knowledge) -> bool {
+        let is_out = |word: &String| knowledge.opt_out_words.means_out_anywhere(word) == Some(true);
+        self.opt_out_words.keys().any(is_out)
     }
 
     /// Whether a name may be shown: it is known, or looks like a name and is one of many records.

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
-use super::meaning::{Knowledge, Meaning};
+use super::meaning::{By, Knowledge, Meaning};
 use super::shape::push_shape;
 use super::value::{KINDS, Kind, Value};
 use crate::detect::ColumnFindings;
@@ -77,7 +77,7 @@ pub(super) struct Tally {
     pub(super) hashes: Vec<u64>,
     pub(super) shapes: Counts,
     pub(super) words: BTreeMap<String, u64>,
-    /// Of the opt-out, and of a field that nobody knows: words that say who has opted out, and how many other
+    /// Of the opt-out, and of a field without a name of the schema: words that say who has opted out, and how many other
     /// values there are.
     pub(super) opt_out_words: BTreeMap<String, u64>,
     pub(super) opt_out_others: u64,
@@ -166,7 +166,7 @@ impl Tally {
         if !text.is_empty() {
             self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence), count);
         }
-        if meaning.opt_out.is_some() || meaning.field.is_none() {
+        if meaning.opt_out.is_some() || meaning.by != Some(By::Name) {
             let words = &knowledge.opt_out_words;
             let is_out = match meaning.opt_out {
                 Some(sense) => words.means_out(text, sense),

@@ -183,6 +183,15 @@ fn an_opt_out_is_found_by_its_words() {
 }
 
 #[test]
+fn an_opt_out_is_found_under_the_name_of_another_field() {
+    let folder = folder();
+    let row = "{\"email\":\"ada@example.com\",\"state\":\"unsubscribed\"}\n";
+    let text = definition(&file(folder.path(), "a.ndjson", row.repeat(20)), &[]);
+    assert!(text.contains("\"state\" = \"OptOut\""), "{text}");
+    assert!(text.contains("\"OptOut\" = { \"unsubscribed\" = \"ALL\" }"), "{text}");
+}
+
+#[test]
 fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     let folder = folder();
     let path = with_status(folder.path(), false);
