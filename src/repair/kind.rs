@@ -65,8 +65,9 @@ impl RepairKind {
     }
 
     fn bit(self) -> u16 {
-        let index = RepairKind::ALL.iter().take_while(|kind| **kind != self).count();
-        1 << index
+        #[expect(clippy::as_conversions, reason = "the number of a variant, under 16")]
+        let number = self as u16;
+        1 << number
     }
 }
 

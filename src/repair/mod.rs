@@ -12,6 +12,7 @@
 mod country;
 mod dates;
 mod email;
+mod gate;
 mod kind;
 mod lists;
 mod locale;
@@ -29,8 +30,9 @@ pub use kind::{RepairKind, RepairSet};
 pub use odd::OddTexts;
 pub use trial::Fix;
 
-use crate::record::{Batch, Entry, Field, JsonType, NameId, Slot, SlotKind};
+use crate::record::{Batch, Entry, Field, JsonType, NameId, Slot, SlotKind, Text};
 use crate::schema::{DateZone, NodeIx, PhoneRegion, Schema, Shape};
+use gate::Gate;
 use step::FieldRepair;
 
 /// The `[repair]` section of a definition, compiled.
@@ -62,6 +64,12 @@ pub struct ChunkText<'a> {
     pub chunk: &'a [u8],
     /// Whether the chunk is CSV, in which an empty value is an absent field.
     pub is_csv: bool,
+}
+
+impl<'a> ChunkText<'a> {
+    fn with(self, arena: &'a [u8]) -> Text<'a> {
+        Text { chunk: self.chunk, arena }
+    }
 }
 
 impl std::fmt::Debug for ChunkText<'_> {
@@ -152,8 +160,9 @@ impl Repairs {
         is_dropped: &impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
     ) {
-        for kind in [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet] {
-            if kinds.has(kind) {
+        let gate = Gate::of(kinds);
+        if !gate.is_shut() && self.may_change_fields(gate, row, source, batch) {
+            for kind in OF_ALL_VALUES.into_iter().filter(|kind| kinds.has(*kind)) {
                 self.change_fields(kind, row, source, batch, done);
             }
         }
@@ -169,7 +178,21 @@ impl Repairs {
         }
     }
 
-    /// Makes one of the repairs of all fields.
+    /// Whether one of the repairs of all values may change a field of this row.
+    fn may_change_fields(
+        &self,
+        gate: Gate,
+        row: usize,
+        source: ChunkText<'_>,
+        batch: &Batch,
+    ) -> bool {
+        let (slots, text) = (batch.row_slots(row), source.with(&batch.arena));
+        self.fields.iter().any(|TrimmedField { node, is_number, .. }| {
+            slots.get(*node).is_some_and(|slot| gate.admits(*slot, text, *is_number))
+        })
+    }
+
+    /// Makes one of the repairs of all values, on fields.
     fn change_fields(
         &self,
         kind: RepairKind,
@@ -199,33 +222,40 @@ impl Repairs {
         is_dropped: &impl Fn(NameId) -> bool,
         done: &mut Vec<Repaired>,
     ) {
+        let (gate, lists) = (Gate::of(kinds), kinds.has(RepairKind::Lists));
         for (map, is_lists) in self.maps.iter().enumerate() {
+            let lists = lists && *is_lists;
             for index in batch.map(row, map).range() {
-                if batch.entries.get(index).is_none_or(|entry| is_dropped(entry.name)) {
+                let Some(entry) = batch.entries.get(index).copied() else { continue };
+                let text = source.with(&batch.arena);
+                let mut values = batch.entry_values(entry).iter();
+                let may_change = values.any(|value| gate.admits(*value, text, !is_lists))
+                    || lists && !entry.is_list;
+                if !may_change || is_dropped(entry.name) {
                     continue;
                 }
                 // Text alone is no better than a bare number, unless it then becomes a list.
-                let entry = batch.entries.get(index).copied();
-                let is_text_wanted = entry.is_some_and(|entry| entry.is_list)
-                    || kinds.has(RepairKind::Lists) && entry.is_some_and(|e| is_boolean(e, batch));
-                for kind in [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet] {
-                    if kinds.has(kind) && (kind != RepairKind::Scalars || is_text_wanted) {
+                let is_text_wanted =
+                    entry.is_list || kinds.has(RepairKind::Lists) && is_boolean(entry, batch);
+                for kind in OF_ALL_VALUES.into_iter().filter(|kind| kinds.has(*kind)) {
+                    if kind != RepairKind::Scalars || is_text_wanted {
                         let change =
                             |slot, arena: &[u8]| changed(kind, slot, !is_lists, source, arena);
                         let note = |field| repaired(row, kind, field, true);
                         trim::change_entry(index, batch, change, note, done);
                     }
                 }
-                if *is_lists
-                    && kinds.has(RepairKind::Lists)
-                    && let Some(name) = lists::repair(index, batch)
-                {
+                if lists && let Some(name) = lists::repair(index, batch) {
                     done.push(repaired(row, RepairKind::Lists, Field::Named(name), true));
                 }
             }
         }
     }
 }
+
+/// The repairs of all values, in the order in which they are made.
+const OF_ALL_VALUES: [RepairKind; 3] =
+    [RepairKind::Scalars, RepairKind::Trim, RepairKind::Spreadsheet];
 
 /// The repairs of values in maps.
 const OF_MAPS: [RepairKind; 4] =
