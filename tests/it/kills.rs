@@ -14,7 +14,7 @@ use std::{
 use crate::support::program::files_below;
 use crate::support::running::{Running, Site, assert_exit, endpoints, rejected};
 
-const KILLS: u32 = 20;
+const KILLS: u32 = 12;
 
 fn kills() -> u32 {
     env::var("SEGPREP_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)

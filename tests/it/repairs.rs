@@ -10,7 +10,7 @@ use segprep::schema::Schema;
 use serde_json::{Value, json};
 
 use crate::support::in_process::InProcess;
-use crate::support::property::check_property;
+use crate::support::property::{check_property, check_property_times, times};
 use crate::support::records::records;
 
 fn pinpoint() -> Schema {
@@ -277,7 +277,8 @@ fn the_repairs_that_a_reject_names_fix_it() {
     };
     let on =
         vec(select(vec!["repair.trim", "repair.channel", "repair.country", "repair.phone"]), 0..3);
-    check_property(&(dirty(), on), |(record, on)| {
+    // Each case compiles several definitions.
+    check_property_times(times(800), &(dirty(), on), |(record, on)| {
         let on: Vec<String> = on.into_iter().map(set).collect();
         let sets: Vec<&str> = on.iter().map(String::as_str).collect();
         let line = format!("{record}\n");

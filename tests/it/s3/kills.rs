@@ -7,7 +7,7 @@ use crate::support::program::{code, stderr};
 use crate::support::s3::run::{records, run};
 use crate::support::s3::server::Server;
 
-const KILLS: u32 = 20;
+const KILLS: u32 = 10;
 
 #[test]
 fn the_next_run_recovers_from_a_kill_at_any_moment() {

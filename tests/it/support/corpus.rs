@@ -10,7 +10,7 @@ use crate::support::random::Random;
 /// time for.
 pub(crate) fn documents() -> u64 {
     let set = std::env::var("SEGPREP_DOCUMENTS").ok().and_then(|set| set.parse().ok());
-    set.unwrap_or(50_000)
+    set.unwrap_or(20_000)
 }
 
 /// The contents of the samples and hostile cases with these file extensions, except large files.
