@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Preview(PreviewArguments),
     /// Explain what happened to one record, at every stage, and where it was written.
     Explain(ExplainArguments),
+    /// Check a published result: parts, records, rules, balance and keys.
+    Verify(VerifyArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -189,6 +191,22 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
     /// Bytes of input that a thread processes at once; by default about 1 MiB.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    pub(crate) chunk_bytes: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    /// The definition, or the folder of its account.
+    #[arg(value_name = "FILE|ACCOUNT")]
+    pub(crate) place: PathBuf,
+    /// The date that replaces `{date}` in paths; by default today in UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// Number of worker threads; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    pub(crate) threads: Option<u16>,
+    /// Bytes of a part that a thread processes at once; by default about 1 MiB.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
     pub(crate) chunk_bytes: Option<u32>,
 }
@@ -304,6 +322,7 @@ impl Arguments {
             Command::Run(RunArguments { date: Some(date), .. })
             | Command::Preview(PreviewArguments { date: Some(date), .. })
             | Command::Explain(ExplainArguments { date: Some(date), .. })
+            | Command::Verify(VerifyArguments { date: Some(date), .. })
                 if !is_date(date) =>
             {
                 Some("the value of `--date` is not a date of the form YYYY-MM-DD".to_owned())
@@ -327,6 +346,7 @@ impl Arguments {
             | Command::Scan(_)
             | Command::Preview(_)
             | Command::Explain(_)
+            | Command::Verify(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -451,7 +471,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["report", "retry", "verify", "forget"];
+        let absent = ["report", "retry", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

@@ -27,6 +27,7 @@ mod sheet;
 mod signals;
 mod summary;
 mod test_cases;
+mod verify;
 
 use std::{
     env,
@@ -43,7 +44,7 @@ use segprep::simd::Level;
 
 use arguments::{
     Arguments, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
-    ScanArguments, Schema,
+    ScanArguments, Schema, VerifyArguments,
 };
 use exit::Exit;
 use render::{Format, Screen};
@@ -81,6 +82,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
         Command::Scan(arguments) => return scan(screen, arguments, common),
         Command::Preview(arguments) => return preview_records(screen, arguments, common),
         Command::Explain(arguments) => return explain_record(screen, arguments, common),
+        Command::Verify(arguments) => return verify_result(screen, arguments, common),
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -191,6 +193,21 @@ fn explain_record(
     })?;
     explain::show(screen, &explained)?;
     Ok(exit::DONE)
+}
+
+fn verify_result(
+    screen: Screen,
+    arguments: VerifyArguments,
+    common: Common,
+) -> Result<Exit, Failure> {
+    let options = verify::options(arguments, common);
+    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let stopping = listen(screen, &cancel)?;
+    let verified = progress::show_during(screen, &progress, &stopping, || {
+        segprep::run::verify(&options, &progress, &cancel)
+    })?;
+    verify::show(screen, &verified)?;
+    Ok(if verified.report.sound { exit::DONE } else { exit::DIFFERS })
 }
 
 fn init(screen: Screen, options: &InitOptions) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ fn field(path: &str, op: &str, values: u64, op_failed: u64) -> FieldCount {
         op: op.to_owned(),
         values,
         op_failed,
+        token: None,
         names: BTreeMap::new(),
     }
 }
@@ -32,6 +33,7 @@ pub(crate) fn output() -> OutputNote {
         format: "pinpoint-json".to_owned(),
         target: "pinpoint".to_owned(),
         import_ready: true,
+        max_bytes: Some(1_000_000_000),
         emptied: None,
         formula: None,
         files: vec![part(0, 999_999_412, 903_110), part(1, 327_000_000, 295_760)],

@@ -13,6 +13,7 @@ pub mod frame;
 mod json;
 mod layout;
 mod lookalike;
+pub mod parquet;
 mod records;
 mod shaping;
 mod spellings;

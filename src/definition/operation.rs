@@ -9,7 +9,7 @@ use std::fmt;
 use super::document::{Origin, Spanned};
 use crate::schema::{Role, Schema};
 use crate::transform::{
-    Already, Bucket, Decimal, Encoding, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,
+    Already, Bucket, Decimal, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,
 };
 
 /// Operations that a later version will have.
@@ -331,10 +331,7 @@ impl fmt::Display for HmacSpec {
         if let Scope::Relationship(label) = &self.scope {
             write!(f, "scope {label:?}, ")?;
         }
-        let encoding = match self.shape.encoding() {
-            Encoding::Hex => "hex",
-            Encoding::Base64Url => "base64url",
-        };
+        let encoding = self.shape.encoding().name();
         write!(f, "{} bits, {encoding}", self.shape.bits())?;
         if self.normalize != Normalize::None {
             write!(f, ", of {}", self.normalize.name())?;

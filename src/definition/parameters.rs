@@ -70,7 +70,7 @@ fn read_hmac(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Op
         None => Some(Scope::Person),
     };
     let bits = read_bits(section, diagnostics);
-    let encodings = [("hex", Encoding::Hex), ("base64url", Encoding::Base64Url)];
+    let encodings = Encoding::ALL.map(|encoding| (encoding.name(), encoding));
     let encoding =
         section.choice("encoding", &encodings, &[], diagnostics).unwrap_or(Encoding::Hex);
     let normalize = read_normalize(section, diagnostics).unwrap_or(Normalize::None);

@@ -418,9 +418,9 @@ impl ChunkReader {
     pub(super) fn end(&mut self) -> InputEnd {
         let offset = self.offset;
         let broken = self.error.take().map(|bad| Broken { bad, offset });
-        let (bytes, sha256) = (self.stored.bytes(), self.stored.sha256());
+        let (bytes, digest) = (self.stored.bytes(), self.stored.digest());
         let beside = mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
-        InputEnd { bytes, sha256, is_unchecked: false, broken, beside: beside.fields }
+        InputEnd { bytes, digest, is_unchecked: false, broken, beside: beside.fields }
     }
 }
 

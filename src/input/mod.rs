@@ -35,6 +35,7 @@ pub(crate) use chunks::READ_MORE_BYTES;
 pub(crate) use encoding::looks_like_windows_1252;
 pub(crate) use error::{BadInput, InputError};
 pub(crate) use inflate::Compression;
+pub(crate) use open::digest;
 pub(crate) use settings::{Limits, Settings};
 
 use crate::decode::Format;
@@ -45,6 +46,7 @@ use crate::record::{Code, Detail};
 use crate::store::{Inputs, Listed, Stamp};
 use chunks::ChunkReader;
 use error::ReadError;
+
 use open::{OpenInput, open};
 
 /// The most memory of one input that is read ahead: the inflater, the conversion to UTF-8, and the
@@ -110,8 +112,8 @@ impl Default for InputStart {
 pub(crate) struct InputEnd {
     /// The number of bytes as it is stored.
     pub(crate) bytes: u64,
-    /// In lower hex. `None`: the definition does not request it.
-    pub(crate) sha256: Option<String>,
+    /// As manifests have it. `None`: it was not requested.
+    pub(crate) digest: Option<String>,
     /// Whether its store has no checksum to compare it with.
     pub(crate) is_unchecked: bool,
     pub(crate) broken: Option<Broken>,

@@ -9,7 +9,8 @@ use std::{
     },
 };
 
-use data_encoding::HEXLOWER;
+use crc_fast::{CrcAlgorithm, Digest as Crc};
+use data_encoding::{BASE64, HEXLOWER};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::encoding::{Transcoder, encoding_of};
@@ -18,12 +19,15 @@ use super::inflate::{Compression, Inflater, MAGIC_BYTES};
 use super::read_ahead::ReadAhead;
 use super::settings::Settings;
 use crate::crypto::Sha256;
-use crate::definition::TextEncoding;
+use crate::definition::{DigestKind, TextEncoding};
 use crate::engine::Cancel;
-use crate::store::{Inputs, Listed, Stamp};
+use crate::store::{Inputs, Listed, Stamp, StoreError};
 
 /// How many bytes of a text say which encoding it has.
 const EXAMINED_BYTES: usize = 64 << 10;
+
+/// How many bytes are read at once where nothing but a digest is wanted.
+const DIGESTED_AT_ONCE: usize = 1 << 20;
 
 /// An input whose text can be read.
 pub(super) struct OpenInput {
@@ -43,7 +47,36 @@ pub(super) struct OpenInput {
 #[derive(Default)]
 pub(super) struct Stored {
     bytes: AtomicU64,
-    digest: Mutex<Option<Sha256>>,
+    digest: Mutex<Option<StoredDigest>>,
+}
+
+enum StoredDigest {
+    Sha256(Sha256),
+    Crc64Nvme(Crc),
+}
+
+impl StoredDigest {
+    fn new(kind: DigestKind) -> StoredDigest {
+        match kind {
+            DigestKind::Sha256 => StoredDigest::Sha256(Sha256::new()),
+            DigestKind::Crc64Nvme => StoredDigest::Crc64Nvme(Crc::new(CrcAlgorithm::Crc64Nvme)),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            StoredDigest::Sha256(digest) => digest.update(bytes),
+            StoredDigest::Crc64Nvme(digest) => digest.update(bytes),
+        }
+    }
+
+    /// The digest as manifests have it: SHA-256 in lower hex, CRC64-NVME big-endian in Base64.
+    fn finish(self) -> String {
+        match self {
+            StoredDigest::Sha256(digest) => HEXLOWER.encode(&digest.finish()),
+            StoredDigest::Crc64Nvme(digest) => BASE64.encode(&digest.finalize().to_be_bytes()),
+        }
+    }
 }
 
 impl Stored {
@@ -51,10 +84,10 @@ impl Stored {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of what was read, in lower hex. `None`: the definition does not request it.
-    pub(super) fn sha256(&self) -> Option<String> {
+    /// The digest of what was read. `None`: it was not requested.
+    pub(super) fn digest(&self) -> Option<String> {
         let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        digest.map(|digest| HEXLOWER.encode(&digest.finish()))
+        digest.map(StoredDigest::finish)
     }
 
     fn add(&self, bytes: &[u8]) {
@@ -62,6 +95,28 @@ impl Stored {
         self.bytes.fetch_add(count, Ordering::Relaxed);
         if let Some(digest) = &mut *self.digest.lock().unwrap_or_else(PoisonError::into_inner) {
             digest.update(bytes);
+        }
+    }
+}
+
+/// Reads the input with this number to its end, and returns its digest as manifests have it.
+pub(crate) fn digest(
+    inputs: &Inputs<'_>,
+    number: usize,
+    name: &str,
+    kind: DigestKind,
+    cancel: &Cancel,
+) -> Result<String, InputError> {
+    let mut reader = inputs.open(number).map_err(InputError::Store)?;
+    let mut digest = StoredDigest::new(kind);
+    let mut buffer = vec![0; DIGESTED_AT_ONCE];
+    loop {
+        cancel.check()?;
+        let count = reader.read(&mut buffer);
+        let count = count.map_err(|error| InputError::Store(StoreError::from_read(name, error)))?;
+        match buffer.get(..count) {
+            Some([]) | None => return Ok(digest.finish()),
+            Some(bytes) => digest.update(bytes),
         }
     }
 }
@@ -77,8 +132,9 @@ pub(super) fn open(
 ) -> Result<OpenInput, ReadError> {
     let reader = inputs.open(number).map_err(InputError::Store)?;
     let stored = Arc::new(Stored::default());
-    if settings.digest {
-        *stored.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sha256::new());
+    if let Some(kind) = settings.digest {
+        let digest = StoredDigest::new(kind);
+        *stored.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
     }
     let is_stream = listed.stamp == Stamp::Stream;
     let reader: Box<dyn Read + Send> = if is_stream {

@@ -2,7 +2,7 @@
 
 use crate::decode::frame::Dialect;
 use crate::decode::{ColumnRules, RecordsPath};
-use crate::definition::{InputFormat, TextEncoding};
+use crate::definition::{DigestKind, InputFormat, TextEncoding};
 
 /// What the definition says about reading inputs.
 #[derive(Clone, Copy)]
@@ -29,8 +29,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) columns: Option<&'a [String]>,
     /// What the names in a CSV header mean.
     pub(crate) column_rules: &'a ColumnRules,
-    /// Whether to compute the SHA-256 of each input.
-    pub(crate) digest: bool,
+    /// The digest of each input to compute, if any.
+    pub(crate) digest: Option<DigestKind>,
 }
 
 /// How much of the inputs is held at once.

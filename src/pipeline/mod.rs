@@ -18,6 +18,9 @@ mod trial;
 pub use block::{BLOCK_NAMES_MAX, Block, BlockName, Encoded, Lines, Reject};
 pub use name_policies::path_of_name;
 pub use name_tally::COMMON_RECORDS;
-pub use process::{BATCH_BYTES, ChunkPass, Fate, Observed, Worker, observe, offsets, process};
+pub use process::{
+    Audited, BATCH_BYTES, ChunkPass, Expectation, Expectations, Fate, Flaw, Observed, PlacedFlaw,
+    Worker, audit, observe, offsets, process,
+};
 pub use stages::{Stages, decode_rule};
 pub use trial::{Trial, try_out};

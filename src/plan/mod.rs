@@ -23,7 +23,7 @@ pub use columns::HeaderUnion;
 pub use error::PlanError;
 pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
-pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, Rule, RuleIx, Rules};
+pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, RecordedRules, Rule, RuleIx, Rules};
 pub use settings::{AccountPlan, InputPlan, OutputPlan};
 
 use crate::decode::{ColumnRules, container_paths};

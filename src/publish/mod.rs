@@ -43,6 +43,7 @@ mod staged;
 mod undo;
 
 pub use error::{ForeignFiles, LostParts, PublishError};
+pub(crate) use paths::resolve;
 pub use place::Buckets;
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;

@@ -128,7 +128,7 @@ pub(crate) fn part_path(part: u64, extension: &str) -> String {
 
 /// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
 /// `part-00000.parquet`.
-pub(super) fn is_part(path: &Path) -> bool {
+pub(crate) fn is_part(path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
     let (job, part) = path.split_once('/').map_or((None, path), |(job, part)| (Some(job), part));
     job.is_none_or(is_job_folder)

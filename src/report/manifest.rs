@@ -131,6 +131,9 @@ pub struct OutputNote {
     pub format: String,
     pub target: String,
     pub import_ready: bool,
+    /// The most bytes of a part.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub max_bytes: Option<u64>,
     /// CSV only: the values `""` and `[]` that became empty cells, because CSV cannot express them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub emptied: Option<u64>,
@@ -186,9 +189,25 @@ pub struct FieldCount {
     pub values: u64,
     /// The number of values that were removed because the operation could not be applied.
     pub op_failed: u64,
+    /// For `hmac`: what its tokens are like.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<TokenNote>,
     /// For a rule with `*`: the values by what stands for the `*`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub names: BTreeMap<String, u64>,
+}
+
+/// The tokens of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenNote {
+    /// Equal values under the same join have the same token. `None`: the path of each field.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub join: Option<String>,
+    /// `person`, or `relationship:LABEL`.
+    pub scope: String,
+    pub bits: u32,
+    /// `hex` or `base64url`.
+    pub encoding: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -71,7 +71,7 @@ impl<'a> InputLine<'a> {
             rejected: Some(tally.rejected),
             dropped: Some(tally.dropped()),
             blank_lines: Some(tally.blank_lines),
-            sha256: end.sha256.as_deref(),
+            sha256: end.digest.as_deref(),
             unchecked: end.is_unchecked.then_some(true),
             ignored: None,
             broken: broken.map(|broken| broken.bad.message.as_str()),

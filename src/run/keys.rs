@@ -88,6 +88,16 @@ pub(super) fn checks(definition: &Definition) -> Result<Vec<KeyCheck>, RunError>
     Ok(ring.notes.into_iter().map(|note| KeyCheck { id: note.id, check: note.check }).collect())
 }
 
+/// The check value of one key of a definition, whatever the definition says that it is.
+pub(super) fn check_of(
+    source: &KeySource,
+    session: &Session,
+    cancel: &Cancel,
+) -> Result<String, RunError> {
+    let found = find_key(source, session, cancel, &mut Vec::new())?;
+    Ok(usable(source, found)?.check_value())
+}
+
 /// Reads the key from `from` and returns its check value. `from` is `env:NAME`, `file:PATH`,
 /// `kms:KEY-ID`, `secretsmanager:NAME` or `demo:`. The settings for AWS are those of the
 /// environment.

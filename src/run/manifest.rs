@@ -17,13 +17,13 @@ use super::prepare::Prepared;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
 use crate::decode::ColumnSettings;
-use crate::definition::Purpose;
+use crate::definition::{HmacSpec, Purpose};
 use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
     Digests, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER, OutputNote,
-    RecordCounts, RejectCounts, Status, Tally, Timing, json_lines,
+    RecordCounts, RejectCounts, Status, Tally, Timing, TokenNote, json_lines,
 };
 use crate::store::Listing;
 
@@ -136,6 +136,7 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, has_parts: bool) -> Vec<Outpu
             format: output.format.name().to_owned(),
             target: plan.schema.target.name.clone(),
             import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
+            max_bytes: Some(output.max_bytes),
             emptied: counts.map(|counts| counts.emptied),
             formula: counts.map(|counts| counts.formula),
             files,
@@ -180,11 +181,22 @@ fn fields(plan: &Plan, assembled: &Assembler<'_>) -> Vec<FieldCount> {
                 (count_of(&total.values, number), count_of(&total.op_failed, number));
             let (path, op) = (rule.path.clone(), rule.op.name().to_owned());
             let names = names_of_rule(plan, number, values, assembled);
-            (rule.is_written(), FieldCount { path, op, values, op_failed, names })
+            let token = rule.op.as_hmac().map(token);
+            (rule.is_written(), FieldCount { path, op, values, op_failed, token, names })
         })
         .filter(|(is_written, field)| *is_written || 0 < field.values)
         .map(|(_, field)| field)
         .collect()
+}
+
+/// What the tokens of a rule are like.
+fn token(spec: &HmacSpec) -> TokenNote {
+    TokenNote {
+        join: spec.join.clone(),
+        scope: spec.scope.name(),
+        bits: u32::try_from(spec.shape.bits()).expect("a token has at most 256 bits"),
+        encoding: spec.shape.encoding().name().to_owned(),
+    }
 }
 
 /// The fields and names that a rule with `*` met, below the path before the `*`, with the numbers of

@@ -19,7 +19,8 @@
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
 //! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`), and `explain`
 //! with one of them (`segprep explain`); `looking` has
-//! what it takes to look at them.
+//! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
+//! header names the files that do parts of it.
 
 mod assemble;
 mod aws;
@@ -51,6 +52,14 @@ mod scan_input;
 mod slices;
 mod test_cases;
 mod text;
+mod verify;
+mod verify_account;
+mod verify_columns;
+mod verify_part;
+mod verify_parts;
+mod verify_place;
+mod verify_rules;
+mod verify_state;
 
 use rayon::ThreadPool;
 use std::path::PathBuf;
@@ -68,6 +77,8 @@ pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{Progress, ProgressView};
 pub use scan::{ScanOptions, scan};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
+pub use verify::{Verified, verify};
+pub use verify_place::VerifyOptions;
 
 use crate::definition::{Diagnostic, STANDARD_OUTPUT};
 use crate::engine::Cancel;

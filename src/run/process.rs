@@ -14,6 +14,7 @@ use super::assemble::{Assembler, BlockPlace};
 use super::error::RunError;
 use super::memory::{BLOCK_BYTES, Limits};
 use super::progress::Progress;
+use crate::definition::DigestKind;
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, Unit, Work};
 use crate::pipeline::{Block, Stages, Worker, process};
@@ -44,7 +45,7 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
         skip_lines: input.skip_lines,
         columns: input.columns.as_deref(),
         column_rules,
-        digest: input.digest,
+        digest: input.digest.then_some(DigestKind::Sha256),
     }
 }
 

@@ -58,6 +58,10 @@ impl Progress {
         self.bytes_total.store(bytes, Ordering::Relaxed);
     }
 
+    pub(super) fn expect_more_bytes(&self, bytes: u64) {
+        self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn advance(&self, bytes: u64, records: u64, rejected: u64) {
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
         self.records_read.fetch_add(records, Ordering::Relaxed);

@@ -230,7 +230,7 @@ fn settings<'a>(
         records,
         columns: names,
         column_rules,
-        digest: false,
+        digest: None,
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `aws` | the session with AWS, its errors, KMS and Secrets Manager |
 //! | `s3` | objects: listing, reading ahead, uploading, locking |
 //! | `list`, `inputs` | the inputs of a run, from disk and from buckets |
+//! | `places` | what is in a folder that a run wrote to |
 
 pub mod aws;
 pub mod disk;
@@ -23,9 +24,11 @@ mod exclude;
 mod inputs;
 mod list;
 mod listing;
+mod places;
 pub mod s3;
 
 pub use disk::{Lock, Staged};
 pub use error::StoreError;
 pub use inputs::{Inputs, Store};
 pub use listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
+pub use places::{FoundFile, RangeReader};

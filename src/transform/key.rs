@@ -139,6 +139,14 @@ impl Scope {
         }
     }
 
+    /// As a definition has it.
+    pub fn name(&self) -> String {
+        match self {
+            Scope::Person => "person".to_owned(),
+            Scope::Relationship(label) => format!("relationship:{label}"),
+        }
+    }
+
     fn salt(&self) -> &[u8] {
         match self {
             Scope::Person => b"",

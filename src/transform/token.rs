@@ -20,6 +20,18 @@ pub enum Encoding {
     Base64Url,
 }
 
+impl Encoding {
+    pub const ALL: [Encoding; 2] = [Encoding::Hex, Encoding::Base64Url];
+
+    /// The name in a definition.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Hex => "hex",
+            Encoding::Base64Url => "base64url",
+        }
+    }
+}
+
 /// The length and the encoding of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenShape {

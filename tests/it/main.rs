@@ -50,3 +50,4 @@ mod support;
 mod suppression;
 mod tidy;
 mod vectors;
+mod verify;

@@ -5,6 +5,7 @@
 //! bounded too: when a chunk's output has filled it, [`process`] returns the offset at which the
 //! caller goes on with a new one.
 
+mod audit;
 mod emit;
 mod observe;
 mod rows;
@@ -21,6 +22,7 @@ use crate::plan::Plan;
 use crate::record::{Batch, Slot};
 use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
+pub use audit::{Audited, Expectation, Expectations, Flaw, PlacedFlaw, audit};
 use emit::BatchEmitter;
 pub use observe::{Fate, Observed, observe, offsets};
 use rows::LineCounter;

@@ -38,20 +38,26 @@ impl Cover {
     ) -> Cover {
         let mut patterns = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
+            let drops = rule.op == Some(OpSpec::Drop);
             match Pattern::of(&rule.path.value, schema) {
-                Ok(pattern) => patterns.push((number, rule, pattern)),
+                Ok(pattern) => patterns.push((number, drops, pattern)),
                 Err((what, help)) => diagnostics.push(rule.path.at, what, "", help),
             }
         }
+        Cover::of_patterns(&patterns, schema)
+    }
+
+    /// The same, of rules whose paths name something.
+    pub(super) fn of_patterns(patterns: &[Numbered<'_>], schema: &Schema) -> Cover {
         let nodes = schema.nodes.iter().enumerate();
         let kept = NEVER_DROPPED_BY_WILDCARD.map(|role| schema.role(role));
         let node_rules =
-            nodes.map(|(index, node)| rule_of_node(index, node, &patterns, kept)).collect();
+            nodes.map(|(index, node)| rule_of_node(index, node, patterns, kept)).collect();
         let maps = schema.maps.iter().enumerate();
         let map_rules = maps
             .map(|(map, node)| {
                 let path = schema.nodes.get(*node).map_or("", |node| node.path.as_str());
-                rules_of_map(map, path, &patterns)
+                rules_of_map(map, path, patterns)
             })
             .collect();
         Cover { node_rules, map_rules }
@@ -106,8 +112,8 @@ pub(super) fn is_leaf(shape: Shape) -> bool {
     }
 }
 
-/// A rule with its index and what its path names.
-type Numbered<'r> = (RuleIx, &'r FieldRule, Pattern<'r>);
+/// The index of a rule, whether it drops what it covers, and what its path names.
+pub(super) type Numbered<'r> = (RuleIx, bool, Pattern<'r>);
 
 /// The rule of a node: the one with its path, else the one with the longest prefix. `kept` are the
 /// nodes that a wildcard never drops.
@@ -127,7 +133,7 @@ fn rule_of_node(
         });
         covering
             .max_by_key(|(_, _, pattern)| prefix_len(*pattern))
-            .filter(|(_, rule, _)| !(rule.op == Some(OpSpec::Drop) && kept.contains(&index)))
+            .filter(|(_, drops, _)| !(*drops && kept.contains(&index)))
     };
     exact.or_else(wild).map(|(number, _, _)| *number)
 }

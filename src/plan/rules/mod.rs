@@ -14,6 +14,7 @@ mod joins;
 mod output_columns;
 mod pattern;
 mod purpose;
+mod recorded;
 mod removal;
 mod repairs;
 mod shaping;
@@ -21,6 +22,7 @@ mod suppress;
 
 pub(super) use compulsory::is_compulsory;
 pub use explain::{Explanation, FieldLine, JoinGroup};
+pub use recorded::RecordedRules;
 
 use crate::definition::document::{Diagnostics, PlacedDiagnostic, advice, quoted};
 use crate::definition::{Definition, HmacSpec, OnError, OpSpec};

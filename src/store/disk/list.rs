@@ -206,7 +206,7 @@ impl Reached<'_> {
 }
 
 /// The state of a file.
-pub(super) fn stamp_of(metadata: &Metadata) -> Stamp {
+pub(in crate::store) fn stamp_of(metadata: &Metadata) -> Stamp {
     let nanos = u32::try_from(metadata.mtime_nsec()).expect("a second has fewer than 2^32 ns");
     let changed = (metadata.ctime(), metadata.ctime_nsec());
     Stamp::Modified { secs: metadata.mtime(), nanos, changed }
