@@ -437,6 +437,118 @@ def hmac_vectors():
     return cases
 
 
+# --- scrub --------------------------------------------------------------------------------
+
+# What is found in a text is written out by hand: each text is a list, and a tuple in it is found. Its second
+# item is the plain form, where that differs.
+TOKEN = "hmac:k1:" + "0123456789abcdef" * 4
+SCRUBS = [
+    ["nothing here"],
+    [""],
+    ["Meet at 12:30 in room 4.12, see web/checkout 5224 (2026-03-14)"],
+    [("ada@example.com",)],
+    ["Write to ", ("ada@example.com",), ". Thanks"],
+    ["(", ("ada@example.com",), "),<", ("bob@example.org",), ">;"],
+    ['"', ("ada@example.com",), '"\\\n\t', ("bob@example.org",), "!"],
+    ["mailto:", ("ada@example.com",), "?subject=x"],
+    [("ada@example.com",), ",", ("bob@example.org",)],
+    ["«", ("ada@example.com",), "» \U0001f389 „", ("bob@example.org",), "“"],
+    ["メールは", ("ada@example.com",), "です"],
+    ["a ", ("ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ada@example.com"), "!"],
+    ["a ", ("a\u200bda@exam\u00adple.com", "ada@example.com"), " b"],
+    ["Call ", ("+12025550191",), " or ", ("(202) 555-0142",), ", 3 times"],
+    ["Call ", ("+1 202 555 0191",), ". 3 of us came"],
+    ["tel:", ("+49 30 123456",), ";ext=2"],
+    ["Ring ", ("202-555-0142",), " or not"],
+    ["Card ", ("4111 1111 1111 1111",), ", then ", ("5555555555554444",), "."],
+    ["Number 4111 1111 1111 1112 is none"],
+    ["IBAN: ", ("DE89 3704 0044 0532 0130 00",), ", danke"],
+    ["from ", ("203.0.113.9",), ":8080 and [", ("2001:db8::7",), "]"],
+    ["version 4.12.0.1, localhost 127.0.0.1"],
+    ["mac ", ("00:1b:44:11:3a:b7",), "."],
+    ["ssn ", ("536-90-4399",), "; not 666-90-4399"],
+    ["at ", ("52.520008, 13.404954",), " today"],
+    ["see (", ("https://ada:pw@db.example.com",), ")."],
+    ["key ", ("AKIAQ2ZXCV7BNM3LKJHG",), " ok"],
+    ["x ", ("password: ada@example.com",), " y"],
+    ["already " + TOKEN + " here"],
+    [TOKEN],
+    ["[redacted]"],
+    ["see [redacted], ************ and password: [redacted]"],
+    ["**************** ", ("ada@example.com",)],
+    ["Zoë ", ("zoë@bücher.example",), " München"],
+]  # fmt: skip
+
+# Detectors, and which of the texts above have nothing else that they find.
+ONLY = [
+    (["email"], ["Write to ", ("ada@example.com",), " or +12025550191"]),
+    (["phone"], ["Write to ada@example.com or ", ("+12025550191",)]),
+    (["phone", "card"], ["a@example.com ", ("+12025550191",), " ", ("4111111111111111",)]),
+    (["iban"], ["password: ada@example.com"]),
+]
+
+
+def scrub(pieces, replace):
+    made = [piece if isinstance(piece, str) else replace(piece) for piece in pieces]
+    return None if any(piece is None for piece in made) else "".join(made)
+
+
+def scrub_case(pieces, **params):
+    value = "".join(piece if isinstance(piece, str) else piece[0] for piece in pieces)
+    case = {"params": params, "input": value}
+    if all(isinstance(piece, str) for piece in pieces):
+        return case | {"kept": True}
+    kind = params.get("with", "redact")
+    if kind == "redact":
+        output = scrub(pieces, lambda piece: params.get("text", "[redacted]"))
+    elif kind == "mask":
+        settings = {k: v for k, v in params.items() if k in ("keep_first", "keep_last", "char")}
+        # Characters that are marks of others are written with what they belong to: none is visible alone.
+        output = scrub(
+            pieces, lambda piece: mask(characters(piece[0]), skip=list(params.get("skip", "")), **settings)
+        )
+    else:
+        normal = params.get("normalize", "none")
+        forms = (normalize(normal, piece[-1]) for piece in pieces if not isinstance(piece, str))
+        if any(form is None for form in forms):
+            return case | {"failed": True}
+        output = scrub(pieces, lambda piece: token(params, normalize(normal, piece[-1])))
+    return case | {"output": output}
+
+
+def characters(text):
+    """What people see as characters, for the texts above: a soft hyphen or a zero-width space is one of its own."""
+    return list(text)
+
+
+def scrub_vectors():
+    tokens = {
+        "with": "hmac", "key": hex_text(COUNTING), "key_id": "k1", "scope": "person", "join": "note",
+        "bits": 256, "encoding": "hex", "ids": ["k1"], "shapes": [{"bits": 256, "encoding": "hex"}],
+    }  # fmt: skip
+    short = tokens | {"bits": 128, "encoding": "base64url"}
+    settings = [
+        {},
+        {"text": "<gone \"x\">"},
+        {"with": "mask"},
+        {"with": "mask", "keep_last": 2, "char": "•"},
+        tokens,
+        short,
+    ]
+    cases = [scrub_case(pieces, **setting) for setting in settings for pieces in SCRUBS]
+    cases += [
+        scrub_case(pieces, detectors=detectors, **setting)
+        for setting in settings[:3]
+        for detectors, pieces in ONLY
+    ]
+    cases += [
+        scrub_case(["a ", ("ADA@Example.com",), " b"], normalize="email.v1", **tokens),
+        scrub_case(["a ", ("+12025550191",), " b"], normalize="email.v1", **tokens),
+        scrub_case(["a ", ("+1 (202) 555-0191",), " b"], normalize="phone.v1", **tokens),
+    ]
+    return cases
+
+
 # --- normal forms -------------------------------------------------------------------------
 
 ATOM = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\"(),:;<>@\[\\\].]+")
@@ -861,6 +973,7 @@ def main():
         "geo": geo_vectors(),
         "bucket": bucket_vectors(),
         "map": map_vectors(),
+        "scrub": scrub_vectors(),
     }
     known = "hmac:k1:072d50e37f523ce2f2c3597a0a85568f163ab430b73952f673fec907122136b1"
     assert vectors["hmac"][0]["output"] == known

@@ -52,6 +52,7 @@ fn for_code(code: Code) -> &'static str {
         Code::AlreadyToken => {
             "already a token; for cleaned files, set `already = \"keep\"` in the rule"
         }
+        Code::PiiFound => "personal data in a kept field; use `scrub` in its rule, or drop it",
     }
 }
 

@@ -23,6 +23,8 @@ fn field(path: &str, op: &str, values: u64, op_failed: u64) -> FieldCount {
         values,
         op_failed,
         token: None,
+        changed: None,
+        detectors: BTreeMap::new(),
         names: BTreeMap::new(),
     }
 }
@@ -85,6 +87,7 @@ pub(crate) fn manifest() -> Manifest {
             ("(export only)", 1_400),
         ]),
         removed_invalid: BTreeMap::new(),
+        pii: Vec::new(),
         repairs: BTreeMap::from([("phone".to_owned(), counts([("Address", 12), ("x", 2)]))]),
         rejects: RejectCounts {
             by_code: counts([("email", 2_011), ("phone", 1_299), ("unknown_field", 40)]),

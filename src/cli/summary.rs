@@ -10,7 +10,7 @@ use std::{
 };
 
 use segprep::definition::STANDARD_OUTPUT;
-use segprep::report::{FieldCount, Manifest, OutputNote};
+use segprep::report::{FieldCount, Manifest, OutputNote, PiiCount};
 
 use super::advice::advice;
 use super::budget_messages;
@@ -48,6 +48,7 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
     sheet.section("fields", fields(&manifest.fields));
     sheet.section("repairs", repairs(manifest));
     sheet.section("removed", removed(manifest));
+    sheet.styled_section(CAREFUL, "personal", personal(manifest));
     sheet.section("unknown", unknown(manifest));
     sheet.styled_section(CAREFUL, "warning", warnings(manifest));
     sheet.section("time", [time(manifest)]);
@@ -219,8 +220,17 @@ fn fields(fields: &[FieldCount]) -> Vec<String> {
             words.fold(first, |line, (op, values)| format!("{line}, {op} {}", count(values))),
         );
     }
+    lines.extend(fields.iter().filter_map(scrubbed));
     lines.extend(fields.iter().filter(|field| 0 < field.op_failed).map(op_failed));
     lines
+}
+
+/// What a `scrub` replaced.
+fn scrubbed(field: &FieldCount) -> Option<String> {
+    let changed = field.changed.filter(|changed| 0 < *changed)?;
+    let values = counted(changed, "value");
+    let by = name_counts(&field.detectors);
+    Some(format!("{} changed {values} of `{}`: {by}", escape(&field.op), escape(&field.path)))
 }
 
 fn op_failed(field: &FieldCount) -> String {
@@ -241,6 +251,23 @@ fn repairs(manifest: &Manifest) -> Option<String> {
 fn removed(manifest: &Manifest) -> Option<String> {
     let removed = &manifest.removed_invalid;
     (!removed.is_empty()).then(|| format!("invalid values: {}", name_counts(removed)))
+}
+
+/// Personal data that is kept, by field.
+fn personal(manifest: &Manifest) -> Vec<String> {
+    let fields: Vec<&[PiiCount]> =
+        manifest.pii.chunk_by(|one, next| one.path == next.path).collect();
+    let line = |counts: &&[PiiCount]| {
+        let by: Vec<String> = counts
+            .iter()
+            .map(|found| format!("{} {}", escape(&found.detector), count(found.values)))
+            .collect();
+        let path = counts.first().map_or("", |found| found.path.as_str());
+        format!("kept in `{}`: {}", escape(path), by.join(", "))
+    };
+    let mut lines: Vec<String> = fields.iter().take(SHOWN_MAX).map(line).collect();
+    lines.extend(more(fields.len(), "fields"));
+    lines
 }
 
 /// Unknown fields, which are dropped.

@@ -7,13 +7,14 @@
 use std::fmt;
 
 use super::document::{Origin, Spanned};
+use crate::detect::{Detectors, Finder, Likelihood};
 use crate::schema::{Role, Schema};
 use crate::transform::{
     Already, Bucket, Decimal, Normalize, Other, RoundingStep, Scope, TokenShape, Unit,
 };
 
 /// Operations that a later version will have.
-pub(super) const LATER_OPS: [&str; 3] = ["encrypt", "scrub", "hash_profile"];
+pub(super) const LATER_OPS: [&str; 2] = ["encrypt", "hash_profile"];
 
 /// An operation without its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub enum OpKind {
     Bucket,
     Geo,
     Map,
+    Scrub,
 }
 
 /// The kinds of value that differ in which operations fit them.
@@ -56,7 +58,7 @@ struct Descriptor {
     fits: &'static [ValueKind],
     /// Whether it makes a new value of a value. That may fail, so the rule may have `on_error`.
     makes_values: bool,
-    /// Whether its results depend on the current key.
+    /// Whether its results depend on the current key; for `scrub`, [`OpSpec::needs_key`] knows.
     needs_key: bool,
     /// Whether it may make the same value of two values.
     is_lossy: bool,
@@ -80,7 +82,7 @@ const PLACE: &[ValueKind] = &[ValueKind::Coordinate];
 
 impl OpKind {
     /// All operations, in the order of the documentation.
-    pub const ALL: [OpKind; 11] = [
+    pub const ALL: [OpKind; 12] = [
         OpKind::Keep,
         OpKind::Drop,
         OpKind::Redact,
@@ -92,6 +94,7 @@ impl OpKind {
         OpKind::Bucket,
         OpKind::Geo,
         OpKind::Map,
+        OpKind::Scrub,
     ];
 
     /// The table of operations.
@@ -109,6 +112,7 @@ impl OpKind {
             OpKind::Bucket    => Descriptor { name: "bucket",     fits: TEXT,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["edges"] },
             OpKind::Geo       => Descriptor { name: "geo",        fits: PLACE,  makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["decimals"] },
             OpKind::Map       => Descriptor { name: "map",        fits: WORD,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["table", "other"] },
+            OpKind::Scrub     => Descriptor { name: "scrub",      fits: TEXT,   makes_values: true,  needs_key: false, is_lossy: true,  parameters: &["detectors", "with", "text", "keep_first", "keep_last", "char", "skip", "join", "scope", "bits", "encoding", "normalize", "already"] },
         }
     }
 
@@ -138,11 +142,6 @@ impl OpKind {
         self.descriptor().makes_values
     }
 
-    /// Whether results depend on the current key.
-    pub fn needs_key(self) -> bool {
-        self.descriptor().needs_key
-    }
-
     /// Whether the operation may make the same value of two values.
     pub fn is_lossy(self) -> bool {
         self.descriptor().is_lossy
@@ -163,6 +162,18 @@ pub enum OpSpec {
     Bucket { edges: Vec<Decimal> },
     Geo { decimals: u32 },
     Map(MapSpec),
+    Scrub(ScrubSpec),
+}
+
+/// The parameters of `scrub`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScrubSpec {
+    /// The detectors, as bits by their index.
+    pub detectors: u32,
+    /// Whether these are all that judge a value by itself, since the rule names none.
+    pub by_default: bool,
+    /// What replaces a place: `redact`, `mask` or `hmac` with their parameters.
+    pub with: Box<OpSpec>,
 }
 
 /// The parameters of `hmac`.
@@ -226,6 +237,20 @@ pub struct MapSpec {
     pub other_at: Origin,
 }
 
+impl ScrubSpec {
+    /// The names of the detectors, in their order.
+    pub fn names(&self) -> Vec<&'static str> {
+        let numbered = Detectors::shared().all().iter().enumerate();
+        let named = numbered.filter(|(index, _)| self.detectors & (1 << index) != 0);
+        named.map(|(_, detector)| detector.name.as_str()).collect()
+    }
+
+    /// What finds the places that are replaced.
+    pub fn finder(&self) -> Finder {
+        Finder::new(self.detectors, Likelihood::Possible)
+    }
+}
+
 impl OpSpec {
     /// The operation without its parameters.
     pub fn kind(&self) -> OpKind {
@@ -241,6 +266,15 @@ impl OpSpec {
             OpSpec::Bucket { .. } => OpKind::Bucket,
             OpSpec::Geo { .. } => OpKind::Geo,
             OpSpec::Map(_) => OpKind::Map,
+            OpSpec::Scrub(_) => OpKind::Scrub,
+        }
+    }
+
+    /// Whether results depend on the current key.
+    pub fn needs_key(&self) -> bool {
+        match self {
+            OpSpec::Scrub(spec) => spec.with.needs_key(),
+            other => other.kind().descriptor().needs_key,
         }
     }
 
@@ -258,7 +292,7 @@ impl OpSpec {
     /// Whether a value may be written as it came in, or with all that matters of it.
     pub fn may_reveal(&self) -> bool {
         match self {
-            OpSpec::Keep | OpSpec::Round(_) => true,
+            OpSpec::Keep | OpSpec::Round(_) | OpSpec::Scrub(_) => true,
             OpSpec::Mask { skip, .. } => !skip.is_empty(),
             OpSpec::Map(spec) => {
                 spec.other == Other::Keep || spec.table.iter().any(|(from, to)| *from == to.value)
@@ -273,7 +307,15 @@ impl OpSpec {
         }
     }
 
-    /// The parameters of `hmac`; `None` for other operations.
+    /// The settings of the tokens that the operation makes: `hmac`, or `scrub` with it.
+    pub fn token_settings(&self) -> Option<&HmacSpec> {
+        match self {
+            OpSpec::Scrub(spec) => spec.with.as_hmac(),
+            other => other.as_hmac(),
+        }
+    }
+
+    /// The parameters of `hmac`, which makes a token of every value; `None` for other operations.
     pub fn as_hmac(&self) -> Option<&HmacSpec> {
         if let OpSpec::Hmac(spec) = self { Some(spec) } else { None }
     }
@@ -319,6 +361,14 @@ impl fmt::Display for Description<'_> {
             OpSpec::Geo { decimals: 1 } => f.write_str("geo (to 1 decimal)"),
             OpSpec::Geo { decimals } => write!(f, "geo (to {decimals} decimals)"),
             OpSpec::Map(spec) => write!(f, "map ({spec})"),
+            OpSpec::Scrub(spec) => {
+                let what = if spec.by_default {
+                    "what detectors find".to_owned()
+                } else {
+                    spec.names().join(", ")
+                };
+                write!(f, "scrub ({what}: {})", spec.with.describe(self.schema))
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::document::{
 };
 use crate::repair::{RepairKind, RepairSet};
 use crate::schema::{DateZone, PhoneRegion, timezone, timezone_ignoring_case};
+use crate::validate::Pii;
 
 /// `[repair]` and `[validate]`.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Repair {
     pub phone_plan: bool,
     /// The paths of fields whose invalid values are removed.
     pub remove_invalid: Vec<Spanned<String>>,
+    /// What becomes of personal data that is kept.
+    pub pii: Pii,
 }
 
 /// Where the region of telephone numbers without `+` comes from.
@@ -62,11 +65,12 @@ pub(super) fn read(root: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) ->
         section.finish(diagnostics);
     }
     if let Some(mut section) = root.section("validate", diagnostics) {
-        section.refuse_later(&["pii"], diagnostics);
         repair.phone_plan = section.text("phone", diagnostics).is_some_and(|word| {
             choose("phone", word, &[("valid", true)], &[], diagnostics).unwrap_or(false)
         });
         repair.remove_invalid = read_on_invalid(&mut section, diagnostics);
+        let choices = [("reject", Pii::Reject), ("warn", Pii::Warn), ("off", Pii::Off)];
+        repair.pii = section.choice("pii", &choices, &[], diagnostics).unwrap_or_default();
         section.finish(diagnostics);
     }
     repair

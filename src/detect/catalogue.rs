@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::Likelihood;
 use super::checks::Check;
 use super::names::Name;
 use super::needs::Needs;
-use super::shape::{Gate, Shape};
+use super::shape::{Gate, Pattern, Shape};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,13 +103,14 @@ fn detector_of(entry: Entry) -> Result<Detector, DetectError> {
 
 fn shape_of(entry: ShapeEntry) -> Result<Shape, regex::Error> {
     let anchored = |pattern: Option<String>, before: &str, after: &str| {
-        pattern.map(|pattern| Regex::new(&format!("{before}(?:{pattern}){after}"))).transpose()
+        pattern.map(|pattern| Pattern::new(format!("{before}(?:{pattern}){after}"))).transpose()
     };
     let pattern = entry.pattern;
     let pattern = if entry.whole { format!("^(?:{pattern})$") } else { pattern };
+    let pattern = Pattern::new(pattern)?;
     Ok(Shape {
-        pattern: Regex::new(&pattern)?,
-        needs: Needs::of_pattern(&pattern),
+        needs: Needs::of_pattern(pattern.source()),
+        pattern,
         check: entry.check,
         not_after: anchored(entry.not_after, "", "$")?,
         not_before: anchored(entry.not_before, "^", "")?,

@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::email::email;
 use super::numbers::{Groups, is_card, is_iban, luhn};
 
 /// The checks by their names in `schemas/detectors.toml`.
@@ -31,16 +32,36 @@ pub(super) enum Check {
     NotZero,
     NotAWord,
     Masked,
+    Url,
+    Assigned,
 }
 
 impl Check {
-    pub(super) fn accepted(self, found: &str) -> Option<Range<usize>> {
+    /// Adds the parts of a match that are meant.
+    pub(super) fn parts(self, found: &str, parts: &mut Vec<Range<usize>>) {
+        match self {
+            Check::Card => Groups::new(found).find_all(is_card, parts),
+            other => parts.extend(other.accepted(found)),
+        }
+    }
+
+    /// Whether a match that is not accepted may hide one that begins later.
+    pub(super) fn is_worth_retrying(self) -> bool {
+        matches!(self, Check::Email | Check::Phone | Check::Iban)
+    }
+
+    /// The part of a match that is meant.
+    fn accepted(self, found: &str) -> Option<Range<usize>> {
         let whole = |holds: bool| holds.then_some(0..found.len());
         match self {
             Check::Email => email(found),
-            Check::Phone => whole(is_phone(found)),
+            Check::Phone => phone(found),
             Check::NationalPhone => whole(is_national_phone(found)),
-            Check::Card => Groups::new(found).find(is_card),
+            Check::Card => {
+                let mut cards = Vec::new();
+                Groups::new(found).find_all(is_card, &mut cards);
+                cards.into_iter().next()
+            }
             Check::Iban => is_iban(found),
             Check::Ipv4 => whole(ipv4(found).is_some_and(|ip| !is_like_a_version(ip))),
             Check::Ipv4OrVersion => whole(ipv4(found).is_some()),
@@ -54,8 +75,20 @@ impl Check {
             Check::NotZero => whole(!is_one_character(found)),
             Check::NotAWord => whole(!is_a_word(found)),
             Check::Masked => whole(is_masked(found)),
+            Check::Url => Some(0..found.trim_end_matches(AFTER_URL).len()),
+            Check::Assigned => whole(is_assigned(found)),
         }
     }
+}
+
+/// Marks of a text around a URL.
+const AFTER_URL: [char; 13] = ['.', ',', ';', ':', '!', '?', '\'', '"', ')', ']', '}', '>', '»'];
+
+/// Whether a name and its value, such as `password: 1234`, are more than what segprep made of them.
+fn is_assigned(found: &str) -> bool {
+    let value = found.split_once([':', '=']).map_or(found, |(_, value)| value);
+    let value = value.trim_start_matches([' ', '\'', '"']);
+    !is_masked(value) && !["[redacted]", "hmac:"].iter().any(|made| value.starts_with(made))
 }
 
 fn digits(text: &str) -> Vec<u8> {
@@ -69,37 +102,36 @@ fn is_one_character(text: &str) -> bool {
     letters.all(|letter| Some(letter) == first)
 }
 
-/// An address without the full stop or exclamation mark of its sentence.
-fn email(found: &str) -> Option<Range<usize>> {
-    const AT: [&str; 5] = ["@", "%40", "(at)", "[at]", "&#64;"];
-    const FILES: [&str; 12] =
-        ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "json", "html", "pdf", "zip"];
-    let address = found.trim_end_matches(['.', '!']);
-    let (local, domain) = AT.iter().find_map(|at| address.split_once(at))?;
-    let domain = domain.replace("(dot)", ".").replace("[dot]", ".").to_lowercase();
-    let (local, labels) = (local.trim(), domain.split('.').map(str::trim).collect::<Vec<_>>());
-    let is_local = (1..=64).contains(&local.len())
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && local != "git";
-    let is_label = |label: &&str| {
-        let is_inside = |c: char| c.is_alphanumeric() || c == '-';
-        let is_outside = !label.starts_with('-') && !label.ends_with('-');
-        (1..=63).contains(&label.len()) && is_outside && label.chars().all(is_inside)
-    };
-    let last = labels.last()?;
-    let is_top = 2 <= last.chars().count()
-        && (last.starts_with("xn--") || !last.contains(|c: char| c.is_ascii_digit() || c == '-'))
-        && !FILES.contains(last);
-    let holds = is_local && is_top && 2 <= labels.len() && labels.iter().all(is_label);
-    holds.then_some(0..address.len())
+/// A number with its country's code, of eight to fifteen digits, without the words and numbers after it.
+fn phone(found: &str) -> Option<Range<usize>> {
+    let number = found.get(..phone_len(found))?;
+    let count = digits(number.strip_prefix("00").unwrap_or(number)).len();
+    let holds = (8..=15).contains(&count) && !is_one_character(number) && !is_decimal(number);
+    holds.then_some(0..number.len())
 }
 
-/// A number with its country's code, of eight to fifteen digits.
-fn is_phone(found: &str) -> bool {
-    let count = digits(found.strip_prefix("00").unwrap_or(found)).len();
-    (8..=15).contains(&count) && !is_one_character(found) && !is_decimal(found)
+/// Where a number ends: before what would make it too long; before the next sentence; and at a blank, if
+/// there was none before.
+fn phone_len(found: &str) -> usize {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (mut end, mut count) = (0, 0);
+    let mut at = found.find(is_digit).unwrap_or(found.len());
+    while at < found.len() {
+        let rest = found.get(at..).unwrap_or_default();
+        let group = rest.find(|c| !is_digit(c)).unwrap_or(rest.len());
+        let between = found.get(end..at).unwrap_or_default();
+        let is_complete = 8 <= count && end != 0;
+        let begins_sentence = between.contains(". ") || between.contains("  ");
+        let was_compact = between.starts_with(' ')
+            && found.get(..end).is_some_and(|number| number.len() - count <= 1 && 10 <= count);
+        if is_complete && (begins_sentence || was_compact || 15 < count + group) {
+            break;
+        }
+        count += group;
+        end = at + group;
+        at = end + found.get(end..).and_then(|rest| rest.find(is_digit)).unwrap_or(found.len());
+    }
+    end
 }
 
 fn is_national_phone(found: &str) -> bool {
@@ -254,6 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_end_where_the_text_goes_on() {
+        for (found, expected) in [
+            ("+12025550191", Some("+12025550191")),
+            ("+1 (202) 555-0191", Some("+1 (202) 555-0191")),
+            ("+1 202 555 0191. 3", Some("+1 202 555 0191")),
+            ("+12025550191 2024-05-06", Some("+12025550191")),
+            ("+49 30 123456  12", Some("+49 30 123456")),
+            ("+49 30 1234 5678 9012 3456", Some("+49 30 1234 5678")),
+            ("+1 202 555 0191 x22", Some("+1 202 555 0191 x22")),
+            ("0049 30 123456", Some("0049 30 123456")),
+            ("+1 234", None),
+            ("+1234567890123456789", None),
+        ] {
+            assert_eq!(phone(found).and_then(|part| found.get(part)), expected, "{found}");
+        }
+    }
+
+    #[test]
     fn each_check_decides() {
         for (name, found, expected) in [
             (Check::Email, "ada@example.com", true),
@@ -300,6 +350,10 @@ mod tests {
             (Check::Masked, "Z**", true),
             (Check::Masked, "प्रि*", true),
             (Check::Masked, "2 * 3", false),
+            (Check::Assigned, "password: 1234", true),
+            (Check::Assigned, "password=hunter22", true),
+            (Check::Assigned, "password: ********", false),
+            (Check::Assigned, "password: [redacted]", false),
         ] {
             check(name, found, expected);
         }

@@ -10,19 +10,32 @@
 mod catalogue;
 mod checks;
 mod column;
+mod email;
+mod find;
 mod names;
 mod needs;
 mod numbers;
 mod plain;
+mod quiet;
 mod shape;
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{DetectError, Detector};
 pub use column::{ColumnFindings, Verdict};
+pub use find::{Finder, Hit};
+pub use quiet::is_quiet;
 
 use names::Name;
 use needs::ByteSets;
+
+/// The plain form of a text, in which detectors look: full-width letters as ASCII, nothing invisible.
+pub fn plain_text(text: &str) -> Cow<'_, str> {
+    plain::plain(text)
+}
 
 /// The shipped file.
 pub const FILE: &str = include_str!("../../schemas/detectors.toml");
@@ -66,6 +79,27 @@ impl Detectors {
         Detectors::compile(FILE)
     }
 
+    /// The detectors that are shipped, compiled once for the whole process.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test compiles the shipped file.
+    pub fn shared() -> &'static Detectors {
+        static SHARED: OnceLock<Detectors> = OnceLock::new();
+        SHARED.get_or_init(|| Detectors::shipped().expect("a test compiles the shipped file"))
+    }
+
+    /// The detectors that judge a value by itself, as bits: all but those that need the field's name, and
+    /// those that find what segprep made.
+    pub fn by_value(&self) -> u32 {
+        bits(self.all.iter().map(Detector::judges_by_value))
+    }
+
+    /// The detectors that the names on the way to a value rule out, as bits.
+    pub fn ruled_out<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u32 {
+        self.evidence(names).ruled_out
+    }
+
     /// The detectors of a file.
     pub fn compile(file: &str) -> Result<Detectors, DetectError> {
         let mut all = catalogue::compile(file)?;
@@ -100,11 +134,7 @@ impl Detectors {
         if text.is_empty() {
             return findings;
         }
-        let look = Look {
-            text,
-            digits: text.bytes().filter(u8::is_ascii_digit).count(),
-            sets: self.sets.of(text.as_bytes()),
-        };
+        let look = self.look(text);
         let numbered = || (0_u32..).zip(&self.all);
         for (index, detector) in numbered().filter(|(_, detector)| detector.is_clean) {
             findings.add(index, detector.judge(look, false));
@@ -123,6 +153,16 @@ impl Detectors {
     }
 }
 
+impl Detectors {
+    fn look<'t>(&self, text: &'t str) -> Look<'t> {
+        Look {
+            text,
+            digits: text.bytes().filter(u8::is_ascii_digit).count(),
+            sets: self.sets.of(text.as_bytes()),
+        }
+    }
+}
+
 /// A plain text, and what a look at its bytes says.
 #[derive(Clone, Copy)]
 struct Look<'a> {
@@ -133,6 +173,11 @@ struct Look<'a> {
 }
 
 impl Detector {
+    /// Whether it judges a value by itself, whatever its field is called.
+    pub fn judges_by_value(&self) -> bool {
+        !self.needs_name && !self.is_clean
+    }
+
     /// How likely a plain text is what this detector looks for.
     fn judge(&self, look: Look<'_>, is_named: bool) -> Option<Likelihood> {
         let Look { text, digits, sets } = look;
@@ -146,7 +191,7 @@ impl Detector {
             if best < likelihood
                 && shape.needs.are_met(sets, text.len())
                 && self.gate.lets_pass(text, digits)
-                && shape.find(text, &self.ignore).is_some()
+                && shape.is_in(text, &self.ignore)
             {
                 best = likelihood;
             }
@@ -201,6 +246,13 @@ mod tests {
             )
         };
         findings.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn all_patterns_compile() {
+        let detectors = Detectors::shipped().expect("the shipped file compiles");
+        let shapes = detectors.all().iter().flat_map(|detector| &detector.shapes);
+        assert!(30 < shapes.inspect(|shape| shape.compile()).count());
     }
 
     #[test]

@@ -7,13 +7,10 @@
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::plain::plain;
+use super::plain::{FIRST_WITHOUT_BLANKS, plain};
 
 /// The most letters of a keyword that must be a whole word.
 const WORD_MAX: usize = 5;
-
-/// The first character of scripts that are written without blanks.
-const FIRST_WITHOUT_BLANKS: char = '\u{2e80}';
 
 /// A name as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]

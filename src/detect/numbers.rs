@@ -31,19 +31,30 @@ impl Groups {
         groups
     }
 
-    /// The first groups beside each other whose digits together are accepted.
-    pub(super) fn find(&self, accepts: impl Fn(&[u8]) -> bool) -> Option<Range<usize>> {
+    /// Adds the places of groups beside each other whose digits together are accepted.
+    pub(super) fn find_all(&self, accepts: impl Fn(&[u8]) -> bool, places: &mut Vec<Range<usize>>) {
+        let mut first = 0;
+        while first < self.ranges.len() {
+            let last = self.last_group(first, &accepts);
+            if let Some(last) = last
+                && let (Some(from), Some(to)) = (self.ranges.get(first), self.ranges.get(last))
+            {
+                places.push(from.start..to.end);
+            }
+            first = last.unwrap_or(first) + 1;
+        }
+    }
+
+    /// The last of the fewest groups from `first` on whose digits together are accepted.
+    fn last_group(&self, first: usize, accepts: impl Fn(&[u8]) -> bool) -> Option<usize> {
+        let start = *self.starts.get(first)?;
         let ends = |group: usize| self.starts.get(group + 1).copied().unwrap_or(self.digits.len());
-        (0..self.ranges.len()).find_map(|first| {
-            let start = *self.starts.get(first)?;
-            let runs = (first..self.ranges.len()).map(|last| (last, ends(last)));
-            let mut possible = runs
-                .skip_while(|(_, end)| end - start < *CARD_DIGITS.start())
-                .take_while(|(_, end)| end - start <= *CARD_DIGITS.end());
-            let (last, _) =
-                possible.find(|(_, end)| self.digits.get(start..*end).is_some_and(&accepts))?;
-            Some(self.ranges.get(first)?.start..self.ranges.get(last)?.end)
-        })
+        let runs = (first..self.ranges.len()).map(|last| (last, ends(last)));
+        let mut possible = runs
+            .skip_while(|(_, end)| end - start < *CARD_DIGITS.start())
+            .take_while(|(_, end)| end - start <= *CARD_DIGITS.end());
+        let found = possible.find(|(_, end)| self.digits.get(start..*end).is_some_and(&accepts));
+        found.map(|(last, _)| last)
     }
 }
 
@@ -223,8 +234,18 @@ mod tests {
             ("9111111111111111", None),
             ("41111111111111114111111111111111", None),
         ] {
-            assert_eq!(Groups::new(text).find(is_card), expected, "{text}");
+            let mut places = Vec::new();
+            Groups::new(text).find_all(is_card, &mut places);
+            assert_eq!(places, Vec::from_iter(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn all_cards_are_found() {
+        let mut places = Vec::new();
+        let text = "4111 1111 1111 1111 12 3782 822463 10005";
+        Groups::new(text).find_all(is_card, &mut places);
+        assert_eq!(places, [0..19, 23..40]);
     }
 
     #[test]

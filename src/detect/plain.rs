@@ -3,6 +3,10 @@
 //! ordinary ones.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+/// The first character of scripts that are written without blanks.
+pub(super) const FIRST_WITHOUT_BLANKS: char = '\u{2e80}';
 
 /// The plain form of a text. ASCII is plain already, and costs one look at its bytes.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
@@ -10,12 +14,51 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        // In Japanese the mark of a long vowel is written for a dash between digits.
-        let is_dash = c == 'ー' && out.ends_with(|before: char| before.is_ascii_digit());
-        out.extend(if is_dash { Some('-') } else { plain_char(c) });
-    }
+    each_plain(text, |_, c| out.push(c));
     Cow::Owned(out)
+}
+
+/// A plain form, and where each part of it comes from.
+#[derive(Debug)]
+pub(super) struct Traced<'t> {
+    pub(super) text: Cow<'t, str>,
+    /// For each byte of the plain form the characters that it comes from, as a range of bytes. Empty if both texts
+    /// are the same.
+    origins: Vec<Range<usize>>,
+}
+
+impl<'t> Traced<'t> {
+    pub(super) fn new(text: &'t str) -> Traced<'t> {
+        if text.is_ascii() {
+            return Traced { text: Cow::Borrowed(text), origins: Vec::new() };
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut origins = Vec::with_capacity(text.len());
+        each_plain(text, |origin, c| {
+            out.push(c);
+            origins.resize(out.len(), origin);
+        });
+        Traced { text: Cow::Owned(out), origins }
+    }
+
+    /// The part of the original text that became a part of the plain form, which is not empty.
+    pub(super) fn origin(&self, part: Range<usize>) -> Range<usize> {
+        let ends = (self.origins.get(part.start), self.origins.get(part.end - 1));
+        if let (Some(first), Some(last)) = ends { first.start..last.end } else { part }
+    }
+}
+
+/// Calls `visit` with each character of the plain form, and with the range of the one that it comes from.
+fn each_plain(text: &str, mut visit: impl FnMut(Range<usize>, char)) {
+    let mut follows_digit = false;
+    for (at, c) in text.char_indices() {
+        // In Japanese the mark of a long vowel is written for a dash between digits.
+        let is_dash = c == 'ー' && follows_digit;
+        if let Some(plain) = if is_dash { Some('-') } else { plain_char(c) } {
+            follows_digit = plain.is_ascii_digit();
+            visit(at..at + c.len_utf8(), plain);
+        }
+    }
 }
 
 /// `None`: the character is invisible.
@@ -74,6 +117,16 @@ mod tests {
             ("Zoë 東京", "Zoë 東京"),
         ] {
             assert_eq!(plain(text), expected);
+            assert_eq!(Traced::new(text).text, expected);
         }
+    }
+
+    #[test]
+    fn parts_of_a_plain_text_come_from_the_original() {
+        let text = "an ａda\u{200b}@x。de, bitte";
+        let traced = Traced::new(text);
+        let at = traced.text.find("ada@x.de").expect("it is plain");
+        assert_eq!(text.get(traced.origin(at..at + 8)), Some("ａda\u{200b}@x。de"));
+        assert_eq!(Traced::new("ada").origin(1..2), 1..2);
     }
 }

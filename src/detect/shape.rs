@@ -1,6 +1,7 @@
 //! One shape of a detector: a pattern, and a check of what it finds.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::sync::OnceLock;
 
 use regex::Regex;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use super::Likelihood;
 use super::checks::Check;
 use super::needs::Needs;
+use super::plain::FIRST_WITHOUT_BLANKS;
 
 /// Cheap tests before any pattern is tried.
 #[derive(Debug, Default, Deserialize)]
@@ -29,43 +31,135 @@ impl Gate {
     }
 }
 
+/// A pattern, compiled when a text first needs it: most runs meet few of them.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    source: String,
+    compiled: OnceLock<Regex>,
+}
+
+impl Pattern {
+    /// # Errors
+    ///
+    /// If the pattern is no regular expression.
+    pub(super) fn new(source: String) -> Result<Pattern, regex::Error> {
+        regex_syntax::parse(&source).map_err(|error| regex::Error::Syntax(error.to_string()))?;
+        Ok(Pattern { source, compiled: OnceLock::new() })
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn regex(&self) -> &Regex {
+        let compile = || Regex::new(&self.source).expect("a test compiles the shipped patterns");
+        self.compiled.get_or_init(compile)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Shape {
-    pub(super) pattern: Regex,
+    pub(super) pattern: Pattern,
     /// What a text must have to match the pattern.
     pub(super) needs: Needs,
     pub(super) check: Option<Check>,
     /// What must not be before it, to the end of a text, and after it, from the start of one.
-    pub(super) not_after: Option<Regex>,
-    pub(super) not_before: Option<Regex>,
+    pub(super) not_after: Option<Pattern>,
+    pub(super) not_before: Option<Pattern>,
     /// The likelihood if the field's name says nothing. `None`: the name must be evidence.
     pub(super) alone: Option<Likelihood>,
 }
 
+/// How often a match that is no hit is tried again from its next character: `a@b@example.com` has an address.
+/// The number is bounded, so that the time grows with the length of a text and no faster.
+const RETRIES_MAX: usize = 80;
+/// How many bytes beside a place are looked at.
+const BESIDE_MAX: usize = 256;
+
 impl Shape {
-    /// The first place in a plain text that this shape accepts and that is none of `ignore`.
-    pub(super) fn find(&self, text: &str, ignore: &[String]) -> Option<Range<usize>> {
-        self.pattern.find_iter(text).find_map(|found| {
-            let part = match self.check {
-                Some(check) => check.accepted(found.as_str())?,
-                None => 0..found.len(),
+    /// Whether a plain text has a place that this shape accepts and that is none of `ignore`.
+    pub(super) fn is_in(&self, text: &str, ignore: &[String]) -> bool {
+        self.each(text, ignore, &mut |_| ControlFlow::Break(())).is_break()
+    }
+
+    /// Calls `visit` with each such place, in their order, until it breaks off. No two of them overlap.
+    pub(super) fn each(
+        &self,
+        text: &str,
+        ignore: &[String],
+        visit: &mut dyn FnMut(Range<usize>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let (mut from, mut tried_end, mut tries) = (0, 0, 0);
+        let mut parts = Vec::new();
+        while let Some(found) = self.pattern.regex().find_at(text, from) {
+            parts.clear();
+            match self.check {
+                Some(check) => check.parts(found.as_str(), &mut parts),
+                None => parts.push(0..found.len()),
+            }
+            let places =
+                parts.iter().map(|part| found.start() + part.start..found.start() + part.end);
+            let mut last = None;
+            for place in places.filter(|place| self.is_hit(text, place, ignore)) {
+                last = Some(place.end);
+                visit(place)?;
+            }
+            if tried_end < found.end() {
+                (tried_end, tries) = (found.end(), 0);
+            }
+            tries += 1;
+            let may_retry =
+                tries <= RETRIES_MAX && self.check.is_some_and(Check::is_worth_retrying);
+            from = match last {
+                Some(end) => end.max(found.start() + 1),
+                None if may_retry => next_char(text, found.start()),
+                None => found.end().max(next_char(text, found.start())),
             };
-            let place = found.start() + part.start..found.start() + part.end;
-            let meant = text.get(place.clone())?;
-            let is_ignored = ignore.iter().any(|example| example == meant);
-            let is_meant = !is_ignored && is_free(text, &place) && self.fits_between(text, &place);
-            is_meant.then_some(place)
-        })
+            if text.len() < from {
+                break;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Compiles all patterns.
+    #[cfg(test)]
+    pub(super) fn compile(&self) {
+        let beside = self.not_after.iter().chain(&self.not_before);
+        beside.chain([&self.pattern]).for_each(|pattern| {
+            pattern.regex();
+        });
+    }
+
+    fn is_hit(&self, text: &str, place: &Range<usize>, ignore: &[String]) -> bool {
+        let Some(meant) = text.get(place.clone()) else { return false };
+        !ignore.iter().any(|example| example == meant)
+            && is_free(text, place)
+            && self.fits_between(text, place)
     }
 
     /// Whether the texts beside a place allow it.
     fn fits_between(&self, text: &str, place: &Range<usize>) -> bool {
-        let is_in = |pattern: &Option<Regex>, part: Option<&str>| {
-            pattern.as_ref().zip(part).is_some_and(|(pattern, part)| pattern.is_match(part))
+        let is_in = |pattern: &Option<Pattern>, part: &str| {
+            pattern.as_ref().is_some_and(|pattern| pattern.regex().is_match(part))
         };
-        !is_in(&self.not_after, text.get(..place.start))
-            && !is_in(&self.not_before, text.get(place.end..))
+        let mut start = place.start.saturating_sub(BESIDE_MAX);
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        let mut end = (place.end + BESIDE_MAX).min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        !is_in(&self.not_after, text.get(start..place.start).unwrap_or_default())
+            && !is_in(&self.not_before, text.get(place.end..end).unwrap_or_default())
     }
+}
+
+/// Where the character after the one at `at` begins.
+fn next_char(text: &str, at: usize) -> usize {
+    let char = text.get(at..).and_then(|rest| rest.chars().next());
+    at + char.map_or(1, char::len_utf8)
 }
 
 /// Whether no letter or digit is beside this place, and no digit after a `.` or `-` beside a digit. In scripts
@@ -79,7 +173,6 @@ fn is_free(text: &str, place: &Range<usize>) -> bool {
 
 /// Whether what is found ends here: `edge` is its last character, `beside` what follows.
 fn is_end(edge: Option<char>, mut beside: impl Iterator<Item = char>) -> bool {
-    const FIRST_WITHOUT_BLANKS: char = '\u{2e80}';
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let joins = |c: char| c.is_alphanumeric() && c < FIRST_WITHOUT_BLANKS;
     let edge_joins = edge.is_some_and(joins);

@@ -41,6 +41,32 @@ pub enum Encoded {
     Table,
 }
 
+/// The values in written records that a `scrub` changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScrubCount {
+    pub values: u64,
+    /// The values in which each detector found something, by its index.
+    pub by: BTreeMap<u32, u64>,
+}
+
+impl ScrubCount {
+    /// Adds one value with the detectors that found something, as bits.
+    fn count(&mut self, mut by: u32) {
+        self.values += 1;
+        while by != 0 {
+            *self.by.entry(by.trailing_zeros()).or_default() += 1;
+            by &= by - 1;
+        }
+    }
+
+    pub fn add(&mut self, other: &ScrubCount) {
+        self.values += other.values;
+        for (detector, values) in &other.by {
+            *self.by.entry(*detector).or_default() += values;
+        }
+    }
+}
+
 /// The outcome of consecutive records of one chunk.
 #[derive(Default)]
 pub struct Block {
@@ -75,6 +101,8 @@ pub struct Block {
     /// For each rule, the values in written records that were removed because its operation could
     /// not apply.
     pub op_failed: Vec<u64>,
+    /// For each rule with `scrub` that changed values: these.
+    pub scrubbed: BTreeMap<usize, ScrubCount>,
     /// Unknown fields by path.
     pub unknown: FirstSeen,
     /// The names that the records have in maps and beside the fields of the schema, in order of first
@@ -230,6 +258,13 @@ impl Block {
             if let Some(count) = self.op_failed.get_mut(*rule) {
                 *count += 1;
             }
+        }
+    }
+
+    /// Counts the values of one row that a `scrub` changed: row, rule and detectors.
+    pub(super) fn count_scrubbed(&mut self, scrubbed: &[(u32, usize, u32)]) {
+        for (_, rule, by) in scrubbed {
+            self.scrubbed.entry(*rule).or_default().count(*by);
         }
     }
 

@@ -15,7 +15,7 @@ mod suppress;
 mod tests;
 mod trial;
 
-pub use block::{BLOCK_NAMES_MAX, Block, BlockName, Encoded, Lines, Reject};
+pub use block::{BLOCK_NAMES_MAX, Block, BlockName, Encoded, Lines, Reject, ScrubCount};
 pub use name_policies::path_of_name;
 pub use name_tally::COMMON_RECORDS;
 pub use process::{

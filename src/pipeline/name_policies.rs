@@ -11,7 +11,7 @@ use crate::plan::{Plan, RuleIx};
 use crate::record::{FieldPath, NameId, Names, Scope, describe_name, join, looks_like_a_column};
 use crate::simd::{Span, copy::Literals};
 use crate::transform::{Applied, NameOps, Op};
-use crate::validate::{NameVerdict, NameVerdicts};
+use crate::validate::{NameVerdict, NameVerdicts, personal_in_name};
 
 /// The policies of one worker's names.
 #[derive(Debug, Default)]
@@ -91,7 +91,17 @@ impl NamePolicies {
         let dropped = matches!(*op, Op::Drop);
         let problem = stages.limits.check_name(name).filter(|_| !dropped);
         let removable = plan.removable.has_name(map, name);
-        self.verdicts.push(NameVerdict { dropped, problem, removable, ..NameVerdict::default() });
+        let is_kept = matches!(*op, Op::Keep);
+        let personal = if dropped { 0 } else { personal_in_name(name) };
+        let verdict = NameVerdict {
+            dropped,
+            problem,
+            removable,
+            is_kept,
+            personal,
+            ..NameVerdict::default()
+        };
+        self.verdicts.push(verdict);
         let mut key = Vec::new();
         if !dropped {
             push_name_key(name, &mut key);
@@ -184,7 +194,9 @@ fn shown_path(shown: Shown, within: &str, name: &str, header_is_shown: Option<bo
 }
 
 fn when_shown(within: &str, name: &str, plan: &Plan) -> Shown {
-    if plan.knows_name(within, name) {
+    if personal_in_name(name) != 0 {
+        Shown::Never
+    } else if plan.knows_name(within, name) {
         Shown::Always
     } else if looks_like_a_column(name) {
         Shown::IfCommon

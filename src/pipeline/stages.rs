@@ -12,7 +12,7 @@ use crate::record::{Batch, Code, Detail, Problem, Text};
 use crate::repair::{OddTexts, PhoneRegionFrom, RepairKind, Repairs};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{Applied, Op};
-use crate::validate::{LimitChecks, RuleNames, Strictness, ValueChecks};
+use crate::validate::{LimitChecks, PiiCheck, RuleNames, Strictness, ValueChecks};
 
 /// Decoders, checks and encoders, compiled for one plan.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Stages {
     pub(super) odd_texts: OddTexts,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
+    /// Personal data in what is kept.
+    pub(super) pii: PiiCheck,
     pub(super) encoders: Encoders,
     /// The number of the check that a record fits in a part.
     part_check: u16,
@@ -91,6 +93,7 @@ impl Stages {
         let limits = LimitChecks::new(schema, &written, &mut checks);
         let encoders = Encoders::new(plan, &written, columns, &mut checks);
         let limits = limits.with_part_limit(encoders.max_json_record(), part_check);
+        let pii = PiiCheck::new(plan.pii, kept_maps(plan), &mut checks);
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
         Stages {
@@ -103,6 +106,7 @@ impl Stages {
             },
             values,
             limits,
+            pii,
             encoders,
             part_check,
             transformed_nodes: transformed_nodes(plan),
@@ -327,6 +331,16 @@ fn transformed_nodes(plan: &Plan) -> Vec<(NodeIx, RuleIx)> {
 fn transformed_maps(plan: &Plan) -> Vec<usize> {
     let makes_values = |op: &OpSpec| op.kind().makes_values();
     (0..plan.map_rules.len()).filter(|map| has_rule(plan, *map, makes_values)).collect()
+}
+
+/// The maps of which something is written whose names may be personal data, or values that are kept; and
+/// whether each is one of lists.
+fn kept_maps(plan: &Plan) -> Vec<(usize, bool)> {
+    let schema = &plan.schema;
+    let maps = schema.maps.iter().filter_map(|node| schema.nodes.get(*node)).enumerate();
+    maps.filter(|(map, _)| has_rule(plan, *map, |op| !matches!(op, OpSpec::Drop)))
+        .map(|(map, node)| (map, node.shape == Shape::Lists))
+        .collect()
 }
 
 /// Whether a map has a rule with such an operation.

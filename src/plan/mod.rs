@@ -30,8 +30,8 @@ use crate::decode::{ColumnRules, container_paths};
 use crate::definition::{Definition, Diagnostic, Environment, Purpose, RunPlan};
 use crate::repair::{PhoneRegionFrom, Settings};
 use crate::schema::{NodeIx, Role, Schema, Shape};
-use crate::transform::{MasterKey, Op, ShiftKey};
-use crate::validate::Removable;
+use crate::transform::{MasterKey, Op, Scrubbed, ShiftKey};
+use crate::validate::{Pii, Removable};
 use known_names::KnownNames;
 use ops::OpMaker;
 
@@ -64,6 +64,10 @@ pub fn check(
     }
 }
 
+fn scrubbed(op: &Op, value: &str) -> Option<Scrubbed> {
+    if let Op::Scrub(scrub) = op { scrub.scrub(value.as_bytes()).ok().flatten() } else { None }
+}
+
 /// A checked and compiled definition.
 pub struct Plan {
     /// The definition's name.
@@ -84,6 +88,8 @@ pub struct Plan {
     pub repairs: Settings,
     /// The fields whose invalid values are removed.
     pub removable: Removable,
+    /// What becomes of personal data that is kept.
+    pub pii: Pii,
     pub outputs: Vec<OutputPlan>,
     pub account: AccountPlan,
     /// The suppression lists, in the definition's order.
@@ -118,7 +124,7 @@ impl Plan {
         lists: Vec<SuppressionList>,
     ) -> Result<Plan, PlanError> {
         assert_eq!(lists.len(), definition.suppress.len(), "a plan has all lists");
-        let Rules { rules, node_rules, map_rules, kinds, repairs, removable, .. } = rules;
+        let Rules { rules, node_rules, map_rules, kinds, repairs, removable, pii, .. } = rules;
         let maker = OpMaker::new(definition, &rules, &schema, keys)?;
         let node_ops = node_rules.iter().zip(&schema.nodes).map(|(rule, node)| {
             let rule = rule.and_then(|rule| rules.get(rule));
@@ -140,6 +146,7 @@ impl Plan {
             input,
             repairs,
             removable,
+            pii,
             outputs: outputs.collect(),
             account: AccountPlan::new(definition),
             lists,
@@ -198,6 +205,16 @@ impl Plan {
             Arc::new(self.maker.make(&rule.op, &format!("{}.{name}", node.path), node.shape))
         });
         (number, op)
+    }
+
+    /// What `scrub` makes of a value of a field; `None` if it has another operation, or nothing is replaced.
+    pub fn scrub_in_field(&self, node: NodeIx, value: &str) -> Option<Scrubbed> {
+        scrubbed(self.op_of(node), value)
+    }
+
+    /// The same for a value under a name in a map.
+    pub fn scrub_under_name(&self, map: usize, name: &str, value: &str) -> Option<Scrubbed> {
+        scrubbed(&self.op_of_name(map, name).1, value)
     }
 
     /// Whether the values of a column make no difference: the rules drop them, and no check,

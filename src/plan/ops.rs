@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{MapRules, PlanError, Rule, RuleIx};
-use crate::definition::{Definition, HmacSpec, OpSpec, ShiftSpec};
+use crate::definition::{Definition, HmacSpec, OpSpec, ScrubSpec, ShiftSpec};
 use crate::schema::{NodeIx, Schema, Shape};
 use crate::transform::{
-    Bucket, DateForm, DateShift, DateTrunc, Hmac, Map, Mask, MasterKey, Op, Redact, Round,
-    RoundingStep, ShiftKey, Tokens,
+    Bucket, DateForm, DateShift, DateTrunc, Hmac, Map, Mask, MasterKey, Op, Redact, Replacement,
+    Round, RoundingStep, Scrub, ShiftKey, Tokens,
 };
 
 /// Compiles operations.
@@ -42,7 +42,7 @@ impl OpMaker {
         mut keys: BTreeMap<String, MasterKey>,
     ) -> Result<OpMaker, PlanError> {
         let mut shapes = Vec::new();
-        for spec in rules.iter().filter_map(|rule| rule.op.as_hmac()) {
+        for spec in rules.iter().filter_map(|rule| rule.op.token_settings()) {
             if !shapes.contains(&spec.shape) {
                 shapes.push(spec.shape);
             }
@@ -50,7 +50,7 @@ impl OpMaker {
         let current = definition.keys.current.clone().unwrap_or_default();
         let key = match keys.remove(&current) {
             Some(key) => Some((current, key)),
-            None if rules.iter().all(|rule| !rule.op.kind().needs_key()) => None,
+            None if rules.iter().all(|rule| !rule.op.needs_key()) => None,
             None => return Err(PlanError::NoKey(current)),
         };
         let ids = definition.keys.sources.iter().map(|source| source.id.clone()).collect();
@@ -91,6 +91,7 @@ impl OpMaker {
                 let table = spec.table.iter().map(|(from, to)| (from.as_str(), to.value.as_str()));
                 Op::Map(Map::new(table, &spec.other))
             }
+            OpSpec::Scrub(spec) => Op::Scrub(Box::new(self.make_scrub(spec, path, shape))),
         }
     }
 
@@ -101,6 +102,25 @@ impl OpMaker {
         };
         let shift = self.shifts.iter().position(is_same);
         DateShift { shift: shift.expect("every shift of a rule was collected") }
+    }
+
+    fn make_scrub(&self, spec: &ScrubSpec, path: &str, shape: Shape) -> Scrub {
+        let hidden = if let OpSpec::Mask { hidden, .. } = &*spec.with { *hidden } else { '*' };
+        let with = match self.make(&spec.with, path, shape) {
+            Op::Redact(redact) => Replacement::Redact(redact),
+            Op::Mask(mask) => Replacement::Mask(mask),
+            Op::Hmac(hmac) => Replacement::Hmac(hmac),
+            Op::Keep
+            | Op::Drop
+            | Op::DateTrunc(_)
+            | Op::DateShift(_)
+            | Op::Round(_)
+            | Op::Bucket(_)
+            | Op::Geo(_)
+            | Op::Map(_)
+            | Op::Scrub(_) => Replacement::Redact(Redact::default()),
+        };
+        Scrub::new(spec.finder(), with, hidden)
     }
 
     fn make_hmac(&self, spec: &HmacSpec, path: &str) -> Hmac {
@@ -122,7 +142,7 @@ impl OpMaker {
         let is_of_map =
             |number: RuleIx| map.exact.iter().chain(&map.prefixes).any(|(_, rule)| *rule == number);
         let op = |(number, rule): (RuleIx, &Rule)| {
-            let by_name = rule.op.as_hmac().is_some_and(|spec| spec.join.is_none());
+            let by_name = rule.op.token_settings().is_some_and(|spec| spec.join.is_none());
             (is_of_map(number) && !by_name).then(|| Arc::new(self.make(&rule.op, "", shape)))
         };
         rules.iter().enumerate().map(op).collect()

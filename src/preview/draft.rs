@@ -1,6 +1,7 @@
 //! Makes a record of a preview: the values that came in, what is written of them, and by what.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::meaning::{Meaning, MeaningKind, Meanings};
 use super::outline::outline;
@@ -183,13 +184,19 @@ impl<'a> Draft<'a> {
         let before_shown = before.map(|group| shown(group, |text| self.seen(node, text)));
         let after_shown = after.map(|group| {
             let came_in = before.map_or(&[][..], |group| group.values.as_slice());
+            let is_scrub = op == Some(OpKind::Scrub);
             let is_made = |text: &str| {
                 let mut all = came_in.iter().chain(taken);
-                op.is_some_and(OpKind::makes_values)
+                !is_scrub
+                    && op.is_some_and(OpKind::makes_values)
                     && !all.any(|one| says_the_same(one, text) || leaves_much(op, one, text))
             };
             let seen =
-                |text: &str| if is_made(text) { text.to_owned() } else { self.seen(node, text) };
+                |text: &str| match self.scrubbed(&meaning.kind, text, taken).filter(|_| is_scrub) {
+                    Some(scrubbed) => scrubbed,
+                    None if is_made(text) => text.to_owned(),
+                    None => self.seen(node, text),
+                };
             shown(group, seen)
         });
         let is_removed = is_written && after.is_none() && !taken.is_empty();
@@ -206,6 +213,29 @@ impl<'a> Draft<'a> {
     fn seen(&self, node: Option<NodeIx>, text: &str) -> String {
         let is_word = node.is_some_and(|node| self.meanings.plan.schema.lists_word(node, text));
         if self.reveals || is_word { text.to_owned() } else { outline(text) }
+    }
+
+    /// A text that `scrub` changed: what it put there as it is, and the rest in outline.
+    fn scrubbed(&self, kind: &MeaningKind, text: &str, taken: &[String]) -> Option<String> {
+        let plan = self.meanings.plan;
+        let scrub = |value: &String| match kind {
+            MeaningKind::Node(node) => plan.scrub_in_field(*node, value),
+            MeaningKind::Name { map, name } => plan.scrub_under_name(*map, name, value),
+            MeaningKind::ExportOnly | MeaningKind::Unknown { .. } => None,
+        };
+        let made_of = |value| scrub(value).filter(|scrubbed| scrubbed.text == text);
+        let (value, scrubbed) = taken.iter().find_map(|value| Some((value, made_of(value)?)))?;
+        let seen = |part: Range<usize>| self.seen(None, text.get(part).unwrap_or_default());
+        let (mut shown, mut at) = (String::new(), 0);
+        for made in scrubbed.made {
+            shown.push_str(&seen(at..made.start));
+            at = made.end;
+            let put = text.get(made.clone()).unwrap_or_default();
+            let is_told = leaves_much(Some(OpKind::Mask), value, put);
+            shown.push_str(&if is_told { seen(made) } else { put.to_owned() });
+        }
+        shown.push_str(&seen(at..text.len()));
+        Some(shown)
     }
 
     /// The operation of a field; `None` for what is none.

@@ -13,13 +13,15 @@ pub enum Note {
     LooksNull,
     /// A text with the marks of a spreadsheet, where these are not removed.
     Spreadsheet,
+    /// Personal data is written as it came in. The number is that of the detector that found it.
+    Personal(u8),
 }
 
 impl Note {
     /// Whether it is counted in rejects too, since it is about what came in.
     pub fn is_of_input(self) -> bool {
         match self {
-            Note::RemovedInvalid | Note::RepairedName => false,
+            Note::RemovedInvalid | Note::RepairedName | Note::Personal(_) => false,
             Note::LooksNull | Note::Spreadsheet => true,
         }
     }

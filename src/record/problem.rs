@@ -126,6 +126,7 @@ text_enum! {
         Column = "column",
         Op = "op",
         AlreadyToken = "already_token",
+        PiiFound = "pii_found",
     }
 }
 
@@ -173,5 +174,17 @@ text_enum! {
         /// A CSV row has no address for any `[[input.endpoint]]`.
         NoEndpoint = "no_endpoint",
         UnknownKey = "unknown_key",
+        // The detectors that judge a value by itself.
+        EmailAddress = "email",
+        PhoneNumber = "phone",
+        CardNumber = "card",
+        Iban = "iban",
+        IpAddress = "ip",
+        MacAddress = "mac",
+        UsSsn = "us_ssn",
+        Coordinates = "coordinates",
+        CredentialUrl = "credential_url",
+        PushToken = "push_token",
+        Secret = "secret",
     }
 }

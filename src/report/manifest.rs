@@ -51,6 +51,9 @@ pub struct Manifest {
     /// The invalid values that were removed from written records, by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub removed_invalid: BTreeMap<String, u64>,
+    /// The values in written records in which personal data is kept, by field and detector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pii: Vec<PiiCount>,
     pub rejects: RejectCounts,
     pub warnings: Vec<String>,
     pub timing: Timing,
@@ -192,6 +195,12 @@ pub struct FieldCount {
     /// For `hmac`: what its tokens are like.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<TokenNote>,
+    /// For `scrub`: the number of values in which something was replaced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed: Option<u64>,
+    /// For `scrub`: the values in which each detector found something.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub detectors: BTreeMap<String, u64>,
     /// For a rule with `*`: the values by what stands for the `*`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub names: BTreeMap<String, u64>,
@@ -208,6 +217,17 @@ pub struct TokenNote {
     pub bits: u32,
     /// `hex` or `base64url`.
     pub encoding: String,
+}
+
+/// Personal data that is written as it came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiiCount {
+    /// The field, or the attribute or metric whose name is personal data; as it may be shown.
+    pub path: String,
+    /// The name of the detector that found it.
+    pub detector: String,
+    /// The number of values; of a name, that of the records that have it.
+    pub values: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ mod verify;
 pub use json::{json_line, json_lines};
 pub use manifest::{
     Digests, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
-    OutputNote, PartNote, RecordCounts, RejectCounts, Status, Timing, TokenNote,
+    OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, Status, Timing, TokenNote,
 };
 pub use reject::{RejectLine, only_setting};
 pub use tally::{NAMES_MAX, NameCounts, OTHER, Tally};

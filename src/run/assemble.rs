@@ -23,7 +23,7 @@ use crate::decode::frame::LineEnd;
 use crate::input::{Broken, Compression, InputEnd, InputStart, looks_like_windows_1252};
 use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
-use crate::pipeline::{Block, Reject, Stages, decode_rule};
+use crate::pipeline::{Block, Reject, ScrubCount, Stages, decode_rule};
 use crate::plan::Plan;
 use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
@@ -75,6 +75,8 @@ pub(super) struct Assembler<'a> {
     pub(super) repairs: BTreeMap<RepairKind, NameCounts>,
     /// The number of rejected records that look like text in Windows-1252.
     pub(super) windows_1252: u64,
+    /// The values that each rule with `scrub` changed, by its index.
+    pub(super) scrubbed: BTreeMap<usize, ScrubCount>,
     /// What was noticed about values, by path.
     pub(super) notes: BTreeMap<Note, NameCounts>,
     current: InputState,
@@ -148,6 +150,7 @@ impl<'a> Assembler<'a> {
             by_setting: BTreeMap::new(),
             repairs: BTreeMap::new(),
             windows_1252: 0,
+            scrubbed: BTreeMap::new(),
             notes: BTreeMap::new(),
             current: InputState::default(),
         })
@@ -229,6 +232,9 @@ impl<'a> Assembler<'a> {
         for (kind, fields) in &block.repairs {
             let counts = self.repairs.entry(*kind).or_default();
             fields.iter().for_each(|(field, times)| counts.add(field, times));
+        }
+        for (rule, counts) in &block.scrubbed {
+            self.scrubbed.entry(*rule).or_default().add(counts);
         }
         self.renamings.extend(&block.renamings);
         for (note, fields) in &block.notes {

@@ -17,7 +17,7 @@ use super::prepare::Prepared;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
 use crate::decode::ColumnSettings;
-use crate::definition::{HmacSpec, Purpose};
+use crate::definition::{HmacSpec, OpSpec, Purpose};
 use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::Note;
@@ -26,6 +26,7 @@ use crate::report::{
     RecordCounts, RejectCounts, Status, Tally, Timing, TokenNote, json_lines,
 };
 use crate::store::Listing;
+use crate::validate::detector_name;
 
 /// What the manifest needs besides the counts.
 pub(super) struct Facts<'a> {
@@ -93,6 +94,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         unknown_fields: unknown_fields(assembled),
         repairs: repairs(assembled),
         removed_invalid: assembled.notes_of(Note::RemovedInvalid),
+        pii: noted::personal(assembled),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
             by_field: sorted(&assembled.by_field, assembled),
@@ -182,7 +184,10 @@ fn fields(plan: &Plan, assembled: &Assembler<'_>) -> Vec<FieldCount> {
             let (path, op) = (rule.path.clone(), rule.op.name().to_owned());
             let names = names_of_rule(plan, number, values, assembled);
             let token = rule.op.as_hmac().map(token);
-            (rule.is_written(), FieldCount { path, op, values, op_failed, token, names })
+            let (changed, detectors) = scrubbed(&rule.op, number, assembled);
+            let field =
+                FieldCount { path, op, values, op_failed, token, changed, detectors, names };
+            (rule.is_written(), field)
         })
         .filter(|(is_written, field)| *is_written || 0 < field.values)
         .map(|(_, field)| field)
@@ -197,6 +202,21 @@ fn token(spec: &HmacSpec) -> TokenNote {
         bits: u32::try_from(spec.shape.bits()).expect("a token has at most 256 bits"),
         encoding: spec.shape.encoding().name().to_owned(),
     }
+}
+
+/// The values that a `scrub` changed, and those in which each detector found something.
+fn scrubbed(
+    op: &OpSpec,
+    number: usize,
+    assembled: &Assembler<'_>,
+) -> (Option<u64>, BTreeMap<String, u64>) {
+    let OpSpec::Scrub(_) = op else { return (None, BTreeMap::new()) };
+    let counts = assembled.scrubbed.get(&number).cloned().unwrap_or_default();
+    let named = |(detector, values): (u32, u64)| {
+        let number = u8::try_from(detector).unwrap_or(u8::MAX);
+        (detector_name(number).to_owned(), values)
+    };
+    (Some(counts.values), counts.by.into_iter().map(named).collect())
 }
 
 /// The fields and names that a rule with `*` met, below the path before the `*`, with the numbers of

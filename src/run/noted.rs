@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::assemble::Assembler;
 use crate::record::Note;
+use crate::report::PiiCount;
+use crate::validate::detector_name;
 
 /// The most fields that a warning names.
 const NAMED_MAX: usize = 5;
@@ -11,6 +13,7 @@ const NAMED_MAX: usize = 5;
 /// The warnings, the most serious first.
 pub(super) fn warnings(assembled: &Assembler<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
+    warnings.extend(personal_warning(&personal(assembled)));
     let nulls = assembled.notes_of(Note::LooksNull);
     if let Some((values, fields)) = counted(&nulls, "value that is", "values that are") {
         warnings.push(format!(
@@ -29,6 +32,34 @@ pub(super) fn warnings(assembled: &Assembler<'_>) -> Vec<String> {
         format!("{values} of `{field}` removed, as `[validate.on_invalid]` says")
     }));
     warnings
+}
+
+/// The personal data that is kept, by field and by detector in their order.
+pub(super) fn personal(assembled: &Assembler<'_>) -> Vec<PiiCount> {
+    let mut counts = Vec::new();
+    for note in assembled.notes.keys().copied() {
+        let Note::Personal(number) = note else { continue };
+        let fields = assembled.notes_of(note).into_iter();
+        counts.extend(fields.map(|(path, values)| {
+            let detector = detector_name(number).to_owned();
+            PiiCount { path, detector, values }
+        }));
+    }
+    counts.sort_by(|one, other| one.path.cmp(&other.path));
+    counts
+}
+
+/// The warning about personal data that is kept.
+fn personal_warning(counts: &[PiiCount]) -> Option<String> {
+    let mut fields: BTreeMap<String, u64> = BTreeMap::new();
+    for count in counts {
+        *fields.entry(count.path.clone()).or_default() += count.values;
+    }
+    let one = "value that looks like personal data is kept";
+    let (values, fields) = counted(&fields, one, "values that look like personal data are kept")?;
+    Some(format!(
+        "{values}, in {fields}: `scrub` in their rules takes it out; if it is meant, set `pii = \"off\"` under `[validate]`"
+    ))
 }
 
 /// The warning about fields that are beside the records, and not in them.

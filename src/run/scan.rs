@@ -54,6 +54,7 @@ name = "scan"
 purpose = "messaging"
 input = { from = [], unknown = "drop", inactive = "keep", kinds = ["endpoint", "update", "user"] }
 fields = { "*" = "keep" }
+validate = { pii = "off" }
 account = { to = "/dev/null/segprep/account" }
 output = [{ to = "/dev/null/segprep/output", format = "pinpoint-json" }]
 "#;

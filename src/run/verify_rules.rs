@@ -17,6 +17,7 @@ name = "verify"
 purpose = "messaging"
 input = { from = ["-"], unknown = "reject", inactive = "keep", kinds = ["endpoint", "update", "user"] }
 fields = { "*" = "keep" }
+validate = { pii = "off" }
 account = { to = "/dev/null/segprep/account" }
 output = [{ to = "/dev/null/segprep/output", format = "pinpoint-json" }]
 "#;

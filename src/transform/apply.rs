@@ -8,7 +8,7 @@
 
 use super::hmac_batch::{Destination, HmacBatch, PENDING_BYTES_MAX};
 use super::map::{Mapped, Span};
-use super::{Map, Op, Outcome, Shifts};
+use super::{CannotReplace, Map, Op, Outcome, Scrub, Shifts};
 use crate::record::{Batch, Code, Detail, Field, NameId, Problem, Slot, SlotKind, Text};
 use crate::schema::NodeIx;
 
@@ -35,6 +35,8 @@ pub trait NameOps {
 pub struct TransformLog {
     /// Values that were removed because an operation could not apply: row and rule.
     pub failures: Vec<(u32, usize)>,
+    /// Values in which something was replaced: row, rule, and the detectors that found it, as bits.
+    pub scrubbed: Vec<(u32, usize, u32)>,
     /// Rules of `map`, with the start of their texts in the arena.
     texts: Vec<(usize, usize)>,
 }
@@ -43,6 +45,7 @@ impl TransformLog {
     /// Clears the log for the next batch.
     pub fn clear(&mut self) {
         self.failures.clear();
+        self.scrubbed.clear();
         self.texts.clear();
     }
 
@@ -195,6 +198,9 @@ fn new_value<'a>(
     if let Op::Map(map) = applied.op {
         return mapped_value(map, applied.rule, slot, chunk, batch, log);
     }
+    if let Op::Scrub(scrub) = applied.op {
+        return scrubbed_value(scrub, applied, slot, chunk, (row, field), batch, log);
+    }
     let hmac = if let Op::Hmac(hmac) = applied.op { Some(hmac) } else { None };
     let hmac = hmac.filter(|hmac| slot.len() <= PENDING_BYTES_MAX && pending.takes(hmac));
     if let Some(hmac) = hmac {
@@ -217,7 +223,7 @@ fn new_value<'a>(
         }
         Outcome::Made { plain } => Some(Slot::new_text(start, arena.len() - start, plain)),
         Outcome::Failed => {
-            log.failures.push((u32::try_from(row).expect("a batch has few rows"), applied.rule));
+            log.failures.push((row_number(row), applied.rule));
             None
         }
         Outcome::AlreadyToken { .. } | Outcome::Kept => Some(slot),
@@ -232,6 +238,41 @@ fn new_value<'a>(
     };
     batch.add_problem(row, Problem { field, code, rule: applied.rule_name, detail });
     made
+}
+
+fn row_number(row: usize) -> u32 {
+    u32::try_from(row).expect("a batch has few rows")
+}
+
+/// Applies a `scrub` to a slot. Nearly all values stay where they are.
+fn scrubbed_value(
+    scrub: &Scrub,
+    applied: Applied<'_>,
+    slot: Slot,
+    chunk: &[u8],
+    (row, field): (usize, Field),
+    batch: &mut Batch,
+    log: &mut TransformLog,
+) -> Option<Slot> {
+    match scrub.scrub(Text { chunk, arena: &batch.arena }.of(slot)) {
+        Ok(None) => Some(slot),
+        Ok(Some(scrubbed)) => {
+            log.scrubbed.push((row_number(row), applied.rule, scrubbed.by));
+            let text = scrubbed.text.as_bytes();
+            let start = batch.arena.len();
+            batch.arena.extend_from_slice(text);
+            Some(Slot::new_text(start, text.len(), super::is_plain(text)))
+        }
+        Err(CannotReplace) => {
+            log.failures.push((row_number(row), applied.rule));
+            if applied.rejects {
+                let (code, detail) = (Code::Op, Detail::None);
+                let rule = applied.rule_name;
+                batch.add_problem(row, Problem { field, code, rule, detail });
+            }
+            None
+        }
+    }
 }
 
 /// Applies a `map` to a slot. All values share one copy of each text, so that many short values

@@ -118,7 +118,7 @@ impl Hmac {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -135,7 +135,7 @@ mod tests {
         vectors::check(file, |params, value, out| operation(params).apply(value, out));
     }
 
-    fn operation(params: &Value) -> Hmac {
+    pub(in crate::transform) fn operation(params: &Value) -> Hmac {
         let master = MasterKey::parse(text(params, "key").unwrap()).unwrap();
         let scope = Scope::parse(text(params, "scope").unwrap()).unwrap();
         let key = master.derive(&scope, text(params, "join").unwrap());

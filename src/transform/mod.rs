@@ -22,6 +22,7 @@ mod mask;
 mod normalize;
 mod redact;
 mod round;
+mod scrub;
 mod token;
 #[cfg(test)]
 mod vectors;
@@ -38,6 +39,7 @@ pub use mask::Mask;
 pub use normalize::Normalize;
 pub use redact::Redact;
 pub use round::Round;
+pub use scrub::{CannotReplace, Replacement, Scrub, Scrubbed};
 pub use token::{BadBits, Encoding, TokenShape, Tokens};
 
 use crate::simd::scan::first_special;
@@ -57,6 +59,7 @@ pub enum Op {
     /// `round`, applied to a coordinate.
     Geo(Round),
     Map(Map),
+    Scrub(Box<Scrub>),
 }
 
 impl Op {
@@ -85,6 +88,7 @@ impl Op {
             Op::Round(round) | Op::Geo(round) => round.apply(value, out),
             Op::Bucket(bucket) => bucket.apply(value, out),
             Op::Map(map) => map.apply(value, out),
+            Op::Scrub(scrub) => scrub.apply(value, out),
         }
     }
 }

@@ -6,11 +6,13 @@
 //! values removed.
 
 mod limits;
+mod personal;
 mod predicate;
 mod removal;
 mod values;
 
 pub use limits::LimitChecks;
+pub use personal::{Pii, PiiCheck, PiiNames, detector_name, personal_in_name};
 pub use removal::Removable;
 pub use values::{Strictness, ValueChecks};
 
@@ -52,6 +54,10 @@ pub struct NameVerdict {
     pub ignored: bool,
     /// An invalid value of the name is removed.
     pub removable: bool,
+    /// The rules keep its value as it comes in.
+    pub is_kept: bool,
+    /// The detectors that find personal data in the name itself, as bits; 0 if nothing of it is written.
+    pub personal: u32,
 }
 
 /// The verdicts on the names of one worker, by the number of the name.

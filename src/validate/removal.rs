@@ -142,7 +142,8 @@ fn is_of_value(code: Code) -> bool {
         | Code::EndpointSize
         | Code::Column
         | Code::Op
-        | Code::AlreadyToken => false,
+        | Code::AlreadyToken
+        | Code::PiiFound => false,
     }
 }
 

@@ -47,6 +47,10 @@ struct Case {
     repairs: Option<BTreeMap<String, BTreeMap<String, u64>>>,
     /// The invalid values that were removed, by field.
     removed_invalid: Option<BTreeMap<String, u64>>,
+    /// Personal data that is kept, by field and detector.
+    pii: Option<Vec<Value>>,
+    /// What the rules with `scrub` did: path, values, changed, detectors.
+    scrubbed: Option<Vec<Value>>,
     /// The rejects that repairs would fix, by the settings of these.
     by_repair: Option<BTreeMap<String, u64>>,
     /// A part of each warning.
@@ -246,6 +250,19 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
     }
     if let Some(repairs) = &case.repairs {
         check("repairs", manifest["repairs"].clone(), json!(repairs));
+    }
+    if let Some(pii) = &case.pii {
+        let found = manifest.get("pii").cloned().unwrap_or(json!([]));
+        check("pii", found, json!(pii));
+    }
+    if let Some(scrubbed) = &case.scrubbed {
+        let mut found = manifest["fields"].clone();
+        let rules = found.as_array_mut().expect("a list");
+        rules.retain(|rule| rule["op"] == "scrub");
+        for rule in rules.iter_mut().filter_map(Value::as_object_mut) {
+            rule.retain(|key, _| !matches!(key.as_str(), "op" | "op_failed" | "names"));
+        }
+        check("scrubbed", found, json!(scrubbed));
     }
     if let Some(removed) = &case.removed_invalid {
         check("removed_invalid", manifest["removed_invalid"].clone(), json!(removed));

@@ -50,6 +50,7 @@ impl BatchEmitter<'_> {
     ) -> usize {
         self.sort_problems();
         self.worker.batch.notes.sort_by_key(|noted| noted.row);
+        self.worker.log.scrubbed.sort_by_key(|(row, _, _)| *row);
         let mut problems = std::mem::take(&mut self.worker.batch.problems);
         let mut next_problems: &[(u32, Problem)] = &problems;
         let unknown = std::mem::take(&mut self.worker.batch.unknown);
@@ -281,6 +282,7 @@ impl BatchEmitter<'_> {
             }
         }
         block.count_failures(&log.failures, row);
+        block.count_scrubbed(find_row(&log.scrubbed, row, |(row, _, _)| *row));
         let repaired = find_row(&self.worker.repaired, row, |repaired| repaired.row);
         for repaired in repaired.iter().filter(|repaired| repaired.is_written) {
             let path = self.path_of(repaired.field);
@@ -304,7 +306,10 @@ impl BatchEmitter<'_> {
                 Note::RepairedName => {
                     block.repairs.entry(RepairKind::Names).or_default().count(path);
                 }
-                note @ (Note::RemovedInvalid | Note::LooksNull | Note::Spreadsheet) => {
+                note @ (Note::RemovedInvalid
+                | Note::LooksNull
+                | Note::Spreadsheet
+                | Note::Personal(_)) => {
                     block.notes.entry(note).or_default().count(path);
                 }
             }

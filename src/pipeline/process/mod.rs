@@ -22,6 +22,7 @@ use crate::plan::Plan;
 use crate::record::{Batch, Slot};
 use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
+use crate::validate::PiiNames;
 pub use audit::{Audited, Expectation, Expectations, Flaw, PlacedFlaw, audit};
 use emit::BatchEmitter;
 pub use observe::{Fate, Observed, observe, offsets};
@@ -48,6 +49,7 @@ pub struct Worker {
     /// Which repairs would fix the rows with problems, in the order of the rows.
     fixes: Vec<Fix>,
     name_tally: NameTally,
+    pii_names: PiiNames,
     /// Scratch memory of line encoders: the cells of one line.
     cells: Vec<Slot>,
     /// The written rows that go to a table, with the size of each as JSON in bytes.
@@ -67,6 +69,7 @@ impl Worker {
             repaired: Vec::new(),
             fixes: Vec::new(),
             name_tally: NameTally::default(),
+            pii_names: PiiNames::default(),
             cells: Vec::new(),
             table_rows: Vec::new(),
         }
@@ -80,6 +83,7 @@ impl Worker {
         if self.has_many_names() {
             self.decoder.forget_names();
             self.policies.clear();
+            self.pii_names.clear();
         }
     }
 
@@ -210,10 +214,11 @@ impl<'a> ChunkPass<'a> {
         }
     }
 
-    /// Checks what would be written against the limits of the target and of the outputs.
+    /// Checks what would be written against the limits of the target and of the outputs, and for personal
+    /// data that is kept.
     pub fn check_limits(&mut self) {
         let (plan, stages, chunk) = (self.plan, self.stages, self.source.chunk);
-        let Worker { batch, policies, .. } = &mut *self.worker;
+        let Worker { decoder, batch, policies, pii_names, .. } = &mut *self.worker;
         let is_written =
             |node, slot: Slot| !slot.is_absent() && !matches!(plan.op_of(node), Op::Drop);
         stages.values.check_kinds_after_rules(batch, is_written);
@@ -223,6 +228,7 @@ impl<'a> ChunkPass<'a> {
             output.encoder.check(chunk, batch, policies.cells_in(index));
         }
         remove_invalid(plan, stages, within, chunk, batch, policies);
+        stages.pii.check(chunk, batch, policies.verdicts(), &decoder.names, pii_names);
     }
 
     /// Writes, rejects or drops the batch's records, until the block costs `block_bytes`. Returns

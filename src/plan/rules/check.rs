@@ -110,7 +110,7 @@ pub(super) fn keys(definition: &Definition, diagnostics: &mut Diagnostics<'_>) {
     if definition.keys.is_present {
         return;
     }
-    let needs_key = |op: &&OpSpec| op.kind().needs_key();
+    let needs_key = |op: &&OpSpec| op.needs_key();
     let first = definition
         .rules
         .iter()

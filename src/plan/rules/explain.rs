@@ -52,7 +52,7 @@ pub struct FieldLine {
     pub op: String,
     /// Where in the definition the rule is, such as `line 7`; `None` for a default of the schema.
     pub origin: Option<String>,
-    /// Whether it is written as it came in.
+    /// Whether it is written as it came in, or all of it but what detectors find.
     pub in_the_clear: bool,
     /// Whether two values may become the same; false for what is dropped.
     pub is_lossy: bool,
@@ -78,7 +78,7 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
     let mut joins: BTreeMap<String, JoinGroup> = BTreeMap::new();
     for field in governed(&rules.node_rules, &rules.map_rules, schema) {
         let Some(rule) = field.rule.and_then(|rule| rules.rules.get(rule)) else { continue };
-        if let Some(spec) = rule.op.as_hmac() {
+        if let Some(spec) = rule.op.token_settings() {
             let join = spec.join.clone().unwrap_or_else(|| field.path.clone());
             joins
                 .entry(join.clone())
@@ -91,9 +91,9 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
             rule: rule.path.clone(),
             op: rule.op.describe(schema),
             origin: rule.origin.clone(),
-            in_the_clear: rule.op == OpSpec::Keep,
+            in_the_clear: matches!(rule.op, OpSpec::Keep | OpSpec::Scrub(_)),
             is_lossy: rule.op.kind().is_lossy(),
-            needs_key: rule.op.kind().needs_key(),
+            needs_key: rule.op.needs_key(),
             path: field.path,
         });
     }
@@ -101,7 +101,7 @@ pub(super) fn explain(rules: &Rules, schema: &Schema) -> Explanation {
         fields,
         joins: joins.into_values().collect(),
         repairs: repairs::describe(&rules.repairs, schema),
-        stricter: repairs::stricter(&rules.repairs),
+        stricter: repairs::stricter(&rules.repairs, rules.pii),
     }
 }
 

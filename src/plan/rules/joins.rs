@@ -97,10 +97,11 @@ fn join_uses<'r>(cover: &Cover, definition: &'r Definition, schema: &Schema) -> 
 pub(super) fn hmac_rules(
     definition: &Definition,
 ) -> impl Iterator<Item = (RuleIx, &FieldRule, &HmacSpec)> {
-    definition.rules.iter().enumerate().filter_map(|(number, rule)| match &rule.op {
-        Some(OpSpec::Hmac(spec)) => Some((number, rule, spec)),
-        _ => None,
-    })
+    definition
+        .rules
+        .iter()
+        .enumerate()
+        .filter_map(|(number, rule)| Some((number, rule, rule.op.as_ref()?.token_settings()?)))
 }
 
 /// Whether a path is that of a name in a map, and the rule governs that name.

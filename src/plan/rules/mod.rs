@@ -28,7 +28,7 @@ use crate::definition::document::{Diagnostics, PlacedDiagnostic, advice, quoted}
 use crate::definition::{Definition, HmacSpec, OnError, OpSpec};
 use crate::repair::Settings;
 use crate::schema::Schema;
-use crate::validate::Removable;
+use crate::validate::{Pii, Removable};
 use cover::Cover;
 
 /// A rule's index in [`Rules::rules`] and in the plan.
@@ -94,6 +94,8 @@ pub struct Rules {
     pub repairs: Settings,
     /// The fields whose invalid values are removed.
     pub removable: Removable,
+    /// What becomes of personal data that is kept.
+    pub pii: Pii,
     /// The settings with which the tokens of each list were made; used for lists of tokens alone.
     pub(super) list_tokens: Vec<HmacSpec>,
     /// Warnings for the summary and the manifest.
@@ -198,5 +200,15 @@ fn build(
             rules.push(Rule::by_default(&node.path));
         }
     }
-    Some(Rules { rules, node_rules, map_rules, kinds, repairs, removable, list_tokens, warnings })
+    Some(Rules {
+        rules,
+        node_rules,
+        map_rules,
+        kinds,
+        repairs,
+        removable,
+        pii: definition.repair.pii,
+        list_tokens,
+        warnings,
+    })
 }

@@ -4,6 +4,7 @@ use crate::definition::document::{Diagnostics, Spanned, advice, quoted};
 use crate::definition::{Definition, PhoneRegionSetting};
 use crate::repair::{PhoneRegionFrom, RepairKind, Settings};
 use crate::schema::{Format, Node, NodeIx, Schema, Test};
+use crate::validate::Pii;
 
 /// Compiles `[repair]`.
 pub(super) fn settings(
@@ -44,8 +45,10 @@ fn has_country(node: &Node) -> bool {
 }
 
 /// Names the checks that are stricter than the schema.
-pub(super) fn stricter(settings: &Settings) -> Vec<String> {
-    settings.phone_plan.then(|| "phone (in its numbering plan)".to_owned()).into_iter().collect()
+pub(super) fn stricter(settings: &Settings, pii: Pii) -> Vec<String> {
+    let phone = settings.phone_plan.then(|| "phone (in its numbering plan)".to_owned());
+    let pii = (pii == Pii::Reject).then(|| "pii (none in attributes that are kept)".to_owned());
+    phone.into_iter().chain(pii).collect()
 }
 
 /// Describes each repair that is on: `country`, `phone (region US)`.

@@ -1,0 +1,121 @@
+//! Tells of nearly all values, from one look at their bytes, that no detector finds anything in them.
+//!
+//! ```text
+//! pro                 short
+//! web/checkout        none of the marks that personal data have
+//! 2026-03-14          a hyphen, but too short for what has hyphens
+//! ada@example.com     an @: the shapes are tried
+//! ```
+//!
+//! It is about what detectors find by the value alone, whatever its field is called. A test holds it to the
+//! patterns of `schemas/detectors.toml`.
+
+/// No shape matches fewer bytes.
+const SHORTEST: usize = 6;
+/// No shape without a mark matches fewer bytes.
+const UNMARKED: usize = 11;
+/// No shape matches fewer bytes that has a hyphen and no other mark.
+const HYPHENATED: usize = 11;
+/// Without a mark, a match has as many digits, or as many bytes without a blank between them.
+const DIGITS: usize = 9;
+const RUN: usize = 16;
+
+const MARK: u8 = 1;
+const HYPHEN: u8 = 2;
+
+/// By byte: whether it is a mark that personal data have, or may become one in the plain form.
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    // The first bytes of characters that are not letters everywhere: full-width forms, other digits,
+    // invisible characters, blanks and dashes, the sign for degrees.
+    let bytes = b"@%([<&+.:=\xc2\xcd\xd8\xd9\xdb\xe0\xe1\xe2\xe3\xef";
+    let mut at = 0;
+    while at < bytes.len() {
+        marks[bytes[at] as usize] = MARK;
+        at += 1;
+    }
+    marks[b'-' as usize] = HYPHEN;
+    marks
+};
+
+/// Whether no detector finds anything in a value by the value alone. If not, it may.
+#[inline]
+pub fn is_quiet(value: &[u8]) -> bool {
+    if value.len() < SHORTEST {
+        return true;
+    }
+    let mark = |byte: &u8| MARKS.get(usize::from(*byte)).copied().unwrap_or(MARK);
+    let marks = value.iter().fold(0, |marks, byte| marks | mark(byte));
+    match marks {
+        0 => value.len() < UNMARKED || has_no_number(value),
+        HYPHEN => value.len() < HYPHENATED,
+        _ => false,
+    }
+}
+
+/// Whether a value has neither the digits of a number nor a word as long as a key.
+fn has_no_number(value: &[u8]) -> bool {
+    let (mut digits, mut run, mut longest) = (0, 0, 0);
+    for byte in value {
+        run = if *byte == b' ' { 0 } else { run + 1 };
+        longest = run.max(longest);
+        digits += usize::from(byte.is_ascii_digit());
+    }
+    digits < DIGITS && longest < RUN
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::{Detectors, Finder, Likelihood};
+
+    #[test]
+    fn ordinary_values_are_quiet() {
+        for value in [
+            "",
+            "pro",
+            "music",
+            "Dmitri",
+            "web/checkout 5224",
+            "2026-03-14",
+            "summer sale",
+            "São Paulo",
+            "size L, blue",
+            "Straße 12 2162",
+            "true 7623",
+        ] {
+            assert!(is_quiet(value.as_bytes()), "{value}");
+        }
+    }
+
+    fn finds(value: &str) -> bool {
+        let finder = Finder::new(Detectors::shared().by_value(), Likelihood::Possible);
+        let mut hits = Vec::new();
+        finder.find_in_any(value, &mut hits);
+        !hits.is_empty()
+    }
+
+    /// The labelled values that a detector finds by the value alone are not quiet.
+    #[test]
+    fn what_is_found_is_not_quiet() {
+        let labelled = include_str!("../../tests/detectors/written.tsv").lines();
+        let labelled = labelled.chain(include_str!("../../tests/detectors/made.tsv").lines());
+        let values = labelled.filter_map(|line| line.split('\t').nth(1));
+        let found = values.filter(|value| finds(value)).inspect(|value| {
+            assert!(!is_quiet(value.as_bytes()), "{value}");
+        });
+        assert!(50 < found.count());
+    }
+
+    proptest! {
+        #[test]
+        fn a_quiet_value_holds_nothing(
+            value in "[a-c@.:0-9AKI4=+() -]{0,30}|(?:[0-9]{1,4}[ -]?){3,6}|[A-Z2-7]{16,20}|[０-９ ー－＋]{6,12}",
+        ) {
+            prop_assert!(!is_quiet(value.as_bytes()) || !finds(&value), "{}", value);
+        }
+    }
+}
