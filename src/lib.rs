@@ -12,14 +12,15 @@
 //! 6. [`store`]: where bytes come from and go to. [`engine`]: the ordered parallel map.
 //! 7. [`input`]: inputs become chunks. [`output`]: blocks become parts. [`publish`]: parts become the
 //!    result.
-//! 8. [`run`]: a run, where all of it meets.
+//! 8. [`ledger`]: which inputs nightly runs have taken.
+//! 9. [`run`]: a run, where all of it meets.
 //!
 //! [`detect`] says what values look like, and [`discover`] what unknown files hold. [`preview`] shows a record before and after. [`generate`] makes synthetic files, to try all of it out.
 //!
 //! `tests/it/tidy/` checks two rules:
 //!
 //! - Imports follow the table in `ARCHITECTURE.md`: lower modules do not import higher ones.
-//! - Only `store`, `input`, `publish` and `run` use files, the clock, signals or the environment. All
+//! - Only `store`, `input`, `publish`, `ledger` and `run` use files, the clock, signals or the environment. All
 //!   other modules compute.
 
 pub mod crypto;
@@ -32,6 +33,7 @@ pub mod engine;
 pub mod generate;
 mod glob;
 pub mod input;
+pub mod ledger;
 pub mod output;
 pub mod pipeline;
 pub mod plan;

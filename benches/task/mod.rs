@@ -158,7 +158,12 @@ fn plan(is_csv: bool) -> Result<Plan, Box<dyn Error>> {
         if is_csv { "output.0.format=pinpoint-csv" } else { "output.0.format=pinpoint-json" };
     // Nothing is read from or written to these paths.
     let env = |name: &str| Some(name.to_owned());
-    let around = Environment { env: &env, date: "2026-11-23", real_path: &Path::to_path_buf };
+    let around = Environment {
+        env: &env,
+        date: "2026-11-23",
+        run: "20261123T020000Z",
+        real_path: &Path::to_path_buf,
+    };
     let (definition, rules) =
         plan::check(DEFINITION, &text, &[format.to_owned()], &around, &schema)
             .map_err(|faults| format!("{faults:?}"))?;

@@ -10,8 +10,8 @@ use std::{
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
-use jiff::civil::Date;
 use segprep::generate::Share;
+use segprep::run::{is_run_date, is_run_id};
 use segprep::simd::Level;
 
 use super::schemas;
@@ -123,15 +123,21 @@ pub(crate) struct RunArguments {
     /// Bytes of input that a thread processes at once; by default about 1 MiB.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
     pub(crate) chunk_bytes: Option<u32>,
-    /// The date that replaces `{date}` in paths; by default today in UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
+    /// The id of the run, for `{run}` in paths; by default its start, such as `20261123T020000Z`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
     /// Process all records but write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Replace an earlier result in the same place.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// With `[state]`: take inputs once more that a run has taken; repeatable.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) again: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -163,8 +169,8 @@ pub(crate) struct PreviewArguments {
     /// Show the values themselves; only on a terminal.
     #[arg(long)]
     pub(crate) reveal: bool,
-    /// The date that replaces `{date}` in paths; by default today in UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
     /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
@@ -184,8 +190,8 @@ pub(crate) struct ExplainArguments {
     /// The record by its number in the input, from 1, instead of a line: `in/a.csv --record 16`.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) record: Option<u64>,
-    /// The date that replaces `{date}` in paths; by default today in UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
     /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
@@ -200,8 +206,8 @@ pub(crate) struct VerifyArguments {
     /// The definition, or the folder of its account.
     #[arg(value_name = "FILE|ACCOUNT")]
     pub(crate) place: PathBuf,
-    /// The date that replaces `{date}` in paths; by default today in UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
     /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
@@ -323,10 +329,15 @@ impl Arguments {
             | Command::Preview(PreviewArguments { date: Some(date), .. })
             | Command::Explain(ExplainArguments { date: Some(date), .. })
             | Command::Verify(VerifyArguments { date: Some(date), .. })
-                if !is_date(date) =>
+                if !is_run_date(date) =>
             {
-                Some("the value of `--date` is not a date of the form YYYY-MM-DD".to_owned())
+                Some("the value of `--date` is not a date such as 2026-11-23, `yesterday` or `-3d`".to_owned())
             }
+            Command::Run(RunArguments { run: Some(run), .. }) if !is_run_id(run) => Some(
+                "the id of `--run` must have 1 to 64 letters, digits, `.`, `_` and `-`, and begin with a \
+                 letter or a digit"
+                    .to_owned(),
+            ),
             Command::Preview(preview) if preview.reveal && self.common.json => {
                 Some("`--json` has outlines only: `--reveal` is for terminals".to_owned())
             }
@@ -366,11 +377,6 @@ pub(crate) fn vector_level(value: &OsStr) -> Result<Level, clap::Error> {
     })
 }
 
-/// Whether this is a date in exactly the form that `{date}` expands to.
-fn is_date(text: &str) -> bool {
-    text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,6 +396,8 @@ mod tests {
         for line in [
             "run a.toml",
             "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
+            "run a.toml --date yesterday --run night-1",
+            "run a.toml --date -3d --overwrite",
             "--json --color never check a.toml --set name=\"b\" --set input.from=[] -q",
             "test",
             "test a.test.toml b.test.toml --set name=b",
@@ -427,7 +435,9 @@ mod tests {
             "preview a.toml -n 0",
             "preview a.toml --json --reveal",
             "preview a.toml --sample -n 1001",
-            "preview a.toml --date yesterday",
+            "preview a.toml --date tomorrow",
+            "run a.toml --date --overwrite",
+            "run a.toml --run ../x",
             "run a.toml b.toml",
             "run a.toml --threads 0",
             "run a.toml --threads 1025",

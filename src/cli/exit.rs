@@ -29,8 +29,9 @@ pub(crate) const OVER_BUDGET: Exit =
     row(3, "over_budget", "a budget was exceeded: nothing published");
 pub(crate) const DIFFERS: Exit = row(4, "differs", "`test`, `verify`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
-const BAD_INPUT: Exit = row(65, "bad_input", "input that is not a segment file");
-const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none");
+const BAD_INPUT: Exit =
+    row(65, "bad_input", "input that is not a segment file, or that changed since a run took it");
+const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none, or none is new");
 const TAKEN: Exit = row(73, "taken", "the output place is taken");
 pub(crate) const IO: Exit = row(74, "io", "reading or writing failed");
 const ACCESS: Exit = row(77, "access", "access denied, key missing or wrong");
@@ -86,7 +87,9 @@ impl From<&Outcome> for Exit {
     fn from(outcome: &Outcome) -> Exit {
         match outcome {
             Outcome::Finished { manifest, .. } if manifest.is_over_budget() => OVER_BUDGET,
-            Outcome::AlreadyPublished { .. } | Outcome::Finished { .. } => DONE,
+            Outcome::AlreadyPublished { .. }
+            | Outcome::NothingToRead { .. }
+            | Outcome::Finished { .. } => DONE,
         }
     }
 }

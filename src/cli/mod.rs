@@ -241,9 +241,11 @@ fn run_options(run: RunArguments, common: Common) -> RunOptions {
         definition: run.file,
         sets: common.sets,
         date: run.date,
+        run: run.run,
         threads: run.threads.map(usize::from),
         chunk_bytes: run.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
         overwrite: run.overwrite,
+        again: run.again,
         dry_run: run.dry_run,
     }
 }

@@ -113,8 +113,11 @@ pub(crate) enum Event<'a> {
 /// How a run ended, with the whole manifest if this run wrote one.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary<'a> {
-    /// `published`, `over_budget`, `dry_run` or `already_published`.
+    /// `published`, `over_budget`, `dry_run`, `already_published` or `nothing_to_read`.
     status: &'a str,
+    /// What was not there, if there was nothing to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     dry_run: bool,
     /// Path of the manifest; `None` after a dry run.
     manifest_path: Option<String>,
@@ -417,15 +420,27 @@ fn unwritten(error: &io::Error) -> Failure {
 
 /// Whether there is a manifest of this run.
 fn is_written(outcome: &Outcome) -> bool {
-    !matches!(outcome, Outcome::Finished { dry_run: true, .. })
+    match outcome {
+        Outcome::AlreadyPublished { .. } => true,
+        Outcome::NothingToRead { .. } => false,
+        Outcome::Finished { dry_run, .. } => !dry_run,
+    }
 }
 
 fn event_of(outcome: &Outcome) -> Summary<'_> {
     match outcome {
         Outcome::AlreadyPublished { manifest } => Summary {
             status: "already_published",
+            reason: None,
             dry_run: false,
             manifest_path: Some(manifest.display().to_string()),
+            manifest: None,
+        },
+        Outcome::NothingToRead { reason, dry_run, .. } => Summary {
+            status: "nothing_to_read",
+            reason: Some(reason),
+            dry_run: *dry_run,
+            manifest_path: None,
             manifest: None,
         },
         Outcome::Finished { manifest, account, dry_run, .. } => Summary {
@@ -434,6 +449,7 @@ fn event_of(outcome: &Outcome) -> Summary<'_> {
                 Status::OverBudget => "over_budget",
                 Status::DryRun => "dry_run",
             },
+            reason: None,
             dry_run: *dry_run,
             manifest_path: (!dry_run).then(|| account.join("manifest.json").display().to_string()),
             manifest: Some(manifest),
@@ -449,6 +465,9 @@ fn text_of(outcome: &Outcome, width: usize) -> String {
                 "{}: nothing to do; {place} is from the same run\n",
                 styled(GOOD, "already published")
             )
+        }
+        Outcome::NothingToRead { reason, .. } => {
+            format!("{}: {}; nothing was published\n", styled(GOOD, "done"), escape(reason))
         }
         Outcome::Finished { manifest, account, dry_run, .. } => {
             summary::summary(Finished { manifest, account, dry_run: *dry_run }, width)
@@ -525,6 +544,19 @@ mod tests {
             let summary = event_of(&outcome);
             assert_eq!((summary.status, summary.manifest_path.as_deref()), (word, path));
         }
+    }
+
+    #[test]
+    fn a_run_without_records_says_what_was_not_there() {
+        let (reason, to_standard_output) = ("there is nothing to read in `in/`".to_owned(), false);
+        let outcome = Outcome::NothingToRead { reason, dry_run: false, to_standard_output };
+        let expected = "done: there is nothing to read in `in/`; nothing was published\n";
+        assert_eq!(plain(&text_of(&outcome, 80)), expected);
+        assert_eq!(Exit::from(&outcome), exit::DONE);
+        let line = serde_json::to_string(&event_of(&outcome)).expect("plain data");
+        let expected = "{\"status\":\"nothing_to_read\",\"reason\":\"there is nothing to read in `in/`\",\
+                        \"dry_run\":false,\"manifest_path\":null,\"manifest\":null}";
+        assert_eq!(line, expected);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(crate) fn output() -> OutputNote {
 pub(crate) fn manifest() -> Manifest {
     Manifest {
         segprep_manifest: 1,
+        run: "20261123T020000Z".to_owned(),
         status: Status::Published,
         name: "newsletter".to_owned(),
         purpose: "messaging".to_owned(),
@@ -71,7 +72,7 @@ pub(crate) fn manifest() -> Manifest {
         },
         outputs: vec![output()],
         keys: vec![KeyNote { id: "demo".to_owned(), check: String::new(), demo: true }],
-        run: None,
+        requests: None,
         suppress: Vec::new(),
         fields: vec![
             field("Address", "keep", 1_198_870, 0),

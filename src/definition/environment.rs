@@ -12,6 +12,8 @@ pub struct Environment<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// The UTC date of the run, such as `2026-11-23`.
     pub date: &'a str,
+    /// The id of the run, such as `20261123T020000Z`.
+    pub run: &'a str,
     /// Returns the absolute path, with the links of the part that exists resolved.
     pub real_path: &'a dyn Fn(&Path) -> PathBuf,
 }

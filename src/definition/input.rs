@@ -29,6 +29,8 @@ pub struct Input {
     pub encoding: Option<TextEncoding>,
     /// The maximum ratio of the size of a text to that of its archive.
     pub max_expansion: u64,
+    /// Whether a run without records ends as one that is done, instead of failing.
+    pub may_be_empty: bool,
     /// Whether the run skips a file that can't be read as a segment file, instead of ending.
     pub skips_bad_files: bool,
     /// The settings for CSV files.
@@ -66,6 +68,7 @@ impl Default for Input {
             format: None,
             encoding: None,
             max_expansion: MAX_EXPANSION,
+            may_be_empty: false,
             skips_bad_files: false,
             columns: ColumnsSpec::default(),
             endpoints: Vec::new(),
@@ -95,6 +98,7 @@ pub(super) fn read(
         ("latin1", TextEncoding::Latin1),
         ("utf-16", TextEncoding::Utf16),
     ];
+    let empty = [("fail", false), ("ok", true)];
     let bad_files = [("fail", false), ("skip", true)];
     let unknown = [("drop", Unknown::Drop), ("reject", Unknown::Reject)];
     let inactive = [("drop", false), ("keep", true)];
@@ -107,6 +111,7 @@ pub(super) fn read(
         max_expansion: section
             .whole("max_expansion", 1..=u64::MAX, diagnostics)
             .unwrap_or(MAX_EXPANSION),
+        may_be_empty: section.choice("on_empty", &empty, &[], diagnostics).unwrap_or(false),
         skips_bad_files: section
             .choice("on_bad_file", &bad_files, &[], diagnostics)
             .unwrap_or(false),

@@ -25,6 +25,7 @@ mod replacing;
 mod run;
 mod scrub;
 mod shaping;
+mod state;
 mod storing;
 mod suppress;
 mod vocabulary;
@@ -44,11 +45,12 @@ pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ScrubSpec, ShiftSpec, Val
 pub use output::{Account, Column, Output};
 pub use repair::{PhoneRegionSetting, Repair};
 pub use shaping::{FieldWords, ShapingSpec};
+pub use state::State;
 pub use storing::{Encryption, Storing};
 pub use suppress::{Comparison, ListAction, ListForm, Suppression};
 pub use vocabulary::{
-    DigestKind, InputFormat, OnError, OutputFormat, PartLayout, Purpose, RunPlan, TextEncoding,
-    Unknown,
+    DigestKind, InputFormat, OnChange, OnError, OutputFormat, PartLayout, Purpose, RunPlan,
+    TextEncoding, Unknown,
 };
 
 pub(crate) use data_file::begins_like_data;
@@ -85,6 +87,8 @@ pub struct Definition {
     pub outputs: Vec<Output>,
     pub run: RunPlan,
     pub aws: Aws,
+    /// `None`: a run takes all inputs.
+    pub state: Option<State>,
     pub(crate) source: Arc<DefinitionText>,
 }
 
@@ -210,7 +214,7 @@ fn too_large(source: &DefinitionText) -> Option<&'static str> {
 }
 
 /// Sections of later versions.
-const LATER: [&str; 4] = ["risk", "state", "unique", "users"];
+const LATER: [&str; 3] = ["risk", "unique", "users"];
 
 fn read_sections(
     mut section: Section<'_>,
@@ -230,10 +234,15 @@ fn read_sections(
     let outputs = output::read_outputs(&mut section, environment, diagnostics);
     let run = run::read(&mut section, diagnostics);
     let aws = aws::read(&mut section, diagnostics);
+    let state = state::read(&mut section, environment, diagnostics);
     section.finish(diagnostics);
+    if state.is_some() {
+        state::check(&input, &account, &outputs, diagnostics);
+    }
     let lists = suppress.iter().flat_map(|list| &list.from);
     let inputs: Vec<&Location> = input.from.iter().chain(lists).collect();
-    overlap::check(&inputs, &account.to, &outputs, environment, diagnostics);
+    let state_to = state.as_ref().map(|state| &state.to);
+    overlap::check(&inputs, &account.to, state_to, &outputs, environment, diagnostics);
     let source = Arc::clone(source);
     Definition {
         name,
@@ -248,6 +257,7 @@ fn read_sections(
         outputs,
         run,
         aws,
+        state,
         source,
     }
 }

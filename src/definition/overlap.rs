@@ -14,6 +14,7 @@ use crate::glob::{Glob, is_glob};
 pub(super) fn check(
     inputs: &[&Location],
     account: &Location,
+    state: Option<&Location>,
     outputs: &[Output],
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
@@ -21,6 +22,7 @@ pub(super) fn check(
     let outputs = outputs.iter().map(|output| Place { role: "the output", location: &output.to });
     let mut owned = vec![Place { role: "the account", location: account }];
     owned.extend(outputs);
+    owned.extend(state.map(|location| Place { role: "the state", location }));
     owned.sort_by_key(|place| place.location.at);
     for (number, later) in owned.iter().enumerate() {
         for earlier in owned.iter().take(number) {

@@ -45,6 +45,20 @@ const TAG_VALUE_MAX: usize = 256;
 const DIGITS_MAX: usize = 6;
 
 pub(super) fn read(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Storing {
+    let encryption = read_encryption(section, diagnostics);
+    let classes = CLASSES.map(|class| (class, class));
+    let class =
+        section.choice("storage_class", &classes, &["GLACIER", "DEEP_ARCHIVE"], diagnostics);
+    let tags = read_table(section, "tags", diagnostics);
+    check_tags(section, &tags, diagnostics);
+    Storing { encryption, storage_class: class.map(str::to_owned), tags }
+}
+
+/// Reads the settings about encryption.
+pub(super) fn read_encryption(
+    section: &mut Section<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Encryption> {
     let is_kms = section.choice("sse", &[("s3", false), ("kms", true)], &[], diagnostics);
     let key_id =
         section.text("kms_key_id", diagnostics).and_then(|id| read_key_id(id, diagnostics));
@@ -58,18 +72,9 @@ pub(super) fn read(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>)
             }
         }
     }
-    let classes = CLASSES.map(|class| (class, class));
-    let class =
-        section.choice("storage_class", &classes, &["GLACIER", "DEEP_ARCHIVE"], diagnostics);
-    let tags = read_table(section, "tags", diagnostics);
-    check_tags(section, &tags, diagnostics);
-    Storing {
-        encryption: is_kms.map(|is_kms| {
-            if is_kms { Encryption::Kms { key_id, bucket_key, context } } else { Encryption::S3 }
-        }),
-        storage_class: class.map(str::to_owned),
-        tags,
-    }
+    is_kms.map(|is_kms| {
+        if is_kms { Encryption::Kms { key_id, bucket_key, context } } else { Encryption::S3 }
+    })
 }
 
 fn read_key_id(id: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {

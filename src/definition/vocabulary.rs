@@ -42,6 +42,14 @@ pub enum Unknown {
     Reject,
 }
 
+/// What to do with an input that has changed since a run took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnChange {
+    Fail,
+    Take,
+    Skip,
+}
+
 /// What to do with a value that an operation cannot be applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {

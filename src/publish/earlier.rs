@@ -63,6 +63,11 @@ impl Manifest {
         self.status == "published"
     }
 
+    /// The fingerprint, if this is the manifest of a published run.
+    pub(crate) fn published_fingerprint(&self) -> Option<&str> {
+        self.is_published().then_some(self.fingerprint.as_str())
+    }
+
     /// Whether this is the published manifest of the run with this fingerprint.
     pub(crate) fn is_published_as(&self, fingerprint: &str) -> bool {
         self.is_published() && self.fingerprint == fingerprint
@@ -107,8 +112,7 @@ impl EarlierRuns {
 
     /// The fingerprint of the run that is published.
     pub(crate) fn published(&self) -> Option<&str> {
-        let published = self.last.as_ref().filter(|manifest| manifest.is_published());
-        published.map(|manifest| manifest.fingerprint.as_str())
+        self.last.as_ref().and_then(Manifest::published_fingerprint)
     }
 
     pub(crate) fn is_published_as(&self, fingerprint: &str) -> bool {

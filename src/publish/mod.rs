@@ -38,6 +38,7 @@ mod output;
 mod parts;
 mod paths;
 mod place;
+mod recover;
 mod scope;
 mod staged;
 mod undo;
@@ -45,6 +46,8 @@ mod undo;
 pub use error::{ForeignFiles, LostParts, PublishError};
 pub(crate) use paths::resolve;
 pub use place::Buckets;
+pub(crate) use place::is_occupied;
+pub(crate) use recover::{is_idle, published_in, recover, result_in};
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;
 

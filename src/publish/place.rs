@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -48,6 +48,14 @@ pub(crate) fn account_at(
     let Some(url) = Url::parse(&path) else { return Ok(Box::new(DiskAccount::new(path)?)) };
     let folder = bucket_folder(url, buckets, |buckets| buckets.account.clone())?;
     Ok(Box::new(BucketAccount::new(folder)))
+}
+
+/// Whether there is anything at this path.
+pub(crate) fn is_occupied(to: &Path, buckets: Option<&Buckets>) -> Result<bool, PublishError> {
+    Ok(match sizes_in_bucket(to, buckets)? {
+        Some(objects) => !objects.is_empty(),
+        None => fs::symlink_metadata(to).is_ok(),
+    })
 }
 
 /// The sizes of the objects of an output by their paths in it; `None` if it is on disk.

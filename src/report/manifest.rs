@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub struct Manifest {
     /// The version of this format: 1.
     pub segprep_manifest: u32,
+    /// The id of the run: its start, unless `--run` gave another one.
+    #[serde(default)]
+    pub run: String,
     pub status: Status,
     /// The name of the definition.
     pub name: String,
@@ -38,7 +41,7 @@ pub struct Manifest {
     pub keys: Vec<KeyNote>,
     /// The id in the user agent of this run's requests to AWS. `None`: nothing was in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<String>,
+    pub requests: Option<String>,
     /// The lists of `[[suppress]]`, in the definition's order.
     #[serde(default)]
     pub suppress: Vec<ListNote>,

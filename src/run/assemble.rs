@@ -59,8 +59,8 @@ pub(super) struct Assembler<'a> {
     pub(super) by_field: NameCounts,
     /// The number of inputs that no checksum confirms.
     pub(super) unchecked: u64,
-    /// The number of inputs that could not be read to their end.
-    pub(super) broken: usize,
+    /// The inputs that could not be read to their end, by their indices.
+    pub(super) broken_inputs: Vec<usize>,
     /// The warnings about the first [`BROKEN_MAX`] of them. `inputs.ndjson` has all.
     pub(super) broken_warnings: Vec<String>,
     /// How many values of inputs have a field beside their records, by its name.
@@ -142,7 +142,7 @@ impl<'a> Assembler<'a> {
             by_code: BTreeMap::new(),
             by_field: NameCounts::default(),
             unchecked: 0,
-            broken: 0,
+            broken_inputs: Vec::new(),
             broken_warnings: Vec::new(),
             beside: BTreeMap::new(),
             renamings: BTreeSet::new(),
@@ -406,8 +406,8 @@ impl<'a> Assembler<'a> {
             write_line(self.inputs.as_mut(), &line)?;
             self.unchecked += u64::from(end.is_unchecked);
             if let Some(broken) = &end.broken {
-                self.broken += 1;
-                if self.broken <= BROKEN_MAX {
+                self.broken_inputs.push(input);
+                if self.broken_inputs.len() <= BROKEN_MAX {
                     self.broken_warnings.push(skipped_warning(&listed.name, broken));
                 }
             }
@@ -425,6 +425,11 @@ impl<'a> Assembler<'a> {
             self.settle(0)?;
         }
         self.outputs.iter_mut().try_for_each(|output| output.finish(self.place))
+    }
+
+    /// The inputs that could not be read to their end, by their indices.
+    pub(super) fn into_broken_inputs(self) -> Vec<usize> {
+        self.broken_inputs
     }
 
     /// Completes the files of the account, after the outputs.

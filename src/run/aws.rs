@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::{ErrorKind, RunError};
 use super::text::escape;
-use crate::definition::{AwsChecksum, Definition, Encryption, Storing};
+use crate::definition::{AwsChecksum, Definition, Encryption, State, Storing};
 use crate::engine::Cancel;
 use crate::publish::Buckets;
 use crate::store::Store;
@@ -93,6 +93,11 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
             ));
         }
     }
+    let state = definition.state.as_ref().filter(|state| state.encryption.is_some());
+    if let Some(state) = state.filter(|state| !is_bucket(&state.to)) {
+        let place = escape(&state.to.written);
+        warnings.push(format!("encryption has no effect: `{place}` is not in a bucket"));
+    }
     for output in definition.outputs.iter().filter(|output| output.mode.is_some()) {
         if is_bucket(&output.to) || output.to.is_standard_output() {
             let place = escape(&output.to.written);
@@ -143,15 +148,24 @@ fn settings(definition: &Definition) -> Settings {
     }
 }
 
-fn storing(storing: &Storing) -> s3::Storing {
-    let encryption = storing.encryption.as_ref().map(|encryption| match encryption {
+/// How the objects of a state are stored.
+pub(super) fn storing_of_state(state: &State) -> s3::Storing {
+    s3::Storing { encryption: state.encryption.as_ref().map(encryption), ..s3::Storing::default() }
+}
+
+fn encryption(encryption: &Encryption) -> s3::Encryption {
+    match encryption {
         Encryption::S3 => s3::Encryption::S3,
         Encryption::Kms { key_id, bucket_key, context } => s3::Encryption::Kms {
             key_id: key_id.clone(),
             bucket_key: *bucket_key,
             context: (!context.is_empty()).then(|| context_text(context)),
         },
-    });
+    }
+}
+
+fn storing(storing: &Storing) -> s3::Storing {
+    let encryption = storing.encryption.as_ref().map(encryption);
     let tags = storing
         .tags
         .iter()

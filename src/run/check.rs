@@ -19,6 +19,7 @@ use crate::definition::{
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::glob::is_glob;
+use crate::ledger;
 use crate::plan::Explanation;
 use crate::schema::{Role, Schema};
 use crate::store::{Listing, Store, s3::Url};
@@ -84,7 +85,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         explanation: rules.explain(&schema),
         warnings,
         limits: Limits {
-            name_bytes: memory::name_bytes(&listing),
+            name_bytes: memory::name_bytes(&listing) + list_bytes(&definition),
             parts: outputs.iter().map(parts).sum(),
             ..prepare::limits(options, &definition, &remote.store)?
         },
@@ -100,6 +101,13 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         outputs,
         account: definition.account.to.path.clone(),
     })
+}
+
+/// The memory of the list of taken inputs, as it is now: its text, and that of the next one.
+fn list_bytes(definition: &Definition) -> usize {
+    let state = definition.state.as_ref().filter(|state| Url::parse(&state.to.path).is_none());
+    let bytes = state.map_or(0, |state| ledger::bytes_on_disk(&state.to.path));
+    usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX)
 }
 
 /// Warnings about inputs that do not exist. Patterns, buckets and standard input are not looked at.

@@ -8,6 +8,7 @@ use std::fmt;
 use super::text::{escape, with_causes};
 use crate::engine::Cancelled;
 use crate::input::InputError;
+use crate::ledger::LedgerError;
 use crate::publish::PublishError;
 use crate::store::StoreError;
 use crate::store::aws::AwsErrorKind;
@@ -173,6 +174,37 @@ impl From<PublishError> for RunError {
         };
         let is_loss = matches!(error, PublishError::Gone { .. });
         RunError { is_loss, ..RunError::new(kind, with_causes(&error)).hint(hint) }
+    }
+}
+
+impl From<LedgerError> for RunError {
+    fn from(error: LedgerError) -> RunError {
+        let (kind, hint) = match error {
+            LedgerError::Place(error) => return error.into(),
+            LedgerError::Bucket(ref error) => {
+                (kind_of_aws(error.kind, ErrorKind::Io), error.hint.clone())
+            }
+            LedgerError::Taken { .. } => {
+                (ErrorKind::Taken, "wait until that run has ended".to_owned())
+            }
+            LedgerError::Other { .. } => (
+                ErrorKind::Taken,
+                "give each definition a list of its own, in `to` under `[state]`".to_owned(),
+            ),
+            LedgerError::NotAList { .. } => (
+                ErrorKind::Taken,
+                "segprep did not write it: restore it from a backup, since without it the next run takes \
+                 all inputs once more"
+                    .to_owned(),
+            ),
+            LedgerError::Io { ref source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                (ErrorKind::Access, "check the permissions".to_owned())
+            }
+            LedgerError::Io { .. } => (ErrorKind::Io, "check the disk, and run again".to_owned()),
+        };
+        RunError::new(kind, with_causes(&error)).hint(hint)
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a> InputLine<'a> {
         InputLine {
             name: &listed.name,
             bytes: Some(end.bytes),
-            modified: modified(&listed.stamp),
+            modified: listed.stamp.modified(),
             etag: etag(&listed.stamp),
             format,
             compression: compression.map(Compression::name),
@@ -87,18 +87,9 @@ impl<'a> InputLine<'a> {
             Reason::NotAFile => "not_a_file",
             Reason::Excluded => "excluded",
             Reason::FolderMarker => "folder_marker",
+            Reason::Changed => "changed",
         };
         InputLine { name: &ignored.name, ignored: Some(reason), ..InputLine::default() }
-    }
-}
-
-fn modified(stamp: &Stamp) -> Option<String> {
-    match stamp {
-        Stamp::Modified { secs, nanos, .. } => {
-            let nanos = i32::try_from(*nanos).ok()?;
-            jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
-        }
-        Stamp::ETag(_) | Stamp::Stream => None,
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     let has_endpoints = !plan.input.column_settings.endpoints.is_empty();
     Manifest {
         segprep_manifest: 1,
+        run: facts.prepared.moment.run.clone(),
         status,
         name: plan.name.clone(),
         purpose: purpose(plan).to_owned(),
@@ -84,11 +85,11 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             bytes: assembled.bytes,
             rows: has_endpoints.then_some(total.rows),
             ignored: count(facts.listing.ignored.len()),
-            skipped: count(assembled.broken),
+            skipped: count(assembled.broken_inputs.len()),
         },
         outputs: outputs(plan, assembled, has_parts),
         keys: facts.prepared.keys.clone(),
-        run: run_id(facts),
+        requests: requests(facts),
         suppress: lists(facts, total),
         fields: fields(plan, assembled),
         unknown_fields: unknown_fields(assembled),
@@ -106,8 +107,8 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     }
 }
 
-/// The id of the run in requests to AWS. `None`: nothing of it is in a bucket.
-fn run_id(facts: &Facts<'_>) -> Option<String> {
+/// What requests of this run to AWS go by. `None`: nothing of it is in a bucket.
+fn requests(facts: &Facts<'_>) -> Option<String> {
     let limits = facts.prepared.limits;
     let is_remote = limits.reads_buckets || 0 < limits.buckets;
     is_remote.then(|| facts.prepared.remote.run.clone())
@@ -369,7 +370,7 @@ fn near_names(facts: &Facts<'_>, assembled: &Assembler<'_>) -> BTreeSet<String> 
 /// Warnings about inputs that could not be read to their end. There may be a million of them.
 fn broken_inputs(assembled: &Assembler<'_>) -> Vec<String> {
     let mut warnings = assembled.broken_warnings.clone();
-    match assembled.broken - warnings.len() {
+    match assembled.broken_inputs.len() - warnings.len() {
         0 => {}
         1 => warnings.push("1 more input was skipped, which `inputs.ndjson` lists".to_owned()),
         more => {

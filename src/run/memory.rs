@@ -13,7 +13,7 @@
 //! | read ahead | thread | an open archive: its window and a few pieces |
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
-//! | names | run | the names of the files to read, beyond the first few thousand |
+//! | names | run | the names of the files to read, beyond the first few thousand, and the list of `[state]` twice |
 //! | parts | run | `PARTS_MAX` of an output, or as many as the inputs may fill, beyond the first few thousand |
 //! | objects | run | the window that is read ahead, and the requests |
 //! | in buckets | place in a bucket | parts being sent or filled, and small objects that wait |

@@ -3,16 +3,17 @@
 //! This is where files, keys, the clock, the thread pool and the stages meet. It may import every
 //! other module, and only `cli` imports it. The steps of [`run`] are files here:
 //!
-//! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `aws` turns settings
-//!    into a session and a store.
-//! 2. The store lists the inputs. `overlap` checks that none is where the run writes.
+//! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `moment` says which run
+//!    this is, and `places` whether another one has its id. `aws` turns settings into a session and a store.
+//! 2. The store lists the inputs. `overlap` checks that none is where the run writes, and `nights` leaves those
+//!    that no run has taken yet, if the definition has a list of them.
 //! 3. `fingerprint` identifies the run, and the publication takes the places that it writes to. If
 //!    the same run is already published there, the run ends here.
 //! 4. `lists` reads the lists of `[[suppress]]`, and `headers` reads the CSV headers if outputs need
 //!    their columns. Then the plan and the stages are compiled.
 //! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
-//! 6. `manifest` makes the manifest from the counts, and everything is published.
+//! 6. `manifest` makes the manifest from the counts, everything is published, and the list grows.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
@@ -40,9 +41,12 @@ mod lists;
 mod looking;
 mod manifest;
 mod memory;
+mod moment;
+mod nights;
 mod noted;
 mod originals;
 mod overlap;
+mod places;
 mod prepare;
 mod preview;
 mod process;
@@ -73,6 +77,7 @@ pub use generate::{Generated, generate};
 pub use init::{InitOptions, Proposed, init};
 pub use keys::{KeyCheck, check_key, new_key};
 pub use memory::Limits;
+pub use moment::{is_run_date, is_run_id};
 pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{Progress, ProgressView};
 pub use scan::{ScanOptions, scan};
@@ -82,17 +87,20 @@ pub use verify_place::VerifyOptions;
 
 use crate::definition::{Diagnostic, STANDARD_OUTPUT};
 use crate::engine::Cancel;
+use crate::ledger::LedgerError;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
 use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
-use crate::store::{Ignored, Listed, StoreError};
+use crate::store::{Ignored, Listing, StoreError};
 use assemble::Assembler;
+use aws::Remote;
 use clock::Began;
 use keys::MissingKey;
 use manifest::Facts;
-use prepare::Prepared;
+use nights::Night;
+use prepare::{PlanParts, Prepared, Source};
 use process::Processing;
 use text::{escape_path, with_causes};
 
@@ -103,14 +111,18 @@ pub struct RunOptions {
     pub definition: PathBuf,
     /// Settings `PATH=VALUE` that replace those of the definition, in this order.
     pub sets: Vec<String>,
-    /// The date for `{date}`, such as `2026-11-23`. `None`: the current date in UTC.
+    /// The date for `{date}`: `2026-11-23`, `yesterday` or `-3d`. `None`: the current date in UTC.
     pub date: Option<String>,
+    /// The id of the run, for `{run}`. `None`: its start, `20261123T020000Z`.
+    pub run: Option<String>,
     /// `None`: as in the definition, and by default the number of cores.
     pub threads: Option<usize>,
     /// `None`: as in the definition, and by default 1 MiB.
     pub chunk_bytes: Option<usize>,
     /// Whether to replace another published run.
     pub overwrite: bool,
+    /// Patterns of inputs on the list of `[state]` that are taken once more.
+    pub again: Vec<String>,
     /// Whether to read and check everything, and write nothing.
     pub dry_run: bool,
 }
@@ -120,6 +132,14 @@ pub struct RunOptions {
 pub enum Outcome {
     /// The result of the same run is already published there.
     AlreadyPublished { manifest: PathBuf },
+    /// There was no record to read, and the definition allows that. Nothing was published.
+    NothingToRead {
+        /// What was not there.
+        reason: String,
+        dry_run: bool,
+        /// Whether the records would have gone to standard output.
+        to_standard_output: bool,
+    },
     /// The run came to its end. The manifest's status says whether the result is published; after
     /// a dry run nothing is.
     Finished {
@@ -136,6 +156,7 @@ impl Outcome {
     pub fn wrote_to_standard_output(&self) -> bool {
         match self {
             Outcome::AlreadyPublished { .. } => false,
+            Outcome::NothingToRead { to_standard_output, .. } => *to_standard_output,
             Outcome::Finished { manifest, .. } => {
                 manifest.outputs.iter().any(|output| output.to == STANDARD_OUTPUT)
             }
@@ -154,6 +175,12 @@ pub enum Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         Failure::Run(error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Failure::Run(error.into())
     }
 }
 
@@ -190,43 +217,45 @@ fn run_steps(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let began = Began::now()?;
-    let (prepared, parts) = prepare::prepare(options, MissingKey::Fails, cancel)?;
-    let Prepared { definition, schema, limits, .. } = &prepared;
-    let list_specs = ListSpec::all(definition, &parts.rules, schema, &parts.keys)
-        .map_err(|error| prepare::no_plan(&error))?;
+    let (mut prepared, parts, mut night) = prepare_run(options, began, cancel)?;
+    let list_specs =
+        ListSpec::all(&prepared.definition, &parts.rules, &prepared.schema, &parts.keys)
+            .map_err(|error| prepare::no_plan(&error))?;
+    let (listing, may_overwrite) = match list_inputs(&mut prepared, options, night.as_mut())? {
+        Inputs::These(listing, may_overwrite) => (listing, may_overwrite),
+        Inputs::Published(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
+        Inputs::None(error) => return nothing(&prepared, options, error),
+    };
     let store = &prepared.remote.store;
-    let listing = store.list(&prepared.inputs(), &definition.input.exclude)?;
-    if listing.files.is_empty() {
-        return Err(nothing_to_read(&prepared, &listing.ignored).into());
-    }
-    overlap::check(&prepared, &listing.files)?;
     let list_files = lists::list_files(&list_specs, store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
-    let place = match take_place(&prepared, &fingerprint, options)? {
+    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut())?;
+    let place = match place {
         Taken::DryRun => None,
         Taken::Place(place) => Some(*place),
-        Taken::AlreadyPublished(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
+        Taken::AlreadyPublished(manifest) => {
+            night.map_or(Ok(()), |night| night.note_published(&prepared, &listing.files))?;
+            return Ok(Outcome::AlreadyPublished { manifest });
+        }
     };
-    let pool = pool(limits.threads)?;
+    let pool = pool(prepared.limits.threads)?;
     let (lists, list_counts) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
     let plan = &prepared.plan(parts, lists)?;
-    let columns = headers::columns(plan, *limits, cancel, store, &listing.files)?;
+    let columns = headers::columns(plan, prepared.limits, cancel, store, &listing.files)?;
     let stages = &Stages::new(plan, &columns);
     headers::check_sizes(plan, stages)?;
-    let processing = Processing { plan, stages, limits: *limits, progress, cancel };
-    let mut assembler = Assembler::new(
-        plan,
-        stages,
-        &prepared.definition_sha256,
-        &listing.files,
-        place.as_ref(),
-        progress,
-    )?;
+    let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
+    let sha256 = &prepared.definition_sha256;
+    let mut assembler =
+        Assembler::new(plan, stages, sha256, &listing.files, place.as_ref(), progress)?;
     let inputs = store.inputs(&listing.files, Reach::Whole)?;
     processing.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
-    check_result(&prepared, &assembler, &listing.files, &listing.ignored)?;
+    check_balance(&assembler)?;
+    if let Some(error) = without_records(&prepared, &assembler, &listing) {
+        return nothing(&prepared, options, error);
+    }
     cancel.check().map_err(RunError::from)?;
     let facts = Facts {
         prepared: &prepared,
@@ -237,14 +266,85 @@ fn run_steps(
         listing: &listing,
         lists: list_counts,
         other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
-        replaced: place.as_ref().and_then(Publication::replaced_records),
+        replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
         dry_run: options.dry_run,
     };
     let manifest = manifest::manifest(&facts, &assembler);
-    drop(assembler);
-    let leftover = place.map_or(Ok(None), |place| publish(place, &manifest))?;
+    let broken = assembler.into_broken_inputs();
+    let leftover = match (place, night) {
+        (None, _) => None,
+        (Some(place), None) => publish(place, &manifest)?,
+        (Some(place), Some(night)) => {
+            night.publish(place, &manifest, &prepared, (&listing.files, &broken))?
+        }
+    };
     let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
     Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
+}
+
+/// What a run has to read.
+enum Inputs {
+    /// These, and whether it may replace another published run.
+    These(Listing, bool),
+    /// Nothing: this manifest is that of an earlier run with its id, which has taken everything.
+    Published(PathBuf),
+    /// Nothing, with the reason.
+    None(RunError),
+}
+
+/// Lists the inputs that this run takes.
+fn list_inputs(
+    prepared: &mut Prepared,
+    options: &RunOptions,
+    night: Option<&mut Night>,
+) -> Result<Inputs, Failure> {
+    let store = &prepared.remote.store;
+    let mut listing = store.list(&prepared.inputs(), &prepared.definition.input.exclude)?;
+    if listing.files.is_empty() {
+        return Ok(Inputs::None(nothing_to_read(prepared, &listing.ignored)));
+    }
+    overlap::check(prepared, &listing.files)?;
+    let Some(night) = night else { return Ok(Inputs::These(listing, options.overwrite)) };
+    let may_overwrite = night.may_overwrite(prepared, options.overwrite)?;
+    night.select(prepared, options, &mut listing)?;
+    if !listing.files.is_empty() {
+        return Ok(Inputs::These(listing, may_overwrite));
+    }
+    let none = || Inputs::None(night.nothing_new(&quote_inputs(prepared)));
+    Ok(night.earlier_manifest(prepared).map_or_else(none, Inputs::Published))
+}
+
+/// How many records the run wrote that this one replaces, or else the last one on the list.
+fn earlier_records(place: &Publication, night: Option<&Night>) -> Option<u64> {
+    place.replaced_records().or_else(|| night.and_then(Night::last_written))
+}
+
+/// Reads the definition with the paths of this run, and its keys.
+fn prepare_run(
+    options: &RunOptions,
+    began: Began,
+    cancel: &Cancel,
+) -> Result<(Prepared, PlanParts, Option<Night>), Failure> {
+    let source = Source::read(options, began.time(), cancel)?;
+    let first = source.parse(&source.moment)?;
+    let remote = Remote::new(&first.definition, cancel)?;
+    let night = Night::open(&source, &first.definition, &remote, options)?;
+    let chosen = places::choose(&source, first, &remote, options.run.is_some(), night.as_ref())?;
+    let (prepared, parts) = prepare::complete(options, chosen, remote, MissingKey::Fails, cancel)?;
+    Ok((prepared, parts, night))
+}
+
+/// Ends a run that has found no record: done if the definition allows that, with this error otherwise.
+fn nothing(prepared: &Prepared, options: &RunOptions, error: RunError) -> Result<Outcome, Failure> {
+    if error.kind != ErrorKind::NoInput || !prepared.definition.input.may_be_empty {
+        return Err(error.into());
+    }
+    let to_standard_output = prepared.writes_to_standard_output();
+    Ok(Outcome::NothingToRead {
+        reason: error.message,
+        dry_run: options.dry_run,
+        to_standard_output,
+    })
 }
 
 /// Puts parts and manifest in place. Returns a warning if working files are left.
@@ -277,10 +377,13 @@ fn take_place(
     prepared: &Prepared,
     fingerprint: &str,
     options: &RunOptions,
-) -> Result<Taken, PublishError> {
+    may_overwrite: bool,
+    mut night: Option<&mut Night>,
+) -> Result<Taken, Failure> {
     if options.dry_run {
         return Ok(Taken::DryRun);
     }
+    night.as_mut().map_or(Ok(()), |night| night.begin(prepared))?;
     let outputs = prepared.outputs();
     let modes: Vec<Option<u32>> =
         prepared.definition.outputs.iter().map(|output| output.mode).collect();
@@ -290,9 +393,13 @@ fn take_place(
         modes: &modes,
         buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
-        overwrite: options.overwrite || prepared.writes_to_standard_output(),
+        overwrite: may_overwrite || prepared.writes_to_standard_output(),
     };
-    Ok(match Publication::begin(&request)? {
+    let begun = Publication::begin(&request);
+    if let (Err(PublishError::Taken { .. }), Some(night)) = (&begun, night) {
+        night.stays_away();
+    }
+    Ok(match begun? {
         Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
         Begun::Ready(place) => Taken::Place(Box::new(place)),
     })
@@ -309,28 +416,32 @@ fn pool(threads: usize) -> Result<ThreadPool, RunError> {
         })
 }
 
-/// Checks that the counts add up, and that something was read.
-fn check_result(
+/// Checks that the counts add up.
+fn check_balance(assembler: &Assembler<'_>) -> Result<(), RunError> {
+    if assembler.total.balances() {
+        return Ok(());
+    }
+    let message = "the counts of records do not add up; nothing was published";
+    Err(RunError::new(ErrorKind::Internal, message))
+}
+
+/// The error if no record was read.
+fn without_records(
     prepared: &Prepared,
     assembler: &Assembler<'_>,
-    files: &[Listed],
-    ignored: &[Ignored],
-) -> Result<(), RunError> {
-    if !assembler.total.balances() {
-        let message = "the counts of records do not add up; nothing was published";
-        return Err(RunError::new(ErrorKind::Internal, message));
-    }
+    listing: &Listing,
+) -> Option<RunError> {
     // A listed file is not empty, but standard input may be.
     if assembler.bytes == 0 {
-        return Err(nothing_to_read(prepared, ignored));
+        return Some(nothing_to_read(prepared, &listing.ignored));
     }
     // Headers are rows, and no records of anybody.
     if assembler.total.headers < assembler.total.read {
-        return Ok(());
+        return None;
     }
     // Bad files are skipped only if there are good ones.
-    let good = files.len().saturating_sub(assembler.broken);
-    Err(if good == 0 {
+    let good = listing.files.len().saturating_sub(assembler.broken_inputs.len());
+    Some(if good == 0 {
         nothing_readable(&assembler.broken_warnings)
     } else {
         no_record(prepared, good)

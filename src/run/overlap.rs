@@ -18,7 +18,8 @@ use crate::store::{Listed, Stamp};
 /// Checks that no input is in an output or in the account: the next run would read what this one
 /// wrote.
 pub(super) fn check(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
-    let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]);
+    let state = prepared.definition.state.as_ref().map(|state| state.to.path.clone());
+    let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]).chain(state);
     let on_disk = places.filter(|to| Url::parse(to).is_none());
     let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(&to).ok()).collect();
     let files = listed.iter().filter(|file| matches!(file.stamp, Stamp::Modified { .. }));

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::aws::{self, Remote};
 use super::clock;
@@ -16,6 +16,7 @@ use super::error::{ErrorKind, RunError};
 use super::keys::{self, MissingKey};
 use super::lists;
 use super::memory::{CHUNK_BYTES, Limits};
+use super::moment::Moment;
 use super::text::{escape_path, hex, path_text};
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
@@ -33,6 +34,7 @@ use crate::transform::MasterKey;
 /// What a run knows before it reads lists and inputs.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    pub(super) moment: Moment,
     pub(super) definition: Definition,
     pub(super) schema: Arc<Schema>,
     pub(super) definition_sha256: String,
@@ -106,9 +108,23 @@ pub(super) fn prepare(
     missing: MissingKey,
     cancel: &Cancel,
 ) -> Result<(Prepared, PlanParts), Failure> {
-    let ReadDefinition { definition, rules, schema } = read(options, cancel)?;
+    let source = Source::read(options, clock::now()?, cancel)?;
+    let read = source.parse(&source.moment)?;
+    let remote = Remote::new(&read.definition, cancel)?;
+    let moment = source.moment.clone();
+    complete(options, (moment, read), remote, missing, cancel)
+}
+
+/// The same, once the definition is read.
+pub(super) fn complete(
+    options: &RunOptions,
+    (moment, read): (Moment, ReadDefinition),
+    remote: Remote,
+    missing: MissingKey,
+    cancel: &Cancel,
+) -> Result<(Prepared, PlanParts), Failure> {
+    let ReadDefinition { definition, rules, schema } = read;
     let bucket_warnings = aws::check(&definition)?;
-    let remote = Remote::new(&definition, cancel)?;
     let limits = limits(options, &definition, &remote.store)?;
     let ring = keys::read_keys(&definition, &remote.session, missing, cancel)?;
     let definition_sha256 = hex(&sha256(definition.canonical()));
@@ -117,6 +133,7 @@ pub(super) fn prepare(
     warnings.extend(bucket_warnings);
     let parts = PlanParts { rules, keys: ring.keys };
     let prepared = Prepared {
+        moment,
         definition,
         schema,
         definition_sha256,
@@ -136,17 +153,53 @@ pub(super) struct ReadDefinition {
     pub(super) schema: Arc<Schema>,
 }
 
+/// The text of a definition, and what is needed to read it: once for this run, and once more for each
+/// other run whose places must be known.
+pub(super) struct Source<'a> {
+    file: String,
+    text: String,
+    sets: &'a [String],
+    schema: Arc<Schema>,
+    /// This run, unless another one has its id.
+    pub(super) moment: Moment,
+}
+
+impl Source<'_> {
+    pub(super) fn read<'a>(
+        options: &'a RunOptions,
+        now: Timestamp,
+        cancel: &Cancel,
+    ) -> Result<Source<'a>, Failure> {
+        let text = definition_text(&options.definition, cancel)?;
+        let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
+        Ok(Source {
+            file: path_text(&options.definition),
+            text,
+            sets: &options.sets,
+            schema: Arc::new(schema),
+            moment: Moment::new(options.run.as_deref(), options.date.as_deref(), now)?,
+        })
+    }
+
+    /// Checks the definition, with the paths that it has for a run.
+    pub(super) fn parse(&self, moment: &Moment) -> Result<ReadDefinition, Failure> {
+        let environment = Environment {
+            env: &|name| env::var(name).ok(),
+            date: &moment.date,
+            run: &moment.run,
+            real_path: &real_path,
+        };
+        let (definition, rules) =
+            plan::check(&self.file, &self.text, self.sets, &environment, &self.schema)
+                .map_err(Failure::Diagnostics)?;
+        Ok(ReadDefinition { definition, rules, schema: Arc::clone(&self.schema) })
+    }
+}
+
 /// Reads and checks the definition.
 pub(super) fn read(options: &RunOptions, cancel: &Cancel) -> Result<ReadDefinition, Failure> {
-    let text = definition_text(&options.definition, cancel)?;
-    let schema = Schema::shipped(TARGET).expect("the target of this version is shipped");
-    let date = date(options.date.as_deref())?;
-    let environment =
-        Environment { env: &|name| env::var(name).ok(), date: &date, real_path: &real_path };
-    let file = path_text(&options.definition);
-    let (definition, rules) = plan::check(&file, &text, &options.sets, &environment, &schema)
-        .map_err(Failure::Diagnostics)?;
-    Ok(ReadDefinition { definition, rules, schema: Arc::new(schema) })
+    let source = Source::read(options, clock::now()?, cancel)?;
+    source.parse(&source.moment)
 }
 
 fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
@@ -173,18 +226,6 @@ fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
     String::from_utf8(bytes).map_err(|error| {
         unusable(format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
     })
-}
-
-/// The date for `{date}`.
-fn date(given: Option<&str>) -> Result<String, RunError> {
-    let Some(given) = given else {
-        return Ok(clock::now()?.to_zoned(TimeZone::UTC).date().to_string());
-    };
-    match given.parse::<Date>() {
-        Ok(date) if date.to_string() == given => Ok(date.to_string()),
-        Ok(_) | Err(_) => Err(RunError::new(ErrorKind::Definition, "`--date` is not a date")
-            .hint("write it like 2026-11-23")),
-    }
 }
 
 /// The absolute path, with the links in the part of it that exists resolved.

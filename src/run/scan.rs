@@ -202,6 +202,7 @@ pub(super) fn checked(
     let environment = Environment {
         env: &|name| env::var(name).ok(),
         date: "1970-01-01",
+        run: "19700101T000000Z",
         real_path: &Path::to_path_buf,
     };
     plan::check("definition", text, sets, &environment, schema).map_err(Failure::Diagnostics)

@@ -8,7 +8,7 @@ use crate::glob::Glob;
 /// The patterns of `exclude`, compiled. A pattern without a `/` is matched against the names of
 /// files and folders wherever they are, any other against whole paths as they are listed.
 #[derive(Debug, Default)]
-pub(super) struct Exclusions {
+pub(crate) struct Exclusions {
     patterns: Vec<Exclusion>,
 }
 
@@ -23,7 +23,7 @@ struct Exclusion {
 }
 
 impl Exclusions {
-    pub(super) fn new(patterns: &[String]) -> Exclusions {
+    pub(crate) fn new(patterns: &[String]) -> Exclusions {
         let exclusion = |written: &String| Exclusion {
             glob: Glob::new(normalize(written)).ok(),
             is_of_paths: normalize(written).contains('/'),
@@ -34,7 +34,7 @@ impl Exclusions {
     }
 
     /// Whether a pattern matches this path or its last name.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         let path = normalize(path);
         let name = path.rsplit('/').next().unwrap_or(path);
         let mut is_excluded = false;
@@ -50,7 +50,7 @@ impl Exclusions {
     }
 
     /// The patterns that have matched nothing, as the definition has them.
-    pub(super) fn unmatched(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn unmatched(&self) -> impl Iterator<Item = String> {
         let unmatched = self.patterns.iter().filter(|pattern| !pattern.has_matched.get());
         unmatched.map(|pattern| pattern.written.clone())
     }

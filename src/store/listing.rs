@@ -37,6 +37,19 @@ pub enum Stamp {
     Stream,
 }
 
+impl Stamp {
+    /// When a file was last written, as ISO 8601.
+    pub fn modified(&self) -> Option<String> {
+        match self {
+            Stamp::Modified { secs, nanos, .. } => {
+                let nanos = i32::try_from(*nanos).ok()?;
+                jiff::Timestamp::new(*secs, nanos).ok().map(|time| time.to_string())
+            }
+            Stamp::ETag(_) | Stamp::Stream => None,
+        }
+    }
+}
+
 /// A file, folder or object that is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
@@ -57,4 +70,6 @@ pub enum Reason {
     Excluded,
     /// An empty object whose key ends in `/`, as consoles create for a folder.
     FolderMarker,
+    /// It has changed since a run took it, and changed inputs are to be skipped.
+    Changed,
 }

@@ -29,6 +29,7 @@ pub mod s3;
 
 pub use disk::{Lock, Staged};
 pub use error::StoreError;
+pub(crate) use exclude::Exclusions;
 pub use inputs::{Inputs, Store};
 pub use listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
 pub use places::{FoundFile, RangeReader};

@@ -8,6 +8,7 @@
  * FAULTS_SKIP    How many of these calls succeed first.
  * FAULTS_ERRNO   The error that they return.
  * FAULTS_FOREVER If set, all calls from then on fail, and not only one.
+ * FAULTS_KILL    If set, the call does not fail: the process is killed before it.
  * FAULTS_LOG     A file that gets a line for each such call.
  */
 #define _GNU_SOURCE
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -75,6 +77,7 @@ static int fails(const char *call, const char *path) {
     if (skip == NULL) return 0;
     long number = atomic_fetch_add(&calls_seen, 1), first = atol(skip);
     if (number < first || (number > first && getenv("FAULTS_FOREVER") == NULL)) return 0;
+    if (getenv("FAULTS_KILL") != NULL) kill(getpid(), SIGKILL);
     const char *error = getenv("FAULTS_ERRNO");
     errno = error == NULL ? EIO : atoi(error);
     return 1;

@@ -1,4 +1,4 @@
-//! The command line as users see it. Each case under `tests/cmd/`, and the README, runs from top to
+//! The command line as users see it. Each case under `tests/cmd/`, the README and `docs/nights.md` run from top to
 //! bottom in its own folder with the samples, the pipelines and the files of `tests/cmd/files/`. The
 //! program must print what the case shows.
 //!
@@ -21,7 +21,7 @@ const VARYING: [(&str, &str); 7] = [
     (r#"("version":"0\.1\.0",)(\[FIPS\])?"#, "$1[FIPS]"),
     ("(?m)^  time       .*$", "  time       [..]"),
     ("(?m)^hex:[0-9a-f]{64}$", "hex:[..]"),
-    (r#""(fingerprint|sha256|started|finished)":"[^"]*""#, r#""$1":"[..]""#),
+    (r#""(fingerprint|run|sha256|started|finished)":"[^"]*""#, r#""$1":"[..]""#),
     (r#""([a-z.]+)":"[0-9a-f]{64}""#, r#""$1":"[..]""#),
     (r#""timing":\{[^}]*\}"#, r#""timing":{[..]}"#),
 ];
@@ -37,7 +37,7 @@ fn the_program_prints_what_the_cases_show() {
         .filter(|path| path.extension().is_some_and(|end| end == "trycmd"))
         .collect();
     assert!(20 <= cases.len(), "only {} cases were found", cases.len());
-    cases.push(PathBuf::from("README.md"));
+    cases.extend(["README.md", "docs/nights.md"].map(PathBuf::from));
     for case in &cases {
         stage.put(case);
     }

@@ -55,7 +55,7 @@ fn unknown_settings_and_operations_are_invalid() {
 const NO_KEY: &str = "qqqqqqqqqqqqqqqq";
 
 /// Where an unknown setting is added, and where the schema has the settings of that table.
-const TABLES: [(&str, &str); 25] = [
+const TABLES: [(&str, &str); 26] = [
     ("{}=1", ""),
     ("input.{}=1", "/properties/input"),
     ("input.endpoint=[{address='Mail',{}=1}]", "/properties/input/properties/endpoint/items"),
@@ -68,6 +68,7 @@ const TABLES: [(&str, &str); 25] = [
         "/properties/keys/patternProperties/^(?!current$)[a-z0-9-]{1,16}$/oneOf/1",
     ),
     ("account.{}=1", "/properties/account"),
+    ("state={to='s/',{}=1}", "/properties/state"),
     ("output.0.{}=1", "/properties/output/items"),
     (
         "output.0.columns=[{name='Id',{}=1}]",

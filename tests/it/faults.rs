@@ -7,16 +7,11 @@
 //!
 //! `SEGPREP_FAULTS=all` tries every call; without it, a sample of them.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+use std::{collections::BTreeMap, env, fs, process::Command};
 
 use rustix::io::Errno;
 
+use crate::support::faults::library;
 use crate::support::mount::{Tmpfs, with_mounts};
 use crate::support::program::{code, files_below, stderr};
 use crate::support::running::{Site, assert_exit, endpoints, rejected};
@@ -59,20 +54,6 @@ struct Case {
 
 /// How many cases ended in each way.
 type Ends = BTreeMap<&'static str, usize>;
-
-/// The library, which is compiled once.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/faults.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&path).arg(source);
-        let status = compiler.status().expect("a C compiler is installed");
-        assert!(status.success(), "the library for faults is compiled");
-        path
-    })
-}
 
 /// A place with a certain state, to which each case returns.
 struct World {

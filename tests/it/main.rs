@@ -34,6 +34,7 @@ mod kills;
 mod leaks;
 mod memory;
 mod mutated;
+mod nights;
 mod phone_plans;
 mod pictures;
 mod places;

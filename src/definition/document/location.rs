@@ -1,5 +1,5 @@
-//! Reads files, folders, patterns and objects that a definition names, and substitutes `${NAME}`
-//! and `{date}` in them.
+//! Reads files, folders, patterns and objects that a definition names, and substitutes `${NAME}`,
+//! `{date}` and `{run}` in them.
 //!
 //! URLs with credentials or a signature are refused (`secrets.rs` recognises them). No message shows
 //! the value of a variable: paths are quoted as the definition has them.
@@ -16,11 +16,15 @@ use crate::glob::{Glob, GlobError};
 /// A file, folder, pattern or object.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Location {
-    /// The path with variables and the date substituted; empty where the definition is wrong.
+    /// The path with everything substituted; empty where the definition is wrong.
     pub path: PathBuf,
     /// The path as the definition has it.
     pub written: String,
     pub(crate) at: Origin,
+    /// Whether it has `{run}`.
+    pub has_run: bool,
+    /// Whether it has `{date}`.
+    pub has_date: bool,
 }
 
 /// The path that stands for standard output.
@@ -47,7 +51,15 @@ pub(crate) enum Use {
     List,
     Output,
     Account,
+    State,
     KeyFile,
+}
+
+impl Use {
+    /// Whether each run may have a place of its own.
+    fn is_of_a_run(self) -> bool {
+        matches!(self, Use::Output | Use::Account)
+    }
 }
 
 /// Reads the path of a setting. `None`: it is not usable, which is reported.
@@ -58,12 +70,13 @@ pub(crate) fn read(
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Location> {
-    let path = expand(written, environment, diagnostics)?;
+    let Expanded { path, has_run, has_date } = expand(written, usage, environment, diagnostics)?;
     if let Some((message, help)) = check(&path, usage) {
         diagnostics.push(written.at, format!("`{key}`: {message}"), "", help);
         return None;
     }
-    Some(Location { path: PathBuf::from(path), written: written.value.to_owned(), at: written.at })
+    let (path, written, at) = (PathBuf::from(path), written.value.to_owned(), written.at);
+    Some(Location { path, written, at, has_run, has_date })
 }
 
 /// Returns why a path can't be used, with a hint.
@@ -104,7 +117,10 @@ fn check(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         Use::Account if path == STANDARD_OUTPUT => {
             Some(("standard output is for records", "name a folder for the account"))
         }
-        Use::Output | Use::Account | Use::KeyFile => None,
+        Use::State if path == STANDARD_OUTPUT => {
+            Some(("standard output is for records", "name a folder for the list"))
+        }
+        Use::Output | Use::Account | Use::State | Use::KeyFile => None,
     }
 }
 
@@ -124,10 +140,12 @@ fn check_object(object: &str, usage: Use) -> Option<(&'static str, &'static str)
     match usage {
         Use::Input | Use::List => Glob::new(key).err().map(|error| (error.message(), PATTERN_HELP)),
         Use::KeyFile => Some(("a key is read from a local file", "write the path of a file")),
-        Use::Output | Use::Account if key.split('/').any(|name| name == "." || name == "..") => {
+        Use::Output | Use::Account | Use::State
+            if key.split('/').any(|name| name == "." || name == "..") =>
+        {
             Some(("`.` and `..` are ordinary names in a bucket", "write the key without them"))
         }
-        Use::Output | Use::Account => None,
+        Use::Output | Use::Account | Use::State => None,
     }
 }
 
@@ -140,7 +158,7 @@ pub(crate) fn read_pattern(
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<String> {
-    let pattern = expand(written, environment, diagnostics)?;
+    let pattern = expand(written, Use::Input, environment, diagnostics)?.path;
     let error = if pattern.is_empty() {
         Some("the pattern is empty")
     } else if has_credentials(&pattern) {
@@ -155,35 +173,67 @@ pub(crate) fn read_pattern(
     Some(pattern)
 }
 
-/// Substitutes variables and the date.
+/// A path with everything substituted.
+#[derive(Default)]
+struct Expanded {
+    path: String,
+    has_run: bool,
+    has_date: bool,
+}
+
+/// Substitutes variables, the date and the run.
 fn expand(
     written: Spanned<&str>,
+    usage: Use,
     environment: &Environment<'_>,
     diagnostics: &mut Diagnostics<'_>,
-) -> Option<String> {
-    let mut path = String::new();
+) -> Option<Expanded> {
+    let mut expanded = Expanded::default();
+    let path = &mut expanded.path;
     let mut rest = written.value;
     while let Some((before, opened)) = rest.split_once('{') {
         let Some((name, after)) = opened.split_once('}') else {
-            diagnostics.push(written.at, "`{` is not closed", "", PLACEHOLDER_HELP);
+            diagnostics.push(written.at, "`{` is not closed", "", placeholders(usage));
             return None;
         };
         if let Some(before) = before.strip_suffix('$') {
             path.push_str(before);
             path.push_str(&variable(name, written.at, environment, diagnostics)?);
-        } else if name == "date" {
+        } else if name == "date" && usage != Use::State {
             path.push_str(before);
             path.push_str(environment.date);
+            expanded.has_date = true;
+        } else if name == "run" && usage.is_of_a_run() {
+            path.push_str(before);
+            path.push_str(environment.run);
+            expanded.has_run = true;
         } else {
             let at = diagnostics.source().part(written.at, &format!("{{{name}}}"));
-            let message = format!("unknown placeholder `{{{}}}`", escape(name));
-            diagnostics.push(at, message, "", PLACEHOLDER_HELP);
+            let message = match name {
+                "run" | "date" => format!("`{{{name}}}` can't be used here"),
+                _ => format!("unknown placeholder `{{{}}}`", escape(name)),
+            };
+            diagnostics.push(at, message, "", placeholders(usage));
             return None;
         }
         rest = after;
     }
     path.push_str(rest);
-    Some(path)
+    Some(expanded)
+}
+
+/// What can be substituted in a path.
+fn placeholders(usage: Use) -> &'static str {
+    match usage {
+        Use::Output | Use::Account => {
+            "`{run}` and `{date}` are the start and the date of the run, and `${NAME}` is an environment \
+             variable"
+        }
+        Use::State => {
+            "all runs share one list, so its place is the same for each; `${NAME}` is an environment variable"
+        }
+        Use::Input | Use::List | Use::KeyFile => PLACEHOLDER_HELP,
+    }
 }
 
 const PLACEHOLDER_HELP: &str =

@@ -54,6 +54,7 @@ fn environment<'a>() -> Environment<'a> {
     Environment {
         env: &|name| (name == "HOME_DIR").then(|| "/home/somebody".to_owned()),
         date: "2026-11-23",
+        run: "20261123T020000Z",
         real_path: &Path::to_path_buf,
     }
 }

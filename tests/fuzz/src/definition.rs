@@ -20,6 +20,7 @@ pub fn check(data: &[u8]) {
     let environment = Environment {
         env: &|name| (name == "HOME").then(|| "/home/somebody".to_owned()),
         date: "2026-01-31",
+        run: "20260131T020000Z",
         real_path: &Path::to_path_buf,
     };
     match plan::check("fuzz.toml", &text, &sets, &environment, &SCHEMA) {

@@ -341,7 +341,7 @@ fn settings_of_objects_are_sent() {
     assert_eq!(part["if-none-match"], "*");
     assert!(part.contains_key("x-amz-checksum-sha256"));
     let manifest = server.manifest().expect("a manifest");
-    let agent = format!("app/segprep-{}", manifest["run"].as_str().expect("a run"));
+    let agent = format!("app/segprep-{}", manifest["requests"].as_str().expect("an id"));
     let says = |headers: &http::HeaderMap| {
         headers["x-amz-user-agent"].to_str().is_ok_and(|a| a.contains(&agent))
     };

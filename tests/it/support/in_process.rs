@@ -66,8 +66,12 @@ impl InProcess {
         entries: impl Fn(&ListSpec) -> Entries,
     ) -> InProcess {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        let around =
-            Environment { env: &|_| None, date: "2026-11-23", real_path: &Path::to_path_buf };
+        let around = Environment {
+            env: &|_| None,
+            date: "2026-11-23",
+            run: "20261123T020000Z",
+            real_path: &Path::to_path_buf,
+        };
         let (definition, rules) = plan::check(file, text, &sets, &around, &schema)
             .unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
         let keys = BTreeMap::from([("demo".to_owned(), MasterKey::demo())]);

@@ -3,9 +3,11 @@
 
 pub(crate) mod canary;
 pub(crate) mod corpus;
+pub(crate) mod faults;
 pub(crate) mod in_memory;
 pub(crate) mod in_process;
 pub(crate) mod mount;
+pub(crate) mod nights;
 pub(crate) mod odd_files;
 pub(crate) mod odd_json;
 pub(crate) mod parquet_values;

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("report", "record schema definition plan"),
     ("input", "engine crypto record store decode definition"),
     ("publish", "store"),
+    ("ledger", "store publish"),
     (
         "output",
         "simd engine crypto record store schema decode repair validate encode transform definition \
@@ -42,7 +43,7 @@ const LAYERS: &[(&str, &str)] = &[
     (
         "run",
         "simd engine generate glob crypto record store schema detect decode repair validate encode \
-         transform definition plan pipeline discover preview report input publish output",
+         transform definition plan pipeline discover preview report input publish ledger output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),
