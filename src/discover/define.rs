@@ -288,14 +288,17 @@ impl Page {
         }
         let user = "\"User.UserId\" = { op = \"hmac\", join = \"user\" }";
         self.line_because(user, "it identifies a person, and tokens still join");
+        let mut ruled = BTreeSet::new();
         for found in &chosen.fields {
             let is_ruled = knowledge.class(&found.path) != Class::Identifier;
             if is_ruled && found.endpoint.is_none() && !knowledge.is_export_only(&found.path) {
                 let line = format!("{} = {}", quoted(&found.path), found.op(knowledge));
                 self.line_because(&line, &found.field.reason);
+                ruled.insert(found.path.as_str());
             }
         }
-        for map in ["User.UserAttributes.*", "Attributes.*", "Metrics.*", "Location.*"] {
+        let others = ["User.UserAttributes.*", "Attributes.*", "Metrics.*", "Location.*"];
+        for map in others.into_iter().filter(|map| covers_more_than(map, &ruled, knowledge)) {
             self.line_because(&format!("{} = \"drop\"", quoted(map)), "whatever else comes");
         }
         self.line("");
@@ -313,6 +316,13 @@ impl Page {
             "[[output]]\nto     = \"out/{name}/import/\"\nformat = \"pinpoint-json\""
         ));
     }
+}
+
+/// Whether `Location.*` covers a field of which there is no rule. Names in a map are never all known.
+fn covers_more_than(pattern: &str, ruled: &BTreeSet<&str>, knowledge: &Knowledge) -> bool {
+    let start = pattern.trim_end_matches('*');
+    let covered = || knowledge.schema.nodes.iter().filter(|node| node.path.starts_with(start));
+    covered().next().is_none() || covered().any(|node| !ruled.contains(node.path.as_str()))
 }
 
 /// What the words of the columns mean that say who has opted out.

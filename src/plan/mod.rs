@@ -180,6 +180,12 @@ impl Plan {
         rules::is_compulsory(rule, rules, node_rules, map_rules, schema)
     }
 
+    /// Whether a rule is that of any field: more specific rules may apply to all that it covers.
+    pub fn governs(&self, rule: RuleIx) -> bool {
+        let names = self.map_rules.iter().flat_map(|map| map.exact.iter().chain(&map.prefixes));
+        self.node_rules.contains(&Some(rule)) || names.into_iter().any(|(_, of)| *of == rule)
+    }
+
     /// How dates are moved, by the numbers that the operations have.
     pub fn shift_keys(&self) -> &[ShiftKey] {
         self.maker.shift_keys()

@@ -340,14 +340,16 @@ fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Warnings about rules that matched no value, unless the definition needs them anyway.
+/// Warnings about rules that matched no value, unless the definition needs them anyway. A rule that no field has is one
+/// of the plan's warnings.
 fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
     let seen = |number: usize| {
         [&total.values, &total.op_failed].iter().any(|c| c.get(number).is_some_and(|n| 0 < *n))
     };
     let rules = plan.rules.iter().enumerate();
     let unused = rules.filter(|(number, rule)| {
-        rule.is_written() && !seen(*number) && !plan.is_compulsory(*number)
+        let may_match = plan.governs(*number);
+        rule.is_written() && may_match && !seen(*number) && !plan.is_compulsory(*number)
     });
     unused.map(|(_, rule)| format!("the rule for `{}` matched no value", rule.path)).collect()
 }

@@ -52,6 +52,7 @@ fn check(path: &Path) {
     }
     let (code, printed) = program(folder.path(), &["check", "a.toml"]);
     assert_eq!(code, 0, "{from}: {printed}\n{}", text());
+    assert!(!printed.contains("applies to no field"), "{from}: {printed}");
     let (code, printed) = program(folder.path(), &["run", "a.toml"]);
     assert!(matches!(code, 0 | 3 | 66), "{from}: {code} {printed}\n{}", text());
     let (code, printed) = program(folder.path(), &["test", "a.test.toml"]);
@@ -90,9 +91,22 @@ fn a_definition_for_hostile_files_runs() {
 /// Exports of other programs, with their headers.
 #[test]
 fn a_definition_for_exports_runs() {
-    for program in ["hubspot", "mailchimp-subscribed", "salesforce", "shopify"] {
-        check(&Path::new("tests/cmd/files").join(program).with_extension("csv"));
+    for program in
+        ["hubspot", "klaviyo", "mailchimp-subscribed", "salesforce", "shopify", "stripe", "zoho"]
+    {
+        check(&export_of(program));
     }
+    let stripe = fs::canonicalize(export_of("stripe")).expect("it is there");
+    let definition = definition(&stripe, &[]);
+    for line in
+        ["\"Address City\" = \"Location.City\"", "\"Address Zip\" = \"Location.PostalCode\""]
+    {
+        assert!(definition.contains(line), "{definition}");
+    }
+}
+
+fn export_of(program: &str) -> PathBuf {
+    Path::new("tests/cmd/files").join(program).with_extension("csv")
 }
 
 #[test]
