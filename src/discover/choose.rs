@@ -211,7 +211,9 @@ impl<'a> Found<'a> {
 
     /// How it was recognised.
     pub(super) fn how(&self) -> &'static str {
+        let is_moved = self.field.field.as_ref().is_some_and(|recognised| *recognised != self.path);
         match self.field.by {
+            Some(_) if is_moved => "one id for all endpoints of a row",
             Some(By::Name) | None => "the field's name",
             Some(By::Alias) => "other programs call it so",
             Some(By::Near) => "nearly the field's name",

@@ -98,9 +98,11 @@ fn a_definition_for_exports_runs() {
     }
     let stripe = fs::canonicalize(export_of("stripe")).expect("it is there");
     let definition = definition(&stripe, &[]);
-    for line in
-        ["\"Address City\" = \"Location.City\"", "\"Address Zip\" = \"Location.PostalCode\""]
-    {
+    for line in [
+        "\"id\" = \"User.UserId\"                                     # one id for all endpoints of a row",
+        "\"Address City\" = \"Location.City\"",
+        "\"Address Zip\" = \"Location.PostalCode\"",
+    ] {
         assert!(definition.contains(line), "{definition}");
     }
 }
