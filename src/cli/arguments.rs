@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Check a published result: parts, records, rules, balance and keys.
     Verify(VerifyArguments),
+    /// Show the last run, what is new or changed since, and what the next run would do.
+    Status(StatusArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -218,6 +220,18 @@ pub(crate) struct VerifyArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    /// The definition.
+    pub(crate) file: PathBuf,
+    /// Exit with 4 if there is something to do.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub(crate) date: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct InitArguments {
     /// Files, folders, patterns, `s3://…` or `-`.
     #[arg(required = true)]
@@ -329,6 +343,7 @@ impl Arguments {
             | Command::Preview(PreviewArguments { date: Some(date), .. })
             | Command::Explain(ExplainArguments { date: Some(date), .. })
             | Command::Verify(VerifyArguments { date: Some(date), .. })
+            | Command::Status(StatusArguments { date: Some(date), .. })
                 if !is_run_date(date) =>
             {
                 Some("the value of `--date` is not a date such as 2026-11-23, `yesterday` or `-3d`".to_owned())
@@ -358,6 +373,7 @@ impl Arguments {
             | Command::Preview(_)
             | Command::Explain(_)
             | Command::Verify(_)
+            | Command::Status(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -413,6 +429,7 @@ mod tests {
             "explain a.toml in/a.csv --record 3",
             "explain a.toml -:3 --json",
             "explain a.toml --record 3 -",
+            "status a.toml --check --date yesterday",
             "init a.csv b/ --name mine --purpose analytics --out mine.toml --test",
             "generate --records 10 --seed 7",
             "generate --records 10 --seed 7 --bad 0.5 --format csv --shape crm --truth t.ndjson",
@@ -430,6 +447,8 @@ mod tests {
             "",
             "run",
             "preview",
+            "status",
+            "status a.toml b.toml",
             "explain a.toml",
             "explain a.toml a.csv --record 0",
             "preview a.toml -n 0",

@@ -27,7 +27,8 @@ pub(crate) const DONE: Exit =
 pub(crate) const INTERNAL: Exit = row(1, "internal", "an internal failure: a defect of segprep");
 pub(crate) const OVER_BUDGET: Exit =
     row(3, "over_budget", "a budget was exceeded: nothing published");
-pub(crate) const DIFFERS: Exit = row(4, "differs", "`test`, `verify`: a check did not hold");
+pub(crate) const DIFFERS: Exit =
+    row(4, "differs", "`test`, `verify`, `status --check`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
 const BAD_INPUT: Exit =
     row(65, "bad_input", "input that is not a segment file, or that changed since a run took it");

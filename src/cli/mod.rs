@@ -25,6 +25,7 @@ mod scan;
 mod schemas;
 mod sheet;
 mod signals;
+mod status;
 mod summary;
 mod test_cases;
 mod verify;
@@ -44,7 +45,7 @@ use segprep::simd::Level;
 
 use arguments::{
     Arguments, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
-    ScanArguments, Schema, VerifyArguments,
+    ScanArguments, Schema, StatusArguments, VerifyArguments,
 };
 use exit::Exit;
 use render::{Format, Screen};
@@ -83,6 +84,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
         Command::Preview(arguments) => return preview_records(screen, arguments, common),
         Command::Explain(arguments) => return explain_record(screen, arguments, common),
         Command::Verify(arguments) => return verify_result(screen, arguments, common),
+        Command::Status(arguments) => return show_status(screen, arguments, common),
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -208,6 +210,20 @@ fn verify_result(
     })?;
     verify::show(screen, &verified)?;
     Ok(if verified.report.sound { exit::DONE } else { exit::DIFFERS })
+}
+
+fn show_status(
+    screen: Screen,
+    arguments: StatusArguments,
+    common: Common,
+) -> Result<Exit, Failure> {
+    let StatusArguments { file, check, date } = arguments;
+    let options = RunOptions { date, ..definition_options(file, common) };
+    let cancel = Cancel::new();
+    listen(screen, &cancel)?;
+    let report = segprep::run::status(&options, &cancel)?;
+    status::show(screen, &report, &options.definition)?;
+    Ok(if check && report.is_due() { exit::DIFFERS } else { exit::DONE })
 }
 
 fn init(screen: Screen, options: &InitOptions) -> Result<(), Failure> {

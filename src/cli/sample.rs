@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use segprep::report::{
-    Digests, FieldCount, InputCounts, KeyNote, Manifest, OutputNote, PartNote, RecordCounts,
+    DefinitionNote, FieldCount, InputCounts, KeyNote, Manifest, OutputNote, PartNote, RecordCounts,
     RejectCounts, Status, Timing,
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn manifest() -> Manifest {
         version: "0.1.0".to_owned(),
         fips: false,
         fingerprint: String::new(),
-        definition: Digests { sha256: String::new() },
+        definition: DefinitionNote { sha256: String::new(), settings: BTreeMap::new() },
         schemas: BTreeMap::new(),
         started: String::new(),
         finished: String::new(),

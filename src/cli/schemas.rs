@@ -6,7 +6,7 @@ use segprep::schema::{Files, merged};
 use super::render::{Event, Screen};
 
 /// Name and purpose of each schema.
-const ALL: [(&str, &str); 10] = [
+const ALL: [(&str, &str); 11] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
     ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
@@ -16,13 +16,14 @@ const ALL: [(&str, &str); 10] = [
     ("scan", "what `segprep scan --json` prints (JSON Schema)"),
     ("preview", "a line of `segprep preview --json` and `explain --json` (JSON Schema)"),
     ("verify", "what `segprep verify --json` prints (JSON Schema)"),
+    ("status", "what `segprep status --json` prints (JSON Schema)"),
     ("detectors", "what tells personal data and secrets by value and name (TOML)"),
 ];
 
 /// The names that `segprep schema` accepts.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0, ALL[7].0, ALL[8].0,
-    ALL[9].0,
+    ALL[9].0, ALL[10].0,
 ];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
 /// The schema into which the limits of a target can be merged.
@@ -34,6 +35,7 @@ const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
 const PREVIEW: &str = include_str!("../../schemas/preview.schema.json");
 const VERIFY: &str = include_str!("../../schemas/verify.schema.json");
 const SCAN: &str = include_str!("../../schemas/scan.schema.json");
+const STATUS: &str = include_str!("../../schemas/status.schema.json");
 
 /// Prints the name and purpose of each schema.
 pub(crate) fn list(screen: Screen) -> Result<(), Failure> {
@@ -49,6 +51,7 @@ pub(crate) fn text(name: &str) -> &'static str {
         "manifest" => MANIFEST,
         "rejects" => REJECTS,
         "scan" => SCAN,
+        "status" => STATUS,
         "preview" => PREVIEW,
         "verify" => VERIFY,
         "detectors" => segprep::detect::FILE,

@@ -30,7 +30,7 @@ mod storing;
 mod suppress;
 mod vocabulary;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
@@ -57,7 +57,7 @@ pub(crate) use data_file::begins_like_data;
 
 use document::{
     DefinitionText, Diagnostics, PlacedDiagnostic, Section, Table, Value, choose, secret_in_set,
-    secrets_in_lines, set, tree,
+    secrets_in_lines, set, settings, tree,
 };
 
 /// The version of the definition format that this program reads.
@@ -89,6 +89,8 @@ pub struct Definition {
     pub aws: Aws,
     /// `None`: a run takes all inputs.
     pub state: Option<State>,
+    /// See [`Definition::settings`].
+    settings: BTreeMap<String, String>,
     pub(crate) source: Arc<DefinitionText>,
 }
 
@@ -127,7 +129,8 @@ impl Definition {
         let mut diagnostics = Diagnostics::with(&source, diagnostics);
         let mut section = Section::new("the definition", &root, Origin::default());
         let definition = is_supported_version(&mut section, &mut diagnostics)
-            .then(|| read_sections(section, &source, &mut diagnostics, environment));
+            .then(|| read_sections(section, &source, &mut diagnostics, environment))
+            .map(|definition| Definition { settings: settings::digests(&root), ..definition });
         let diagnostics = diagnostics.in_order();
         (definition, diagnostics)
     }
@@ -141,6 +144,11 @@ impl Definition {
     /// that does not concern `[run]`.
     pub fn canonical(&self) -> Vec<u8> {
         self.source.canonical(|set| !set::concerns_run(set))
+    }
+
+    /// A short digest of each setting that decides what a run writes, by its path, with the `--set`s applied.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
     }
 
     /// Makes a diagnostic for something found later, such as a key that does not exist.
@@ -258,6 +266,7 @@ fn read_sections(
         run,
         aws,
         state,
+        settings: BTreeMap::new(),
         source,
     }
 }

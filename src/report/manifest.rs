@@ -26,7 +26,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
     pub fingerprint: String,
-    pub definition: Digests,
+    pub definition: DefinitionNote,
     /// SHA-256 of each schema file, by name.
     pub schemas: BTreeMap<String, String>,
     /// In UTC, as ISO 8601.
@@ -103,10 +103,13 @@ pub struct FailedRule {
     pub op_failed: u64,
 }
 
-/// The SHA-256 of a file, in lower hex.
+/// The definition of a run, by digests in lower hex.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Digests {
+pub struct DefinitionNote {
     pub sha256: String,
+    /// A short digest of each setting, by its path: it tells what differs between two runs.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// The records of a run: read = written + rejected + dropped.

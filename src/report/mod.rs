@@ -10,7 +10,7 @@ mod verify;
 
 pub use json::{json_line, json_lines};
 pub use manifest::{
-    Digests, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
+    DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
     OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, Status, Timing, TokenNote,
 };
 pub use reject::{RejectLine, only_setting};

@@ -25,6 +25,8 @@ pub struct RunError {
     pub places: Vec<String>,
     /// What would fix it, as TOML to be pasted into the definition.
     pub paste: Option<String>,
+    /// Whether another published run is where this one was to write.
+    pub is_other_run: bool,
     /// Whether it must be told even if the run was cancelled: something is lost.
     pub is_loss: bool,
 }
@@ -55,7 +57,15 @@ pub enum ErrorKind {
 impl RunError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, places) = (message.into(), Vec::new());
-        RunError { kind, message, hint: None, places, paste: None, is_loss: false }
+        RunError {
+            kind,
+            message,
+            hint: None,
+            places,
+            paste: None,
+            is_other_run: false,
+            is_loss: false,
+        }
     }
 
     /// The error of a run that was cancelled, which this one is an effect of.
@@ -173,7 +183,8 @@ impl From<PublishError> for RunError {
             }
         };
         let is_loss = matches!(error, PublishError::Gone { .. });
-        RunError { is_loss, ..RunError::new(kind, with_causes(&error)).hint(hint) }
+        let is_other_run = matches!(error, PublishError::Published { .. });
+        RunError { is_loss, is_other_run, ..RunError::new(kind, with_causes(&error)).hint(hint) }
     }
 }
 

@@ -22,8 +22,8 @@ use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
-    Digests, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER, OutputNote,
-    RecordCounts, RejectCounts, Status, Tally, Timing, TokenNote, json_lines,
+    DefinitionNote, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER,
+    OutputNote, RecordCounts, RejectCounts, Status, Tally, Timing, TokenNote, json_lines,
 };
 use crate::store::Listing;
 use crate::validate::detector_name;
@@ -69,7 +69,10 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fips: crypto::fips_module().is_some(),
         fingerprint: facts.fingerprint.clone(),
-        definition: Digests { sha256: facts.prepared.definition_sha256.clone() },
+        definition: DefinitionNote {
+            sha256: facts.prepared.definition_sha256.clone(),
+            settings: facts.prepared.definition.settings().clone(),
+        },
         schemas: plan.schema.files.iter().cloned().collect(),
         started: time_text(facts.began.time()),
         finished: time_text(facts.began.time_after(elapsed)),

@@ -19,7 +19,8 @@
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
 //! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`), and `explain`
-//! with one of them (`segprep explain`); `looking` has
+//! with one of them (`segprep explain`); `status` says what the last run has taken and what is new since
+//! (`segprep status`), and `differences` what another published run differs in; `looking` has
 //! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
 //! header names the files that do parts of it.
 
@@ -29,6 +30,7 @@ mod budgets;
 mod check;
 mod clock;
 mod common_names;
+mod differences;
 mod error;
 mod explain;
 mod fingerprint;
@@ -54,6 +56,7 @@ mod progress;
 mod scan;
 mod scan_input;
 mod slices;
+mod status;
 mod test_cases;
 mod text;
 mod verify;
@@ -81,6 +84,7 @@ pub use moment::{is_run_date, is_run_id};
 pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{Progress, ProgressView};
 pub use scan::{ScanOptions, scan};
+pub use status::{LastRun, Next, StatusReport, status};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 pub use verify::{Verified, verify};
 pub use verify_place::VerifyOptions;
@@ -230,8 +234,9 @@ fn run_steps(
     let list_files = lists::list_files(&list_specs, store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
-    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut())?;
-    let place = match place {
+    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut())
+        .map_err(|failure| with_differences(failure, &prepared, &listing));
+    let place = match place? {
         Taken::DryRun => None,
         Taken::Place(place) => Some(*place),
         Taken::AlreadyPublished(manifest) => {
@@ -403,6 +408,18 @@ fn take_place(
         Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
         Begun::Ready(place) => Taken::Place(Box::new(place)),
     })
+}
+
+/// The same failure; if another published run is in the place, with what differs between both.
+fn with_differences(failure: Failure, prepared: &Prepared, listing: &Listing) -> Failure {
+    match failure {
+        Failure::Run(error) if error.is_other_run => {
+            // Without them, the error still says what is wrong.
+            let places = differences::differences(prepared, &listing.files).unwrap_or_default();
+            Failure::Run(RunError { places, ..error })
+        }
+        failure => failure,
+    }
 }
 
 fn pool(threads: usize) -> Result<ThreadPool, RunError> {

@@ -5,13 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use super::aws::{self, Remote};
+use super::clock;
 use super::error::{ErrorKind, RunError};
 use super::moment::Moment;
-use super::prepare::{Prepared, Source};
+use super::prepare::{Prepared, ReadDefinition, Source};
 use super::text::{escape, escape_path, hex, with_causes};
 use super::{Failure, RunOptions};
 use crate::crypto::sha256;
 use crate::definition::{Definition, OnChange, State};
+use crate::engine::Cancel;
 use crate::ledger::{
     self, Begun, Choice, Few, InputEntry, Ledger, LedgerError, List, RunEntry, RunStatus,
     StateRequest, Wanted,
@@ -109,6 +111,28 @@ impl Night {
     /// Whether a run on the list has this id.
     pub(super) fn has_run(&self, id: &str) -> bool {
         self.ledger.list().run(id).is_some()
+    }
+
+    /// The runs on the list, in the order in which they ended.
+    pub(super) fn runs(&self) -> &[RunEntry] {
+        self.ledger.list().runs()
+    }
+
+    /// The id of a run that has begun and not ended.
+    pub(super) fn begun(&self) -> Option<&str> {
+        self.killed.as_ref().map(|begun| begun.run.as_str())
+    }
+
+    /// Whether a run on the list has written to this account.
+    pub(super) fn is_account_of(&self, run: &RunEntry, account: &Path) -> Result<bool, Failure> {
+        Ok(digest_of(account)? == run.account)
+    }
+
+    /// What the list says about inputs.
+    pub(super) fn compare(&self, files: &[Listed]) -> Result<Choice, Failure> {
+        let wanted = Wanted { on_change: self.on_change, is_again: &|_| false, replaced: None };
+        let choice = ledger::compare(self.ledger.list(), files, &wanted);
+        Ok(choice.map_err(|fault| fault.in_file(&self.ledger.list_path()))?)
     }
 
     /// Whether this run may replace what is published in its account: as the user says, or as the user
@@ -277,6 +301,21 @@ impl Drop for Night {
         let is_settled = self.is_settled();
         self.ledger.release(is_settled).ok();
     }
+}
+
+/// The definition with the paths of the last published run on its list; without a list, or for a given date,
+/// with those of a run that begins now.
+pub(super) fn read_last(options: &RunOptions, cancel: &Cancel) -> Result<ReadDefinition, Failure> {
+    let source = Source::read(options, clock::now()?, cancel)?;
+    let read = source.parse(&source.moment)?;
+    let Some(state) = read.definition.state.as_ref().filter(|_| options.date.is_none()) else {
+        return Ok(read);
+    };
+    let remote = Remote::new(&read.definition, cancel)?;
+    let ledger = open_ledger(state, &read.definition, &remote, false)?;
+    let last = ledger.list().last_published();
+    let moment = last.and_then(|run| Moment::of_file(&run.run, &run.date));
+    moment.map_or(Ok(read), |moment| source.parse(&moment))
 }
 
 fn open_ledger(

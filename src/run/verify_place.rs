@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::aws::Remote;
 use super::memory::Limits;
+use super::nights;
 use super::prepare::{self, ReadDefinition};
 use super::scan::checked;
 use super::text::escape;
@@ -112,7 +113,7 @@ impl Place {
     }
 
     fn of_definition(run: &RunOptions, cancel: &Cancel) -> Result<Place, Failure> {
-        let ReadDefinition { definition, .. } = prepare::read(run, cancel)?;
+        let ReadDefinition { definition, .. } = nights::read_last(run, cancel)?;
         let remote = Remote::new(&definition, cancel)?;
         let limits = prepare::limits(run, &definition, &remote.store)?;
         let is_folder = |to: &&Location| !to.is_standard_output();

@@ -2,7 +2,7 @@
 //!
 //! From the bottom up: `origin` is a span of the text, `quote` and `nearest` serve messages, and
 //! `secrets` finds what no message may show. `source` holds the texts and collects diagnostics.
-//! `tree` parses TOML, `set` applies `--set`, `section` reads the settings of a table, and
+//! `tree` parses TOML, `set` applies `--set`, `settings` digests what results, `section` reads the settings of a table, and
 //! `location` reads paths.
 
 mod diagnostic;
@@ -13,6 +13,7 @@ mod quote;
 mod secrets;
 mod section;
 pub(super) mod set;
+pub(super) mod settings;
 pub(crate) mod size;
 mod source;
 pub(super) mod tree;

@@ -1,6 +1,7 @@
 //! Runs with `[state]`: what they take, night after night, and what they refuse.
 
 mod kills;
+mod told;
 
 use std::{
     collections::BTreeMap,

@@ -65,8 +65,17 @@ impl Site {
     }
 
     /// Like [`Site::run`]; `program` is a command without arguments.
-    pub(crate) fn run_by(&self, mut program: Command) -> Command {
-        program.arg("run").arg(self.definition());
+    pub(crate) fn run_by(&self, program: Command) -> Command {
+        self.with_places(program, "run")
+    }
+
+    /// Another command with the settings of [`Site::run`].
+    pub(crate) fn run_as(&self, name: &str) -> Command {
+        self.with_places(segprep(), name)
+    }
+
+    fn with_places(&self, mut program: Command, name: &str) -> Command {
+        program.arg(name).arg(self.definition());
         let from = toml_text(&self.inputs().to_string_lossy());
         program.arg("--set").arg(format!("input.from=[{from}]"));
         self.place.set_paths(&mut program);
