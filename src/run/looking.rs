@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use rayon::ThreadPool;
 
 use super::keys::MissingKey;
+use super::nothing::nothing_to_read;
 use super::prepare::{self, Prepared};
 use super::process::input_settings;
 use super::progress::Progress;
 use super::slices::Slices;
-use super::{Failure, RunError, RunOptions, headers, lists, nothing_to_read, overlap, pool};
+use super::{Failure, RunError, RunOptions, headers, lists, overlap, pool};
 use crate::decode::frame::{Dialect, LineEnd};
 use crate::decode::{Format, cell_texts};
 use crate::engine::Cancel;

@@ -46,6 +46,7 @@ mod memory;
 mod moment;
 mod nights;
 mod noted;
+mod nothing;
 mod originals;
 mod overlap;
 mod places;
@@ -97,13 +98,14 @@ use crate::plan::ListSpec;
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
 use crate::report::{Manifest, Status};
 use crate::store::s3::Reach;
-use crate::store::{Ignored, Listing, StoreError};
+use crate::store::{Listing, StoreError};
 use assemble::Assembler;
 use aws::Remote;
 use clock::Began;
 use keys::MissingKey;
 use manifest::Facts;
 use nights::Night;
+use nothing::{nothing, nothing_to_read, quote_inputs, without_records};
 use prepare::{PlanParts, Prepared, Source};
 use process::Processing;
 use text::{escape_path, with_causes};
@@ -234,9 +236,8 @@ fn run_steps(
     let list_files = lists::list_files(&list_specs, store)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
-    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut())
-        .map_err(|failure| with_differences(failure, &prepared, &listing));
-    let place = match place? {
+    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut());
+    let place = match with_differences(place, &prepared, &listing)? {
         Taken::DryRun => None,
         Taken::Place(place) => Some(*place),
         Taken::AlreadyPublished(manifest) => {
@@ -339,19 +340,6 @@ fn prepare_run(
     Ok((prepared, parts, night))
 }
 
-/// Ends a run that has found no record: done if the definition allows that, with this error otherwise.
-fn nothing(prepared: &Prepared, options: &RunOptions, error: RunError) -> Result<Outcome, Failure> {
-    if error.kind != ErrorKind::NoInput || !prepared.definition.input.may_be_empty {
-        return Err(error.into());
-    }
-    let to_standard_output = prepared.writes_to_standard_output();
-    Ok(Outcome::NothingToRead {
-        reason: error.message,
-        dry_run: options.dry_run,
-        to_standard_output,
-    })
-}
-
 /// Puts parts and manifest in place. Returns a warning if working files are left.
 fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, PublishError> {
     let text = manifest::text(manifest);
@@ -410,16 +398,20 @@ fn take_place(
     })
 }
 
-/// The same failure; if another published run is in the place, with what differs between both.
-fn with_differences(failure: Failure, prepared: &Prepared, listing: &Listing) -> Failure {
-    match failure {
+/// The same; if another published run is in the place, with what differs between both.
+fn with_differences(
+    taken: Result<Taken, Failure>,
+    prepared: &Prepared,
+    listing: &Listing,
+) -> Result<Taken, Failure> {
+    taken.map_err(|failure| match failure {
         Failure::Run(error) if error.is_other_run => {
             // Without them, the error still says what is wrong.
             let places = differences::differences(prepared, &listing.files).unwrap_or_default();
             Failure::Run(RunError { places, ..error })
         }
         failure => failure,
-    }
+    })
 }
 
 fn pool(threads: usize) -> Result<ThreadPool, RunError> {
@@ -440,65 +432,4 @@ fn check_balance(assembler: &Assembler<'_>) -> Result<(), RunError> {
     }
     let message = "the counts of records do not add up; nothing was published";
     Err(RunError::new(ErrorKind::Internal, message))
-}
-
-/// The error if no record was read.
-fn without_records(
-    prepared: &Prepared,
-    assembler: &Assembler<'_>,
-    listing: &Listing,
-) -> Option<RunError> {
-    // A listed file is not empty, but standard input may be.
-    if assembler.bytes == 0 {
-        return Some(nothing_to_read(prepared, &listing.ignored));
-    }
-    // Headers are rows, and no records of anybody.
-    if assembler.total.headers < assembler.total.read {
-        return None;
-    }
-    // Bad files are skipped only if there are good ones.
-    let good = listing.files.len().saturating_sub(assembler.broken_inputs.len());
-    Some(if good == 0 {
-        nothing_readable(&assembler.broken_warnings)
-    } else {
-        no_record(prepared, good)
-    })
-}
-
-fn nothing_to_read(prepared: &Prepared, ignored: &[Ignored]) -> RunError {
-    let ignored = match ignored.len() {
-        0 => String::new(),
-        1 => " (1 file is ignored)".to_owned(),
-        count => format!(" ({count} files are ignored)"),
-    };
-    let message = format!("there is nothing to read in {}{ignored}", quote_inputs(prepared));
-    RunError::new(ErrorKind::NoInput, message).hint(
-        "empty files and names that begin with `_` or `.` are ignored; check `from` and \
-             `exclude` under `[input]`",
-    )
-}
-
-/// The error if `files` inputs were read to their ends and hold no record. Publishing nothing in
-/// place of an earlier result would look as if everybody had left.
-fn no_record(prepared: &Prepared, files: usize) -> RunError {
-    let read = if files == 1 { "1 file was".to_owned() } else { format!("{files} files were") };
-    let from = quote_inputs(prepared);
-    let message = format!("the inputs hold no record: {read} read from {from}");
-    RunError::new(ErrorKind::NoInput, message).hint(
-        "nothing was published, and an earlier result stays; check whether the export that \
-             wrote the inputs is complete, and `from` under `[input]`",
-    )
-}
-
-/// The paths of `from`, each in backticks.
-fn quote_inputs(prepared: &Prepared) -> String {
-    let inputs = prepared.inputs();
-    let from: Vec<String> = inputs.iter().map(|path| format!("`{}`", escape_path(path))).collect();
-    from.join(", ")
-}
-
-fn nothing_readable(broken: &[String]) -> RunError {
-    let first = broken.first().map_or("", String::as_str);
-    RunError::new(ErrorKind::BadInput, format!("no input could be read; the first: {first}"))
-        .hint("check `from` under `[input]`")
 }

@@ -11,8 +11,9 @@ use super::looking::{
     FirstNames, NAMED_RECORDS, Opened, Position, Sources, because, broken, give_back, keep, open,
     placed,
 };
+use super::nothing::{no_record, nothing_to_read};
 use super::progress::Progress;
-use super::{Failure, RunError, RunOptions, no_record, nothing_to_read};
+use super::{Failure, RunError, RunOptions};
 use crate::crypto::sha256;
 use crate::decode::Format;
 use crate::engine::{Cancel, map_ordered};
