@@ -133,7 +133,18 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.styled_section(
         CAREFUL,
         "clear",
-        listed(plan.personal_in_the_clear(), "written unchanged"),
+        [
+            listed(
+                plan.personal_in_the_clear().filter(|field| !field.is_lossy),
+                "written unchanged",
+            ),
+            listed(
+                plan.personal_in_the_clear().filter(|field| field.is_lossy),
+                "written without what detectors find",
+            ),
+        ]
+        .into_iter()
+        .flatten(),
     );
     sheet.section("lossy", listed(plan.lossy(), "information is lost"));
     sheet.section("joins", joins(&plan.joins));

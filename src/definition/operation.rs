@@ -272,10 +272,8 @@ impl OpSpec {
 
     /// Whether results depend on the current key.
     pub fn needs_key(&self) -> bool {
-        match self {
-            OpSpec::Scrub(spec) => spec.with.needs_key(),
-            other => other.kind().descriptor().needs_key,
-        }
+        let one = if let OpSpec::Scrub(spec) = self { &spec.with } else { self };
+        one.kind().descriptor().needs_key
     }
 
     /// The value of `op` in definitions, and the name in manifests.
@@ -309,10 +307,7 @@ impl OpSpec {
 
     /// The settings of the tokens that the operation makes: `hmac`, or `scrub` with it.
     pub fn token_settings(&self) -> Option<&HmacSpec> {
-        match self {
-            OpSpec::Scrub(spec) => spec.with.as_hmac(),
-            other => other.as_hmac(),
-        }
+        if let OpSpec::Scrub(spec) = self { spec.with.as_hmac() } else { self.as_hmac() }
     }
 
     /// The parameters of `hmac`, which makes a token of every value; `None` for other operations.

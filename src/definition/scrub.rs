@@ -87,12 +87,18 @@ fn refuse_parameters_of_others(
     is_wrong
 }
 
-/// Reports a text that is itself what the detectors find: each run would replace it again.
+/// The longest text for a place, in bytes: a value may have many places.
+const TEXT_MAX: usize = 100;
+
+/// Reports a text that is too long, or itself what the detectors find: each run would replace it again.
 fn check_text(spec: &ScrubSpec, section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) {
     let OpSpec::Redact { text } = &*spec.with else { return };
-    if spec.finder().hits(text) != 0
-        && let Some(item) = section.item("text")
-    {
+    let Some(item) = section.item("text") else { return };
+    if TEXT_MAX < text.len() {
+        let help =
+            format!("write at most {TEXT_MAX} bytes: each place that is found becomes the text");
+        diagnostics.push(item.at, "`text` is too long", "", help);
+    } else if spec.finder().hits(text) != 0 {
         let help = "write a text without personal data";
         diagnostics.push(item.at, "`text` is itself what is replaced", "", help);
     }

@@ -39,9 +39,10 @@ pub(super) enum Check {
 impl Check {
     /// Adds the parts of a match that are meant.
     pub(super) fn parts(self, found: &str, parts: &mut Vec<Range<usize>>) {
-        match self {
-            Check::Card => Groups::new(found).find_all(is_card, parts),
-            other => parts.extend(other.accepted(found)),
+        if matches!(self, Check::Card) {
+            Groups::new(found).find_all(is_card, parts);
+        } else {
+            parts.extend(self.accepted(found));
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::plain::Traced;
+use super::plain::{Traced, plain};
 use super::quiet::is_quiet;
 use super::shape::Shape;
 use super::{Detectors, Likelihood, Look};
@@ -48,8 +48,8 @@ impl Finder {
     pub fn hits(&self, value: &str) -> u32 {
         let mut found = 0;
         if !is_quiet(value.as_bytes()) {
-            let traced = Traced::new(value);
-            let text = traced.text.trim();
+            let text = plain(value);
+            let text = text.trim();
             self.each_shape(text, |index, shape| {
                 if found & (1 << index) == 0 {
                     let ignore = self.ignored(index);
@@ -160,7 +160,7 @@ mod tests {
             let by = numbered.filter(|(index, _)| by & (1 << index) != 0);
             by.map(|(_, detector)| detector.name.as_str()).collect::<Vec<_>>().join("+")
         };
-        hits.iter().map(|hit| (&text[hit.place.clone()], names(hit.by))).collect()
+        hits.iter().map(|hit| (text.get(hit.place.clone()).unwrap_or("?"), names(hit.by))).collect()
     }
 
     #[track_caller]

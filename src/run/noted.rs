@@ -55,10 +55,10 @@ fn personal_warning(counts: &[PiiCount]) -> Option<String> {
     for count in counts {
         *fields.entry(count.path.clone()).or_default() += count.values;
     }
-    let one = "value that looks like personal data is kept";
-    let (values, fields) = counted(&fields, one, "values that look like personal data are kept")?;
+    let (hits, fields) = counted(&fields, "hit", "hits")?;
     Some(format!(
-        "{values}, in {fields}: `scrub` in their rules takes it out; if it is meant, set `pii = \"off\"` under `[validate]`"
+        "what is kept looks like personal data ({hits}), in {fields}: `scrub` in their rules takes it out; if it is \
+         meant, set `pii = \"off\"` under `[validate]`"
     ))
 }
 

@@ -18,6 +18,9 @@ use crate::detect::{Finder, Hit, plain_text};
 
 /// How often the result is searched again. Then everything is replaced.
 const PASSES_MAX: usize = 8;
+/// The longest value that is searched, in bytes: far more than any target accepts. Memory for what is found
+/// depends on it. A longer value is removed.
+const BYTES_MAX: usize = 64 << 10;
 
 /// The `scrub` operation.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Scrub {
     }
 
     /// Appends the scrubbed text to `out`; [`Outcome::Kept`] if there is nothing to replace. Fails if something
-    /// found has no replacement: it has no normal form.
+    /// found has no replacement since it has no normal form, or if the value is too long.
     pub fn apply(&self, value: &[u8], out: &mut Vec<u8>) -> Outcome {
         match self.scrub(value) {
             Ok(None) => Outcome::Kept,
@@ -73,8 +76,11 @@ impl Scrub {
     ///
     /// # Errors
     ///
-    /// If something found has no replacement.
+    /// If something found has no replacement, or the value is too long.
     pub fn scrub(&self, value: &[u8]) -> Result<Option<Scrubbed>, CannotReplace> {
+        if BYTES_MAX < value.len() {
+            return Err(CannotReplace);
+        }
         let value = str::from_utf8(value).map_err(|_not_text| CannotReplace)?;
         let mut hits = Vec::new();
         self.finder.find(value, &mut hits);
@@ -183,8 +189,8 @@ mod tests {
     fn finder(names: Option<&[&str]>) -> Finder {
         let detectors = Detectors::shared();
         let numbered = detectors.all().iter().enumerate();
-        let named = |name: &str| names.is_none_or(|names| names.contains(&name));
-        let which = numbered.filter(|(_, detector)| named(&detector.name));
+        let is_used = |name: &str| names.is_none_or(|names| names.contains(&name));
+        let which = numbered.filter(|(_, detector)| is_used(&detector.name));
         Finder::new(which.fold(0, |which, (index, _)| which | 1 << index), Likelihood::Possible)
     }
 
@@ -227,6 +233,14 @@ mod tests {
         let scrub = Scrub::new(finder(None), Replacement::Mask(mask), '*');
         let scrubbed = scrub.scrub(b"ask ada@example.com.au.example").unwrap().unwrap();
         assert_eq!(scrubbed.text, format!("ask {}", "*".repeat(26)));
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_fails() {
+        let scrub = Scrub::new(finder(None), Replacement::Redact(Redact::default()), '*');
+        let mut out = Vec::new();
+        assert_eq!(scrub.apply("a ".repeat(BYTES_MAX / 2).as_bytes(), &mut out), Outcome::Kept);
+        assert_eq!(scrub.apply("a".repeat(BYTES_MAX + 1).as_bytes(), &mut out), Outcome::Failed);
     }
 
     fn texts() -> impl Strategy<Value = String> {
@@ -274,13 +288,13 @@ mod tests {
             prop_assert_eq!(scrub.scrub(scrubbed.text.as_bytes()), Ok(None), "{}", scrubbed.text);
             let (mut at, mut rest) = (0, text.as_str());
             for made in &scrubbed.made {
-                let kept = &scrubbed.text[at..made.start];
+                let kept = scrubbed.text.get(at..made.start).unwrap_or("?");
                 let found = if at == 0 { rest.strip_prefix(kept).map(|_| 0) } else { rest.find(kept) };
                 prop_assert!(found.is_some(), "{} in {}", kept, text);
-                rest = &rest[found.unwrap_or(0) + kept.len()..];
+                rest = rest.get(found.unwrap_or(0) + kept.len()..).unwrap_or("?");
                 at = made.end;
             }
-            prop_assert!(rest.ends_with(&scrubbed.text[at..]));
+            prop_assert!(rest.ends_with(scrubbed.text.get(at..).unwrap_or("?")));
         }
     }
 }

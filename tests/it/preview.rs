@@ -290,6 +290,25 @@ fn what_an_operation_writes_through_is_in_outline() {
 }
 
 #[test]
+fn of_a_scrubbed_text_what_was_put_there_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = "{\"Id\":\"a\",\"Location\":{\"City\":\"c/o marzahner@example.com\"},\
+         \"Attributes\":{\"Note\":[\"Secretword to ada@example.com!\",\"Secretword\"]}}\n";
+    let rules = "\"Attributes.Note\" = { op = \"scrub\" }\n\
+         \"Location.City\" = { op = \"scrub\", with = \"mask\", keep_first = 9 }";
+    let file = definition(folder.path(), record, "in.ndjson", rules);
+    let records = previewed(preview(&file, &[]));
+    let [record] = records.as_slice() else { panic!("one record: {records:#?}") };
+    let note = field(record, "Attributes.Note");
+    assert_eq!(note["after"], serde_json::json!(["S••••••••• •• [redacted]!", "S•••••••••"]));
+    assert_eq!(note["by"], serde_json::json!(["scrub"]));
+    // A mask that shows too much is in outline, too.
+    assert_eq!(field(record, "Location.City")["after"], "•/• m••••••••************");
+    let shown = serde_json::to_string(record).expect("JSON");
+    assert!(!shown.contains("Secret") && !shown.contains("marzahner"), "{shown}");
+}
+
+#[test]
 fn what_the_definition_did_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let input = "E-mail,Kanal,Opt,Plan,Extra,Junk,NULLs\n\
