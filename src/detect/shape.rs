@@ -163,12 +163,14 @@ fn next_char(text: &str, at: usize) -> usize {
 }
 
 /// Whether no letter or digit is beside this place, and no digit after a `.` or `-` beside a digit. In scripts
-/// without blanks between words, letters may be anywhere.
+/// without blanks between words, letters may be anywhere, and so they may after a number that begins with `+`.
 fn is_free(text: &str, place: &Range<usize>) -> bool {
     let inside = text.get(place.clone()).unwrap_or_default();
     let before = text.get(..place.start).unwrap_or_default().chars().rev();
-    let after = text.get(place.end..).unwrap_or_default().chars();
-    is_end(inside.chars().next(), before) && is_end(inside.chars().next_back(), after)
+    let mut after = text.get(place.end..).unwrap_or_default().chars().peekable();
+    let is_before_word = inside.starts_with('+') && after.peek().is_some_and(|c| c.is_alphabetic());
+    is_end(inside.chars().next(), before)
+        && (is_before_word || is_end(inside.chars().next_back(), after))
 }
 
 /// Whether what is found ends here: `edge` is its last character, `beside` what follows.
