@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Show the last run, what is new or changed since, and what the next run would do.
     Status(StatusArguments),
+    /// Print the report of an account for people, made again from its manifest.
+    Report(ReportArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -140,6 +142,9 @@ pub(crate) struct RunArguments {
     /// With `[state]`: take inputs once more that a run has taken; repeatable.
     #[arg(long, value_name = "GLOB")]
     pub(crate) again: Vec<String>,
+    /// Write metrics for Prometheus to this file at the end, also of a run that fails.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -211,6 +216,9 @@ pub(crate) struct VerifyArguments {
     /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
     #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
+    /// The id of the run whose result is meant, where paths contain `{run}`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
     /// Number of worker threads; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
@@ -229,6 +237,28 @@ pub(crate) struct StatusArguments {
     /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
     #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
     pub(crate) date: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    /// The folder of the account, or the definition.
+    #[arg(value_name = "ACCOUNT|FILE")]
+    pub(crate) place: PathBuf,
+    /// The date that replaces `{date}` in paths; by default today in UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// The id of the run whose result is meant, where paths contain `{run}`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// A page for a browser, or Markdown for a ticket.
+    #[arg(long, value_name = "FORMAT", default_value = "html")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Html,
+    Md,
 }
 
 #[derive(Args, Debug)]
@@ -344,11 +374,15 @@ impl Arguments {
             | Command::Explain(ExplainArguments { date: Some(date), .. })
             | Command::Verify(VerifyArguments { date: Some(date), .. })
             | Command::Status(StatusArguments { date: Some(date), .. })
+            | Command::Report(ReportArguments { date: Some(date), .. })
                 if !is_run_date(date) =>
             {
                 Some("the value of `--date` is not a date such as 2026-11-23, `yesterday` or `-3d`".to_owned())
             }
-            Command::Run(RunArguments { run: Some(run), .. }) if !is_run_id(run) => Some(
+            Command::Run(RunArguments { run: Some(run), .. })
+            | Command::Verify(VerifyArguments { run: Some(run), .. })
+            | Command::Report(ReportArguments { run: Some(run), .. })
+                if !is_run_id(run) => Some(
                 "the id of `--run` must have 1 to 64 letters, digits, `.`, `_` and `-`, and begin with a \
                  letter or a digit"
                     .to_owned(),
@@ -374,6 +408,7 @@ impl Arguments {
             | Command::Explain(_)
             | Command::Verify(_)
             | Command::Status(_)
+            | Command::Report(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -500,7 +535,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["report", "retry", "forget"];
+        let absent = ["retry", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use segprep::report::quantities::{count, counted, percent};
 use segprep::report::{Exceeded, Manifest, RejectCounts};
 
-use super::quantities::{count, counted, percent};
 use super::sheet::escape;
 
 /// The budget for how much smaller a result may be than the one that it replaces.

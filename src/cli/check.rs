@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use segprep::definition::STANDARD_OUTPUT;
 use segprep::plan::{Explanation, FieldLine, JoinGroup};
+use segprep::report::quantities::bytes;
 use segprep::run::{Checked, CheckedOutput};
 use segprep::schema::Class;
 use serde::Serialize;
 
-use super::quantities::bytes;
 use super::sheet::{CAREFUL, GOOD, Sheet, escape};
 
 /// The same as JSON.

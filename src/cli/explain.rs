@@ -5,13 +5,13 @@ use clap::error::ErrorKind;
 use segprep::preview::{PreviewField, PreviewOutcome, PreviewRecord};
 use segprep::record::DescribedProblem;
 use segprep::report::json_line;
+use segprep::report::quantities::counted;
 use segprep::run::{
     AccountState, ExplainOptions, Explained, ExplainedRecord, Failure, RecordPlace, RunOptions,
 };
 
 use super::arguments::{Arguments, Common, ExplainArguments};
 use super::preview;
-use super::quantities::counted;
 use super::render::{Format, Screen, print, table_width};
 use super::sheet::{BAD, QUIET, Sheet, escape};
 

@@ -3,10 +3,10 @@
 use std::io;
 
 use segprep::generate::{Format, Recipe, Shape, Share};
+use segprep::report::quantities::{bytes, counted};
 use segprep::run::{self, Failure};
 
 use super::arguments::{GenerateArguments, GeneratedFormat, GeneratedShape};
-use super::quantities::{bytes, counted};
 use super::render::{Event, Screen};
 
 /// Writes a synthetic file, and what was written to standard error.

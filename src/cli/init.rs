@@ -1,10 +1,10 @@
 //! `segprep init`: proposes a definition for files, and its tests.
 
 use segprep::definition::Purpose;
+use segprep::report::quantities::counted;
 use segprep::run::{InitOptions, Proposed, ScanOptions};
 
 use super::arguments::{Common, InitArguments, InitPurpose};
-use super::quantities::counted;
 use super::sheet::escape;
 
 /// The longest name of a definition.

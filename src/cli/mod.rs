@@ -3,7 +3,6 @@
 //! [`arguments`] defines the options, [`exit`] the exit codes, and [`render`] does all printing.
 //! This file dispatches commands.
 
-mod advice;
 mod arguments;
 mod budget_messages;
 mod cells;
@@ -15,10 +14,11 @@ mod hardening;
 mod init;
 mod key;
 mod manual;
+mod metrics;
 mod preview;
 mod progress;
-mod quantities;
 mod render;
+mod report;
 #[cfg(test)]
 mod sample;
 mod scan;
@@ -33,7 +33,7 @@ mod verify;
 use std::{
     env,
     ffi::OsString,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -79,12 +79,16 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
     ensure_fips_mode()?;
     let common = arguments.common;
     match arguments.command {
-        Command::Run(arguments) => return run(screen, &run_options(arguments, common)),
+        Command::Run(arguments) => {
+            let metrics = arguments.metrics.clone();
+            return run(screen, &run_options(arguments, common), metrics.as_deref());
+        }
         Command::Scan(arguments) => return scan(screen, arguments, common),
         Command::Preview(arguments) => return preview_records(screen, arguments, common),
         Command::Explain(arguments) => return explain_record(screen, arguments, common),
         Command::Verify(arguments) => return verify_result(screen, arguments, common),
         Command::Status(arguments) => return show_status(screen, arguments, common),
+        Command::Report(arguments) => report::report(arguments, common)?,
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -110,13 +114,20 @@ fn ensure_fips_mode() -> Result<(), RunError> {
         .map_err(|error| RunError::new(ErrorKind::Internal, error.to_string()).hint(hint))
 }
 
-fn run(screen: Screen, options: &RunOptions) -> Result<Exit, Failure> {
+fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<Exit, Failure> {
     let (progress, cancel) = (Progress::default(), Cancel::new());
     let stopping = listen(screen, &cancel)?;
-    let outcome = progress::show_during(screen, &progress, &stopping, || {
+    let ended = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::run(options, &progress, &cancel)
-    })?;
-    screen.outcome(&outcome)
+    });
+    if let Some(file) = metrics {
+        let written = metrics::write(file, &options.definition, ended.as_ref(), &progress);
+        if let Err(error) = written {
+            let file = file.display();
+            screen.warning(&format!("the metrics could not be written to `{file}`: {error}"));
+        }
+    }
+    screen.outcome(&ended?)
 }
 
 /// The failure of a run that was cancelled and did not end in time.

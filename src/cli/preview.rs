@@ -12,13 +12,13 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use segprep::preview::{PreviewField, PreviewOutcome, PreviewRecord, Shown};
 use segprep::record::DescribedProblem;
+use segprep::report::advice::advice;
 use segprep::report::json_line;
+use segprep::report::quantities::counted;
 use segprep::run::{Failure, PreviewEvent, PreviewOptions, RunOptions};
 
-use super::advice::advice;
 use super::arguments::{Arguments, Common, PreviewArguments};
 use super::cells::{columns, cut_end, cut_middle, cut_path, padding};
-use super::quantities::counted;
 use super::render::{Format, Screen, print, table_width, width};
 use super::sheet::{BAD, CAREFUL, GOOD, QUIET, Sheet, escape, styled};
 

@@ -13,9 +13,9 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use segprep::report::quantities::{bytes, count, duration, per_second};
 use segprep::run::{Progress, ProgressView};
 
-use super::quantities::{bytes, count, duration, per_second};
 use super::render::{Event, Screen, Show};
 
 /// Polling interval of the counters.

@@ -2,8 +2,8 @@
 
 use segprep::detect::Likelihood;
 use segprep::discover::{By, FieldReport, FileReport, ScanReport};
+use segprep::report::quantities::{bytes, count, counted, percent};
 
-use super::quantities::{bytes, count, counted, percent};
 use super::sheet::{BAD, CAREFUL, QUIET, escape, styled};
 
 /// The most files and fields that are listed. `--json` has all of them.

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use segprep::ledger::Few;
+use segprep::report::quantities::count;
 use segprep::report::{RecordCounts, json_line};
 use segprep::run::{Failure, LastRun, Next, StatusReport};
 use serde::Serialize;
 
-use super::quantities::count;
 use super::render::{Format, Screen, print, width};
 use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 

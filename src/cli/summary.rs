@@ -10,11 +10,11 @@ use std::{
 };
 
 use segprep::definition::STANDARD_OUTPUT;
+use segprep::report::advice::advice;
+use segprep::report::quantities::{bytes, count, counted, duration, percent, whole};
 use segprep::report::{FieldCount, Manifest, OutputNote, PiiCount};
 
-use super::advice::advice;
 use super::budget_messages;
-use super::quantities::{bytes, count, counted, duration, percent, whole};
 use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
 
 /// The most parts, codes, names or warnings that are listed. The manifest has all of them.

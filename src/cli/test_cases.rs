@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use segprep::report::quantities::counted;
 use segprep::run::{Difference, Tested, TestedCase};
 use serde::Serialize;
 
-use super::quantities::counted;
 use super::sheet::{BAD, GOOD, escape, styled};
 
 /// The same as JSON.

@@ -1,19 +1,20 @@
 //! What `segprep verify` prints: whether a result is sound, and the first places where it is not.
 
+use segprep::report::quantities::counted;
 use segprep::report::{VerifyFault, VerifyReport, json_line};
 use segprep::run::{Failure, Verified, VerifyOptions};
 
 use super::arguments::{Common, VerifyArguments};
-use super::quantities::counted;
 use super::render::{Format, Screen, print};
 use super::sheet::{BAD, GOOD, escape, styled};
 
 pub(crate) fn options(arguments: VerifyArguments, common: Common) -> VerifyOptions {
-    let VerifyArguments { place, date, threads, chunk_bytes } = arguments;
+    let VerifyArguments { place, date, run, threads, chunk_bytes } = arguments;
     VerifyOptions {
         place,
         sets: common.sets,
         date,
+        run,
         threads: threads.map(usize::from),
         chunk_bytes: chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
     }

@@ -9,6 +9,7 @@
 //! ACCOUNT/rejects.ndjson                the rejects
 //! ACCOUNT/rejects.parquet               the same, if an output is Parquet
 //! ACCOUNT/inputs.ndjson                 the inputs
+//! ACCOUNT/report.html                   the manifest for people
 //! ACCOUNT/rejected-records/00000-name   the rejected records of an input, as they came in
 //! ```
 //!
@@ -40,8 +41,10 @@ pub(super) const EARLIER_MANIFEST: &str = "manifest.earlier.json";
 pub(crate) const REJECTS: &str = "rejects.ndjson";
 pub(crate) const REJECTS_PARQUET: &str = "rejects.parquet";
 pub(crate) const INPUTS: &str = "inputs.ndjson";
+/// What the manifest says, for people.
+pub(crate) const REPORT: &str = "report.html";
 /// The files of an account besides its manifests and the rejected records.
-pub(super) const ACCOUNT_FILES: [&str; 3] = [REJECTS, REJECTS_PARQUET, INPUTS];
+pub(super) const ACCOUNT_FILES: [&str; 4] = [REJECTS, REJECTS_PARQUET, INPUTS, REPORT];
 /// The folder of an account with the rejected records, one file per input.
 pub(super) const REJECTED_RECORDS: &str = "rejected-records";
 
@@ -191,6 +194,8 @@ mod tests {
             ("rejects.ndjson", true),
             ("rejects.parquet", true),
             ("inputs.ndjson", true),
+            ("report.html", true),
+            ("rejected-records/report.html", false),
             ("rejected-records/00000-a.ndjson", true),
             ("rejected-records/a.ndjson", false),
             ("rejected-records/00000-a/b", false),

@@ -1,5 +1,5 @@
 //! Problems of records: a field, a code and a detail. They are safe to log, since they never
-//! contain a value. `cli/advice.rs` says what to do about each code.
+//! contain a value. `report/advice.rs` says what to do about each code.
 
 use std::{borrow::Cow, fmt};
 

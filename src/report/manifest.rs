@@ -63,6 +63,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// A manifest of the version that this program knows; `None` for anything else.
+    pub fn parse(text: &[u8]) -> Option<Manifest> {
+        let manifest = serde_json::from_slice::<Manifest>(text).ok()?;
+        (manifest.segprep_manifest == 1).then_some(manifest)
+    }
+
     /// Whether the run exceeded a budget.
     pub fn is_over_budget(&self) -> bool {
         !self.exceeded.is_empty()

@@ -2,8 +2,11 @@
 //!
 //! Plain data and arithmetic. Nothing here holds a value of a record, a key, or an entry of a list.
 
+pub mod advice;
 mod json;
 mod manifest;
+mod page;
+pub mod quantities;
 mod reject;
 mod tally;
 mod verify;
@@ -13,6 +16,7 @@ pub use manifest::{
     DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
     OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, Status, Timing, TokenNote,
 };
+pub use page::{html_report, markdown_report};
 pub use reject::{RejectLine, only_setting};
 pub use tally::{NAMES_MAX, NameCounts, OTHER, Tally};
 pub use verify::{VerifyFault, VerifyReport};

@@ -22,8 +22,9 @@
 //! with one of them (`segprep explain`); `status` says what the last run has taken and what is new since
 //! (`segprep status`), and `differences` what another published run differs in; `looking` has
 //! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
-//! header names the files that do parts of it.
+//! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
 
+mod account_report;
 mod assemble;
 mod aws;
 mod budgets;
@@ -70,8 +71,10 @@ mod verify_rules;
 mod verify_state;
 
 use rayon::ThreadPool;
+use std::io::Write;
 use std::path::PathBuf;
 
+pub use account_report::account_manifest;
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use error::{ErrorKind, RunError};
 pub use explain::{
@@ -83,7 +86,7 @@ pub use keys::{KeyCheck, check_key, new_key};
 pub use memory::Limits;
 pub use moment::{is_run_date, is_run_id};
 pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
-pub use progress::{Progress, ProgressView};
+pub use progress::{Progress, ProgressView, Stage};
 pub use scan::{ScanOptions, scan};
 pub use status::{LastRun, Next, StatusReport, status};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
@@ -95,8 +98,9 @@ use crate::engine::Cancel;
 use crate::ledger::LedgerError;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
+use crate::publish::names::REPORT;
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
-use crate::report::{Manifest, Status};
+use crate::report::{Manifest, Status, html_report};
 use crate::store::s3::Reach;
 use crate::store::{Listing, StoreError};
 use assemble::Assembler;
@@ -210,7 +214,10 @@ impl From<StoreError> for Failure {
 /// then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
     // Cancelling a run makes its requests and reads fail. The cause is reported, not its effects.
-    run_steps(options, progress, cancel).map_err(|failure| match (cancel.check(), failure) {
+    progress.enter(Stage::Prepare);
+    let ended = run_steps(options, progress, cancel);
+    progress.leave();
+    ended.map_err(|failure| match (cancel.check(), failure) {
         (Err(cancelled), Failure::Run(error)) => Failure::Run(error.because(cancelled)),
         (Err(cancelled), Failure::Diagnostics(_)) => Failure::Run(cancelled.into()),
         (Ok(()), failure) => failure,
@@ -245,6 +252,7 @@ fn run_steps(
             return Ok(Outcome::AlreadyPublished { manifest });
         }
     };
+    progress.enter(Stage::Lists);
     let pool = pool(prepared.limits.threads)?;
     let (lists, list_counts) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
     let plan = &prepared.plan(parts, lists)?;
@@ -252,10 +260,9 @@ fn run_steps(
     let stages = &Stages::new(plan, &columns);
     headers::check_sizes(plan, stages)?;
     let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
-    let sha256 = &prepared.definition_sha256;
-    let mut assembler =
-        Assembler::new(plan, stages, sha256, &listing.files, place.as_ref(), progress)?;
-    let inputs = store.inputs(&listing.files, Reach::Whole)?;
+    let (sha256, files) = (&prepared.definition_sha256, &listing.files);
+    let mut assembler = Assembler::new(plan, stages, sha256, files, place.as_ref(), progress)?;
+    let inputs = store.inputs(files, Reach::Whole)?;
     processing.run(&pool, &inputs, &mut assembler)?;
     assembler.finish(&listing.ignored)?;
     check_balance(&assembler)?;
@@ -342,6 +349,7 @@ fn prepare_run(
 
 /// Puts parts and manifest in place. Returns a warning if working files are left.
 fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, PublishError> {
+    write_report(&place, manifest)?;
     let text = manifest::text(manifest);
     let leftover = match manifest.status {
         Status::Published => place.publish(&text)?,
@@ -355,6 +363,13 @@ fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, Pu
              definition removes them"
         )
     }))
+}
+
+/// Writes the report, which says what the manifest does. It is in place before the manifest.
+fn write_report(place: &Publication, manifest: &Manifest) -> Result<(), PublishError> {
+    let mut file = place.account_file(REPORT, false)?;
+    file.write_all(html_report(manifest).as_bytes()).map_err(PublishError::of_write)?;
+    file.finish()
 }
 
 /// Where a run writes.

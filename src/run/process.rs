@@ -13,7 +13,7 @@ use rayon::ThreadPool;
 use super::assemble::{Assembler, BlockPlace};
 use super::error::RunError;
 use super::memory::{BLOCK_BYTES, Limits};
-use super::progress::Progress;
+use super::progress::{Progress, Stage};
 use crate::definition::DigestKind;
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, Unit, Work};
@@ -83,6 +83,7 @@ impl Processing<'_> {
         inputs: &Inputs<'_>,
         assembler: &mut Assembler<'_>,
     ) -> Result<(), RunError> {
+        self.progress.enter(Stage::Process);
         let buffers = BufferPool::default();
         let spare =
             Spare { workers: Mutex::default(), blocks: Mutex::default(), buffers: &buffers };
@@ -100,7 +101,9 @@ impl Processing<'_> {
                 |unit| self.process(unit, &spare),
                 |processed| self.assemble(processed, assembler, &spare),
             )?;
-            Ok(assembler.finish_outputs()?)
+            assembler.finish_outputs()?;
+            self.progress.enter(Stage::Publish);
+            Ok(())
         })
     }
 

@@ -2,7 +2,8 @@
 //! (`cli/progress.rs` shows them).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -16,6 +17,49 @@ pub struct Progress {
     records_rejected: AtomicU64,
     /// In nanoseconds.
     ordered_cpu: AtomicU64,
+    clock: Mutex<StageClock>,
+}
+
+/// A stage of a run, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The definition, its keys, the names of the inputs, and the places of the outputs.
+    Prepare,
+    /// Suppression lists, and the headers that a CSV output needs.
+    Lists,
+    /// Reading, checking and writing of all records.
+    Process,
+    /// What makes the result visible.
+    Publish,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 4] = [Stage::Prepare, Stage::Lists, Stage::Process, Stage::Publish];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Prepare => "prepare",
+            Stage::Lists => "lists",
+            Stage::Process => "process",
+            Stage::Publish => "publish",
+        }
+    }
+}
+
+/// How long each stage took.
+#[derive(Debug, Default)]
+struct StageClock {
+    /// The stage that has begun and not ended, and when it began.
+    current: Option<(Stage, Instant)>,
+    ended: Vec<(Stage, Duration)>,
+}
+
+impl StageClock {
+    /// Ends the current stage.
+    fn end(&mut self) {
+        let current = self.current.take();
+        self.ended.extend(current.map(|(stage, began)| (stage, began.elapsed())));
+    }
 }
 
 /// The counters at one moment.
@@ -52,6 +96,23 @@ impl Progress {
         let spent = u64::try_from(spent).unwrap_or(u64::MAX);
         self.ordered_cpu.fetch_add(spent, Ordering::Relaxed);
         outcome
+    }
+
+    /// Begins a stage, and ends the one before it.
+    pub(super) fn enter(&self, stage: Stage) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.end();
+        clock.current = Some((stage, Instant::now()));
+    }
+
+    /// Ends the last stage.
+    pub(super) fn leave(&self) {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).end();
+    }
+
+    /// The stages that have ended, each with the time that it took.
+    pub fn stages(&self) -> Vec<(Stage, Duration)> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).ended.clone()
     }
 
     pub(super) fn expect_bytes(&self, bytes: u64) {

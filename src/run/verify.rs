@@ -88,7 +88,7 @@ impl Verifying<'_> {
         let account = self.place.account.below(below);
         let Some(text) = self.place.account_file(&account, MANIFEST)? else { return Ok(false) };
         let manifest_path = account.file(MANIFEST);
-        let Some(manifest) = parse(&text) else {
+        let Some(manifest) = Manifest::parse(&text) else {
             self.faults.of_file(&manifest_path, "it is not a manifest that this version can read");
             return Ok(true);
         };
@@ -121,10 +121,4 @@ impl Verifying<'_> {
         }
         Ok(true)
     }
-}
-
-/// A manifest of the version that this program knows.
-fn parse(text: &[u8]) -> Option<Manifest> {
-    let manifest = serde_json::from_slice::<Manifest>(text).ok()?;
-    (manifest.segprep_manifest == 1).then_some(manifest)
 }

@@ -32,6 +32,8 @@ pub struct VerifyOptions {
     pub sets: Vec<String>,
     /// The date for `{date}`. `None`: the current date in UTC.
     pub date: Option<String>,
+    /// The id of the run whose result is meant, for `{run}`.
+    pub run: Option<String>,
     pub threads: Option<usize>,
     pub chunk_bytes: Option<usize>,
 }
@@ -86,6 +88,7 @@ impl Place {
             definition: options.place.clone(),
             sets: options.sets.clone(),
             date: options.date.clone(),
+            run: options.run.clone(),
             threads: options.threads,
             chunk_bytes: options.chunk_bytes,
             ..RunOptions::default()

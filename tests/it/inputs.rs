@@ -217,7 +217,7 @@ fn hidden_characters_of_names_are_shown() {
         site.input(".d\u{202e}", "ignored");
         let output = site.run().args(arguments).output().expect("it runs");
         assert_eq!(code(&output), 0, "{}", stderr(&output));
-        let account = ["manifest.json", "rejects.ndjson", "inputs.ndjson"];
+        let account = ["manifest.json", "rejects.ndjson", "inputs.ndjson", "report.html"];
         let files = account.map(|name| fs::read(site.place.account().join(name)).expect("a file"));
         for text in files.iter().chain([&output.stdout, &output.stderr]) {
             let text = str::from_utf8(text).expect("UTF-8");

@@ -37,6 +37,7 @@ const STEPS: &[&str] = &[
     "import/job-000/part-00000.json",
     "account/rejects.ndjson",
     "account/inputs.ndjson",
+    "account/report.html",
     "account/manifest.json",
 ];
 

@@ -289,6 +289,7 @@ fn a_generous_umask_opens_nothing_to_others() {
         "0700 account/rejected-records",
         "0600 account/rejected-records/00000-a.ndjson",
         "0640 account/rejects.ndjson",
+        "0640 account/report.html",
     ];
     assert_eq!(modes_below(&site, &["import", "account"]), expected);
 }
@@ -360,7 +361,7 @@ fn working_folders_are_for_the_owner_alone() {
 #[test]
 fn a_run_over_its_budget_blocks_no_later_run() {
     let site = Site::with(&(endpoints(10) + &rejected(10)));
-    let account = ["inputs.ndjson", "manifest.json", "rejects.ndjson"];
+    let account = ["inputs.ndjson", "manifest.json", "rejects.ndjson", "report.html"];
     let account = account.map(|name| format!("account/{name}"));
     let ratio = ["--set", "account.max_reject_ratio=0.4"];
     for _ in 0..2 {

@@ -44,7 +44,7 @@ fn a_small_run_makes_few_round_trips() {
     };
     let mut seen: Vec<String> = server.take_requests().iter().map(asked).collect();
     seen[8..10].sort_unstable(); // concurrent
-    seen[11..14].sort_unstable(); // concurrent
+    seen[11..15].sort_unstable(); // concurrent
     let expected = [
         "list in/",
         "get account/manifest.json",
@@ -59,6 +59,7 @@ fn a_small_run_makes_few_round_trips() {
         "put account/.segprep/journal.json",
         "put account/inputs.ndjson",
         "put account/rejects.ndjson",
+        "put account/report.html",
         "put out/job-000/part-00000.json",
         "list account/.segprep/",
         "put account/manifest.json",

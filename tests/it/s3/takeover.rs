@@ -72,7 +72,7 @@ fn a_run_that_lost_its_account_changes_nothing() {
 fn a_run_that_lost_an_output_does_not_change_it() {
     const OF_ANOTHER: [&str; 2] = ["out/.segprep/lock-2", "out/job-000/part-00000.json"];
     // Locks, journals and files of the account
-    const EARLIER_PUTS: usize = 6;
+    const EARLIER_PUTS: usize = 7;
     let fault = Fault::Refused(403, "AccessDenied");
     let skip = EARLIER_PUTS + OF_ANOTHER.len();
     let no_manifest = FaultRule { operation: "put", skip, times: 1, fault };

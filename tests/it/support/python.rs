@@ -1,4 +1,4 @@
-//! A Python environment with the packages that tests read Parquet with.
+//! A Python environment with the packages that tests read Parquet and metrics with.
 //!
 //! The first test that needs it installs it under the target folder; later runs use it again.
 
@@ -46,7 +46,7 @@ fn install() -> PathBuf {
     let is_done = |status: io::Result<std::process::ExitStatus>| status.is_ok_and(|s| s.success());
     assert!(
         is_done(create()) && is_done(install()),
-        "the Python packages to read Parquet with could not be installed into `{}`: install Python 3.10 \
+        "the Python packages to read Parquet and metrics with could not be installed into `{}`: install Python 3.10 \
          or later with its `venv` module, and give `pip` access to a package index; `{REQUIREMENTS}` \
          lists the packages",
         folder.display()

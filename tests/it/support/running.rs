@@ -116,7 +116,7 @@ impl Site {
     /// Checks that the files here are exactly those of the manifest, byte for byte.
     #[track_caller]
     pub(crate) fn check_published(&self) {
-        let account = ["inputs.ndjson", "manifest.json", "rejects.ndjson"];
+        let account = ["inputs.ndjson", "manifest.json", "rejects.ndjson", "report.html"];
         let account = account.map(|name| format!("account/{name}"));
         let expected: Vec<String> = account.into_iter().chain(self.check_parts()).collect();
         assert_eq!(self.left(), expected);

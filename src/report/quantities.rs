@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A count, in groups of three digits.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -16,13 +16,13 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `1 file`, `2,000 files`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
+pub fn counted(number: u64, one: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {one}{plural}", count(number))
 }
 
 /// Bytes in decimal units; below ten of a unit with one decimal: `812 bytes`, `1.0 GB`.
-pub(crate) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| *unit <= number) else {
@@ -37,7 +37,7 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 /// A share with one decimal. `0.0%` means none and `100.0%` means all.
-pub(crate) fn percent(part: u64, whole: u64) -> String {
+pub fn percent(part: u64, whole: u64) -> String {
     if part == 0 || whole == 0 {
         return "0.0%".to_owned();
     }
@@ -50,7 +50,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// `12 ms`, `12.4 s`, `3 min 12 s`, `1 h 04 min`.
-pub(crate) fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
@@ -61,15 +61,21 @@ pub(crate) fn duration(time: Duration) -> String {
 }
 
 /// The nearest whole number; 0 for a negative number or NaN.
-pub(crate) fn whole(number: f64) -> u64 {
+pub fn whole(number: f64) -> u64 {
     // Going through text cannot truncate or wrap silently.
     format!("{number:.0}").parse().unwrap_or(0)
 }
 
 /// The rate per second; `None` if the time is below a millisecond.
-pub(crate) fn per_second(number: u64, time: Duration) -> Option<u64> {
+pub fn per_second(number: u64, time: Duration) -> Option<u64> {
     let per_second = u128::from(number) * 1000 / Some(time.as_millis()).filter(|ms| 0 < *ms)?;
     u64::try_from(per_second).ok()
+}
+
+/// A count as a number of a format that has no others.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+pub fn as_float(number: u64) -> f64 {
+    number as f64
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! One line of advice for each reject code of `record/problem.rs`.
 
-use segprep::record::Code;
+use crate::record::Code;
 
 /// The advice for a reject code, or `None` if the code is unknown.
-pub(crate) fn advice(code: &str) -> Option<&'static str> {
+pub fn advice(code: &str) -> Option<&'static str> {
     Code::ALL.iter().find(|known| known.as_str() == code).map(|known| for_code(*known))
 }
 

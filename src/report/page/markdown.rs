@@ -1,0 +1,107 @@
+//! A report as Markdown, for a ticket.
+
+use super::document::{Block, Cell, Document, Span, Table, Verdict, Words};
+use crate::record::is_hidden;
+
+pub(super) fn page(document: &Document) -> String {
+    let word = match document.verdict {
+        Verdict::Published => "published",
+        Verdict::OverBudget => "over budget: nothing was published",
+        Verdict::DryRun => "dry run: nothing was written",
+    };
+    let mut text = format!("# {}\n\n**{word}**\n", escape(&document.title));
+    document.lead.iter().for_each(|block| push_block(block, &mut text));
+    for section in &document.sections {
+        text.push_str(&format!("\n## {}\n", section.title));
+        section.blocks.iter().for_each(|block| push_block(block, &mut text));
+    }
+    text
+}
+
+fn push_block(block: &Block, text: &mut String) {
+    match block {
+        Block::Text(words) => text.push_str(&format!("\n{}\n", line(words))),
+        Block::List(items) | Block::Alert(items) => {
+            text.push('\n');
+            items.iter().for_each(|item| text.push_str(&format!("- {}\n", line(item))));
+        }
+        Block::Table(table) => push_table(table, text),
+        // The table beside it says the same.
+        Block::Balance(_) => {}
+    }
+}
+
+fn push_table(table: &Table, text: &mut String) {
+    let marks = table.head.iter().map(|_| "---").collect::<Vec<_>>().join(" | ");
+    text.push_str(&format!("\n| {} |\n| {marks} |\n", table.head.join(" | ")));
+    for row in &table.rows {
+        let cells = row.iter().map(|cell| match cell {
+            Cell::Words(words) => line(words),
+            Cell::Number(number) => escape(number),
+        });
+        text.push_str(&format!("| {} |\n", cells.collect::<Vec<_>>().join(" | ")));
+    }
+}
+
+fn line(words: &Words) -> String {
+    let span = |span: &Span| match span {
+        Span::Plain(text) => escape(text),
+        Span::Strong(text) if text.ends_with(' ') => format!("**{}** ", escape(text.trim_end())),
+        Span::Strong(text) => format!("**{}**", escape(text)),
+        Span::Name(text) => code(text),
+    };
+    words.iter().map(span).collect()
+}
+
+/// A name as code, which no name can end: its own backticks are replaced.
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("`{}`", cell_safe(&text.replace('`', "'")))
+    }
+}
+
+/// A text in which nothing is markup, neither of Markdown nor of HTML.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in cell_safe(text).chars() {
+        if r"\`*_[]<>#&~!".contains(char) {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
+}
+
+/// A text without hidden characters, line ends, and bars, which would end the cell of a table.
+fn cell_safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '|' => safe.push('¦'),
+            char if is_hidden(char) => safe.extend(char.escape_default()),
+            char => safe.push(char),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page::document::{name, plain, strong};
+
+    #[test]
+    fn names_cannot_become_markup() {
+        let words = vec![
+            strong("Of: "),
+            name("`a|b`\n<img>"),
+            plain(" [x](y) **z** <img src=x> a|b\u{202e}"),
+        ];
+        assert_eq!(
+            line(&words),
+            "**Of:** `'a¦b'\\n<img>` \\[x\\](y) \\*\\*z\\*\\* \\<img src=x\\> a¦b\\\\u{202e}"
+        );
+    }
+}

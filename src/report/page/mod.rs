@@ -1,0 +1,25 @@
+//! The report of a run for people: `report.html` in the account, and the same as Markdown.
+//!
+//! Everything in it is from the manifest, so the report of an old account can be made again. The manifest has no
+//! value of a record, and neither has the report. [`document`] has the parts of a report, [`facts`] and
+//! [`operations`] say what they are, and [`html`] and [`markdown`] write them.
+
+mod document;
+mod facts;
+mod flow;
+mod html;
+mod markdown;
+mod operations;
+mod writer;
+
+use super::Manifest;
+
+/// The report as a page of HTML.
+pub fn html_report(manifest: &Manifest) -> String {
+    html::page(&facts::document(manifest))
+}
+
+/// The report as Markdown.
+pub fn markdown_report(manifest: &Manifest) -> String {
+    markdown::page(&facts::document(manifest))
+}
