@@ -76,7 +76,7 @@ mod tests {
         for (path, expected) in cases {
             assert_eq!(of(path), expected, "{path}");
         }
-        for path in ["Addres", "Attributes", "A*c", "CreationDate"] {
+        for path in ["Address2", "Attributes", "A*c", "CreationDate"] {
             let rules = [("*", true), (path, false)];
             assert_eq!(RecordedRules::new(rules.into_iter(), &schema).err(), Some(1), "{path}");
         }
