@@ -100,9 +100,8 @@ fn page(report: &StatusReport, file: &str, width: usize) -> String {
     sheet.styled_section(CAREFUL, "begun", begun);
     sheet.gap();
     let command = match report.next {
-        Next::Nothing => String::new(),
         Next::Take(_) => format!(": segprep run {}", escape(file)),
-        Next::Fail | Next::Replace => String::new(),
+        Next::Nothing | Next::Fail | Next::Replace => String::new(),
     };
     sheet.heading(GOOD, "next", &format!(": {}{command}", report.next));
     sheet.finish()

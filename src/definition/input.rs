@@ -18,6 +18,7 @@ const MAX_EXPANSION: u64 = 200;
 
 /// `[input]`.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the definition")]
 pub struct Input {
     /// Files, folders, patterns and `-`.
     pub from: Vec<Location>,

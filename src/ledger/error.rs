@@ -18,7 +18,7 @@ pub enum LedgerError {
     #[error("the list of taken inputs in `{}` belongs to {}", place.display(), shown(name))]
     Other { place: PathBuf, name: String },
     /// Exit 73: segprep did not write it.
-    #[error("`{}` is not a list of taken inputs{}", file.display(), at_line(line))]
+    #[error("`{}` is not a list of taken inputs{}", file.display(), at_line(*line))]
     NotAList { file: PathBuf, line: Option<u64> },
     #[error("could not {action} `{}`", path.display())]
     Io {
@@ -45,7 +45,7 @@ fn shown(name: &str) -> String {
     }
 }
 
-fn at_line(line: &Option<u64>) -> String {
+fn at_line(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line})"))
 }
 

@@ -24,6 +24,8 @@ pub(crate) fn recover(request: &PlaceRequest<'_>) -> Result<Option<String>, Publ
     let mut publication = Publication::take(account, request)?;
     publication.clean_up_after_kill(&scope)?;
     let published = publication.earlier.published().map(str::to_owned);
+    // A run that was killed at once may have left half of a journal.
+    publication.account.remove_journal()?;
     publication.discard()?;
     Ok(published)
 }

@@ -184,7 +184,7 @@ impl From<PublishError> for RunError {
         };
         let is_loss = matches!(error, PublishError::Gone { .. });
         let is_other_run = matches!(error, PublishError::Published { .. });
-        RunError { is_loss, is_other_run, ..RunError::new(kind, with_causes(&error)).hint(hint) }
+        RunError { is_other_run, is_loss, ..RunError::new(kind, with_causes(&error)).hint(hint) }
     }
 }
 

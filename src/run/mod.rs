@@ -425,7 +425,7 @@ fn with_differences(
             let places = differences::differences(prepared, &listing.files).unwrap_or_default();
             Failure::Run(RunError { places, ..error })
         }
-        failure => failure,
+        Failure::Run(_) | Failure::Diagnostics(_) => failure,
     })
 }
 

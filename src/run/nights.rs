@@ -123,11 +123,6 @@ impl Night {
         self.killed.as_ref().map(|begun| begun.run.as_str())
     }
 
-    /// Whether a run on the list has written to this account.
-    pub(super) fn is_account_of(&self, run: &RunEntry, account: &Path) -> Result<bool, Failure> {
-        Ok(digest_of(account)? == run.account)
-    }
-
     /// What the list says about inputs.
     pub(super) fn compare(&self, files: &[Listed]) -> Result<Choice, Failure> {
         let wanted = Wanted { on_change: self.on_change, is_again: &|_| false, replaced: None };
@@ -345,6 +340,11 @@ fn recover(definition: &Definition, buckets: Option<&Buckets>) -> Result<Option<
         overwrite: false,
     };
     Ok(publish::recover(&request)?)
+}
+
+/// Whether a run on a list has written to this account.
+pub(super) fn is_account_of(run: &RunEntry, account: &Path) -> Result<bool, Failure> {
+    Ok(digest_of(account)? == run.account)
 }
 
 /// Identifies an account on a list, without telling where it is.

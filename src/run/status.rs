@@ -8,7 +8,7 @@ use super::clock;
 use super::differences::{compared, inputs_of, manifest_of};
 use super::error::RunError;
 use super::moment::Moment;
-use super::nights::Night;
+use super::nights::{Night, is_account_of};
 use super::prepare::{ReadDefinition, Source};
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, OnChange};
@@ -90,7 +90,7 @@ pub fn status(options: &RunOptions, cancel: &Cancel) -> Result<StatusReport, Fai
     let mut report = report(&definition, choice, next, account);
     report.begun = night.begun().map(str::to_owned);
     if let Some(entry) = night.runs().last() {
-        let (last, account) = of_entry(entry, &night, &source, &remote)?;
+        let (last, account) = of_entry(entry, &source, &remote)?;
         report.last = Some(last);
         report.account = account.unwrap_or(report.account);
     }
@@ -115,7 +115,6 @@ fn next(choice: &Choice, on_change: OnChange) -> Next {
 /// The last run on the list, by its manifest if that is where the definition has it, and its account.
 fn of_entry(
     entry: &RunEntry,
-    night: &Night,
     source: &Source<'_>,
     remote: &Remote,
 ) -> Result<(LastRun, Option<PathBuf>), Failure> {
@@ -134,7 +133,7 @@ fn of_entry(
     };
     let Some(moment) = Moment::of_file(&entry.run, &entry.date) else { return Ok((of_list, None)) };
     let account = source.parse(&moment)?.definition.account.to.path;
-    if !night.is_account_of(entry, &account)? {
+    if !is_account_of(entry, &account)? {
         return Ok((of_list, None));
     }
     let manifest = manifest_of(&account, remote.buckets.as_ref())?;

@@ -25,7 +25,12 @@ pub(crate) fn digests(root: &Table) -> BTreeMap<String, String> {
                 tables
                     .for_each(|(n, table)| add_all(&format!("{path}.{n}"), table, &mut by_setting));
             }
-            value => drop(by_setting.insert(path, digest(value))),
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Date
+            | Value::List(_) => drop(by_setting.insert(path, digest(&entry.item.value))),
         }
     }
     if by_setting.len() <= SETTINGS_MAX {
@@ -66,7 +71,9 @@ fn write(value: &Value, text: &mut Vec<u8>) {
         Value::Date => push("d", "", text),
         Value::List(items) => {
             push("l", &items.len().to_string(), text);
-            items.iter().for_each(|item: &Item| write(&item.value, text));
+            for item in items {
+                write(&item.value, text);
+            }
         }
         Value::Table(table) => {
             push("m", &table.entries.len().to_string(), text);

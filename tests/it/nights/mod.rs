@@ -35,7 +35,9 @@ fn two_nights() -> Nights {
 
 fn once(names: &[(&str, usize)]) -> BTreeMap<String, usize> {
     let mut expected = BTreeMap::new();
-    names.iter().for_each(|(name, count)| expect_once(&mut expected, name, *count));
+    for (name, count) in names {
+        expect_once(&mut expected, name, *count);
+    }
     expected
 }
 
