@@ -64,9 +64,21 @@ pub(crate) struct Common {
     /// Override a setting of the definition, such as `account.max_reject_ratio=0.1`; repeatable.
     #[arg(long = "set", global = true, value_name = "PATH=VALUE")]
     pub(crate) sets: Vec<String>,
-    /// Print progress, summary and errors as JSON, one object per line.
+    /// Print results and messages as JSON, one object per line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Form of the messages on standard error; with `--json` it is JSON.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Seconds between messages about progress; by default 5 in JSON and 10 in text.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub(crate) log_every: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -7,7 +7,8 @@ use segprep::report::quantities::{bytes, counted};
 use segprep::run::{self, Failure};
 
 use super::arguments::{GenerateArguments, GeneratedFormat, GeneratedShape};
-use super::render::{Event, Screen};
+use super::events::Event;
+use super::render::Screen;
 
 /// Writes a synthetic file, and what was written to standard error.
 pub(crate) fn generate(screen: Screen, arguments: &GenerateArguments) -> Result<(), Failure> {

@@ -2,7 +2,8 @@
 
 use segprep::run::{self, Failure, KeyCheck, RunOptions};
 
-use super::render::{Event, Screen};
+use super::events::Event;
+use super::render::Screen;
 
 /// Prints a new key.
 pub(crate) fn make(screen: Screen) -> Result<(), Failure> {

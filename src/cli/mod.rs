@@ -7,6 +7,7 @@ mod arguments;
 mod budget_messages;
 mod cells;
 mod check;
+mod events;
 mod exit;
 mod explain;
 mod generate;
@@ -115,7 +116,10 @@ fn ensure_fips_mode() -> Result<(), RunError> {
 }
 
 fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<Exit, Failure> {
-    let (progress, cancel) = (Progress::default(), Cancel::new());
+    let screen = screen.of_run(options.run.as_deref());
+    screen.started(&options.definition);
+    let progress = if screen.logs_json() { Progress::with_inputs() } else { Progress::default() };
+    let cancel = Cancel::new();
     let stopping = listen(screen, &cancel)?;
     let ended = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::run(options, &progress, &cancel)
@@ -127,7 +131,10 @@ fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<E
             screen.warning(&format!("the metrics could not be written to `{file}`: {error}"));
         }
     }
-    screen.outcome(&ended?)
+    match &ended {
+        Ok(outcome) => screen.outcome(outcome),
+        Err(failure) => Ok(screen.failure(failure)),
+    }
 }
 
 /// The failure of a run that was cancelled and did not end in time.

@@ -1,4 +1,5 @@
-//! Shows the progress of a run: a bar on a terminal, otherwise a line every ten seconds.
+//! Shows the progress of a run: a bar on a terminal, otherwise a line every ten seconds (in JSON every five), or as
+//! `--log-every` says. A log in JSON also has a line for each input.
 //!
 //! A separate thread polls the counters. The run itself does not know about it.
 
@@ -16,12 +17,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use segprep::report::quantities::{bytes, count, duration, per_second};
 use segprep::run::{Progress, ProgressView};
 
-use super::render::{Event, Screen, Show};
+use super::events::Event;
+use super::render::{Screen, Show};
 
 /// Polling interval of the counters.
 const TICK: Duration = Duration::from_millis(200);
-/// Time before the first line, and between lines.
-const LINE_PACE: Duration = Duration::from_secs(10);
 
 const STOPPING: &str = "stopping and cleaning up; signal again to end at once";
 
@@ -49,9 +49,11 @@ fn watch(screen: Screen, progress: &Progress, stopping: &AtomicBool, ended: &mps
             announced = true;
             display.stopping();
         }
+        progress.take_inputs().iter().for_each(|input| screen.input_read(input));
         display.show(progress.view(), begin.elapsed());
     }
     display.end();
+    progress.take_inputs().iter().for_each(|input| screen.input_read(input));
 }
 
 enum Display {
@@ -63,7 +65,7 @@ impl Display {
     fn new(screen: Screen) -> Self {
         match screen.progress() {
             Show::Bar => Display::Bar { bar: bar(), stopping: false },
-            Show::Lines => Display::Lines { screen, next: LINE_PACE },
+            Show::Lines => Display::Lines { screen, next: screen.pace },
             Show::Nothing => Display::Lines { screen, next: Duration::MAX },
         }
     }
@@ -77,7 +79,7 @@ impl Display {
                 bar.set_message(if *stopping { STOPPING.to_owned() } else { line() });
             }
             Display::Lines { screen, next } if *next <= elapsed => {
-                *next = elapsed + LINE_PACE;
+                *next = elapsed + screen.pace;
                 screen.note(&Event::progress(view, elapsed), || line(view, elapsed));
             }
             Display::Lines { .. } => {}
@@ -88,7 +90,7 @@ impl Display {
         match self {
             Display::Bar { stopping, .. } => *stopping = true,
             Display::Lines { screen, .. } => {
-                screen.note(&Event::Note { message: STOPPING }, || STOPPING.to_owned());
+                screen.note(&Event::Warning { message: STOPPING }, || STOPPING.to_owned());
             }
         }
     }

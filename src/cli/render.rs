@@ -10,23 +10,24 @@ use std::{
     time::Duration,
 };
 
-use segprep::definition::Diagnostic;
 use segprep::discover::ScanReport;
-use segprep::report::{Manifest, Status, json_line};
-use segprep::run::{
-    Checked, ErrorKind, Failure, Outcome, ProgressView, Proposed, RunError, Tested,
-};
-use serde::Serialize;
+use segprep::report::{Status, json_line};
+use segprep::run::{Checked, ErrorKind, Failure, InputRead, Outcome, Proposed, RunError, Tested};
 
-use super::arguments::{Color, Common};
+use super::arguments::{Color, Common, LogFormat};
 use super::budget_messages;
 use super::check::{self, Explained};
+use super::events::{EndLine, ErrorLine, Event, LogLine, event_of, fault_of};
 use super::exit::{self, Exit};
 use super::init;
 use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
+
+/// Seconds between messages about progress.
+const JSON_PACE: u64 = 5;
+const TEXT_PACE: u64 = 10;
 
 const WIDTH_DEFAULT: usize = 80;
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=110;
@@ -41,7 +42,10 @@ pub(crate) enum Format {
 impl Format {
     /// The format requested on a command line that has not been parsed yet.
     pub(crate) fn requested(arguments: &[OsString]) -> Format {
-        if arguments.iter().any(|argument| argument == "--json") {
+        let is_json = |pair: &[OsString]| matches!(pair, [one, next] if one == "--log-format" && next == "json");
+        if arguments.iter().any(|one| one == "--json" || one == "--log-format=json")
+            || arguments.windows(2).any(is_json)
+        {
             Format::Json
         } else {
             Format::Text
@@ -59,107 +63,15 @@ pub(crate) enum Show {
 /// Prints in one format, with the requested amount of detail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
+    /// Of results.
     pub(super) format: Format,
+    /// Of messages.
+    log: Format,
     pub(super) quiet: bool,
-}
-
-/// One JSON line.
-#[derive(Debug, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Event<'a> {
-    Progress {
-        bytes_read: u64,
-        bytes_total: u64,
-        records_read: u64,
-        records_rejected: u64,
-        seconds: f64,
-    },
-    Note {
-        message: &'a str,
-    },
-    Warning {
-        message: &'a str,
-    },
-    Summary(Summary<'a>),
-    Check(Explained<'a>),
-    Test(TestEvent<'a>),
-    Key {
-        key: &'a str,
-    },
-    KeyCheck {
-        id: Option<&'a str>,
-        check: &'a str,
-    },
-    Proposed {
-        /// `None`: it was written to a file.
-        definition: Option<&'a str>,
-        written: &'a [String],
-        excluded: &'a [&'a str],
-        /// Whether somebody has to decide something before it is valid.
-        is_open: bool,
-    },
-    Generated {
-        records: u64,
-        bytes: u64,
-        faults: u64,
-    },
-    Schema {
-        name: &'a str,
-        about: &'a str,
-    },
-    Error(ErrorLine<'a>),
-}
-
-/// How a run ended, with the whole manifest if this run wrote one.
-#[derive(Debug, Serialize)]
-pub(crate) struct Summary<'a> {
-    /// `published`, `over_budget`, `dry_run`, `already_published` or `nothing_to_read`.
-    status: &'a str,
-    /// What was not there, if there was nothing to read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    dry_run: bool,
-    /// Path of the manifest; `None` after a dry run.
-    manifest_path: Option<String>,
-    manifest: Option<&'a Manifest>,
-}
-
-/// An error. `line` and `column` count from 1 and are set for diagnostics of a definition.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct ErrorLine<'a> {
-    /// The exit code.
-    code: u8,
-    kind: &'a str,
-    message: &'a str,
-    hint: Option<&'a str>,
-    /// What is wrong in detail, one thing in each text.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    places: &'a [String],
-    /// TOML to paste into the definition.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paste: Option<&'a str>,
-    file: Option<&'a str>,
-    line: Option<usize>,
-    column: Option<usize>,
-}
-
-impl Event<'_> {
-    pub(crate) fn progress(view: ProgressView, elapsed: Duration) -> Event<'static> {
-        let ProgressView { bytes_total, bytes_read, records_read, records_rejected } = view;
-        Event::Progress {
-            bytes_read,
-            bytes_total,
-            records_read,
-            records_rejected,
-            seconds: elapsed.as_secs_f64(),
-        }
-    }
-
-    /// The JSON line, including its line end.
-    fn line(&self) -> String {
-        let json = json_line(self);
-        json + "\n"
-    }
+    /// The time between messages about progress.
+    pub(super) pace: Duration,
+    /// The id of the run whose messages these are. `None`: it is another command.
+    run: Option<&'static str>,
 }
 
 impl Screen {
@@ -172,18 +84,62 @@ impl Screen {
         };
         choice.write_global();
         let format = if common.json { Format::Json } else { Format::Text };
-        Screen { format, quiet: common.quiet }
+        let is_json = common.json || common.log_format == LogFormat::Json;
+        let log = if is_json { Format::Json } else { Format::Text };
+        let pace = common.log_every.unwrap_or(if is_json { JSON_PACE } else { TEXT_PACE });
+        let pace = Duration::from_secs(pace);
+        Screen { format, log, quiet: common.quiet, pace, run: None }
+    }
+
+    /// The screen of a run that begins now. `id`: the one that the user chose.
+    #[must_use]
+    pub(crate) fn of_run(self, id: Option<&str>) -> Screen {
+        let start = || jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let run = id.map_or_else(start, str::to_owned);
+        Screen { run: Some(Box::leak(run.into_boxed_str())), ..self }
+    }
+
+    /// Whether messages are JSON.
+    pub(crate) fn logs_json(self) -> bool {
+        self.log == Format::Json
+    }
+
+    /// Says that a run begins.
+    pub(crate) fn started(self, definition: &Path) {
+        let (definition, version) = (definition.display().to_string(), env!("CARGO_PKG_VERSION"));
+        self.log(&Event::Start { definition, version });
+    }
+
+    /// Says that an input was read.
+    pub(crate) fn input_read(self, input: &InputRead) {
+        let InputRead { name, bytes, records, written, rejected, dropped, is_broken } = input;
+        self.log(&Event::Input {
+            name,
+            bytes: *bytes,
+            records: *records,
+            written: *written,
+            rejected: *rejected,
+            dropped: *dropped,
+            broken: *is_broken,
+        });
+    }
+
+    /// Prints what only a log of a run has, unless quiet.
+    fn log(self, event: &Event<'_>) {
+        if self.logs_json() && self.run.is_some() && !self.quiet {
+            self.say(String::new, event);
+        }
     }
 
     /// A screen for errors that occur before the command line is parsed.
     pub(crate) fn plain(format: Format) -> Self {
-        Screen { format, quiet: false }
+        Screen { format, log: format, quiet: false, pace: Duration::MAX, run: None }
     }
 
     pub(crate) fn progress(self) -> Show {
         match self {
             Screen { quiet: true, .. } => Show::Nothing,
-            Screen { format: Format::Text, .. } if io::stderr().is_terminal() => Show::Bar,
+            Screen { log: Format::Text, .. } if io::stderr().is_terminal() => Show::Bar,
             Screen { .. } => Show::Lines,
         }
     }
@@ -219,6 +175,12 @@ impl Screen {
     /// Prints how a run ended. What it wrote stands, even if nobody can be told.
     pub(crate) fn outcome(self, outcome: &Outcome) -> Result<Exit, Failure> {
         let exit = Exit::from(outcome);
+        if self.logs_json()
+            && self.run.is_some()
+            && let Outcome::Finished { manifest, .. } = outcome
+        {
+            manifest.warnings.iter().for_each(|warning| self.warning(warning));
+        }
         let summary = Event::Summary(event_of(outcome));
         if outcome.wrote_to_standard_output() {
             // Standard output has the records.
@@ -243,9 +205,27 @@ impl Screen {
             let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
             let hint = (!dry_run).then_some(hint.as_str());
             let message = budget_messages::message(manifest);
-            self.fault(&ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() });
+            let fault = ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() };
+            self.say(|| fault_text(&fault), &Event::RejectBudget(ErrorLine { ..fault }));
         }
+        self.end_log(outcome, exit);
         Ok(exit)
+    }
+
+    /// Logs the warnings of a run, that its result is in place, and that it has ended.
+    fn end_log(self, outcome: &Outcome, exit: Exit) {
+        let summary = event_of(outcome);
+        if let Outcome::Finished { manifest, account, .. } = outcome
+            && manifest.status == Status::Published
+        {
+            let parts = manifest.outputs.iter().map(|output| output.files.len()).sum();
+            let manifest_path = account.join("manifest.json").display().to_string();
+            let records = manifest.records.written;
+            self.log(&Event::Publish { manifest_path, parts, records });
+        }
+        let records = summary.manifest.map(|manifest| &manifest.records);
+        let (status, code) = (summary.status, Some(exit.code));
+        self.log(&Event::End(EndLine { status, error: None, code, records, errors: &[] }));
     }
 
     /// Prints what a definition would do.
@@ -303,6 +283,11 @@ impl Screen {
     pub(crate) fn failure(self, failure: &Failure) -> Exit {
         let exit = Exit::from(failure);
         match failure {
+            Failure::Diagnostics(diagnostics) if self.logs_json() && self.run.is_some() => {
+                let errors: Vec<ErrorLine<'_>> =
+                    diagnostics.iter().map(|diagnostic| fault_of(diagnostic, exit)).collect();
+                self.failed(errors.first().unwrap_or(&ErrorLine::default()), &errors);
+            }
             Failure::Diagnostics(diagnostics) => {
                 for (index, diagnostic) in diagnostics.iter().enumerate() {
                     let gap = if index == 0 { "" } else { "\n" };
@@ -349,14 +334,27 @@ impl Screen {
         });
     }
 
+    /// Logs that a run has failed.
+    fn failed(self, error: &ErrorLine<'_>, errors: &[ErrorLine<'_>]) {
+        let error = Some(error);
+        let end = EndLine { status: "failed", error, code: None, records: None, errors };
+        self.say(String::new, &Event::End(end));
+    }
+
     fn fault(self, fault: &ErrorLine<'_>) {
+        if self.logs_json() && self.run.is_some() {
+            return self.failed(fault, &[]);
+        }
         self.say(|| fault_text(fault), &Event::Error(ErrorLine { ..*fault }));
     }
 
     fn say(self, text: impl FnOnce() -> String, event: &Event<'_>) {
-        let line = match self.format {
+        let line = match self.log {
             Format::Text => text(),
-            Format::Json => event.line(),
+            Format::Json => {
+                let ts = format!("{:.3}", jiff::Timestamp::now());
+                json_line(&LogLine { ts, level: event.level(), run: self.run, event }) + "\n"
+            }
         };
         // There is nowhere else to report it.
         anstream::stderr().lock().write_all(line.as_bytes()).ok();
@@ -397,20 +395,6 @@ fn fault_text(fault: &ErrorLine<'_>) -> String {
     message + &places.collect::<String>() + &hint + gap + &pasted.collect::<String>()
 }
 
-fn fault_of(diagnostic: &Diagnostic, exit: Exit) -> ErrorLine<'_> {
-    ErrorLine {
-        code: exit.code,
-        kind: exit.kind,
-        message: &diagnostic.message,
-        hint: Some(diagnostic.help.as_str()).filter(|help| !help.is_empty()),
-        places: &[],
-        paste: None,
-        file: Some(&diagnostic.file),
-        line: Some(diagnostic.line),
-        column: Some(diagnostic.column),
-    }
-}
-
 fn unwritten(error: &io::Error) -> Failure {
     Failure::Run(RunError::new(
         ErrorKind::Io,
@@ -424,36 +408,6 @@ fn is_written(outcome: &Outcome) -> bool {
         Outcome::AlreadyPublished { .. } => true,
         Outcome::NothingToRead { .. } => false,
         Outcome::Finished { dry_run, .. } => !dry_run,
-    }
-}
-
-fn event_of(outcome: &Outcome) -> Summary<'_> {
-    match outcome {
-        Outcome::AlreadyPublished { manifest } => Summary {
-            status: "already_published",
-            reason: None,
-            dry_run: false,
-            manifest_path: Some(manifest.display().to_string()),
-            manifest: None,
-        },
-        Outcome::NothingToRead { reason, dry_run, .. } => Summary {
-            status: "nothing_to_read",
-            reason: Some(reason),
-            dry_run: *dry_run,
-            manifest_path: None,
-            manifest: None,
-        },
-        Outcome::Finished { manifest, account, dry_run, .. } => Summary {
-            status: match manifest.status {
-                Status::Published => "published",
-                Status::OverBudget => "over_budget",
-                Status::DryRun => "dry_run",
-            },
-            reason: None,
-            dry_run: *dry_run,
-            manifest_path: (!dry_run).then(|| account.join("manifest.json").display().to_string()),
-            manifest: Some(manifest),
-        },
     }
 }
 
@@ -492,6 +446,8 @@ pub(crate) fn width() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use segprep::report::Manifest;
+
     use super::*;
     use crate::cli::sample;
 

@@ -3,7 +3,8 @@
 use segprep::run::{ErrorKind, Failure, RunError};
 use segprep::schema::{Files, merged};
 
-use super::render::{Event, Screen};
+use super::events::Event;
+use super::render::Screen;
 
 /// Name and purpose of each schema.
 const ALL: [(&str, &str); 11] = [

@@ -14,7 +14,7 @@ use std::{
 use serde::Serialize;
 
 use super::common_names::CommonNames;
-use super::input_line::InputLine;
+use super::input_line::{InputLine, input_read};
 use super::originals::{Originals, end_of_line, with_newlines};
 use super::progress::Progress;
 use super::slices::Slices;
@@ -404,6 +404,7 @@ impl<'a> Assembler<'a> {
             let rows = has_rows.then_some(state.tally.rows);
             let line = InputLine::read(listed, end, format, compression, &state.tally, rows);
             write_line(self.inputs.as_mut(), &line)?;
+            self.progress.input(|| input_read(listed, end, &state.tally));
             self.unchecked += u64::from(end.is_unchecked);
             if let Some(broken) = &end.broken {
                 self.broken_inputs.push(input);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::progress::InputRead;
 use crate::input::{Compression, InputEnd};
 use crate::report::Tally;
 use crate::store::{Ignored, Listed, Reason, Stamp};
@@ -97,5 +98,18 @@ fn etag(stamp: &Stamp) -> Option<&str> {
     match stamp {
         Stamp::Modified { .. } | Stamp::Stream => None,
         Stamp::ETag(tag) => Some(tag),
+    }
+}
+
+/// The same of an input that was read, for whoever follows the run.
+pub(super) fn input_read(listed: &Listed, end: &InputEnd, tally: &Tally) -> InputRead {
+    InputRead {
+        name: listed.name.clone(),
+        bytes: end.bytes,
+        records: tally.read,
+        written: tally.written,
+        rejected: tally.rejected,
+        dropped: tally.dropped(),
+        is_broken: end.broken.is_some(),
     }
 }

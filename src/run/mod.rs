@@ -86,7 +86,7 @@ pub use keys::{KeyCheck, check_key, new_key};
 pub use memory::Limits;
 pub use moment::{is_run_date, is_run_id};
 pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
-pub use progress::{Progress, ProgressView, Stage};
+pub use progress::{InputRead, Progress, ProgressView, Stage};
 pub use scan::{ScanOptions, scan};
 pub use status::{LastRun, Next, StatusReport, status};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};

@@ -10,6 +10,8 @@ use rustix::time::{ClockId, clock_gettime};
 /// Shared between a run and the display of its progress.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// The inputs that were read, until somebody takes them. `None`: nobody wants to know.
+    inputs: Option<Mutex<ReadInputs>>,
     /// The size of all inputs; 0 until they are listed.
     bytes_total: AtomicU64,
     bytes_read: AtomicU64,
@@ -62,6 +64,30 @@ impl StageClock {
     }
 }
 
+/// The most inputs that are told one by one. `inputs.ndjson` lists all.
+const INPUTS_MAX: u64 = 1_000;
+
+#[derive(Debug, Default)]
+struct ReadInputs {
+    waiting: Vec<InputRead>,
+    /// How many there were so far.
+    count: u64,
+}
+
+/// An input that was read to its end, or as far as it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputRead {
+    /// As it is listed.
+    pub name: String,
+    pub bytes: u64,
+    pub records: u64,
+    pub written: u64,
+    pub rejected: u64,
+    pub dropped: u64,
+    /// Whether it could not be read to its end.
+    pub is_broken: bool,
+}
+
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProgressView {
@@ -72,6 +98,32 @@ pub struct ProgressView {
 }
 
 impl Progress {
+    /// Counters that also tell each of the first thousand inputs.
+    pub fn with_inputs() -> Progress {
+        Progress { inputs: Some(Mutex::default()), ..Progress::default() }
+    }
+
+    /// The inputs that were read since the last call.
+    pub fn take_inputs(&self) -> Vec<InputRead> {
+        let inputs = self.inputs.as_ref();
+        let taken = inputs.map(|inputs| {
+            let mut inputs = inputs.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut inputs.waiting)
+        });
+        taken.unwrap_or_default()
+    }
+
+    /// Tells an input, if anybody wants to know.
+    pub(super) fn input(&self, read: impl FnOnce() -> InputRead) {
+        if let Some(inputs) = &self.inputs {
+            let mut inputs = inputs.lock().unwrap_or_else(PoisonError::into_inner);
+            inputs.count += 1;
+            if inputs.count <= INPUTS_MAX {
+                inputs.waiting.push(read());
+            }
+        }
+    }
+
     pub fn view(&self) -> ProgressView {
         ProgressView {
             bytes_total: self.bytes_total.load(Ordering::Relaxed),

@@ -21,7 +21,7 @@ const VARYING: [(&str, &str); 9] = [
     (r#"("version":"0\.1\.0",)(\[FIPS\])?"#, "$1[FIPS]"),
     ("(?m)^  time       .*$", "  time       [..]"),
     ("(?m)^hex:[0-9a-f]{64}$", "hex:[..]"),
-    (r#""(fingerprint|run|sha256|started|finished)":"[^"]*""#, r#""$1":"[..]""#),
+    (r#""(fingerprint|run|sha256|started|finished|ts)":"[^"]*""#, r#""$1":"[..]""#),
     (r#""([a-z.]+)":"[0-9a-f]{64}""#, r#""$1":"[..]""#),
     (r#""settings":\{[^}]*\}"#, r#""settings":{[..]}"#),
     (r"(?m)^published (`[a-z]+`), run ([a-z0-9-]+), \S+$", "published $1, run $2, [..]"),

@@ -111,12 +111,14 @@ fn failures_of(path: &Path) -> Vec<String> {
     failures
 }
 
-/// The errors with a place in the definition or an argument, in order.
+/// The errors with a place in the definition or an argument, in order. The last message of a run has them.
 fn diagnostics(lines: &str) -> Vec<Value> {
     lines
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|event| event["event"] == "error" && !event["line"].is_null())
+        .filter(|message| message["event"] == "end")
+        .flat_map(|message| message["errors"].as_array().cloned().unwrap_or_default())
+        .filter(|error| !error["line"].is_null())
         .collect()
 }
 

@@ -65,7 +65,7 @@ fn check(name: &str, content: &[u8], is_data: bool) {
             for word in PERSONAL {
                 assert!(!lower.contains(word), "{command:?} {name} shows {word:?}: {shown}");
             }
-            let errors = shown.matches(if json { "\"error\"" } else { "error:" }).count();
+            let errors = shown.matches(if json { "\"level\":\"error\"" } else { "error:" }).count();
             assert_eq!(errors, 1, "{command:?} {name}: {shown}");
         }
     }
