@@ -104,13 +104,11 @@ fn rows(verifying: &mut Verifying<'_>, rules: &Rules, part: &FoundPart<'_>) -> R
     })?;
     verifying.records += records;
     verifying.progress.advance(0, records, 0);
-    match error {
-        Some(error) => broken(verifying, part, error),
-        None => {
-            compare_records(&mut verifying.faults, part, records);
-            Ok(())
-        }
+    if let Some(error) = error {
+        return broken(verifying, part, error);
     }
+    compare_records(&mut verifying.faults, part, records);
+    Ok(())
 }
 
 /// Checks the rows of a row group. Lines are those of its rows.

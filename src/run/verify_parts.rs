@@ -25,6 +25,9 @@ const JSON: (&str, &str) = ("pinpoint-json", "json");
 const CSV: (&str, &str) = ("pinpoint-csv", "csv");
 const PARQUET: (&str, &str) = ("parquet", "parquet");
 
+/// Parts are in the folder of an output or in job folders.
+const DEPTH: usize = 1;
+
 /// An output, as the manifest describes it, and where it is.
 pub(super) struct Reading<'a> {
     pub(super) manifest: &'a Manifest,
@@ -65,7 +68,6 @@ fn find<'a>(
     extension: &str,
 ) -> Result<Vec<FoundPart<'a>>, Failure> {
     let Reading { manifest, output, spot, .. } = reading;
-    const DEPTH: usize = 1;
     let files = verifying.place.store.files_in(&spot.real, DEPTH)?.unwrap_or_default();
     let by_path: BTreeMap<&Path, &FoundFile> =
         files.iter().map(|file| (file.path.as_path(), file)).collect();

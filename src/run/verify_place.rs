@@ -193,17 +193,18 @@ impl Place {
         };
         if let Ok(spot) = Spot::new(to)
             && may_be_read(&spot.real)
-            && self.exists(&spot)
+            && exists(&spot)
         {
             return Some(spot);
         }
         let moved = Spot::new(&around.join(to.file_name()?)).ok()?;
-        (may_be_read(&moved.real) && self.exists(&moved)).then_some(moved)
+        (may_be_read(&moved.real) && exists(&moved)).then_some(moved)
     }
+}
 
-    fn exists(&self, spot: &Spot) -> bool {
-        Url::parse(&spot.real).is_some() || spot.real.is_dir()
-    }
+/// Whether a folder may be looked into. In a bucket there are no folders, only names.
+fn exists(spot: &Spot) -> bool {
+    Url::parse(&spot.real).is_some() || spot.real.is_dir()
 }
 
 /// Whether a definition is meant, and not an account.

@@ -54,9 +54,9 @@ impl Rules {
 fn tokens(manifest: &Manifest) -> Option<Tokens> {
     let hashed = || manifest.fields.iter().filter(|field| field.op == "hmac");
     let ids = manifest.keys.iter().map(|key| key.id.clone()).collect();
-    let noted: Option<Vec<&TokenNote>> = hashed().map(|field| field.token.as_ref()).collect();
-    let shapes = match noted {
-        Some(notes) => notes.into_iter().map(shape).collect::<Option<Vec<_>>>()?,
+    let all_noted: Option<Vec<&TokenNote>> = hashed().map(|field| field.token.as_ref()).collect();
+    let shapes = match all_noted {
+        Some(tokens) => tokens.into_iter().map(shape).collect::<Option<Vec<_>>>()?,
         None => all_shapes(), // the manifest of an earlier version
     };
     Some(Tokens { ids, shapes })

@@ -29,12 +29,12 @@ fn parse(text: &str, definition: &str) -> Result<Samples, String> {
             if is_counter != name.ends_with("_total") || !seen.insert(name.to_owned()) {
                 return Err(format!("{name} is no {kind}, or there twice"));
             }
-            current = name.to_owned();
+            name.clone_into(&mut current);
             continue;
         }
         let (name, rest) = line.split_once('{').ok_or_else(|| format!("odd line: {line}"))?;
         let (labels, value) = rest.rsplit_once("} ").ok_or("no value")?;
-        let value: f64 = value.parse().map_err(|_| format!("odd value: {value}"))?;
+        let value: f64 = value.parse().map_err(|error| format!("odd value {value}: {error}"))?;
         if name != current || !value.is_finite() || value < 0.0 {
             return Err(format!("odd sample: {line}"));
         }

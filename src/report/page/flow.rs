@@ -74,7 +74,7 @@ fn push_band(html: &mut Html, band: &Band<'_>) {
         FlowKind::Rejected => "rejected",
         FlowKind::Dropped => "dropped",
     };
-    let middle = (BAR + RIGHT) / 2.0;
+    let middle = f64::midpoint(BAR, RIGHT);
     let mut path = String::new();
     write!(
         path,

@@ -76,7 +76,7 @@ fn push_block(html: &mut Html, block: &Block) {
         Block::Alert(items) => push_list(html, "alert", items),
         Block::Table(table) => push_table(html, table),
         Block::Balance(flows) => {
-            flow::push(html, flows.iter().map(|flow| flow.records).sum(), flows)
+            flow::push(html, flows.iter().map(|flow| flow.records).sum(), flows);
         }
     }
 }

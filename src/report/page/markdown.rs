@@ -1,5 +1,7 @@
 //! A report as Markdown, for a ticket.
 
+use std::fmt::Write;
+
 use super::document::{Block, Cell, Document, Span, Table, Verdict, Words};
 use crate::record::is_hidden;
 
@@ -12,7 +14,7 @@ pub(super) fn page(document: &Document) -> String {
     let mut text = format!("# {}\n\n**{word}**\n", escape(&document.title));
     document.lead.iter().for_each(|block| push_block(block, &mut text));
     for section in &document.sections {
-        text.push_str(&format!("\n## {}\n", section.title));
+        write!(text, "\n## {}\n", section.title).expect("memory");
         section.blocks.iter().for_each(|block| push_block(block, &mut text));
     }
     text
@@ -20,10 +22,12 @@ pub(super) fn page(document: &Document) -> String {
 
 fn push_block(block: &Block, text: &mut String) {
     match block {
-        Block::Text(words) => text.push_str(&format!("\n{}\n", line(words))),
+        Block::Text(words) => write!(text, "\n{}\n", line(words)).expect("memory"),
         Block::List(items) | Block::Alert(items) => {
             text.push('\n');
-            items.iter().for_each(|item| text.push_str(&format!("- {}\n", line(item))));
+            for item in items {
+                writeln!(text, "- {}", line(item)).expect("memory");
+            }
         }
         Block::Table(table) => push_table(table, text),
         // The table beside it says the same.
@@ -33,13 +37,13 @@ fn push_block(block: &Block, text: &mut String) {
 
 fn push_table(table: &Table, text: &mut String) {
     let marks = table.head.iter().map(|_| "---").collect::<Vec<_>>().join(" | ");
-    text.push_str(&format!("\n| {} |\n| {marks} |\n", table.head.join(" | ")));
+    write!(text, "\n| {} |\n| {marks} |\n", table.head.join(" | ")).expect("memory");
     for row in &table.rows {
         let cells = row.iter().map(|cell| match cell {
             Cell::Words(words) => line(words),
             Cell::Number(number) => escape(number),
         });
-        text.push_str(&format!("| {} |\n", cells.collect::<Vec<_>>().join(" | ")));
+        writeln!(text, "| {} |", cells.collect::<Vec<_>>().join(" | ")).expect("memory");
     }
 }
 
