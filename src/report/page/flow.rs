@@ -51,8 +51,11 @@ pub(super) fn push(html: &mut Html, read: u64, flows: &[Flow]) {
 }
 
 fn layout(flows: &[Flow]) -> (Vec<Band<'_>>, f64) {
-    let heights = flows.iter().map(|flow| (HEIGHT * flow.share).max(LEAST));
-    let heights: Vec<f64> = heights.collect();
+    let height = |flow: &Flow| match flow.records {
+        0 => 0.0,
+        _ => (HEIGHT * flow.share).max(LEAST),
+    };
+    let heights: Vec<f64> = flows.iter().map(height).collect();
     let rows: f64 = heights.iter().map(|height| height.max(LABEL) + GAP).sum();
     let sum: f64 = heights.iter().sum();
     let mut left = TOP + ((rows - GAP - sum) / 2.0).max(0.0);
@@ -86,11 +89,13 @@ fn push_band(html: &mut Html, band: &Band<'_>) {
         left + height
     )
     .expect("memory");
-    html.tag("g", &[("class", class)], |html| {
-        push_bar(html, 0.0, *left, *height);
-        html.empty("path", &[("class", "band"), ("d", &path)]);
-        push_bar(html, RIGHT, *right, *height);
-    });
+    if 0 < flow.records {
+        html.tag("g", &[("class", class)], |html| {
+            push_bar(html, 0.0, *left, *height);
+            html.empty("path", &[("class", "band"), ("d", &path)]);
+            push_bar(html, RIGHT, *right, *height);
+        });
+    }
     let x = format!("{}", RIGHT + BAR + 8.0);
     let y = right + height / 2.0;
     let (first, second) = (format!("{:.1}", y - 2.0), format!("{:.1}", y + 14.0));
@@ -135,8 +140,7 @@ mod tests {
             let middle = |band: &Band<'_>| band.right + band.height / 2.0;
             assert!(LABEL <= middle(next) - middle(one) + 1e-9);
         }
-        assert!(
-            bands.iter().all(|band| LEAST <= band.height && band.right + band.height <= bottom)
-        );
+        let is_seen = |band: &Band<'_>| LEAST <= band.height || band.flow.records == 0;
+        assert!(bands.iter().all(|band| is_seen(band) && band.right + band.height <= bottom));
     }
 }
