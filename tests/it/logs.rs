@@ -88,7 +88,7 @@ fn what_went_wrong_is_logged_too() {
         (&["--set", "account.max_rejects=1"], 3, "over_budget", ""),
         (&["--set", "input.from=[\"nowhere/\"]"], 66, "failed", "does not exist"),
         (&["--set", "keys.demo=\"env:SEGPREP_NOT_SET\""], 77, "failed", "is not set"),
-        (&["--set", "purpose=1", "--set", "nam=1"], 78, "failed", "purpose"),
+        (&["--set", "purpose=1", "--set", "title=1"], 78, "failed", "purpose"),
     ];
     for (more, exit, status, words) in cases {
         let place = Place::new();
