@@ -99,7 +99,7 @@ fn all_files(place: &Place) -> BTreeMap<String, Vec<u8>> {
 fn without_time(manifest: &[u8]) -> Vec<u8> {
     let mut manifest: Value = serde_json::from_slice(manifest).expect("a manifest is JSON");
     let fields = manifest.as_object_mut().expect("an object");
-    for field in ["timing", "fingerprint", "started", "finished", "definition"] {
+    for field in ["run", "timing", "fingerprint", "started", "finished", "definition"] {
         fields.shift_remove(field).expect("every manifest has it");
     }
     for output in fields["outputs"].as_array_mut().expect("a list") {
