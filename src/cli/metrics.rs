@@ -2,12 +2,12 @@
 //!
 //! The file is written whole, once the run has ended in whichever way. It holds numbers, and names that the
 //! program itself has: no field, no file, no value. What a failed run reached is counted too; the time of the last
-//! success is then that of the earlier file.
+//! success is then that of the earlier file. A name that leads to a device, a pipe or a folder is refused.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,6 +29,7 @@ pub(crate) fn write(
     ended: Result<&Outcome, &Failure>,
     progress: &Progress,
 ) -> io::Result<()> {
+    let file = &replaceable(file)?;
     let exit = ended.map_or_else(Exit::from, Exit::from);
     let name = definition.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
@@ -166,12 +167,27 @@ fn earlier_success(file: &Path) -> Option<f64> {
     value.parse().ok().filter(|time: &f64| time.is_finite())
 }
 
+/// The file that is to be replaced, behind all links. A device or a pipe is refused: the new file would take its
+/// place.
+fn replaceable(file: &Path) -> io::Result<PathBuf> {
+    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    match fs::metadata(&target) {
+        Ok(found) if !found.is_file() => Err(io::Error::other("it is not a regular file")),
+        Ok(_) | Err(_) => Ok(target),
+    }
+}
+
 /// Replaces a file as a whole.
 fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let mut next = OsString::from(file);
     next.push(".segprep-new");
     let next = PathBuf::from(next);
-    let written = File::create(&next)
+    // What a killed run left, or a link that somebody else put there.
+    fs::remove_file(&next).ok();
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&next)
         .and_then(|mut new| new.write_all(text).and_then(|()| new.sync_all()))
         .and_then(|()| fs::rename(&next, file));
     if written.is_err() {

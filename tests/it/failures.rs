@@ -2,9 +2,12 @@
 //! exit code, leaves no files, and does not block the next run.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -322,32 +325,38 @@ fn closed(command: &mut Command) -> &mut Command {
     command.stdout(writer)
 }
 
+fn full_device() -> Stdio {
+    let device = OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let kind = device.metadata().expect("it is open").file_type();
+    assert!(kind.is_char_device(), "/dev/full was replaced by a file");
+    Stdio::from(device)
+}
+
 #[test]
 fn results_that_cannot_be_printed_are_an_error() {
-    let full = || Stdio::from(File::create("/dev/full").expect("a device"));
     for arguments in [&["--version"][..], &["schema", "endpoint"], &["key", "new"]] {
         let mut command = segprep();
-        assert_exit_saying(command.args(arguments).stdout(full()), 74, &["standard output"]);
+        assert_exit_saying(command.args(arguments).stdout(full_device()), 74, &["standard output"]);
     }
     // What a run has published stands, so this is a warning.
     let site = Site::with(&endpoints(10));
     let words = ["warning", "standard output", "the result stands"];
-    assert_exit_saying(site.run().stdout(full()), 0, &words);
+    assert_exit_saying(site.run().stdout(full_device()), 0, &words);
     site.check_published();
-    assert_exit_saying(site.run().stdout(full()), 0, &words);
+    assert_exit_saying(site.run().stdout(full_device()), 0, &words);
     let refused = Site::with(&(endpoints(10) + &rejected(10)));
     let mut refused = refused.run();
-    refused.args(["--set", "account.max_rejects=0"]).stdout(full());
+    refused.args(["--set", "account.max_rejects=0"]).stdout(full_device());
     assert_exit_saying(&mut refused, 3, &words);
-    assert_exit_saying(site.run().arg("--dry-run").stdout(full()), 74, &["standard output"]);
+    assert_exit_saying(site.run().arg("--dry-run").stdout(full_device()), 74, &["standard output"]);
 }
 
 /// Messages that can't be written to standard error are lost.
 #[test]
 fn messages_that_cannot_be_printed_are_ignored() {
     let site = Site::with(&endpoints(10));
-    let full = || Stdio::from(File::create("/dev/full").expect("a device"));
-    let status = |command: &mut Command| command.stderr(full()).status().expect("it runs").code();
+    let status =
+        |command: &mut Command| command.stderr(full_device()).status().expect("it runs").code();
     assert_eq!(status(segprep().args(["run", "nowhere.toml"])), Some(78));
     assert_eq!(status(site.run().stdout(Stdio::null())), Some(0));
     site.check_published();

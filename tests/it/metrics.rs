@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::support::program::{Place, code, segprep, stderr};
 use crate::support::python::python;
@@ -137,12 +141,39 @@ fn a_failed_run_has_metrics_too() {
 #[test]
 fn metrics_that_cannot_be_written_are_a_warning() {
     let place = Place::new();
+    let pipe = place.folder.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("a pipe");
+    for file in [&pipe, Path::new("/dev/null/a"), place.folder.path()] {
+        let mut command = segprep();
+        command.args(["run", "pipelines/newsletter.toml", "--quiet", "--overwrite", "--metrics"]);
+        place.set_paths(command.arg(file));
+        let output = command.output().expect("it runs");
+        assert_eq!(code(&output), 0);
+        let file = file.display();
+        let message = format!("warning: the metrics could not be written to `{file}`");
+        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+    }
+    let kind = fs::symlink_metadata(&pipe).expect("it is there").file_type();
+    assert!(kind.is_fifo(), "a pipe was replaced");
+}
+
+/// The file behind a link is replaced, and nothing behind a link with the name of the new file.
+#[test]
+fn metrics_follow_a_link_to_a_file() {
+    let place = Place::new();
+    let at = |name: &str| place.folder.path().join(name);
+    fs::write(at("metrics.prom"), "").expect("a file");
+    fs::write(at("other"), "other").expect("a file");
+    symlink("metrics.prom", at("link")).expect("a link");
+    symlink("other", at("metrics.prom.segprep-new")).expect("a link");
     let mut command = segprep();
-    command.args(["run", "pipelines/newsletter.toml", "--quiet", "--metrics", "/dev/null/a"]);
+    command.args(["run", "pipelines/newsletter.toml", "--quiet", "--metrics"]).arg(at("link"));
     place.set_paths(&mut command);
-    let output = command.output().expect("it runs");
-    assert_eq!(code(&output), 0);
-    assert!(stderr(&output).contains("warning: the metrics could not be written to `/dev/null/a`"));
+    assert_eq!(code(&command.output().expect("it runs")), 0);
+    let text = fs::read_to_string(at("metrics.prom")).expect("a file");
+    assert!(text.contains("segprep_exit_code"), "{text}");
+    assert!(at("link").is_symlink());
+    assert_eq!(fs::read_to_string(at("other")).expect("a file"), "other");
 }
 
 const READ: &str = "
