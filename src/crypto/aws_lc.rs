@@ -6,6 +6,7 @@
 
 use aws_lc_rs::{digest, hkdf as kdf, hmac, rand};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use zeroize::Zeroizing;
 
 use super::{LANES, NoRandomness, NotInFipsMode};
 
@@ -45,25 +46,31 @@ impl Sha256 {
     }
 }
 
-/// A key of HMAC-SHA256, already hashed. It is boxed, so that moving it leaves no copies behind.
-pub struct MacKey(Box<hmac::Key>);
+/// A key of HMAC-SHA256. A worker may hold thousands of them, so the module's context, which takes
+/// kilobytes, is made for each call rather than kept.
+pub struct MacKey(Zeroizing<Box<[u8]>>);
 
 impl MacKey {
     /// Accepts a key of any length.
     pub fn new(key: &[u8]) -> MacKey {
-        MacKey(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key)))
+        MacKey(Zeroizing::new(Box::from(key)))
+    }
+
+    fn context(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.0)
     }
 
     /// The HMAC-SHA256 of a value.
     pub fn mac(&self, value: &[u8]) -> [u8; 32] {
-        to_array(hmac::sign(&self.0, value).as_ref())
+        to_array(hmac::sign(&self.context(), value).as_ref())
     }
 
     /// The HMAC-SHA256 of each of up to [`LANES`] values. MACs after those have no meaning.
     pub fn macs(&self, values: &[&[u8]]) -> [[u8; 32]; LANES] {
+        let context = self.context();
         let mut macs = [[0; 32]; LANES];
         for (mac, value) in macs.iter_mut().zip(values) {
-            *mac = self.mac(value);
+            *mac = to_array(hmac::sign(&context, value).as_ref());
         }
         macs
     }
