@@ -52,6 +52,45 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
 }
 
+/// How the work is divided.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Workers {
+    /// Number of worker threads; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
+    threads: Option<u16>,
+    /// Bytes that a thread processes at once; by default about 1 MiB.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    chunk_bytes: Option<u32>,
+}
+
+impl Workers {
+    pub(crate) fn threads(self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+
+    pub(crate) fn chunk_bytes(self) -> Option<usize> {
+        self.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok())
+    }
+}
+
+/// The day that a definition is about.
+#[derive(Args, Debug)]
+pub(crate) struct Day {
+    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub(crate) date: Option<String>,
+}
+
+/// The result of an earlier run.
+#[derive(Args, Debug)]
+pub(crate) struct WhichResult {
+    #[command(flatten)]
+    pub(crate) day: Day,
+    /// The id of the run whose result is meant, where paths contain `{run}`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+}
+
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
@@ -133,15 +172,10 @@ pub(crate) enum Command {
 pub(crate) struct RunArguments {
     /// The definition.
     pub(crate) file: PathBuf,
-    /// Number of worker threads; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
-    pub(crate) threads: Option<u16>,
-    /// Bytes of input that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
-    pub(crate) chunk_bytes: Option<u32>,
-    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
-    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
-    pub(crate) date: Option<String>,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
+    #[command(flatten)]
+    pub(crate) day: Day,
     /// The id of the run, for `{run}` in paths; by default its start, such as `20261123T020000Z`.
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
@@ -167,12 +201,8 @@ pub(crate) struct ScanArguments {
     /// Read only the first N records of each file.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) records: Option<u64>,
-    /// Number of worker threads; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
-    pub(crate) threads: Option<u16>,
-    /// Bytes of input that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
-    pub(crate) chunk_bytes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
 }
 
 #[derive(Args, Debug)]
@@ -188,15 +218,10 @@ pub(crate) struct PreviewArguments {
     /// Show the values themselves; only on a terminal.
     #[arg(long)]
     pub(crate) reveal: bool,
-    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
-    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
-    pub(crate) date: Option<String>,
-    /// Number of worker threads; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
-    pub(crate) threads: Option<u16>,
-    /// Bytes of input that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
-    pub(crate) chunk_bytes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) day: Day,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
 }
 
 #[derive(Args, Debug)]
@@ -209,15 +234,10 @@ pub(crate) struct ExplainArguments {
     /// The record by its number in the input, from 1, instead of a line: `in/a.csv --record 16`.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) record: Option<u64>,
-    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
-    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
-    pub(crate) date: Option<String>,
-    /// Number of worker threads; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
-    pub(crate) threads: Option<u16>,
-    /// Bytes of input that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
-    pub(crate) chunk_bytes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) day: Day,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
 }
 
 #[derive(Args, Debug)]
@@ -225,18 +245,10 @@ pub(crate) struct VerifyArguments {
     /// The definition, or the folder of its account.
     #[arg(value_name = "FILE|ACCOUNT")]
     pub(crate) place: PathBuf,
-    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
-    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
-    pub(crate) date: Option<String>,
-    /// The id of the run whose result is meant, where paths contain `{run}`.
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
-    /// Number of worker threads; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
-    pub(crate) threads: Option<u16>,
-    /// Bytes of a part that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
-    pub(crate) chunk_bytes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) result: WhichResult,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
 }
 
 #[derive(Args, Debug)]
@@ -246,9 +258,8 @@ pub(crate) struct StatusArguments {
     /// Exit with 4 if there is something to do.
     #[arg(long)]
     pub(crate) check: bool,
-    /// The date for `{date}` in paths: `2026-11-23`, `yesterday` or `-3d`; by default today in UTC.
-    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
-    pub(crate) date: Option<String>,
+    #[command(flatten)]
+    pub(crate) day: Day,
 }
 
 #[derive(Args, Debug)]
@@ -256,12 +267,8 @@ pub(crate) struct ReportArguments {
     /// The folder of the account, or the definition.
     #[arg(value_name = "ACCOUNT|FILE")]
     pub(crate) place: PathBuf,
-    /// The date that replaces `{date}` in paths; by default today in UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub(crate) date: Option<String>,
-    /// The id of the run whose result is meant, where paths contain `{run}`.
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) result: WhichResult,
     /// A page for a browser, or Markdown for a ticket.
     #[arg(long, value_name = "FORMAT", default_value = "html")]
     pub(crate) format: ReportFormat,
@@ -380,53 +387,66 @@ impl Arguments {
         if let Some(at) = self.common.sets.iter().position(|set| !set.contains('=')) {
             return Some(format!("`--set` number {} does not have the form PATH=VALUE", at + 1));
         }
-        match &self.command {
-            Command::Run(RunArguments { date: Some(date), .. })
-            | Command::Preview(PreviewArguments { date: Some(date), .. })
-            | Command::Explain(ExplainArguments { date: Some(date), .. })
-            | Command::Verify(VerifyArguments { date: Some(date), .. })
-            | Command::Status(StatusArguments { date: Some(date), .. })
-            | Command::Report(ReportArguments { date: Some(date), .. })
-                if !is_run_date(date) =>
-            {
-                Some("the value of `--date` is not a date such as 2026-11-23, `yesterday` or `-3d`".to_owned())
-            }
-            Command::Run(RunArguments { run: Some(run), .. })
-            | Command::Verify(VerifyArguments { run: Some(run), .. })
-            | Command::Report(ReportArguments { run: Some(run), .. })
-                if !is_run_id(run) => Some(
-                "the id of `--run` must have 1 to 64 letters, digits, `.`, `_` and `-`, and begin with a \
-                 letter or a digit"
-                    .to_owned(),
-            ),
-            Command::Preview(preview) if preview.reveal && self.common.json => {
-                Some("`--json` has outlines only: `--reveal` is for terminals".to_owned())
-            }
-            Command::Preview(preview) if preview.sample && SAMPLE_MAX < preview.records => {
-                Some(format!("a sample has at most {SAMPLE_MAX} records: lower `-n`"))
-            }
-            Command::Schema(schema)
-                if schema.target.is_some()
-                    && schema.name.as_deref() != Some(schemas::MERGEABLE) =>
-            {
-                Some(format!("`--target` can only be used with `schema {}`", schemas::MERGEABLE))
-            }
-            Command::Run(_)
-            | Command::Check { .. }
+        let (date, run) = self.command.date_and_run();
+        if date.is_some_and(|date| !is_run_date(date)) {
+            let fault =
+                "the value of `--date` is not a date such as 2026-11-23, `yesterday` or `-3d`";
+            return Some(fault.to_owned());
+        }
+        if run.is_some_and(|run| !is_run_id(run)) {
+            let fault = "the id of `--run` must have 1 to 64 letters, digits, `.`, `_` and `-`, and begin \
+                         with a letter or a digit";
+            return Some(fault.to_owned());
+        }
+        if let Command::Preview(preview) = &self.command {
+            return preview.fault(&self.common);
+        }
+        if let Command::Schema(schema) = &self.command {
+            return schema.fault();
+        }
+        None
+    }
+}
+
+impl Command {
+    /// What `--date` and `--run` say.
+    fn date_and_run(&self) -> (Option<&str>, Option<&str>) {
+        let (day, run) = match self {
+            Command::Run(run) => (&run.day, &run.run),
+            Command::Preview(preview) => (&preview.day, &None),
+            Command::Explain(explain) => (&explain.day, &None),
+            Command::Status(status) => (&status.day, &None),
+            Command::Verify(verify) => (&verify.result.day, &verify.result.run),
+            Command::Report(report) => (&report.result.day, &report.result.run),
+            Command::Check { .. }
             | Command::Test { .. }
             | Command::Key(_)
             | Command::Scan(_)
-            | Command::Preview(_)
-            | Command::Explain(_)
-            | Command::Verify(_)
-            | Command::Status(_)
-            | Command::Report(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
             | Command::Completions { .. }
-            | Command::Man => None,
+            | Command::Man => return (None, None),
+        };
+        (day.date.as_deref(), run.as_deref())
+    }
+}
+
+impl PreviewArguments {
+    fn fault(&self, common: &Common) -> Option<String> {
+        if self.reveal && common.json {
+            return Some("`--json` has outlines only: `--reveal` is for terminals".to_owned());
         }
+        (self.sample && SAMPLE_MAX < self.records)
+            .then(|| format!("a sample has at most {SAMPLE_MAX} records: lower `-n`"))
+    }
+}
+
+impl Schema {
+    fn fault(&self) -> Option<String> {
+        let mergeable = self.name.as_deref() == Some(schemas::MERGEABLE);
+        (self.target.is_some() && !mergeable)
+            .then(|| format!("`--target` can only be used with `schema {}`", schemas::MERGEABLE))
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn options(
     arguments: ExplainArguments,
     common: Common,
 ) -> Result<ExplainOptions, clap::Error> {
-    let ExplainArguments { file, place, record, date, threads, chunk_bytes } = arguments;
+    let ExplainArguments { file, place, record, day, workers } = arguments;
     let line = || {
         let (source, line) = place.rsplit_once(':')?;
         let line = line.parse().ok().filter(|line| 0 < *line)?;
@@ -41,9 +41,9 @@ pub(crate) fn options(
     let run = RunOptions {
         definition: file,
         sets: common.sets,
-        date,
-        threads: threads.map(usize::from),
-        chunk_bytes: chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        date: day.date,
+        threads: workers.threads(),
+        chunk_bytes: workers.chunk_bytes(),
         ..RunOptions::default()
     };
     Ok(ExplainOptions { run, source, place })

@@ -154,8 +154,8 @@ fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit
         from: arguments.from,
         sets: common.sets,
         records: arguments.records,
-        threads: arguments.threads.map(usize::from),
-        chunk_bytes: arguments.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        threads: arguments.workers.threads(),
+        chunk_bytes: arguments.workers.chunk_bytes(),
     };
     let (progress, cancel) = (Progress::default(), Cancel::new());
     let stopping = listen(screen, &cancel)?;
@@ -235,8 +235,8 @@ fn show_status(
     arguments: StatusArguments,
     common: Common,
 ) -> Result<Exit, Failure> {
-    let StatusArguments { file, check, date } = arguments;
-    let options = RunOptions { date, ..definition_options(file, common) };
+    let StatusArguments { file, check, day } = arguments;
+    let options = RunOptions { date: day.date, ..definition_options(file, common) };
     let cancel = Cancel::new();
     listen(screen, &cancel)?;
     let report = segprep::run::status(&options, &cancel)?;
@@ -274,10 +274,10 @@ fn run_options(run: RunArguments, common: Common) -> RunOptions {
     RunOptions {
         definition: run.file,
         sets: common.sets,
-        date: run.date,
+        date: run.day.date,
         run: run.run,
-        threads: run.threads.map(usize::from),
-        chunk_bytes: run.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        threads: run.workers.threads(),
+        chunk_bytes: run.workers.chunk_bytes(),
         overwrite: run.overwrite,
         again: run.again,
         dry_run: run.dry_run,

@@ -31,7 +31,7 @@ pub(crate) fn options(
     arguments: PreviewArguments,
     common: Common,
 ) -> Result<PreviewOptions, clap::Error> {
-    let PreviewArguments { file, records, sample, reveal, date, threads, chunk_bytes } = arguments;
+    let PreviewArguments { file, records, sample, reveal, day, workers } = arguments;
     if reveal && !io::stdout().is_terminal() {
         let fault = "`--reveal` shows values, so standard output must be a terminal";
         return Err(Arguments::command().error(ErrorKind::ArgumentConflict, fault));
@@ -39,9 +39,9 @@ pub(crate) fn options(
     let run = RunOptions {
         definition: file,
         sets: common.sets,
-        date,
-        threads: threads.map(usize::from),
-        chunk_bytes: chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        date: day.date,
+        threads: workers.threads(),
+        chunk_bytes: workers.chunk_bytes(),
         ..RunOptions::default()
     };
     Ok(PreviewOptions { run, records, sample, reveal })

@@ -9,14 +9,14 @@ use super::render::{Format, Screen, print};
 use super::sheet::{BAD, GOOD, escape, styled};
 
 pub(crate) fn options(arguments: VerifyArguments, common: Common) -> VerifyOptions {
-    let VerifyArguments { place, date, run, threads, chunk_bytes } = arguments;
+    let VerifyArguments { place, result, workers } = arguments;
     VerifyOptions {
         place,
         sets: common.sets,
-        date,
-        run,
-        threads: threads.map(usize::from),
-        chunk_bytes: chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        date: result.day.date,
+        run: result.run,
+        threads: workers.threads(),
+        chunk_bytes: workers.chunk_bytes(),
     }
 }
 
