@@ -1,4 +1,4 @@
-//! The table of exit codes. Scripts rely on it, and the README repeats it.
+//! The table of exit codes. Scripts rely on it, and `docs/commands.md` repeats it.
 //!
 //! `run/error.rs` decides which error has which [`ErrorKind`], and so which code. A run over budget is
 //! no error: it finishes, and its manifest lists the budgets that it exceeds (`run/budgets.rs`). A
@@ -14,7 +14,7 @@ pub(crate) struct Exit {
     pub(crate) code: u8,
     /// Its name in JSON lines.
     pub(crate) kind: &'static str,
-    /// Its meaning, as in the README and the manual.
+    /// Its meaning, as in `docs/commands.md` and the manual.
     pub(crate) meaning: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! The command line as users see it. Each case under `tests/cmd/`, the README and `docs/nights.md` run from top to
+//! The command line as users see it. Each case under `tests/cmd/`, and each page with a console, runs from top to
 //! bottom in its own folder with the samples, the pipelines and the files of `tests/cmd/files/`. The
 //! program must print what the case shows.
 //!
@@ -39,7 +39,7 @@ fn the_program_prints_what_the_cases_show() {
         .filter(|path| path.extension().is_some_and(|end| end == "trycmd"))
         .collect();
     assert!(20 <= cases.len(), "only {} cases were found", cases.len());
-    cases.extend(["README.md", "docs/nights.md"].map(PathBuf::from));
+    cases.extend(pages_with_a_console());
     for case in &cases {
         stage.put(case);
     }
@@ -60,6 +60,18 @@ fn the_program_prints_what_the_cases_show() {
             stage.take_back(case);
         }
     }
+}
+
+/// The README, and the pages below `docs/` that show what the program prints.
+fn pages_with_a_console() -> Vec<PathBuf> {
+    let mut pages = files_below(Path::new("docs"));
+    pages.push(PathBuf::from("README.md"));
+    pages.retain(|page| {
+        page.extension().is_some_and(|end| end == "md")
+            && fs::read_to_string(page).expect("a page").contains("\n```console\n")
+    });
+    assert!(4 <= pages.len(), "only {} pages were found", pages.len());
+    pages
 }
 
 /// A folder laid out for trycmd: each case with its files and a sandbox.

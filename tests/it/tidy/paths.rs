@@ -96,3 +96,53 @@ fn a_path_that_does_not_exist_is_found() {
         ["page.md:1: `decode/gone.rs` does not exist", "page.md:5: `src/gone/` does not exist"]
     );
 }
+
+/// A link to a page or a heading, in a page: `[text](settings.md#aws)`.
+fn links<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize, &'a str)> {
+    let targets = lines.flat_map(|(at, line)| {
+        let ends = line.split("](").skip(1);
+        ends.filter_map(move |rest| Some((at, rest.split_once(')')?.0)))
+    });
+    targets.filter(|(_, target)| !target.contains("://")).collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = lines_of_text(page).filter_map(|(_, line)| line.strip_prefix('#'));
+    let texts = headings.map(|heading| heading.trim_start_matches('#').trim().to_lowercase());
+    texts
+        .map(|text| {
+            let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let pages = pages.map(PathBuf::from).into_iter().chain(files_below(Path::new("docs")));
+    let pages = pages.filter(|page| page.extension().is_some_and(|end| end == "md"));
+    let mut seen = 0;
+    assert_none(pages.flat_map(|page| {
+        let text = fs::read_to_string(&page).expect("a document");
+        let links = links(lines_of_text(&text));
+        seen += links.len();
+        let lost = links.into_iter().filter(|(_, target)| !leads_somewhere(&page, &text, target));
+        let lost: Vec<_> = lost
+            .map(|(at, target)| format!("{}:{at}: `{target}` leads nowhere", page.display()))
+            .collect();
+        lost
+    }));
+    assert!(100 < seen, "only {seen} links were found");
+}
+
+fn leads_somewhere(page: &Path, text: &str, target: &str) -> bool {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let file = page.parent().unwrap_or(Path::new("")).join(path);
+    if !path.is_empty() && !file.exists() {
+        return false;
+    }
+    let other = (!path.is_empty()).then(|| fs::read_to_string(&file).unwrap_or_default());
+    anchor.is_empty() || anchors(other.as_deref().unwrap_or(text)).iter().any(|own| own == anchor)
+}

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Runs the commands of the README's section on S3 with the given program, and compares the objects with
+# Runs the commands of docs/s3.md with the given program, and compares the objects with
 # those of the sample, and the key in KMS with what Python computes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-program=$(realpath "${1:?usage: tests/s3/readme.sh PROGRAM}")
+program=$(realpath "${1:?usage: tests/s3/page.sh PROGRAM}")
 path=$(mktemp -d)
 trap 'tests/s3/moto.sh stop; rm -rf "$path"' EXIT
 ln -s "$program" "$path/segprep"
 
-awk '/^## S3$/ { here = 1 } here && /^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } /^## / && !/^## S3$/ { here = 0 } inside' \
-  README.md >"$path/commands"
+awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' docs/s3.md >"$path/commands"
 grep --quiet moto.sh "$path/commands"
 (export PATH="$path:$PATH" && bash -euo pipefail "$path/commands") | tee "$path/said"
 
@@ -41,4 +40,4 @@ grep --quiet "^k1  $check$" "$path/said"
 grep --quiet --extended-regexp '^k2  [0-9a-f]{16}$' "$path/said"
 get "$server/account-k1/manifest.json" | tr -d ' \n' | has "{\"id\":\"k1\",\"check\":\"$check\",\"demo\":false}"
 get "$server/clean-k1/job-000/part-00000.json" | has '"hmac:k1:'
-echo "the README's section on S3 holds"
+echo "docs/s3.md holds"
