@@ -62,7 +62,7 @@ pub(super) enum Block {
 
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) caption: &'static str,
+    pub(super) caption: String,
     pub(super) head: Vec<&'static str>,
     /// The first cell of each row is what the row is about. A cell that is a number is set to the right.
     pub(super) rows: Vec<Vec<Cell>>,
@@ -105,12 +105,12 @@ impl Document {
 impl Table {
     /// A table, unless it has no rows.
     pub(super) fn of(
-        caption: &'static str,
+        caption: impl Into<String>,
         head: &[&'static str],
         rows: impl IntoIterator<Item = Vec<Cell>>,
     ) -> Option<Block> {
         let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
-        let head = head.to_vec();
+        let (caption, head) = (caption.into(), head.to_vec());
         (!rows.is_empty()).then_some(Block::Table(Table { caption, head, rows }))
     }
 }

@@ -9,7 +9,7 @@ use super::document::{
 use super::operations::{self, field_words};
 use crate::report::advice::advice;
 use crate::report::quantities::{bytes, count, counted, duration, percent, whole};
-use crate::report::{KeyNote, Manifest, OutputNote, PartNote, Status};
+use crate::report::{Exceeded, KeyNote, Manifest, OutputNote, PartNote, Status};
 
 /// So many parts, names and warnings are listed. The manifest has all of them.
 const LISTED_MAX: usize = 250;
@@ -80,7 +80,7 @@ fn lead(manifest: &Manifest) -> Vec<Block> {
         });
         let mut words = vec![strong("Over budget: "), name(budget)];
         words.extend(of_rule.into_iter().flatten());
-        words.push(plain(format!(" allows {}, and {} was found.", over.allowed, over.found)));
+        words.push(plain(format!(" allows {}, and {} was found.", over.allowed, shown(over))));
         words
     });
     let warnings = manifest.warnings.iter().map(|warning| marked(warning));
@@ -164,6 +164,16 @@ fn keys(manifest: &Manifest) -> Vec<Block> {
     let table = Table::of("Keys of the definition", &["Key", "Check value", "Note"], rows);
     let about = "A check value tells keys apart and reveals nothing of them. A key itself is never in an account.";
     table.map_or_else(Vec::new, |table| vec![Block::Text(vec![plain(about)]), table])
+}
+
+/// What was found, with as many decimals as tell it from what is allowed, and no fewer than four.
+fn shown(over: &Exceeded) -> String {
+    let rounded = (4..=15).map(|decimals| {
+        let text = format!("{:.decimals$}", over.found);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    });
+    let mut differing = rounded.filter(|text| text.parse() != Ok(over.allowed));
+    differing.next().unwrap_or_else(|| over.found.to_string())
 }
 
 /// Names with their numbers, the largest first.
@@ -281,7 +291,9 @@ fn files(manifest: &Manifest) -> Vec<Block> {
         blocks.push(Block::Text(about));
         let rows = output.files.iter().take(LISTED_MAX).map(part_row);
         let head = ["File", "Records", "Size", "Digest"];
-        blocks.extend(Table::of("Files, with the digest of their bytes", &head, rows));
+        // Each table of a page has a name of its own, which screen readers list.
+        let caption = format!("Files in {}, with the digest of their bytes", output.to);
+        blocks.extend(Table::of(caption, &head, rows));
         blocks.extend(more_files(output));
     }
     blocks
@@ -343,4 +355,24 @@ fn run(manifest: &Manifest) -> Vec<Block> {
     Table::of("The run, and what it was made with", &head, rows.chain(schemas))
         .into_iter()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_told_from_what_is_allowed() {
+        for (allowed, found, expected) in [
+            (0.0, 5.0 / 33.0, "0.1515"),
+            (0.05, 0.050_000_4, "0.0500004"),
+            (0.05, 0.5, "0.5"),
+            (10.0, 100.0, "100"),
+            (1.0, 0.0, "0"),
+            (0.05, 0.05, "0.05"),
+        ] {
+            let over = Exceeded { budget: None, rule: None, allowed, found };
+            assert_eq!(shown(&over), expected);
+        }
+    }
 }

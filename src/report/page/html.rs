@@ -102,10 +102,10 @@ fn push_words(html: &mut Html, words: &Words) {
 /// A table that scrolls by itself where it is wider than the page, also by keyboard.
 fn push_table(html: &mut Html, table: &Table) {
     let around =
-        [("class", "table"), ("role", "region"), ("tabindex", "0"), ("aria-label", table.caption)];
+        [("class", "table"), ("role", "region"), ("tabindex", "0"), ("aria-label", &table.caption)];
     html.tag("div", &around, |html| {
         html.tag("table", &[], |html| {
-            html.leaf("caption", &[], table.caption);
+            html.leaf("caption", &[], &table.caption);
             html.tag("thead", &[], |html| {
                 html.tag("tr", &[], |html| {
                     let cells = table.rows.first().into_iter().flatten();
