@@ -101,11 +101,10 @@ proptest! {
 
     /// A `--set` can contain any name and any text.
     #[test]
-    fn a_set_can_contain_any_text(name in "[^\u{7f}]{1,20}", text in "[^\u{7f}]{0,40}") {
+    fn a_set_can_contain_any_text(name in "[^*\u{7f}]{1,20}", text in "[^\u{7f}]{0,40}") {
         // A JSON string is a basic string of TOML, except for DEL.
         let quoted = |text: &str| serde_json::to_string(text).expect("a text");
         let rule = format!("Attributes.{name}");
-        prop_assume!(!name.contains('*'));
         let set = format!("fields.{}={{ op = \"redact\", text = {} }}", quoted(&rule), quoted(&text));
         let (definition, _) = checked(BASE, &[&set]).expect("a valid definition");
         let found = definition.rules.iter().find(|found| found.path.value == rule).expect("the rule");
