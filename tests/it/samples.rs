@@ -14,11 +14,12 @@ const THREADS: [&str; 3] = ["1", "2", "7"];
 /// A level that the processor lacks selects the highest one that it has.
 const VECTOR_LEVELS: [&str; 3] = ["baseline", "avx2", "avx512"];
 
+/// The folders with an input; the others have examples that run by other means.
 fn samples() -> BTreeSet<String> {
     fs::read_dir("samples")
         .expect("the samples")
         .map(|entry| entry.expect("an entry"))
-        .filter(|entry| entry.path().is_dir())
+        .filter(|entry| entry.path().join("input").is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
 }
