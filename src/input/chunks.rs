@@ -127,6 +127,11 @@ impl ChunkReader {
         }
     }
 
+    /// Gives up the rest of the input. Its buffer, as large as a chunk, serves the next one.
+    pub(super) fn into_buffer(self) -> Buffer {
+        self.held
+    }
+
     /// The error of a read that failed.
     pub(super) fn failed_read(&self, error: io::Error) -> ReadError {
         ReadError::of_read(&self.name, error)

@@ -234,7 +234,10 @@ impl<'a> InputReader<'a> {
         loop {
             self.cancel.check().map_err(InputError::from)?;
             match self.start_next()? {
-                Started::Reading(reader) => see(self.name(reader.input), &reader.format)?,
+                Started::Reading(reader) => {
+                    see(self.name(reader.input), &reader.format)?;
+                    self.spare.give(reader.into_buffer());
+                }
                 Started::Skipped(_) => {}
                 Started::NoMore => return Ok(()),
             }
@@ -251,7 +254,8 @@ impl<'a> InputReader<'a> {
                     let broken = unit.end.and_then(|end| end.broken);
                     unusable.extend(broken.map(|broken| (listed.name.as_str(), broken.bad)));
                 }
-                Ok(Started::Reading(_) | Started::NoMore) => {}
+                Ok(Started::Reading(reader)) => self.spare.give(reader.into_buffer()),
+                Ok(Started::NoMore) => {}
                 Err(InputError::Bad { bad, .. }) => unusable.push((listed.name.as_str(), bad)),
                 Err(error) => return Err(error),
             }
@@ -261,7 +265,9 @@ impl<'a> InputReader<'a> {
 
     /// Leaves the rest of the current input unread.
     pub(crate) fn skip_rest(&mut self) {
-        self.current = None;
+        if let Some(reader) = self.current.take() {
+            self.spare.give(reader.into_buffer());
+        }
     }
 
     fn name(&self, input: usize) -> &'a str {
@@ -286,6 +292,7 @@ impl<'a> InputReader<'a> {
                         unit.start = reader.start.take();
                         unit.newly_read = reader.newly_read();
                         unit.end = Some(reader.end());
+                        self.spare.give(reader.into_buffer());
                         error
                     }
                 }

@@ -426,8 +426,7 @@ mod tests {
             let json = serde_json::from_str::<serde_json::Number>(&text).is_ok();
             // Just above the largest double, serde_json refuses numbers that `Decimal` parses.
             let is_beyond = text.parse().is_ok_and(f64::is_infinite);
-            prop_assume!(!is_beyond);
-            if let Some(number) = Decimal::parse(text.as_bytes()) {
+            if let Some(number) = Decimal::parse(text.as_bytes()).filter(|_| !is_beyond) {
                 prop_assert!(json);
                 let rounded = number.round_to(RoundingStep::of_decimals(2));
                 prop_assert!(serde_json::from_str::<f64>(&rounded.text()).is_ok());
