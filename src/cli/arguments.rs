@@ -201,6 +201,9 @@ pub(crate) struct ScanArguments {
     /// Read only the first N records of each file.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) records: Option<u64>,
+    /// Print the report as a page for browsers.
+    #[arg(long)]
+    pub(crate) html: bool,
     #[command(flatten)]
     pub(crate) workers: Workers,
 }
@@ -398,6 +401,12 @@ impl Arguments {
                          with a letter or a digit";
             return Some(fault.to_owned());
         }
+        if let Command::Scan(scan) = &self.command
+            && scan.html
+            && self.common.json
+        {
+            return Some("a report is a page (`--html`) or JSON (`--json`), not both".to_owned());
+        }
         if let Command::Preview(preview) = &self.command {
             return preview.fault(&self.common);
         }
@@ -488,6 +497,7 @@ mod tests {
             "key check a.toml",
             "key check --from env:K",
             "schema",
+            "scan a.csv --html",
             "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
             "preview a.toml -n 20 --sample --threads 2 --chunk-bytes 1 --date 2026-03-01",
             "preview a.toml --reveal",
@@ -538,6 +548,7 @@ mod tests {
             "key check a.toml --from env:K",
             "scan",
             "scan a.csv --records 0",
+            "scan a.csv --html --json",
             "init",
             "init a.csv --test",
             "init a.csv --name A_B",

@@ -162,7 +162,11 @@ fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit
     let report = progress::show_during(screen, &progress, &stopping, || {
         segprep::run::scan(&options, &progress, &cancel)
     })?;
-    screen.scanned(&report)?;
+    if arguments.html {
+        render::print(&segprep::run::scan_html(&report))?;
+    } else {
+        screen.scanned(&report)?;
+    }
     Ok(exit::DONE)
 }
 

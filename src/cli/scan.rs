@@ -183,18 +183,8 @@ fn row(field: &FieldReport, records: u64, wide: bool) -> Vec<Cell> {
     cells
 }
 
-/// The name, or what can be said in place of it.
 fn name(field: &FieldReport) -> String {
-    let map = field.field.as_deref().filter(|_| field.by == Some(By::Name));
-    match (&field.name, field.column, field.name_length) {
-        (Some(name), _, _) => escape(name),
-        (None, Some(column), _) => format!("(column {column})"),
-        (None, None, Some(length)) => {
-            let map = map.map(|map| format!("{map}.")).unwrap_or_default();
-            format!("{map}(name of {})", counted(length, "character"))
-        }
-        (None, None, None) => "(no name)".to_owned(),
-    }
+    escape(&field.shown_name())
 }
 
 /// How wide each column is: as its widest cell, but the widest columns give way until all fit.

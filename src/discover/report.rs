@@ -73,6 +73,23 @@ pub struct FieldReport {
     pub reason: String,
 }
 
+impl FieldReport {
+    /// The name, or what can be said in place of it: `(name of 8 characters)`.
+    pub fn shown_name(&self) -> String {
+        let map = self.field.as_deref().filter(|_| self.by == Some(By::Name));
+        match (&self.name, self.column, self.name_length) {
+            (Some(name), _, _) => name.clone(),
+            (None, Some(column), _) => format!("(column {column})"),
+            (None, None, Some(length)) => {
+                let map = map.map(|map| format!("{map}.")).unwrap_or_default();
+                let plural = if length == 1 { "" } else { "s" };
+                format!("{map}(name of {length} character{plural})")
+            }
+            (None, None, None) => "(no name)".to_owned(),
+        }
+    }
+}
+
 /// What a definition says of a field, beyond the report.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {

@@ -16,6 +16,7 @@ pub use manifest::{
     DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
     OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, Status, Timing, TokenNote,
 };
+pub(crate) use page::{document, html_page};
 pub use page::{html_report, markdown_report};
 pub use reject::{RejectLine, only_setting};
 pub use tally::{NAMES_MAX, NameCounts, OTHER, Tally};

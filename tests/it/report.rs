@@ -1,4 +1,4 @@
-//! `report.html`: a page that any browser takes, without anything from elsewhere, with every name as text and no
+//! `report.html`, and the page of a scan: a page that any browser takes, without anything from elsewhere, with every name as text and no
 //! value of a record; and `segprep report`, which makes it again.
 
 use std::fs;
@@ -248,6 +248,25 @@ fn no_report_has_a_value_of_a_record() {
     for text in [page.as_bytes(), &markdown] {
         assert_eq!(site.canaries.find(text), None);
     }
+}
+
+#[test]
+fn a_scan_has_a_page_without_any_value() {
+    let mut site = CanarySite::new(78);
+    let text = lines(&mut site.canaries, 60);
+    let odd = "<img src=x onerror=alert(1)>&\".json";
+    let folder = site.place.folder.path().join("scanned");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join(odd), text).expect("a file");
+    fs::copy("samples/crm/input/kunden-2026-03.csv", folder.join("b.csv")).expect("a sample");
+    let output = segprep().args(["scan", "--html"]).arg(&folder).output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let page = String::from_utf8(output.stdout).expect("text");
+    let text = checked(&page);
+    for words in [odd, "delimiter ;", "windows-1252", "perhaps Address", "email: likely"] {
+        assert!(text.contains(words), "no `{words}` in {text}");
+    }
+    assert_eq!(site.canaries.find(page.as_bytes()), None);
 }
 
 /// It is made of the manifest alone.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Opens reports in headless Chromium: as a browser shows them, at two widths, light and dark.
+"""Opens reports and pages of scans in headless Chromium: as a browser shows them, at two widths, light and dark.
 
 usage: check.py PROGRAM [PICTURES]
 
@@ -100,7 +100,13 @@ def reports(program: Path, folder: Path) -> dict[str, Path]:
         "over-budget": ("newsletter", ["--set", "account.max_reject_ratio=0"]),
         "hostile-names": ("newsletter", ["--set", f"input.from=[{json.dumps(str(hostile))}]"]),
     }
-    return {name: report(program, folder / name, *run) for name, run in runs.items()}
+    pages = {name: report(program, folder / name, *run) for name, run in runs.items()}
+    for name, files in {"scan": "samples", "scan-of-hostile-names": hostile}.items():
+        scan = [program, "scan", files, "--html", "--quiet"]
+        page = folder / f"{name}.html"
+        page.write_bytes(subprocess.run(scan, cwd=ROOT, capture_output=True, check=True).stdout)
+        pages[name] = page
+    return pages
 
 
 def report(program: Path, to: Path, pipeline: str, arguments: list[str]) -> Path:

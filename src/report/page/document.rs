@@ -1,57 +1,68 @@
 //! What a report says, before it is known whether as HTML or as Markdown.
 
 /// A text in which some words are names from outside.
-pub(super) type Words = Vec<Span>;
+pub(crate) type Words = Vec<Span>;
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Span {
+pub(crate) enum Span {
     Plain(String),
     /// A name: of a field, a file, a key.
     Name(String),
     Strong(String),
 }
 
-pub(super) fn plain(text: impl Into<String>) -> Span {
+pub(crate) fn plain(text: impl Into<String>) -> Span {
     Span::Plain(text.into())
 }
 
-pub(super) fn name(text: impl Into<String>) -> Span {
+pub(crate) fn name(text: impl Into<String>) -> Span {
     Span::Name(text.into())
 }
 
-pub(super) fn strong(text: impl Into<String>) -> Span {
+pub(crate) fn strong(text: impl Into<String>) -> Span {
     Span::Strong(text.into())
 }
 
 /// A report.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) title: String,
-    pub(super) verdict: Verdict,
+pub(crate) struct Document {
+    pub(crate) title: String,
+    /// If it is about a run.
+    pub(crate) verdict: Option<Verdict>,
     /// What comes before the sections.
-    pub(super) lead: Vec<Block>,
-    pub(super) sections: Vec<Section>,
+    pub(crate) lead: Vec<Block>,
+    pub(crate) sections: Vec<Section>,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Published,
     OverBudget,
     DryRun,
 }
 
-#[derive(Debug)]
-pub(super) struct Section {
-    /// For links within the page.
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
-    pub(super) blocks: Vec<Block>,
+impl Verdict {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Verdict::Published => "published",
+            Verdict::OverBudget => "over budget: nothing was published",
+            Verdict::DryRun => "dry run: nothing was written",
+        }
+    }
 }
 
 #[derive(Debug)]
-pub(super) enum Block {
+pub(crate) struct Section {
+    /// For links within the page.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) blocks: Vec<Block>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Block {
     Text(Words),
     List(Vec<Words>),
     /// Something that must not be overlooked.
@@ -61,33 +72,33 @@ pub(super) enum Block {
 }
 
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) caption: String,
-    pub(super) head: Vec<&'static str>,
+pub(crate) struct Table {
+    pub(crate) caption: String,
+    pub(crate) head: Vec<&'static str>,
     /// The first cell of each row is what the row is about. A cell that is a number is set to the right.
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(crate) rows: Vec<Vec<Cell>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Words(Words),
     Number(String),
 }
 
 /// Where some of the records that were read went.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
-    pub(super) kind: FlowKind,
+pub(crate) struct Flow {
+    pub(crate) kind: FlowKind,
     /// `written`, `rejected`, or `dropped: inactive`.
-    pub(super) label: String,
-    pub(super) records: u64,
+    pub(crate) label: String,
+    pub(crate) records: u64,
     /// Of the records that were read.
-    pub(super) share: f64,
-    pub(super) percent: String,
+    pub(crate) share: f64,
+    pub(crate) percent: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FlowKind {
+pub(crate) enum FlowKind {
     Written,
     Rejected,
     Dropped,
@@ -95,7 +106,7 @@ pub(super) enum FlowKind {
 
 impl Document {
     /// The section with these blocks, unless they are empty.
-    pub(super) fn add(&mut self, id: &'static str, title: &'static str, blocks: Vec<Block>) {
+    pub(crate) fn add(&mut self, id: &'static str, title: &'static str, blocks: Vec<Block>) {
         if !blocks.is_empty() {
             self.sections.push(Section { id, title, blocks });
         }
@@ -104,7 +115,7 @@ impl Document {
 
 impl Table {
     /// A table, unless it has no rows.
-    pub(super) fn of(
+    pub(crate) fn of(
         caption: impl Into<String>,
         head: &[&'static str],
         rows: impl IntoIterator<Item = Vec<Cell>>,

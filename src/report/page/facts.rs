@@ -22,7 +22,7 @@ pub(super) fn document(manifest: &Manifest) -> Document {
     };
     let mut document = Document {
         title: format!("What happened to the data: {}", manifest.name),
-        verdict,
+        verdict: Some(verdict),
         lead: lead(manifest),
         sections: Vec::new(),
     };

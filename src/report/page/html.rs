@@ -9,7 +9,7 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing is loaded, run or sent; the only style is the one whose digest this is (`tests/it/report.rs` computes it).
 const POLICY: &str = "default-src 'none'; style-src 'sha256-7bvXf+FJ6X/0dWZLG885TPA3T7pR75gweMKLls3zsQ8='; base-uri 'none'; form-action 'none'";
 
-pub(super) fn page(document: &Document) -> String {
+pub(crate) fn page(document: &Document) -> String {
     let mut html = Html::document();
     html.tag("html", &[("lang", "en")], |html| {
         html.newline();
@@ -34,13 +34,15 @@ fn head(html: &mut Html, document: &Document) {
 
 fn body(html: &mut Html, document: &Document) {
     html.tag("header", &[], |html| {
-        let (class, word) = match document.verdict {
-            Verdict::Published => ("badge good", "published"),
-            Verdict::OverBudget => ("badge bad", "over budget: nothing was published"),
-            Verdict::DryRun => ("badge", "dry run: nothing was written"),
-        };
         html.leaf("h1", &[], &document.title);
-        html.tag("p", &[], |html| html.leaf("strong", &[("class", class)], word));
+        if let Some(verdict) = document.verdict {
+            let class = match verdict {
+                Verdict::Published => "badge good",
+                Verdict::OverBudget => "badge bad",
+                Verdict::DryRun => "badge",
+            };
+            html.tag("p", &[], |html| html.leaf("strong", &[("class", class)], verdict.words()));
+        }
     });
     html.newline();
     html.tag("nav", &[("aria-label", "Contents")], |html| {

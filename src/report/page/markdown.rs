@@ -2,16 +2,14 @@
 
 use std::fmt::Write;
 
-use super::document::{Block, Cell, Document, Span, Table, Verdict, Words};
+use super::document::{Block, Cell, Document, Span, Table, Words};
 use crate::record::is_hidden;
 
 pub(super) fn page(document: &Document) -> String {
-    let word = match document.verdict {
-        Verdict::Published => "published",
-        Verdict::OverBudget => "over budget: nothing was published",
-        Verdict::DryRun => "dry run: nothing was written",
-    };
-    let mut text = format!("# {}\n\n**{word}**\n", escape(&document.title));
+    let mut text = format!("# {}\n", escape(&document.title));
+    if let Some(verdict) = document.verdict {
+        write!(text, "\n**{}**\n", verdict.words()).expect("memory");
+    }
     document.lead.iter().for_each(|block| push_block(block, &mut text));
     for section in &document.sections {
         write!(text, "\n## {}\n", section.title).expect("memory");

@@ -4,7 +4,7 @@
 //! value of a record, and neither has the report. [`document`] has the parts of a report, [`facts`] and
 //! [`operations`] say what they are, and [`html`] and [`markdown`] write them.
 
-mod document;
+pub(crate) mod document;
 mod facts;
 mod flow;
 mod html;
@@ -17,6 +17,11 @@ use super::Manifest;
 /// The report as a page of HTML.
 pub fn html_report(manifest: &Manifest) -> String {
     html::page(&facts::document(manifest))
+}
+
+/// Any document as a page of HTML.
+pub(crate) fn html_page(document: &document::Document) -> String {
+    html::page(document)
 }
 
 /// The report as Markdown.
