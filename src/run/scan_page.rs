@@ -64,14 +64,16 @@ fn files(report: &ScanReport) -> Vec<Block> {
     Table::of("The files, and the records that cannot be read", &head, rows).into_iter().collect()
 }
 
-/// `csv, delimiter ;, windows-1252, gzip, crlf`
+/// `csv with semicolons, windows-1252, gzip, crlf`
 fn form_of(file: &FileReport) -> String {
-    let mut form = vec![file.format.unwrap_or("unknown").to_owned()];
-    match file.delimiter.as_deref() {
-        Some("\t") => form.push("delimiter tab".to_owned()),
-        Some(delimiter) => form.push(format!("delimiter {delimiter}")),
-        None => {}
-    }
+    let format = file.format.unwrap_or("unknown");
+    let mut form = vec![match file.delimiter.as_deref() {
+        None => format.to_owned(),
+        Some(",") => format!("{format} with commas"),
+        Some(";") => format!("{format} with semicolons"),
+        Some("\t") => format!("{format} with tabs"),
+        Some(other) => format!("{format} with {other}"),
+    }];
     if file.header == Some(false) {
         form.push("no header".to_owned());
     }

@@ -263,7 +263,7 @@ fn a_scan_has_a_page_without_any_value() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let page = String::from_utf8(output.stdout).expect("text");
     let text = checked(&page);
-    for words in [odd, "delimiter ;", "windows-1252", "perhaps Address", "email: likely"] {
+    for words in [odd, "csv with semicolons", "windows-1252", "perhaps Address", "email: likely"] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
     assert_eq!(site.canaries.find(page.as_bytes()), None);
