@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+from traitlets.config import Config
 
 NOTEBOOK = Path(__file__).with_name("segment-quality.ipynb")
 ROOT = NOTEBOOK.parents[2]
@@ -16,7 +17,10 @@ ROOT = NOTEBOOK.parents[2]
 
 def executed():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    # Sockets of the file system, so nobody else on this machine can listen.
+    settings = Config({"ConnectionFileMixin": {"transport": "ipc"}})
+    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}, config=settings)
+    client.execute()
     # Times of execution and the version of Python would change with each run.
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
@@ -31,7 +35,7 @@ def shown(cell):
         if "image/png" in data:
             yield "a picture"
         else:
-            yield output.get("text") or data.get("text/plain") or output["output_type"]
+            yield output.get("text") or data.get("text/markdown") or data.get("text/plain") or output["output_type"]
 
 
 def main():

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the thirty nights, executes the notebook with the pinned packages, and compares its outputs with the
 # committed ones: `samples/notebooks/run.sh [SEGPREP] [--write]`. SEGPREP is the program (target/release/segprep);
-# --write replaces the committed outputs. To look around, start Jupyter afterwards: the nights stay in out/notebook/.
+# --write replaces the committed outputs. The nights stay in out/notebook/, for Jupyter. A page to show to others:
+#   target/notebook-packages/bin/jupyter nbconvert --to html --no-input samples/notebooks/segment-quality.ipynb
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,45 @@ OPERATIONS = {
     "job-definition.json": ("batch", "RegisterJobDefinition"),
     "schedule.json": ("scheduler", "CreateSchedule"),
 }
+
+
+# What the state machine makes of a job that ended with each code, by its own expressions; `null`: it did not start.
+NEXT = """
+const jsonata = require("jsonata");
+const [machine, codes] = process.argv.slice(1).map((text) => JSON.parse(text));
+const value = async (text, states) => {
+  const expression = jsonata(/^{%(.*)%}$/.exec(text)[1]);
+  expression.registerFunction("parse", (json) => JSON.parse(json)); // which Step Functions has, and JSONata has not
+  return expression.evaluate({}, { states });
+};
+(async () => {
+  const next = {};
+  for (const code of codes) {
+    const Attempts = code === null ? [] : [{ Container: { ExitCode: 74 } }, { Container: { ExitCode: code } }];
+    const caught = machine.States.Run.Catch[0];
+    const input = { code: await value(caught.Output.code, { errorOutput: { Cause: JSON.stringify({ Attempts }) } }) };
+    if (input.code === undefined) throw new Error(`no output for ${code}`);
+    const choice = machine.States[caught.Next];
+    next[code] = choice.Default;
+    for (const { Condition, Next } of choice.Choices)
+      if (next[code] === choice.Default && (await value(Condition, { input }))) next[code] = Next;
+  }
+  console.log(JSON.stringify(next));
+})();
+"""
+NEXT_STATES = {
+    3: "OverBudget", 65: "Input", 66: "Input", 73: "PlaceTaken", 74: "StillNotReadOrWritten", 77: "Setup", 78: "Setup",
+    143: "StillNotReadOrWritten", 1: "Other", 137: "Other", None: "Other",
+}  # fmt: skip
+
+
+def check_next(machine: dict) -> None:
+    modules = Path(shutil.which("asl-validator")).parent.parent  # it depends on JSONata
+    command = ["node", "-e", NEXT, json.dumps(machine), json.dumps(list(NEXT_STATES))]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, "NODE_PATH": str(modules)}).stdout)
+    expected = {json.dumps(code): state for code, state in NEXT_STATES.items()}
+    assert found == expected, found
+    assert all(machine["States"][state]["Type"] == "Fail" for state in found.values())
 
 
 def check_model(service: str, operation: str, request: dict) -> None:
@@ -119,6 +159,7 @@ def check(place, folder: Path, memory_bound) -> None:
     check_secrets(folder)
     job, machine = files["job-definition.json"], files["state-machine.asl.json"]
     check_retries(job)
+    check_next(machine)
 
     run = job["containerProperties"]["command"]
     verify = machine["States"]["Verify"]["Arguments"]["ContainerOverrides"]["Command"]
