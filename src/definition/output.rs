@@ -29,6 +29,8 @@ pub struct Account {
     pub max_op_failed_ratio: f64,
     /// Whether the text of rejected records is kept.
     pub keep_rejected: bool,
+    /// Whether the account has events of OpenLineage.
+    pub lineage: bool,
     /// How the objects of an account in a bucket are stored.
     pub storing: Storing,
 }
@@ -75,12 +77,13 @@ pub(super) fn read_account(
         max_shrink: None,
         max_op_failed_ratio: MAX_OP_FAILED_RATIO,
         keep_rejected: false,
+        lineage: false,
         storing: Storing::default(),
     };
     let Some(mut section) = root.required_section("account", help, diagnostics) else {
         return account;
     };
-    section.refuse_later(&["leak_scan", "lineage"], diagnostics);
+    section.refuse_later(&["leak_scan"], diagnostics);
     account.to = read_to(&mut section, Use::Account, environment, diagnostics);
     if let Some(ratio) = section.ratio("max_reject_ratio", diagnostics) {
         account.max_reject_ratio = ratio;
@@ -91,6 +94,7 @@ pub(super) fn read_account(
     account.max_rejects = section.whole("max_rejects", 0..=u64::MAX, diagnostics);
     account.max_shrink = section.ratio("max_shrink", diagnostics);
     account.keep_rejected = section.boolean("keep_rejected", diagnostics).unwrap_or(false);
+    account.lineage = section.boolean("lineage", diagnostics).unwrap_or(false);
     account.storing = storing::read(&mut section, diagnostics);
     section.finish(diagnostics);
     account

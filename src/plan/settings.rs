@@ -80,6 +80,8 @@ pub struct AccountPlan {
     /// If more than this share of the values that a rule met had to be removed, nothing is published.
     pub max_op_failed_ratio: f64,
     pub keep_rejected: bool,
+    /// Whether the account has events of OpenLineage.
+    pub lineage: bool,
 }
 
 impl InputPlan {
@@ -148,6 +150,7 @@ impl AccountPlan {
             max_shrink: account.max_shrink,
             max_op_failed_ratio: account.max_op_failed_ratio,
             keep_rejected: account.keep_rejected,
+            lineage: account.lineage,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! ACCOUNT/rejects.parquet               the same, if an output is Parquet
 //! ACCOUNT/inputs.ndjson                 the inputs
 //! ACCOUNT/report.html                   the manifest for people
+//! ACCOUNT/lineage.ndjson                the same as events of OpenLineage
 //! ACCOUNT/rejected-records/00000-name   the rejected records of an input, as they came in
 //! ```
 //!
@@ -43,8 +44,10 @@ pub(crate) const REJECTS_PARQUET: &str = "rejects.parquet";
 pub(crate) const INPUTS: &str = "inputs.ndjson";
 /// What the manifest says, for people.
 pub(crate) const REPORT: &str = "report.html";
+/// What the run read and made of it, as events of OpenLineage.
+pub(crate) const LINEAGE: &str = "lineage.ndjson";
 /// The files of an account besides its manifests and the rejected records.
-pub(super) const ACCOUNT_FILES: [&str; 4] = [REJECTS, REJECTS_PARQUET, INPUTS, REPORT];
+pub(super) const ACCOUNT_FILES: [&str; 5] = [REJECTS, REJECTS_PARQUET, INPUTS, REPORT, LINEAGE];
 /// The folder of an account with the rejected records, one file per input.
 pub(super) const REJECTED_RECORDS: &str = "rejected-records";
 
@@ -195,6 +198,7 @@ mod tests {
             ("rejects.parquet", true),
             ("inputs.ndjson", true),
             ("report.html", true),
+            ("lineage.ndjson", true),
             ("rejected-records/report.html", false),
             ("rejected-records/00000-a.ndjson", true),
             ("rejected-records/a.ndjson", false),

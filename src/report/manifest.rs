@@ -39,6 +39,9 @@ pub struct Manifest {
     pub inputs: InputCounts,
     pub outputs: Vec<OutputNote>,
     pub keys: Vec<KeyNote>,
+    /// Whether the account has events of OpenLineage. Left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lineage: bool,
     /// The id in the user agent of this run's requests to AWS. `None`: nothing was in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,

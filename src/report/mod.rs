@@ -1,9 +1,10 @@
-//! What a run reports: counts, the lines of `rejects.ndjson`, and the manifest.
+//! What a run reports: counts, the lines of `rejects.ndjson`, the manifest, and what is made of it.
 //!
 //! Plain data and arithmetic. Nothing here holds a value of a record, a key, or an entry of a list.
 
 pub mod advice;
 mod json;
+mod lineage;
 mod manifest;
 mod page;
 pub mod quantities;
@@ -12,6 +13,7 @@ mod tally;
 mod verify;
 
 pub use json::{json_line, json_lines};
+pub use lineage::{Dataset, LineageColumn, LineageColumns, LineageRun, lineage_lines, masks};
 pub use manifest::{
     DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
     OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, Status, Timing, TokenNote,

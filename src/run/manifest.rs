@@ -92,6 +92,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         },
         outputs: outputs(plan, assembled, has_parts),
         keys: facts.prepared.keys.clone(),
+        lineage: plan.account.lineage,
         requests: requests(facts),
         suppress: lists(facts, total),
         fields: fields(plan, assembled),
@@ -451,7 +452,7 @@ fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>, elapsed: Duration) -> Ti
 }
 
 /// A time in UTC, with milliseconds.
-fn time_text(time: Timestamp) -> String {
+pub(super) fn time_text(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 

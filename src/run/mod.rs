@@ -1,7 +1,8 @@
 //! A run, from the definition to the published result.
 //!
 //! This is where files, keys, the clock, the thread pool and the stages meet. It may import every
-//! other module, and only `cli` imports it. The steps of [`run`] are files here:
+//! other module, and only `cli` imports it. The steps of [`run`] are files here, and `job` takes them from the
+//! third on:
 //!
 //! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `moment` says which run
 //!    this is, and `places` whether another one has its id. `aws` turns settings into a session and a store.
@@ -13,7 +14,8 @@
 //!    their columns. Then the plan and the stages are compiled.
 //! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
-//! 6. `manifest` makes the manifest from the counts, everything is published, and the list grows.
+//! 6. `manifest` makes the manifest from the counts, and `lineage` events of OpenLineage. Everything is published,
+//!    and the list grows.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
@@ -39,7 +41,9 @@ mod generate;
 mod headers;
 mod init;
 mod input_line;
+mod job;
 mod keys;
+mod lineage;
 mod lists;
 mod looking;
 mod manifest;
@@ -72,7 +76,6 @@ mod verify_rules;
 mod verify_state;
 
 use rayon::ThreadPool;
-use std::io::Write;
 use std::path::PathBuf;
 
 pub use account_report::account_manifest;
@@ -98,22 +101,16 @@ pub use verify_place::VerifyOptions;
 use crate::definition::{Diagnostic, STANDARD_OUTPUT};
 use crate::engine::Cancel;
 use crate::ledger::LedgerError;
-use crate::pipeline::Stages;
-use crate::plan::ListSpec;
-use crate::publish::names::REPORT;
-use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
-use crate::report::{Manifest, Status, html_report};
-use crate::store::s3::Reach;
+use crate::publish::{Publication, PublishError};
+use crate::report::{Manifest, Status};
 use crate::store::{Listing, StoreError};
-use assemble::Assembler;
 use aws::Remote;
 use clock::Began;
+use job::{Job, list_specs};
 use keys::MissingKey;
-use manifest::Facts;
 use nights::Night;
-use nothing::{nothing, nothing_to_read, quote_inputs, without_records};
+use nothing::{nothing, nothing_to_read, quote_inputs};
 use prepare::{PlanParts, Prepared, Source};
-use process::Processing;
 use text::{escape_path, with_causes};
 
 /// What a run is to do.
@@ -233,68 +230,14 @@ fn run_steps(
 ) -> Result<Outcome, Failure> {
     let began = Began::now()?;
     let (mut prepared, parts, mut night) = prepare_run(options, began, cancel)?;
-    let list_specs =
-        ListSpec::all(&prepared.definition, &parts.rules, &prepared.schema, &parts.keys)
-            .map_err(|error| prepare::no_plan(&error))?;
+    let specs = list_specs(&prepared, &parts)?;
     let (listing, may_overwrite) = match list_inputs(&mut prepared, options, night.as_mut())? {
         Inputs::These(listing, may_overwrite) => (listing, may_overwrite),
         Inputs::Published(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
         Inputs::None(error) => return nothing(&prepared, options, error),
     };
-    let store = &prepared.remote.store;
-    let list_files = lists::list_files(&list_specs, store)?;
-    progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
-    let fingerprint = fingerprint::fingerprint(&prepared, &listing.files, &list_files);
-    let place = take_place(&prepared, &fingerprint, options, may_overwrite, night.as_mut());
-    let place = match with_differences(place, &prepared, &listing)? {
-        Taken::DryRun => None,
-        Taken::Place(place) => Some(*place),
-        Taken::AlreadyPublished(manifest) => {
-            night.map_or(Ok(()), |night| night.note_published(&prepared, &listing.files))?;
-            return Ok(Outcome::AlreadyPublished { manifest });
-        }
-    };
-    progress.enter(Stage::Lists);
-    let pool = pool(prepared.limits.threads)?;
-    let (lists, list_counts) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
-    let plan = &prepared.plan(parts, lists)?;
-    let columns = headers::columns(plan, prepared.limits, cancel, store, &listing.files)?;
-    let stages = &Stages::new(plan, &columns);
-    headers::check_sizes(plan, stages)?;
-    let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
-    let (sha256, files) = (&prepared.definition_sha256, &listing.files);
-    let mut assembler = Assembler::new(plan, stages, sha256, files, place.as_ref(), progress)?;
-    let inputs = store.inputs(files, Reach::Whole)?;
-    processing.run(&pool, &inputs, &mut assembler)?;
-    assembler.finish(&listing.ignored)?;
-    check_balance(&assembler)?;
-    if let Some(error) = without_records(&prepared, &assembler, &listing) {
-        return nothing(&prepared, options, error);
-    }
-    cancel.check().map_err(RunError::from)?;
-    let facts = Facts {
-        prepared: &prepared,
-        plan,
-        stages,
-        fingerprint,
-        began,
-        listing: &listing,
-        lists: list_counts,
-        other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
-        replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
-        dry_run: options.dry_run,
-    };
-    let manifest = manifest::manifest(&facts, &assembler);
-    let broken = assembler.into_broken_inputs();
-    let leftover = match (place, night) {
-        (None, _) => None,
-        (Some(place), None) => publish(place, &manifest)?,
-        (Some(place), Some(night)) => {
-            night.publish(place, &manifest, &prepared, (&listing.files, &broken))?
-        }
-    };
-    let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
-    Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
+    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night };
+    job.run(options, progress, cancel)
 }
 
 /// What a run has to read.
@@ -329,11 +272,6 @@ fn list_inputs(
     Ok(night.earlier_manifest(prepared).map_or_else(none, Inputs::Published))
 }
 
-/// How many records the run wrote that this one replaces, or else the last one on the list.
-fn earlier_records(place: &Publication, night: Option<&Night>) -> Option<u64> {
-    place.replaced_records().or_else(|| night.and_then(Night::last_written))
-}
-
 /// Reads the definition with the paths of this run, and its keys.
 fn prepare_run(
     options: &RunOptions,
@@ -351,7 +289,6 @@ fn prepare_run(
 
 /// Puts parts and manifest in place. Returns a warning if working files are left.
 fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, PublishError> {
-    write_report(&place, manifest)?;
     let text = manifest::text(manifest);
     let leftover = match manifest.status {
         Status::Published => place.publish(&text)?,
@@ -367,70 +304,6 @@ fn publish(place: Publication, manifest: &Manifest) -> Result<Option<String>, Pu
     }))
 }
 
-/// Writes the report, which says what the manifest does. It is in place before the manifest.
-fn write_report(place: &Publication, manifest: &Manifest) -> Result<(), PublishError> {
-    let mut file = place.account_file(REPORT, false)?;
-    file.write_all(html_report(manifest).as_bytes()).map_err(PublishError::of_write)?;
-    file.finish()
-}
-
-/// Where a run writes.
-enum Taken {
-    /// Nowhere: it is a dry run.
-    DryRun,
-    Place(Box<Publication>),
-    /// The same run is published there, with this manifest.
-    AlreadyPublished(PathBuf),
-}
-
-fn take_place(
-    prepared: &Prepared,
-    fingerprint: &str,
-    options: &RunOptions,
-    may_overwrite: bool,
-    mut night: Option<&mut Night>,
-) -> Result<Taken, Failure> {
-    if options.dry_run {
-        return Ok(Taken::DryRun);
-    }
-    night.as_mut().map_or(Ok(()), |night| night.begin(prepared))?;
-    let outputs = prepared.outputs();
-    let modes: Vec<Option<u32>> =
-        prepared.definition.outputs.iter().map(|output| output.mode).collect();
-    let request = PlaceRequest {
-        account: prepared.account(),
-        outputs: &outputs,
-        modes: &modes,
-        buckets: prepared.remote.buckets.as_ref(),
-        fingerprint,
-        overwrite: may_overwrite || prepared.writes_to_standard_output(),
-    };
-    let begun = Publication::begin(&request);
-    if let (Err(PublishError::Taken { .. }), Some(night)) = (&begun, night) {
-        night.stays_away();
-    }
-    Ok(match begun? {
-        Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
-        Begun::Ready(place) => Taken::Place(Box::new(place)),
-    })
-}
-
-/// The same; if another published run is in the place, with what differs between both.
-fn with_differences(
-    taken: Result<Taken, Failure>,
-    prepared: &Prepared,
-    listing: &Listing,
-) -> Result<Taken, Failure> {
-    taken.map_err(|failure| match failure {
-        Failure::Run(error) if error.is_other_run => {
-            // Without them, the error still says what is wrong.
-            let places = differences::differences(prepared, &listing.files).unwrap_or_default();
-            Failure::Run(RunError { places, ..error })
-        }
-        Failure::Run(_) | Failure::Diagnostics(_) => failure,
-    })
-}
-
 fn pool(threads: usize) -> Result<ThreadPool, RunError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -440,13 +313,4 @@ fn pool(threads: usize) -> Result<ThreadPool, RunError> {
             RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
                 .hint("use fewer, with `--threads`")
         })
-}
-
-/// Checks that the counts add up.
-fn check_balance(assembler: &Assembler<'_>) -> Result<(), RunError> {
-    if assembler.total.balances() {
-        return Ok(());
-    }
-    let message = "the counts of records do not add up; nothing was published";
-    Err(RunError::new(ErrorKind::Internal, message))
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::lineage::run_id;
 use super::text::escape;
 use super::verify_place::Spot;
 use super::verify_state::{NAMED_MAX, Verifying};
 use super::{Failure, RunError, keys};
 use crate::definition::KeySource;
-use crate::publish::names::{INPUTS, MANIFEST, REJECTS};
+use crate::publish::names::{INPUTS, LINEAGE, MANIFEST, REJECTS};
 use crate::report::{KeyNote, Manifest, Status};
 use crate::store::s3::Reach;
 use crate::store::{FoundFile, StoreError};
@@ -27,7 +28,8 @@ pub(super) fn check(
     key_checks(verifying, account, manifest);
     let files = verifying.place.store.files_in(&account.real, 0)?.unwrap_or_default();
     inputs(verifying, account, manifest, &files)?;
-    rejects(verifying, account, manifest, &files)
+    rejects(verifying, account, manifest, &files)?;
+    lineage(verifying, account, manifest, &files)
 }
 
 fn sum(numbers: impl Iterator<Item = u64>) -> u128 {
@@ -168,6 +170,53 @@ fn rejects(
     } else if found != expected {
         let what = format!("has {found} lines instead of {expected}");
         verifying.faults.of_file(&path, what);
+    }
+    Ok(())
+}
+
+/// What decides whether an event of `lineage.ndjson` is about this run.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    event_type: String,
+    run: EventRun,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EventRun {
+    run_id: String,
+}
+
+/// The two events of the run, if it has any.
+fn lineage(
+    verifying: &mut Verifying<'_>,
+    account: &Spot,
+    manifest: &Manifest,
+    files: &[FoundFile],
+) -> Result<(), Failure> {
+    if !manifest.lineage {
+        return Ok(());
+    }
+    let (path, id) = (account.file(LINEAGE), run_id(manifest));
+    let end = if manifest.status == Status::Published { "COMPLETE" } else { "FAIL" };
+    let (mut kinds, mut faults) = (Vec::new(), Vec::new());
+    let is_there = each_line(verifying, files, LINEAGE, |number, line| {
+        match serde_json::from_slice::<Event>(line) {
+            Err(_) => faults.push((number, "is not a line that a run writes")),
+            Ok(event) if event.run.run_id != id => faults.push((number, "is about another run")),
+            Ok(event) => kinds.push(event.event_type),
+        }
+        faults.truncate(NAMED_MAX + 1);
+        kinds.truncate(NAMED_MAX);
+    })?;
+    if !is_there {
+        verifying.faults.of_file(&path, "is gone");
+    } else if faults.is_empty() && kinds != ["START", end] {
+        verifying.faults.of_file(&path, format!("its events are not START and {end}"));
+    }
+    for (line, what) in faults {
+        verifying.faults.add(&path, Some(line), "", what);
     }
     Ok(())
 }

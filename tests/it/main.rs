@@ -32,6 +32,7 @@ mod inputs;
 mod json_decoder;
 mod kills;
 mod leaks;
+mod lineage;
 mod logs;
 mod memory;
 mod metrics;

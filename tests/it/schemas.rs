@@ -47,7 +47,7 @@ fn accounts_match_their_schemas() {
     check_account("newsletter", &[], 0);
     check_account("sms", &["account.keep_rejected=true", "output.0.digest=crc64nvme"], 0);
     check_account("analytics", &["input.digest=true", "output.0.max_bytes=2kB"], 0);
-    check_account("newsletter", &["account.max_reject_ratio=0.1"], 3);
+    check_account("newsletter", &["account.max_reject_ratio=0.1", "account.lineage=true"], 3);
     check_account("sms", &["fields.\"Attributes.Nothing\"=\"drop\"", "input.inactive=keep"], 0);
 }
 
@@ -68,7 +68,7 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
 
     let manifest = place.manifest();
     check_fits("schemas/manifest.schema.json", &manifest);
-    assert_eq!(manifest.get(OF_SOME).is_some(), cfg!(feature = "fips"));
+    assert_eq!(manifest.get("fips").is_some(), cfg!(feature = "fips"));
     let rejects: Vec<Value> = lines(&place.rejects());
     assert_eq!(json!(rejects.len()), manifest["records"]["rejected"], "{pipeline} {sets:?}");
     for reject in &rejects {
@@ -77,8 +77,8 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
     check_inputs(&place, &manifest);
 }
 
-/// Members that only the manifests of some builds have.
-const OF_SOME: &str = "fips";
+/// Members that only the manifests of some builds, or of some definitions, have.
+const OF_SOME: [&str; 2] = ["fips", "lineage"];
 
 /// Checks that the instance is valid, and invalid with an unknown member or without a required one.
 #[track_caller]
@@ -91,7 +91,7 @@ fn check_fits(schema: &str, instance: &Value) {
     more["nobody_knows"] = json!(1);
     assert!(!validator.is_valid(&more), "{schema} allows unknown members");
     let members = instance.as_object().expect("an object").keys();
-    for name in members.filter(|name| *name != OF_SOME) {
+    for name in members.filter(|name| !OF_SOME.contains(&name.as_str())) {
         let mut fewer = instance.clone();
         fewer.as_object_mut().expect("an object").shift_remove(name);
         assert!(!validator.is_valid(&fewer), "{schema} does not require `{name}`");

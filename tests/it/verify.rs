@@ -464,6 +464,28 @@ fn what_is_wrong_with_the_account_is_named() {
 }
 
 #[test]
+fn events_of_another_run_are_named() {
+    let cases = [
+        ("", None, "its events are not START and COMPLETE"),
+        ("{}\n", Some(1), "not a line"),
+        (
+            "{\"eventType\":\"START\",\"run\":{\"runId\":\"00000000-0000-8000-8000-000000000000\"}}\n",
+            Some(1),
+            "another run",
+        ),
+    ];
+    for (text, line, words) in cases {
+        let result = Published::new(&["account.lineage=true"]);
+        assert!(result.by_definition().report.sound, "{words}");
+        fs::write(result.place.account().join("lineage.ndjson"), text).expect("a file");
+        has(&result.by_definition(), &[("lineage.ndjson", line, None, words)]);
+    }
+    let result = Published::new(&["account.lineage=true"]);
+    fs::remove_file(result.place.account().join("lineage.ndjson")).expect("a file");
+    has(&result.by_definition(), &[("lineage.ndjson", None, None, "is gone")]);
+}
+
+#[test]
 fn other_files_among_the_parts_are_named() {
     let result = Published::new(&[]);
     for name in ["job-000/part-00001.json", "job-001/part-00000.json", "notes.txt"] {

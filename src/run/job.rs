@@ -1,0 +1,231 @@
+//! A run, from the inputs that it has found to the published result. `mod.rs` has the steps before.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::assemble::Assembler;
+use super::clock::Began;
+use super::manifest::{self, Facts};
+use super::nights::Night;
+use super::nothing::{nothing, without_records};
+use super::prepare::{self, PlanParts, Prepared};
+use super::process::Processing;
+use super::progress::{Progress, Stage};
+use super::{
+    ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
+    lists, pool, publish,
+};
+use crate::engine::Cancel;
+use crate::pipeline::Stages;
+use crate::plan::ListSpec;
+use crate::publish::names::{LINEAGE, REPORT};
+use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
+use crate::report::{Manifest, html_report};
+use crate::store::s3::Reach;
+use crate::store::{Listed, Listing};
+
+/// A run that knows what it reads.
+pub(super) struct Job {
+    pub(super) began: Began,
+    pub(super) prepared: Prepared,
+    pub(super) parts: PlanParts,
+    /// The lists of `[[suppress]]`.
+    pub(super) specs: Vec<ListSpec>,
+    pub(super) listing: Listing,
+    /// Whether it may replace another published run.
+    pub(super) may_overwrite: bool,
+    pub(super) night: Option<Night>,
+}
+
+/// Where a run writes, and how it is known.
+struct Placed {
+    fingerprint: String,
+    /// The files of each list.
+    list_files: Vec<Vec<Listed>>,
+    /// `None`: it is a dry run.
+    place: Option<Publication>,
+}
+
+impl Job {
+    /// Takes the places that the run writes to, unless it is published there already, and runs it.
+    pub(super) fn run(
+        mut self,
+        options: &RunOptions,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Outcome, Failure> {
+        let Job { prepared, listing, may_overwrite, specs, night, .. } = &mut self;
+        let list_files = lists::list_files(specs, &prepared.remote.store)?;
+        progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
+        let fingerprint = fingerprint::fingerprint(prepared, &listing.files, &list_files);
+        let place = take_place(prepared, &fingerprint, options, *may_overwrite, night.as_mut());
+        let place = match with_differences(place, prepared, listing)? {
+            Taken::DryRun => None,
+            Taken::Place(place) => Some(*place),
+            Taken::AlreadyPublished(manifest) => {
+                let Job { night, prepared, listing, .. } = self;
+                night.map_or(Ok(()), |night| night.note_published(&prepared, &listing.files))?;
+                return Ok(Outcome::AlreadyPublished { manifest });
+            }
+        };
+        self.process(Placed { fingerprint, list_files, place }, options, progress, cancel)
+    }
+
+    /// Reads the inputs, and writes and publishes what becomes of them.
+    fn process(
+        self,
+        placed: Placed,
+        options: &RunOptions,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Outcome, Failure> {
+        let Job { began, prepared, parts, specs, listing, night, .. } = self;
+        let Placed { fingerprint, list_files, place } = placed;
+        let store = &prepared.remote.store;
+        progress.enter(Stage::Lists);
+        let pool = pool(prepared.limits.threads)?;
+        let (lists, list_counts) = lists::read_lists(specs, store, &list_files, &pool, cancel)?;
+        let plan = &prepared.plan(parts, lists)?;
+        let columns = headers::columns(plan, prepared.limits, cancel, store, &listing.files)?;
+        let stages = &Stages::new(plan, &columns);
+        headers::check_sizes(plan, stages)?;
+        let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
+        let (sha256, files) = (&prepared.definition_sha256, &listing.files);
+        let mut assembler = Assembler::new(plan, stages, sha256, files, place.as_ref(), progress)?;
+        let inputs = store.inputs(files, Reach::Whole)?;
+        processing.run(&pool, &inputs, &mut assembler)?;
+        assembler.finish(&listing.ignored)?;
+        check_balance(&assembler)?;
+        if let Some(error) = without_records(&prepared, &assembler, &listing) {
+            return nothing(&prepared, options, error);
+        }
+        cancel.check().map_err(RunError::from)?;
+        let facts = Facts {
+            prepared: &prepared,
+            plan,
+            stages,
+            fingerprint,
+            began,
+            listing: &listing,
+            lists: list_counts,
+            other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
+            replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
+            dry_run: options.dry_run,
+        };
+        let manifest = concluded(&facts, &assembler, place.as_ref())?;
+        let broken = assembler.into_broken_inputs();
+        let leftover = match (place, night) {
+            (None, _) => None,
+            (Some(place), None) => publish(place, &manifest)?,
+            (Some(place), Some(night)) => {
+                night.publish(place, &manifest, &prepared, (&listing.files, &broken))?
+            }
+        };
+        let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
+        Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
+    }
+}
+
+/// The manifest. The files of the account that are made of it are written, but for the manifest itself.
+fn concluded(
+    facts: &Facts<'_>,
+    assembler: &Assembler<'_>,
+    place: Option<&Publication>,
+) -> Result<Manifest, PublishError> {
+    let manifest = manifest::manifest(facts, assembler);
+    if let Some(place) = place {
+        write_account_file(place, REPORT, &html_report(&manifest))?;
+        if manifest.lineage {
+            write_account_file(place, LINEAGE, &lineage::text(facts, assembler, &manifest))?;
+        }
+    }
+    Ok(manifest)
+}
+
+/// What the definition says of its lists.
+pub(super) fn list_specs(
+    prepared: &Prepared,
+    parts: &PlanParts,
+) -> Result<Vec<ListSpec>, RunError> {
+    let Prepared { definition, schema, .. } = prepared;
+    ListSpec::all(definition, &parts.rules, schema, &parts.keys)
+        .map_err(|error| prepare::no_plan(&error))
+}
+
+/// How many records the run wrote that this one replaces, or else the last one on the list.
+fn earlier_records(place: &Publication, night: Option<&Night>) -> Option<u64> {
+    place.replaced_records().or_else(|| night.and_then(Night::last_written))
+}
+
+/// Writes a file that says what the manifest does. It is in place before the manifest.
+fn write_account_file(place: &Publication, name: &str, text: &str) -> Result<(), PublishError> {
+    let mut file = place.account_file(name, false)?;
+    file.write_all(text.as_bytes()).map_err(PublishError::of_write)?;
+    file.finish()
+}
+
+/// Where a run writes.
+enum Taken {
+    /// Nowhere: it is a dry run.
+    DryRun,
+    Place(Box<Publication>),
+    /// The same run is published there, with this manifest.
+    AlreadyPublished(PathBuf),
+}
+
+fn take_place(
+    prepared: &Prepared,
+    fingerprint: &str,
+    options: &RunOptions,
+    may_overwrite: bool,
+    mut night: Option<&mut Night>,
+) -> Result<Taken, Failure> {
+    if options.dry_run {
+        return Ok(Taken::DryRun);
+    }
+    night.as_mut().map_or(Ok(()), |night| night.begin(prepared))?;
+    let outputs = prepared.outputs();
+    let modes: Vec<Option<u32>> =
+        prepared.definition.outputs.iter().map(|output| output.mode).collect();
+    let request = PlaceRequest {
+        account: prepared.account(),
+        outputs: &outputs,
+        modes: &modes,
+        buckets: prepared.remote.buckets.as_ref(),
+        fingerprint,
+        overwrite: may_overwrite || prepared.writes_to_standard_output(),
+    };
+    let begun = Publication::begin(&request);
+    if let (Err(PublishError::Taken { .. }), Some(night)) = (&begun, night) {
+        night.stays_away();
+    }
+    Ok(match begun? {
+        Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
+        Begun::Ready(place) => Taken::Place(Box::new(place)),
+    })
+}
+
+/// The same; if another published run is in the place, with what differs between both.
+fn with_differences(
+    taken: Result<Taken, Failure>,
+    prepared: &Prepared,
+    listing: &Listing,
+) -> Result<Taken, Failure> {
+    taken.map_err(|failure| match failure {
+        Failure::Run(error) if error.is_other_run => {
+            // Without them, the error still says what is wrong.
+            let places = differences::differences(prepared, &listing.files).unwrap_or_default();
+            Failure::Run(RunError { places, ..error })
+        }
+        Failure::Run(_) | Failure::Diagnostics(_) => failure,
+    })
+}
+
+/// Checks that the counts add up.
+fn check_balance(assembler: &Assembler<'_>) -> Result<(), RunError> {
+    if assembler.total.balances() {
+        return Ok(());
+    }
+    let message = "the counts of records do not add up; nothing was published";
+    Err(RunError::new(ErrorKind::Internal, message))
+}
