@@ -12,7 +12,7 @@
 //! 6. [`store`]: where bytes come from and go to. [`engine`]: the ordered parallel map.
 //! 7. [`input`]: inputs become chunks. [`output`]: blocks become parts. [`publish`]: parts become the
 //!    result.
-//! 8. [`ledger`]: which inputs nightly runs have taken.
+//! 8. [`ledger`]: which inputs nightly runs have taken. [`shards`]: which machine reads what.
 //! 9. [`run`]: a run, where all of it meets.
 //!
 //! [`detect`] says what values look like, and [`discover`] what unknown files hold. [`preview`] shows a record before and after. [`generate`] makes synthetic files, to try all of it out.
@@ -44,6 +44,7 @@ pub mod repair;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod shards;
 pub mod simd;
 pub mod store;
 pub mod transform;

@@ -1,5 +1,7 @@
 //! The command-line options. Nothing here does any I/O.
 
+mod shards;
+
 use std::{
     ffi::{OsStr, OsString},
     ops::RangeInclusive,
@@ -15,6 +17,7 @@ use segprep::run::{is_run_date, is_run_id};
 use segprep::simd::Level;
 
 use super::schemas;
+pub(crate) use shards::{AsShard, GatherArguments, ShardsArguments};
 
 /// The same ranges as in the `[run]` section of a definition.
 const THREADS: RangeInclusive<i64> = 1..=1024;
@@ -156,6 +159,10 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Print the report of an account for people, made again from its manifest.
     Report(ReportArguments),
+    /// Divide the inputs among machines, and print the plan as JSON lines.
+    Shards(ShardsArguments),
+    /// Publish what the shards of a plan have written, once all of them are done.
+    Gather(GatherArguments),
     /// Propose a definition for files, with the reason of each line.
     Init(InitArguments),
     /// Write a synthetic file to standard output, with a share of faulty records.
@@ -191,6 +198,8 @@ pub(crate) struct RunArguments {
     /// Write metrics for Prometheus to this file at the end, also of a run that fails.
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) part: AsShard,
 }
 
 #[derive(Args, Debug)]
@@ -407,6 +416,9 @@ impl Arguments {
         {
             return Some("a report is a page (`--html`) or JSON (`--json`), not both".to_owned());
         }
+        if let Command::Run(run) = &self.command {
+            return run.part.fault();
+        }
         if let Command::Preview(preview) = &self.command {
             return preview.fault(&self.common);
         }
@@ -422,6 +434,7 @@ impl Command {
     fn date_and_run(&self) -> (Option<&str>, Option<&str>) {
         let (day, run) = match self {
             Command::Run(run) => (&run.day, &run.run),
+            Command::Shards(shards) => (&shards.day, &shards.run),
             Command::Preview(preview) => (&preview.day, &None),
             Command::Explain(explain) => (&explain.day, &None),
             Command::Status(status) => (&status.day, &None),
@@ -431,6 +444,7 @@ impl Command {
             | Command::Test { .. }
             | Command::Key(_)
             | Command::Scan(_)
+            | Command::Gather(_)
             | Command::Init(_)
             | Command::Generate(_)
             | Command::Schema(_)
@@ -490,6 +504,14 @@ mod tests {
             "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
             "run a.toml --date yesterday --run night-1",
             "run a.toml --date -3d --overwrite",
+            "run a.toml --shard 0/1",
+            "run a.toml --shard 9999/10000 --threads 2",
+            "run a.toml --shard 3 --plan s3://b/plan.ndjson",
+            "run a.toml --shard 3/7 --plan plan.ndjson --overwrite",
+            "shards a.toml --count 7 --run r --date yesterday",
+            "shards a.toml --bytes 10GB",
+            "gather a.toml --count 7",
+            "gather a.toml --plan plan.ndjson --json",
             "--json --color never check a.toml --set name=\"b\" --set input.from=[] -q",
             "test",
             "test a.test.toml b.test.toml --set name=b",
@@ -534,6 +556,23 @@ mod tests {
             "preview a.toml --date tomorrow",
             "run a.toml --date --overwrite",
             "run a.toml --run ../x",
+            "run a.toml --shard 3",
+            "run a.toml --shard 7/7",
+            "run a.toml --shard 0/0",
+            "run a.toml --shard 0/10001",
+            "run a.toml --shard +1/7",
+            "run a.toml --shard 1/7/9",
+            "run a.toml --shard 1/7 --again x",
+            "run a.toml --plan p",
+            "run a.toml --shard 1 --plan p --run r",
+            "run a.toml --shard 1 --plan p --date yesterday",
+            "shards a.toml",
+            "shards a.toml --count 0",
+            "shards a.toml --count 2 --bytes 1GB",
+            "shards a.toml --bytes 10",
+            "shards a.toml --count 2 --run ../x",
+            "gather a.toml",
+            "gather a.toml --count 2 --plan p",
             "run a.toml b.toml",
             "run a.toml --threads 0",
             "run a.toml --threads 1025",

@@ -28,7 +28,7 @@ pub(crate) const INTERNAL: Exit = row(1, "internal", "an internal failure: a def
 pub(crate) const OVER_BUDGET: Exit =
     row(3, "over_budget", "a budget was exceeded: nothing published");
 pub(crate) const DIFFERS: Exit =
-    row(4, "differs", "`test`, `verify`, `status --check`: a check did not hold");
+    row(4, "differs", "`test`, `verify`, `status --check`, `gather`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
 const BAD_INPUT: Exit =
     row(65, "bad_input", "input that is not a segment file, or that changed since a run took it");
@@ -63,6 +63,7 @@ impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Exit {
         match kind {
             ErrorKind::Internal => INTERNAL,
+            ErrorKind::Differs => DIFFERS,
             ErrorKind::BadInput => BAD_INPUT,
             ErrorKind::NoInput => NO_INPUT,
             ErrorKind::Taken => TAKEN,

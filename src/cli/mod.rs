@@ -24,6 +24,7 @@ mod report;
 mod sample;
 mod scan;
 mod schemas;
+mod shards;
 mod sheet;
 mod signals;
 mod status;
@@ -41,11 +42,13 @@ use std::{
 use clap::CommandFactory;
 use clap_complete::Shell;
 use segprep::engine::{Cancel, Cancelled};
-use segprep::run::{ErrorKind, Failure, InitOptions, Progress, RunError, RunOptions, ScanOptions};
+use segprep::run::{
+    ErrorKind, Failure, InitOptions, Progress, RunError, RunOptions, ScanOptions, ShardOptions,
+};
 use segprep::simd::Level;
 
 use arguments::{
-    Arguments, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
+    Arguments, AsShard, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
     ScanArguments, Schema, StatusArguments, VerifyArguments,
 };
 use exit::Exit;
@@ -90,6 +93,8 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
         Command::Verify(arguments) => return verify_result(screen, arguments, common),
         Command::Status(arguments) => return show_status(screen, arguments, common),
         Command::Report(arguments) => report::report(arguments, common)?,
+        Command::Shards(arguments) => return shards::plan(screen, arguments, common),
+        Command::Gather(arguments) => return shards::gather(screen, arguments, common),
         Command::Init(arguments) => init(screen, &init::options(arguments, common))?,
         Command::Check { file } => check(screen, &definition_options(file, common))?,
         Command::Test { files } => {
@@ -275,6 +280,7 @@ fn definition_options(definition: PathBuf, common: Common) -> RunOptions {
 }
 
 fn run_options(run: RunArguments, common: Common) -> RunOptions {
+    let AsShard { shard, plan } = run.part;
     RunOptions {
         definition: run.file,
         sets: common.sets,
@@ -285,6 +291,7 @@ fn run_options(run: RunArguments, common: Common) -> RunOptions {
         overwrite: run.overwrite,
         again: run.again,
         dry_run: run.dry_run,
+        shard: shard.map(|which| ShardOptions { number: which.number, count: which.count, plan }),
     }
 }
 

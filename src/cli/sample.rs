@@ -53,6 +53,7 @@ pub(crate) fn manifest() -> Manifest {
         version: "0.1.0".to_owned(),
         fips: false,
         fingerprint: String::new(),
+        shards: None,
         definition: DefinitionNote { sha256: String::new(), settings: BTreeMap::new() },
         schemas: BTreeMap::new(),
         started: String::new(),

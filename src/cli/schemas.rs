@@ -7,7 +7,7 @@ use super::events::Event;
 use super::render::Screen;
 
 /// Name and purpose of each schema.
-const ALL: [(&str, &str); 11] = [
+const ALL: [(&str, &str); 12] = [
     ("endpoint", "a record: an endpoint, an update or a user (JSON Schema)"),
     ("user", "the user inside a record (JSON Schema)"),
     ("pinpoint", "the limits of the target `pinpoint` (TOML)"),
@@ -18,13 +18,14 @@ const ALL: [(&str, &str); 11] = [
     ("preview", "a line of `segprep preview --json` and `explain --json` (JSON Schema)"),
     ("verify", "what `segprep verify --json` prints (JSON Schema)"),
     ("status", "what `segprep status --json` prints (JSON Schema)"),
+    ("shards", "a line of what `segprep shards` prints (JSON Schema)"),
     ("detectors", "what tells personal data and secrets by value and name (TOML)"),
 ];
 
 /// The names that `segprep schema` accepts.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     ALL[0].0, ALL[1].0, ALL[2].0, ALL[3].0, ALL[4].0, ALL[5].0, ALL[6].0, ALL[7].0, ALL[8].0,
-    ALL[9].0, ALL[10].0,
+    ALL[9].0, ALL[10].0, ALL[11].0,
 ];
 pub(crate) const TARGETS: [&str; 1] = ["pinpoint"];
 /// The schema into which the limits of a target can be merged.
@@ -36,6 +37,7 @@ const REJECTS: &str = include_str!("../../schemas/rejects.schema.json");
 const PREVIEW: &str = include_str!("../../schemas/preview.schema.json");
 const VERIFY: &str = include_str!("../../schemas/verify.schema.json");
 const SCAN: &str = include_str!("../../schemas/scan.schema.json");
+const SHARDS: &str = include_str!("../../schemas/shards.schema.json");
 const STATUS: &str = include_str!("../../schemas/status.schema.json");
 
 /// Prints the name and purpose of each schema.
@@ -52,6 +54,7 @@ pub(crate) fn text(name: &str) -> &'static str {
         "manifest" => MANIFEST,
         "rejects" => REJECTS,
         "scan" => SCAN,
+        "shards" => SHARDS,
         "status" => STATUS,
         "preview" => PREVIEW,
         "verify" => VERIFY,

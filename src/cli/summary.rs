@@ -65,7 +65,21 @@ fn headline(sheet: &mut Sheet, run: Finished<'_>) {
         (true, true) => (BAD, "dry run", ": over budget, and nothing was written"),
     };
     let (name, purpose) = (escape(&run.manifest.name), escape(&run.manifest.purpose));
+    if let (Some(shard), false) = (shard(run.manifest), run.dry_run) {
+        sheet.heading(
+            GOOD,
+            "done",
+            &format!(" {shard} of `{name}` for {purpose}: nothing is published yet"),
+        );
+        return;
+    }
     sheet.heading(style, word, &format!(" `{name}` for {purpose}{meaning}"));
+}
+
+/// `shard 3/7`, if it is one.
+fn shard(manifest: &Manifest) -> Option<String> {
+    let note = manifest.shards.as_ref()?;
+    Some(format!("shard {}/{}", note.number?, note.count))
 }
 
 /// Counts of records read, written, rejected and dropped, with shares.
@@ -302,6 +316,9 @@ fn next(run: Finished<'_>) -> String {
     match (run.dry_run, run.manifest.is_over_budget()) {
         (true, false) => "run it without `--dry-run` to publish".to_owned(),
         (true, true) => budget_messages::next(run.manifest),
+        (false, false) if shard(run.manifest).is_some() => {
+            "`segprep gather`, once all shards are done".to_owned()
+        }
         (false, false) => format!("{}; for the account, see {manifest}", use_of(run.manifest)),
         (false, true) => format!("{}, and run again", budget_messages::next(run.manifest)),
     }

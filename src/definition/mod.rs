@@ -35,7 +35,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 pub use aws::{Aws, AwsChecksum};
 pub use columns::{ColumnsSpec, Pair};
 pub(crate) use document::has_credentials;
-pub use document::{Diagnostic, Location, Origin, STANDARD_OUTPUT, Spanned};
+pub use document::{Diagnostic, Location, Origin, STANDARD_OUTPUT, Spanned, parse_size};
 pub use endpoints::EndpointSpec;
 pub use environment::Environment;
 pub use fields::FieldRule;

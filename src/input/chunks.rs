@@ -22,13 +22,14 @@ use super::buffer::{Buffer, BufferPool};
 use super::error::{BadInput, ReadError};
 use super::open::{OpenInput, Stored};
 use super::settings::Limits;
-use super::{Broken, InputEnd, InputStart, Work};
+use super::{Broken, Compression, InputEnd, InputStart, Work};
 use crate::decode::frame::{
     BYTE_ORDER_MARK, Cut, Dialect, Framing, LineEnd, SPACE_MAX, Scanner, cut, leading_filler,
     leading_space,
 };
 use crate::decode::{Beside, Format};
 use crate::record::{Code, Detail};
+use crate::store::ByteRange;
 
 /// How many more bytes are read while a record has not ended.
 pub(crate) const READ_MORE_BYTES: usize = 64 << 10;
@@ -74,6 +75,10 @@ pub(super) struct ChunkReader {
     is_given_up: bool,
     /// The fields beside the records of the text that was read.
     pub(super) beside: Arc<Mutex<Beside>>,
+    /// The lines of the text that are read. `None`: all.
+    pub(super) range: Option<ByteRange>,
+    /// The bytes read before the first of them.
+    pub(super) before_range: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +109,7 @@ enum Until {
 
 impl ChunkReader {
     pub(super) fn new(input: usize, name: &str, opened: OpenInput, held: Buffer) -> ChunkReader {
-        let OpenInput { reader, expected, stored, compression, encoding, .. } = opened;
+        let OpenInput { reader, expected, stored, compression, encoding, range, .. } = opened;
         ChunkReader {
             input,
             name: name.to_owned(),
@@ -124,6 +129,8 @@ impl ChunkReader {
             array: Array::Open,
             is_given_up: false,
             beside: Arc::default(),
+            range,
+            before_range: 0,
         }
     }
 
@@ -413,6 +420,15 @@ impl ChunkReader {
         (is_read && is_whole) || self.is_given_up
     }
 
+    /// Whether this is a text of lines of JSON as it is stored, so that it can be read in ranges.
+    pub(super) fn is_plain_lines(&self) -> bool {
+        let start = self.start.as_ref();
+        let is_stored = start.is_some_and(|start| {
+            start.compression == Compression::None && start.encoding.is_none()
+        });
+        is_stored && matches!(self.format, Format::JsonLines(LineEnd::Newline))
+    }
+
     /// The number of stored bytes read since the last call.
     pub(super) fn newly_read(&mut self) -> u64 {
         let before = mem::replace(&mut self.stored_reported, self.stored.bytes());
@@ -423,7 +439,8 @@ impl ChunkReader {
     pub(super) fn end(&mut self) -> InputEnd {
         let offset = self.offset;
         let broken = self.error.take().map(|bad| Broken { bad, offset });
-        let (bytes, digest) = (self.stored.bytes(), self.stored.digest());
+        let bytes = self.stored.bytes().saturating_sub(self.before_range);
+        let digest = self.stored.digest();
         let beside = mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
         InputEnd { bytes, digest, is_unchecked: false, broken, beside: beside.fields }
     }
@@ -442,7 +459,6 @@ mod tests {
     use super::*;
     use crate::decode::Columns;
     use crate::decode::frame::record_at;
-    use crate::input::inflate::Compression;
 
     /// The offset and length of a record, and the problem found while framing it.
     type FramedRecord = (u64, u64, Option<Code>);
@@ -481,6 +497,7 @@ mod tests {
             is_opened_ahead: false,
             expected: None,
             stored: Arc::default(),
+            range: None,
         };
         let limits = Limits { open_inputs: 1, chunk_bytes, max_record };
         let spare = BufferPool::default();

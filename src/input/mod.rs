@@ -263,6 +263,21 @@ impl<'a> InputReader<'a> {
         Ok(unusable)
     }
 
+    /// Starts each input, and says which of them are lines of JSON as they are stored: these can be read in
+    /// ranges. No record is read.
+    pub(crate) fn plain_lines(&mut self) -> Result<Vec<bool>, InputError> {
+        let mut are_plain = Vec::new();
+        while self.next_input < self.listed.len() {
+            self.cancel.check()?;
+            are_plain.push(match self.start_next() {
+                Ok(Started::Reading(reader)) => reader.is_plain_lines(),
+                Ok(Started::Skipped(_) | Started::NoMore) | Err(InputError::Bad { .. }) => false,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(are_plain)
+    }
+
     /// Leaves the rest of the current input unread.
     pub(crate) fn skip_rest(&mut self) {
         if let Some(reader) = self.current.take() {

@@ -21,7 +21,7 @@ use super::settings::Settings;
 use crate::crypto::Sha256;
 use crate::definition::{DigestKind, TextEncoding};
 use crate::engine::Cancel;
-use crate::store::{Inputs, Listed, Stamp, StoreError};
+use crate::store::{ByteRange, Inputs, Listed, Stamp, StoreError};
 
 /// How many bytes of a text say which encoding it has.
 const EXAMINED_BYTES: usize = 64 << 10;
@@ -41,6 +41,8 @@ pub(super) struct OpenInput {
     /// The length of the text in bytes, if it is known.
     pub(super) expected: Option<u64>,
     pub(super) stored: Arc<Stored>,
+    /// The lines that are read, which are JSON. `None`: all of the text.
+    pub(super) range: Option<ByteRange>,
 }
 
 /// What was read of an input as it is stored, before it is inflated.
@@ -150,6 +152,17 @@ pub(super) fn open(
         reader
     };
     let mut reader = StoredReader { reader, stored: Arc::clone(&stored) };
+    if let Some(range) = listed.range {
+        return Ok(OpenInput {
+            reader: Box::new(reader),
+            compression: Compression::None,
+            encoding: None,
+            is_opened_ahead: matches!(listed.stamp, Stamp::ETag(_)),
+            expected: None,
+            stored,
+            range: Some(range),
+        });
+    }
     let start =
         read_start(&mut reader, MAGIC_BYTES).map_err(|e| ReadError::of_read(&listed.name, e))?;
     let compression = Compression::of(&start);
@@ -179,6 +192,7 @@ pub(super) fn open(
         is_opened_ahead: !is_plain || matches!(listed.stamp, Stamp::ETag(_)),
         expected: (is_plain && !is_stream).then_some(listed.bytes),
         stored,
+        range: None,
     })
 }
 

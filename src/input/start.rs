@@ -14,8 +14,11 @@ use crate::decode::Format;
 use crate::decode::csv::columns::{
     Columns, detect_delimiter, first_not_blank, named_delimiter, possible_delimiters,
 };
-use crate::decode::frame::{Cut, Dialect, Framing, LineEnd, SPACE_MAX, cut, leading_filler};
+use crate::decode::frame::{
+    BYTE_ORDER_MARK, Cut, Dialect, Framing, LineEnd, SPACE_MAX, cut, leading_filler,
+};
 use crate::record::Code;
+use crate::store::ByteRange;
 
 impl ChunkReader {
     /// Detects the form and reads the header. After this, `held` begins with the first record.
@@ -24,6 +27,9 @@ impl ChunkReader {
         settings: &Settings<'_>,
         limits: &Limits,
     ) -> Result<(), ReadError> {
+        if let Some(range) = self.range {
+            return self.start_range(range);
+        }
         let (count, at_end) = self.peek_start(limits)?;
         if count == 0
             && let Some(error) = self.error()
@@ -66,6 +72,39 @@ impl ChunkReader {
             start.line_end = self.line_end;
         }
         Ok(())
+    }
+
+    /// Starts a range of lines of JSON: skips the rest of a line that begins before it.
+    fn start_range(&mut self, range: ByteRange) -> Result<(), ReadError> {
+        if range.from == 0 {
+            let (count, _) = self.peek(BYTE_ORDER_MARK.len())?;
+            if self.front(count) == BYTE_ORDER_MARK {
+                self.skip(count);
+            }
+        } else {
+            self.offset = range.from - 1;
+            self.skip_rest_of_line()?;
+        }
+        self.format = Format::JsonLines(self.line_end);
+        if let Some(start) = &mut self.start {
+            start.format = Some("json");
+            start.lines = 0;
+        }
+        Ok(())
+    }
+
+    /// Skips the text up to the first line end, and counts it in `before_range`.
+    fn skip_rest_of_line(&mut self) -> Result<(), ReadError> {
+        loop {
+            let (count, at_end) = self.peek(READ_MORE_BYTES)?;
+            let line = self.line_end.end_in_piece(self.front(count), at_end);
+            let skipped = line.unwrap_or(count);
+            self.skip(skipped);
+            self.before_range += u64::try_from(skipped).expect("fewer than 2^64 bytes");
+            if line.is_some() || at_end || self.error().is_some() {
+                return Ok(());
+            }
+        }
     }
 
     /// The form of the text once only its records are left, if they are inside of larger values.

@@ -221,7 +221,7 @@ mod tests {
     /// An input in a state; states are numbers.
     fn file(name: &str, state: u64) -> Listed {
         let stamp = Stamp::ETag(format!("\"{state}\""));
-        Listed { name: name.to_owned(), bytes: 10 + state, stamp }
+        Listed { name: name.to_owned(), bytes: 10 + state, stamp, range: None }
     }
 
     fn run(id: &str) -> RunEntry {

@@ -12,7 +12,7 @@ use crate::definition::DigestKind;
 use crate::encode::LineCounts;
 use crate::pipeline::{Block, Encoded, Lines};
 use crate::plan::OutputPlan;
-use crate::publish::names::{PARTS_MAX, job_part_path};
+use crate::publish::names::{PARTS_MAX, job_part_path, shard_part_path};
 use crate::publish::{Publication, PublishError};
 use crate::report::PartNote;
 use crate::schema::JobLimits;
@@ -27,6 +27,8 @@ pub(super) struct LinesWriter {
     extension: &'static str,
     part_max: u64,
     job: JobLimits,
+    /// The shard whose parts these are.
+    shard: Option<u32>,
     digest: DigestKind,
     counts: LineCounts,
     /// The open part, with the number of its records.
@@ -70,6 +72,7 @@ impl LinesWriter {
         encoded: Encoded,
         header: &[u8],
         job: JobLimits,
+        shard: Option<u32>,
     ) -> LinesWriter {
         LinesWriter {
             number,
@@ -78,6 +81,7 @@ impl LinesWriter {
             extension: output.format.extension(),
             part_max: output.max_bytes.min(job.bytes),
             job,
+            shard,
             digest: output.digest,
             counts: LineCounts::default(),
             open: None,
@@ -152,7 +156,11 @@ impl LinesWriter {
             return Err(PublishError::TooManyParts);
         }
         self.begun += 1;
-        let path = job_part_path(self.job_number, self.job_parts, self.extension);
+        let (job, part, extension) = (self.job_number, self.job_parts, self.extension);
+        let path = self.shard.map_or_else(
+            || job_part_path(job, part, extension),
+            |shard| shard_part_path(shard, job, part, extension),
+        );
         self.job_parts += 1;
         let mut part = LinePart::new(self.number, path, self.digest, place)?;
         if !self.header.is_empty() {
@@ -268,7 +276,7 @@ mod tests {
             columns: None,
             quotes_formulas: false,
         };
-        let mut writer = LinesWriter::new(0, &plan, Encoded::Json, header, *job);
+        let mut writer = LinesWriter::new(0, &plan, Encoded::Json, header, *job, None);
         for lengths in lengths.chunks(block) {
             let mut block = Block::default();
             for length in lengths {

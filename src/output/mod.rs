@@ -53,11 +53,12 @@ pub(crate) trait OutputWriter: Send {
 }
 
 /// A writer for each output of the plan, in their order. This is the only place that chooses one.
-/// `standard` is standard output, if it may be written to.
+/// `shard` is the shard whose parts they write; `standard` is standard output, if it may be written to.
 pub(crate) fn writers(
     plan: &Plan,
     stages: &Stages,
     metadata: &Metadata,
+    shard: Option<u32>,
     mut standard: Option<Box<dyn Write + Send>>,
 ) -> Result<Vec<Box<dyn OutputWriter>>, PublishError> {
     let mut writers: Vec<Box<dyn OutputWriter>> = Vec::new();
@@ -72,11 +73,11 @@ pub(crate) fn writers(
                     continue;
                 }
                 let job = plan.schema.target.job;
-                Box::new(LinesWriter::new(number, output, encoded, header, job))
+                Box::new(LinesWriter::new(number, output, encoded, header, job, shard))
             }
             OutputFormat::Parquet => {
                 let encoder = stages.table().expect("an output of columns has a table encoder");
-                Box::new(ParquetWriter::new(number, output, plan, encoder, metadata)?)
+                Box::new(ParquetWriter::new((number, shard), output, plan, encoder, metadata)?)
             }
         });
     }

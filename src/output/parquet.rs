@@ -21,7 +21,7 @@ use crate::encode::{
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};
-use crate::publish::names::{PARTS_MAX, REJECTS_PARQUET, part_path};
+use crate::publish::names::{PARTS_MAX, REJECTS_PARQUET, part_path, shard_part_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::DescribedProblem;
 use crate::report::{PartNote, RejectLine};
@@ -30,6 +30,8 @@ use crate::schema::{Class, Shape};
 pub(super) struct ParquetWriter {
     /// The output's index in the plan.
     number: usize,
+    /// The shard whose parts these are.
+    shard: Option<u32>,
     extension: &'static str,
     part_max: u64,
     row_group_bytes: u64,
@@ -95,7 +97,7 @@ impl Gathered {
 
 impl ParquetWriter {
     pub(super) fn new(
-        number: usize,
+        (number, shard): (usize, Option<u32>),
         output: &OutputPlan,
         plan: &Plan,
         encoder: &TableEncoder,
@@ -112,6 +114,7 @@ impl ParquetWriter {
                 .map_err(|error| failed(error, &part_path(0, output.format.extension())))?;
         Ok(ParquetWriter {
             number,
+            shard,
             extension: output.format.extension(),
             part_max: output.max_bytes,
             row_group_bytes: format.row_group_bytes(output.max_bytes),
@@ -188,7 +191,10 @@ impl ParquetWriter {
     /// The path of the open part, or of the next one.
     fn next_path(&self) -> String {
         let number = u64::try_from(self.parts.len()).expect("fewer than 2^64");
-        part_path(number, self.extension)
+        self.shard.map_or_else(
+            || part_path(number, self.extension),
+            |shard| shard_part_path(shard, 0, number, self.extension),
+        )
     }
 }
 
@@ -263,14 +269,20 @@ impl RejectsWriter {
 
     pub(crate) fn push(&mut self, reject: &RejectLine<'_>) -> Result<(), PublishError> {
         let RejectLine { source, record, line, offset, bytes, endpoint, problems } = *reject;
-        let problems = problems.iter();
-        self.gathered.push(
-            &RejectRow { source, record, line, offset, bytes, endpoint },
-            problems.map(|problem| {
-                let DescribedProblem { field, whole: _, code, rule, detail, repair } = problem;
-                [field.as_str(), *code, rule.as_str(), *detail, repair]
-            }),
-        );
+        let problems = problems.iter().map(|problem| {
+            let DescribedProblem { field, whole: _, code, rule, detail, repair } = problem;
+            [field.as_str(), *code, rule.as_str(), *detail, repair]
+        });
+        self.push_row(&RejectRow { source, record, line, offset, bytes, endpoint }, problems)
+    }
+
+    /// The same. `problems`: field, code, rule, detail and repair of each.
+    pub(crate) fn push_row<'p>(
+        &mut self,
+        row: &RejectRow<'_>,
+        problems: impl Iterator<Item = [&'p str; 5]>,
+    ) -> Result<(), PublishError> {
+        self.gathered.push(row, problems);
         let is_full =
             self.gathered.rows() == ROW_GROUP_ROWS || REJECTS_BYTES <= self.gathered.cost();
         if is_full { self.write() } else { Ok(()) }

@@ -55,6 +55,15 @@ pub(crate) trait AccountPlace: Debug + Send + Sync {
     fn write_journal(&self, journal: &Journal) -> Result<(), PublishError>;
     fn remove_journal(&self) -> Result<(), PublishError>;
 
+    /// The numbers of the shards that have an account inside this one.
+    fn shards(&self) -> Result<Vec<u32>, PublishError>;
+
+    /// Those of them that work, or that were killed.
+    fn busy_shards(&self) -> Result<Vec<u32>, PublishError>;
+
+    /// From now on, the accounts of shards stay where they are.
+    fn keep_shards(&mut self);
+
     /// Prepares the account for [`stage`](AccountPlace::stage).
     fn prepare(&self) -> Result<(), PublishError>;
 
@@ -94,8 +103,9 @@ pub(crate) trait AccountPlace: Debug + Send + Sync {
     /// all of them are there.
     fn aside(&self) -> Option<(PathBuf, bool)>;
 
-    /// Removes the working files. `drops_files`: also what is in the account besides manifests;
-    /// `drops_kept`: also the manifest of an earlier run whose parts are gone.
+    /// Removes the working files. `drops_files`: also what is in the account besides manifests and the
+    /// accounts of shards; `drops_kept`: also what belongs to earlier parts, which are gone: the manifest of
+    /// an earlier run, and the accounts of shards.
     fn clean_up(&self, drops_files: bool, drops_kept: bool) -> Result<(), PublishError>;
 
     /// Releases the account and removes its lock.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::{ForeignFiles, PublishError};
+use super::names::is_part_of_shard;
 use super::parts::{Part, Parts};
 use super::paths::resolve;
 
@@ -22,6 +23,10 @@ pub(crate) struct EarlierRuns {
     /// `manifest.earlier.json`: the published run whose parts are still in the outputs, where the
     /// last run was allowed to replace them but was over its budget.
     pub(crate) kept: Option<Manifest>,
+    /// The manifests of shards, by their numbers.
+    pub(crate) shards: Vec<(u32, Manifest)>,
+    /// The manifest that is going to be published, if shards have written its parts.
+    pub(crate) gathered: Option<Manifest>,
 }
 
 /// The part of a manifest that says which files are ours.
@@ -92,8 +97,19 @@ impl Manifest {
 }
 
 impl EarlierRuns {
+    /// The manifests of runs that ended here.
     fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         self.last.iter().chain(&self.kept)
+    }
+
+    /// Whether a shard has a manifest.
+    pub(crate) fn has_shard(&self, shard: u32) -> bool {
+        self.shards.iter().any(|(number, _)| *number == shard)
+    }
+
+    /// How many shards have written something.
+    pub(crate) fn shards_with_parts(&self) -> usize {
+        self.shards.iter().filter(|(_, manifest)| manifest.is_published()).count()
     }
 
     /// Whether the account has a manifest of ours.
@@ -127,7 +143,8 @@ impl EarlierRuns {
 
     /// The outputs that runs of this account wrote parts to, resolved.
     pub(crate) fn outputs(&self) -> Vec<PathBuf> {
-        let outputs = self.manifests().flat_map(|manifest| &manifest.outputs);
+        let shards = self.shards.iter().map(|(_, manifest)| manifest);
+        let outputs = self.manifests().chain(shards).flat_map(|manifest| &manifest.outputs);
         let with_parts = outputs.filter(|output| !output.files.is_empty());
         let mut outputs: Vec<PathBuf> =
             with_parts.filter_map(|output| resolve(&output.to).ok()).collect();
@@ -143,7 +160,13 @@ impl EarlierRuns {
 
     /// The same, and those of another manifest.
     pub(crate) fn parts_with(&self, other: Option<&Manifest>, to: &Path) -> Parts {
-        let manifests = self.manifests().chain(other);
-        manifests.flat_map(|manifest| manifest.parts_in(to)).cloned().collect()
+        let manifests = self.manifests().chain(&self.gathered).chain(other);
+        let parts = manifests.flat_map(|manifest| manifest.parts_in(to));
+        // When they are gathered, only what is going to be published may be there.
+        let shards = self.shards.iter().filter(|_| self.gathered.is_none());
+        let of_shards = shards.flat_map(|(shard, manifest)| {
+            manifest.parts_in(to).filter(|part| is_part_of_shard(part.path(), *shard))
+        });
+        parts.chain(of_shards).cloned().collect()
     }
 }

@@ -18,6 +18,12 @@ pub enum PublishError {
     /// Exit 73: `--overwrite` replaces it.
     #[error("`{}` holds another published run", account.display())]
     Published { account: PathBuf },
+    /// Exit 73: shards do not replace a result, since it must stay whole until all of them have ended.
+    #[error("`{}` holds a published run, which shards do not replace", account.display())]
+    Whole { account: PathBuf },
+    /// Exit 73: gather them, or replace them with `--overwrite`.
+    #[error("`{}` holds results of shards that were not gathered ({shards} of them)", account.display())]
+    Ungathered { account: PathBuf, shards: usize },
     /// Exit 73: `--overwrite` makes the parts again.
     #[error("this run is published already, but its result is not as `{}` has it: {lost}", manifest.display())]
     Lost { manifest: PathBuf, lost: LostParts },

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::{ForeignFiles, PublishError};
-use super::names::{JOURNAL, MoveMode, work_folder};
+use super::names::{JOURNAL, MoveMode, mode_of, work_folder};
 use super::parts::Parts;
 
 const VERSION: u32 = 1;
@@ -69,7 +69,14 @@ impl TakenOutput {
     }
 
     pub(crate) fn mode(&self) -> MoveMode {
-        if self.work.starts_with(&self.to) { MoveMode::PartByPart } else { MoveMode::Whole }
+        mode_of(&self.to, &self.work)
+    }
+
+    /// The same without the parts that this run cannot have written, which only an edited journal has.
+    pub(crate) fn with_own_parts(&self) -> TakenOutput {
+        let mode = self.mode();
+        let own = |parts: &Parts| parts.filtered(|path, _| mode.owns(path));
+        TakenOutput { parts: own(&self.parts), earlier: own(&self.earlier), ..self.clone() }
     }
 
     /// Whether segprep could have written this entry: a journal that was edited must not make it

@@ -25,8 +25,14 @@
 //! old parts for new ones, and no data is lost. The earlier manifest is kept as
 //! `manifest.earlier.json`, which tells the next run that the parts are ours. That run may replace
 //! them without `--overwrite`.
+//!
+//! A *shard* (see [`Share`]) is a run of its own, with an account in that of the whole and job folders of
+//! its own in the outputs, so shards do not wait for each other. Its manifest publishes nothing: that is
+//! done by gathering, which leaves the parts where they are and places the manifest of the whole. While a
+//! run holds the account of the whole, no shard begins, and where a result is published, no shard does.
 
 mod account;
+mod blocking;
 mod bucket;
 mod disk;
 mod earlier;
@@ -40,6 +46,7 @@ mod paths;
 mod place;
 mod recover;
 mod scope;
+mod share;
 mod staged;
 mod undo;
 
@@ -48,6 +55,7 @@ pub(crate) use paths::resolve;
 pub use place::Buckets;
 pub(crate) use place::is_occupied;
 pub(crate) use recover::{is_idle, published_in, recover, result_in};
+pub use share::Share;
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;
 
@@ -63,9 +71,10 @@ use account::AccountPlace;
 use earlier::{EarlierRuns, Manifest};
 use journal::{Journal, Phase, TakenOutput};
 use lost::Found;
-use names::{EARLIER_MANIFEST, MANIFEST, MoveMode, is_account_file};
+use names::{EARLIER_MANIFEST, MANIFEST, MoveMode};
 use output::OutputPlace;
 use scope::Scope;
+use share::{PartsBy, read_all_manifests};
 
 /// Where a run is to publish.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +91,7 @@ pub struct PlaceRequest<'a> {
     pub fingerprint: &'a str,
     /// Whether another published run may be replaced.
     pub overwrite: bool,
+    pub share: Share<'a>,
 }
 
 /// What a run finds where it is to publish.
@@ -112,6 +122,7 @@ pub struct Publication {
     outputs: Vec<Box<dyn OutputPlace>>,
     /// See [`Publication::other_outputs`].
     other_outputs: Vec<PathBuf>,
+    parts_by: PartsBy,
 }
 
 /// Reads a file of an account that another run may hold, such as its manifest; `None` if it does not exist.
@@ -140,6 +151,15 @@ const PUBLISH: [PublishStep; 7] = [
     Publication::place_manifest,
 ];
 
+/// The parts are in place already.
+const GATHER: [PublishStep; 5] = [
+    Publication::check_and_sync,
+    Publication::note_refusing,
+    Publication::move_account_aside,
+    Publication::move_account_files,
+    Publication::place_manifest,
+];
+
 const REFUSE: [PublishStep; 5] = [
     Publication::check_and_sync,
     Publication::note_refusing,
@@ -164,8 +184,10 @@ impl Publication {
         request: &PlaceRequest<'_>,
         move_mode: fn(&Path) -> io::Result<MoveMode>,
     ) -> Result<Begun, PublishError> {
-        let scope = Scope::new(request.account, request.outputs)?;
+        let scope = Scope::new(request)?;
         let account = place::account_at(scope.account.clone(), request.buckets)?;
+        // A shard is not published by itself, and has no result that anybody could miss.
+        let overwrite = request.overwrite || scope.shard.is_some();
         let published = || Begun::AlreadyPublished { manifest: request.account.join(MANIFEST) };
 
         let last = read_manifest(&*account, MANIFEST)?;
@@ -175,7 +197,7 @@ impl Publication {
         {
             match Found::look(&scope, request.buckets)?.lost(&last) {
                 None => return Ok(published()),
-                Some(parts) if !request.overwrite => {
+                Some(parts) if !overwrite => {
                     let manifest = request.account.join(MANIFEST);
                     return Err(PublishError::Lost { manifest, lost: parts });
                 }
@@ -183,15 +205,20 @@ impl Publication {
             }
         }
         let mut publication = Publication::take(account, request)?;
-        let may_overwrite = publication.clean_up_after_kill(&scope)? || request.overwrite;
+        publication.settle_shards(request)?;
+        let may_overwrite = publication.clean_up_after_kill(&scope)? || overwrite;
         if publication.is_done(&scope, request, may_overwrite)? {
             publication.discard().ok(); // the result stands, and the next run tries again
             return Ok(published());
         }
-        publication.check_account(may_overwrite)?;
+        publication.check_whole(request)?;
+        publication.check_account(request, may_overwrite)?;
+        if publication.parts_by.is_shards() {
+            return Ok(Begun::Ready(publication));
+        }
         let replaced = publication.earlier.published().filter(|_| may_overwrite);
         publication.journal.replaces = replaced.map(str::to_owned);
-        publication.take_outputs(&scope.outputs, request.modes, move_mode)?;
+        publication.take_outputs(&scope, request.modes, move_mode)?;
         Ok(Begun::Ready(publication))
     }
 
@@ -216,12 +243,14 @@ impl Publication {
     /// returns, all of it is stored, whether or not working files are left. If it fails, none of it
     /// is left, and what was there before is back; [`PublishError::Gone`] says where it is otherwise.
     pub fn publish(self, manifest: &[u8]) -> Result<Option<Leftover>, PublishError> {
-        self.end(manifest, &PUBLISH)
+        let steps: &[PublishStep] = if self.parts_by.is_shards() { &GATHER } else { &PUBLISH };
+        self.end(manifest, steps)
     }
 
     /// Replaces the account's files and the manifest, and removes the parts: the run was over its
     /// budget. Otherwise like [`publish`](Publication::publish).
-    pub fn refuse(self, manifest: &[u8]) -> Result<Option<Leftover>, PublishError> {
+    pub fn refuse(mut self, manifest: &[u8]) -> Result<Option<Leftover>, PublishError> {
+        self.account.keep_shards(); // their parts stay, too
         self.end(manifest, &REFUSE)
     }
 
@@ -260,11 +289,15 @@ impl Publication {
             is_published: false,
             outputs: Vec::new(),
             other_outputs: Vec::new(),
+            parts_by: PartsBy::of(request.share),
         };
+        if publication.parts_by.is_shards() {
+            publication.account.keep_shards();
+        }
         if !publication.account.take()? {
             return Err(PublishError::Taken { place: publication.account.path() });
         }
-        publication.earlier = read_manifests(&*publication.account)?;
+        publication.earlier = read_all_manifests(&*publication.account)?;
         Ok(publication)
     }
 
@@ -294,28 +327,14 @@ impl Publication {
         }
     }
 
-    fn check_account(&self, may_overwrite: bool) -> Result<(), PublishError> {
-        self.check_account_files()?;
-        self.account.check_working_files(false)?;
-        if self.earlier.is_published() && !may_overwrite {
-            return Err(PublishError::Published { account: self.account.path() });
-        }
-        Ok(())
-    }
-
-    fn check_account_files(&self) -> Result<(), PublishError> {
-        let is_known = self.earlier.is_any();
-        self.account.check_files(&|file| is_known && is_account_file(file))
-    }
-
     fn take_outputs(
         &mut self,
-        outputs: &[PathBuf],
+        scope: &Scope,
         modes: &[Option<u32>],
         move_mode: fn(&Path) -> io::Result<MoveMode>,
     ) -> Result<(), PublishError> {
-        for to in outputs {
-            let (mode, created) = place::plan_output(to, move_mode)?;
+        for to in &scope.outputs {
+            let (mode, created) = place::plan_output(to, scope.shard, move_mode)?;
             self.journal.outputs.push(TakenOutput::new(to, mode));
             self.journal.made.extend(created);
         }
@@ -359,6 +378,7 @@ impl Publication {
         let new = Manifest::parse(manifest, MANIFEST, &self.account.path())?;
         for taken in &mut self.journal.outputs {
             taken.parts = self.earlier.parts_with(Some(&new), &taken.to);
+            *taken = taken.with_own_parts();
         }
         self.account.stage_manifest(manifest)
     }
@@ -450,6 +470,7 @@ fn read_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishErro
     Ok(EarlierRuns {
         last: read_manifest(account, MANIFEST)?,
         kept: read_manifest(account, EARLIER_MANIFEST)?,
+        ..EarlierRuns::default()
     })
 }
 

@@ -12,6 +12,8 @@
 //! ACCOUNT/report.html                   the manifest for people
 //! ACCOUNT/lineage.ndjson                the same as events of OpenLineage
 //! ACCOUNT/rejected-records/00000-name   the rejected records of an input, as they came in
+//! ACCOUNT/shards/003/                   the account of a shard, with the same files
+//! OUTPUT/job-003-000/part-00000.json    parts of a shard
 //! ```
 //!
 //! While a run is working, on disk and in buckets:
@@ -19,6 +21,7 @@
 //! ```text
 //! ACCOUNT/.segprep/                     lock, journal.json; on disk manifest.json, new/, old/
 //! .OUTPUT.segprep/, OUTPUT/.segprep/    lock; on disk new/, old/
+//! OUTPUT/.segprep-003/                  the same of a shard; in buckets OUTPUT/job-003-.segprep/
 //! ```
 //!
 //! A name alone never makes a file ours: it takes a manifest or a journal that accounts for it.
@@ -51,6 +54,9 @@ pub(super) const ACCOUNT_FILES: [&str; 5] = [REJECTS, REJECTS_PARQUET, INPUTS, R
 /// The folder of an account with the rejected records, one file per input.
 pub(super) const REJECTED_RECORDS: &str = "rejected-records";
 
+/// The folder of an account with the accounts of shards.
+pub(super) const SHARDS: &str = "shards";
+
 /// The working folder inside an account, and inside an output that has none beside it.
 pub(super) const WORK: &str = ".segprep";
 /// In a working folder on disk: the files to be published.
@@ -71,10 +77,34 @@ pub(super) enum MoveMode {
     /// Part by part, from a working folder inside the output. In buckets, objects have no other
     /// way.
     PartByPart,
+    /// The same for one shard, which shares the output with others: its working folder and its job folders
+    /// have its number.
+    Shard(u32),
+}
+
+impl MoveMode {
+    /// Whether a part, by its path in the output, may be one of this run's.
+    pub(super) fn owns(self, part: &Path) -> bool {
+        match self {
+            MoveMode::Whole | MoveMode::PartByPart => true,
+            MoveMode::Shard(shard) => is_part_of_shard(part, shard),
+        }
+    }
+
+    /// The same for the name of a job folder.
+    pub(super) fn owns_folder(self, name: &str) -> bool {
+        match self {
+            MoveMode::Whole | MoveMode::PartByPart => true,
+            MoveMode::Shard(shard) => name.starts_with(&shard_prefix(shard)),
+        }
+    }
 }
 
 /// The working folder of an output.
 pub(super) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
+    if let MoveMode::Shard(shard) = mode {
+        return output.join(format!("{WORK}-{shard:03}"));
+    }
     match (mode, output.parent(), output.file_name()) {
         (MoveMode::Whole, Some(parent), Some(name)) => {
             let mut hidden = OsString::from(".");
@@ -84,6 +114,13 @@ pub(super) fn work_folder(output: &Path, mode: MoveMode) -> PathBuf {
         }
         _ => output.join(WORK),
     }
+}
+
+/// The mode of an output with this working folder.
+pub(super) fn mode_of(output: &Path, work: &Path) -> MoveMode {
+    let Ok(inside) = work.strip_prefix(output) else { return MoveMode::Whole };
+    let number = inside.to_str().and_then(|name| name.strip_prefix(WORK)?.strip_prefix('-'));
+    number.and_then(shard_number).map_or(MoveMode::PartByPart, MoveMode::Shard)
 }
 
 /// The mark that a lock on disk carries: the account that the output is written for.
@@ -99,10 +136,34 @@ pub(super) fn mark_text(account: &Path) -> Cow<'_, str> {
 /// Whether a run could have written a file of an account at this path, relative to the account.
 pub(super) fn is_account_file(path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
+    let path = shard_file(path).map_or(path, |(_, file)| file);
     match path.split_once('/') {
         None => path == MANIFEST || path == EARLIER_MANIFEST || ACCOUNT_FILES.contains(&path),
         Some((folder, name)) => folder == REJECTED_RECORDS && is_originals(name),
     }
+}
+
+/// The folder of a shard's account, relative to the account of the whole.
+pub(crate) fn shard_folder(shard: u32) -> String {
+    format!("{SHARDS}/{shard:03}")
+}
+
+/// The number of a shard in a name: `003`.
+pub(super) fn shard_number(text: &str) -> Option<u32> {
+    let number = text.parse().ok().filter(|_| is_digits(text))?;
+    (format!("{number:03}") == text).then_some(number)
+}
+
+/// The shard that a file of an account belongs to, and its path in the account of that shard.
+pub(super) fn shard_file(path: &str) -> Option<(u32, &str)> {
+    let (number, file) = path.strip_prefix(SHARDS)?.strip_prefix('/')?.split_once('/')?;
+    Some((shard_number(number)?, file))
+}
+
+/// Whether a file of an account is a working file of a shard: it may come and go at any time.
+pub(super) fn is_work_of_shard(path: &Path) -> bool {
+    let file = path.to_str().and_then(shard_file);
+    file.is_some_and(|(_, file)| Path::new(file).starts_with(WORK))
 }
 
 /// Whether a file of an account is neither a manifest nor foreign by its name.
@@ -127,6 +188,22 @@ pub(crate) fn job_part_path(job: u32, part: u64, extension: &str) -> String {
     format!("job-{job:03}/{}", part_path(part, extension))
 }
 
+/// The same of a shard. All its parts are in job folders, whatever their format: so their names tell whose
+/// they are.
+pub(crate) fn shard_part_path(shard: u32, job: u32, part: u64, extension: &str) -> String {
+    format!("{}{job:03}/{}", shard_prefix(shard), part_path(part, extension))
+}
+
+/// What the paths of a shard's parts begin with.
+pub(super) fn shard_prefix(shard: u32) -> String {
+    format!("job-{shard:03}-")
+}
+
+/// Whether a part of this shard could be at this path, relative to its output.
+pub(crate) fn is_part_of_shard(path: &Path, shard: u32) -> bool {
+    is_part(path) && path.to_str().is_some_and(|path| path.starts_with(&shard_prefix(shard)))
+}
+
 /// The path of a part that is in no job folder, relative to its output.
 pub(crate) fn part_path(part: u64, extension: &str) -> String {
     format!("part-{part:05}.{extension}")
@@ -145,18 +222,30 @@ pub(crate) fn is_part(path: &Path) -> bool {
         )
 }
 
-/// Whether this is a name for a job folder: `job-000`.
+/// Whether this is a name for a job folder: `job-000`, or `job-003-000` of a shard.
 pub(super) fn is_job_folder(name: &str) -> bool {
-    name.strip_prefix("job-").is_some_and(|number| number.len() >= 3 && is_digits(number))
+    let is_number = |number: &str| number.len() >= 3 && is_digits(number);
+    name.strip_prefix("job-").is_some_and(|numbers| match numbers.split_once('-') {
+        None => is_number(numbers),
+        Some((shard, job)) => shard_number(shard).is_some() && is_number(job),
+    })
 }
 
 /// Whether a run makes a folder of this path in an output or an account: a job folder, or the one for
 /// rejected records.
 pub(super) fn is_folder_of_ours(path: &Path) -> bool {
-    let mut names = path.components();
-    let name = names.next().and_then(|name| name.as_os_str().to_str());
-    name.is_some_and(|name| is_job_folder(name) || name == REJECTED_RECORDS)
-        && names.next().is_none()
+    let Some(path) = path.to_str() else { return false };
+    let path = path.trim_end_matches('/');
+    let is_folder = |name: &str| is_job_folder(name) || name == REJECTED_RECORDS;
+    match path.strip_prefix(SHARDS) {
+        None => is_folder(path),
+        Some("") => true,
+        Some(below) => {
+            let below = below.strip_prefix('/').unwrap_or_default();
+            let (number, folder) = below.split_once('/').unwrap_or((below, REJECTED_RECORDS));
+            shard_number(number).is_some() && is_folder(folder)
+        }
+    }
 }
 
 fn is_digits(text: &str) -> bool {
@@ -174,6 +263,12 @@ mod tests {
             ("job-1234/part-123456.csv", true),
             ("part-00000.parquet", true),
             ("part-00000.json.gz", true),
+            ("job-003-000/part-00000.json", true),
+            ("job-1234-012/part-00000.parquet", true),
+            ("job-03-000/part-00000.json", false),
+            ("job-0003-000/part-00000.json", false),
+            ("job-003-00/part-00000.json", false),
+            ("job-003-000-000/part-00000.json", false),
             ("job-00/part-00000.json", false),
             ("job-000/part-0000.json", false),
             ("job-000/part-00000", false),

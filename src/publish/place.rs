@@ -72,12 +72,16 @@ pub(crate) fn sizes_in_bucket(
 /// How parts will be moved into this output, and the folders that it takes, outermost first.
 pub(crate) fn plan_output(
     to: &Path,
+    shard: Option<u32>,
     move_mode: fn(&Path) -> io::Result<MoveMode>,
 ) -> Result<(MoveMode, Vec<PathBuf>), PublishError> {
-    match Url::parse(to) {
-        Some(_) => Ok((MoveMode::PartByPart, Vec::new())),
-        None => Ok((move_mode(to).map_err(at(to, "access"))?, folder::missing(to))),
-    }
+    let is_local = is_on_disk(to);
+    let mode = match (shard, is_local) {
+        (Some(shard), _) => MoveMode::Shard(shard),
+        (None, false) => MoveMode::PartByPart,
+        (None, true) => move_mode(to).map_err(at(to, "access"))?,
+    };
+    Ok((mode, if is_local { folder::missing(to) } else { Vec::new() }))
 }
 
 /// Takes an output for this account. `number`: its index in [`Buckets::outputs`]; `mode`: the
@@ -94,7 +98,7 @@ pub(crate) fn take_output(
         return Ok(Box::new(DiskOutput::take(taken, mode, account, earlier)?));
     };
     let folder = bucket_folder(url, buckets, |buckets| buckets.output(number))?;
-    Ok(Box::new(BucketOutput::take(folder, account, earlier)?))
+    Ok(Box::new(BucketOutput::take(folder, taken.mode(), account, earlier)?))
 }
 
 /// Takes over an output that a killed run of this account was writing; `None` if nothing is left
@@ -109,11 +113,12 @@ pub(crate) fn take_over_output(
         let output = DiskOutput::take_over(taken, account)?;
         return Ok(output.map(|output| -> Box<dyn OutputPlace> { Box::new(output) }));
     };
-    if !taken.is_plausible(&[MoveMode::PartByPart]) {
+    let mode = taken.mode();
+    if !taken.is_plausible(&[MoveMode::PartByPart, mode]) || mode == MoveMode::Whole {
         return Ok(None);
     }
     let folder = bucket_folder(url, buckets, |buckets| buckets.output(number))?;
-    let output = BucketOutput::take_over(folder, account)?;
+    let output = BucketOutput::take_over(folder, mode, account)?;
     Ok(output.map(|output| -> Box<dyn OutputPlace> { Box::new(output) }))
 }
 

@@ -16,7 +16,7 @@ use super::{PlaceRequest, Publication, read_manifest, read_manifests};
 ///
 /// If another run is using them, or if they hold foreign files.
 pub(crate) fn recover(request: &PlaceRequest<'_>) -> Result<Option<String>, PublishError> {
-    let scope = Scope::new(request.account, request.outputs)?;
+    let scope = Scope::new(request)?;
     let account = account_at(scope.account.clone(), request.buckets)?;
     if account.is_idle()? {
         return published_in(request.account, request.buckets);

@@ -7,9 +7,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::PlaceRequest;
 use super::earlier::EarlierRuns;
 use super::error::PublishError;
-use super::journal::Journal;
+use super::journal::{Journal, TakenOutput};
+use super::names::MoveMode;
 use super::paths::{check_apart, resolve};
 use crate::store::s3::Url;
 
@@ -18,21 +20,32 @@ use crate::store::s3::Url;
 pub(crate) struct Scope {
     pub(crate) account: PathBuf,
     pub(crate) outputs: Vec<PathBuf>,
+    /// The shard that the run is, if it is one.
+    pub(crate) shard: Option<u32>,
 }
 
 impl Scope {
     /// Fails if one of the places is inside another.
-    pub(crate) fn new(account: &Path, outputs: &[PathBuf]) -> Result<Scope, PublishError> {
-        let account = resolve(account)?;
+    pub(crate) fn new(request: &PlaceRequest<'_>) -> Result<Scope, PublishError> {
+        let account = resolve(request.account)?;
         let outputs: Vec<PathBuf> =
-            outputs.iter().map(|to| resolve(to)).collect::<Result<_, _>>()?;
+            request.outputs.iter().map(|to| resolve(to)).collect::<Result<_, _>>()?;
         check_apart(&account, &outputs)?;
-        Ok(Scope { account, outputs })
+        Ok(Scope { account, outputs, shard: request.share.shard() })
     }
 
     /// Whether a journal may tell what is in this output.
     pub(crate) fn has_output(&self, to: &Path) -> bool {
         self.output_number(to).is_some()
+    }
+
+    /// The index of an output that a killed run noted, if it was a run like this one.
+    pub(crate) fn number_of(&self, taken: &TakenOutput) -> Option<usize> {
+        let shard = match taken.mode() {
+            MoveMode::Shard(shard) => Some(shard),
+            MoveMode::Whole | MoveMode::PartByPart => None,
+        };
+        self.output_number(&taken.to).filter(|_| shard == self.shard)
     }
 
     /// The index of this output in the definition.

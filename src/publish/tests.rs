@@ -16,6 +16,7 @@ use super::*;
 
 mod forged;
 mod lost;
+mod shards;
 
 /// A temporary folder for an account and two outputs.
 struct World {
@@ -42,8 +43,15 @@ impl World {
 
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
         let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
-        let request =
-            PlaceRequest { account, outputs, modes: &[], buckets: None, fingerprint, overwrite };
+        let request = PlaceRequest {
+            account,
+            outputs,
+            modes: &[],
+            buckets: None,
+            fingerprint,
+            overwrite,
+            share: Share::Whole,
+        };
         Publication::begin_as(&request, self.move_mode)
     }
 

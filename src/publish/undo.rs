@@ -8,13 +8,14 @@
 
 use std::path::PathBuf;
 
+use super::Publication;
 use super::error::PublishError;
 use super::journal::{Journal, Phase, TakenOutput};
 use super::names::{MANIFEST, WORK, is_account_file};
 use super::output::OutputPlace;
 use super::place;
 use super::scope::Scope;
-use super::{Publication, read_manifests};
+use super::share::read_all_manifests;
 use crate::store::disk::folder;
 
 /// Working files that a run could not remove once its manifest was in place. The next run of the
@@ -65,7 +66,7 @@ impl Publication {
         }
         self.account.remove_journal()?;
         self.account.refresh()?;
-        self.earlier = read_manifests(&*self.account)?;
+        self.earlier = read_all_manifests(&*self.account)?;
         let goes_on = was_aside || killed.fingerprint == self.journal.fingerprint;
         Ok(goes_on && killed.replaces.is_some_and(|run| self.earlier.is_published_as(&run)))
     }
@@ -80,9 +81,10 @@ impl Publication {
         let account = self.account.path();
         let mut outputs: Vec<HeldOutput> = Vec::new();
         for taken in &journal.outputs {
-            let Some(number) = scope.output_number(&taken.to) else { continue };
-            let output = place::take_over_output(taken, number, &account, self.buckets.as_ref())?;
-            outputs.extend(output.map(|output| (output, taken.clone())));
+            let Some(number) = scope.number_of(taken) else { continue };
+            let taken = taken.with_own_parts();
+            let output = place::take_over_output(&taken, number, &account, self.buckets.as_ref())?;
+            outputs.extend(output.map(|output| (output, taken)));
         }
         // If none of its parts has moved, what is in the outputs is checked later.
         let has_moved = journal.phase == Phase::Publishing;

@@ -26,6 +26,9 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
     pub fingerprint: String,
+    /// The shards that wrote the result, or the shard that this is. `None`: one machine did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<ShardsNote>,
     pub definition: DefinitionNote,
     /// SHA-256 of each schema file, by name.
     pub schemas: BTreeMap<String, String>,
@@ -110,6 +113,20 @@ pub struct FailedRule {
     /// The number of values that the rule met, and of those that were removed.
     pub met: u64,
     pub op_failed: u64,
+}
+
+/// How a result was divided among machines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardsNote {
+    /// The digest of the plan, in lower hex.
+    pub plan: String,
+    pub count: u32,
+    /// In the account of a shard: its number, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// In the account of a shard: warnings about what it did not meet, and others may have met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<String>,
 }
 
 /// The definition of a run, by digests in lower hex.

@@ -108,13 +108,14 @@ pub(super) struct BlockPlace<'a> {
 }
 
 impl<'a> Assembler<'a> {
-    /// `definition_sha256` goes into the metadata of Parquet files.
+    /// `definition_sha256` goes into the metadata of Parquet files, a `shard` into names of parts.
     pub(super) fn new(
         plan: &'a Plan,
         stages: &Stages,
         definition_sha256: &str,
         listed: &'a [Listed],
         place: Option<&'a Publication>,
+        shard: Option<u32>,
         progress: &'a Progress,
     ) -> Result<Self, PublishError> {
         let file = |name| -> Result<_, PublishError> {
@@ -129,7 +130,7 @@ impl<'a> Assembler<'a> {
             listed,
             place,
             progress,
-            outputs: writers(plan, stages, &metadata, standard)?,
+            outputs: writers(plan, stages, &metadata, shard, standard)?,
             writing: VecDeque::new(),
             rejects_by_columns: by_columns.transpose()?,
             rejects: file(REJECTS)?,
@@ -402,7 +403,8 @@ impl<'a> Assembler<'a> {
             let (format, compression) = (state.format, state.compression);
             let has_rows = !self.plan.input.column_settings.endpoints.is_empty();
             let rows = has_rows.then_some(state.tally.rows);
-            let line = InputLine::read(listed, end, format, compression, &state.tally, rows);
+            let (tally, lines) = (&state.tally, state.lines);
+            let line = InputLine::read(listed, end, format, compression, tally, rows, lines);
             write_line(self.inputs.as_mut(), &line)?;
             self.progress.input(|| input_read(listed, end, &state.tally));
             self.unchecked += u64::from(end.is_unchecked);

@@ -36,6 +36,8 @@ pub struct RunError {
 pub enum ErrorKind {
     /// A bug in segprep.
     Internal,
+    /// What is there is not what it should be.
+    Differs,
     /// An input is not a segment file.
     BadInput,
     /// An input is missing, or there is none.
@@ -158,6 +160,15 @@ impl From<PublishError> for RunError {
             PublishError::Published { .. } => {
                 (ErrorKind::Taken, "write elsewhere, or replace all of it with `--overwrite`")
             }
+            PublishError::Whole { .. } => (
+                ErrorKind::Taken,
+                "write elsewhere, with `{run}` in the `to` of the account and the outputs for example, or \
+                 remove that result together with its account",
+            ),
+            PublishError::Ungathered { .. } => (
+                ErrorKind::Taken,
+                "publish them with `segprep gather`, or replace them with `--overwrite`",
+            ),
             PublishError::Lost { .. } => {
                 (ErrorKind::Taken, "put these parts back, or make them again with `--overwrite`")
             }
@@ -223,6 +234,8 @@ fn kind_of_publish(error: &PublishError) -> ErrorKind {
     match error {
         PublishError::Taken { .. }
         | PublishError::Published { .. }
+        | PublishError::Whole { .. }
+        | PublishError::Ungathered { .. }
         | PublishError::Lost { .. }
         | PublishError::Foreign { .. } => ErrorKind::Taken,
         PublishError::Overlap { .. } | PublishError::TooManyParts => ErrorKind::Definition,

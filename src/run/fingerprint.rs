@@ -5,6 +5,7 @@ use super::clock;
 use super::prepare::Prepared;
 use super::text::{hex, path_text};
 use crate::crypto::Sha256;
+use crate::report::ShardsNote;
 use crate::store::{Listed, Stamp};
 
 /// The digest of everything that decides what a run writes and where: the version, the definition,
@@ -36,6 +37,30 @@ pub(super) fn fingerprint(prepared: &Prepared, listed: &[Listed], lists: &[Vec<L
             digest.add_file(file);
         }
     }
+    hex(&digest.0.finish())
+}
+
+/// The fingerprint of a run, which may be a shard.
+pub(super) fn of_run(
+    prepared: &Prepared,
+    shard: Option<&ShardsNote>,
+    listed: &[Listed],
+    lists: &[Vec<Listed>],
+) -> String {
+    shard.map_or_else(
+        || fingerprint(prepared, listed, lists),
+        |note| of_shards(prepared, note, lists),
+    )
+}
+
+/// The same of a shard, or of all shards together: the plan takes the place of the inputs.
+pub(super) fn of_shards(prepared: &Prepared, note: &ShardsNote, lists: &[Vec<Listed>]) -> String {
+    let mut digest = TextDigest(Sha256::new());
+    digest.add(&fingerprint(prepared, &[], lists));
+    digest.add("shards");
+    digest.add(&note.plan);
+    digest.add(&note.count.to_string());
+    digest.add(&note.number.map(|number| number.to_string()).unwrap_or_default());
     hex(&digest.0.finish())
 }
 

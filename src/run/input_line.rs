@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::progress::InputRead;
 use crate::input::{Compression, InputEnd};
 use crate::report::Tally;
-use crate::store::{Ignored, Listed, Reason, Stamp};
+use crate::store::{Ignored, Listed, Stamp};
 
 /// The order of the fields is their order in the line. Those of an ignored file are left out.
 #[derive(Default, Serialize)]
@@ -38,6 +38,13 @@ pub(super) struct InputLine<'a> {
     /// `true`, or left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     unchecked: Option<bool>,
+    /// If a shard read only a range of it: that range, and the line ends in what was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored: Option<&'a str>,
     /// Why it could not be read to its end.
@@ -49,7 +56,8 @@ pub(super) struct InputLine<'a> {
 }
 
 impl<'a> InputLine<'a> {
-    /// The line of an input that was read. `rows`: how many it has, if each may give several records.
+    /// The line of an input that was read. `rows`: how many it has, if each may give several records. `lines`:
+    /// the line ends in what was read.
     pub(super) fn read(
         listed: &'a Listed,
         end: &'a InputEnd,
@@ -57,6 +65,7 @@ impl<'a> InputLine<'a> {
         compression: Option<Compression>,
         tally: &Tally,
         rows: Option<u64>,
+        lines: u64,
     ) -> InputLine<'a> {
         let broken = end.broken.as_ref();
         InputLine {
@@ -74,6 +83,9 @@ impl<'a> InputLine<'a> {
             blank_lines: Some(tally.blank_lines),
             sha256: end.digest.as_deref(),
             unchecked: end.is_unchecked.then_some(true),
+            from: listed.range.map(|range| range.from),
+            to: listed.range.map(|range| range.to),
+            lines: listed.range.map(|_| lines),
             ignored: None,
             broken: broken.map(|broken| broken.bad.message.as_str()),
             offset_reached: broken.map(|broken| broken.offset),
@@ -82,15 +94,8 @@ impl<'a> InputLine<'a> {
 
     /// The line of a file that was ignored.
     pub(super) fn ignored(ignored: &'a Ignored) -> InputLine<'a> {
-        let reason = match ignored.reason {
-            Reason::Name => "name",
-            Reason::Empty => "empty",
-            Reason::NotAFile => "not_a_file",
-            Reason::Excluded => "excluded",
-            Reason::FolderMarker => "folder_marker",
-            Reason::Changed => "changed",
-        };
-        InputLine { name: &ignored.name, ignored: Some(reason), ..InputLine::default() }
+        let reason = Some(ignored.reason.name());
+        InputLine { name: &ignored.name, ignored: reason, ..InputLine::default() }
     }
 }
 

@@ -18,9 +18,9 @@ use super::{
 use crate::engine::Cancel;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
-use crate::publish::names::{LINEAGE, REPORT};
-use crate::publish::{Begun, PlaceRequest, Publication, PublishError};
-use crate::report::{Manifest, html_report};
+use crate::publish::names::{LINEAGE, REPORT, shard_folder};
+use crate::publish::{Begun, PlaceRequest, Publication, PublishError, Share};
+use crate::report::{Manifest, ShardsNote, html_report};
 use crate::store::s3::Reach;
 use crate::store::{Listed, Listing};
 
@@ -35,6 +35,8 @@ pub(super) struct Job {
     /// Whether it may replace another published run.
     pub(super) may_overwrite: bool,
     pub(super) night: Option<Night>,
+    /// The shard that the run is, if it is one.
+    pub(super) shard: Option<ShardsNote>,
 }
 
 /// Where a run writes, and how it is known.
@@ -54,11 +56,13 @@ impl Job {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Outcome, Failure> {
-        let Job { prepared, listing, may_overwrite, specs, night, .. } = &mut self;
+        let Job { prepared, listing, may_overwrite, specs, night, shard, .. } = &mut self;
+        let shard = shard.as_ref();
         let list_files = lists::list_files(specs, &prepared.remote.store)?;
-        progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
-        let fingerprint = fingerprint::fingerprint(prepared, &listing.files, &list_files);
-        let place = take_place(prepared, &fingerprint, options, *may_overwrite, night.as_mut());
+        progress.expect_bytes(listing.files.iter().map(Listed::bytes_to_read).sum());
+        let fingerprint = fingerprint::of_run(prepared, shard, &listing.files, &list_files);
+        let how = (*may_overwrite, shard.and_then(|note| note.number));
+        let place = take_place(prepared, &fingerprint, options, how, night.as_mut());
         let place = match with_differences(place, prepared, listing)? {
             Taken::DryRun => None,
             Taken::Place(place) => Some(*place),
@@ -79,7 +83,7 @@ impl Job {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Outcome, Failure> {
-        let Job { began, prepared, parts, specs, listing, night, .. } = self;
+        let Job { began, prepared, parts, specs, listing, night, shard, .. } = self;
         let Placed { fingerprint, list_files, place } = placed;
         let store = &prepared.remote.store;
         progress.enter(Stage::Lists);
@@ -91,12 +95,16 @@ impl Job {
         headers::check_sizes(plan, stages)?;
         let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
         let (sha256, files) = (&prepared.definition_sha256, &listing.files);
-        let mut assembler = Assembler::new(plan, stages, sha256, files, place.as_ref(), progress)?;
+        let number = shard.as_ref().and_then(|note| note.number);
+        let mut assembler =
+            Assembler::new(plan, stages, sha256, files, place.as_ref(), number, progress)?;
         let inputs = store.inputs(files, Reach::Whole)?;
         processing.run(&pool, &inputs, &mut assembler)?;
         assembler.finish(&listing.ignored)?;
         check_balance(&assembler)?;
-        if let Some(error) = without_records(&prepared, &assembler, &listing) {
+        if number.is_none()
+            && let Some(error) = without_records(&prepared, &assembler, &listing)
+        {
             return nothing(&prepared, options, error);
         }
         cancel.check().map_err(RunError::from)?;
@@ -111,6 +119,7 @@ impl Job {
             other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
             replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
             dry_run: options.dry_run,
+            shard: shard.as_ref(),
         };
         let manifest = concluded(&facts, &assembler, place.as_ref())?;
         let broken = assembler.into_broken_inputs();
@@ -121,7 +130,7 @@ impl Job {
                 night.publish(place, &manifest, &prepared, (&listing.files, &broken))?
             }
         };
-        let (manifest, account) = (Box::new(manifest), plan.account.to.clone());
+        let (manifest, account) = (Box::new(manifest), account_of(&prepared, number));
         Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
     }
 }
@@ -158,7 +167,11 @@ fn earlier_records(place: &Publication, night: Option<&Night>) -> Option<u64> {
 }
 
 /// Writes a file that says what the manifest does. It is in place before the manifest.
-fn write_account_file(place: &Publication, name: &str, text: &str) -> Result<(), PublishError> {
+pub(super) fn write_account_file(
+    place: &Publication,
+    name: &str,
+    text: &str,
+) -> Result<(), PublishError> {
     let mut file = place.account_file(name, false)?;
     file.write_all(text.as_bytes()).map_err(PublishError::of_write)?;
     file.finish()
@@ -177,23 +190,24 @@ fn take_place(
     prepared: &Prepared,
     fingerprint: &str,
     options: &RunOptions,
-    may_overwrite: bool,
+    (may_overwrite, shard): (bool, Option<u32>),
     mut night: Option<&mut Night>,
 ) -> Result<Taken, Failure> {
     if options.dry_run {
         return Ok(Taken::DryRun);
     }
     night.as_mut().map_or(Ok(()), |night| night.begin(prepared))?;
-    let outputs = prepared.outputs();
-    let modes: Vec<Option<u32>> =
-        prepared.definition.outputs.iter().map(|output| output.mode).collect();
+    let (outputs, modes, account) =
+        (prepared.outputs(), prepared.modes(), account_of(prepared, shard));
+    let whole = prepared.account();
     let request = PlaceRequest {
-        account: prepared.account(),
+        account: &account,
         outputs: &outputs,
         modes: &modes,
         buckets: prepared.remote.buckets.as_ref(),
         fingerprint,
         overwrite: may_overwrite || prepared.writes_to_standard_output(),
+        share: shard.map_or(Share::Whole, |number| Share::Shard { number, whole }),
     };
     let begun = Publication::begin(&request);
     if let (Err(PublishError::Taken { .. }), Some(night)) = (&begun, night) {
@@ -203,6 +217,12 @@ fn take_place(
         Begun::AlreadyPublished { manifest } => Taken::AlreadyPublished(manifest),
         Begun::Ready(place) => Taken::Place(Box::new(place)),
     })
+}
+
+/// Where the account of a run goes, or that of a shard.
+fn account_of(prepared: &Prepared, shard: Option<u32>) -> PathBuf {
+    let whole = prepared.account();
+    shard.map_or_else(|| whole.to_owned(), |shard| whole.join(shard_folder(shard)))
 }
 
 /// The same; if another published run is in the place, with what differs between both.

@@ -23,7 +23,8 @@ use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
     DefinitionNote, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER,
-    OutputNote, RecordCounts, RejectCounts, Status, Tally, Timing, TokenNote, json_lines,
+    OutputNote, RecordCounts, RejectCounts, ShardsNote, Status, Tally, Timing, TokenNote,
+    json_lines,
 };
 use crate::store::Listing;
 use crate::validate::detector_name;
@@ -43,6 +44,8 @@ pub(super) struct Facts<'a> {
     /// The number of records that the run wrote that this one is to replace.
     pub(super) replaced: Option<u64>,
     pub(super) dry_run: bool,
+    /// `None`: the run is no shard.
+    pub(super) shard: Option<&'a ShardsNote>,
 }
 
 /// The name under which fields that only exports have are counted together.
@@ -51,7 +54,11 @@ const EXPORT_ONLY: &str = "(export only)";
 pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest {
     let plan = facts.plan;
     let total = &assembled.total;
-    let exceeded = budgets::exceeded(plan, total, facts.replaced);
+    // Those are for the whole.
+    let is_whole = facts.shard.is_none();
+    let exceeded =
+        if is_whole { budgets::exceeded(plan, total, facts.replaced) } else { Vec::new() };
+    let unused = unused(facts, assembled);
     let status = match (facts.dry_run, exceeded.is_empty()) {
         (true, _) => Status::DryRun,
         (false, true) => Status::Published,
@@ -69,6 +76,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fips: crypto::fips_module().is_some(),
         fingerprint: facts.fingerprint.clone(),
+        shards: facts.shard.map(|note| ShardsNote { unused: unused.clone(), ..note.clone() }),
         definition: DefinitionNote {
             sha256: facts.prepared.definition_sha256.clone(),
             settings: facts.prepared.definition.settings().clone(),
@@ -93,7 +101,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         outputs: outputs(plan, assembled, has_parts),
         keys: facts.prepared.keys.clone(),
         lineage: plan.account.lineage,
-        requests: requests(facts),
+        requests: requests(facts.prepared),
         suppress: lists(facts, total),
         fields: fields(plan, assembled),
         unknown_fields: unknown_fields(assembled),
@@ -106,16 +114,16 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
             by_repair: by_repair(assembled),
             by_setting: by_setting(assembled),
         },
-        warnings: warnings(facts, assembled),
+        warnings: warnings(facts, assembled, if is_whole { unused } else { Vec::new() }),
         timing: timing(facts, assembled, elapsed),
     }
 }
 
 /// What requests of this run to AWS go by. `None`: nothing of it is in a bucket.
-fn requests(facts: &Facts<'_>) -> Option<String> {
-    let limits = facts.prepared.limits;
+pub(super) fn requests(prepared: &Prepared) -> Option<String> {
+    let limits = prepared.limits;
     let is_remote = limits.reads_buckets || 0 < limits.buckets;
-    is_remote.then(|| facts.prepared.remote.run.clone())
+    is_remote.then(|| prepared.remote.run.clone())
 }
 
 /// The manifest as it is written.
@@ -125,7 +133,7 @@ pub(super) fn text(manifest: &Manifest) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn purpose(plan: &Plan) -> &'static str {
+pub(super) fn purpose(plan: &Plan) -> &'static str {
     match plan.purpose {
         Purpose::Messaging => "messaging",
         Purpose::Analytics => "analytics",
@@ -283,8 +291,8 @@ fn by_setting(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
 
 /// The warnings, the most serious first: people who would not be found, inputs that were not read, what the
 /// definition and earlier outputs mean, and then what may be a typing error.
-fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
-    let Facts { prepared, plan, listing, .. } = facts;
+fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -> Vec<String> {
+    let Facts { prepared, listing, .. } = facts;
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
     warnings.extend(unchecked_lists(facts));
@@ -305,11 +313,18 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         warnings.push(format!("the pattern `{}` matches no file", escape(pattern)));
     }
     warnings.extend(near_names(facts, assembled));
-    if 0 < total.written {
-        warnings.extend(unused_columns(plan, assembled));
-        warnings.extend(unused_rules(plan, total));
-    }
+    warnings.extend(unused);
     warnings
+}
+
+/// Warnings about settings that had no effect on any record.
+fn unused(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
+    let (plan, total) = (facts.plan, &assembled.total);
+    if total.written == 0 {
+        return Vec::new();
+    }
+    let columns = unused_columns(plan, assembled);
+    columns.into_iter().chain(unused_rules(plan, total)).collect()
 }
 
 /// Warnings about lists with entries that cannot be used.

@@ -25,6 +25,8 @@
 //! (`segprep status`), and `differences` what another published run differs in; `looking` has
 //! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
 //! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
+//! `shards` divides the inputs among machines (`segprep shards`) and prepares a shard (`segprep run --shard`), by a plan that
+//! `plan_file` may read; `gather` publishes what they have written (`segprep gather`), and its header names the files for that.
 
 mod account_report;
 mod assemble;
@@ -37,6 +39,8 @@ mod differences;
 mod error;
 mod explain;
 mod fingerprint;
+mod gather;
+mod gathered_files;
 mod generate;
 mod headers;
 mod init;
@@ -48,6 +52,7 @@ mod lists;
 mod looking;
 mod manifest;
 mod memory;
+mod merged;
 mod moment;
 mod nights;
 mod noted;
@@ -55,6 +60,7 @@ mod nothing;
 mod originals;
 mod overlap;
 mod places;
+mod plan_file;
 mod prepare;
 mod preview;
 mod process;
@@ -62,6 +68,8 @@ mod progress;
 mod scan;
 mod scan_input;
 mod scan_page;
+mod shard_account;
+mod shards;
 mod slices;
 mod status;
 mod test_cases;
@@ -84,6 +92,7 @@ pub use error::{ErrorKind, RunError};
 pub use explain::{
     AccountState, ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain,
 };
+pub use gather::{GatherOptions, gather};
 pub use generate::{Generated, generate};
 pub use init::{InitOptions, Proposed, init};
 pub use keys::{KeyCheck, check_key, new_key};
@@ -93,6 +102,7 @@ pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{InputRead, Progress, ProgressView, Stage};
 pub use scan::{ScanOptions, scan};
 pub use scan_page::scan_html;
+pub use shards::{Division, ShardOptions, shards};
 pub use status::{LastRun, Next, StatusReport, status};
 pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 pub use verify::{Verified, verify};
@@ -111,6 +121,7 @@ use keys::MissingKey;
 use nights::Night;
 use nothing::{nothing, nothing_to_read, quote_inputs};
 use prepare::{PlanParts, Prepared, Source};
+use shards::Following;
 use text::{escape_path, with_causes};
 
 /// What a run is to do.
@@ -134,6 +145,8 @@ pub struct RunOptions {
     pub again: Vec<String>,
     /// Whether to read and check everything, and write nothing.
     pub dry_run: bool,
+    /// The shard that the run is; `None`: it reads everything.
+    pub shard: Option<ShardOptions>,
 }
 
 /// The result of a run that did not fail.
@@ -229,6 +242,9 @@ fn run_steps(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let began = Began::now()?;
+    if let Some(shard) = &options.shard {
+        return run_shard(shard, options, began, progress, cancel);
+    }
     let (mut prepared, parts, mut night) = prepare_run(options, began, cancel)?;
     let specs = list_specs(&prepared, &parts)?;
     let (listing, may_overwrite) = match list_inputs(&mut prepared, options, night.as_mut())? {
@@ -236,7 +252,28 @@ fn run_steps(
         Inputs::Published(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
         Inputs::None(error) => return nothing(&prepared, options, error),
     };
-    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night };
+    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night, shard: None };
+    job.run(options, progress, cancel)
+}
+
+/// A run over the inputs that a plan gives to a shard.
+fn run_shard(
+    shard: &ShardOptions,
+    options: &RunOptions,
+    began: Began,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
+    let wanted = shards::Wanted {
+        count: shard.count,
+        plan: shard.plan.as_deref(),
+        shard: Some(shard.number),
+    };
+    let Following { prepared, parts, plan, .. } = shards::follow(options, &wanted, cancel)?;
+    let specs = list_specs(&prepared, &parts)?;
+    let (listing, note) = shards::own(&prepared, plan, shard.number)?;
+    let (may_overwrite, shard) = (options.overwrite, Some(note));
+    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night: None, shard };
     job.run(options, progress, cancel)
 }
 

@@ -19,7 +19,7 @@ use crate::ledger::{
     StateRequest, Wanted,
 };
 use crate::publish::names::MANIFEST;
-use crate::publish::{self, Buckets, PlaceRequest, Publication};
+use crate::publish::{self, Buckets, PlaceRequest, Publication, Share};
 use crate::report::{Manifest, Status};
 use crate::store::{Exclusions, Ignored, Listed, Listing, Reason};
 
@@ -128,6 +128,17 @@ impl Night {
         let wanted = Wanted { on_change: self.on_change, is_again: &|_| false, replaced: None };
         let choice = ledger::compare(self.ledger.list(), files, &wanted);
         Ok(choice.map_err(|fault| fault.in_file(&self.ledger.list_path()))?)
+    }
+
+    /// Fails if a run has taken some of these inputs since a plan was made of them.
+    pub(super) fn check_new(&self, files: &[Listed]) -> Result<(), Failure> {
+        let taken = files.len().saturating_sub(self.compare(files)?.take.len());
+        if taken == 0 {
+            return Ok(());
+        }
+        let message = format!("a run has taken {taken} of the inputs since the plan was made");
+        let hint = "print a new plan with `segprep shards`: it has what is new now";
+        Err(RunError::new(ErrorKind::Taken, message).hint(hint).into())
     }
 
     /// Whether this run may replace what is published in its account: as the user says, or as the user
@@ -338,6 +349,7 @@ fn recover(definition: &Definition, buckets: Option<&Buckets>) -> Result<Option<
         buckets,
         fingerprint: "",
         overwrite: false,
+        share: Share::Whole,
     };
     Ok(publish::recover(&request)?)
 }

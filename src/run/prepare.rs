@@ -72,6 +72,11 @@ impl Prepared {
         self.definition.outputs.iter().any(|output| output.to.is_standard_output())
     }
 
+    /// The permissions of the parts of each output, if they are set.
+    pub(super) fn modes(&self) -> Vec<Option<u32>> {
+        self.definition.outputs.iter().map(|output| output.mode).collect()
+    }
+
     /// Where the account goes.
     pub(super) fn account(&self) -> &Path {
         &self.definition.account.to.path

@@ -1,12 +1,18 @@
 //! Lists and opens the inputs of a run, on disk or in buckets.
 
-use std::{fmt, io::Read, path::Path};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use super::disk::read;
 use super::error::StoreError;
 use super::list;
 use super::listing::{Listed, Listing, Stamp};
-use super::s3::{Object, Reach, ReadAhead, S3, Url};
+use super::range::{self, RangeEnd};
+use super::s3::{Object, ObjectReader, Reach, ReadAhead, S3, Url, Wanted};
 
 /// The disk, and buckets.
 #[derive(Clone, Debug)]
@@ -29,11 +35,46 @@ impl Store {
         list::list(&self.s3, from, exclude)
     }
 
+    /// Opens a file, a pipe or an object to be read once from its start, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist, or could not be opened.
+    pub fn open(&self, path: &Path) -> Result<Box<dyn Read + Send>, StoreError> {
+        let name = path.to_string_lossy();
+        if Url::parse(path).is_none() {
+            let file = File::open(path).map_err(|source| StoreError::from_io(&name, source))?;
+            return Ok(Box::new(file));
+        }
+        let listing = self.list(&[path], &[])?;
+        self.inputs(&listing.files, Reach::Whole)?.open(0)
+    }
+
+    /// A file or object that a plan of some time ago names, as it is now. An object is compared when it is
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// If a file does not exist, or has another size or another time.
+    pub fn confirm(&self, planned: &Listed) -> Result<Listed, StoreError> {
+        if !matches!(planned.stamp, Stamp::Modified { .. }) {
+            return Ok(planned.clone());
+        }
+        let found = read::state(&planned.name)?;
+        let is_same =
+            found.bytes == planned.bytes && found.stamp.modified() == planned.stamp.modified();
+        if is_same {
+            Ok(Listed { range: planned.range, ..found })
+        } else {
+            Err(StoreError::Changed { name: planned.name.clone() })
+        }
+    }
+
     /// Prepares these inputs to be read in order. Reading objects ahead begins at once.
     pub fn inputs<'l>(&self, listed: &'l [Listed], reach: Reach) -> Result<Inputs<'l>, StoreError> {
         // Nothing is made for each of a million files if no input is an object.
         let ahead = if listed.iter().any(|listed| object(listed).is_some()) {
-            let objects = listed.iter().map(object).collect();
+            let objects = listed.iter().map(wanted).collect();
             Some(ReadAhead::new(&self.s3, objects, reach)?)
         } else {
             None
@@ -49,6 +90,31 @@ fn object(listed: &Listed) -> Option<Object> {
     Some(Object { url, bytes: listed.bytes, etag: etag.clone(), archive: None })
 }
 
+/// The object that an input is, and what of it is read.
+fn wanted(listed: &Listed) -> Option<Wanted> {
+    let object = object(listed)?;
+    Some(match listed.range {
+        None => Wanted::whole(object),
+        Some(range) => Wanted::from(object, range::start(range), range.to),
+    })
+}
+
+/// The lines of a range of an object.
+struct Ranged {
+    object: ObjectReader,
+    end: RangeEnd,
+}
+
+impl Read for Ranged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_reached() {
+            return Ok(0);
+        }
+        let count = self.object.read(buffer)?;
+        Ok(self.end.pass(buffer.get(..count).unwrap_or(&[])))
+    }
+}
+
 /// Inputs that are meant to be read in order: objects are fetched ahead in this order.
 pub struct Inputs<'l> {
     listed: &'l [Listed],
@@ -61,7 +127,8 @@ impl<'l> Inputs<'l> {
         self.listed
     }
 
-    /// Opens an input, by its index, to be read once from its start.
+    /// Opens an input, by its index, to be read once from its start. If only a range of it is to be read, the
+    /// first line is the rest of one that begins before the range (see `range.rs`).
     ///
     /// A read that fails gives an [`std::io::Error`] that `StoreError::from_read` understands.
     /// Among these is a change of the input, which may be noticed only at its end.
@@ -70,13 +137,19 @@ impl<'l> Inputs<'l> {
             return Err(StoreError::NotFound { name: String::new() });
         };
         match (&self.ahead, &listed.stamp) {
-            (Some(ahead), Stamp::ETag(_)) => Ok(Box::new(ahead.open(input))),
+            (Some(ahead), Stamp::ETag(_)) => Ok(match listed.range {
+                None => Box::new(ahead.open(input)),
+                Some(range) => {
+                    Box::new(Ranged { object: ahead.open(input), end: RangeEnd::new(range) })
+                }
+            }),
             _ => read::open(listed),
         }
     }
 
     /// Whether an input that was read to its end could not be checked against a checksum: it is an
-    /// object that is read in ranges, and its server has none of the whole object.
+    /// object that is read in ranges, and its server has none of the whole object, or only a range of it was
+    /// read.
     pub fn is_unchecked(&self, input: usize) -> bool {
         self.ahead.as_ref().is_some_and(|ahead| ahead.is_unchecked(input))
     }

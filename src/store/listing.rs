@@ -23,6 +23,22 @@ pub struct Listed {
     /// The size in bytes; 0 for standard input.
     pub bytes: u64,
     pub stamp: Stamp,
+    /// The lines to read. `None`: all of it.
+    pub range: Option<ByteRange>,
+}
+
+/// The lines of a text that begin at an offset of this range: from `from` up to `to`, which is excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteRange {
+    pub from: u64,
+    pub to: u64,
+}
+
+impl Listed {
+    /// How many bytes of it are read, within the length of a line.
+    pub fn bytes_to_read(&self) -> u64 {
+        self.range.map_or(self.bytes, |range| range.to.saturating_sub(range.from))
+    }
 }
 
 /// Identifies a state of an input, so that a change is noticed.
@@ -48,6 +64,17 @@ impl Stamp {
             Stamp::ETag(_) | Stamp::Stream => None,
         }
     }
+
+    /// A file that was last written at this time, as [`Stamp::modified`] has it. When it was changed is not
+    /// known.
+    pub fn of_modified(text: &str) -> Option<Stamp> {
+        let time = text.parse::<jiff::Timestamp>().ok()?;
+        let nanos = time.as_nanosecond().rem_euclid(1_000_000_000);
+        let secs = time.as_nanosecond().div_euclid(1_000_000_000);
+        let (secs, nanos) = (i64::try_from(secs).ok()?, u32::try_from(nanos).ok()?);
+        let stamp = Stamp::Modified { secs, nanos, changed: (0, 0) };
+        (stamp.modified().as_deref() == Some(text)).then_some(stamp)
+    }
 }
 
 /// A file, folder or object that is not read.
@@ -72,4 +99,31 @@ pub enum Reason {
     FolderMarker,
     /// It has changed since a run took it, and changed inputs are to be skipped.
     Changed,
+}
+
+impl Reason {
+    const ALL: [Reason; 6] = [
+        Reason::Name,
+        Reason::Empty,
+        Reason::NotAFile,
+        Reason::Excluded,
+        Reason::FolderMarker,
+        Reason::Changed,
+    ];
+
+    /// As accounts and plans have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Name => "name",
+            Reason::Empty => "empty",
+            Reason::NotAFile => "not_a_file",
+            Reason::Excluded => "excluded",
+            Reason::FolderMarker => "folder_marker",
+            Reason::Changed => "changed",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+    }
 }

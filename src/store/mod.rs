@@ -14,7 +14,7 @@
 //! | `disk` | files and folders: listing, reading, locking, staging |
 //! | `aws` | the session with AWS, its errors, KMS and Secrets Manager |
 //! | `s3` | objects: listing, reading ahead, uploading, locking |
-//! | `list`, `inputs` | the inputs of a run, from disk and from buckets |
+//! | `list`, `inputs`, `range` | the inputs of a run, from disk and from buckets, or ranges of them |
 //! | `places` | what is in a folder that a run wrote to |
 
 pub mod aws;
@@ -25,11 +25,12 @@ mod inputs;
 mod list;
 mod listing;
 mod places;
+mod range;
 pub mod s3;
 
 pub use disk::{Lock, Staged};
 pub use error::StoreError;
 pub(crate) use exclude::Exclusions;
 pub use inputs::{Inputs, Store};
-pub use listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
+pub use listing::{ByteRange, Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
 pub use places::{FoundFile, RangeReader};

@@ -40,7 +40,7 @@ impl Store {
             for object in self.s3.list(&url)? {
                 let path = object.url.key.get(url.key.len()..).unwrap_or_default().into();
                 let (name, stamp) = (object.url.to_string(), Stamp::ETag(object.etag));
-                let listed = Listed { name, bytes: object.bytes, stamp };
+                let listed = Listed { name, bytes: object.bytes, stamp, range: None };
                 files.push(FoundFile { path, is_regular: true, listed });
             }
             return Ok((!files.is_empty()).then_some(files));
@@ -123,7 +123,7 @@ fn walk(root: &Path, below: &Path, depth: usize, files: &mut Vec<FoundFile>) -> 
         let is_regular = kind.is_file();
         let bytes = if is_regular { metadata.len() } else { 0 };
         let name = root.join(&path).to_string_lossy().into_owned();
-        let listed = Listed { name, bytes, stamp: stamp_of(&metadata) };
+        let listed = Listed { name, bytes, stamp: stamp_of(&metadata), range: None };
         files.push(FoundFile { path, is_regular, listed });
     }
     Ok(())

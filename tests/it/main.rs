@@ -50,6 +50,7 @@ mod s3;
 mod samples;
 mod scan;
 mod schemas;
+mod shards;
 mod standard_output;
 mod support;
 mod suppression;

@@ -21,6 +21,7 @@ pub(super) mod tree;
 pub use diagnostic::Diagnostic;
 pub use location::{Location, STANDARD_OUTPUT};
 pub use origin::{Origin, Spanned};
+pub use size::parse as parse_size;
 
 pub(crate) use nearest::{advice, expected_one_of, guess, listed, nearest};
 pub(crate) use quote::{escape, quoted};

@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 9] = [
 
 /// Parses a size and returns it in bytes. `None`: not a size, not a whole number of bytes, or too
 /// large for 64 bits.
-pub(crate) fn parse(text: &str) -> Option<u64> {
+pub fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let number_len = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
     let (number, unit) = text.split_at_checked(number_len)?;

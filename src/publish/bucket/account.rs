@@ -4,7 +4,7 @@
 //! then, the run can put the earlier manifest back, which it has in memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -19,7 +19,7 @@ use crate::publish::error::PublishError;
 use crate::publish::journal::Journal;
 use crate::publish::names::{
     EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, WORK, is_account_file,
-    is_beside_manifests, mark_text,
+    is_beside_manifests, is_work_of_shard, mark_text, shard_file,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::s3::{Folder, Lease};
@@ -38,6 +38,7 @@ pub(crate) struct BucketAccount {
     is_retired: AtomicBool,
     /// Whether this run has begun to remove other earlier objects.
     is_replaced: AtomicBool,
+    keeps_shards: bool,
 }
 
 /// The journal's name in the folder of the account.
@@ -56,6 +57,7 @@ impl BucketAccount {
             is_kept: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
             is_replaced: AtomicBool::new(false),
+            keeps_shards: false,
         }
     }
 
@@ -127,7 +129,7 @@ impl AccountPlace for BucketAccount {
 
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
         ensure_no_foreign_files(&self.folder, self.names(), |name| {
-            name.starts_with(WORK) || is_ours(name)
+            name.starts_with(WORK) || is_work_of_shard(name) || is_ours(name)
         })
     }
 
@@ -159,6 +161,23 @@ impl AccountPlace for BucketAccount {
 
     fn remove_journal(&self) -> Result<(), PublishError> {
         Ok(self.folder.remove(vec![journal()])?)
+    }
+
+    fn shards(&self) -> Result<Vec<u32>, PublishError> {
+        let found = self.names().iter().filter_map(|name| shard_file(name));
+        let shards: BTreeSet<u32> = found.map(|(shard, _)| shard).collect();
+        Ok(shards.into_iter().collect())
+    }
+
+    fn busy_shards(&self) -> Result<Vec<u32>, PublishError> {
+        let working = self.names().iter().filter(|name| is_work_of_shard(Path::new(name)));
+        let found = working.filter_map(|name| shard_file(name));
+        let shards: BTreeSet<u32> = found.map(|(shard, _)| shard).collect();
+        Ok(shards.into_iter().collect())
+    }
+
+    fn keep_shards(&mut self) {
+        self.keeps_shards = true;
     }
 
     fn prepare(&self) -> Result<(), PublishError> {
@@ -199,8 +218,10 @@ impl AccountPlace for BucketAccount {
 
     fn move_files_in(&self) -> Result<(), PublishError> {
         let drops_kept = !self.is_kept.load(Ordering::Relaxed);
-        let is_replaced =
-            |name: &str| is_beside_manifests(name) || (drops_kept && name == EARLIER_MANIFEST);
+        let is_replaced = |name: &str| {
+            let is_kept = self.keeps_shards && shard_file(name).is_some();
+            (is_beside_manifests(name) && !is_kept) || (drops_kept && name == EARLIER_MANIFEST)
+        };
         if self.names().iter().any(|name| is_replaced(name)) {
             self.is_replaced.store(true, Ordering::Relaxed);
             self.remove_listed(is_replaced)?;
@@ -243,7 +264,9 @@ impl AccountPlace for BucketAccount {
         self.folder.abort_own()?;
         abort_abandoned(&self.folder, self.lease.as_ref(), is_account_file)?;
         self.remove_listed(|name| {
-            (drops_kept && name == EARLIER_MANIFEST) || (drops_files && is_beside_manifests(name))
+            let is_kept = !drops_kept && shard_file(name).is_some();
+            (drops_kept && name == EARLIER_MANIFEST)
+                || (drops_files && is_beside_manifests(name) && !is_kept)
         })
     }
 

@@ -17,7 +17,8 @@ use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
 use crate::publish::names::{
     ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL, OLD,
-    REJECTED_RECORDS, WORK, is_account_file, is_folder_of_ours, is_originals,
+    REJECTED_RECORDS, SHARDS, WORK, is_account_file, is_folder_of_ours, is_originals,
+    is_work_of_shard, shard_folder, shard_number,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::disk::{folder, whole};
@@ -27,6 +28,7 @@ use crate::store::{Lock, Staged};
 pub(crate) struct DiskAccount {
     path: PathBuf,
     lock: Option<Lock>,
+    keeps_shards: bool,
 }
 
 impl DiskAccount {
@@ -35,7 +37,7 @@ impl DiskAccount {
         if path.exists() && !path.is_dir() {
             ensure_no_foreign_files(&path, |_| false)?;
         }
-        Ok(DiskAccount { path, lock: None })
+        Ok(DiskAccount { path, lock: None, keeps_shards: false })
     }
 
     fn work(&self) -> PathBuf {
@@ -62,7 +64,7 @@ impl DiskAccount {
         let (account, old) = (&self.path, self.old_files());
         fs::create_dir_all(&old)?;
         let mut names = self.names()?;
-        names.retain(|name| is_name_of_ours(name));
+        names.retain(|name| is_name_of_ours(name) && !(self.keeps_shards && name == SHARDS));
         names.sort_by_key(|name| name != MANIFEST);
         for name in names {
             fs::rename(account.join(&name), old.join(&name))?;
@@ -124,7 +126,7 @@ fn exists(path: &Path) -> bool {
 
 /// Whether a run gives this name to a file or a folder of an account.
 fn is_name_of_ours(name: &str) -> bool {
-    name == REJECTED_RECORDS || is_account_file(Path::new(name))
+    name == REJECTED_RECORDS || name == SHARDS || is_account_file(Path::new(name))
 }
 
 impl AccountPlace for DiskAccount {
@@ -171,8 +173,10 @@ impl AccountPlace for DiskAccount {
     fn check_files(&self, is_ours: &dyn Fn(&Path) -> bool) -> Result<(), PublishError> {
         ensure_nothing_foreign(
             &self.path,
-            |file| file.starts_with(WORK) || is_ours(file),
-            |folder| folder.starts_with(WORK) || is_folder_of_ours(folder),
+            |file| file.starts_with(WORK) || is_work_of_shard(file) || is_ours(file),
+            |folder| {
+                folder.starts_with(WORK) || is_work_of_shard(folder) || is_folder_of_ours(folder)
+            },
         )
     }
 
@@ -201,6 +205,23 @@ impl AccountPlace for DiskAccount {
 
     fn remove_journal(&self) -> Result<(), PublishError> {
         journal::remove(&self.work()).map_err(at(&self.path, "clean up"))
+    }
+
+    fn shards(&self) -> Result<Vec<u32>, PublishError> {
+        let shards = self.path.join(SHARDS);
+        let children = folder::children(&shards).map_err(at(&shards, "list"))?;
+        let names = children.iter().filter_map(|child| child.file_name()?.to_str());
+        Ok(names.filter_map(shard_number).collect())
+    }
+
+    fn busy_shards(&self) -> Result<Vec<u32>, PublishError> {
+        let mut shards = self.shards()?;
+        shards.retain(|shard| exists(&self.path.join(shard_folder(*shard)).join(WORK)));
+        Ok(shards)
+    }
+
+    fn keep_shards(&mut self) {
+        self.keeps_shards = true;
     }
 
     fn prepare(&self) -> Result<(), PublishError> {
@@ -285,12 +306,14 @@ impl AccountPlace for DiskAccount {
                 remove_files(&self.path)?;
             }
             if drops_kept {
+                remove_shards(&self.path)?;
                 folder::remove_file(&self.path.join(EARLIER_MANIFEST))?;
             }
             folder::remove_file(&self.work().join(MANIFEST))?;
             for working in [&new, &old] {
                 give_back(working, &self.path, is_account_file)?;
                 remove_files(working)?;
+                remove_shards(working)?;
                 for manifest in [MANIFEST, EARLIER_MANIFEST] {
                     folder::remove_file(&working.join(manifest))?;
                 }
@@ -310,6 +333,18 @@ impl AccountPlace for DiskAccount {
     fn die(&mut self) {
         self.lock = None;
     }
+}
+
+/// Removes the accounts of shards from that of the whole.
+fn remove_shards(account: &Path) -> io::Result<()> {
+    let shards = account.join(SHARDS);
+    for file in folder::files(&shards) {
+        let file = file?;
+        if is_account_file(&Path::new(SHARDS).join(&file)) {
+            folder::remove_file(&shards.join(file))?;
+        }
+    }
+    folder::remove_empty(&shards)
 }
 
 /// Removes what a run wrote into an account, except for the manifests.

@@ -7,6 +7,8 @@
 //! `old` is kept until the new manifest is in place. Putting it back needs only renames, and can be
 //! repeated after a kill: `new` does not exist while the new folder is in place, and a part that is
 //! both in `to` and in `old` is new in `to`.
+//!
+//! A shard has `.segprep-III` inside `to`, and looks only at job folders of its number.
 
 use std::{
     ffi::OsStr,
@@ -82,7 +84,7 @@ impl DiskOutput {
         taken: &TakenOutput,
         account: &Path,
     ) -> Result<Option<DiskOutput>, PublishError> {
-        if !taken.is_plausible(&[MoveMode::Whole, MoveMode::PartByPart]) {
+        if !taken.is_plausible(&[MoveMode::Whole, MoveMode::PartByPart, taken.mode()]) {
             return Ok(None);
         }
         if !taken.work.join(Lock::NAME).exists() {
@@ -111,7 +113,8 @@ impl DiskOutput {
 
     /// Fails if there is a foreign file in the output or its working folder.
     fn check(&mut self, earlier: &EarlierRuns) -> Result<(), PublishError> {
-        let listed = earlier.parts_in(&self.to);
+        let mode = self.mode;
+        let listed = earlier.parts_in(&self.to).filtered(|path, _| mode.owns(path));
         self.check_output(&listed)?;
         self.earlier = listed.found_in(&self.to);
         let work = self.lock.folder().to_owned();
@@ -121,12 +124,24 @@ impl DiskOutput {
 
     /// Fails if there is anything in the output but these parts, and job folders.
     fn check_output(&self, parts: &Parts) -> Result<(), PublishError> {
+        if let MoveMode::Shard(_) = self.mode {
+            return self.check_own_folders(parts);
+        }
         let is_inside = self.mode == MoveMode::PartByPart;
         ensure_nothing_foreign(
             &self.to,
             |file| parts.has_file(&self.to, file) || (is_inside && file.starts_with(WORK)),
             |folder| is_folder_of_ours(folder) || (is_inside && folder.starts_with(WORK)),
         )
+    }
+
+    /// The same for the job folders of a shard. What else is in the output is the business of others.
+    fn check_own_folders(&self, parts: &Parts) -> Result<(), PublishError> {
+        for job in self.job_folders(&self.to).map_err(at(&self.to, "list"))? {
+            let name = job.strip_prefix(&self.to).unwrap_or(&job);
+            ensure_no_foreign_files(&job, |file| parts.has_file(&self.to, &name.join(file)))?;
+        }
+        Ok(())
     }
 
     /// Fails if there is a file in the working folder that no run leaves there: in `new`, parts by
@@ -186,7 +201,7 @@ impl DiskOutput {
     /// may read, the right to enter.
     fn set_job_modes(&self, folder: &Path) -> io::Result<()> {
         let Some(mode) = self.part_mode.map(folder_mode) else { return Ok(()) };
-        let jobs = job_folders(folder)?;
+        let jobs = self.job_folders(folder)?;
         jobs.iter().try_for_each(|job| fs::set_permissions(job, mode.clone()))
     }
 
@@ -214,7 +229,7 @@ impl DiskOutput {
         if !self.earlier.is_empty() {
             folder::sync_all(&old)?;
         }
-        sync_parts(&self.to)
+        self.sync_parts()
     }
 
     /// A part never replaces a file: where there is one, it is foreign.
@@ -241,7 +256,7 @@ impl DiskOutput {
             move_to_free(&self.new_parts().join(&part), &self.to.join(&part))?;
         }
         self.set_job_modes(&self.to)?;
-        sync_parts(&self.to)
+        self.sync_parts()
     }
 
     fn put_whole_back(&self, moved: &TakenOutput) -> io::Result<()> {
@@ -271,8 +286,8 @@ impl DiskOutput {
             }
         }
         self.put_old_parts_back()?;
-        job_folders(to)?.iter().try_for_each(|job| folder::remove_if_empty(job))?;
-        sync_parts(to)
+        self.remove_empty_jobs(to)?;
+        self.sync_parts()
     }
 
     /// Puts back as many as possible, and returns the first error.
@@ -287,13 +302,13 @@ impl DiskOutput {
 
     fn remove(self, moved: &TakenOutput, drops_parts: bool) -> io::Result<()> {
         if drops_parts {
-            remove_parts(&self.to, &moved.parts)?;
+            self.remove_parts(&self.to, &moved.parts)?;
         }
         // The lock goes last: until then, the next run finds by the journal and by its mark that
         // the folder is ours.
         self.remove_working_parts(&moved.parts)?;
-        if self.mode == MoveMode::PartByPart {
-            job_folders(&self.to)?.iter().try_for_each(|job| folder::remove_if_empty(job))?;
+        if self.mode != MoveMode::Whole {
+            self.remove_empty_jobs(&self.to)?;
         }
         self.lock.remove()
     }
@@ -307,42 +322,43 @@ impl DiskOutput {
             }
         }
         folder::remove_empty(&self.new_parts())?;
-        remove_parts(&self.old_parts(), old)?;
+        self.remove_parts(&self.old_parts(), old)?;
         folder::remove_empty(&self.old_parts())
+    }
+
+    /// Removes these parts from a folder, and the job folders that become empty.
+    fn remove_parts(&self, folder: &Path, parts: &Parts) -> io::Result<()> {
+        for part in parts.found_in(folder).paths() {
+            folder::remove_file(&folder.join(part))?;
+        }
+        self.remove_empty_jobs(folder)
+    }
+
+    fn remove_empty_jobs(&self, folder: &Path) -> io::Result<()> {
+        self.job_folders(folder)?.iter().try_for_each(|job| folder::remove_if_empty(job))
+    }
+
+    /// Syncs the names of the parts in the output.
+    fn sync_parts(&self) -> io::Result<()> {
+        self.job_folders(&self.to)?.iter().try_for_each(|job| folder::sync(job))?;
+        folder::sync(&self.to)
+    }
+
+    /// The job folders in a folder that may be this run's.
+    fn job_folders(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut jobs = folder::children(folder)?;
+        jobs.retain(|job| {
+            let name = job.file_name().and_then(OsStr::to_str);
+            name.is_some_and(|name| is_job_folder(name) && self.mode.owns_folder(name))
+                && fs::symlink_metadata(job).is_ok_and(|metadata| metadata.is_dir())
+        });
+        Ok(jobs)
     }
 }
 
 /// The permissions of a folder for files with these.
 fn folder_mode(file_mode: u32) -> Permissions {
     Permissions::from_mode(file_mode | (file_mode & 0o444) >> 2)
-}
-
-/// Removes these parts from a folder, and the job folders that become empty.
-fn remove_parts(folder: &Path, parts: &Parts) -> io::Result<()> {
-    for file in folder::files(folder) {
-        let file = file?;
-        if parts.has_file(folder, &file) {
-            folder::remove_file(&folder.join(file))?;
-        }
-    }
-    job_folders(folder)?.iter().try_for_each(|job| folder::remove_if_empty(job))
-}
-
-/// Syncs the names of the parts in an output.
-fn sync_parts(output: &Path) -> io::Result<()> {
-    job_folders(output)?.iter().try_for_each(|job| folder::sync(job))?;
-    folder::sync(output)
-}
-
-/// The job folders in an output.
-fn job_folders(output: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut jobs = folder::children(output)?;
-    jobs.retain(|job| {
-        let name = job.file_name().and_then(OsStr::to_str);
-        name.is_some_and(is_job_folder)
-            && fs::symlink_metadata(job).is_ok_and(|metadata| metadata.is_dir())
-    });
-    Ok(jobs)
 }
 
 impl OutputPlace for DiskOutput {
@@ -372,7 +388,7 @@ impl OutputPlace for DiskOutput {
         }
         let moved = match self.mode {
             MoveMode::Whole => self.move_whole_aside(),
-            MoveMode::PartByPart => self.move_parts_aside(),
+            MoveMode::PartByPart | MoveMode::Shard(_) => self.move_parts_aside(),
         };
         moved.map_err(at(&self.to, "clear"))?;
         self.check_aside(&self.earlier)
@@ -381,7 +397,7 @@ impl OutputPlace for DiskOutput {
     fn move_in(&self) -> Result<(), PublishError> {
         let moved = match self.mode {
             MoveMode::Whole => self.move_whole_in(),
-            MoveMode::PartByPart => {
+            MoveMode::PartByPart | MoveMode::Shard(_) => {
                 self.check_is_free()?;
                 self.move_one_by_one()
             }
@@ -390,7 +406,7 @@ impl OutputPlace for DiskOutput {
             let found = match self.mode {
                 MoveMode::Whole if !self.new_parts().exists() => Ok(()),
                 MoveMode::Whole => self.check_output(&Parts::default()),
-                MoveMode::PartByPart => self.check_is_free(),
+                MoveMode::PartByPart | MoveMode::Shard(_) => self.check_is_free(),
             };
             found.err().unwrap_or_else(|| at(&self.to, "move parts into")(error))
         })
@@ -416,7 +432,7 @@ impl OutputPlace for DiskOutput {
     fn put_back(&mut self, moved: &TakenOutput) -> Result<bool, PublishError> {
         let put_back = match self.mode {
             MoveMode::Whole => self.put_whole_back(moved),
-            MoveMode::PartByPart => self.put_parts_back(moved),
+            MoveMode::PartByPart | MoveMode::Shard(_) => self.put_parts_back(moved),
         };
         put_back.map_err(at(&self.to, "put the earlier parts back into"))?;
         Ok(true)

@@ -76,7 +76,7 @@ impl<'e> FileSearch<'e> {
     pub(in crate::store) fn add_standard_input(&mut self) {
         let name = STANDARD_INPUT.to_owned();
         if self.seen.insert(OsStr::new(&name)) {
-            self.listing.files.push(Listed { name, bytes: 0, stamp: Stamp::Stream });
+            self.listing.files.push(Listed { name, bytes: 0, stamp: Stamp::Stream, range: None });
         }
     }
 
@@ -131,6 +131,7 @@ impl<'e> FileSearch<'e> {
                 name: name.to_owned(),
                 bytes: metadata.len(),
                 stamp: stamp_of(&metadata),
+                range: None,
             }),
         }
         Ok(())

@@ -7,14 +7,22 @@
 //! Standard input is read as it comes.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
     os::{fd::AsFd, unix::fs::MetadataExt},
 };
 
 use super::list::stamp_of;
 use crate::store::error::StoreError;
 use crate::store::listing::{Listed, Stamp};
+use crate::store::range::{self, RangeEnd};
+
+/// A file as it is now.
+pub(in crate::store) fn state(name: &str) -> Result<Listed, StoreError> {
+    let metadata = fs::metadata(name).map_err(|source| StoreError::from_io(name, source))?;
+    let (bytes, stamp) = (metadata.len(), stamp_of(&metadata));
+    Ok(Listed { name: name.to_owned(), bytes, stamp, range: None })
+}
 
 /// Opens a file, or standard input, to be read once from its start.
 ///
@@ -29,7 +37,32 @@ pub(in crate::store) fn open(listed: &Listed) -> Result<Box<dyn Read + Send>, St
     if !is_as_listed(&file, listed).map_err(failed)? {
         return Err(StoreError::Changed { name: listed.name.clone() });
     }
-    Ok(Box::new(Unchanged { file, listed: listed.clone(), bytes_read: 0 }))
+    let mut unchanged = Unchanged { file, listed: listed.clone(), bytes_read: 0 };
+    let Some(range) = listed.range else { return Ok(Box::new(unchanged)) };
+    let start = range::start(range);
+    unchanged.file.seek(SeekFrom::Start(start)).map_err(failed)?;
+    unchanged.bytes_read = start;
+    Ok(Box::new(Ranged { file: unchanged, end: RangeEnd::new(range) }))
+}
+
+/// The lines of a range. At their end, the file must still be as it was listed.
+struct Ranged {
+    file: Unchanged,
+    end: RangeEnd,
+}
+
+impl Read for Ranged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_reached() {
+            return Ok(0);
+        }
+        let count = self.file.read(buffer)?;
+        let count = self.end.pass(buffer.get(..count).unwrap_or(&[]));
+        if self.end.is_reached() {
+            self.file.check()?;
+        }
+        Ok(count)
+    }
 }
 
 /// Standard input without the buffer of [`io::Stdin`].
@@ -49,14 +82,24 @@ impl Read for Unchanged {
         let count = self.file.read(buffer)?;
         self.bytes_read = self.bytes_read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let at_end = count == 0 && !buffer.is_empty();
-        let is_whole = self.bytes_read == self.listed.bytes;
-        if self.bytes_read > self.listed.bytes
-            || (at_end && !(is_whole && is_as_listed(&self.file, &self.listed)?))
-        {
-            let name = self.listed.name.clone();
-            return Err(io::Error::other(StoreError::Changed { name }));
+        if self.bytes_read > self.listed.bytes || (at_end && self.bytes_read != self.listed.bytes) {
+            return Err(self.changed());
+        }
+        if at_end {
+            self.check()?;
         }
         Ok(count)
+    }
+}
+
+impl Unchanged {
+    fn changed(&self) -> io::Error {
+        io::Error::other(StoreError::Changed { name: self.listed.name.clone() })
+    }
+
+    /// Fails if the file is not as it was listed.
+    fn check(&self) -> io::Result<()> {
+        if is_as_listed(&self.file, &self.listed)? { Ok(()) } else { Err(self.changed()) }
     }
 }
 
@@ -77,7 +120,7 @@ fn is_as_listed(file: &File, listed: &Listed) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use std::{
-        fs::{self, OpenOptions},
+        fs::OpenOptions,
         io::Write,
         path::Path,
         thread,
@@ -85,11 +128,12 @@ mod tests {
     };
 
     use super::*;
+    use crate::store::listing::ByteRange;
 
     fn listed(path: &Path) -> Listed {
         let metadata = fs::metadata(path).expect("it exists");
         let name = path.to_str().expect("UTF-8").to_owned();
-        Listed { name, bytes: metadata.len(), stamp: stamp_of(&metadata) }
+        Listed { name, bytes: metadata.len(), stamp: stamp_of(&metadata), range: None }
     }
 
     fn is_changed(error: &io::Error) -> bool {
@@ -108,6 +152,35 @@ mod tests {
             .read_to_string(&mut text)
             .expect("it is unchanged");
         assert_eq!(text, "0123456789");
+    }
+
+    /// Ranges that follow each other have each line once, wherever they are cut.
+    #[test]
+    fn each_line_is_in_the_range_that_it_begins_in() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("a");
+        let text = "one\n\ntwo2\r\nthree, which is long\nno line end";
+        fs::write(&path, text).expect("a file");
+        let size = u64::try_from(text.len()).expect("a few bytes");
+        for from in 0..size {
+            let mut lines = String::new();
+            for (from, to) in [(0, from), (from, from + 1), (from + 1, size)] {
+                if to <= from {
+                    continue;
+                }
+                let range = Some(ByteRange { from, to });
+                let mut text = String::new();
+                let mut reader = open(&Listed { range, ..listed(&path) }).expect("it exists");
+                reader.read_to_string(&mut text).expect("it is unchanged");
+                let own = if from == 0 {
+                    Some(text.as_str())
+                } else {
+                    text.split_once('\n').map(|(_, own)| own)
+                };
+                lines.push_str(own.unwrap_or_default());
+            }
+            assert_eq!(lines, text, "{from}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!   window: otherwise it could wait for room that only its own progress makes. Each thread of the
 //!   pool holds at most one such piece.
 //! - An object that takes several responses is checked against its checksum as a whole (`whole.rs`),
-//!   unless only beginnings are read.
+//!   unless only beginnings or ranges are read.
 //! - Every request names the `ETag` of the listing, so a change is an error and never a mix of two
 //!   states.
 
@@ -82,7 +82,7 @@ struct Shared {
     s3: S3,
     handle: tokio::runtime::Handle,
     /// In reading order. `None`: this input is not an object.
-    objects: Vec<Option<Object>>,
+    objects: Vec<Option<Wanted>>,
     /// The size of a piece in bytes.
     piece: u64,
     reach: Reach,
@@ -93,6 +93,33 @@ struct Shared {
     room: Notify,
     /// The read-ahead was dropped.
     is_closed: AtomicBool,
+}
+
+/// An object, and how much of it is going to be read.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    object: Object,
+    /// The offset at which reading starts.
+    from: u64,
+    /// Up to which offset it is fetched ahead. What follows is fetched if it is read.
+    ahead: u64,
+}
+
+impl Wanted {
+    pub(crate) fn whole(object: Object) -> Wanted {
+        let ahead = object.bytes;
+        Wanted { object, from: 0, ahead }
+    }
+
+    /// From an offset on, and probably not beyond another.
+    pub(crate) fn from(object: Object, from: u64, to: u64) -> Wanted {
+        let ahead = to.min(object.bytes);
+        Wanted { object, from, ahead }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.from == 0 && self.ahead == self.object.bytes
+    }
 }
 
 /// A piece: the index of its object, and its number in the object.
@@ -132,7 +159,7 @@ impl ReadAhead {
     /// not one.
     pub(crate) fn new(
         s3: &S3,
-        objects: Vec<Option<Object>>,
+        objects: Vec<Option<Wanted>>,
         reach: Reach,
     ) -> Result<ReadAhead, AwsError> {
         let needed_from = vec![0; objects.len()];
@@ -152,7 +179,7 @@ impl ReadAhead {
         Ok(ReadAhead { shared })
     }
 
-    /// Opens an object by its index, to be read from its start.
+    /// Opens an object by its index, to be read from where it is wanted.
     pub(crate) fn open(&self, object: usize) -> ObjectReader {
         let shared = Arc::clone(&self.shared);
         if let Some(needed_from) = shared.state().needed_from.get_mut(object) {
@@ -165,7 +192,7 @@ impl ReadAhead {
     pub(crate) fn is_unchecked(&self, object: usize) -> bool {
         let state = self.shared.state();
         let expected = state.expected.get(&object).and_then(|expected| expected.get());
-        expected == Some(&Expected::None)
+        expected == Some(&Expected::None) || !self.shared.is_whole(object)
     }
 }
 
@@ -206,8 +233,8 @@ impl Shared {
                 return None;
             }
             let pieces = match self.reach {
-                Reach::Whole => self.piece_count(object),
-                Reach::Heads => self.piece_count(object).min(1),
+                Reach::Whole => self.pieces_ahead(object),
+                Reach::Heads => self.pieces_ahead(object).min(1),
             };
             if pieces <= number {
                 state.next = (object + 1, 0);
@@ -226,18 +253,34 @@ impl Shared {
         }
     }
 
-    fn object_bytes(&self, object: usize) -> u64 {
-        self.objects.get(object).and_then(Option::as_ref).map_or(0, |object| object.bytes)
+    fn wanted(&self, object: usize) -> Option<&Wanted> {
+        self.objects.get(object).and_then(Option::as_ref)
     }
 
+    fn is_whole(&self, object: usize) -> bool {
+        self.wanted(object).is_none_or(Wanted::is_whole)
+    }
+
+    /// The number of pieces from where reading starts to the end of the object.
     fn piece_count(&self, object: usize) -> u64 {
-        self.object_bytes(object).div_ceil(self.piece)
+        self.pieces_up_to(object, |wanted| wanted.object.bytes)
+    }
+
+    /// The number of those that are fetched ahead.
+    fn pieces_ahead(&self, object: usize) -> u64 {
+        self.pieces_up_to(object, |wanted| wanted.ahead)
+    }
+
+    fn pieces_up_to(&self, object: usize, end: impl Fn(&Wanted) -> u64) -> u64 {
+        let bytes = self.wanted(object).map(|wanted| end(wanted).saturating_sub(wanted.from));
+        bytes.unwrap_or(0).div_ceil(self.piece)
     }
 
     /// The bytes of the object that a piece has.
     fn range(&self, (object, number): PieceId) -> Range<u64> {
-        let start = number * self.piece;
-        start..self.object_bytes(object).min(start + self.piece)
+        let wanted = self.wanted(object);
+        let start = wanted.map_or(0, |wanted| wanted.from) + number * self.piece;
+        start..wanted.map_or(0, |wanted| wanted.object.bytes).min(start + self.piece)
     }
 
     /// What a piece counts for in the window, in bytes.
@@ -248,7 +291,7 @@ impl Shared {
 
     /// Requests a piece.
     fn request(self: &Arc<Self>, state: &mut State, piece: PieceId) {
-        let Some(Some(object)) = self.objects.get(piece.0) else { return };
+        let Some(object) = self.wanted(piece.0).map(|wanted| &wanted.object) else { return };
         state.held += self.cost(piece);
         state.in_flight += 1;
         state.pieces.insert(piece, Piece::InFlight);
@@ -265,7 +308,7 @@ impl Shared {
 
     /// Whether an object is checked as a whole, since it has several pieces.
     fn is_checked(&self, number: usize) -> bool {
-        self.reach == Reach::Whole && 1 < self.piece_count(number)
+        self.reach == Reach::Whole && self.is_whole(number) && 1 < self.piece_count(number)
     }
 
     /// Requests the checksum of an object, unless it was requested before.
@@ -296,7 +339,7 @@ impl Shared {
     ) -> Result<Fetched, AwsError> {
         let (bytes, is_one_response) = fetch(&self.s3.clients, object, range).await?;
         // A whole object that comes in one response is checked by the SDK.
-        let was_resumed = !is_one_response && self.reach == Reach::Whole;
+        let was_resumed = !is_one_response && self.reach == Reach::Whole && self.is_whole(number);
         if !was_resumed && !self.is_checked(number) {
             return Ok(Fetched { bytes, sum: None });
         }
@@ -387,7 +430,7 @@ fn adjust_max(in_flight_max: usize, took: Duration) -> usize {
     next.clamp(REQUESTS_MIN, REQUESTS)
 }
 
-/// Reads an object from its start.
+/// Reads an object from where it is wanted.
 pub(crate) struct ObjectReader {
     shared: Arc<Shared>,
     object: usize,
@@ -414,9 +457,9 @@ impl ObjectReader {
             let sum = self.sum.get_or_insert_with(|| Sum::new(expected));
             sum.add(&bytes, crc);
             if self.next == self.shared.piece_count(self.object)
-                && let Some(Some(object)) = self.shared.objects.get(self.object)
+                && let Some(wanted) = self.shared.wanted(self.object)
             {
-                sum.check(object)?;
+                sum.check(&wanted.object)?;
             }
         }
         self.piece = bytes;

@@ -91,6 +91,13 @@ impl Folder {
         Folder::new(&self.s3, self.url.join(name), self.shared.storing.clone())
     }
 
+    /// Everything in this folder whose name begins with a text, by the rest of the name.
+    #[must_use]
+    pub fn with_prefix(&self, prefix: &str) -> Folder {
+        let folder = Folder::new(&self.s3, self.url.clone(), self.shared.storing.clone());
+        Folder { url: self.url.join(prefix), ..folder }
+    }
+
     pub(super) fn clients(&self) -> &Arc<Clients> {
         &self.s3.clients
     }

@@ -23,7 +23,7 @@ mod url;
 mod whole;
 
 pub use ahead::Reach;
-pub(crate) use ahead::{PIECE, REQUEST_BYTES, REQUESTS, ReadAhead, WINDOW};
+pub(crate) use ahead::{ObjectReader, PIECE, REQUEST_BYTES, REQUESTS, ReadAhead, WINDOW, Wanted};
 pub use client::S3;
 pub use folder::Folder;
 pub(crate) use folder::{HELD_MAX, PARTS_AT_ONCE};

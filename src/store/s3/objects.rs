@@ -103,7 +103,8 @@ impl<'e> ObjectSearch<'e> {
                 "use a server that does: without ETags, a change of an object goes unnoticed";
             return Err(AwsError::new(AwsErrorKind::Unsupported, message, hint).into());
         }
-        self.files.push(Listed { name, bytes: object.bytes, stamp: Stamp::ETag(object.etag) });
+        let stamp = Stamp::ETag(object.etag);
+        self.files.push(Listed { name, bytes: object.bytes, stamp, range: None });
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod records;
 pub(crate) mod reference;
 pub(crate) mod running;
 pub(crate) mod s3;
+pub(crate) mod shards;
 pub(crate) mod strict_csv;
 pub(crate) mod strict_json;
 pub(crate) mod whole_runs;

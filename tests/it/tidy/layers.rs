@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("input", "engine crypto record store decode definition"),
     ("publish", "store"),
     ("ledger", "store publish"),
+    ("shards", "crypto store"),
     (
         "output",
         "simd engine crypto record store schema decode repair validate encode transform definition \
@@ -43,7 +44,7 @@ const LAYERS: &[(&str, &str)] = &[
     (
         "run",
         "simd engine generate glob crypto record store schema detect decode repair validate encode \
-         transform definition plan pipeline discover preview report input publish ledger output",
+         transform definition plan pipeline discover preview report input publish ledger shards output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),
