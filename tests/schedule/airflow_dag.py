@@ -20,14 +20,16 @@ CODES = """
 import json, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import nightly
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 done = {}
-for code in map(int, sys.argv[3:]):
+for code, skip_on in [(int(code), ()) for code in sys.argv[3:]] + [(66, (66,))]:
     pathlib.Path(sys.argv[2]).write_text(f"#!/bin/sh\\nexit {code}\\n")
     nightly.SEGPREP = sys.argv[2]
     try:
-        nightly.Segprep(task_id=f"t{code}", arguments=[]).execute({})
+        nightly.Segprep(task_id=f"t{code}", arguments=[], skip_on=skip_on).execute({})
         done[code] = "success"
+    except AirflowSkipException:
+        done["skipped"] = code
     except AirflowFailException:
         done[code] = "fail"
     except Exception:
@@ -64,7 +66,7 @@ def check_codes(place, home: Path, env: dict[str, str]) -> None:
     stub.touch(mode=0o755)
     command = ["python", "-c", CODES, str(home / "dags"), str(stub), *map(str, codes)]
     printed = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-    expected = {str(code): "retry" if code in (74, 130, 143) else "fail" for code in codes} | {"0": "success"}
+    expected = {str(code): "retry" if code in (74, 130, 143) else "fail" for code in codes} | {"0": "success", "skipped": 66}
     assert json.loads(printed.rpartition("DONE")[2]) == expected, printed
 
 
