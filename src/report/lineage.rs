@@ -99,7 +99,7 @@ pub fn lineage_lines(run: &LineageRun, columns: &LineageColumns, manifest: &Mani
     let kind = if is_published { "COMPLETE" } else { "FAIL" };
     let (inputs, outputs) =
         (run.inputs_read(columns, manifest), run.outputs_written(columns, manifest));
-    let end = run.event(kind, &manifest.finished, facets, inputs, outputs);
+    let end = run.event(kind, &manifest.finished, &facets, &inputs, &outputs);
     format!("{}\n{}\n", json_line(&run.start()), json_line(&end))
 }
 
@@ -118,18 +118,24 @@ fn over_budget(exceeded: &[Exceeded]) -> String {
 
 impl LineageRun {
     fn start(&self) -> Value {
-        let inputs = self.inputs.iter().chain(&self.lists).map(|dataset| dataset.named(Map::new()));
-        let outputs = self.outputs.iter().map(|(dataset, _)| dataset.named(Map::new()));
-        self.event("START", &self.started, self.facets(), inputs.collect(), outputs.collect())
+        let (inputs, outputs) = self.datasets();
+        self.event("START", &self.started, &self.facets(), &inputs, &outputs)
+    }
+
+    /// The names of inputs and outputs, without what is known of them at the end.
+    fn datasets(&self) -> (Vec<Value>, Vec<Value>) {
+        let inputs = self.inputs.iter().chain(&self.lists);
+        let outputs = self.outputs.iter().map(|(dataset, _)| dataset.named(&Map::new()));
+        (inputs.map(|dataset| dataset.named(&Map::new())).collect(), outputs.collect())
     }
 
     fn event(
         &self,
         kind: &str,
         time: &str,
-        facets: Map<String, Value>,
-        inputs: Vec<Value>,
-        outputs: Vec<Value>,
+        facets: &Map<String, Value>,
+        inputs: &[Value],
+        outputs: &[Value],
     ) -> Value {
         let job_type =
             json!({ "processingType": "BATCH", "integration": "SEGPREP", "jobType": "JOB" });
@@ -171,20 +177,20 @@ impl LineageRun {
             "fileCount": manifest.inputs.files,
         });
         let mut inputs: Vec<Value> = (self.inputs.iter())
-            .map(|dataset| dataset.named(Map::from_iter([("schema".to_owned(), schema.clone())])))
+            .map(|dataset| dataset.named(&Map::from_iter([("schema".to_owned(), schema.clone())])))
             .collect();
         if let [Value::Object(input)] = inputs.as_mut_slice() {
             let statistics = facet("1-0-0/InputStatisticsInputDatasetFacet", statistics);
             input.insert("inputFacets".to_owned(), json!({ "inputStatistics": statistics }));
         }
-        inputs.extend(self.lists.iter().map(|dataset| dataset.named(Map::new())));
+        inputs.extend(self.lists.iter().map(|dataset| dataset.named(&Map::new())));
         inputs
     }
 
     /// The outputs; if the result is published, with their fields and where those come from.
     fn outputs_written(&self, columns: &LineageColumns, manifest: &Manifest) -> Vec<Value> {
         if manifest.status != Status::Published {
-            return self.outputs.iter().map(|(dataset, _)| dataset.named(Map::new())).collect();
+            return self.outputs.iter().map(|(dataset, _)| dataset.named(&Map::new())).collect();
         }
         let lineage = facet("1-2-0/ColumnLineageDatasetFacet", self.column_lineage(columns));
         let field =
@@ -206,7 +212,7 @@ impl LineageRun {
                 "fileCount": note.files.len(),
             });
             let statistics = facet("1-0-2/OutputStatisticsOutputDatasetFacet", statistics);
-            let mut output = dataset.named(facets);
+            let mut output = dataset.named(&facets);
             if let Value::Object(output) = &mut output {
                 output.insert("outputFacets".to_owned(), json!({ "outputStatistics": statistics }));
             }
@@ -260,7 +266,7 @@ impl LineageRun {
 }
 
 impl Dataset {
-    fn named(&self, facets: Map<String, Value>) -> Value {
+    fn named(&self, facets: &Map<String, Value>) -> Value {
         json!({ "namespace": self.namespace, "name": self.name, "facets": facets })
     }
 }

@@ -96,7 +96,8 @@ fn dataset(path: &Path, stream: &str) -> Dataset {
     if let Some(url) = Url::parse(path) {
         let plain = Path::new(&url.key).ancestors().find(|key| !is_pattern(key));
         let key = plain.map(path_text).unwrap_or_default();
-        let name = if key.is_empty() { "/".to_owned() } else { key };
+        let key = key.trim_end_matches('/');
+        let name = if key.is_empty() { "/".to_owned() } else { key.to_owned() };
         return Dataset { namespace: format!("s3://{}", url.bucket), name };
     }
     let plain = path.ancestors().find(|path| !is_pattern(path)).unwrap_or(path);

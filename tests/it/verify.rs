@@ -176,6 +176,7 @@ fn the_results_of_all_samples_are_sound() {
         .map(|entry| entry.expect("an entry"))
         .filter(|entry| entry.path().is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|sample| Path::new("pipelines").join(sample).with_extension("toml").exists())
         .collect();
     assert!(5 < samples.len());
     for sample in &samples {
