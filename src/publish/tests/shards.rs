@@ -170,7 +170,7 @@ fn a_shard_touches_only_what_has_its_number() {
     // A manifest that names parts of another shard makes them nobody's else.
     let forged = shards.manifest(&[0, 1], "f");
     fs::write(shards.account(1).join(MANIFEST), forged).expect("a file");
-    let left = shards.written(1, "other").publish(&shards.manifest(&[1], "other"));
+    let left = shards.written(1, "g").publish(&shards.manifest(&[1], "g"));
     assert!(left.expect("published").is_none());
     assert!(shards.world.root.path().join("out/json").join(part(0)).exists());
 }
