@@ -210,6 +210,12 @@ pub(crate) struct ScanArguments {
     /// Read only the first N records of each file.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) records: Option<u64>,
+    /// Read this share of the inputs, such as 0.01: always the same blocks and files.
+    #[arg(long, value_name = "RATIO", value_parser = share, conflicts_with = "records")]
+    pub(crate) sample: Option<f64>,
+    /// Read everything, also if it is more than 100 GB.
+    #[arg(long, conflicts_with = "sample")]
+    pub(crate) all: bool,
     /// Print the report as a page for browsers.
     #[arg(long)]
     pub(crate) html: bool,
@@ -473,6 +479,12 @@ impl Schema {
     }
 }
 
+/// Parses a share of the inputs: above 0, and at most 1.
+fn share(text: &str) -> Result<f64, &'static str> {
+    let share = text.parse().ok().filter(|share: &f64| 0.0 < *share && *share <= 1.0);
+    share.ok_or("it must be a number above 0, and at most 1")
+}
+
 /// Parses the value of [`CPU`].
 pub(crate) fn vector_level(value: &OsStr) -> Result<Level, clap::Error> {
     let level = Level::ALL.into_iter().find(|level| value == level.name());
@@ -520,6 +532,8 @@ mod tests {
             "key check --from env:K",
             "schema",
             "scan a.csv --html",
+            "scan a.csv --sample 0.01",
+            "scan a.csv --all --records 5",
             "scan a.csv b/ c.json.gz - --records 100 --threads 2 --chunk-bytes 1",
             "preview a.toml -n 20 --sample --threads 2 --chunk-bytes 1 --date 2026-03-01",
             "preview a.toml --reveal",
@@ -587,6 +601,10 @@ mod tests {
             "key check a.toml --from env:K",
             "scan",
             "scan a.csv --records 0",
+            "scan a.csv --sample 0",
+            "scan a.csv --sample nan",
+            "scan a.csv --sample 0.5 --all",
+            "scan a.csv --sample 0.5 --records 5",
             "scan a.csv --html --json",
             "init",
             "init a.csv --test",

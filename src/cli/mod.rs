@@ -159,6 +159,8 @@ fn scan(screen: Screen, arguments: ScanArguments, common: Common) -> Result<Exit
         from: arguments.from,
         sets: common.sets,
         records: arguments.records,
+        sample: arguments.sample,
+        all: arguments.all,
         threads: arguments.workers.threads(),
         chunk_bytes: arguments.workers.chunk_bytes(),
     };

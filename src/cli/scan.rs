@@ -37,6 +37,12 @@ pub(crate) fn page(report: &ScanReport, width: usize) -> String {
     let of = format!("{} in {}", counted(records, "record"), counted(files, "file"));
     let fields = counted(number(report.fields.len()), "field");
     push_line(&mut page, &format!("\n{of}, {fields}\n"));
+    if let Some(sample) = &report.sample {
+        let (read, all) = (bytes(sample.bytes), bytes(sample.of_bytes));
+        let files = counted(sample.of_files, "file");
+        let line = format!("a sample: {read} of {all}, from {} of {files}\n", count(sample.files));
+        push_line(&mut page, &styled(CAREFUL, &line));
+    }
     let (shown, folded) = split(telling_first(report), records);
     page += &table(&shown, records, width);
     page + &fold(&folded, report.left_out, width)

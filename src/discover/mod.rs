@@ -24,7 +24,7 @@ pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
 pub use define::{DefinitionOptions, define, has_open_opt_out, made_up};
 pub use form::{Column, InputForm};
 pub use meaning::{By, Knowledge};
-pub use report::{DetectorReport, FieldReport, FileReport, ScanReport};
+pub use report::{DetectorReport, FieldReport, FileReport, SampleNote, ScanReport};
 pub use scan::Scan;
 pub(crate) use value::{Kind, Value};
 pub(crate) use walk::{NamePath, walk_names};

@@ -15,11 +15,24 @@ pub struct ScanReport {
     /// The version of this format.
     pub segprep_scan: u64,
     pub records: u64,
+    /// If not everything was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleNote>,
     pub files: Vec<FileReport>,
     /// In the order of their first appearance.
     pub fields: Vec<FieldReport>,
     /// Values of further fields, of which there are too many to list.
     pub left_out: u64,
+}
+
+/// How much was read: lines of JSON in blocks, other inputs whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SampleNote {
+    /// Inputs of which something was read, of all that were found.
+    pub files: u64,
+    pub of_files: u64,
+    pub bytes: u64,
+    pub of_bytes: u64,
 }
 
 /// One input.

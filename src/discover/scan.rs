@@ -129,10 +129,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Ends the current input, which has so many bytes.
+    /// Ends the current input, or a block of it, of which so many bytes were read.
     pub fn end(&mut self, bytes: u64) {
         if let Some(file) = self.files.last_mut() {
-            file.bytes = bytes;
+            file.bytes += bytes;
             file.line_ends = match self.line_ends {
                 [_, 0, 0] => "none",
                 [_, 0, _] => "cr",
@@ -225,6 +225,7 @@ impl<'a> Scan<'a> {
         ScanReport {
             segprep_scan: 1,
             records: self.files.iter().map(|file| file.records).sum(),
+            sample: None,
             files: self.files,
             fields: self.fields.into_iter().map(|field| field.report(knowledge)).collect(),
             left_out: self.left_out,

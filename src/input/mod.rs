@@ -270,7 +270,11 @@ impl<'a> InputReader<'a> {
         while self.next_input < self.listed.len() {
             self.cancel.check()?;
             are_plain.push(match self.start_next() {
-                Ok(Started::Reading(reader)) => reader.is_plain_lines(),
+                Ok(Started::Reading(reader)) => {
+                    let is_plain = reader.is_plain_lines();
+                    self.spare.give(reader.into_buffer());
+                    is_plain
+                }
                 Ok(Started::Skipped(_) | Started::NoMore) | Err(InputError::Bad { .. }) => false,
                 Err(error) => return Err(error),
             });

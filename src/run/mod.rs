@@ -65,6 +65,7 @@ mod prepare;
 mod preview;
 mod process;
 mod progress;
+mod sampled;
 mod scan;
 mod scan_input;
 mod scan_page;

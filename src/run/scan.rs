@@ -18,13 +18,15 @@ use super::error::{ErrorKind, RunError};
 use super::memory::Limits;
 use super::prepare::{self, ReadDefinition};
 use super::progress::Progress;
+use super::sampled;
 use super::scan_input::{ScanInput, ScanUnit};
 use super::text::{escape, escape_path};
 use super::{Failure, RunOptions, pool};
 use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
-use crate::definition::{Definition, Environment, TextEncoding};
+use crate::definition::{Definition, Environment, InputFormat, TextEncoding};
 use crate::discover::{
-    ChunkFindings, FileReport, InputForm, Knowledge, Lens, Scan, ScanReport, ScanWorker, look_at,
+    ChunkFindings, FileReport, InputForm, Knowledge, Lens, SampleNote, Scan, ScanReport,
+    ScanWorker, look_at,
 };
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, InputStart, Work};
@@ -32,7 +34,7 @@ use crate::pipeline::Stages;
 use crate::plan::{self, Plan};
 use crate::schema::Schema;
 use crate::store::s3::Reach;
-use crate::store::{Listed, Listing};
+use crate::store::{Listed, Listing, Store};
 
 /// What to scan.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,10 @@ pub struct ScanOptions {
     pub sets: Vec<String>,
     /// The most records of each input.
     pub records: Option<u64>,
+    /// The share of the inputs that is read, above 0.
+    pub sample: Option<f64>,
+    /// Everything is read, however much it is.
+    pub all: bool,
     pub threads: Option<usize>,
     pub chunk_bytes: Option<usize>,
 }
@@ -106,7 +112,6 @@ fn scan_steps(
     if listing.files.is_empty() {
         return Err(nothing_to_read(options, &listing, "there is nothing to read in").into());
     }
-    progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
     let knowledge = Knowledge::new(Arc::clone(&schema));
     let stages = Stages::for_checks(&plan);
     let lens = Lens { knowledge: &knowledge, plan: &plan, stages: &stages };
@@ -119,7 +124,14 @@ fn scan_steps(
     let skips_bad_files = skips_bad_files || settings.skips_bad_files;
     let settings = input::Settings { skips_bad_files, ..settings };
     let spare = BufferPool::default();
-    let inputs = remote.store.inputs(&listing.files, Reach::Whole)?;
+    let may_cut = definition.input.encoding.is_none()
+        && records.is_none()
+        && settings.skip_lines == 0
+        && settings.format != Some(InputFormat::Csv);
+    let looking = Looking { store: &remote.store, settings, limits: &limits, may_cut, cancel };
+    let (files, sample) = looking.chosen(options, &listing.files)?;
+    progress.expect_bytes(files.iter().map(Listed::bytes_to_read).sum());
+    let inputs = remote.store.inputs(&files, Reach::Whole)?;
     let source = ScanInput {
         reader: InputReader::new(settings, limits.input(), cancel, &inputs, &spare),
         knowledge: &knowledge,
@@ -131,18 +143,46 @@ fn scan_steps(
         form: Arc::default(),
         records_left: 0,
     };
-    let scanning = Scanning {
-        lens,
-        spare: &spare,
-        workers: Mutex::default(),
-        files: &listing.files,
-        progress,
-    };
-    let scanned = scanning.run(&pool(limits.threads)?, &limits, source)?;
+    let scanning =
+        Scanning { lens, spare: &spare, workers: Mutex::default(), files: &files, progress };
+    let mut scanned = scanning.run(&pool(limits.threads)?, &limits, source)?;
+    scanned.report.sample = sample;
     if scanned.report.records == 0 && scanned.broken.is_empty() {
         return Err(nothing_to_read(options, &listing, "there is no record in").into());
     }
     Ok(scanned)
+}
+
+/// What it takes to look at the beginnings of inputs.
+struct Looking<'a> {
+    store: &'a Store,
+    settings: input::Settings<'a>,
+    limits: &'a Limits,
+    /// Whether lines of JSON may be read in blocks.
+    may_cut: bool,
+    cancel: &'a Cancel,
+}
+
+impl Looking<'_> {
+    /// The inputs that are read, or the blocks of them, and how much of all that is.
+    fn chosen(
+        &self,
+        options: &ScanOptions,
+        files: &[Listed],
+    ) -> Result<(Vec<Listed>, Option<SampleNote>), RunError> {
+        let Some(share) = sampled::share_of(options.sample, options.all, files) else {
+            return Ok((files.to_vec(), None));
+        };
+        let mut are_plain = Vec::new();
+        if self.may_cut {
+            let (inputs, spare) = (self.store.inputs(files, Reach::Heads)?, BufferPool::default());
+            let limits = self.limits.input();
+            let mut reader = InputReader::new(self.settings, limits, self.cancel, &inputs, &spare);
+            are_plain = reader.plain_lines()?;
+        }
+        let (chosen, note) = sampled::sampled(files.to_vec(), &are_plain, share);
+        Ok((chosen, Some(note)))
+    }
 }
 
 fn run_options(options: &ScanOptions) -> RunOptions {
@@ -318,7 +358,7 @@ impl Scanning<'_> {
     fn add(&self, looked: Looked, scan: &mut Scan<'_>, broken: &mut Vec<(String, String)>) {
         let Looked { unit: ScanUnit { unit, form, csv, is_cut, .. }, findings } = looked;
         let listed = self.files.get(unit.input);
-        if let Some(start) = &unit.start {
+        if let Some(start) = unit.start.as_ref().filter(|_| !self.is_continued(unit.input)) {
             scan.begin(Self::file(listed, start));
         }
         if let Some((delimiter, has_header)) = csv {
@@ -349,6 +389,14 @@ impl Scanning<'_> {
             None if is_cut => scan.end(listed.map_or(0, |listed| listed.bytes)),
             None => {}
         }
+    }
+
+    /// Whether an input is a further block of the one before it.
+    fn is_continued(&self, input: usize) -> bool {
+        let before = input.checked_sub(1).and_then(|before| self.files.get(before));
+        let is_block = |listed: &&Listed| listed.range.is_some();
+        let own = self.files.get(input).filter(is_block);
+        own.zip(before).is_some_and(|(own, before)| own.name == before.name)
     }
 
     fn file(listed: Option<&Listed>, start: &InputStart) -> FileReport {

@@ -39,6 +39,15 @@ fn lead(report: &ScanReport) -> Words {
             counted(number(report.fields.len()), "field"),
         )),
     ];
+    if let Some(sample) = &report.sample {
+        words.push(plain(format!(
+            " It is a sample: {} of {}, from {} of {}.",
+            bytes(sample.bytes),
+            bytes(sample.of_bytes),
+            count(sample.files),
+            counted(sample.of_files, "file"),
+        )));
+    }
     if 0 < report.left_out {
         let values = counted(report.left_out, "value");
         words.push(plain(format!(" {values} belong to further fields, which are not listed.")));

@@ -319,3 +319,42 @@ fn tables_fit_into_the_width() {
     let longest = shown.lines().map(|line| line.chars().count()).max();
     assert!(longest.is_some_and(|longest| longest <= 80), "{shown}");
 }
+
+#[test]
+fn a_sample_reads_a_share_in_blocks_and_in_whole_files() {
+    let folder = folder();
+    let mut lines = String::new();
+    for number in 0..3000 {
+        let note = "x".repeat(300 + number % 200);
+        writeln!(lines, r#"{{"Id":"{number}","Attributes":{{"Note":["{note}"]}}}}"#)
+            .expect("memory");
+    }
+    let all = lines.len();
+    file(folder.path(), "a.json", &lines);
+    for number in 0..8 {
+        file(
+            folder.path(),
+            &format!("b{number}.json.gz"),
+            gzip(&generated("ndjson", "plain", "40")),
+        );
+    }
+    let of_text = scanned(&[&folder.path().join("a.json")], &["--sample", "0.25"]);
+    let sample = &of_text["sample"];
+    let bytes = sample["bytes"].as_u64().expect("a number");
+    assert_eq!(sample["of_bytes"], all);
+    assert!(bytes.abs_diff(u64::try_from(all / 4).expect("small")) <= 64 << 10, "{sample}");
+    let records = of_text["records"].as_u64().expect("a number");
+    assert!((600..900).contains(&records), "{records}");
+    assert_eq!(of_text["files"].as_array().expect("files").len(), 1);
+    assert_eq!(of_text["files"][0]["bad"], json!({}), "a line was cut");
+    let report = scanned(&[folder.path()], &["--sample", "0.25"]);
+    let (files, of_files) = (&report["sample"]["files"], &report["sample"]["of_files"]);
+    assert_eq!(of_files, 9);
+    assert!((2..6).contains(&files.as_u64().expect("a number")), "{files}");
+    for more in [["--threads", "1"], ["--threads", "3"], ["--chunk-bytes", "77"]] {
+        let again = [&["--sample", "0.25"][..], &more].concat();
+        assert_eq!(scanned(&[folder.path()], &again), report, "{more:?}");
+    }
+    // All of it is no sample.
+    assert_eq!(scanned(&[folder.path()], &["--sample", "1"]), scanned(&[folder.path()], &[]));
+}
