@@ -26,7 +26,7 @@ const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
 /// The most records of a sample, which is held in memory.
 const SAMPLE_MAX: u64 = 1_000;
 
-/// `0.1.0`, or `0.1.0 (AWS-LC FIPS 4.2.0)` in a build with a FIPS module.
+/// `0.2.0`, or `0.2.0 (AWS-LC FIPS 4.2.0)` in a build with a FIPS module.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let version = env!("CARGO_PKG_VERSION");
     segprep::crypto::fips_module()

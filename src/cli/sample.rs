@@ -50,7 +50,7 @@ pub(crate) fn manifest() -> Manifest {
         status: Status::Published,
         name: "newsletter".to_owned(),
         purpose: "messaging".to_owned(),
-        version: "0.1.0".to_owned(),
+        version: "0.2.0".to_owned(),
         fips: false,
         fingerprint: String::new(),
         shards: None,

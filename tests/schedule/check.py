@@ -237,7 +237,7 @@ def docker(place: Place) -> None:
     assert any("/usr/local/bin/segprep" in line for line in written) and any("/etc/segprep/nightly.toml" in line for line in written)
 
     root = image_of(place)
-    command = re.search(r"segprep:0.1.0 (run .*)", file.read_text())[1].replace('"$(date -u +%F)"', "2026-11-29")
+    command = re.search(r"segprep:0.2.0 (run .*)", file.read_text())[1].replace('"$(date -u +%F)"', "2026-11-29")
     check_log(ran(in_image(root, *shlex.split(command)), env=place.environment()), place.key)
     check_published(place, 1)
     assert not (root / "usr/x").exists() and "Permission denied" in ran(

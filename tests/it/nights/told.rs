@@ -153,7 +153,7 @@ fn another_published_run_is_told_apart() {
 
     let manifest = site.place.account().join("manifest.json");
     let text = fs::read_to_string(&manifest).expect("a manifest");
-    let text = text.replace("\"version\": \"0.1.0\"", "\"version\": \"0.0.9\\u001b[2J\"");
+    let text = text.replace("\"version\": \"0.2.0\"", "\"version\": \"0.0.9\\u001b[2J\"");
     fs::write(&manifest, text).expect("a manifest");
     let other = ["keys.current=demo", "keys.demo=\"demo:\"", "keys.k2=\"demo:\""];
     let found = differences(&site, &[&other[..], &["fields.\"Attributes.Plan\"=drop"]].concat());
@@ -161,7 +161,7 @@ fn another_published_run_is_told_apart() {
         "inputs: 2 new, 1 changed, 1 gone",
         "definition: `fields.\"Attributes.Plan\"`, `keys.k2`",
         "key: `k2`",
-        "version: 0.0.9\\u{1b}[2J then, 0.1.0 now",
+        "version: 0.0.9\\u{1b}[2J then, 0.2.0 now",
     ];
     assert_eq!(found, expected);
 }
