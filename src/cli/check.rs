@@ -29,6 +29,11 @@ pub(crate) struct Explained<'a> {
     joins: Vec<Join<'a>>,
     repairs: &'a [String],
     stricter: &'a [String],
+    /// Left out if records are not compared with each other.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    together: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spill_bytes: Option<u64>,
     memory_bytes: usize,
     warnings: &'a [String],
 }
@@ -111,6 +116,8 @@ impl<'a> Explained<'a> {
             joins: joins.collect(),
             repairs: &explanation.repairs,
             stricter: &explanation.stricter,
+            together: &checked.together,
+            spill_bytes: (!checked.together.is_empty()).then_some(checked.spill_bytes),
             memory_bytes: checked.limits.max_memory(),
             warnings: &checked.warnings,
         }
@@ -152,6 +159,7 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.section("stricter", together(&plan.stricter));
     sheet.section("keys", keys(checked));
     sheet.section("lists", checked.lists.iter().map(escape));
+    sheet.section("together", checked.together.iter().map(escape));
     let endpoints = (1..).zip(&checked.endpoints);
     sheet.section(
         "each row",
@@ -306,7 +314,10 @@ mod tests {
                 stricter: vec!["phone (in its numbering plan)".to_owned()],
             },
             warnings: vec!["tokens protect nobody".to_owned()],
+            together: Vec::new(),
+            spill_bytes: 0,
             limits: Limits {
+                compared: 0,
                 threads: 2,
                 chunk_bytes: 1 << 20,
                 max_record: 1 << 20,

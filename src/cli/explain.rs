@@ -181,11 +181,15 @@ fn transformed(record: &PreviewRecord) -> Vec<String> {
 /// Why no part has the record, as far as is known.
 fn unwritten(record: &PreviewRecord, account: &AccountState) -> &'static str {
     match (record.outcome, account) {
-        (PreviewOutcome::Rejected, AccountState::Published | AccountState::OverBudget) => {
-            "rejected; the account lists it in `rejects.ndjson`"
-        }
+        (
+            PreviewOutcome::Rejected,
+            AccountState::Published | AccountState::Compared | AccountState::OverBudget,
+        ) => "rejected; the account lists it in `rejects.ndjson`",
         (PreviewOutcome::Rejected, _) => "rejected",
         (PreviewOutcome::Dropped, _) => "not written",
+        (PreviewOutcome::Written, AccountState::Compared) => {
+            "written, unless another record stays in its place; where is not looked up"
+        }
         (PreviewOutcome::Written, AccountState::OverBudget) => {
             "nowhere: the run was over a budget, and nothing was written"
         }

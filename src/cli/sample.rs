@@ -90,6 +90,7 @@ pub(crate) fn manifest() -> Manifest {
             ("(export only)", 1_400),
         ]),
         removed_invalid: BTreeMap::new(),
+        optout_merged: None,
         pii: Vec::new(),
         repairs: BTreeMap::from([("phone".to_owned(), counts([("Address", 12), ("x", 2)]))]),
         rejects: RejectCounts {

@@ -1,11 +1,12 @@
-//! All cryptography: SHA-256, HMAC, HKDF, random bytes for keys, and the implementation that TLS
-//! uses.
+//! All cryptography: SHA-256, HMAC, HKDF, random bytes for keys, sealed bytes, and the implementation
+//! that TLS uses.
 //!
 //! There are two implementations. A plain build uses the `RustCrypto` crates, and
 //! [`simd`](crate::simd) for many MACs at once. A build with the feature `fips` uses the FIPS
 //! module of aws-lc and nothing else.
 //!
 //! - This file alone chooses between them, and both have the same items.
+//! - AES is aws-lc's in both (`sealing.rs`): TLS brings it in any case.
 //! - Both return the same bytes. The tests compare the one that is compiled with the `RustCrypto`
 //!   crates.
 //! - Keys are wiped when dropped, and no `Debug` output shows them.
@@ -18,11 +19,13 @@ use std::fmt;
 mod aws_lc;
 #[cfg(not(feature = "fips"))]
 mod rust_crypto;
+mod sealing;
 
 #[cfg(feature = "fips")]
 pub use aws_lc::{MacKey, Sha256, TLS, check_fips_mode, fips_module, hkdf, random};
 #[cfg(not(feature = "fips"))]
 pub use rust_crypto::{MacKey, Sha256, TLS, check_fips_mode, fips_module, hkdf, random};
+pub use sealing::{NotSealed, SEAL_BYTES, SealingKey};
 
 /// The number of MACs that one call of [`MacKey::macs`] makes.
 #[doc(inline)]

@@ -28,6 +28,8 @@ mod shaping;
 mod state;
 mod storing;
 mod suppress;
+mod unique;
+mod users;
 mod vocabulary;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -48,6 +50,8 @@ pub use shaping::{FieldWords, ShapingSpec};
 pub use state::State;
 pub use storing::{Encryption, Storing};
 pub use suppress::{Comparison, ListAction, ListForm, Suppression};
+pub use unique::{Compared, Keep, Unique};
+pub use users::{MaxEndpoints, OverLimit, Users};
 pub use vocabulary::{
     DigestKind, InputFormat, OnChange, OnError, OutputFormat, PartLayout, Purpose, RunPlan,
     TextEncoding, Unknown,
@@ -85,7 +89,13 @@ pub struct Definition {
     pub keys: Keys,
     pub account: Account,
     pub outputs: Vec<Output>,
+    /// `None`: records are not compared with each other.
+    pub unique: Option<Unique>,
+    /// `None`: a user may have any number of records.
+    pub users: Option<Users>,
     pub run: RunPlan,
+    /// Where what is too much for memory waits. `None`: beside an output.
+    pub spill: Option<Location>,
     pub aws: Aws,
     /// `None`: a run takes all inputs.
     pub state: Option<State>,
@@ -222,7 +232,7 @@ fn too_large(source: &DefinitionText) -> Option<&'static str> {
 }
 
 /// Sections of later versions.
-const LATER: [&str; 3] = ["risk", "unique", "users"];
+const LATER: [&str; 1] = ["risk"];
 
 fn read_sections(
     mut section: Section<'_>,
@@ -240,12 +250,17 @@ fn read_sections(
     let keys = keys::read(&mut section, environment, diagnostics);
     let account = output::read_account(&mut section, environment, diagnostics);
     let outputs = output::read_outputs(&mut section, environment, diagnostics);
-    let run = run::read(&mut section, diagnostics);
+    let unique = unique::read(&mut section, diagnostics);
+    let users = users::read(&mut section, diagnostics);
+    let (run, spill) = run::read(&mut section, environment, diagnostics);
     let aws = aws::read(&mut section, diagnostics);
     let state = state::read(&mut section, environment, diagnostics);
     section.finish(diagnostics);
     if state.is_some() {
         state::check(&input, &account, &outputs, diagnostics);
+    }
+    if unique.is_some() || users.is_some() {
+        refuse_standard_input(&input, diagnostics);
     }
     let lists = suppress.iter().flat_map(|list| &list.from);
     let inputs: Vec<&Location> = input.from.iter().chain(lists).collect();
@@ -263,11 +278,23 @@ fn read_sections(
         keys,
         account,
         outputs,
+        unique,
+        users,
         run,
+        spill,
         aws,
         state,
         settings: BTreeMap::new(),
         source,
+    }
+}
+
+/// Records are compared in one pass and written in another, and standard input can be read only once.
+fn refuse_standard_input(input: &Input, diagnostics: &mut Diagnostics<'_>) {
+    for from in input.from.iter().filter(|from| from.written == "-") {
+        let message = "standard input can't be used with `[unique]` or `[users]`";
+        let help = "write it to a file, and name that: these sections read the inputs twice";
+        diagnostics.push(from.at, message, "", help);
     }
 }
 

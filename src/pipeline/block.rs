@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::first_seen::FirstSeen;
+use super::marks::Mark;
 use crate::encode::{LineCounts, Table};
 use crate::record::{DescribedProblem, FieldPath, Note, Slot};
 use crate::repair::{RepairKind, RepairSet};
@@ -89,6 +90,13 @@ pub struct Block {
     pub headers: u64,
     /// Records that a list dropped.
     pub suppressed: u64,
+    /// Records that were dropped because another one with the same values stays.
+    pub duplicates: u64,
+    /// Records that were dropped because their users have too many.
+    pub over_user_limit: u64,
+    /// The names of attributes and metrics of users who may have too many: hashes of the user and of the
+    /// name.
+    pub names_of_users: Vec<(u128, u64)>,
     /// Records that each list matches, in the plan's order; may be shorter than the lists.
     pub matches: Vec<u64>,
     pub blank_lines: u64,
@@ -218,7 +226,8 @@ impl Block {
         let repaired: usize = self.repairs.values().map(FirstSeen::len).sum();
         let noted: usize = self.notes.values().map(FirstSeen::len).sum();
         let names = (self.unknown.len() + repaired + noted) * NAME_COST;
-        self.json.cost() + lines + self.table_bytes + self.reject_bytes + names
+        let of_users = self.names_of_users.len() * size_of::<(u128, u64)>();
+        self.json.cost() + lines + self.table_bytes + self.reject_bytes + names + of_users
     }
 
     /// The records with a name among those that were counted before the worker forgot its names.
@@ -241,6 +250,15 @@ impl Block {
     /// The number of rejects.
     pub fn rejected(&self) -> u64 {
         u64::try_from(self.rejects.len()).expect("fewer than 2^64 records")
+    }
+
+    /// Counts a record that is dropped, and neither suppressed nor a header. `mark`: the one that drops it.
+    pub(super) fn count_dropped(&mut self, mark: Option<Mark>) {
+        match mark {
+            Some(Mark::Duplicate) => self.duplicates += 1,
+            Some(Mark::OverLimit) => self.over_user_limit += 1,
+            Some(Mark::OptedOut | Mark::ManyNames) | None => self.inactive += 1,
+        }
     }
 
     /// Counts a record that a list matches, given the list's index in the plan.

@@ -6,6 +6,7 @@
 
 mod block;
 mod first_seen;
+mod marks;
 mod name_policies;
 mod name_tally;
 mod process;
@@ -16,11 +17,13 @@ mod tests;
 mod trial;
 
 pub use block::{BLOCK_NAMES_MAX, Block, BlockName, Encoded, Lines, Reject, ScrubCount};
+pub use marks::{Mark, Marks, RecordSet};
 pub use name_policies::path_of_name;
 pub use name_tally::COMMON_RECORDS;
 pub use process::{
-    Audited, BATCH_BYTES, ChunkPass, Expectation, Expectations, Fate, Flaw, Observed, PlacedFlaw,
-    Worker, audit, observe, offsets, process,
+    Audited, BATCH_BYTES, Candidate, ChunkPass, Competition, Expectation, Expectations, Fate, Flaw,
+    KeyedHash, NO_DATE, Observed, PlacedFlaw, PlacedMarks, Since, Worker, audit, compete, observe,
+    offsets, process, process_marked,
 };
 pub use stages::{Stages, decode_rule};
-pub use trial::{Trial, try_out};
+pub use trial::{Decide, Trial, try_out};

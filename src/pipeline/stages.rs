@@ -33,6 +33,8 @@ pub struct Stages {
     pub(super) transformed_nodes: Vec<(NodeIx, RuleIx)>,
     /// Maps in which an operation makes new values for some names.
     pub(super) transformed_maps: Vec<usize>,
+    /// The number of the check that a user has no more records than `[users]` allows.
+    pub(super) user_limit_check: u16,
     /// The field that says whether a record is inactive; `None`: inactive records are kept.
     inactive: Option<NodeIx>,
     /// The field by which people opt out.
@@ -96,6 +98,12 @@ impl Stages {
         let pii = PiiCheck::new(plan.pii, kept_maps(plan), &mut checks);
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
+        let is_of_target = plan.together.users.is_some_and(|users| users.is_of_target);
+        let user_limit_check = checks.add(if is_of_target {
+            schema.target.rule("endpoints_per_user")
+        } else {
+            "users.max_endpoints".to_owned()
+        });
         Stages {
             layout: Arc::new(Layout::new(schema, &plan.input.column_settings, &plan.input.shapes)),
             lookalikes: Lookalikes::new(schema),
@@ -111,6 +119,7 @@ impl Stages {
             part_check,
             transformed_nodes: transformed_nodes(plan),
             transformed_maps: transformed_maps(plan),
+            user_limit_check,
             inactive: (!plan.input.keep_inactive).then(|| schema.role(Role::Status)),
             opt_out: schema.role(Role::OptOut),
             check_names: checks,
@@ -124,6 +133,16 @@ impl Stages {
         let (writes_json, only_checks) = (false, true);
         let lines = Vec::new();
         let encoders = Encoders { writes_json, only_checks, table: None, lines, ..stages.encoders };
+        Stages { encoders, ..stages }
+    }
+
+    /// Compiles a plan to find out which records would be written, and to write none. `columns` are the
+    /// columns of the CSV outputs that name none.
+    pub fn for_competition(plan: &Plan, columns: &[CsvColumn]) -> Stages {
+        let stages = Stages::new(plan, columns);
+        let (writes_json, only_checks) = (false, true);
+        // Other outputs of lines reject records that have no place in them.
+        let encoders = Encoders { writes_json, only_checks, table: None, ..stages.encoders };
         Stages { encoders, ..stages }
     }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::block::Block;
-use super::process::{Worker, process};
+use super::marks::Marks;
+use super::process::{
+    Candidate, Competition, KeyedHash, PlacedMarks, Worker, compete, process, process_marked,
+};
 use super::stages::Stages;
 use crate::decode::csv::columns::{detect_delimiter, named_delimiter, possible_delimiters};
 use crate::decode::frame::{Dialect, LineEnd};
@@ -22,14 +25,20 @@ pub struct Trial {
     pub headers: u64,
     pub inactive: u64,
     pub suppressed: u64,
+    pub duplicates: u64,
+    pub over_user_limit: u64,
 }
 
-/// Takes a text through all stages of a plan: newline-delimited JSON, or CSV with its header.
+/// Decides about the records of a text that are compared with each other. The error is the reason, for people.
+pub type Decide<'a> = &'a dyn Fn(&Plan, &[Candidate]) -> Result<Marks, String>;
+
+/// Takes a text through all stages of a plan: newline-delimited JSON, or CSV with its header. `decide` is only
+/// called if the plan compares records with each other.
 ///
 /// # Errors
 ///
 /// If the header of CSV can't be used. The error is the reason, for people.
-pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
+pub fn try_out(plan: &Plan, text: &str, decide: Decide<'_>) -> Result<Trial, String> {
     let stages = Stages::for_trial(plan);
     let text = text.as_bytes();
     let (format, start) = format_of(plan, text)?;
@@ -48,7 +57,17 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
     };
     let mut worker = Worker::new(plan, &stages);
     let mut block = Block::for_rules(plan.rules.len());
-    process(plan, &stages, &mut worker, text, start, &format, usize::MAX, &mut block);
+    if plan.together.is_off() {
+        process(plan, &stages, &mut worker, text, start, &format, usize::MAX, &mut block);
+    } else {
+        // Nothing of a test is kept, so its key need not be secret.
+        let hash = KeyedHash::new(&[7; 32]);
+        let (mut found, all) = (Competition::default(), (&hash, usize::MAX));
+        compete(plan, &stages, &mut worker, text, start, &format, all, &mut found);
+        let marks = &decide(plan, &found.candidates)?;
+        let (at, marks) = ((text, start, &format), PlacedMarks { marks, first: 0, hash: &hash });
+        process_marked(plan, &stages, &mut worker, at, marks, usize::MAX, &mut block);
+    }
     let mut begin = 0;
     let lines = block.json.ends.iter().map(|end| {
         let line = block.json.bytes.get(begin..end - 1).unwrap_or(&[]);
@@ -61,6 +80,8 @@ pub fn try_out(plan: &Plan, text: &str) -> Result<Trial, String> {
         headers: block.headers,
         inactive: block.inactive,
         suppressed: block.suppressed,
+        duplicates: block.duplicates,
+        over_user_limit: block.over_user_limit,
     })
 }
 

@@ -16,6 +16,7 @@ mod rules;
 mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
+mod together;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -25,6 +26,7 @@ pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
 pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, RecordedRules, Rule, RuleIx, Rules};
 pub use settings::{AccountPlan, InputPlan, OutputPlan};
+pub use together::{Together, UniquePlan, UsersPlan};
 
 use crate::decode::{ColumnRules, container_paths};
 use crate::definition::{Definition, Diagnostic, Environment, Purpose, RunPlan};
@@ -94,6 +96,8 @@ pub struct Plan {
     pub account: AccountPlan,
     /// The suppression lists, in the definition's order.
     pub lists: Vec<SuppressionList>,
+    /// What becomes of records that belong together.
+    pub together: Together,
     pub run: RunPlan,
     /// The operation of each node.
     node_ops: Vec<Op>,
@@ -150,6 +154,7 @@ impl Plan {
             outputs: outputs.collect(),
             account: AccountPlan::new(definition),
             lists,
+            together: Together::new(definition, &schema),
             run: definition.run,
             node_ops,
             map_ops: map_ops.collect(),
@@ -224,7 +229,7 @@ impl Plan {
     }
 
     /// Whether the values of a column make no difference: the rules drop them, and no check,
-    /// operation, repair or list reads them.
+    /// operation, repair, list or comparison reads them.
     pub fn ignores(&self, column: &str) -> bool {
         let Some(node) = self.schema.node(column) else {
             let in_map = self.schema.map_and_name(column);
@@ -239,6 +244,7 @@ impl Plan {
         let by_checks = self.schema.conditions.iter().map(|condition| condition.on);
         let by_ops = self.shift_keys().iter().map(|key| key.by);
         let is_read = by_checks.chain(by_ops).chain(by_repair).any(|read| read == node)
+            || self.together.reads(node, &self.schema)
             || self.lists.iter().any(|list| list.spec.field == column);
         matches!(self.op_of(node), Op::Drop) && !is_read
     }

@@ -233,6 +233,12 @@ impl Publication {
         output.stage(path)
     }
 
+    /// A folder on this machine for files that go with the run: that of the new parts of an output. A file there has
+    /// the name of a part, or none. `None`: no output is on disk.
+    pub fn folder_for_temporary_files(&self) -> Option<PathBuf> {
+        self.outputs.iter().find_map(|output| output.folder_of_new_parts())
+    }
+
     /// A new file of the account, to be written and finished, such as `rejects.ndjson`. If it is
     /// `private`, only its owner may read it.
     pub fn account_file(&self, path: &str, private: bool) -> Result<StagedFile, PublishError> {

@@ -61,6 +61,11 @@ pub(crate) trait OutputPlace: Debug + Send + Sync {
     /// Gives up an output that could not be cleaned up: the next run finds what is left.
     fn withdraw(self: Box<Self>) {}
 
+    /// On disk: the folder in which new parts wait.
+    fn folder_of_new_parts(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// On disk: the folder of the output, and the one in which its new parts wait.
     #[cfg(test)]
     fn folders(&self) -> Option<(PathBuf, PathBuf)> {

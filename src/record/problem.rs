@@ -127,6 +127,7 @@ text_enum! {
         Op = "op",
         AlreadyToken = "already_token",
         PiiFound = "pii_found",
+        UserEndpointLimit = "user_endpoint_limit",
     }
 }
 

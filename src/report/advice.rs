@@ -52,6 +52,9 @@ fn for_code(code: Code) -> &'static str {
         Code::AlreadyToken => {
             "already a token; for cleaned files, set `already = \"keep\"` in the rule"
         }
+        Code::UserEndpointLimit => {
+            "the user has too many records; `[users] over = \"newest\"` drops the old ones"
+        }
         Code::PiiFound => "personal data in a kept field; use `scrub` in its rule, or drop it",
     }
 }

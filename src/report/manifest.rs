@@ -60,6 +60,10 @@ pub struct Manifest {
     /// The invalid values that were removed from written records, by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub removed_invalid: BTreeMap<String, u64>,
+    /// With `[unique]`, how often records with the same values differ in `OptOut`, so that `ALL` was
+    /// written. Left out if each keeps its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optout_merged: Option<u64>,
     /// The values in written records in which personal data is kept, by field and detector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pii: Vec<PiiCount>,
@@ -144,8 +148,8 @@ pub struct RecordCounts {
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
-    /// Records left out, by reason: `inactive`, `suppressed`, or `header` for rows that repeat the
-    /// header.
+    /// Records left out, by reason: `inactive`, `suppressed`, `duplicate`, `user_limit`, or `header` for
+    /// rows that repeat the header.
     pub dropped: BTreeMap<String, u64>,
 }
 

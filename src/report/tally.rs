@@ -68,6 +68,10 @@ pub struct Tally {
     pub inactive: u64,
     /// Records dropped because of a list.
     pub suppressed: u64,
+    /// Records dropped because another one with the same values stays.
+    pub duplicates: u64,
+    /// Records dropped because their users have too many.
+    pub over_user_limit: u64,
     pub blank_lines: u64,
     /// Fields that only exports have.
     pub export_only: u64,
@@ -96,6 +100,8 @@ impl Tally {
         self.headers += other.headers;
         self.inactive += other.inactive;
         self.suppressed += other.suppressed;
+        self.duplicates += other.duplicates;
+        self.over_user_limit += other.over_user_limit;
         self.blank_lines += other.blank_lines;
         self.export_only += other.export_only;
         self.spaced_quotes += other.spaced_quotes;
@@ -112,7 +118,7 @@ impl Tally {
 
     /// Records left out, for any reason.
     pub fn dropped(&self) -> u64 {
-        self.headers + self.inactive + self.suppressed
+        self.headers + self.inactive + self.suppressed + self.duplicates + self.over_user_limit
     }
 }
 
@@ -159,12 +165,14 @@ mod tests {
     fn a_tally_balances_if_every_record_is_accounted_for() {
         let mut sum = Tally::for_rules(2);
         sum.add(&Tally {
-            read: 5,
+            read: 7,
             written: 1,
             rejected: 1,
             headers: 1,
             inactive: 1,
             suppressed: 1,
+            duplicates: 1,
+            over_user_limit: 1,
             values: vec![1, 2],
             ..Tally::default()
         });

@@ -460,6 +460,8 @@ fn tally_of(block: &Block) -> Tally {
         headers: block.headers,
         inactive: block.inactive,
         suppressed: block.suppressed,
+        duplicates: block.duplicates,
+        over_user_limit: block.over_user_limit,
         blank_lines: block.blank_lines,
         export_only: block.export_only,
         spaced_quotes: block.spaced_quotes,

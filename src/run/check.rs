@@ -8,19 +8,20 @@ use std::{
 
 use super::aws::{self, Remote};
 use super::keys::{self, KeyCheck};
-use super::memory::{self, Limits};
+use super::memory::{self, Comparison, Limits};
 use super::prepare::{self, ReadDefinition, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
-    Comparison, Definition, EndpointSpec, KeyKind, ListAction, ListForm, Output, PartLayout,
-    Purpose, Suppression, describe_variable,
+    Compared, Comparison as ListComparison, Definition, EndpointSpec, KeyKind, ListAction,
+    ListForm, MaxEndpoints, Output, OverLimit, PartLayout, Purpose, Suppression, describe_variable,
 };
 use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::glob::is_glob;
 use crate::ledger;
 use crate::plan::Explanation;
+use crate::report::quantities::bytes;
 use crate::schema::{Role, Schema};
 use crate::store::{Listing, Store, s3::Url};
 
@@ -38,6 +39,10 @@ pub struct Checked {
     pub keys: Vec<(String, String)>,
     /// What each list does.
     pub lists: Vec<String>,
+    /// What becomes of records that belong together, and how much disk that may take.
+    pub together: Vec<String>,
+    /// How many bytes on disk that may take, for the files that are there now.
+    pub spill_bytes: u64,
     /// The endpoints of a row, if it may have several.
     pub endpoints: Vec<String>,
     pub inputs: Vec<PathBuf>,
@@ -79,6 +84,8 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let parts = |output: &CheckedOutput| {
         memory::parts(sized, definition.input.max_expansion, output.max_bytes)
     };
+    let limits = prepare::limits(options, &definition, &remote.store)?;
+    let (comparison, text_bytes) = (Comparison::of(&definition), memory::text_bytes(&listing));
     Ok(Checked {
         name: definition.name.clone(),
         purpose,
@@ -87,8 +94,11 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         limits: Limits {
             name_bytes: memory::name_bytes(&listing) + list_bytes(&definition),
             parts: outputs.iter().map(parts).sum(),
-            ..prepare::limits(options, &definition, &remote.store)?
+            compared: comparison.memory(text_bytes, limits.chunk_bytes),
+            ..limits
         },
+        together: describe_together(&definition, comparison, text_bytes),
+        spill_bytes: comparison.spill(text_bytes),
         keys: definition
             .keys
             .sources
@@ -110,7 +120,7 @@ fn list_bytes(definition: &Definition) -> usize {
     usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX)
 }
 
-/// Warnings about inputs that do not exist. Patterns, buckets and standard input are not looked at.
+/// Warnings about inputs and folders that do not exist. Patterns, buckets and standard input are not looked at.
 fn missing_inputs(definition: &Definition) -> Vec<String> {
     let from = definition.input.from.iter().map(|input| input.path.as_path());
     let is_on_disk = |path: &&Path| {
@@ -118,7 +128,12 @@ fn missing_inputs(definition: &Definition) -> Vec<String> {
         !is_pattern && Url::parse(path).is_none() && *path != Path::new("-")
     };
     let missing = from.filter(is_on_disk).filter(|path| !path.exists());
-    missing.map(|path| format!("the input `{}` does not exist", escape_path(path))).collect()
+    let inputs = missing.map(|path| format!("the input `{}` does not exist", escape_path(path)));
+    let spill = definition.spill.iter().filter(|spill| !spill.path.is_dir());
+    let spill = spill.map(|spill| {
+        format!("the folder `{}` of `[run] spill` does not exist", escape_path(&spill.path))
+    });
+    inputs.chain(spill).collect()
 }
 
 /// The files that `from` reaches now, and whether it has standard input. Nothing is asked of buckets, and
@@ -187,7 +202,7 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
         ListForm::Token => "tokens",
     };
     let column = list.column.as_ref().map(|name| format!(" of column {name:?}"));
-    let default = (list.form.value != ListForm::Token).then_some(Comparison::Auto);
+    let default = (list.form.value != ListForm::Token).then_some(ListComparison::Auto);
     let normalize = list.normalize.or(default).map(|form| format!(", {}", form.name()));
     let normalize = normalize.unwrap_or_default();
     let unusable = match list.max_unusable {
@@ -201,6 +216,46 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
         column.unwrap_or_default(),
         list.max_entries
     )
+}
+
+/// What becomes of records that belong together: `of records with the same ChannelType and Address (as they
+/// come in), the first stays`.
+fn describe_together(
+    definition: &Definition,
+    comparison: Comparison,
+    text_bytes: u64,
+) -> Vec<String> {
+    let unique = definition.unique.as_ref().map(|unique| {
+        let by: Vec<&str> = unique.by.iter().map(|field| field.value.as_str()).collect();
+        let on = match unique.on {
+            Compared::Input => "as they come in",
+            Compared::Output => "as they are written",
+        };
+        let form = unique.normalize.map(|form| format!(", {}", form.value.name()));
+        let (by, form) = (by.join(" and "), form.unwrap_or_default());
+        format!("of records with the same {by} ({on}{form}), the {} stays", unique.keep.name())
+    });
+    let users = definition.users.map(|users| {
+        let most = match users.max_endpoints {
+            MaxEndpoints::Target => "as many records as the target allows".to_owned(),
+            MaxEndpoints::Number(1) => "1 record".to_owned(),
+            MaxEndpoints::Number(number) => format!("{number} records"),
+        };
+        match users.over {
+            OverLimit::Reject => format!("a user has {most}; later ones are rejected"),
+            OverLimit::Newest => format!("a user has {most}, the newest"),
+        }
+    });
+    let spill = (0 < comparison.ways).then(|| {
+        let spill = definition.spill.as_ref().map(|spill| escape_path(&spill.path));
+        let folder = spill.unwrap_or_else(|| "an output's folder for new parts".to_owned());
+        format!(
+            "temporary file in {folder}: up to {} bytes a record, at most {} for what `from` finds",
+            2 * comparison.record_bytes,
+            bytes(comparison.spill(text_bytes)),
+        )
+    });
+    unique.into_iter().chain(users).chain(spill).collect()
 }
 
 /// Where a key comes from.

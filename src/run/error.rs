@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::text::{escape, with_causes};
 use crate::engine::Cancelled;
+use crate::group::GroupError;
 use crate::input::InputError;
 use crate::ledger::LedgerError;
 use crate::publish::PublishError;
@@ -118,6 +119,26 @@ impl From<InputError> for RunError {
                 RunError::new(ErrorKind::Internal, message)
             }
         }
+    }
+}
+
+impl From<GroupError> for RunError {
+    fn from(error: GroupError) -> RunError {
+        let (kind, hint) = match &error {
+            GroupError::Cancelled(cancelled) => return (*cancelled).into(),
+            GroupError::Create { .. } => {
+                (ErrorKind::Io, "name a folder that exists, with `spill` under `[run]`")
+            }
+            GroupError::Write { .. } => (
+                ErrorKind::Io,
+                "name a folder on a disk with more space, with `spill` under `[run]`: `segprep check` says \
+                 how much is needed",
+            ),
+            GroupError::Read { .. } | GroupError::Damaged { .. } | GroupError::NoRandomness(_) => {
+                (ErrorKind::Io, "check the disk, and run again")
+            }
+        };
+        RunError::new(kind, with_causes(&error)).hint(hint)
     }
 }
 

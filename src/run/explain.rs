@@ -74,6 +74,9 @@ pub struct WrittenAt {
 pub enum AccountState {
     /// This very run is published.
     Published,
+    /// This very run is published, and compared records with each other. Which of them it has written is not
+    /// found out.
+    Compared,
     /// This very run was over a budget, so nothing was written.
     OverBudget,
     /// It has another run.
@@ -389,6 +392,9 @@ impl Account<'_> {
         let (state, manifest) = match manifest {
             None => (AccountState::Empty, None),
             Some(Some(manifest)) if manifest.fingerprint == own => match manifest.status {
+                Status::Published if !opened.plan.together.is_off() => {
+                    (AccountState::Compared, None)
+                }
                 Status::Published => (AccountState::Published, Some(manifest)),
                 Status::OverBudget | Status::DryRun => (AccountState::OverBudget, None),
             },

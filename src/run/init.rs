@@ -16,6 +16,7 @@ use super::process::input_settings;
 use super::progress::Progress;
 use super::scan::{self, ScanOptions, Scanned};
 use super::text::{escape, escape_path};
+use super::together::decide_about;
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{
@@ -230,7 +231,7 @@ fn test_text(
     records: &str,
 ) -> Result<String, RunError> {
     let plan = plan_of(definition, rules, schema)?;
-    let trial = try_out(&plan, records).map_err(|what| {
+    let trial = try_out(&plan, records, &decide_about).map_err(|what| {
         RunError::new(ErrorKind::Internal, format!("made-up records cannot be read: {what}"))
     })?;
     let quoted = |text: &str| serde_json::to_string(text).expect("a text is JSON");

@@ -11,6 +11,7 @@ use super::nothing::{nothing, without_records};
 use super::prepare::{self, PlanParts, Prepared};
 use super::process::Processing;
 use super::progress::{Progress, Stage};
+use super::together::Comparing;
 use super::{
     ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
     lists, pool, publish,
@@ -93,13 +94,18 @@ impl Job {
         let columns = headers::columns(plan, prepared.limits, cancel, store, &listing.files)?;
         let stages = &Stages::new(plan, &columns);
         headers::check_sizes(plan, stages)?;
-        let processing = Processing { plan, stages, limits: prepared.limits, progress, cancel };
+        let limits = prepared.limits;
+        let comparing = Comparing { plan, limits, progress, cancel };
+        let compared =
+            comparing.compare(&prepared, &pool, &columns, &listing.files, place.as_ref())?;
+        let compared = compared.as_ref();
+        let processing = Processing { plan, stages, limits, progress, cancel, compared };
         let (sha256, files) = (&prepared.definition_sha256, &listing.files);
         let number = shard.as_ref().and_then(|note| note.number);
         let mut assembler =
             Assembler::new(plan, stages, sha256, files, place.as_ref(), number, progress)?;
         let inputs = store.inputs(files, Reach::Whole)?;
-        processing.run(&pool, &inputs, &mut assembler)?;
+        let users_over_names = processing.run(&pool, &inputs, &mut assembler)?;
         assembler.finish(&listing.ignored)?;
         check_balance(&assembler)?;
         if number.is_none()
@@ -117,22 +123,34 @@ impl Job {
             listing: &listing,
             lists: list_counts,
             other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
+            optout_merged: compared.map(|compared| compared.decided.optout_merged),
+            users_over_names,
             replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
             dry_run: options.dry_run,
             shard: shard.as_ref(),
         };
         let manifest = concluded(&facts, &assembler, place.as_ref())?;
         let broken = assembler.into_broken_inputs();
-        let leftover = match (place, night) {
-            (None, _) => None,
-            (Some(place), None) => publish(place, &manifest)?,
-            (Some(place), Some(night)) => {
-                night.publish(place, &manifest, &prepared, (&listing.files, &broken))?
-            }
-        };
+        let leftover = end(place, night, &manifest, &prepared, (&listing.files, &broken))?;
         let (manifest, account) = (Box::new(manifest), account_of(&prepared, number));
         Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
     }
+}
+
+/// Publishes what there is to publish, and notes the inputs that were taken: `broken` of them could not be read to
+/// their end. Returns a warning if working files are left.
+fn end(
+    place: Option<Publication>,
+    night: Option<Night>,
+    manifest: &Manifest,
+    prepared: &Prepared,
+    (files, broken): (&[Listed], &[usize]),
+) -> Result<Option<String>, Failure> {
+    Ok(match (place, night) {
+        (None, _) => None,
+        (Some(place), None) => publish(place, manifest)?,
+        (Some(place), Some(night)) => night.publish(place, manifest, prepared, (files, broken))?,
+    })
 }
 
 /// The manifest. The files of the account that are made of it are written, but for the manifest itself.

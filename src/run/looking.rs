@@ -83,7 +83,22 @@ impl Opened {
                  run will make other tokens"
             )
         };
-        replaced.map(note).collect()
+        replaced.map(note).chain(self.together_note()).collect()
+    }
+
+    /// What a look at single records cannot tell.
+    fn together_note(&self) -> Option<String> {
+        let together = &self.plan.together;
+        let sections = match (&together.unique, together.users) {
+            (None, None) => return None,
+            (Some(_), None) => "`[unique]` is",
+            (None, Some(_)) => "`[users]` is",
+            (Some(_), Some(_)) => "`[unique]` and `[users]` are",
+        };
+        Some(format!(
+            "{sections} not applied here: what becomes of a record because of others depends on all inputs, and \
+             only a run compares them"
+        ))
     }
 }
 

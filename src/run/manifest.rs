@@ -17,7 +17,7 @@ use super::prepare::Prepared;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
 use crate::decode::ColumnSettings;
-use crate::definition::{HmacSpec, OpSpec, Purpose};
+use crate::definition::{HmacSpec, OpSpec, OverLimit, Purpose};
 use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::Note;
@@ -41,6 +41,10 @@ pub(super) struct Facts<'a> {
     pub(super) lists: Vec<ListCounts>,
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
     pub(super) other_outputs: &'a [PathBuf],
+    /// How often duplicates differ in their opt-out. `None`: records are not compared.
+    pub(super) optout_merged: Option<u64>,
+    /// How many users have more names of attributes and metrics than the target allows.
+    pub(super) users_over_names: u64,
     /// The number of records that the run wrote that this one is to replace.
     pub(super) replaced: Option<u64>,
     pub(super) dry_run: bool,
@@ -107,6 +111,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         unknown_fields: unknown_fields(assembled),
         repairs: repairs(assembled),
         removed_invalid: assembled.notes_of(Note::RemovedInvalid),
+        optout_merged: facts.optout_merged.filter(|_| plan.together.merges_opt_outs()),
         pii: noted::personal(assembled),
         rejects: RejectCounts {
             by_code: assembled.by_code.clone(),
@@ -166,7 +171,10 @@ fn dropped(plan: &Plan, total: &Tally) -> BTreeMap<String, u64> {
     let suppressed = (!plan.lists.is_empty()).then_some(("suppressed", total.suppressed));
     let header = (0 < total.headers).then_some(("header", total.headers));
     let reasons = [("inactive", total.inactive)].into_iter().chain(suppressed);
-    let reasons = reasons.chain(header);
+    let unique = plan.together.unique.as_ref().map(|_| ("duplicate", total.duplicates));
+    let drops_over = plan.together.users.filter(|users| users.over == OverLimit::Newest);
+    let over = drops_over.map(|_| ("user_limit", total.over_user_limit));
+    let reasons = reasons.chain(header).chain(unique).chain(over);
     reasons.map(|(reason, count)| (reason.to_owned(), count)).collect()
 }
 
@@ -296,6 +304,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
     warnings.extend(unchecked_lists(facts));
+    warnings.extend(together(facts));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(prepared.warnings.iter().cloned());
     warnings.extend(facts.other_outputs.iter().map(|to| {
@@ -342,6 +351,31 @@ fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Warnings about records that belong together.
+fn together(facts: &Facts<'_>) -> Vec<String> {
+    let most = facts.plan.schema.target.limits.attribute_count;
+    let merged = match facts.optout_merged.unwrap_or(0) {
+        0 => None,
+        1 => Some("1 record has a duplicate".to_owned()),
+        more => Some(format!("{more} records have duplicates")),
+    };
+    let merged = merged.map(|what| {
+        format!("{what} with another `OptOut`, so `ALL` was written: somebody has opted out there")
+    });
+    let users = match facts.users_over_names {
+        0 => None,
+        1 => Some("1 user has".to_owned()),
+        more => Some(format!("{more} users have")),
+    };
+    let users = users.map(|who| {
+        format!(
+            "{who} more than {most} names of attributes and metrics in all records together, which the \
+             target may refuse"
+        )
+    });
+    merged.into_iter().chain(users).collect()
 }
 
 /// Warnings about lists whose bytes nothing confirms.

@@ -13,6 +13,7 @@
 //! | read ahead | thread | an open archive: its window and a few pieces |
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
+//! | compared | run | what is held of records that are compared with each other, 2 bits for each in each way, and 24 bytes for each chunk |
 //! | names | run | the names of the files to read, beyond the first few thousand, and the list of `[state]` twice |
 //! | parts | run | `PARTS_MAX` of an output, or as many as the inputs may fill, beyond the first few thousand |
 //! | objects | run | the window that is read ahead, and the requests |
@@ -25,9 +26,12 @@
 
 use std::{fmt, num::NonZeroUsize};
 
+use super::compared::START_BYTES;
 use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
+use crate::definition::{Definition, Keep, OverLimit};
 use crate::encode::ROW_GROUP_BYTES;
+use crate::group::{Sizes, entry_bytes};
 use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;
 use crate::publish::names::PARTS_MAX;
@@ -84,6 +88,8 @@ pub struct Limits {
     pub parquet: usize,
     /// The memory of all lists in bytes.
     pub list_bytes: usize,
+    /// The memory for comparing records with each other, as far as it is known.
+    pub compared: usize,
     /// The memory of the list of input files in bytes, as far as it is known.
     pub name_bytes: usize,
     /// The number of parts that the inputs may fill, as far as it is known.
@@ -198,6 +204,7 @@ impl Limits {
                     + rounded(self.max_read_ahead()))
             + self.parquet * rounded(self.max_row_groups())
             + rounded(self.list_bytes)
+            + rounded(self.compared)
             + rounded(self.max_names())
             + rounded(self.max_parts())
             + rounded(self.max_objects())
@@ -230,6 +237,9 @@ impl fmt::Display for Limits {
         if 0 < self.list_bytes {
             write!(f, " + {} lists", Mib(self.list_bytes))?;
         }
+        if 0 < self.compared {
+            write!(f, " + {} compared", Mib(self.compared))?;
+        }
         if 0 < self.max_names() {
             write!(f, " + {} names", Mib(self.max_names()))?;
         }
@@ -251,6 +261,56 @@ pub(super) fn name_bytes(listing: &Listing) -> usize {
     let files = listing.files.iter().map(|file| &file.name);
     let ignored = listing.ignored.iter().map(|file| &file.name);
     files.chain(ignored).map(|name| LISTED_BYTES + name.len()).sum()
+}
+
+/// What it takes to compare records with each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Comparison {
+    /// In how many ways they are compared.
+    pub(super) ways: usize,
+    /// The bytes that are kept of a record.
+    pub(super) record_bytes: usize,
+}
+
+/// The fewest bytes of a record, for the calculation of how many there may be.
+const RECORD_BYTES_MIN: u64 = 16;
+/// How many times its size an archive is counted. Most expand to less.
+const ARCHIVE_GROWTH: u64 = 20;
+
+impl Comparison {
+    pub(super) fn of(definition: &Definition) -> Comparison {
+        let unique = definition.unique.as_ref().map(|unique| unique.keep == Keep::Newest);
+        let users = definition.users.map(|users| users.over == OverLimit::Newest);
+        let ways = || unique.into_iter().chain(users);
+        Comparison { ways: ways().count(), record_bytes: ways().map(entry_bytes).sum() }
+    }
+
+    /// The memory for comparing the records of a text of this many bytes.
+    pub(super) fn memory(self, text_bytes: u64, chunk_bytes: usize) -> usize {
+        if self.ways == 0 {
+            return 0;
+        }
+        let narrow = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let (records, bytes) = (narrow(text_bytes / RECORD_BYTES_MIN), narrow(text_bytes));
+        let marks = self.ways * records.div_ceil(4);
+        self.ways * Sizes::MEMORY_MAX + marks + bytes / chunk_bytes.max(1) * START_BYTES
+    }
+
+    /// The most bytes on disk for the records of such a text. Entries may be partitioned twice.
+    pub(super) fn spill(self, text_bytes: u64) -> u64 {
+        let bytes = u64::try_from(2 * self.record_bytes).unwrap_or(u64::MAX);
+        (text_bytes / RECORD_BYTES_MIN).saturating_mul(bytes)
+    }
+}
+
+/// About how many bytes of text the files have. Archives are known by their names.
+pub(super) fn text_bytes(listing: &Listing) -> u64 {
+    let ends = [".gz", ".gzip", ".zst", ".zstd"];
+    let growth = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        if ends.iter().any(|end| name.ends_with(end)) { ARCHIVE_GROWTH } else { 1 }
+    };
+    listing.files.iter().map(|file| file.bytes.saturating_mul(growth(&file.name))).sum()
 }
 
 /// The most parts of one output that the inputs may fill. Of two consecutive parts, at least one cap is
@@ -285,6 +345,7 @@ mod tests {
             endpoints: 1,
             parquet: 0,
             list_bytes: 0,
+            compared: 0,
             name_bytes: 0,
             parts: 0,
             reads_buckets: false,

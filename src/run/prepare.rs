@@ -15,7 +15,7 @@ use super::clock;
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, MissingKey};
 use super::lists;
-use super::memory::{CHUNK_BYTES, Limits};
+use super::memory::{CHUNK_BYTES, Comparison, Limits};
 use super::moment::Moment;
 use super::text::{escape_path, hex, path_text};
 use super::{Failure, RunOptions};
@@ -260,6 +260,7 @@ pub(super) fn limits(
     let list_bytes = lists::memory_max(&definition.suppress, store);
     let (reads_buckets, buckets) = (aws::reads(definition), aws::places_written(definition));
     let (name_bytes, parts) = (0, 0);
+    let compared = Comparison::of(definition).memory(0, chunk_bytes);
     Ok(Limits {
         threads,
         chunk_bytes,
@@ -267,6 +268,7 @@ pub(super) fn limits(
         endpoints: definition.input.endpoints.len().max(1),
         parquet,
         list_bytes,
+        compared,
         name_bytes,
         parts,
         reads_buckets,

@@ -11,13 +11,15 @@ use std::sync::Mutex;
 use rayon::ThreadPool;
 
 use super::assemble::{Assembler, BlockPlace};
+use super::compared::Compared;
 use super::error::RunError;
 use super::memory::{BLOCK_BYTES, Limits};
 use super::progress::{Progress, Stage};
 use crate::definition::DigestKind;
 use crate::engine::{Cancel, map_ordered};
+use crate::group::UserNames;
 use crate::input::{self, BufferPool, InputReader, Unit, Work};
-use crate::pipeline::{Block, Stages, Worker, process};
+use crate::pipeline::{Block, Stages, Worker, process, process_marked};
 use crate::plan::Plan;
 use crate::store::Inputs;
 
@@ -28,6 +30,8 @@ pub(super) struct Processing<'a> {
     pub(super) limits: Limits,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a Cancel,
+    /// What becomes of records because of others, if they are compared.
+    pub(super) compared: Option<&'a Compared>,
 }
 
 /// How inputs are read, according to the plan.
@@ -57,11 +61,11 @@ struct Spare<'a> {
     buffers: &'a BufferPool,
 }
 
-fn take<T>(spare: &Mutex<Vec<T>>) -> Option<T> {
+pub(super) fn take<T>(spare: &Mutex<Vec<T>>) -> Option<T> {
     spare.lock().ok().and_then(|mut spare| spare.pop())
 }
 
-fn give<T>(spare: &Mutex<Vec<T>>, used: T) {
+pub(super) fn give<T>(spare: &Mutex<Vec<T>>, used: T) {
     if let Ok(mut spare) = spare.lock() {
         spare.push(used);
     }
@@ -70,19 +74,22 @@ fn give<T>(spare: &Mutex<Vec<T>>, used: T) {
 /// A unit, and the first block of its chunk.
 struct Processed {
     unit: Unit,
+    /// The number of the chunk's first record, if records are compared.
+    first: u64,
     block: Option<Block>,
     /// Where the chunk's next record is, if the block was full before the chunk's end.
     next: usize,
 }
 
 impl Processing<'_> {
-    /// Processes all inputs and completes the outputs.
+    /// Processes all inputs and completes the outputs. Returns how many users have too many names of
+    /// attributes and metrics, as far as records are compared.
     pub(super) fn run(
         &self,
         pool: &ThreadPool,
         inputs: &Inputs<'_>,
         assembler: &mut Assembler<'_>,
-    ) -> Result<(), RunError> {
+    ) -> Result<u64, RunError> {
         self.progress.enter(Stage::Process);
         let buffers = BufferPool::default();
         let spare =
@@ -90,36 +97,58 @@ impl Processing<'_> {
         let settings = input_settings(self.plan);
         let mut inputs =
             InputReader::new(settings, self.limits.input(), self.cancel, inputs, &buffers);
+        let mut numbers = self.compared.map(Compared::numbers);
+        let mut user_names = self.compared.and_then(Compared::user_names);
         let units = iter::from_fn(|| self.progress.on_ordered_side(|| inputs.next()));
+        let units = units.map(|unit| {
+            let unit = unit.map_err(RunError::from)?;
+            let first = numbers.as_mut().map_or(Ok(0), |number_of| number_of(&unit))?;
+            Ok((unit, first))
+        });
         // The assembler waits for deferred work, so it must run on a thread that entered the pool
         // before any work did (see `engine::Deferred`). That includes completing the outputs.
         pool.install(|| {
             map_ordered(
                 pool,
                 self.limits.queued(),
-                units.map(|unit| unit.map_err(RunError::from)),
-                |unit| self.process(unit, &spare),
-                |processed| self.assemble(processed, assembler, &spare),
+                units,
+                |(unit, first)| self.process(unit, first, &spare),
+                |processed| self.assemble(processed, assembler, user_names.as_mut(), &spare),
             )?;
             assembler.finish_outputs()?;
+            let users_over = user_names.map_or(Ok(0), |names| names.users_over(self.cancel))?;
             self.progress.enter(Stage::Publish);
-            Ok(())
+            Ok(users_over)
         })
     }
 
-    fn process(&self, unit: Unit, spare: &Spare<'_>) -> Processed {
-        let (block, next) = self.block(&unit, 0, spare);
-        Processed { unit, block, next }
+    fn process(&self, unit: Unit, first: u64, spare: &Spare<'_>) -> Processed {
+        let (block, next) = self.block(&unit, 0, first, spare);
+        Processed { unit, first, block, next }
     }
 
-    /// Processes the records of a unit's chunk from the offset `from` on, until a block is full.
-    /// Returns the block, if the unit has a chunk, and the offset of the next record.
-    fn block(&self, unit: &Unit, from: usize, spare: &Spare<'_>) -> (Option<Block>, usize) {
+    /// Processes the records of a unit's chunk from the offset `from` on, until a block is full; the number
+    /// of the next record is `first`. Returns the block, if the unit has a chunk, and the offset of the
+    /// next record.
+    fn block(
+        &self,
+        unit: &Unit,
+        from: usize,
+        first: u64,
+        spare: &Spare<'_>,
+    ) -> (Option<Block>, usize) {
         let Work::Chunk { buffer, format, .. } = &unit.work else { return (None, 0) };
         let (plan, stages, chunk) = (self.plan, self.stages, buffer.bytes());
         let mut worker = take(&spare.workers).unwrap_or_else(|| Worker::new(plan, stages));
         let mut block = take(&spare.blocks).unwrap_or_else(|| Block::for_rules(plan.rules.len()));
-        let next = process(plan, stages, &mut worker, chunk, from, format, BLOCK_BYTES, &mut block);
+        let most = BLOCK_BYTES;
+        let next = match self.compared.map(|compared| compared.from(first)) {
+            None => process(plan, stages, &mut worker, chunk, from, format, most, &mut block),
+            Some(marks) => {
+                let at = (chunk, from, format);
+                process_marked(plan, stages, &mut worker, at, marks, most, &mut block)
+            }
+        };
         give(&spare.workers, worker);
         (Some(block), next)
     }
@@ -128,22 +157,27 @@ impl Processing<'_> {
         &self,
         processed: Processed,
         assembler: &mut Assembler<'_>,
+        mut user_names: Option<&mut UserNames>,
         spare: &Spare<'_>,
     ) -> Result<(), RunError> {
-        let Processed { mut unit, mut block, mut next } = processed;
+        let Processed { mut unit, mut first, mut block, mut next } = processed;
         if let Some(start) = unit.start.take() {
             assembler.begin(start);
         }
         let input = unit.input;
         while let (Some(full), Work::Chunk { buffer, offset, .. }) = (block.take(), &unit.work) {
             let place = BlockPlace { input, offset: *offset, chunk: buffer.bytes() };
+            first += full.read;
+            if let Some(names) = &mut user_names {
+                names.add(&full.names_of_users)?;
+            }
             self.progress.on_ordered_side(|| assembler.block(full, &place))?;
             if let Some(mut written) = assembler.settle(self.limits.writing())? {
                 written.clear();
                 give(&spare.blocks, written);
             }
             if next < buffer.bytes().len() {
-                (block, next) = self.block(&unit, next, spare);
+                (block, next) = self.block(&unit, next, first, spare);
             }
         }
         match &unit.work {

@@ -29,6 +29,8 @@ pub enum Stage {
     Prepare,
     /// Suppression lists, and the headers that a CSV output needs.
     Lists,
+    /// Comparing records with each other, for `[unique]` and `[users]`.
+    Compare,
     /// Reading, checking and writing of all records.
     Process,
     /// What makes the result visible.
@@ -36,12 +38,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Stage; 4] = [Stage::Prepare, Stage::Lists, Stage::Process, Stage::Publish];
+    pub const ALL: [Stage; 5] =
+        [Stage::Prepare, Stage::Lists, Stage::Compare, Stage::Process, Stage::Publish];
 
     pub fn name(self) -> &'static str {
         match self {
             Stage::Prepare => "prepare",
             Stage::Lists => "lists",
+            Stage::Compare => "compare",
             Stage::Process => "process",
             Stage::Publish => "publish",
         }

@@ -16,6 +16,7 @@ use super::error::{ErrorKind, RunError};
 use super::lists::entries_of_text;
 use super::prepare::{self, ReadDefinition};
 use super::text::escape_path;
+use super::together::decide_about;
 use super::{Failure, RunOptions};
 use crate::definition::begins_like_data;
 use crate::engine::Cancel;
@@ -80,6 +81,10 @@ struct Dropped {
     inactive: u64,
     #[serde(default)]
     suppressed: u64,
+    #[serde(default)]
+    duplicate: u64,
+    #[serde(default)]
+    user_limit: u64,
 }
 
 /// The result of a test file.
@@ -249,7 +254,7 @@ fn plan(options: &RunOptions, test: &TestFile, file: &Path) -> Result<Plan, Fail
 }
 
 fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {
-    let trial = match try_out(plan, &case.input) {
+    let trial = match try_out(plan, &case.input, &decide_about) {
         Ok(trial) => trial,
         Err(what) => {
             return vec![difference("input", "a header that can be used", &what)];
@@ -265,6 +270,8 @@ fn differences(case: &Case, plan: &Plan) -> Vec<Difference> {
         ("header", case.dropped.header, trial.headers),
         ("inactive", case.dropped.inactive, trial.inactive),
         ("suppressed", case.dropped.suppressed, trial.suppressed),
+        ("duplicate", case.dropped.duplicate, trial.duplicates),
+        ("user_limit", case.dropped.user_limit, trial.over_user_limit),
     ] {
         if expected != actual {
             let place = format!("dropped as {name}");

@@ -147,13 +147,20 @@ impl IsoDate {
         Some(date.to_datetime(clock))
     }
 
+    /// Returns the seconds from 1970-01-01T00:00Z to the instant, or to midnight in UTC if there is no
+    /// time, and the nanoseconds that it is later.
+    pub fn unix_time(&self) -> (i64, u32) {
+        let midnight = self.date.duration_since(Date::constant(1970, 1, 1)).as_secs();
+        let Some(time) = self.time else { return (midnight, 0) };
+        let seconds = midnight + i64::from(time.utc_minute()) * 60 + i64::from(time.clock.second());
+        (seconds, time.clock.subsec_nanosecond().unsigned_abs())
+    }
+
     /// Returns the milliseconds from 1970-01-01T00:00Z to the instant, or to midnight in UTC if
     /// there is no time. Fractions of a millisecond are cut off.
     pub fn unix_millis(&self) -> i64 {
-        let midnight = self.date.duration_since(Date::constant(1970, 1, 1)).as_secs();
-        let Some(time) = self.time else { return midnight * 1000 };
-        let seconds = midnight + i64::from(time.utc_minute()) * 60 + i64::from(time.clock.second());
-        seconds * 1000 + i64::from(time.clock.millisecond())
+        let (seconds, nanoseconds) = self.unix_time();
+        seconds * 1000 + i64::from(nanoseconds / 1_000_000)
     }
 }
 

@@ -584,7 +584,7 @@ mod tests {
         let paths = Role::ALL.map(|role| schema.role_path(role));
         assert_eq!(
             paths.join(" "),
-            "Id ChannelType Address OptOut EndpointStatus Location.Country User.UserId"
+            "Id ChannelType Address OptOut EndpointStatus Location.Country User.UserId EffectiveDate"
         );
         check_refused(
             endpoint_with("/properties/OptOut/x-segprep-role", Value::Null),
@@ -597,7 +597,7 @@ mod tests {
         check_refused(
             endpoint_with("/properties/RequestId/x-segprep-role", json!("request")),
             "`endpoint.schema.json#/properties/RequestId/x-segprep-role`: expected `id`, \
-             `channel`, `address`, `opt-out`, `status`, `country` or `user-id`",
+             `channel`, `address`, `opt-out`, `status`, `country`, `user-id` or `effective-date`",
         );
         check_refused(
             endpoint_with("/properties/Metrics/x-segprep-role", json!("id")),

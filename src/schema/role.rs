@@ -26,11 +26,13 @@ pub enum Role {
     Country,
     /// The identifier of the person.
     UserId,
+    /// Since when the endpoint is as the record has it.
+    EffectiveDate,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Id,
         Role::Channel,
         Role::Address,
@@ -38,6 +40,7 @@ impl Role {
         Role::Status,
         Role::Country,
         Role::UserId,
+        Role::EffectiveDate,
     ];
 
     /// The value of `x-segprep-role`.
@@ -50,6 +53,7 @@ impl Role {
             Role::Status => "status",
             Role::Country => "country",
             Role::UserId => "user-id",
+            Role::EffectiveDate => "effective-date",
         }
     }
 }
@@ -96,7 +100,7 @@ pub(super) fn role(field: &SchemaValue<'_>, shape: Shape) -> Result<Option<Role>
     let text = name.text()?;
     let Some(role) = Role::ALL.into_iter().find(|role| role.name() == text) else {
         return Err(name.error(SchemaErrorKind::Expected(
-            "`id`, `channel`, `address`, `opt-out`, `status`, `country` or `user-id`",
+            "`id`, `channel`, `address`, `opt-out`, `status`, `country`, `user-id` or `effective-date`",
         )));
     };
     if shape != Shape::Text {

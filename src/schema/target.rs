@@ -38,6 +38,8 @@ pub struct Limits {
     pub attribute_count: usize,
     /// The most bytes of a record as compact JSON.
     pub endpoint_size: usize,
+    /// The most records with one user id.
+    pub endpoints_per_user: u64,
     /// Limits of single fields.
     #[serde(default)]
     pub fields: Vec<FieldLimit>,

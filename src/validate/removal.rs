@@ -30,7 +30,7 @@ impl Removable {
             | Role::OptOut
             | Role::Status
             | Role::UserId => true,
-            Role::Country => false,
+            Role::Country | Role::EffectiveDate => false,
         };
         let mut protected = Role::ALL.iter().filter(|role| is_protected(role));
         // An object that has such a field may not be removed either.
@@ -143,7 +143,8 @@ fn is_of_value(code: Code) -> bool {
         | Code::Column
         | Code::Op
         | Code::AlreadyToken
-        | Code::PiiFound => false,
+        | Code::PiiFound
+        | Code::UserEndpointLimit => false,
     }
 }
 

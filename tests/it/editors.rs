@@ -55,7 +55,7 @@ fn unknown_settings_and_operations_are_invalid() {
 const NO_KEY: &str = "qqqqqqqqqqqqqqqq";
 
 /// Where an unknown setting is added, and where the schema has the settings of that table.
-const TABLES: [(&str, &str); 26] = [
+const TABLES: [(&str, &str); 28] = [
     ("{}=1", ""),
     ("input.{}=1", "/properties/input"),
     ("input.endpoint=[{address='Mail',{}=1}]", "/properties/input/properties/endpoint/items"),
@@ -74,6 +74,8 @@ const TABLES: [(&str, &str); 26] = [
         "output.0.columns=[{name='Id',{}=1}]",
         "/properties/output/items/properties/columns/items/oneOf/1",
     ),
+    ("unique={by=['Id'],{}=1}", "/properties/unique"),
+    ("users.{}=1", "/properties/users"),
     ("run.{}=1", "/properties/run"),
     ("aws.{}=1", "/properties/aws"),
     ("fields.Id={op='keep',{}=1}", "op/keep"),

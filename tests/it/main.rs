@@ -55,5 +55,6 @@ mod standard_output;
 mod support;
 mod suppression;
 mod tidy;
+mod together;
 mod vectors;
 mod verify;

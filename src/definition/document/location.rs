@@ -53,6 +53,8 @@ pub(crate) enum Use {
     Account,
     State,
     KeyFile,
+    /// Where temporary files go.
+    Spill,
 }
 
 impl Use {
@@ -120,7 +122,10 @@ fn check(path: &str, usage: Use) -> Option<(&'static str, &'static str)> {
         Use::State if path == STANDARD_OUTPUT => {
             Some(("standard output is for records", "name a folder for the list"))
         }
-        Use::Output | Use::Account | Use::State | Use::KeyFile => None,
+        Use::Spill if path == STANDARD_OUTPUT => {
+            Some(("standard output is for records", "name a folder for temporary files"))
+        }
+        Use::Output | Use::Account | Use::State | Use::KeyFile | Use::Spill => None,
     }
 }
 
@@ -140,6 +145,10 @@ fn check_object(object: &str, usage: Use) -> Option<(&'static str, &'static str)
     match usage {
         Use::Input | Use::List => Glob::new(key).err().map(|error| (error.message(), PATTERN_HELP)),
         Use::KeyFile => Some(("a key is read from a local file", "write the path of a file")),
+        Use::Spill => Some((
+            "temporary files must be on this machine",
+            "name a folder on a disk with enough space",
+        )),
         Use::Output | Use::Account | Use::State
             if key.split('/').any(|name| name == "." || name == "..") =>
         {
@@ -232,7 +241,7 @@ fn placeholders(usage: Use) -> &'static str {
         Use::State => {
             "all runs share one list, so its place is the same for each; `${NAME}` is an environment variable"
         }
-        Use::Input | Use::List | Use::KeyFile => PLACEHOLDER_HELP,
+        Use::Input | Use::List | Use::KeyFile | Use::Spill => PLACEHOLDER_HELP,
     }
 }
 

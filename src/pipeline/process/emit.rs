@@ -82,7 +82,7 @@ impl BatchEmitter<'_> {
             } else if place.is_header {
                 block.headers += 1;
             } else if place.dropped {
-                block.inactive += 1;
+                block.count_dropped(self.worker.marked.reason(row));
             } else if let Some(problems) = self.write_or_reject(row, own_problems, block) {
                 self.count_notes(row, false, block);
                 lines.count_to(self.chunk, place.start);

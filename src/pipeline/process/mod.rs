@@ -6,7 +6,9 @@
 //! caller goes on with a new one.
 
 mod audit;
+mod compete;
 mod emit;
+mod marked;
 mod observe;
 mod rows;
 
@@ -24,7 +26,10 @@ use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
 use crate::validate::PiiNames;
 pub use audit::{Audited, Expectation, Expectations, Flaw, PlacedFlaw, audit};
+pub use compete::{Candidate, Competition, KeyedHash, NO_DATE, Since, compete};
 use emit::BatchEmitter;
+use marked::MarkedRows;
+pub use marked::PlacedMarks;
 pub use observe::{Fate, Observed, observe, offsets};
 use rows::LineCounter;
 
@@ -45,6 +50,8 @@ pub struct Worker {
     log: TransformLog,
     shifts: Shifts,
     matches: ListMatches,
+    /// What becomes of rows because of other records.
+    marked: MarkedRows,
     repaired: Vec<Repaired>,
     /// Which repairs would fix the rows with problems, in the order of the rows.
     fixes: Vec<Fix>,
@@ -66,6 +73,7 @@ impl Worker {
             log: TransformLog::default(),
             shifts: Shifts::default(),
             matches: ListMatches::default(),
+            marked: MarkedRows::default(),
             repaired: Vec::new(),
             fixes: Vec::new(),
             name_tally: NameTally::default(),
@@ -78,6 +86,7 @@ impl Worker {
     fn begin_batch(&mut self) {
         self.batch.clear();
         self.log.clear();
+        self.marked.clear();
         self.repaired.clear();
         self.fixes.clear();
         if self.has_many_names() {
@@ -113,27 +122,22 @@ pub fn process(
     block_bytes: usize,
     block: &mut Block,
 ) -> usize {
-    let mut pass = ChunkPass::new(plan, stages, worker, chunk, from, format);
-    let mut at = from;
-    while at < chunk.len() && block.cost() < block_bytes {
-        if pass.worker.has_many_names() {
-            pass.count_names(block);
-        }
-        let decoded = pass.decode(at);
-        pass.repair_and_drop();
-        pass.check_values();
-        pass.transform();
-        pass.check_limits();
-        at = pass.encode(decoded, block_bytes, block);
-    }
-    pass.count_names(block);
-    pass.lines.count_to(chunk, at);
-    block.lines = pass.lines.lines;
-    block.add_fields_to_rules(&plan.node_rules);
-    if let Some(table) = block.table.as_mut().and_then(Arc::get_mut) {
-        table.shrink();
-    }
-    at
+    let pass = ChunkPass::new(plan, stages, worker, chunk, from, format);
+    pass.take(from, block_bytes, block)
+}
+
+/// The same, and applies what becomes of the records because of others.
+pub fn process_marked(
+    plan: &Plan,
+    stages: &Stages,
+    worker: &mut Worker,
+    (chunk, from, format): (&[u8], usize, &Format),
+    marks: PlacedMarks<'_>,
+    block_bytes: usize,
+    block: &mut Block,
+) -> usize {
+    let pass = ChunkPass::new(plan, stages, worker, chunk, from, format);
+    ChunkPass { marks: Some(marks), ..pass }.take(from, block_bytes, block)
 }
 
 /// A chunk on its way through the stages, batch after batch. [`process`] calls the stages in the
@@ -147,6 +151,8 @@ pub struct ChunkPass<'a> {
     format: &'a Format,
     valid_utf8: bool,
     lines: LineCounter,
+    /// `None`: nothing becomes of a record because of others.
+    marks: Option<PlacedMarks<'a>>,
 }
 
 impl<'a> ChunkPass<'a> {
@@ -162,7 +168,35 @@ impl<'a> ChunkPass<'a> {
         let valid_utf8 = simdutf8::basic::from_utf8(chunk.get(from..).unwrap_or(&[])).is_ok();
         let source = ChunkText { chunk, is_csv: matches!(format, Format::Csv(_)) };
         let lines = LineCounter::new(from, format.line_end());
-        ChunkPass { plan, stages, worker, source, format, valid_utf8, lines }
+        ChunkPass { plan, stages, worker, source, format, valid_utf8, lines, marks: None }
+    }
+
+    /// Takes records from byte `from` on through all stages; see [`process`].
+    fn take(mut self, from: usize, block_bytes: usize, block: &mut Block) -> usize {
+        let (chunk, mut at) = (self.source.chunk, from);
+        while at < chunk.len() && block.cost() < block_bytes {
+            if self.worker.has_many_names() {
+                self.count_names(block);
+            }
+            let decoded = self.decode(at);
+            if self.marks.is_some() {
+                self.take_marked(block);
+            } else {
+                self.repair_and_drop();
+                self.check_values();
+                self.transform();
+                self.check_limits();
+            }
+            at = self.encode(decoded, block_bytes, block);
+        }
+        self.count_names(block);
+        self.lines.count_to(chunk, at);
+        block.lines = self.lines.lines;
+        block.add_fields_to_rules(&self.plan.node_rules);
+        if let Some(table) = block.table.as_mut().and_then(Arc::get_mut) {
+            table.shrink();
+        }
+        at
     }
 
     /// Decodes the batch that begins at byte `at`.

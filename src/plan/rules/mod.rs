@@ -19,6 +19,7 @@ mod removal;
 mod repairs;
 mod shaping;
 mod suppress;
+mod together;
 
 pub(super) use compulsory::is_compulsory;
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -129,6 +130,7 @@ pub(super) fn resolve(
     joins::shifts(definition, schema, &mut diagnostics);
     check::keys(definition, &mut diagnostics);
     suppress::check(&cover, definition, schema, &mut diagnostics);
+    together::check(&cover, definition, schema, &mut diagnostics);
     check::part_sizes(definition, schema, &mut diagnostics);
     input_columns::check(definition, schema, &mut diagnostics);
     endpoints::check(&cover, definition, schema, &mut diagnostics);

@@ -362,6 +362,10 @@ fn folder_mode(file_mode: u32) -> Permissions {
 }
 
 impl OutputPlace for DiskOutput {
+    fn folder_of_new_parts(&self) -> Option<PathBuf> {
+        Some(self.new_parts())
+    }
+
     fn stage(&self, path: &str) -> Result<StagedFile, PublishError> {
         let file = stage(&self.new_parts(), path, false)?;
         if let Some(mode) = self.part_mode {

@@ -142,6 +142,10 @@ fn meaning_of(label: &str) -> &'static str {
         "rejected" => "something was wrong with the record; rejects.ndjson says where and what",
         "left out: inactive" => "marked as inactive: an import would make it active again",
         "left out: suppressed" => "on a list of people to leave out",
+        "left out: duplicate" => "another record with the same values is in the files",
+        "left out: user_limit" => {
+            "its user has newer records, and no more than these may be written"
+        }
         "left out: header" => "a row that repeats the header of its file",
         _ => "left out by the definition",
     }

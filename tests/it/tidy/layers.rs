@@ -40,11 +40,12 @@ const LAYERS: &[(&str, &str)] = &[
         "simd engine crypto record store schema decode repair validate encode transform definition \
          plan pipeline report publish",
     ),
+    ("group", "engine crypto store transform definition plan pipeline"),
     ("generate", ""),
     (
         "run",
         "simd engine generate glob crypto record store schema detect decode repair validate encode \
-         transform definition plan pipeline discover preview report input publish ledger shards output",
+         transform definition plan pipeline discover preview report input publish ledger shards output group",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),
