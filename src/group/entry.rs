@@ -42,7 +42,8 @@ impl Entry {
         let (key, rest) = bytes.split_first_chunk::<KEY_BYTES>()?;
         let (record, rest) = rest.split_first_chunk::<RECORD_BYTES>()?;
         let (tag, rest) = rest.split_first_chunk::<TAG_BYTES>()?;
-        let [a, b, c, d, e, f] = *record;
+        let mut number = [0; 8];
+        number.iter_mut().zip(record).for_each(|(byte, read)| *byte = *read);
         let since = match rest.split_first_chunk::<8>() {
             Some((seconds, rest)) => {
                 let (nanoseconds, _) = rest.split_first_chunk::<4>()?;
@@ -52,7 +53,7 @@ impl Entry {
         };
         Some(Entry {
             key: u128::from_be_bytes(*key),
-            record: u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
+            record: u64::from_le_bytes(number),
             since,
             tag: u16::from_le_bytes(*tag),
         })

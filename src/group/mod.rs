@@ -195,7 +195,9 @@ mod tests {
         if let Some(unique) = &together.unique {
             let mut keys: BTreeMap<u128, Vec<&Candidate>> = BTreeMap::new();
             for one in all {
-                one.key.map(|key| keys.entry(key).or_default().push(one));
+                if let Some(key) = one.key {
+                    keys.entry(key).or_default().push(one);
+                }
             }
             for same in keys.values() {
                 let (best, merges) = best_of(same, unique.keep);
@@ -209,13 +211,16 @@ mod tests {
             let mut users: BTreeMap<u128, Vec<&Candidate>> = BTreeMap::new();
             let stays = |one: &&Candidate| !found.duplicates.contains(&one.record);
             for one in all.iter().filter(stays) {
-                one.user.map(|user| users.entry(user).or_default().push(one));
+                if let Some(user) = one.user {
+                    users.entry(user).or_default().push(one);
+                }
             }
             for mut own in users.into_values() {
                 if plan.over == OverLimit::Newest {
                     own.sort_by_key(|one| std::cmp::Reverse((one.since, one.record)));
                 }
-                let (stay, over) = own.split_at(own.len().min(plan.max_endpoints as usize));
+                let most = usize::try_from(plan.max_endpoints).unwrap();
+                let (stay, over) = own.split_at(own.len().min(most));
                 found.over_limit.extend(over.iter().map(|one| one.record));
                 let names: usize = stay.iter().map(|one| usize::from(one.names)).sum();
                 if names_max < names {

@@ -196,13 +196,11 @@ impl Spill {
                 }
             }
         }
-        match parts {
-            Some(parts) => parts.choose(disk, cancel, choice, wanted),
-            None => {
-                choice.settle(&mut held, true);
-                Ok(())
-            }
+        if let Some(parts) = parts {
+            return parts.choose(disk, cancel, choice, wanted);
         }
+        choice.settle(&mut held, true);
+        Ok(())
     }
 
     fn entries(&self, bytes: &[u8]) -> Vec<Entry> {

@@ -116,7 +116,7 @@ mod tests {
             for number in numbers.iter().flat_map(|number| [*number, number + 1, number + 65_536]) {
                 prop_assert_eq!(set.has(number), expected.contains(&number));
             }
-            prop_assert_eq!(set.len(), expected.len() as u64);
+            prop_assert_eq!(set.len(), u64::try_from(expected.len()).unwrap());
         }
     }
 }

@@ -65,7 +65,7 @@ struct Spare {
 /// A unit, and what was found in its chunk.
 struct Found {
     unit: Unit,
-    found: Option<Competition>,
+    some: Option<Competition>,
     /// Where the chunk's next record is, if more was found than is held at once.
     next: usize,
 }
@@ -118,10 +118,10 @@ impl Comparing<'_> {
                 self.limits.in_flight(),
                 units.map(|unit| unit.map_err(RunError::from)),
                 |unit| {
-                    let (found, next) = self.find(&unit, 0, &stages, &hash, &spare);
-                    Found { unit, found, next }
+                    let (some, next) = self.find(&unit, 0, &stages, &hash, &spare);
+                    Found { unit, some, next }
                 },
-                |Found { unit, mut found, mut next }| {
+                |Found { unit, some: mut found, mut next }| {
                     starts.extend(ChunkStart::of(&unit, read));
                     while let (Some(some), Work::Chunk { buffer, .. }) = (found.take(), &unit.work)
                     {

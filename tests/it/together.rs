@@ -157,7 +157,8 @@ fn the_result_is_that_of_a_plain_program() {
     let cases: Vec<Value> = (0..times(24)).map(|_| case(&mut random)).collect();
     for (number, (case, expected)) in cases.iter().zip(plain(&cases)).enumerate() {
         let inputs = inputs(case);
-        let first_lines = case["lines"].as_array().map_or(0, |lines| lines.len() / 2) as u64;
+        let lines = case["lines"].as_array().map_or(0, |lines| lines.len() / 2);
+        let first_lines = u64::try_from(lines).expect("few lines");
         for (threads, chunk_bytes) in [(1, None), (2, Some(1 + number * 7))] {
             let (place, result) = inputs.run(Resources { threads, chunk_bytes });
             result.unwrap_or_else(|error| panic!("case {number}: {error}"));

@@ -36,7 +36,7 @@ impl KeyedHash {
             let some: Vec<&[u8]> =
                 ranges.iter().map(|range| texts.bytes.get(range.clone()).unwrap_or(&[])).collect();
             let macs = self.0.macs(&some);
-            hashes.extend(macs.iter().take(some.len()).map(|mac| first_half(mac)));
+            hashes.extend(macs.iter().take(some.len()).map(first_half));
         }
     }
 
@@ -238,10 +238,10 @@ impl ChunkPass<'_> {
         hash.hash_all(&found.texts, &mut found.hashes);
         // Until here, a candidate has the numbers of its texts.
         let hashes = &found.hashes;
-        let hashed = |text: Option<u128>| hashes.get(usize::try_from(text?).ok()?).copied();
+        let of_text = |text: Option<u128>| hashes.get(usize::try_from(text?).ok()?).copied();
         for candidate in found.candidates.iter_mut().skip(first) {
-            candidate.key = hashed(candidate.key);
-            candidate.user = hashed(candidate.user);
+            candidate.key = of_text(candidate.key);
+            candidate.user = of_text(candidate.user);
         }
     }
 

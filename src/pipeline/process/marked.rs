@@ -41,8 +41,8 @@ impl MarkedRows {
 
     /// Why a row is dropped; `None` if no mark drops it.
     pub(super) fn reason(&self, row: usize) -> Option<Mark> {
-        let marks = find_row(&self.rows, row, |(row, _)| *row).iter().map(|(_, mark)| *mark);
-        marks.filter(|mark| matches!(mark, Mark::Duplicate | Mark::OverLimit)).next()
+        let mut marks = find_row(&self.rows, row, |(row, _)| *row).iter().map(|(_, mark)| *mark);
+        marks.find(|mark| matches!(mark, Mark::Duplicate | Mark::OverLimit))
     }
 }
 
