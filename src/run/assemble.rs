@@ -472,7 +472,7 @@ fn tally_of(block: &Block) -> Tally {
     }
 }
 
-/// The warning about an input that could not be read to its end.
+/// The warning about an input that ends early.
 pub(super) fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
     let (name, message) = (escape(name), &bad.message);
     match offset {

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use super::aws::Remote;
 use super::error::{ErrorKind, RunError};
+use super::job::together::decide_about;
 use super::prepare;
 use super::process::input_settings;
 use super::progress::Progress;
 use super::scan::{self, ScanOptions, Scanned};
 use super::text::{escape, escape_path};
-use super::together::decide_about;
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{

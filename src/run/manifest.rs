@@ -304,7 +304,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
     warnings.extend(unchecked_lists(facts));
-    warnings.extend(together(facts));
+    warnings.extend(noted::together(facts));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(prepared.warnings.iter().cloned());
     warnings.extend(facts.other_outputs.iter().map(|to| {
@@ -351,31 +351,6 @@ fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Warnings about records that belong together.
-fn together(facts: &Facts<'_>) -> Vec<String> {
-    let most = facts.plan.schema.target.limits.attribute_count;
-    let merged = match facts.optout_merged.unwrap_or(0) {
-        0 => None,
-        1 => Some("1 record has a duplicate".to_owned()),
-        more => Some(format!("{more} records have duplicates")),
-    };
-    let merged = merged.map(|what| {
-        format!("{what} with another `OptOut`, so `ALL` was written: somebody has opted out there")
-    });
-    let users = match facts.users_over_names {
-        0 => None,
-        1 => Some("1 user has".to_owned()),
-        more => Some(format!("{more} users have")),
-    };
-    let users = users.map(|who| {
-        format!(
-            "{who} more than {most} names of attributes and metrics in all records together, which the \
-             target may refuse"
-        )
-    });
-    merged.into_iter().chain(users).collect()
 }
 
 /// Warnings about lists whose bytes nothing confirms.

@@ -12,11 +12,9 @@
 //!    the same run is already published there, the run ends here.
 //! 4. `lists` reads the lists of `[[suppress]]`, and `headers` reads the CSV headers if outputs need
 //!    their columns. Then the plan and the stages are compiled.
-//! 5. If records are compared with each other, `together` does so in a first pass over the inputs, of which
-//!    `compared` is the result.
-//! 6. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
+//! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
-//! 7. `manifest` makes the manifest from the counts, and `lineage` events of OpenLineage. Everything is published,
+//! 6. `manifest` makes the manifest from the counts, and `lineage` events of OpenLineage. Everything is published,
 //!    and the list grows.
 //!
 //! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
@@ -37,7 +35,6 @@ mod budgets;
 mod check;
 mod clock;
 mod common_names;
-mod compared;
 mod differences;
 mod error;
 mod explain;
@@ -78,7 +75,6 @@ mod slices;
 mod status;
 mod test_cases;
 mod text;
-mod together;
 mod verify;
 mod verify_account;
 mod verify_columns;

@@ -88,3 +88,28 @@ fn counted(fields: &BTreeMap<String, u64>, one: &str, many: &str) -> Option<(Str
 fn words(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
+
+/// Warnings about records that belong together.
+pub(super) fn together(facts: &Facts<'_>) -> Vec<String> {
+    let most = facts.plan.schema.target.limits.attribute_count;
+    let merged = match facts.optout_merged.unwrap_or(0) {
+        0 => None,
+        1 => Some("1 record has a duplicate".to_owned()),
+        more => Some(format!("{more} records have duplicates")),
+    };
+    let merged = merged.map(|what| {
+        format!("{what} with another `OptOut`, so `ALL` was written: somebody has opted out there")
+    });
+    let users = match facts.users_over_names {
+        0 => None,
+        1 => Some("1 user has".to_owned()),
+        more => Some(format!("{more} users have")),
+    };
+    let users = users.map(|who| {
+        format!(
+            "{who} more than {most} names of attributes and metrics in all records together, which the \
+             target may refuse"
+        )
+    });
+    merged.into_iter().chain(users).collect()
+}
