@@ -33,7 +33,7 @@ pub use spill::{SPILL_NAME, Sizes};
 use crate::crypto::{self, NoRandomness};
 use crate::engine::{Cancel, Cancelled};
 use crate::pipeline::{Candidate, KeyedHash, Marks};
-use crate::plan::Together;
+use crate::plan::{Plan, Together};
 use entry::Entry;
 use spill::{Disk, Spill};
 use unique::Unique;
@@ -129,6 +129,17 @@ impl Grouping {
         }
         Ok(Decided { marks, optout_merged })
     }
+}
+
+/// Decides about the few records of a test. The error is the reason, for people.
+pub fn decide_about(plan: &Plan, candidates: &[Candidate]) -> Result<Marks, String> {
+    let decide = || -> Result<Marks, GroupError> {
+        let (folder, sizes) = (std::env::temp_dir(), Sizes::for_chunks(1 << 20));
+        let mut grouping = Grouping::new(&plan.together, usize::MAX, &folder, sizes);
+        candidates.iter().try_for_each(|candidate| grouping.add(candidate, 0))?;
+        Ok(grouping.decide(&Cancel::new())?.marks)
+    };
+    decide().map_err(|error| error.to_string())
 }
 
 impl fmt::Debug for Grouping {

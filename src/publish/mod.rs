@@ -233,8 +233,7 @@ impl Publication {
         output.stage(path)
     }
 
-    /// A folder on this machine for files that go with the run: that of the new parts of an output. A file there has
-    /// the name of a part, or none. `None`: no output is on disk.
+    /// The folder of new parts, for files that go with the run and have no name. `None`: none is on disk.
     pub fn folder_for_temporary_files(&self) -> Option<PathBuf> {
         self.outputs.iter().find_map(|output| output.folder_of_new_parts())
     }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use super::aws::Remote;
 use super::error::{ErrorKind, RunError};
-use super::job::together::decide_about;
 use super::prepare;
 use super::process::input_settings;
 use super::progress::Progress;
@@ -23,6 +22,7 @@ use crate::discover::{
     DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, made_up,
 };
 use crate::engine::Cancel;
+use crate::group::decide_about;
 use crate::input::{BufferPool, InputReader};
 use crate::pipeline::try_out;
 use crate::plan::{Plan, Rules};

@@ -13,13 +13,13 @@ use std::{
 use serde::Deserialize;
 
 use super::error::{ErrorKind, RunError};
-use super::job::together::decide_about;
 use super::lists::entries_of_text;
 use super::prepare::{self, ReadDefinition};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::begins_like_data;
 use crate::engine::Cancel;
+use crate::group::decide_about;
 use crate::pipeline::{Trial, try_out};
 use crate::plan::{Entries, ListSpec, Plan};
 use crate::record::DescribedProblem;

@@ -15,13 +15,13 @@ use super::compared::{ChunkStart, Compared};
 use crate::definition::Definition;
 use crate::encode::CsvColumn;
 use crate::engine::{Cancel, map_ordered};
-use crate::group::{self, Decided, GroupError, Grouping, Sizes};
+use crate::group::{self, Decided, Grouping, Sizes};
 use crate::input::{self, BufferPool, InputReader, Unit, Work};
-use crate::pipeline::{Candidate, Competition, KeyedHash, Marks, Stages, Worker, compete};
+use crate::pipeline::{Candidate, Competition, KeyedHash, Stages, Worker, compete};
 use crate::plan::Plan;
 use crate::publish::Publication;
 use crate::run::error::RunError;
-use crate::run::memory::{BLOCK_BYTES, CHUNK_BYTES, Limits};
+use crate::run::memory::{BLOCK_BYTES, Limits};
 use crate::run::prepare::Prepared;
 use crate::run::process::{give, input_settings, take};
 use crate::run::progress::{Progress, Stage};
@@ -34,17 +34,6 @@ fn spill_folder(definition: &Definition, place: Option<&Publication>) -> PathBuf
     let given = definition.spill.as_ref().map(|spill| spill.path.clone());
     let beside = || place.and_then(Publication::folder_for_temporary_files);
     given.or_else(beside).unwrap_or_else(std::env::temp_dir)
-}
-
-/// Decides about the few records of a test.
-pub(in crate::run) fn decide_about(plan: &Plan, candidates: &[Candidate]) -> Result<Marks, String> {
-    let decide = || -> Result<Marks, GroupError> {
-        let (folder, sizes) = (std::env::temp_dir(), Sizes::for_chunks(CHUNK_BYTES));
-        let mut grouping = Grouping::new(&plan.together, usize::MAX, &folder, sizes);
-        candidates.iter().try_for_each(|candidate| grouping.add(candidate, 0))?;
-        Ok(grouping.decide(&Cancel::new())?.marks)
-    };
-    decide().map_err(|error| error.to_string())
 }
 
 /// What the first pass needs besides its inputs.
