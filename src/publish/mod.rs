@@ -238,8 +238,7 @@ impl Publication {
         self.outputs.iter().find_map(|output| output.folder_of_new_parts())
     }
 
-    /// A new file of the account, to be written and finished, such as `rejects.ndjson`. If it is
-    /// `private`, only its owner may read it.
+    /// A new file of the account, such as `rejects.ndjson`; if it is `private`, for its owner alone.
     pub fn account_file(&self, path: &str, private: bool) -> Result<StagedFile, PublishError> {
         self.account.stage(path, private)
     }
@@ -270,7 +269,7 @@ impl Publication {
         self.earlier.records()
     }
 
-    /// Removes everything that this run made.
+    /// Removes what this run made.
     pub fn discard(mut self) -> Result<(), PublishError> {
         self.roll_back()
     }

@@ -338,8 +338,7 @@ impl<'a> Assembler<'a> {
         self.reject(input, place, 0, &[problem])
     }
 
-    /// Counts and writes a reject. Its place is the record and line (1-based), the offset and the
-    /// length in bytes. `endpoint`: its position in its row, 1-based; 0 for none.
+    /// Counts and writes a reject, given its record and line (from 1), offset and length in bytes, and its `endpoint`.
     fn reject(
         &mut self,
         input: usize,
@@ -366,8 +365,7 @@ impl<'a> Assembler<'a> {
     /// Writes the original of a rejected record, or its next slice. The header comes first in the
     /// file, and each original ends with a line end.
     ///
-    /// Lines that end with CR are written with LF: the file may be too short to show that CR ends
-    /// its lines.
+    /// Lines that end with CR are written with LF: a short file may not show that CR ends its lines.
     fn keep(&mut self, input: usize, original: &[u8], is_last: bool) -> Result<(), PublishError> {
         let is_open = self.current.kept.as_ref().is_some_and(Originals::is_open);
         let Some(place) = self.place.filter(|_| is_open || !original.is_empty()) else {

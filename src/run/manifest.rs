@@ -304,7 +304,9 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
     warnings.extend(unchecked_lists(facts));
-    warnings.extend(noted::together(facts));
+    let most = plan.schema.target.limits.attribute_count;
+    let merged = facts.optout_merged.unwrap_or(0);
+    warnings.extend(noted::together(merged, facts.users_over_names, most));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(prepared.warnings.iter().cloned());
     warnings.extend(facts.other_outputs.iter().map(|to| {

@@ -89,10 +89,10 @@ fn words(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Warnings about records that belong together.
-pub(super) fn together(facts: &Facts<'_>) -> Vec<String> {
-    let most = facts.plan.schema.target.limits.attribute_count;
-    let merged = match facts.optout_merged.unwrap_or(0) {
+/// Warnings about records that belong together: how often duplicates differ in their opt-out, and how many users
+/// have more than the `most` names that the target allows.
+pub(super) fn together(merged: u64, users: u64, most: usize) -> Vec<String> {
+    let merged = match merged {
         0 => None,
         1 => Some("1 record has a duplicate".to_owned()),
         more => Some(format!("{more} records have duplicates")),
@@ -100,7 +100,7 @@ pub(super) fn together(facts: &Facts<'_>) -> Vec<String> {
     let merged = merged.map(|what| {
         format!("{what} with another `OptOut`, so `ALL` was written: somebody has opted out there")
     });
-    let users = match facts.users_over_names {
+    let users = match users {
         0 => None,
         1 => Some("1 user has".to_owned()),
         more => Some(format!("{more} users have")),
