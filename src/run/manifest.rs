@@ -304,7 +304,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
     warnings.extend(unchecked_lists(facts));
-    let most = plan.schema.target.limits.attribute_count;
+    let most = facts.plan.schema.target.limits.attribute_count;
     let merged = facts.optout_merged.unwrap_or(0);
     warnings.extend(noted::together(merged, facts.users_over_names, most));
     warnings.extend(broken_inputs(assembled));
