@@ -1,5 +1,6 @@
 //! The command-line options. Nothing here does any I/O.
 
+mod generate;
 mod shards;
 
 use std::{
@@ -12,11 +13,11 @@ use std::{
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
-use segprep::generate::Share;
 use segprep::run::{is_run_date, is_run_id};
 use segprep::simd::Level;
 
 use super::schemas;
+pub(crate) use generate::{GenerateArguments, GeneratedFormat, GeneratedShape};
 pub(crate) use shards::{AsShard, GatherArguments, ShardsArguments};
 
 /// The same ranges as in the `[run]` section of a definition.
@@ -155,6 +156,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Check a published result: parts, records, rules, balance and keys.
     Verify(VerifyArguments),
+    /// Take the fixed rejects of a published run, and publish them beside its result.
+    Retry(RetryArguments),
     /// Show the last run, what is new or changed since, and what the next run would do.
     Status(StatusArguments),
     /// Print the report of an account for people, made again from its manifest.
@@ -270,6 +273,19 @@ pub(crate) struct VerifyArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct RetryArguments {
+    /// The definition of the run.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) result: WhichResult,
+    /// Files, folders or patterns with the fixed records; by default the rejected records that the run kept. Repeatable.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct StatusArguments {
     /// The definition.
     pub(crate) file: PathBuf,
@@ -321,41 +337,6 @@ pub(crate) struct InitArguments {
 pub(crate) enum InitPurpose {
     Messaging,
     Analytics,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct GenerateArguments {
-    /// Number of records.
-    #[arg(long, value_name = "N")]
-    pub(crate) records: u64,
-    /// The same seed gives the same bytes on every machine.
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: u64,
-    /// Share of records with one fault each, from 0 to 1.
-    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = super::generate::share)]
-    pub(crate) bad: Share,
-    /// Format of the file.
-    #[arg(long, value_name = "FORMAT", default_value = "ndjson")]
-    pub(crate) format: GeneratedFormat,
-    /// What the records are like: all alike, as in exports, or contacts of a CRM.
-    #[arg(long, value_name = "SHAPE", default_value = "plain")]
-    pub(crate) shape: GeneratedShape,
-    /// Write line, field and code of each fault to this file, which is replaced if it exists.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) truth: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum GeneratedFormat {
-    Ndjson,
-    Csv,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum GeneratedShape {
-    Plain,
-    Export,
-    Crm,
 }
 
 #[derive(Debug, Subcommand)]
@@ -445,6 +426,7 @@ impl Command {
             Command::Explain(explain) => (&explain.day, &None),
             Command::Status(status) => (&status.day, &None),
             Command::Verify(verify) => (&verify.result.day, &verify.result.run),
+            Command::Retry(retry) => (&retry.result.day, &retry.result.run),
             Command::Report(report) => (&report.result.day, &report.result.run),
             Command::Check { .. }
             | Command::Test { .. }
@@ -635,7 +617,7 @@ mod tests {
 
     #[test]
     fn no_help_mentions_commands_that_do_not_exist() {
-        let absent = ["retry", "forget"];
+        let absent = ["decrypt", "forget"];
         let mut commands = vec![Arguments::command()];
         while let Some(mut command) = commands.pop() {
             let help = command.render_long_help().to_string().to_lowercase();

@@ -39,9 +39,21 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
             over.found * 100.0
         ),
         (Some(budget), None) => {
-            let share = percent(records.rejected, records.read);
+            // The budgets of a retry are about the records of its run.
+            let retry = manifest.retry.as_ref();
+            let counts = retry.map(|retry| (retry.still_rejected, retry.read));
+            let (number, of) = counts.unwrap_or((records.rejected, records.read));
+            let were = match (number, retry) {
+                (1, None) => "was",
+                (_, None) => "were",
+                (1, Some(_)) => "is still",
+                (_, Some(_)) => "are still",
+            };
             format!(
-                "{rejected} of {read} {were} rejected ({share}), more than `{budget} = {allowed}` allows"
+                "{} of {} {were} rejected ({}), more than `{budget} = {allowed}` allows",
+                count(number),
+                counted(of, "record"),
+                percent(number, of)
             )
         }
         (None, _) => {

@@ -43,13 +43,14 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use segprep::engine::{Cancel, Cancelled};
 use segprep::run::{
-    ErrorKind, Failure, InitOptions, Progress, RunError, RunOptions, ScanOptions, ShardOptions,
+    ErrorKind, Failure, InitOptions, Progress, RetryOptions, RunError, RunOptions, ScanOptions,
+    ShardOptions,
 };
 use segprep::simd::Level;
 
 use arguments::{
-    Arguments, AsShard, Command, Common, ExplainArguments, Key, PreviewArguments, RunArguments,
-    ScanArguments, Schema, StatusArguments, VerifyArguments,
+    Arguments, AsShard, Command, Common, ExplainArguments, Key, PreviewArguments, RetryArguments,
+    RunArguments, ScanArguments, Schema, StatusArguments, VerifyArguments,
 };
 use exit::Exit;
 use render::{Format, Screen};
@@ -87,6 +88,7 @@ fn perform(screen: Screen, arguments: Arguments) -> Result<Exit, Failure> {
             let metrics = arguments.metrics.clone();
             return run(screen, &run_options(arguments, common), metrics.as_deref());
         }
+        Command::Retry(arguments) => return retry(screen, &retry_options(arguments, common)),
         Command::Scan(arguments) => return scan(screen, arguments, common),
         Command::Preview(arguments) => return preview_records(screen, arguments, common),
         Command::Explain(arguments) => return explain_record(screen, arguments, common),
@@ -136,6 +138,21 @@ fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<E
             screen.warning(&format!("the metrics could not be written to `{file}`: {error}"));
         }
     }
+    match &ended {
+        Ok(outcome) => screen.outcome(outcome),
+        Err(failure) => Ok(screen.failure(failure)),
+    }
+}
+
+fn retry(screen: Screen, options: &RetryOptions) -> Result<Exit, Failure> {
+    let screen = screen.of_run(None);
+    screen.started(&options.definition);
+    let progress = if screen.logs_json() { Progress::with_inputs() } else { Progress::default() };
+    let cancel = Cancel::new();
+    let stopping = listen(screen, &cancel)?;
+    let ended = progress::show_during(screen, &progress, &stopping, || {
+        segprep::run::retry(options, &progress, &cancel)
+    });
     match &ended {
         Ok(outcome) => screen.outcome(outcome),
         Err(failure) => Ok(screen.failure(failure)),
@@ -294,6 +311,19 @@ fn run_options(run: RunArguments, common: Common) -> RunOptions {
         again: run.again,
         dry_run: run.dry_run,
         shard: shard.map(|which| ShardOptions { number: which.number, count: which.count, plan }),
+    }
+}
+
+fn retry_options(retry: RetryArguments, common: Common) -> RetryOptions {
+    let RetryArguments { file, result, from, workers } = retry;
+    RetryOptions {
+        definition: file,
+        sets: common.sets,
+        date: result.day.date,
+        run: result.run,
+        from,
+        threads: workers.threads(),
+        chunk_bytes: workers.chunk_bytes(),
     }
 }
 

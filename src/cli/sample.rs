@@ -74,6 +74,7 @@ pub(crate) fn manifest() -> Manifest {
         outputs: vec![output()],
         keys: vec![KeyNote { id: "demo".to_owned(), check: String::new(), demo: true }],
         lineage: false,
+        retry: None,
         requests: None,
         suppress: Vec::new(),
         fields: vec![

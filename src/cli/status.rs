@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use segprep::ledger::Few;
-use segprep::report::quantities::count;
+use segprep::report::quantities::{count, counted};
 use segprep::report::{RecordCounts, json_line};
 use segprep::run::{Failure, LastRun, Next, StatusReport};
 use serde::Serialize;
@@ -61,7 +61,7 @@ fn json(report: &StatusReport) -> String {
             gone: report.gone.count,
             broken: report.broken.count,
         },
-        retried: 0,
+        retried: report.retried,
         next: report.next.to_string(),
     })
 }
@@ -85,6 +85,9 @@ fn page(report: &StatusReport, file: &str, width: usize) -> String {
         let counts =
             [(*read, "read"), (*written, "written"), (*rejected, "rejected"), (dropped, "dropped")];
         sheet.section("records", [listed(&counts)]);
+        let retried = (0 < report.retried)
+            .then(|| format!("{}; what that wrote is counted in", counted(report.retried, "time")));
+        sheet.section("retried", retried);
         sheet.section("account", [escape(report.account.display())]);
     }
     let StatusReport { taken, new, changed, gone, broken, .. } = report;

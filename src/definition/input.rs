@@ -28,6 +28,8 @@ pub struct Input {
     pub format: Option<InputFormat>,
     /// `None`: UTF-8.
     pub encoding: Option<TextEncoding>,
+    /// Whether inputs are text in UTF-8 whatever they begin with. No setting: it is so for what a run kept.
+    pub is_text: bool,
     /// The maximum ratio of the size of a text to that of its archive.
     pub max_expansion: u64,
     /// Whether a run without records ends as one that is done, instead of failing.
@@ -68,6 +70,7 @@ impl Default for Input {
             exclude: Vec::new(),
             format: None,
             encoding: None,
+            is_text: false,
             max_expansion: MAX_EXPANSION,
             may_be_empty: false,
             skips_bad_files: false,
@@ -109,6 +112,7 @@ pub(super) fn read(
         exclude: read_exclude(&mut section, environment, diagnostics),
         format,
         encoding: section.choice("encoding", &encodings, &[], diagnostics),
+        is_text: false,
         max_expansion: section
             .whole("max_expansion", 1..=u64::MAX, diagnostics)
             .unwrap_or(MAX_EXPANSION),

@@ -49,6 +49,8 @@ pub(super) struct Seen<'a> {
     /// Whether they are the whole text.
     pub(super) at_end: bool,
     pub(super) max_record: usize,
+    /// Whether it is known to be text in UTF-8, whatever it begins with.
+    pub(super) is_text: bool,
 }
 
 /// Detects the form of a text from its first bytes. `declared` is the format that the definition
@@ -61,16 +63,8 @@ pub(super) fn detect(
     declared: Option<InputFormat>,
 ) -> Result<Detected, BadInput> {
     let bytes = seen.bytes;
-    if let Some((_, what)) = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
-        let hint = "save it as CSV or JSON; gzip and zstd archives of these can be read as well";
-        return Err(BadInput::new(format!("the file is {what}"), hint));
-    }
-    if Compression::of(bytes) != Compression::None {
-        let hint = "decompress it once";
-        return Err(BadInput::new("the archive contains another archive", hint));
-    }
-    if is_utf16(bytes) {
-        return Err(undeclared_utf16());
+    if !seen.is_text {
+        check_is_text(bytes)?;
     }
     let bom_len = if bytes.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
     let text = bytes.get(bom_len..).unwrap_or(&[]);
@@ -88,6 +82,22 @@ pub(super) fn detect(
         (InputFormat::Json, _) => Form::JsonLines,
     };
     Ok(Detected { bom_len, form })
+}
+
+/// Fails if these bytes begin like another file than one of text in UTF-8.
+fn check_is_text(bytes: &[u8]) -> Result<(), BadInput> {
+    if let Some((_, what)) = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        let hint = "save it as CSV or JSON; gzip and zstd archives of these can be read as well";
+        return Err(BadInput::new(format!("the file is {what}"), hint));
+    }
+    if Compression::of(bytes) != Compression::None {
+        let hint = "decompress it once";
+        return Err(BadInput::new("the archive contains another archive", hint));
+    }
+    if is_utf16(bytes) {
+        return Err(undeclared_utf16());
+    }
+    Ok(())
 }
 
 /// Whether a text that begins with `{` is newline-delimited: its first line consists of whole
@@ -119,7 +129,7 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], expected: Option<(usize, Form)>) {
-        let seen = Seen { bytes, at_end: true, max_record: 40 };
+        let seen = Seen { bytes, at_end: true, max_record: 40, is_text: false };
         let found = detect(seen, LineEnd::of_text(bytes), None).ok();
         assert_eq!(found.map(|found| (found.bom_len, found.form)), expected);
     }

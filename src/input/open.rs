@@ -165,7 +165,7 @@ pub(super) fn open(
     }
     let start =
         read_start(&mut reader, MAGIC_BYTES).map_err(|e| ReadError::of_read(&listed.name, e))?;
-    let compression = Compression::of(&start);
+    let compression = if settings.is_text { Compression::None } else { Compression::of(&start) };
     let reader = Box::new(Cursor::new(start).chain(reader));
     let inflater = Inflater::new(compression, reader, settings.max_expansion);
     let is_stored = inflater.is_err();

@@ -11,6 +11,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) format: Option<InputFormat>,
     /// `None`: the text is UTF-8.
     pub(crate) encoding: Option<TextEncoding>,
+    /// Whether an input is text in UTF-8 whatever it begins with: it is neither inflated nor taken for UTF-16.
+    pub(crate) is_text: bool,
     /// Whether to find out the encoding of each input, where `encoding` sets none.
     pub(crate) detects_encoding: bool,
     /// How many times its own size an archive may expand to.

@@ -37,7 +37,7 @@ impl ChunkReader {
             return Err(error.clone().into());
         }
         self.line_end = LineEnd::of_text(self.front(count));
-        let seen = Seen { bytes: self.front(count), at_end, max_record: limits.max_record };
+        let seen = self.seen(count, at_end, settings, limits);
         let Detected { bom_len, mut form } = detect(seen, self.line_end, settings.format)?;
         self.skip(bom_len);
         let mut preamble = Preamble::default();
@@ -46,7 +46,7 @@ impl ChunkReader {
         }
         if 0 < settings.skip_lines {
             let (count, at_end) = self.peek_start(limits)?;
-            let seen = Seen { bytes: self.front(count), at_end, max_record: limits.max_record };
+            let seen = self.seen(count, at_end, settings, limits);
             form = detect(seen, self.line_end, settings.format)?.form;
         }
         if form != Form::Csv {
@@ -105,6 +105,17 @@ impl ChunkReader {
                 return Ok(());
             }
         }
+    }
+
+    fn seen(
+        &self,
+        count: usize,
+        at_end: bool,
+        settings: &Settings<'_>,
+        limits: &Limits,
+    ) -> Seen<'_> {
+        let (bytes, max_record) = (self.front(count), limits.max_record);
+        Seen { bytes, at_end, max_record, is_text: settings.is_text }
     }
 
     /// The form of the text once only its records are left, if they are inside of larger values.

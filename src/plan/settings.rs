@@ -15,6 +15,7 @@ use crate::schema::Schema;
 
 /// How input is read.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the definition")]
 pub struct InputPlan {
     /// Files, folders, patterns, and `-` for standard input.
     pub from: Vec<PathBuf>,
@@ -24,6 +25,8 @@ pub struct InputPlan {
     pub format: Option<InputFormat>,
     /// `None`: UTF-8.
     pub encoding: Option<TextEncoding>,
+    /// Whether inputs are text in UTF-8 whatever they begin with.
+    pub is_text: bool,
     /// How many times its size an archive may expand to.
     pub max_expansion: u64,
     /// Whether a run skips a file that can't be read as a segment file.
@@ -99,6 +102,7 @@ impl InputPlan {
             exclude: input.exclude.clone(),
             format: input.format,
             encoding: input.encoding,
+            is_text: input.is_text,
             max_expansion: input.max_expansion,
             skips_bad_files: input.skips_bad_files,
             records: records.map(|path| RecordsPath::new(schema, path, &column_settings.ignore)),

@@ -3,13 +3,19 @@
 //! A part is ours if a manifest in the account lists it, with its size, for the output that it is
 //! in. A file in the account is ours if it has one of our names and there is a manifest of ours.
 //! Every other file is foreign, and no run touches it.
+//!
+//! The retries of a run are in folders in its account and in its outputs, and what their manifests list there
+//! belongs to the run: it is replaced and put back with it.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::account::AccountPlace;
 use super::error::{ForeignFiles, PublishError};
-use super::names::is_part_of_shard;
+use super::names::{
+    EARLIER_MANIFEST, MANIFEST, RETRIES_MAX, is_part_of_shard, retry_folder, shard_folder,
+};
 use super::parts::{Part, Parts};
 use super::paths::resolve;
 
@@ -27,6 +33,8 @@ pub(crate) struct EarlierRuns {
     pub(crate) shards: Vec<(u32, Manifest)>,
     /// The manifest that is going to be published, if shards have written its parts.
     pub(crate) gathered: Option<Manifest>,
+    /// The manifests of the retries of that run, in their order: `retry-001/manifest.json` and the next ones.
+    pub(crate) retries: Vec<Manifest>,
 }
 
 /// The part of a manifest that says which files are ours.
@@ -153,7 +161,7 @@ impl EarlierRuns {
         outputs
     }
 
-    /// The parts that runs of this account wrote to this output, which is resolved.
+    /// The parts that runs of this account, and their retries, wrote to this output, which is resolved.
     pub(crate) fn parts_in(&self, to: &Path) -> Parts {
         self.parts_with(None, to)
     }
@@ -167,6 +175,55 @@ impl EarlierRuns {
         let of_shards = shards.flat_map(|(shard, manifest)| {
             manifest.parts_in(to).filter(|part| is_part_of_shard(part.path(), *shard))
         });
-        parts.chain(of_shards).cloned().collect()
+        let retries =
+            self.retries.iter().enumerate().map(|(index, retry)| (retry_folder(index + 1), retry));
+        let of_retries = retries.flat_map(|(folder, retry)| {
+            let to = to.join(&folder);
+            retry.parts_in(&to).map(|part| part.below(&folder)).collect::<Vec<_>>()
+        });
+        parts.chain(of_shards).cloned().chain(of_retries).collect()
     }
+}
+
+/// One of the manifests of an account; `None` if it does not exist.
+pub(crate) fn read_manifest(
+    account: &dyn AccountPlace,
+    name: &str,
+) -> Result<Option<Manifest>, PublishError> {
+    let text = account.read(name)?;
+    text.map(|text| Manifest::parse(&text, name, &account.path())).transpose()
+}
+
+/// The manifests of an account that is held.
+pub(crate) fn read_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
+    let mut retries = Vec::new();
+    for number in 1..=RETRIES_MAX {
+        let name = format!("{}/{MANIFEST}", retry_folder(number));
+        let Some(manifest) = read_manifest(account, &name)? else { break };
+        retries.push(manifest);
+    }
+    Ok(EarlierRuns { retries, ..read_own_manifests(account)? })
+}
+
+/// The manifests of an account that is held, and those of shards. What is not a manifest of a shard is a foreign file.
+pub(super) fn read_all_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
+    let mut earlier = read_manifests(account)?;
+    for shard in account.shards()? {
+        let name = format!("{}/{MANIFEST}", shard_folder(shard));
+        match read_manifest(account, &name) {
+            Ok(manifest) => earlier.shards.extend(manifest.map(|manifest| (shard, manifest))),
+            Err(PublishError::Foreign { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(earlier)
+}
+
+/// The same without those of retries and shards.
+pub(crate) fn read_own_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
+    Ok(EarlierRuns {
+        last: read_manifest(account, MANIFEST)?,
+        kept: read_manifest(account, EARLIER_MANIFEST)?,
+        ..EarlierRuns::default()
+    })
 }

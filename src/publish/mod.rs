@@ -38,6 +38,7 @@ mod disk;
 mod earlier;
 mod error;
 mod journal;
+mod last_words;
 mod lost;
 pub(crate) mod names;
 mod output;
@@ -54,7 +55,7 @@ pub use error::{ForeignFiles, LostParts, PublishError};
 pub(crate) use paths::resolve;
 pub use place::Buckets;
 pub(crate) use place::is_occupied;
-pub(crate) use recover::{is_idle, published_in, recover, result_in};
+pub(crate) use recover::{HeldAccount, is_idle, published_in, recover, result_in, retry_places};
 pub use share::Share;
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;
@@ -68,13 +69,14 @@ use std::{
 #[cfg(test)]
 use crate::store::disk::folder;
 use account::AccountPlace;
-use earlier::{EarlierRuns, Manifest};
+use earlier::{EarlierRuns, Manifest, read_all_manifests, read_manifest};
 use journal::{Journal, Phase, TakenOutput};
+use last_words::LastWords;
 use lost::Found;
 use names::{EARLIER_MANIFEST, MANIFEST, MoveMode};
 use output::OutputPlace;
 use scope::Scope;
-use share::{PartsBy, read_all_manifests};
+use share::PartsBy;
 
 /// Where a run is to publish.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +125,7 @@ pub struct Publication {
     /// See [`Publication::other_outputs`].
     other_outputs: Vec<PathBuf>,
     parts_by: PartsBy,
+    last_words: Option<LastWords>,
 }
 
 /// Reads a file of an account that another run may hold, such as its manifest; `None` if it does not exist.
@@ -212,6 +215,7 @@ impl Publication {
             return Ok(published());
         }
         publication.check_whole(request)?;
+        publication.recover_retries(&scope, request)?;
         publication.check_account(request, may_overwrite)?;
         if publication.parts_by.is_shards() {
             return Ok(Begun::Ready(publication));
@@ -294,6 +298,7 @@ impl Publication {
             outputs: Vec::new(),
             other_outputs: Vec::new(),
             parts_by: PartsBy::of(request.share),
+            last_words: None,
         };
         if publication.parts_by.is_shards() {
             publication.account.keep_shards();
@@ -463,19 +468,6 @@ impl Drop for Publication {
     fn drop(&mut self) {
         self.roll_back().ok(); // what is left, the next run finds by the journal
     }
-}
-
-fn read_manifest(account: &dyn AccountPlace, name: &str) -> Result<Option<Manifest>, PublishError> {
-    let text = account.read(name)?;
-    text.map(|text| Manifest::parse(&text, name, &account.path())).transpose()
-}
-
-fn read_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
-    Ok(EarlierRuns {
-        last: read_manifest(account, MANIFEST)?,
-        kept: read_manifest(account, EARLIER_MANIFEST)?,
-        ..EarlierRuns::default()
-    })
 }
 
 /// Calls `each` for every output and `other` once, all at the same time: in buckets, each of them

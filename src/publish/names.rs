@@ -14,6 +14,7 @@
 //! ACCOUNT/rejected-records/00000-name   the rejected records of an input, as they came in
 //! ACCOUNT/shards/003/                   the account of a shard, with the same files
 //! OUTPUT/job-003-000/part-00000.json    parts of a shard
+//! OUTPUT/retry-001/, ACCOUNT/retry-001/ the same of the first `retry` of that run
 //! ```
 //!
 //! While a run is working, on disk and in buckets:
@@ -52,7 +53,10 @@ pub(crate) const LINEAGE: &str = "lineage.ndjson";
 /// The files of an account besides its manifests and the rejected records.
 pub(super) const ACCOUNT_FILES: [&str; 5] = [REJECTS, REJECTS_PARQUET, INPUTS, REPORT, LINEAGE];
 /// The folder of an account with the rejected records, one file per input.
-pub(super) const REJECTED_RECORDS: &str = "rejected-records";
+pub(crate) const REJECTED_RECORDS: &str = "rejected-records";
+
+/// The most retries of one run.
+pub(crate) const RETRIES_MAX: usize = 999;
 
 /// The folder of an account with the accounts of shards.
 pub(super) const SHARDS: &str = "shards";
@@ -133,9 +137,29 @@ pub(super) fn mark_text(account: &Path) -> Cow<'_, str> {
     account.to_string_lossy()
 }
 
+/// The folder of a retry of a run, in the run's account and in each of its outputs. `number` begins with 1.
+pub(crate) fn retry_folder(number: usize) -> String {
+    format!("retry-{number:03}")
+}
+
+/// Whether a path is the folder of a retry, or in it.
+pub(super) fn is_of_retry(path: &Path) -> bool {
+    below_retry(path) != path
+}
+
+/// The path in the folder of a retry; the same path if it is in none.
+fn below_retry(path: &Path) -> &Path {
+    let mut names = path.components();
+    let folder = names.next().and_then(|name| name.as_os_str().to_str());
+    let is_retry = folder
+        .and_then(|name| name.strip_prefix("retry-"))
+        .is_some_and(|number| number.len() == 3 && is_digits(number) && number != "000");
+    if is_retry { names.as_path() } else { path }
+}
+
 /// Whether a run could have written a file of an account at this path, relative to the account.
 pub(super) fn is_account_file(path: &Path) -> bool {
-    let Some(path) = path.to_str() else { return false };
+    let Some(path) = below_retry(path).to_str() else { return false };
     let path = shard_file(path).map_or(path, |(_, file)| file);
     match path.split_once('/') {
         None => path == MANIFEST || path == EARLIER_MANIFEST || ACCOUNT_FILES.contains(&path),
@@ -212,7 +236,7 @@ pub(crate) fn part_path(part: u64, extension: &str) -> String {
 /// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
 /// `part-00000.parquet`.
 pub(crate) fn is_part(path: &Path) -> bool {
-    let Some(path) = path.to_str() else { return false };
+    let Some(path) = below_retry(path).to_str() else { return false };
     let (job, part) = path.split_once('/').map_or((None, path), |(job, part)| (Some(job), part));
     job.is_none_or(is_job_folder)
         && part.strip_prefix("part-").and_then(|rest| rest.split_once('.')).is_some_and(
@@ -231,10 +255,14 @@ pub(super) fn is_job_folder(name: &str) -> bool {
     })
 }
 
-/// Whether a run makes a folder of this path in an output or an account: a job folder, or the one for
-/// rejected records.
+/// Whether a run makes a folder of this path in an output or an account: a job folder, the one for
+/// rejected records, or the one of a retry.
 pub(super) fn is_folder_of_ours(path: &Path) -> bool {
-    let Some(path) = path.to_str() else { return false };
+    let below = below_retry(path);
+    if below.as_os_str().is_empty() {
+        return below != path;
+    }
+    let Some(path) = below.to_str() else { return false };
     let path = path.trim_end_matches('/');
     let is_folder = |name: &str| is_job_folder(name) || name == REJECTED_RECORDS;
     match path.strip_prefix(SHARDS) {
@@ -276,11 +304,36 @@ mod tests {
             ("job-000/part-00000.x/y", false),
             ("other/part-00000.json", false),
             ("part-000a0.json", false),
+            ("retry-001/job-000/part-00000.json", true),
+            ("retry-999/part-00000.parquet", true),
+            ("retry-000/part-00000.parquet", false),
+            ("retry-1/part-00000.parquet", false),
+            ("retry-001/retry-001/part-00000.parquet", false),
+            ("retry-001", false),
             ("job-000/notes.txt", false),
             ("", false),
         ];
         for (path, expected) in cases {
             assert_eq!(is_part(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_of_runs_are_recognised_by_their_names() {
+        let cases = [
+            ("job-000/", true),
+            ("rejected-records/", true),
+            ("retry-001/", true),
+            ("retry-001/job-000/", true),
+            ("retry-001/rejected-records/", true),
+            ("retry-001/retry-001/", false),
+            ("retry-001/other/", false),
+            ("retry-01/", false),
+            ("job-000/other/", false),
+            ("", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_folder_of_ours(Path::new(path)), expected, "{path}");
         }
     }
 
@@ -299,6 +352,11 @@ mod tests {
             ("rejected-records/a.ndjson", false),
             ("rejected-records/00000-a/b", false),
             ("rejected-records", false),
+            ("retry-001/manifest.json", true),
+            ("retry-001/rejected-records/00000-a.ndjson", true),
+            ("retry-001/retry-002/manifest.json", false),
+            ("retry-001/.segprep/journal.json", false),
+            ("retry-0001/manifest.json", false),
             ("other/rejects.ndjson", false),
             ("notes.txt", false),
         ];

@@ -29,6 +29,11 @@ impl Part {
         self.bytes
     }
 
+    /// The same part, by its path in the folder that this folder is in.
+    pub(crate) fn below(&self, folder: &str) -> Part {
+        Part { path: Path::new(folder).join(&self.path), bytes: self.bytes }
+    }
+
     pub(crate) fn set_bytes(&mut self, bytes: u64) {
         self.bytes = bytes;
     }

@@ -1,14 +1,17 @@
 //! What other runs left in their places, for runs that go elsewhere: with `[state]`, each run has places
 //! of its own, and the next one cleans up in those of a killed run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::error::PublishError;
-use super::names::MANIFEST;
+use super::account::AccountPlace;
+use super::earlier::{read_manifest, read_own_manifests};
+use super::error::{ForeignFiles, PublishError};
+use super::names::{MANIFEST, retry_folder};
 use super::paths::resolve;
 use super::place::{Buckets, account_at};
 use super::scope::Scope;
-use super::{PlaceRequest, Publication, read_manifest, read_manifests};
+use super::undo::remove_made;
+use super::{PlaceRequest, Publication, Share};
 
 /// Cleans up after a killed run in these places. Returns the fingerprint of the run that is published there.
 ///
@@ -28,6 +31,71 @@ pub(crate) fn recover(request: &PlaceRequest<'_>) -> Result<Option<String>, Publ
     publication.account.remove_journal()?;
     publication.discard()?;
     Ok(published)
+}
+
+/// Cleans up after a killed retry of the run in these places, which this run holds.
+pub(super) fn recover_retry(
+    scope: &Scope,
+    request: &PlaceRequest<'_>,
+    number: usize,
+) -> Result<(), PublishError> {
+    let (account, outputs) = retry_places(&scope.account, &scope.outputs, number)?;
+    let share = Share::Whole;
+    let retry = PlaceRequest { account: &account, outputs: &outputs, share, ..*request };
+    recover(&retry).map(drop)
+}
+
+/// The account and the outputs of a retry of the run in these places.
+///
+/// # Errors
+///
+/// If a link leads to elsewhere: nothing of that is the run's.
+pub(crate) fn retry_places(
+    account: &Path,
+    outputs: &[PathBuf],
+    number: usize,
+) -> Result<(PathBuf, Vec<PathBuf>), PublishError> {
+    let folder = retry_folder(number);
+    for place in outputs.iter().map(PathBuf::as_path).chain([account]) {
+        if resolve(&place.join(&folder))? != resolve(place)?.join(&folder) {
+            let foreign = ForeignFiles::one(&folder);
+            return Err(PublishError::Foreign { place: place.to_owned(), foreign });
+        }
+    }
+    let outputs = outputs.iter().map(|to| to.join(&folder)).collect();
+    Ok((account.join(&folder), outputs))
+}
+
+/// An account that a retry of its run holds while it works, so that nobody replaces the run meanwhile.
+#[derive(Debug)]
+pub(crate) struct HeldAccount {
+    account: Box<dyn AccountPlace>,
+    /// The folders that were made for it.
+    made: Vec<PathBuf>,
+}
+
+impl HeldAccount {
+    /// Takes an account, after cleaning up what a killed run left in its places.
+    ///
+    /// # Errors
+    ///
+    /// If another run is using it.
+    pub(crate) fn take(request: &PlaceRequest<'_>) -> Result<HeldAccount, PublishError> {
+        recover(request)?;
+        let mut account = account_at(resolve(request.account)?, request.buckets)?;
+        let made = account.missing_folders();
+        if !account.take()? {
+            return Err(PublishError::Taken { place: account.path() });
+        }
+        Ok(HeldAccount { account, made })
+    }
+}
+
+impl Drop for HeldAccount {
+    fn drop(&mut self) {
+        self.account.release().ok(); // what is left, the next run takes
+        remove_made(&self.made);
+    }
 }
 
 /// The fingerprint of the run that is published in an account. `None`: none is.
@@ -54,7 +122,7 @@ pub(crate) fn result_in(
     account: &Path,
     buckets: Option<&Buckets>,
 ) -> Result<Option<InPlace>, PublishError> {
-    let earlier = read_manifests(&*account_at(resolve(account)?, buckets)?)?;
+    let earlier = read_own_manifests(&*account_at(resolve(account)?, buckets)?)?;
     let in_place = |fingerprint: &str, is_published| InPlace {
         fingerprint: fingerprint.to_owned(),
         is_published,

@@ -6,13 +6,12 @@
 
 use std::path::Path;
 
-use super::account::AccountPlace;
-use super::earlier::{EarlierRuns, Manifest};
+use super::earlier::Manifest;
 use super::error::PublishError;
 use super::lost::Found;
-use super::names::{MANIFEST, shard_folder};
+use super::names::MANIFEST;
 use super::scope::Scope;
-use super::{PlaceRequest, Publication, disk, read_manifest, read_manifests, recover};
+use super::{PlaceRequest, Publication, disk};
 
 /// What of a result a run writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,33 +81,4 @@ impl Publication {
     pub fn shards(&self) -> Result<Vec<u32>, PublishError> {
         self.account.shards()
     }
-
-    /// Cleans up after shards that were killed. Fails if one is working.
-    pub(super) fn settle_shards(&mut self, request: &PlaceRequest<'_>) -> Result<(), PublishError> {
-        let busy = self.account.busy_shards()?;
-        for number in &busy {
-            let account = &self.account.path().join(shard_folder(*number));
-            let share = Share::Shard { number: *number, whole: request.account };
-            recover(&PlaceRequest { account, share, fingerprint: "", ..*request })?;
-        }
-        if !busy.is_empty() {
-            self.account.refresh()?;
-            self.earlier = read_all_manifests(&*self.account)?;
-        }
-        Ok(())
-    }
-}
-
-/// The same, and those of shards. What is not a manifest of a shard is a foreign file.
-pub(super) fn read_all_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
-    let mut earlier = read_manifests(account)?;
-    for shard in account.shards()? {
-        let name = format!("{}/{MANIFEST}", shard_folder(shard));
-        match read_manifest(account, &name) {
-            Ok(manifest) => earlier.shards.extend(manifest.map(|manifest| (shard, manifest))),
-            Err(PublishError::Foreign { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(earlier)
 }

@@ -42,8 +42,12 @@ impl World {
     }
 
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
+        Publication::begin_as(&self.request(fingerprint, overwrite), self.move_mode)
+    }
+
+    fn request<'a>(&'a self, fingerprint: &'a str, overwrite: bool) -> PlaceRequest<'a> {
         let (account, outputs) = (self.account.as_path(), self.outputs.as_slice());
-        let request = PlaceRequest {
+        PlaceRequest {
             account,
             outputs,
             modes: &[],
@@ -51,8 +55,7 @@ impl World {
             fingerprint,
             overwrite,
             share: Share::Whole,
-        };
-        Publication::begin_as(&request, self.move_mode)
+        }
     }
 
     fn ready(&self, fingerprint: &str, overwrite: bool) -> Publication {
@@ -82,19 +85,24 @@ impl World {
     }
 
     fn manifest(&self, status: &str, fingerprint: &str, parts: usize) -> Vec<u8> {
-        let output = |(number, to): (usize, &PathBuf)| {
-            let files = (0..parts).map(|part| {
-                let bytes = part_text(fingerprint, number, part).len();
-                serde_json::json!({ "path": part_path(part), "bytes": bytes })
-            });
-            serde_json::json!({ "to": to, "files": files.collect::<Vec<_>>() })
-        };
-        let outputs: Vec<_> = self.outputs.iter().enumerate().map(output).collect();
-        let manifest = serde_json::json!({
-            "segprep_manifest": 1, "status": status, "fingerprint": fingerprint,
-            "name": "more than is read", "outputs": outputs,
-        });
-        manifest.to_string().into_bytes()
+        manifest_of(&self.outputs, status, fingerprint, parts)
+    }
+
+    /// The first retry of the run that is published, with its parts written, and its manifest.
+    fn retry(&self) -> (Publication, Vec<u8>) {
+        let (account, outputs) =
+            retry_places(&self.account, &self.outputs, 1).expect("there is no link");
+        let request =
+            PlaceRequest { account: &account, outputs: &outputs, ..self.request("r1", false) };
+        let begun = Publication::begin_as(&request, self.move_mode).expect("not blocked");
+        let Begun::Ready(publication) = begun else { panic!("{begun:?}") };
+        self.write(&publication, "r1", 2);
+        (publication, manifest_of(&outputs, "published", "r1", 2))
+    }
+
+    fn publish_retry(&self) {
+        let (publication, manifest) = self.retry();
+        assert!(publication.publish(&manifest).expect("published").is_none(), "nothing is left");
     }
 
     fn publish(&self, fingerprint: &str, overwrite: bool, parts: usize) {
@@ -130,6 +138,22 @@ impl World {
         }
         tree
     }
+}
+
+fn manifest_of(outputs: &[PathBuf], status: &str, fingerprint: &str, parts: usize) -> Vec<u8> {
+    let output = |(number, to): (usize, &PathBuf)| {
+        let files = (0..parts).map(|part| {
+            let bytes = part_text(fingerprint, number, part).len();
+            serde_json::json!({ "path": part_path(part), "bytes": bytes })
+        });
+        serde_json::json!({ "to": to, "files": files.collect::<Vec<_>>() })
+    };
+    let outputs: Vec<_> = outputs.iter().enumerate().map(output).collect();
+    let manifest = serde_json::json!({
+        "segprep_manifest": 1, "status": status, "fingerprint": fingerprint,
+        "name": "more than is read", "outputs": outputs,
+    });
+    manifest.to_string().into_bytes()
 }
 
 fn part_path(part: usize) -> String {
@@ -492,6 +516,8 @@ enum Before {
     PublishedOtherSizes,
     OverBudget,
     RefusedOverwrite,
+    Retried,
+    RetriedAndRefusedOverwrite,
 }
 
 impl Before {
@@ -508,6 +534,15 @@ impl Before {
                 world.publish("f0", false, 3);
                 world.refuse("f1", true);
             }
+            Before::Retried => {
+                world.publish("f1", false, 3);
+                world.publish_retry();
+            }
+            Before::RetriedAndRefusedOverwrite => {
+                world.publish("f0", false, 3);
+                world.publish_retry();
+                world.refuse("f1", true);
+            }
         }
     }
 }
@@ -520,6 +555,8 @@ fn any_before() -> impl Strategy<Value = Before> {
         Just(Before::PublishedOtherSizes),
         Just(Before::OverBudget),
         Just(Before::RefusedOverwrite),
+        Just(Before::Retried),
+        Just(Before::RetriedAndRefusedOverwrite),
     ]
 }
 
@@ -604,6 +641,57 @@ fn half_step(publication: &Publication, step: usize, (of_output, of_account): Ha
         }
         _ => {}
     }
+}
+
+/// A run with a retry that was killed after so many steps.
+fn retry_killed_at(steps: usize, mode: fn(&Path) -> io::Result<MoveMode>) -> World {
+    let world = World::with(mode);
+    world.publish("f1", false, 3);
+    let (mut publication, manifest) = world.retry();
+    publication.stage_manifest(&manifest).expect("room for it");
+    PUBLISH.iter().take(steps).for_each(|step| step(&mut publication).expect("a step"));
+    kill(publication);
+    world
+}
+
+/// A retry that was killed is cleaned up by the next one, and by a run that replaces the result.
+#[test]
+fn a_killed_retry_leaves_nothing_to_the_next_run() {
+    for (mode, steps) in
+        [WHOLE, PART_BY_PART].into_iter().flat_map(|mode| (0..8).map(move |n| (mode, n)))
+    {
+        if steps < PUBLISH.len() {
+            let world = retry_killed_at(steps, mode);
+            world.publish_retry();
+            let undisturbed = World::with(mode);
+            undisturbed.publish("f1", false, 3);
+            undisturbed.publish_retry();
+            assert_eq!(world.tree(), undisturbed.tree(), "{steps}");
+        }
+        let world = retry_killed_at(steps, mode);
+        world.publish("f2", true, 2);
+        let fresh = World::with(mode);
+        fresh.publish("f2", false, 2);
+        assert_eq!(world.tree(), fresh.tree(), "{steps}");
+    }
+}
+
+/// A retry holds the account of its run.
+#[test]
+fn no_run_replaces_a_result_while_a_retry_works() {
+    let world = World::new();
+    world.publish("f1", false, 3);
+    let before = world.tree();
+    let held = HeldAccount::take(&world.request("", false)).expect("nobody has it");
+    for _ in 0..2 {
+        let error = world.begin("f2", true).expect_err("a retry is working");
+        assert!(matches!(error, PublishError::Taken { .. }), "{error}");
+        let error = HeldAccount::take(&world.request("", false)).expect_err("a retry is working");
+        assert!(matches!(error, PublishError::Taken { .. }), "{error}");
+    }
+    drop(held);
+    assert_eq!(world.tree(), before);
+    drop(world.ready("f2", true));
 }
 
 /// A result that a killed run was replacing is back, but does not block the run that found it moved

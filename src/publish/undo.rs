@@ -9,13 +9,13 @@
 use std::path::PathBuf;
 
 use super::Publication;
+use super::earlier::read_all_manifests;
 use super::error::PublishError;
 use super::journal::{Journal, Phase, TakenOutput};
 use super::names::{MANIFEST, WORK, is_account_file};
 use super::output::OutputPlace;
 use super::place;
 use super::scope::Scope;
-use super::share::read_all_manifests;
 use crate::store::disk::folder;
 
 /// Working files that a run could not remove once its manifest was in place. The next run of the
@@ -145,6 +145,7 @@ impl Publication {
                     return Err(withdraw(outputs, error));
                 }
             }
+            self.leave_last_words().ok(); // a run that failed cannot do more
             self.account.remove_journal()?;
         }
         self.account.release()?;
@@ -208,7 +209,7 @@ fn withdraw(outputs: Vec<HeldOutput>, error: PublishError) -> PublishError {
 }
 
 /// Removes the folders that a run created, as far as they are empty.
-fn remove_made(made: &[PathBuf]) {
+pub(super) fn remove_made(made: &[PathBuf]) {
     let mut deepest_first: Vec<&PathBuf> = made.iter().collect();
     deepest_first.sort_unstable_by_key(|folder| std::cmp::Reverse(folder.components().count()));
     for folder in deepest_first {

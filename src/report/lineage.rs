@@ -103,6 +103,21 @@ pub fn lineage_lines(run: &LineageRun, columns: &LineageColumns, manifest: &Mani
     format!("{}\n{}\n", json_line(&run.start()), json_line(&end))
 }
 
+/// The lines of the file, for a run that failed, or was interrupted. What went wrong is no business of a catalogue: the
+/// run's own messages say it.
+pub fn failure_lines(run: &LineageRun, is_interrupted: bool, time: &str) -> String {
+    let mut facets = run.facets();
+    if !is_interrupted {
+        let message = "the run failed, and nothing was published";
+        let message = json!({ "message": message, "programmingLanguage": "RUST" });
+        facets.insert("errorMessage".to_owned(), facet("1-0-1/ErrorMessageRunFacet", message));
+    }
+    let kind = if is_interrupted { "ABORT" } else { "FAIL" };
+    let (inputs, outputs) = run.datasets();
+    let end = run.event(kind, time, &facets, &inputs, &outputs);
+    format!("{}\n{}\n", json_line(&run.start()), json_line(&end))
+}
+
 /// Which budgets a run exceeded.
 fn over_budget(exceeded: &[Exceeded]) -> String {
     let named = exceeded.iter().map(|exceeded| match (&exceeded.budget, &exceeded.rule) {

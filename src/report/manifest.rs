@@ -29,6 +29,9 @@ pub struct Manifest {
     /// The shards that wrote the result, or the shard that this is. `None`: one machine did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<ShardsNote>,
+    /// The run whose rejects these are. Left out by other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryNote>,
     pub definition: DefinitionNote,
     /// SHA-256 of each schema file, by name.
     pub schemas: BTreeMap<String, String>,
@@ -131,6 +134,21 @@ pub struct ShardsNote {
     /// In the account of a shard: warnings about what it did not meet, and others may have met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused: Vec<String>,
+}
+
+/// The run whose rejects a retry takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryNote {
+    /// The fingerprint of that run.
+    pub of: String,
+    /// Its id.
+    pub run: String,
+    /// Which of its retries this is, from 1.
+    pub number: u64,
+    /// The number of records that it read.
+    pub read: u64,
+    /// How many of them are still rejected, after this retry and those before.
+    pub still_rejected: u64,
 }
 
 /// The definition of a run, by digests in lower hex.

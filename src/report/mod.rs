@@ -13,11 +13,13 @@ mod tally;
 mod verify;
 
 pub use json::{json_line, json_lines};
-pub use lineage::{Dataset, LineageColumn, LineageColumns, LineageRun, lineage_lines, masks};
+pub use lineage::{
+    Dataset, LineageColumn, LineageColumns, LineageRun, failure_lines, lineage_lines, masks,
+};
 pub use manifest::{
     DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
-    OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, ShardsNote, Status, Timing,
-    TokenNote,
+    OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, RetryNote, ShardsNote, Status,
+    Timing, TokenNote,
 };
 pub(crate) use page::{document, html_page};
 pub use page::{html_report, markdown_report};

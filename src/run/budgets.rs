@@ -4,6 +4,7 @@
 //! [`Publication::refuse`](crate::publish::Publication::refuse) stores it without the parts,
 //! `cli/exit.rs` ends the program with 3, and `cli/budget_messages.rs` says why.
 
+use super::retry_of::RetryOf;
 use crate::plan::Plan;
 use crate::report::{Exceeded, FailedRule, Tally};
 
@@ -18,18 +19,28 @@ const VALUES_MIN: u64 = 10;
 /// - `max_shrink`: written ÷ `replaced` is smaller. `replaced` is the number of records of the run that
 ///   this one replaces.
 /// - `max_op_failed_ratio`: of the values of a rule, the share that had to be removed is larger.
-pub(super) fn exceeded(plan: &Plan, total: &Tally, replaced: Option<u64>) -> Vec<Exceeded> {
+///
+/// Of a retry, the first two are about what is still rejected of the records that its run read.
+pub(super) fn exceeded(
+    plan: &Plan,
+    total: &Tally,
+    replaced: Option<u64>,
+    retry: Option<&RetryOf>,
+) -> Vec<Exceeded> {
     let account = &plan.account;
+    let (rejected, read) = retry.map_or((total.rejected, total.read), |retry| {
+        (retry.still_rejected(total), retry.first.read)
+    });
     let over = |budget: &str, allowed: f64, found: f64| {
         let budget = Some(budget.to_owned());
         (allowed < found).then_some(Exceeded { budget, rule: None, allowed, found })
     };
     // The quotient is rounded like the ratio was when it was parsed, so comparing them is exact.
-    let ratio = as_float(total.rejected) / as_float(total.read.max(1));
+    let ratio = as_float(rejected) / as_float(read.max(1));
     let by_ratio = over("max_reject_ratio", account.max_reject_ratio, ratio);
     let by_number = account
         .max_rejects
-        .and_then(|most| over("max_rejects", as_float(most), as_float(total.rejected)));
+        .and_then(|most| over("max_rejects", as_float(most), as_float(rejected)));
     // This one has no setting. At least one record has to be written, and none is.
     let none_left = (0 < total.rejected && total.written == 0).then_some(Exceeded {
         budget: None,

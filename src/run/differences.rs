@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::prepare::Prepared;
 use super::text::{escape, path_text};
+use crate::definition::Definition;
 use crate::ledger::{self, Choice, InputEntry, List, OnChange, Wanted};
 use crate::publish::names::{INPUTS, MANIFEST};
 use crate::publish::{Buckets, PublishError, read_account_file};
@@ -106,6 +107,17 @@ pub(super) fn differences(
         differences.push("lists: the files of `[[suppress]]`".to_owned());
     }
     Ok(differences)
+}
+
+/// Those settings of this definition that a run had otherwise, among those for which this holds. `None`: there are none.
+pub(super) fn differing_settings(
+    definition: &Definition,
+    run: &Manifest,
+    is_among: &dyn Fn(&str) -> bool,
+) -> Option<String> {
+    let mut names = differing(definition.settings(), &run.definition.settings);
+    names.retain(|name| is_among(name));
+    named(&names)
 }
 
 fn of_definition(prepared: &Prepared, other: &Manifest) -> Option<String> {

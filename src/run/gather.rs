@@ -134,7 +134,7 @@ impl Whole<'_> {
             return nothing(prepared, &options.run, no_record(prepared, inputs.len()));
         }
         let last = night.as_ref().and_then(Night::last_written);
-        let exceeded = budgets::exceeded(self.compiled, &merged.tally(self.compiled), last);
+        let exceeded = budgets::exceeded(self.compiled, &merged.tally(self.compiled), last, None);
         let as_what = (&self.note, self.fingerprint.as_str());
         let mut manifest = merged.finish(prepared, self.compiled, as_what, began);
         self.note_inputs(&mut manifest);

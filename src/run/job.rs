@@ -17,6 +17,7 @@ use super::nothing::{nothing, without_records};
 use super::prepare::{self, PlanParts, Prepared};
 use super::process::Processing;
 use super::progress::{Progress, Stage};
+use super::retry_of::RetryOf;
 use super::{
     ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
     lists, pool, publish,
@@ -44,6 +45,8 @@ pub(super) struct Job {
     pub(super) night: Option<Night>,
     /// The shard that the run is, if it is one.
     pub(super) shard: Option<ShardsNote>,
+    /// The run whose rejects this one takes.
+    pub(super) retry: Option<RetryOf>,
 }
 
 /// Where a run writes, and how it is known.
@@ -90,13 +93,17 @@ impl Job {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Outcome, Failure> {
-        let Job { began, prepared, parts, specs, listing, night, shard, .. } = self;
-        let Placed { fingerprint, list_files, place } = placed;
+        let Job { began, prepared, parts, specs, listing, night, shard, retry, .. } = self;
+        let Placed { fingerprint, list_files, mut place } = placed;
         let store = &prepared.remote.store;
         progress.enter(Stage::Lists);
         let pool = pool(prepared.limits.threads)?;
         let (lists, list_counts) = lists::read_lists(specs, store, &list_files, &pool, cancel)?;
         let plan = &prepared.plan(parts, lists)?;
+        if let Some(place) = place.as_mut().filter(|_| plan.account.lineage) {
+            let words = lineage::on_failure(&prepared, plan, &fingerprint, began, cancel);
+            place.leave_if_it_fails(words);
+        }
         let columns = headers::columns(plan, prepared.limits, cancel, store, &listing.files)?;
         let stages = &Stages::new(plan, &columns);
         headers::check_sizes(plan, stages)?;
@@ -119,6 +126,7 @@ impl Job {
         {
             return nothing(&prepared, options, error);
         }
+        retry.as_ref().map_or(Ok(()), |retry| retry.check(&assembler.total))?;
         cancel.check().map_err(RunError::from)?;
         let facts = Facts {
             prepared: &prepared,
@@ -134,6 +142,7 @@ impl Job {
             replaced: place.as_ref().and_then(|place| earlier_records(place, night.as_ref())),
             dry_run: options.dry_run,
             shard: shard.as_ref(),
+            retry: retry.as_ref(),
         };
         let manifest = concluded(&facts, &assembler, place.as_ref())?;
         let broken = assembler.into_broken_inputs();

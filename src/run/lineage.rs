@@ -7,16 +7,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::assemble::Assembler;
-use super::manifest::{Facts, time_text};
+use super::clock::Began;
+use super::manifest::{Facts, purpose, time_text};
+use super::prepare::Prepared;
 use super::text::path_text;
 use crate::crypto::sha256;
 use crate::decode::ColumnSettings;
 use crate::definition::{ListAction, OpSpec, STANDARD_OUTPUT};
+use crate::engine::Cancel;
 use crate::glob::is_glob;
 use crate::plan::Plan;
 use crate::report::{
-    Dataset, FieldCount, LineageColumn, LineageColumns, LineageRun, Manifest, OTHER, lineage_lines,
-    masks,
+    Dataset, FieldCount, LineageColumn, LineageColumns, LineageRun, Manifest, OTHER, failure_lines,
+    lineage_lines, masks,
 };
 use crate::schema::{Role, Shape};
 use crate::store::s3::Url;
@@ -24,15 +27,30 @@ use crate::store::s3::Url;
 /// The most inputs, and the most lists, that an event names. A definition may have thousands.
 const DATASETS_MAX: usize = 50;
 
-/// The text of `lineage.ndjson`.
+/// The text of `lineage.ndjson`, for a run that ended by its own rules.
 pub(super) fn text(facts: &Facts<'_>, assembled: &Assembler<'_>, manifest: &Manifest) -> String {
-    let columns = columns(facts.plan, assembled, manifest);
-    lineage_lines(&run(facts, manifest), &columns, manifest)
+    let Facts { prepared, plan, fingerprint, began, .. } = facts;
+    let columns = columns(plan, assembled, manifest);
+    lineage_lines(&run(prepared, plan, fingerprint, *began), &columns, manifest)
+}
+
+/// The same for a run that fails. It is made when that has happened.
+pub(super) fn on_failure(
+    prepared: &Prepared,
+    plan: &Plan,
+    fingerprint: &str,
+    began: Began,
+    cancel: &Cancel,
+) -> impl Fn() -> String + Send + Sync + use<> {
+    let (run, cancel) = (run(prepared, plan, fingerprint, began), cancel.clone());
+    move || {
+        let time = time_text(began.time_after(began.elapsed()));
+        failure_lines(&run, cancel.is_cancelled(), &time)
+    }
 }
 
 /// What is known of the run from its beginning.
-fn run(facts: &Facts<'_>, manifest: &Manifest) -> LineageRun {
-    let Facts { prepared, plan, began, .. } = facts;
+fn run(prepared: &Prepared, plan: &Plan, fingerprint: &str, began: Began) -> LineageRun {
     let lists = plan.lists.iter().flat_map(|list| &list.spec.from);
     let outputs = plan.outputs.iter().map(|output| {
         let format = if output.format.is_csv() {
@@ -44,11 +62,11 @@ fn run(facts: &Facts<'_>, manifest: &Manifest) -> LineageRun {
         };
         (dataset(&output.to, "/dev/stdout"), format)
     });
-    let keys = manifest.keys.iter().map(|key| (format!("key.{}", key.id), key.check.clone()));
+    let keys = prepared.keys.iter().map(|key| (format!("key.{}", key.id), key.check.clone()));
     let tags = [
-        ("run", manifest.run.clone()),
-        ("purpose", manifest.purpose.clone()),
-        ("fingerprint", manifest.fingerprint.clone()),
+        ("run", prepared.moment.run.clone()),
+        ("purpose", purpose(plan).to_owned()),
+        ("fingerprint", fingerprint.to_owned()),
         ("definition", prepared.definition_sha256.clone()),
     ];
     let (inputs, more_inputs) = datasets(plan.input.from.iter());
@@ -56,21 +74,26 @@ fn run(facts: &Facts<'_>, manifest: &Manifest) -> LineageRun {
     let more = (0 < more_inputs + more_lists)
         .then(|| ("inputs not named".to_owned(), (more_inputs + more_lists).to_string()));
     let tags = tags.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let started = time_text(began.time());
     LineageRun {
-        id: run_id(manifest),
+        id: id_of(fingerprint, &prepared.moment.run, &started),
         job: plan.name.clone(),
         tags: tags.chain(keys).chain(more).collect(),
-        started: time_text(began.time()),
+        started,
         inputs,
         lists,
         outputs: outputs.collect(),
     }
 }
 
-/// A UUID (version 8 of RFC 9562) of this run alone, which everybody who has the manifest can compute.
+/// The id of the run that a manifest is about: everybody who has the manifest can compute it.
 pub(super) fn run_id(manifest: &Manifest) -> String {
-    let text =
-        ["segprep/lineage", &manifest.fingerprint, &manifest.run, &manifest.started].join("\n");
+    id_of(&manifest.fingerprint, &manifest.run, &manifest.started)
+}
+
+/// A UUID (version 8 of RFC 9562) of this run alone.
+fn id_of(fingerprint: &str, run: &str, started: &str) -> String {
+    let text = ["segprep/lineage", fingerprint, run, started].join("\n");
     let digest = sha256(text.as_bytes());
     let mut bytes: [u8; 16] = *digest.first_chunk().expect("it is longer");
     bytes[6] = bytes[6] & 0x0f | 0x80;

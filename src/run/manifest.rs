@@ -14,6 +14,7 @@ use super::clock::Began;
 use super::lists::ListCounts;
 use super::noted;
 use super::prepare::Prepared;
+use super::retry_of::RetryOf;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
 use crate::decode::ColumnSettings;
@@ -50,6 +51,8 @@ pub(super) struct Facts<'a> {
     pub(super) dry_run: bool,
     /// `None`: the run is no shard.
     pub(super) shard: Option<&'a ShardsNote>,
+    /// The run whose rejects this one takes.
+    pub(super) retry: Option<&'a RetryOf>,
 }
 
 /// The name under which fields that only exports have are counted together.
@@ -60,8 +63,8 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     let total = &assembled.total;
     // Those are for the whole.
     let is_whole = facts.shard.is_none();
-    let exceeded =
-        if is_whole { budgets::exceeded(plan, total, facts.replaced) } else { Vec::new() };
+    let exceeded = || budgets::exceeded(plan, total, facts.replaced, facts.retry);
+    let exceeded = if is_whole { exceeded() } else { Vec::new() };
     let unused = unused(facts, assembled);
     let status = match (facts.dry_run, exceeded.is_empty()) {
         (true, _) => Status::DryRun,
@@ -81,6 +84,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
         fips: crypto::fips_module().is_some(),
         fingerprint: facts.fingerprint.clone(),
         shards: facts.shard.map(|note| ShardsNote { unused: unused.clone(), ..note.clone() }),
+        retry: facts.retry.map(|retry| retry.note(total)),
         definition: DefinitionNote {
             sha256: facts.prepared.definition_sha256.clone(),
             settings: facts.prepared.definition.settings().clone(),

@@ -22,7 +22,7 @@
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
 //! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`), and `explain`
 //! with one of them (`segprep explain`); `status` says what the last run has taken and what is new since
-//! (`segprep status`), and `differences` what another published run differs in; `looking` has
+//! (`segprep status`), `retry` takes the fixed rejects of a run (`segprep retry`), and `differences` what another published run differs in; `looking` has
 //! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
 //! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
 //! `shards` divides the inputs among machines (`segprep shards`) and prepares a shard (`segprep run --shard`), by a plan that
@@ -65,6 +65,8 @@ mod prepare;
 mod preview;
 mod process;
 mod progress;
+mod retry;
+mod retry_of;
 mod sampled;
 mod scan;
 mod scan_input;
@@ -101,6 +103,7 @@ pub use memory::Limits;
 pub use moment::{is_run_date, is_run_id};
 pub use preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use progress::{InputRead, Progress, ProgressView, Stage};
+pub use retry::{RetryOptions, retry};
 pub use scan::{ScanOptions, scan};
 pub use scan_page::scan_html;
 pub use shards::{Division, ShardOptions, shards};
@@ -226,11 +229,18 @@ impl From<StoreError> for Failure {
 /// Everything that is wrong with the definition, or the first other error. Nothing is published
 /// then.
 pub fn run(options: &RunOptions, progress: &Progress, cancel: &Cancel) -> Result<Outcome, Failure> {
-    // Cancelling a run makes its requests and reads fail. The cause is reported, not its effects.
     progress.enter(Stage::Prepare);
-    let ended = run_steps(options, progress, cancel);
+    ended(run_steps(options, progress, cancel), progress, cancel)
+}
+
+/// How a run ended. Cancelling it makes its requests and reads fail: the cause is reported, not its effects.
+fn ended(
+    outcome: Result<Outcome, Failure>,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
     progress.leave();
-    ended.map_err(|failure| match (cancel.check(), failure) {
+    outcome.map_err(|failure| match (cancel.check(), failure) {
         (Err(cancelled), Failure::Run(error)) => Failure::Run(error.because(cancelled)),
         (Err(cancelled), Failure::Diagnostics(_)) => Failure::Run(cancelled.into()),
         (Ok(()), failure) => failure,
@@ -253,7 +263,17 @@ fn run_steps(
         Inputs::Published(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
         Inputs::None(error) => return nothing(&prepared, options, error),
     };
-    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night, shard: None };
+    let job = Job {
+        began,
+        prepared,
+        parts,
+        specs,
+        listing,
+        may_overwrite,
+        night,
+        shard: None,
+        retry: None,
+    };
     job.run(options, progress, cancel)
 }
 
@@ -274,7 +294,17 @@ fn run_shard(
     let specs = list_specs(&prepared, &parts)?;
     let (listing, note) = shards::own(&prepared, plan, shard.number)?;
     let (may_overwrite, shard) = (options.overwrite, Some(note));
-    let job = Job { began, prepared, parts, specs, listing, may_overwrite, night: None, shard };
+    let job = Job {
+        began,
+        prepared,
+        parts,
+        specs,
+        listing,
+        may_overwrite,
+        night: None,
+        shard,
+        retry: None,
+    };
     job.run(options, progress, cancel)
 }
 

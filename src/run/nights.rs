@@ -309,18 +309,32 @@ impl Drop for Night {
     }
 }
 
-/// The definition with the paths of the last published run on its list; without a list, or for a given date,
-/// with those of a run that begins now.
+/// The definition with the paths of the last published run on its list, or of the one that is asked for; without a list,
+/// or for a given date, with those of a run that begins now.
 pub(super) fn read_last(options: &RunOptions, cancel: &Cancel) -> Result<ReadDefinition, Failure> {
     let source = Source::read(options, clock::now()?, cancel)?;
     let read = source.parse(&source.moment)?;
+    if read.definition.state.is_none() {
+        return Ok(read);
+    }
+    let remote = Remote::new(&read.definition, cancel)?;
+    of_run(&source, read, &remote, options)
+}
+
+/// The same, once the definition is read.
+pub(super) fn of_run(
+    source: &Source<'_>,
+    read: ReadDefinition,
+    remote: &Remote,
+    options: &RunOptions,
+) -> Result<ReadDefinition, Failure> {
     let Some(state) = read.definition.state.as_ref().filter(|_| options.date.is_none()) else {
         return Ok(read);
     };
-    let remote = Remote::new(&read.definition, cancel)?;
-    let ledger = open_ledger(state, &read.definition, &remote, false)?;
-    let last = ledger.list().last_published();
-    let moment = last.and_then(|run| Moment::of_file(&run.run, &run.date));
+    let ledger = open_ledger(state, &read.definition, remote, false)?;
+    let list = ledger.list();
+    let run = options.run.as_ref().map_or_else(|| list.last_published(), |id| list.run(id));
+    let moment = run.and_then(|run| Moment::of_file(&run.run, &run.date));
     moment.map_or(Ok(read), |moment| source.parse(&moment))
 }
 

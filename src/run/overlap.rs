@@ -20,8 +20,13 @@ use crate::store::{Listed, Stamp};
 pub(super) fn check(prepared: &Prepared, listed: &[Listed]) -> Result<(), RunError> {
     let state = prepared.definition.state.as_ref().map(|state| state.to.path.clone());
     let places = prepared.outputs().into_iter().chain([prepared.account().to_owned()]).chain(state);
-    let on_disk = places.filter(|to| Url::parse(to).is_none());
-    let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(&to).ok()).collect();
+    check_places(&places.collect::<Vec<_>>(), listed)
+}
+
+/// Checks that no input is in one of these places.
+pub(super) fn check_places(places: &[PathBuf], listed: &[Listed]) -> Result<(), RunError> {
+    let on_disk = places.iter().filter(|to| Url::parse(to).is_none());
+    let written: Vec<PathBuf> = on_disk.filter_map(|to| folder::resolve(to).ok()).collect();
     let files = listed.iter().filter(|file| matches!(file.stamp, Stamp::Modified { .. }));
     let folders: BTreeSet<&Path> =
         files.filter_map(|file| Path::new(&file.name).parent()).collect();

@@ -39,6 +39,7 @@ pub(super) fn input_settings(plan: &Plan) -> input::Settings<'_> {
     let Plan { input, column_rules, .. } = plan;
     input::Settings {
         format: input.format,
+        is_text: input.is_text,
         detects_encoding: false,
         encoding: input.encoding,
         max_expansion: input.max_expansion,

@@ -263,6 +263,7 @@ fn settings<'a>(
     input::Settings {
         format: input.format,
         encoding: input.encoding,
+        is_text: false,
         detects_encoding: true,
         max_expansion: input.max_expansion,
         skips_bad_files: input.skips_bad_files,

@@ -10,10 +10,12 @@ use super::error::RunError;
 use super::moment::Moment;
 use super::nights::{Night, is_account_of};
 use super::prepare::{ReadDefinition, Source};
+use super::retry_of::{retries_of, together};
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, OnChange};
 use crate::engine::Cancel;
 use crate::ledger::{Choice, Few, RunEntry, RunStatus};
+use crate::publish::{Buckets, PublishError};
 use crate::report::{Manifest, RecordCounts, Status};
 use crate::store::Listed;
 
@@ -36,6 +38,8 @@ pub struct StatusReport {
     pub next: Next,
     /// The account of the last run.
     pub account: PathBuf,
+    /// The number of its retries.
+    pub retried: u64,
 }
 
 /// A run that has ended by its own rules.
@@ -45,6 +49,7 @@ pub struct LastRun {
     /// `published` or `over_budget`.
     pub status: &'static str,
     pub finished: String,
+    /// Those of the run and its retries.
     pub records: RecordCounts,
 }
 
@@ -90,9 +95,10 @@ pub fn status(options: &RunOptions, cancel: &Cancel) -> Result<StatusReport, Fai
     let mut report = report(&definition, choice, next, account);
     report.begun = night.begun().map(str::to_owned);
     if let Some(entry) = night.runs().last() {
-        let (last, account) = of_entry(entry, &source, &remote)?;
-        report.last = Some(last);
-        report.account = account.unwrap_or(report.account);
+        let found = of_entry(entry, &source, &remote)?;
+        report.last = Some(found.last);
+        report.retried = found.retried;
+        report.account = found.account.unwrap_or(report.account);
     }
     Ok(report)
 }
@@ -100,7 +106,19 @@ pub fn status(options: &RunOptions, cancel: &Cancel) -> Result<StatusReport, Fai
 fn report(definition: &Definition, choice: Choice, next: Next, account: PathBuf) -> StatusReport {
     let Choice { taken, new, changed, gone, broken, .. } = choice;
     let name = definition.name.clone();
-    StatusReport { name, last: None, begun: None, taken, new, changed, gone, broken, next, account }
+    StatusReport {
+        name,
+        last: None,
+        begun: None,
+        taken,
+        new,
+        changed,
+        gone,
+        broken,
+        next,
+        account,
+        retried: 0,
+    }
 }
 
 fn next(choice: &Choice, on_change: OnChange) -> Next {
@@ -112,12 +130,16 @@ fn next(choice: &Choice, on_change: OnChange) -> Next {
     }
 }
 
+/// A run, with what its account says about it and its retries.
+struct Found {
+    last: LastRun,
+    retried: u64,
+    /// `None`: it is not where the definition has it.
+    account: Option<PathBuf>,
+}
+
 /// The last run on the list, by its manifest if that is where the definition has it, and its account.
-fn of_entry(
-    entry: &RunEntry,
-    source: &Source<'_>,
-    remote: &Remote,
-) -> Result<(LastRun, Option<PathBuf>), Failure> {
+fn of_entry(entry: &RunEntry, source: &Source<'_>, remote: &Remote) -> Result<Found, Failure> {
     let of_list = LastRun {
         run: entry.run.clone(),
         status: match entry.status {
@@ -131,22 +153,32 @@ fn of_entry(
             ..RecordCounts::default()
         },
     };
-    let Some(moment) = Moment::of_file(&entry.run, &entry.date) else { return Ok((of_list, None)) };
+    let elsewhere = |last| Ok(Found { last, retried: 0, account: None });
+    let Some(moment) = Moment::of_file(&entry.run, &entry.date) else { return elsewhere(of_list) };
     let account = source.parse(&moment)?.definition.account.to.path;
     if !is_account_of(entry, &account)? {
-        return Ok((of_list, None));
+        return elsewhere(of_list);
     }
-    let manifest = manifest_of(&account, remote.buckets.as_ref())?;
-    Ok((manifest.map_or(of_list, of_manifest), Some(account)))
+    let (last, retried) = in_account(&account, remote.buckets.as_ref())?.unwrap_or((of_list, 0));
+    Ok(Found { last, retried, account: Some(account) })
 }
 
-fn of_manifest(manifest: Manifest) -> LastRun {
+/// The last run of an account, and the number of its retries.
+fn in_account(
+    account: &Path,
+    buckets: Option<&Buckets>,
+) -> Result<Option<(LastRun, u64)>, PublishError> {
+    let Some(manifest) = manifest_of(account, buckets)? else { return Ok(None) };
+    let retries = retries_of(account, buckets, &manifest)?;
+    let records = together(&manifest.records, &retries);
     let status = match manifest.status {
         Status::Published => "published",
         Status::OverBudget => "over_budget",
         Status::DryRun => "dry_run",
     };
-    LastRun { run: manifest.run, status, finished: manifest.finished, records: manifest.records }
+    let Manifest { run, finished, .. } = manifest;
+    let count = u64::try_from(retries.len()).expect("at most 999");
+    Ok(Some((LastRun { run, status, finished, records }, count)))
 }
 
 /// Without a list: what the account says, in which the next run would replace the last one.
@@ -157,18 +189,19 @@ fn of_account(
 ) -> Result<StatusReport, RunError> {
     let account = &definition.account.to.path;
     let buckets = remote.buckets.as_ref();
-    let manifest = manifest_of(account, buckets)?;
+    let ended = in_account(account, buckets)?;
     let list = inputs_of(account, buckets, &definition.name, files)?;
     let choice = compared(&list, files);
     let is_same = choice.new + choice.changed.count + choice.gone.count == 0;
-    let is_published = manifest.as_ref().is_some_and(|last| last.status == Status::Published);
+    let is_published = ended.as_ref().is_some_and(|(last, _)| last.status == "published");
     let next = match (is_published, is_same) {
         (true, true) => Next::Nothing,
         (true, false) => Next::Replace,
         (false, _) => Next::Take(u64::try_from(files.len()).unwrap_or(u64::MAX)),
     };
     let mut report = report(definition, choice, next, account.clone());
-    report.last = manifest.map(of_manifest);
+    report.retried = ended.as_ref().map_or(0, |(_, retried)| *retried);
+    report.last = ended.map(|(last, _)| last);
     Ok(report)
 }
 

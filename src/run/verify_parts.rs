@@ -192,6 +192,7 @@ fn settings(rules: &Rules, format: InputFormat, digest: Option<DigestKind>) -> i
     input::Settings {
         format: Some(format),
         encoding: None,
+        is_text: false,
         detects_encoding: false,
         max_expansion: NO_EXPANSION,
         skips_bad_files: true,

@@ -99,16 +99,19 @@ pub enum Reason {
     FolderMarker,
     /// It has changed since a run took it, and changed inputs are to be skipped.
     Changed,
+    /// A retry of the run has taken it as it is.
+    Taken,
 }
 
 impl Reason {
-    const ALL: [Reason; 6] = [
+    const ALL: [Reason; 7] = [
         Reason::Name,
         Reason::Empty,
         Reason::NotAFile,
         Reason::Excluded,
         Reason::FolderMarker,
         Reason::Changed,
+        Reason::Taken,
     ];
 
     /// As accounts and plans have it.
@@ -120,6 +123,7 @@ impl Reason {
             Reason::Excluded => "excluded",
             Reason::FolderMarker => "folder_marker",
             Reason::Changed => "changed",
+            Reason::Taken => "taken",
         }
     }
 

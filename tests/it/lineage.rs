@@ -6,11 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use jsonschema::{Registry, Validator};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::canary::records::lines;
 use crate::support::canary::site::CanarySite;
 use crate::support::program::{Place, code, segprep, stderr};
+use crate::support::running::{Running, Site, assert_exit, assert_exit_saying, endpoints};
 
 fn schema(name: &str) -> Value {
     let text = fs::read(Path::new("tests/openlineage").join(format!("{name}.json")));
@@ -168,6 +170,56 @@ fn no_event_has_a_value_of_a_record() {
     events_of(&site.place, &mut command, 0);
     let text = fs::read(site.place.account().join("lineage.ndjson")).expect("events");
     assert_eq!(site.canaries.find(&text), None);
+}
+
+/// The two events in the account of a site, of which nothing but these is there.
+fn events_alone(site: &Site) -> [Value; 2] {
+    assert_eq!(site.left(), ["account/lineage.ndjson"]);
+    let text = fs::read_to_string(site.place.account().join("lineage.ndjson")).expect("events");
+    let events: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    events.iter().for_each(check_event);
+    <[Value; 2]>::try_from(events).expect("two events")
+}
+
+#[test]
+fn a_run_that_fails_or_is_interrupted_leaves_events_and_no_more() {
+    let with_lineage = |mut command: Command| {
+        command.args(["--set", "account.lineage=true", "--chunk-bytes", "4096"]);
+        command
+    };
+    let site = Site::with("no,header,at,all\n1,2,3,4\n");
+    for _ in 0..2 {
+        assert_exit(&mut with_lineage(site.run()), 65);
+        let [start, end] = events_alone(&site);
+        assert_eq!((&start["eventType"], &end["eventType"]), (&json!("START"), &json!("FAIL")));
+    }
+    site.input("a.ndjson", &endpoints(20_000));
+    let mut command = with_lineage(site.run());
+    let mut running = Running::start(&mut command);
+    assert!(running.until(|| site.staged_part().exists()), "the run ended too early");
+    running.signal(Signal::INT);
+    running.assert_exit(130);
+    let [start, end] = events_alone(&site);
+    assert_eq!(end["eventType"], "ABORT");
+    assert_eq!(start["run"]["runId"], end["run"]["runId"]);
+    // The next run needs no permission, and a result stays when a run fails that would replace it.
+    site.input("a.ndjson", &endpoints(3));
+    let [_, end] = events_of(&site.place, &mut with_lineage(site.run()), 0);
+    assert_eq!(end["eventType"], "COMPLETE");
+    let before = fs::read(site.place.account().join("lineage.ndjson")).expect("events");
+    site.input("a.ndjson", "no,header,at,all\n1,2,3,4\n");
+    let mut command = with_lineage(site.run());
+    assert_exit(command.arg("--overwrite"), 65);
+    assert_eq!(fs::read(site.place.account().join("lineage.ndjson")).expect("events"), before);
+}
+
+#[test]
+fn a_file_of_that_name_that_somebody_else_wrote_blocks() {
+    let site = Site::with(&endpoints(3));
+    fs::create_dir(site.place.account()).expect("a folder");
+    fs::write(site.place.account().join("lineage.ndjson"), "{}\n").expect("a file");
+    assert_exit_saying(&mut site.run(), 73, &["lineage.ndjson"]);
 }
 
 /// Without the setting, there is none; and a run that replaces one removes the earlier file.

@@ -46,6 +46,7 @@ mod properties;
 mod recompute;
 mod repairs;
 mod report;
+mod retry;
 mod s3;
 mod samples;
 mod scan;

@@ -78,7 +78,7 @@ fn check_account(pipeline: &str, sets: &[&str], exit: i32) {
 }
 
 /// Members that only the manifests of some builds, or of some definitions, have.
-const OF_SOME: [&str; 2] = ["fips", "lineage"];
+const OF_SOME: [&str; 3] = ["fips", "lineage", "retry"];
 
 /// Checks that the instance is valid, and invalid with an unknown member or without a required one.
 #[track_caller]

@@ -19,7 +19,7 @@ use crate::publish::error::PublishError;
 use crate::publish::journal::Journal;
 use crate::publish::names::{
     EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, WORK, is_account_file,
-    is_beside_manifests, is_work_of_shard, mark_text, shard_file,
+    is_beside_manifests, is_of_retry, is_work_of_shard, mark_text, shard_file,
 };
 use crate::publish::staged::StagedFile;
 use crate::store::s3::{Folder, Lease};
@@ -217,9 +217,11 @@ impl AccountPlace for BucketAccount {
     }
 
     fn move_files_in(&self) -> Result<(), PublishError> {
+        // The accounts of retries stay with the parts that they list.
         let drops_kept = !self.is_kept.load(Ordering::Relaxed);
         let is_replaced = |name: &str| {
-            let is_kept = self.keeps_shards && shard_file(name).is_some();
+            let stays = !drops_kept && is_of_retry(Path::new(name));
+            let is_kept = stays || (self.keeps_shards && shard_file(name).is_some());
             (is_beside_manifests(name) && !is_kept) || (drops_kept && name == EARLIER_MANIFEST)
         };
         if self.names().iter().any(|name| is_replaced(name)) {

@@ -17,7 +17,7 @@ use crate::publish::error::{PublishError, at};
 use crate::publish::journal::Journal;
 use crate::publish::names::{
     ACCOUNT_FILES, EARLIER_MANIFEST, JOURNAL, MANIFEST, MANIFEST_BYTES_MAX, NEW, NEXT_JOURNAL, OLD,
-    REJECTED_RECORDS, SHARDS, WORK, is_account_file, is_folder_of_ours, is_originals,
+    REJECTED_RECORDS, SHARDS, WORK, is_account_file, is_folder_of_ours, is_of_retry, is_originals,
     is_work_of_shard, shard_folder, shard_number,
 };
 use crate::publish::staged::StagedFile;
@@ -59,12 +59,17 @@ impl DiskAccount {
         Ok(names.filter(|name| *name != WORK).map(str::to_owned).collect())
     }
 
-    /// The manifest goes first: from then on, nothing is published.
-    fn move_all_aside(&self) -> io::Result<()> {
+    /// The manifest goes first: from then on, nothing is published. `keeps_retries`: the parts of retries stay
+    /// in the outputs, and so do their accounts.
+    fn move_all_aside(&self, keeps_retries: bool) -> io::Result<()> {
         let (account, old) = (&self.path, self.old_files());
         fs::create_dir_all(&old)?;
         let mut names = self.names()?;
-        names.retain(|name| is_name_of_ours(name) && !(self.keeps_shards && name == SHARDS));
+        names.retain(|name| {
+            is_name_of_ours(name)
+                && !(self.keeps_shards && name == SHARDS)
+                && !(keeps_retries && is_of_retry(Path::new(name)))
+        });
         names.sort_by_key(|name| name != MANIFEST);
         for name in names {
             fs::rename(account.join(&name), old.join(&name))?;
@@ -126,7 +131,8 @@ fn exists(path: &Path) -> bool {
 
 /// Whether a run gives this name to a file or a folder of an account.
 fn is_name_of_ours(name: &str) -> bool {
-    name == REJECTED_RECORDS || name == SHARDS || is_account_file(Path::new(name))
+    let path = Path::new(name);
+    name == REJECTED_RECORDS || name == SHARDS || is_account_file(path) || is_of_retry(path)
 }
 
 impl AccountPlace for DiskAccount {
@@ -251,7 +257,7 @@ impl AccountPlace for DiskAccount {
     }
 
     fn move_aside(&self, kept: Option<&str>) -> Result<(), PublishError> {
-        self.move_all_aside()
+        self.move_all_aside(kept.is_some())
             .and_then(|()| kept.map_or(Ok(()), |manifest| self.keep(manifest)))
             .map_err(at(&self.path, "clear"))
     }
@@ -317,6 +323,7 @@ impl AccountPlace for DiskAccount {
                 for manifest in [MANIFEST, EARLIER_MANIFEST] {
                     folder::remove_file(&working.join(manifest))?;
                 }
+                remove_retries(working)?;
                 folder::remove_empty(working)?;
             }
             Ok(())
@@ -345,6 +352,21 @@ fn remove_shards(account: &Path) -> io::Result<()> {
         }
     }
     folder::remove_empty(&shards)
+}
+
+/// Removes the accounts of retries from a working folder.
+fn remove_retries(working: &Path) -> io::Result<()> {
+    for account in folder::children(working)? {
+        let is_retry = account.file_name().is_some_and(|name| is_of_retry(Path::new(name)));
+        if is_retry && fs::symlink_metadata(&account)?.is_dir() {
+            remove_files(&account)?;
+            for manifest in [MANIFEST, EARLIER_MANIFEST] {
+                folder::remove_file(&account.join(manifest))?;
+            }
+            folder::remove_if_empty(&account)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what a run wrote into an account, except for the manifests.

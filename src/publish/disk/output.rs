@@ -24,7 +24,7 @@ use crate::publish::earlier::EarlierRuns;
 use crate::publish::error::{ForeignFiles, PublishError, at};
 use crate::publish::journal::TakenOutput;
 use crate::publish::names::{
-    MoveMode, NEW, OLD, WORK, is_folder_of_ours, is_job_folder, is_part, mark,
+    MoveMode, NEW, OLD, WORK, is_folder_of_ours, is_job_folder, is_of_retry, is_part, mark,
 };
 use crate::publish::output::OutputPlace;
 use crate::publish::parts::Parts;
@@ -346,12 +346,18 @@ impl DiskOutput {
 
     /// The job folders in a folder that may be this run's.
     fn job_folders(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut jobs = folder::children(folder)?;
-        jobs.retain(|job| {
-            let name = job.file_name().and_then(OsStr::to_str);
-            name.is_some_and(|name| is_job_folder(name) && self.mode.owns_folder(name))
-                && fs::symlink_metadata(job).is_ok_and(|metadata| metadata.is_dir())
-        });
+        let mut jobs = Vec::new();
+        for child in folder::children(folder)? {
+            let Some(name) = child.file_name().and_then(OsStr::to_str) else { continue };
+            let is_retry = is_of_retry(Path::new(name)) && !matches!(self.mode, MoveMode::Shard(_));
+            let is_ours = is_retry || (is_job_folder(name) && self.mode.owns_folder(name));
+            if is_ours && fs::symlink_metadata(&child).is_ok_and(|metadata| metadata.is_dir()) {
+                if is_retry {
+                    jobs.extend(self.job_folders(&child)?);
+                }
+                jobs.push(child);
+            }
+        }
         Ok(jobs)
     }
 }

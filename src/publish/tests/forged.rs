@@ -178,6 +178,58 @@ fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
     }
 }
 
+/// A link with the name of a retry leads to somebody else's files.
+#[test]
+fn a_link_in_place_of_a_retry_is_foreign() {
+    for place in ["out/account", "out/json"] {
+        let world = World::new();
+        world.publish("f1", false, 3);
+        world.put_victim();
+        let victim = world.victim();
+        symlink(world.path("victim"), world.path(place).join("retry-001")).expect("a link");
+        foreign_files(world.begin("f2", true));
+        assert_eq!(world.victim(), victim, "{place}");
+        assert!(retry_places(&world.account, &world.outputs, 1).is_err(), "{place}");
+    }
+}
+
+/// The manifest of a retry accounts only for parts in its own folder, with their sizes.
+#[test]
+fn a_forged_retry_removes_nothing_else() {
+    let name = "job-000/part-00009.json";
+    let cases = [
+        ("out/json/retry-001", name, 7, "out/json/retry-001/job-000/part-00009.json", true),
+        ("out/json/retry-001", name, 8, "out/json/retry-001/job-000/part-00009.json", false),
+        ("out/json/retry-001", "notes.txt", 7, "out/json/retry-001/notes.txt", false),
+        ("out/json", name, 7, "out/json/job-000/part-00009.json", false),
+        ("out/json/retry-002", name, 7, "out/json/retry-002/job-000/part-00009.json", false),
+        (
+            "out/json/retry-001",
+            "../job-000/part-00009.json",
+            7,
+            "out/json/job-000/part-00009.json",
+            false,
+        ),
+    ];
+    for (to, part, bytes, file, is_ours) in cases {
+        let world = World::new();
+        world.publish("f1", false, 3);
+        world.put(file);
+        let manifest = json!({
+            "segprep_manifest": 1, "status": "published", "fingerprint": "r1",
+            "outputs": [{ "to": world.path(to), "files": [{ "path": part, "bytes": bytes }] }],
+        });
+        world.forge("retry-001/manifest.json", &manifest);
+        let before = world.tree();
+        match world.begin("f2", true) {
+            Ok(Begun::Ready(publication)) if is_ours => drop(publication),
+            Err(PublishError::Foreign { .. }) if !is_ours => {}
+            other => panic!("{file}: {other:?}"),
+        }
+        assert_eq!(world.tree(), before, "{file}");
+    }
+}
+
 fn is_part_name(name: &str) -> bool {
     names::is_part(Path::new(name))
 }

@@ -1,0 +1,124 @@
+//! The run whose rejects a retry takes, and what became of them so far.
+
+use std::path::Path;
+
+use super::differences::manifest_of;
+use super::error::{ErrorKind, RunError};
+use super::text::escape;
+use crate::publish::names::{RETRIES_MAX, retry_folder};
+use crate::publish::{Buckets, PublishError};
+use crate::report::{Manifest, RecordCounts, RetryNote, Status, Tally};
+
+/// The run whose rejects a retry takes.
+#[derive(Clone, Debug)]
+pub(super) struct RetryOf {
+    pub(super) fingerprint: String,
+    pub(super) run: String,
+    /// Which of its retries this is, from 1.
+    pub(super) number: usize,
+    /// The records of that run.
+    pub(super) first: RecordCounts,
+    /// Those of them that earlier retries wrote or dropped.
+    pub(super) settled: u64,
+    /// Whether a file was taken by an earlier retry, and has changed since.
+    pub(super) takes_changed: bool,
+}
+
+impl RetryOf {
+    /// How many records of the run are still rejected after a retry with these counts.
+    pub(super) fn still_rejected(&self, total: &Tally) -> u64 {
+        self.rejected_before().saturating_sub(total.written + total.inactive + total.suppressed)
+    }
+
+    fn rejected_before(&self) -> u64 {
+        self.first.rejected.saturating_sub(self.settled)
+    }
+
+    /// Fails if no record of the run is rejected any more: what is to be written now was written.
+    pub(super) fn check_is_due(&self) -> Result<(), RunError> {
+        if 0 < self.rejected_before() {
+            return Ok(());
+        }
+        let message = format!("no record of the run `{}` is still rejected", escape(&self.run));
+        Err(RunError::new(ErrorKind::NoInput, message)
+            .hint("new records are inputs: add them to `from` under `[input]`"))
+    }
+
+    /// Fails if a file that an earlier retry has taken, and that has changed since, still has records that are
+    /// no rejects any more: they would be written twice.
+    pub(super) fn check(&self, total: &Tally) -> Result<(), RunError> {
+        let (left, read) = (self.rejected_before(), total.read - total.headers);
+        if !self.takes_changed || read <= left {
+            return Ok(());
+        }
+        let message = format!(
+            "the files have {read} records, and only {left} are still rejected: an earlier retry has taken some of \
+             these files, so records would be written twice"
+        );
+        Err(RunError::new(ErrorKind::BadInput, message).hint(
+            "put the records that are still to be written into files of their own, and name these with `--from`; \
+             `rejected-records/` in the account of the last retry has them, with `keep_rejected`",
+        ))
+    }
+
+    pub(super) fn note(&self, total: &Tally) -> RetryNote {
+        RetryNote {
+            of: self.fingerprint.clone(),
+            run: self.run.clone(),
+            number: u64::try_from(self.number).expect("at most 999"),
+            read: self.first.read,
+            still_rejected: self.still_rejected(total),
+        }
+    }
+}
+
+/// The manifests of the published retries of a run, in their order.
+pub(super) fn retries_of(
+    account: &Path,
+    buckets: Option<&Buckets>,
+    run: &Manifest,
+) -> Result<Vec<Manifest>, PublishError> {
+    let mut retries = Vec::new();
+    for number in 1..=RETRIES_MAX {
+        let manifest = manifest_of(&account.join(retry_folder(number)), buckets)?;
+        let is_of_run = |manifest: &Manifest| {
+            manifest.status == Status::Published
+                && manifest.retry.as_ref().is_some_and(|retry| retry.of == run.fingerprint)
+        };
+        let Some(manifest) = manifest.filter(is_of_run) else { break };
+        retries.push(manifest);
+    }
+    Ok(retries)
+}
+
+/// The number of records that retries wrote or dropped.
+pub(super) fn settled(retries: &[Manifest]) -> u64 {
+    let published = retries.iter().filter(|retry| retry.status == Status::Published);
+    let settled =
+        published.map(|retry| retry.records.written.saturating_add(dropped(&retry.records)));
+    settled.fold(0, u64::saturating_add)
+}
+
+/// The number of dropped records. A header that is repeated is none of anybody.
+fn dropped(records: &RecordCounts) -> u64 {
+    let reasons = records.dropped.iter().filter(|(reason, _)| *reason != "header");
+    reasons.map(|(_, count)| *count).fold(0, u64::saturating_add)
+}
+
+/// The records of a run and its retries together: those that are still rejected are counted once.
+pub(super) fn together(run: &RecordCounts, retries: &[Manifest]) -> RecordCounts {
+    let mut sum = run.clone();
+    sum.rejected = run.rejected.saturating_sub(settled(retries));
+    for retry in retries.iter().filter(|retry| retry.status == Status::Published) {
+        sum.written = sum.written.saturating_add(retry.records.written);
+        let dropped = retry.records.dropped.iter().filter(|(reason, _)| *reason != "header");
+        for (reason, count) in dropped {
+            let all = sum.dropped.entry(reason.clone()).or_default();
+            *all = all.saturating_add(*count);
+        }
+    }
+    // A reject may have been several records.
+    let dropped = sum.dropped.values().copied().fold(0, u64::saturating_add);
+    sum.read = sum.written.saturating_add(sum.rejected).saturating_add(dropped);
+    sum
+}
