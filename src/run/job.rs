@@ -3,9 +3,6 @@
 //! If records are compared with each other, `together` does so in a first pass over the inputs, of which `compared` is
 //! the result. `process` takes them through the stages.
 
-pub(super) mod compared;
-pub(super) mod together;
-
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -18,6 +15,7 @@ use super::prepare::{self, PlanParts, Prepared};
 use super::process::Processing;
 use super::progress::{Progress, Stage};
 use super::retry_of::RetryOf;
+use super::together::Comparing;
 use super::{
     ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
     lists, pool, publish,
@@ -30,7 +28,6 @@ use crate::publish::{Begun, PlaceRequest, Publication, PublishError, Share};
 use crate::report::{Manifest, ShardsNote, html_report};
 use crate::store::s3::Reach;
 use crate::store::{Listed, Listing};
-use together::Comparing;
 
 /// A run that knows what it reads.
 pub(super) struct Job {

@@ -26,7 +26,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use super::job::compared::START_BYTES;
+use super::compared::START_BYTES;
 use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
 use crate::definition::{Definition, Keep, OverLimit};

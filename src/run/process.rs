@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use rayon::ThreadPool;
 
 use super::assemble::{Assembler, BlockPlace};
+use super::compared::Compared;
 use super::error::RunError;
-use super::job::compared::Compared;
 use super::memory::{BLOCK_BYTES, Limits};
 use super::progress::{Progress, Stage};
 use crate::definition::DigestKind;

@@ -3,26 +3,26 @@
 
 use std::path::PathBuf;
 
+use super::error::{ErrorKind, RunError};
 use crate::group::{Decided, Sizes, UserNames};
 use crate::input::{Unit, Work};
 use crate::pipeline::{KeyedHash, PlacedMarks};
-use crate::run::error::{ErrorKind, RunError};
 
 /// What was found out about records that belong together.
 #[derive(Debug)]
-pub(in crate::run) struct Compared {
-    pub(in crate::run) decided: Decided,
-    pub(in crate::run) hash: KeyedHash,
+pub(super) struct Compared {
+    pub(super) decided: Decided,
+    pub(super) hash: KeyedHash,
     /// Where each chunk is, and the number of its first record, in order.
-    pub(in crate::run) starts: Vec<ChunkStart>,
-    pub(in crate::run) folder: PathBuf,
-    pub(in crate::run) sizes: Sizes,
-    pub(in crate::run) names_max: usize,
+    pub(super) starts: Vec<ChunkStart>,
+    pub(super) folder: PathBuf,
+    pub(super) sizes: Sizes,
+    pub(super) names_max: usize,
 }
 
 /// Where a chunk is, and the number of its first record.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::run) struct ChunkStart {
+pub(super) struct ChunkStart {
     input: u32,
     offset: u64,
     first: u64,
@@ -30,23 +30,23 @@ pub(in crate::run) struct ChunkStart {
 
 impl ChunkStart {
     /// The chunk of a unit, if it has one. `read`: the number of records before it.
-    pub(in crate::run) fn of(unit: &Unit, read: u64) -> Option<ChunkStart> {
+    pub(super) fn of(unit: &Unit, read: u64) -> Option<ChunkStart> {
         let Work::Chunk { offset, .. } = &unit.work else { return None };
         Some(ChunkStart { input: narrow(unit.input), offset: *offset, first: read })
     }
 }
 
 /// The memory that each chunk takes until the run ends.
-pub(in crate::run) const START_BYTES: usize = size_of::<ChunkStart>();
+pub(super) const START_BYTES: usize = size_of::<ChunkStart>();
 
 impl Compared {
     /// The marks of the records from number `first` on.
-    pub(in crate::run) fn from(&self, first: u64) -> PlacedMarks<'_> {
+    pub(super) fn from(&self, first: u64) -> PlacedMarks<'_> {
         PlacedMarks { marks: &self.decided.marks, first, hash: &self.hash }
     }
 
     /// Gives each unit the number of its first record.
-    pub(in crate::run) fn numbers(&self) -> impl FnMut(&Unit) -> Result<u64, RunError> {
+    pub(super) fn numbers(&self) -> impl FnMut(&Unit) -> Result<u64, RunError> {
         let mut starts = self.starts.iter();
         move |unit| {
             let Work::Chunk { offset, .. } = &unit.work else { return Ok(0) };
@@ -61,7 +61,7 @@ impl Compared {
     }
 
     /// What counts the names of users who may have too many; `None` if nobody has.
-    pub(in crate::run) fn user_names(&self) -> Option<UserNames> {
+    pub(super) fn user_names(&self) -> Option<UserNames> {
         let has_some = !self.decided.marks.many_names.is_empty();
         has_some.then(|| UserNames::new(self.names_max, &self.folder, self.sizes))
     }

@@ -12,6 +12,11 @@ use std::sync::Mutex;
 use rayon::ThreadPool;
 
 use super::compared::{ChunkStart, Compared};
+use super::error::RunError;
+use super::memory::{BLOCK_BYTES, Limits};
+use super::prepare::Prepared;
+use super::process::{give, input_settings, take};
+use super::progress::{Progress, Stage};
 use crate::definition::Definition;
 use crate::encode::CsvColumn;
 use crate::engine::{Cancel, map_ordered};
@@ -20,11 +25,6 @@ use crate::input::{self, BufferPool, InputReader, Unit, Work};
 use crate::pipeline::{Candidate, Competition, KeyedHash, Stages, Worker, compete};
 use crate::plan::Plan;
 use crate::publish::Publication;
-use crate::run::error::RunError;
-use crate::run::memory::{BLOCK_BYTES, Limits};
-use crate::run::prepare::Prepared;
-use crate::run::process::{give, input_settings, take};
-use crate::run::progress::{Progress, Stage};
 use crate::store::s3::Reach;
 use crate::store::{Inputs, Listed};
 
@@ -37,11 +37,11 @@ fn spill_folder(definition: &Definition, place: Option<&Publication>) -> PathBuf
 }
 
 /// What the first pass needs besides its inputs.
-pub(in crate::run) struct Comparing<'a> {
-    pub(in crate::run) plan: &'a Plan,
-    pub(in crate::run) limits: Limits,
-    pub(in crate::run) progress: &'a Progress,
-    pub(in crate::run) cancel: &'a Cancel,
+pub(super) struct Comparing<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) limits: Limits,
+    pub(super) progress: &'a Progress,
+    pub(super) cancel: &'a Cancel,
 }
 
 /// Memory for reuse.
@@ -65,7 +65,7 @@ const CANDIDATES_MAX: usize = BLOCK_BYTES / size_of::<Candidate>();
 impl Comparing<'_> {
     /// Compares all records of these inputs, if the definition asks for it. `columns` are those of the CSV
     /// outputs that name none.
-    pub(in crate::run) fn compare(
+    pub(super) fn compare(
         &self,
         prepared: &Prepared,
         pool: &ThreadPool,
