@@ -190,7 +190,7 @@ fn row(field: &FieldReport, records: u64, wide: bool) -> Vec<Cell> {
 }
 
 fn name(field: &FieldReport) -> String {
-    escape(&field.shown_name())
+    escape(field.shown_name())
 }
 
 /// How wide each column is: as its widest cell, but the widest columns give way until all fit.

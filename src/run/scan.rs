@@ -170,17 +170,17 @@ impl Looking<'_> {
         options: &ScanOptions,
         files: &[Listed],
     ) -> Result<(Vec<Listed>, Option<SampleNote>), RunError> {
-        let Some(share) = sampled::share_of(options.sample, options.all, files) else {
+        let Some(ratio) = sampled::share_of(options.sample, options.all, files) else {
             return Ok((files.to_vec(), None));
         };
         let mut are_plain = Vec::new();
         if self.may_cut {
-            let (inputs, spare) = (self.store.inputs(files, Reach::Heads)?, BufferPool::default());
-            let limits = self.limits.input();
-            let mut reader = InputReader::new(self.settings, limits, self.cancel, &inputs, &spare);
+            let heads = self.store.inputs(files, Reach::Heads)?;
+            let (spare, limits) = (BufferPool::default(), self.limits.input());
+            let mut reader = InputReader::new(self.settings, limits, self.cancel, &heads, &spare);
             are_plain = reader.plain_lines()?;
         }
-        let (chosen, note) = sampled::sampled(files.to_vec(), &are_plain, share);
+        let (chosen, note) = sampled::sampled(files.to_vec(), &are_plain, ratio);
         Ok((chosen, Some(note)))
     }
 }

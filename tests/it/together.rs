@@ -117,10 +117,7 @@ fn inputs(case: &Value) -> Inputs {
         case["lines"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     let (first, second) = lines.split_at(lines.len() / 2);
     for (name, lines) in [("a.json", first), ("b.json", second)] {
-        inputs.write(
-            name,
-            lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes(),
-        );
+        inputs.write(name, (lines.join("\n") + "\n").as_bytes());
     }
     inputs
 }
@@ -237,7 +234,7 @@ fn users_with_too_many_names_are_counted() {
                 (0..names).map(|number| (format!("N{}", name(number)), json!(["x"]))).collect();
             let id = format!("{user}{record}");
             let record = json!({ "Id": id, "Attributes": names, "User": { "UserId": user } });
-            text.push_str(&format!("{record}\n"));
+            text.extend([&*record.to_string(), "\n"]);
         }
     }
     let mut inputs = Inputs::new(DEFINITION, &["users={ max_endpoints = 9 }"]);
