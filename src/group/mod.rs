@@ -2,7 +2,7 @@
 //! user's are too many. Knows keys (16 bytes of a MAC) and the numbers of records, and no values.
 //!
 //! The inputs are read twice. In the first pass the stages find what would be written, and each such record
-//! becomes a [`Candidate`](crate::pipeline::Candidate), which is added here in input order. Then everything is
+//! becomes a [`Candidate`], which is added here in input order. Then everything is
 //! decided at once, and the result is a few bits for each record ([`Marks`]), which the stages apply in the second
 //! pass. So the path of a record stays as it is, nothing written is ever taken back, and records may be
 //! compared that differ in what is written.
