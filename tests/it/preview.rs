@@ -185,7 +185,7 @@ fn a_preview_of_each_sample_shows_what_its_run_does() {
     let mut shown = 0;
     for entry in fs::read_dir("samples").expect("the samples") {
         let entry = entry.expect("an entry");
-        if !entry.path().is_dir() {
+        if !entry.path().join("input").is_dir() {
             continue;
         }
         let name = entry.file_name().into_string().expect("UTF-8");
