@@ -199,6 +199,49 @@ fn the_page_says_what_happened() {
     assert!(text.contains("max_rejects") && text.contains("allows 1, and 5 was found"), "{text}");
 }
 
+#[test]
+fn personal_data_that_is_kept_or_replaced_is_named_by_field_and_kind() {
+    let place = Place::new();
+    let input = place.folder.path().join("in.ndjson");
+    let record = |note: &str, remark: &str| {
+        format!(
+            r#"{{"ChannelType":"EMAIL","Address":"a@example.com","Attributes":{{"Note":["{note}"],"Remark":["{remark}"]}}}}"#
+        )
+    };
+    let lines = [
+        record("ask ada@example.org", "call +12025550143 or mail eve@example.net"),
+        record("ask bob@example.org", "nothing"),
+        record("nobody", "4111 1111 1111 1111"),
+    ];
+    fs::write(&input, lines.join("\n")).expect("an input");
+    let from = serde_json::to_string(&[&input]).expect("a path");
+    let mut command = run("pipelines/newsletter.toml", &place);
+    command.args(["--set", &format!("input.from={from}")]);
+    command.args(["--set", "fields.\"Attributes.Note\"=keep"]);
+    command.args(["--set", "fields.\"Attributes.Remark\"={ op = \"scrub\" }"]);
+    assert_eq!(code(&command.output().expect("it runs")), 0);
+    let page = page_of(&place);
+    let text = checked(&page).split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "Personal data in what is kept",
+        "Attributes.Note an e-mail address email 2",
+        "Attributes.Remark 3 2",
+        "Attributes.Remark the number of a payment card card 1",
+        "Attributes.Remark an e-mail address email 1",
+        "Attributes.Remark a phone number phone 1",
+        "do not find people's names",
+    ] {
+        assert!(text.contains(words), "no `{words}` in {text}");
+    }
+    for value in ["ada@", "bob@", "eve@", "2025550143", "4111"] {
+        assert!(!page.contains(value), "{value}");
+    }
+    // Nothing was found in the other samples, and nothing is said about it.
+    let place = Place::new();
+    assert_eq!(code(&run("pipelines/sms.toml", &place).output().expect("it runs")), 0);
+    assert!(!page_of(&place).contains("Personal data in what is kept"));
+}
+
 /// A file may be called anything, and so may a column.
 #[test]
 fn names_are_text() {

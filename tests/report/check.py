@@ -88,7 +88,11 @@ def axe_core() -> str:
 
 def reports(program: Path, folder: Path) -> dict[str, Path]:
     """The pages of runs of all kinds: published, over budget, with every operation, with hostile names."""
-    endpoint = '{"ChannelType":"EMAIL","Address":"ada@example.com","Attributes":{"Plan":["pro"]}}\n'
+    endpoint = (
+        '{"ChannelType":"EMAIL","Address":"ada@example.com",'
+        '"Attributes":{"Plan":["pro"],"Note":["ask bob@example.com"],"Remark":["or eve@example.com"]}}\n'
+    )
+    scrub = ["--set", 'fields."Attributes.Note"="keep"', "--set", 'fields."Attributes.Remark"="scrub"']
     hostile = folder / "in"
     hostile.mkdir()
     (hostile / '<img src=x onerror=alert(1)>&"\u202etxt.json').write_text(endpoint * 3 + "{\n")
@@ -98,7 +102,7 @@ def reports(program: Path, folder: Path) -> dict[str, Path]:
         "analytics": ("analytics", []),
         "crm": ("crm", []),
         "over-budget": ("newsletter", ["--set", "account.max_reject_ratio=0"]),
-        "hostile-names": ("newsletter", ["--set", f"input.from=[{json.dumps(str(hostile))}]"]),
+        "hostile-names": ("newsletter", ["--set", f"input.from=[{json.dumps(str(hostile))}]", *scrub]),
     }
     pages = {name: report(program, folder / name, *run) for name, run in runs.items()}
     for name, files in {"scan": "samples", "scan-of-hostile-names": hostile}.items():

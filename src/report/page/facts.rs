@@ -7,6 +7,7 @@ use super::document::{
     Block, Cell, Document, Flow, FlowKind, Table, Verdict, Words, name, plain, strong,
 };
 use super::operations::{self, field_words};
+use super::personal;
 use crate::report::advice::advice;
 use crate::report::quantities::{bytes, count, counted, duration, percent, whole};
 use crate::report::{Exceeded, KeyNote, Manifest, OutputNote, PartNote, Status};
@@ -29,6 +30,7 @@ pub(super) fn document(manifest: &Manifest) -> Document {
     document.add("balance", "What came in and went out", balance(manifest));
     document.add("fields", "What happened to each field", operations::blocks(manifest));
     document.add("clear", "What stays in the clear", operations::in_the_clear(manifest));
+    document.add("personal", "Personal data in what is kept", personal::blocks(manifest));
     document.add("keys", "Keys", keys(manifest));
     document.add("rejects", "Rejected records", rejects(manifest));
     document.add("lists", "Suppression lists", lists(manifest));
@@ -46,22 +48,28 @@ fn number(value: u64) -> Cell {
 fn lead(manifest: &Manifest) -> Vec<Block> {
     let records = &manifest.records;
     let dropped: u64 = records.dropped.values().sum();
+    let were = |number: u64| if number == 1 { "was" } else { "were" };
     let wrote = match manifest.status {
-        Status::Published => "were written",
-        Status::OverBudget | Status::DryRun => "would have been written",
+        Status::Published => format!(" {} written, ", were(records.written)),
+        Status::OverBudget | Status::DryRun => " would have been written, ".to_owned(),
     };
+    let them = if records.rejected == 1 { "it" } else { "them" };
     let summary = vec![
         plain("Of "),
         strong(counted(records.read, "record")),
         plain(" that came in, "),
         strong(count(records.written)),
-        plain(format!(" {wrote}, ")),
+        plain(wrote),
         strong(count(records.rejected)),
-        plain(" were rejected because something was wrong with them, and "),
+        plain(format!(
+            " {} rejected because something was wrong with {them}, and ",
+            were(records.rejected)
+        )),
         strong(count(dropped)),
-        plain(
-            " were left out on purpose. Nothing else happened to any record: the numbers add up.",
-        ),
+        plain(format!(
+            " {} left out on purpose. Nothing else happened to any record: the numbers add up.",
+            were(dropped)
+        )),
     ];
     let purpose = match manifest.purpose.as_str() {
         "messaging" => {

@@ -1,8 +1,8 @@
 //! The report of a run for people: `report.html` in the account, and the same as Markdown.
 //!
 //! Everything in it is from the manifest, so the report of an old account can be made again. The manifest has no
-//! value of a record, and neither has the report. [`document`] has the parts of a report, [`facts`] and
-//! [`operations`] say what they are, and [`html`] and [`markdown`] write them.
+//! value of a record, and neither has the report. [`document`] has the parts of a report, [`facts`],
+//! [`operations`] and [`personal`] say what they are, and [`html`] and [`markdown`] write them.
 
 pub(crate) mod document;
 mod facts;
@@ -10,6 +10,7 @@ mod flow;
 mod html;
 mod markdown;
 mod operations;
+mod personal;
 mod writer;
 
 use super::Manifest;

@@ -27,7 +27,8 @@ pub(super) fn blocks(manifest: &Manifest) -> Vec<Block> {
     table.map_or_else(Vec::new, |table| vec![Block::Text(vec![plain(about)]), table])
 }
 
-fn path_words(path: &str) -> Words {
+/// The path of a rule, in words if it covers several fields.
+pub(super) fn path_words(path: &str) -> Words {
     match path.strip_suffix('*') {
         None => vec![name(path)],
         Some("") => vec![plain("every other field")],
