@@ -256,7 +256,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) record: Option<u64>,
     #[command(flatten)]
-    pub(crate) day: Day,
+    pub(crate) result: WhichResult,
     #[command(flatten)]
     pub(crate) workers: Workers,
 }
@@ -406,6 +406,13 @@ impl Arguments {
         if let Command::Run(run) = &self.command {
             return run.part.fault();
         }
+        if let Command::Retry(retry) = &self.command
+            && retry.from.iter().any(|path| path.as_os_str() == "-")
+        {
+            let fault = "`--from` names files: of standard input, a retry could not tell whether an earlier one has \
+                         taken it";
+            return Some(fault.to_owned());
+        }
         if let Command::Preview(preview) = &self.command {
             return preview.fault(&self.common);
         }
@@ -423,7 +430,7 @@ impl Command {
             Command::Run(run) => (&run.day, &run.run),
             Command::Shards(shards) => (&shards.day, &shards.run),
             Command::Preview(preview) => (&preview.day, &None),
-            Command::Explain(explain) => (&explain.day, &None),
+            Command::Explain(explain) => (&explain.result.day, &explain.result.run),
             Command::Status(status) => (&status.day, &None),
             Command::Verify(verify) => (&verify.result.day, &verify.result.run),
             Command::Retry(retry) => (&retry.result.day, &retry.result.run),
@@ -522,6 +529,7 @@ mod tests {
             "explain a.toml in/a.csv:17",
             "explain a.toml s3://b/k:1:17 --threads 2 --chunk-bytes 1 --date 2026-03-01",
             "explain a.toml in/a.csv --record 3",
+            "explain a.toml in/a.csv:3 --run night-1",
             "explain a.toml -:3 --json",
             "explain a.toml --record 3 -",
             "status a.toml --check --date yesterday",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use segprep::definition::STANDARD_OUTPUT;
 use segprep::plan::{Explanation, FieldLine, JoinGroup};
-use segprep::report::quantities::bytes;
-use segprep::run::{Checked, CheckedOutput};
+use segprep::report::quantities::{bytes, count, counted};
+use segprep::run::{Checked, CheckedList, CheckedOutput, CheckedState};
 use segprep::schema::Class;
 use serde::Serialize;
 
@@ -34,6 +34,9 @@ pub(crate) struct Explained<'a> {
     together: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     spill_bytes: Option<u64>,
+    /// Left out without `[state]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State<'a>>,
     memory_bytes: usize,
     warnings: &'a [String],
 }
@@ -44,6 +47,43 @@ struct Output<'a> {
     format: &'a str,
     max_bytes: u64,
     notes: &'a [String],
+}
+
+/// The list of taken inputs. What is not known, as nothing is asked of buckets, is null.
+#[derive(Debug, Serialize)]
+struct State<'a> {
+    to: &'a Path,
+    inputs: Option<u64>,
+    runs: Option<u64>,
+    last_run: Option<&'a str>,
+    /// Inputs that are there now, and those of them that a run would take.
+    found: Option<u64>,
+    take: Option<u64>,
+    found_changed: Option<u64>,
+    changed: &'a str,
+    on_empty: &'a str,
+    max_shrink: Option<f64>,
+    run: &'a str,
+}
+
+impl State<'_> {
+    fn of(state: &CheckedState) -> State<'_> {
+        let list = state.list.as_ref();
+        let next = list.and_then(|list| list.next);
+        State {
+            to: &state.to,
+            inputs: list.map(|list| list.inputs),
+            runs: list.map(|list| list.runs),
+            last_run: list.and_then(|list| list.last.as_deref()),
+            found: next.map(|next| next.found),
+            take: next.map(|next| next.take),
+            found_changed: next.map(|next| next.changed),
+            changed: state.changed,
+            on_empty: if state.may_be_empty { "ok" } else { "fail" },
+            max_shrink: state.max_shrink,
+            run: &state.run,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +158,7 @@ impl<'a> Explained<'a> {
             stricter: &explanation.stricter,
             together: &checked.together,
             spill_bytes: (!checked.together.is_empty()).then_some(checked.spill_bytes),
+            state: checked.state.as_ref().map(State::of),
             memory_bytes: checked.limits.max_memory(),
             warnings: &checked.warnings,
         }
@@ -168,11 +209,64 @@ pub(crate) fn explanation(checked: &Checked, file: &str, width: usize) -> String
     sheet.section("from", paths(&checked.inputs));
     let account = format!("{}  account", escape(checked.account.display()));
     sheet.section("to", checked.outputs.iter().map(output).chain([account]));
+    sheet.section("state", checked.state.iter().flat_map(state));
     sheet.section("memory", [format!("at most {}", checked.limits)]);
     sheet.styled_section(CAREFUL, "warning", checked.warnings.iter().map(escape));
     sheet.gap();
     sheet.heading(GOOD, "next", &format!(": segprep run --dry-run {}", escape(file)));
     sheet.finish()
+}
+
+/// What is on the list of taken inputs, and what a run would do.
+fn state(state: &CheckedState) -> Vec<String> {
+    let CheckedState { to, list, changed, may_be_empty, max_shrink, run } = state;
+    let on_list = match list {
+        None => "not looked at: `segprep status` does".to_owned(),
+        Some(CheckedList { runs: 0, .. }) => "nothing taken yet".to_owned(),
+        Some(CheckedList { inputs, runs, last, .. }) => format!(
+            "{} taken in {}, the last one `{}`",
+            counted(*inputs, "input"),
+            counted(*runs, "run"),
+            escape(last.as_deref().unwrap_or_default())
+        ),
+    };
+    let next = list.as_ref().and_then(|list| list.next).map(|next| {
+        let changed = if next.changed == 0 {
+            String::new()
+        } else {
+            format!("; changed: {}", count(next.changed))
+        };
+        format!(
+            "a run would take {} of {}{changed}",
+            count(next.take),
+            counted(next.found, "input")
+        )
+    });
+    let on_change = match *changed {
+        "take" => "inputs that have changed are taken again (`changed = \"take\"`)",
+        "skip" => "inputs that have changed are left out (`changed = \"skip\"`)",
+        _ => "inputs that have changed end the run with exit 65 (`changed = \"fail\"`)",
+    };
+    let on_empty = if *may_be_empty {
+        "a run with nothing new is done, with exit 0 (`on_empty = \"ok\"`)"
+    } else {
+        "a run with nothing new ends with exit 66 (`on_empty = \"fail\"`)"
+    };
+    let shrink = max_shrink.map(|share| {
+        format!("a run with under {share} of the records of the last one is over its budget (`max_shrink`)")
+    });
+    let first = format!("{}  {on_list}", escape(to.display()));
+    let name =
+        format!("`{{run}}` is the start of a run, such as `{}`, or what `--run` says", escape(run));
+    let lines = [
+        Some(first),
+        next,
+        Some(on_change.to_owned()),
+        Some(on_empty.to_owned()),
+        shrink,
+        Some(name),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 /// Joins the words into one line.
@@ -276,7 +370,7 @@ fn join(group: &JoinGroup) -> String {
 
 #[cfg(test)]
 mod tests {
-    use segprep::run::Limits;
+    use segprep::run::{Limits, NextInputs};
 
     use super::*;
 
@@ -340,7 +434,50 @@ mod tests {
                 notes: vec!["a note".to_owned()],
             }],
             account: "account/".into(),
+            state: None,
         }
+    }
+
+    #[test]
+    fn a_state_is_explained_as_far_as_it_is_known() {
+        let mut found = CheckedState {
+            to: "state/".into(),
+            list: None,
+            changed: "fail",
+            may_be_empty: false,
+            max_shrink: Some(0.5),
+            run: "20261129T020000Z".to_owned(),
+        };
+        let shown = state(&found);
+        assert_eq!(
+            shown,
+            [
+                "state/  not looked at: `segprep status` does",
+                "inputs that have changed end the run with exit 65 (`changed = \"fail\"`)",
+                "a run with nothing new ends with exit 66 (`on_empty = \"fail\"`)",
+                "a run with under 0.5 of the records of the last one is over its budget (`max_shrink`)",
+                "`{run}` is the start of a run, such as `20261129T020000Z`, or what `--run` says",
+            ]
+        );
+        let next = Some(NextInputs { found: 3, take: 1, changed: 0 });
+        found.list = Some(CheckedList { next, ..CheckedList::default() });
+        assert_eq!(
+            state(&found)[..2],
+            ["state/  nothing taken yet", "a run would take 1 of 3 inputs"]
+        );
+        let next = Some(NextInputs { found: 4, take: 2, changed: 1 });
+        let last = Some("night-2".to_owned());
+        found.list = Some(CheckedList { inputs: 3, runs: 2, last, next });
+        (found.changed, found.may_be_empty) = ("take", true);
+        assert_eq!(
+            state(&found)[..4],
+            [
+                "state/  3 inputs taken in 2 runs, the last one `night-2`",
+                "a run would take 2 of 4 inputs; changed: 1",
+                "inputs that have changed are taken again (`changed = \"take\"`)",
+                "a run with nothing new is done, with exit 0 (`on_empty = \"ok\"`)",
+            ]
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn options(
     arguments: ExplainArguments,
     common: Common,
 ) -> Result<ExplainOptions, clap::Error> {
-    let ExplainArguments { file, place, record, day, workers } = arguments;
+    let ExplainArguments { file, place, record, result, workers } = arguments;
     let line = || {
         let (source, line) = place.rsplit_once(':')?;
         let line = line.parse().ok().filter(|line| 0 < *line)?;
@@ -41,7 +41,8 @@ pub(crate) fn options(
     let run = RunOptions {
         definition: file,
         sets: common.sets,
-        date: day.date,
+        date: result.day.date,
+        run: result.run,
         threads: workers.threads(),
         chunk_bytes: workers.chunk_bytes(),
         ..RunOptions::default()
@@ -112,7 +113,7 @@ fn block(explained: &ExplainedRecord, account: &AccountState, width: usize) -> S
     }
     let parts = written.iter().map(|at| format!("{}, line {}", escape(&at.part), at.line));
     let parts: Vec<String> = parts.collect();
-    let result = if parts.is_empty() { vec![unwritten(record, account).to_owned()] } else { parts };
+    let result = if parts.is_empty() { vec![unwritten(record, account)] } else { parts };
     sheet.section("result", result);
     let fields = preview::fields(record, width);
     let fields = if fields.is_empty() { fields } else { format!("\n{fields}") };
@@ -179,25 +180,74 @@ fn transformed(record: &PreviewRecord) -> Vec<String> {
 }
 
 /// Why no part has the record, as far as is known.
-fn unwritten(record: &PreviewRecord, account: &AccountState) -> &'static str {
-    match (record.outcome, account) {
-        (
-            PreviewOutcome::Rejected,
-            AccountState::Published | AccountState::Compared | AccountState::OverBudget,
-        ) => "rejected; the account lists it in `rejects.ndjson`",
-        (PreviewOutcome::Rejected, _) => "rejected",
-        (PreviewOutcome::Dropped, _) => "not written",
-        (PreviewOutcome::Written, AccountState::Compared) => {
-            "written, unless another record stays in its place; where is not looked up"
+fn unwritten(record: &PreviewRecord, account: &AccountState) -> String {
+    match record.outcome {
+        PreviewOutcome::Rejected if has_ended(account) => {
+            "rejected; the account lists it in `rejects.ndjson`".to_owned()
         }
-        (PreviewOutcome::Written, AccountState::OverBudget) => {
-            "nowhere: the run was over a budget, and nothing was written"
+        PreviewOutcome::Rejected => "rejected".to_owned(),
+        PreviewOutcome::Dropped => "not written".to_owned(),
+        PreviewOutcome::Written => unplaced(account),
+    }
+}
+
+/// Whether this very run has come to its end.
+fn has_ended(account: &AccountState) -> bool {
+    match account {
+        AccountState::Published
+        | AccountState::Compared
+        | AccountState::Shards
+        | AccountState::OverBudget => true,
+        AccountState::Other
+        | AccountState::Empty
+        | AccountState::EmptyOn(_)
+        | AccountState::Unnamed
+        | AccountState::Untaken
+        | AccountState::TakenByOthers(_)
+        | AccountState::Changed(_)
+        | AccountState::Lost(_) => false,
+    }
+}
+
+/// Why it is not known where a record is that the definition writes.
+fn unplaced(account: &AccountState) -> String {
+    match account {
+        AccountState::Compared => {
+            "written, unless another record stays in its place; where is not looked up".to_owned()
         }
-        (PreviewOutcome::Written, AccountState::Other) => {
-            "would be written; the account has another run (definition, keys, inputs or version differ)"
+        AccountState::Shards => {
+            "written by shards, if they read this input as it is now; where is not looked up"
+                .to_owned()
         }
-        (PreviewOutcome::Written, AccountState::Empty | AccountState::Published) => {
-            "would be written; there is no run yet"
+        AccountState::OverBudget => {
+            "nowhere: the run was over a budget, and nothing was written".to_owned()
         }
+        AccountState::Other => {
+            "would be written; the account has another run (definition, keys, lists, inputs \
+                                or version differ)"
+                .to_owned()
+        }
+        AccountState::Empty | AccountState::Published => {
+            "would be written; there is no run yet".to_owned()
+        }
+        AccountState::EmptyOn(date) => {
+            format!("would be written; there is no run of {date} yet (`--date` names another day)")
+        }
+        AccountState::Unnamed => {
+            "would be written; each run has an account of its own: name one with `--run`".to_owned()
+        }
+        AccountState::Untaken => "would be written; no run has taken this input yet".to_owned(),
+        AccountState::TakenByOthers(run) => {
+            format!("would be written; the run `{}` has not taken this input", escape(run))
+        }
+        AccountState::Changed(run) => format!(
+            "would be written; this input has changed since the run `{}` took it",
+            escape(run)
+        ),
+        AccountState::Lost(run) => format!(
+            "would be written; the run `{}` has taken this input, but its account is gone, or the definition, \
+             keys, lists or version differ",
+            escape(run)
+        ),
     }
 }

@@ -20,6 +20,7 @@ mod preview;
 mod progress;
 mod render;
 mod report;
+mod run_name;
 #[cfg(test)]
 mod sample;
 mod scan;
@@ -123,8 +124,7 @@ fn ensure_fips_mode() -> Result<(), RunError> {
 }
 
 fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<Exit, Failure> {
-    let screen = screen.of_run(options.run.as_deref());
-    screen.started(&options.definition);
+    let screen = screen.of_run(options.run.as_deref(), &options.definition);
     let progress = if screen.logs_json() { Progress::with_inputs() } else { Progress::default() };
     let cancel = Cancel::new();
     let stopping = listen(screen, &cancel)?;
@@ -145,8 +145,7 @@ fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<E
 }
 
 fn retry(screen: Screen, options: &RetryOptions) -> Result<Exit, Failure> {
-    let screen = screen.of_run(None);
-    screen.started(&options.definition);
+    let screen = screen.of_run(None, &options.definition);
     let progress = if screen.logs_json() { Progress::with_inputs() } else { Progress::default() };
     let cancel = Cancel::new();
     let stopping = listen(screen, &cancel)?;

@@ -19,9 +19,12 @@ use segprep::run::{Progress, ProgressView};
 
 use super::events::Event;
 use super::render::{Screen, Show};
+use super::run_name::WAIT_MAX;
 
 /// Polling interval of the counters.
 const TICK: Duration = Duration::from_millis(200);
+/// The same, for the id of the run.
+const NAME_TICK: Duration = Duration::from_millis(10);
 
 const STOPPING: &str = "stopping and cleaning up; signal again to end at once";
 
@@ -44,16 +47,37 @@ fn watch(screen: Screen, progress: &Progress, stopping: &AtomicBool, ended: &mps
     let mut display = Display::new(screen);
     let mut announced = false;
     let begin = Instant::now();
+    wait_for_name(screen, progress, ended);
     while ended.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
         if stopping.load(Ordering::Relaxed) && !announced {
             announced = true;
             display.stopping();
         }
+        if let Some(id) = progress.run_id() {
+            screen.is_called(id);
+        }
         progress.take_inputs().iter().for_each(|input| screen.input_read(input));
         display.show(progress.view(), begin.elapsed());
     }
     display.end();
+    if let Some(id) = progress.run_id() {
+        screen.is_called(id);
+    }
     progress.take_inputs().iter().for_each(|input| screen.input_read(input));
+}
+
+/// Waits until the run says what it is called, and begins its log.
+fn wait_for_name(screen: Screen, progress: &Progress, ended: &mpsc::Receiver<()>) {
+    let begin = Instant::now();
+    while screen.is_of_run()
+        && progress.run_id().is_none()
+        && begin.elapsed() < WAIT_MAX
+        && ended.recv_timeout(NAME_TICK) == Err(mpsc::RecvTimeoutError::Timeout)
+    {}
+    if let Some(id) = progress.run_id() {
+        screen.is_called(id);
+    }
+    screen.announce();
 }
 
 enum Display {

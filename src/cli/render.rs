@@ -20,6 +20,7 @@ use super::check::{self, Explained};
 use super::events::{EndLine, ErrorLine, Event, LogLine, event_of, fault_of};
 use super::exit::{self, Exit};
 use super::init;
+use super::run_name::RunName;
 use super::scan;
 use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
 use super::summary::{self, Finished};
@@ -70,8 +71,8 @@ pub(crate) struct Screen {
     pub(super) quiet: bool,
     /// The time between messages about progress.
     pub(super) pace: Duration,
-    /// The id of the run whose messages these are. `None`: it is another command.
-    run: Option<&'static str>,
+    /// The run whose messages these are. `None`: it is another command.
+    run: Option<&'static RunName>,
 }
 
 impl Screen {
@@ -93,10 +94,19 @@ impl Screen {
 
     /// The screen of a run that begins now. `id`: the one that the user chose.
     #[must_use]
-    pub(crate) fn of_run(self, id: Option<&str>) -> Screen {
-        let start = || jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let run = id.map_or_else(start, str::to_owned);
-        Screen { run: Some(Box::leak(run.into_boxed_str())), ..self }
+    pub(crate) fn of_run(self, id: Option<&str>, definition: &Path) -> Screen {
+        Screen { run: Some(Box::leak(Box::new(RunName::new(id, definition)))), ..self }
+    }
+
+    pub(crate) fn is_of_run(self) -> bool {
+        self.run.is_some()
+    }
+
+    /// The run says what it is called.
+    pub(crate) fn is_called(self, id: &str) {
+        if let Some(run) = self.run {
+            run.is_called(id);
+        }
     }
 
     /// Whether messages are JSON.
@@ -104,10 +114,12 @@ impl Screen {
         self.log == Format::Json
     }
 
-    /// Says that a run begins.
-    pub(crate) fn started(self, definition: &Path) {
-        let (definition, version) = (definition.display().to_string(), env!("CARGO_PKG_VERSION"));
-        self.log(&Event::Start { definition, version });
+    /// Says that a run has begun, unless that was said.
+    pub(crate) fn announce(self) {
+        if let Some(run) = self.run.filter(|run| run.must_be_announced()) {
+            let (definition, version) = (run.definition.clone(), env!("CARGO_PKG_VERSION"));
+            self.log(&Event::Start { definition, version });
+        }
     }
 
     /// Says that an input was read.
@@ -349,11 +361,13 @@ impl Screen {
     }
 
     fn say(self, text: impl FnOnce() -> String, event: &Event<'_>) {
+        self.announce();
         let line = match self.log {
             Format::Text => text(),
             Format::Json => {
                 let ts = format!("{:.3}", jiff::Timestamp::now());
-                json_line(&LogLine { ts, level: event.level(), run: self.run, event }) + "\n"
+                let run = self.run.map(RunName::id);
+                json_line(&LogLine { ts, level: event.level(), run, event }) + "\n"
             }
         };
         // There is nowhere else to report it.

@@ -39,8 +39,7 @@ pub(super) fn gather(
     common: Common,
 ) -> Result<Exit, Failure> {
     let GatherArguments { file, count, plan } = arguments;
-    let screen = screen.of_run(None);
-    screen.started(&file);
+    let screen = screen.of_run(None, &file);
     let options = GatherOptions { run: definition_options(file, common), count, plan };
     let (progress, cancel) = (Progress::default(), Cancel::new());
     let stopping = listen(screen, &cancel)?;

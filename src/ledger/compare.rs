@@ -211,6 +211,16 @@ impl<'a> InputEntry<'a> {
             broken,
         }
     }
+
+    /// The input as it was listed then. `None`: no input can be so.
+    pub fn listed(&self) -> Option<Listed> {
+        let stamp = if self.etag.is_empty() {
+            Stamp::of_modified(&self.modified)?
+        } else {
+            Stamp::ETag(self.etag.clone().into_owned())
+        };
+        Some(Listed { name: self.name.clone().into_owned(), bytes: self.bytes, stamp, range: None })
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ pub struct RunEntry {
     pub written: u64,
 }
 
+impl RunEntry {
+    pub fn is_published(&self) -> bool {
+        self.status == RunStatus::Published
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
@@ -156,7 +162,7 @@ impl List {
 
     /// The last run that published.
     pub fn last_published(&self) -> Option<&RunEntry> {
-        self.runs.iter().rev().find(|run| run.status == RunStatus::Published)
+        self.runs.iter().rev().find(|run| run.is_published())
     }
 
     /// The inputs, sorted by name.
@@ -168,12 +174,11 @@ impl List {
     /// This list and what another one adds: its runs and their inputs, in place of those of the run that it
     /// replaces. Adding the same again changes nothing.
     pub fn with(&self, addition: &List) -> Result<List, NotAList> {
-        let is_published = |run: &RunEntry| run.status == RunStatus::Published;
         let gone = |run: &str| {
-            let again = addition.run(run).is_some_and(is_published);
+            let again = addition.run(run).is_some_and(RunEntry::is_published);
             again || addition.replaces.as_deref() == Some(run)
         };
-        let stays = |run: &&RunEntry| run.status == RunStatus::Published && !gone(&run.run);
+        let stays = |run: &&RunEntry| run.is_published() && !gone(&run.run);
         let runs = self.runs.iter().filter(stays).chain(&addition.runs).cloned().collect();
         let mut merged = List::begun(&self.name, None, runs);
         merged.text.reserve(self.text.len() + addition.text.len());

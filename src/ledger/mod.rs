@@ -41,7 +41,7 @@ use disk::DiskState;
 use place::StatePlace;
 
 pub use compare::{Choice, Few, OnChange, Wanted, compare};
-pub use error::LedgerError;
+pub use error::{LedgerError, NotAList};
 pub use list::{InputEntry, List, RunEntry, RunStatus};
 
 /// The names of the files in a state.

@@ -7,9 +7,11 @@ use std::{
 };
 
 use super::aws::{self, Remote};
+use super::checked_state::{CheckedState, checked};
+use super::clock;
 use super::keys::{self, KeyCheck};
 use super::memory::{self, Comparison, Limits};
-use super::prepare::{self, ReadDefinition, read};
+use super::prepare::{self, ReadDefinition, Source, read};
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
@@ -48,6 +50,8 @@ pub struct Checked {
     pub inputs: Vec<PathBuf>,
     pub outputs: Vec<CheckedOutput>,
     pub account: PathBuf,
+    /// The list of taken inputs, if there is one.
+    pub state: Option<CheckedState>,
 }
 
 /// Where an output goes, and in which format.
@@ -68,7 +72,8 @@ pub struct CheckedOutput {
 ///
 /// Everything that is wrong with the definition.
 pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
-    let ReadDefinition { definition, rules, schema } = read(options, &Cancel::new())?;
+    let source = Source::read(options, clock::now()?, &Cancel::new())?;
+    let ReadDefinition { definition, rules, schema } = source.parse(&source.moment)?;
     let remote = Remote::new(&definition, &Cancel::new())?;
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
@@ -78,6 +83,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         Purpose::Analytics => "analytics",
     };
     let (listing, reads_standard) = listed(&definition, &remote.store);
+    let state = checked(&definition, &source.moment, &remote, &listing.files, &mut warnings);
     let outputs: Vec<CheckedOutput> =
         definition.outputs.iter().map(|output| checked_output(output, &schema)).collect();
     let sized = (!reads_standard).then_some(&listing);
@@ -110,6 +116,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
         inputs: definition.input.from.iter().map(|place| place.path.clone()).collect(),
         outputs,
         account: definition.account.to.path.clone(),
+        state,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A message says what and where, and a hint says what to do next. Neither holds a value of a
 //! record or a key.
 
-use std::fmt;
+use std::{fmt, io};
 
 use super::text::{escape, with_causes};
 use crate::engine::Cancelled;
@@ -205,6 +205,9 @@ impl From<PublishError> for RunError {
             }
             PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
             PublishError::Full { .. } => (ErrorKind::Io, "free some space, and run again"),
+            PublishError::Io { source, action, .. } if is_in_the_way(source, action) => {
+                (ErrorKind::Io, IN_THE_WAY)
+            }
             PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
             PublishError::StandardOutput { .. } => (
                 ErrorKind::Io,
@@ -241,14 +244,26 @@ impl From<LedgerError> for RunError {
                     .to_owned(),
             ),
             LedgerError::Io { ref source, .. }
-                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+                if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 (ErrorKind::Access, "check the permissions".to_owned())
+            }
+            LedgerError::Io { ref source, action, .. } if is_in_the_way(source, action) => {
+                (ErrorKind::Io, IN_THE_WAY.to_owned())
             }
             LedgerError::Io { .. } => (ErrorKind::Io, "check the disk, and run again".to_owned()),
         };
         RunError::new(kind, with_causes(&error)).hint(hint)
     }
+}
+
+const IN_THE_WAY: &str =
+    "a file is where a folder must be: name another place in the definition, or move that file";
+
+/// Whether a file is where a folder must be. A folder is made to lock it.
+fn is_in_the_way(error: &io::Error, action: &str) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::NotADirectory || kind == io::ErrorKind::AlreadyExists && action == "lock"
 }
 
 fn kind_of_publish(error: &PublishError) -> ErrorKind {

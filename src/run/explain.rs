@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 
 use super::error::ErrorKind;
-use super::fingerprint::fingerprint;
+use super::explained_run::{self, AccountState, AskedInput, ExplainedRun, OnList};
+use super::fingerprint::{fingerprint, of_shards};
 use super::looking::{
-    FirstNames, NAMED_RECORDS, Opened, Position, Sources, because, broken, give_back, keep, open,
-    placed,
+    FirstNames, NAMED_RECORDS, Opened, Position, Sources, because, broken, give_back, keep,
+    open_as, placed,
 };
 use super::progress::Progress;
 use super::text::{escape, escape_path};
@@ -69,22 +70,6 @@ pub struct WrittenAt {
     pub line: u64,
 }
 
-/// What the account knows of this run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccountState {
-    /// This very run is published.
-    Published,
-    /// This very run is published, and compared records with each other. Which of them it has written is not
-    /// found out.
-    Compared,
-    /// This very run was over a budget, so nothing was written.
-    OverBudget,
-    /// It has another run.
-    Other,
-    /// It has no run.
-    Empty,
-}
-
 /// Explains a record.
 ///
 /// # Errors
@@ -103,12 +88,17 @@ fn explain_steps(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Explained, Failure> {
-    let opened = open(&options.run, progress, cancel)?;
+    let ExplainedRun { moment, read, remote, on_list } =
+        explained_run::find(&options.run, &options.source, cancel)?;
+    let opened = open_as((moment, read), remote, &options.run, progress, cancel)?;
     let files = &opened.listing.files;
-    let Some(listed) = files.iter().find(|listed| listed.name == options.source) else {
+    let asked = AskedInput::new(&options.source);
+    let by_name = files.iter().find(|listed| listed.name == options.source);
+    let Some(listed) = by_name.or_else(|| files.iter().find(|listed| asked.is(&listed.name)))
+    else {
         return Err(no_input(&options.source, files).into());
     };
-    let account = Account::read(&opened)?;
+    let account = Account::read(&opened, &options.run, &on_list, listed)?;
     let before = account.written_before(listed)?;
     let explaining = Explaining {
         opened: &opened,
@@ -383,24 +373,67 @@ struct InputCounts {
 }
 
 impl Account<'_> {
-    /// Reads the manifest of an account. One that is none, or none that can be read, is that of another run.
-    fn read(opened: &Opened) -> Result<Account<'_>, RunError> {
-        let text = Account::file(opened, MANIFEST)?;
-        let manifest = text.map(|text| serde_json::from_slice::<Manifest>(&text).ok());
-        let prepared = &opened.prepared;
-        let own = fingerprint(prepared, &opened.listing.files, &opened.list_files);
-        let (state, manifest) = match manifest {
-            None => (AccountState::Empty, None),
-            Some(Some(manifest)) if manifest.fingerprint == own => match manifest.status {
-                Status::Published if !opened.plan.together.is_off() => {
-                    (AccountState::Compared, None)
-                }
-                Status::Published => (AccountState::Published, Some(manifest)),
-                Status::OverBudget | Status::DryRun => (AccountState::OverBudget, None),
-            },
-            Some(_) => (AccountState::Other, None),
+    /// Finds out what is known about the run that has taken an input, or would take it.
+    fn read<'a>(
+        opened: &'a Opened,
+        options: &RunOptions,
+        on_list: &OnList,
+        listed: &Listed,
+    ) -> Result<Account<'a>, RunError> {
+        let known = |state| Ok(Account { opened, state, manifest: None });
+        let to = &opened.prepared.definition.account.to;
+        let taken = match on_list {
+            OnList::NoList if to.has_run && options.run.is_none() => {
+                return known(AccountState::Unnamed);
+            }
+            OnList::NoList => None,
+            OnList::Untaken(None) => return known(AccountState::Untaken),
+            OnList::Untaken(Some(run)) => return known(AccountState::TakenByOthers(run.clone())),
+            OnList::Taken(taken) if !taken.has(listed) => {
+                return known(AccountState::Changed(taken.run.clone()));
+            }
+            OnList::Taken(taken) => Some(taken),
+        };
+        let files = taken.map_or(&opened.listing.files, |taken| &taken.files);
+        let (state, manifest) = Account::found(opened, files)?;
+        let state = match (state, taken) {
+            (AccountState::Other | AccountState::Empty, Some(taken)) => {
+                AccountState::Lost(taken.run.clone())
+            }
+            (AccountState::Empty, None) if to.has_date => {
+                AccountState::EmptyOn(opened.prepared.moment.date.clone())
+            }
+            (state, _) => state,
         };
         Ok(Account { opened, state, manifest })
+    }
+
+    /// What the account says about a run over these inputs. A manifest that is none, or none that can be read, is
+    /// that of another run.
+    fn found(
+        opened: &Opened,
+        files: &[Listed],
+    ) -> Result<(AccountState, Option<Manifest>), RunError> {
+        let Some(text) = Account::file(opened, MANIFEST)? else {
+            return Ok((AccountState::Empty, None));
+        };
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else {
+            return Ok((AccountState::Other, None));
+        };
+        let prepared = &opened.prepared;
+        let own = manifest.shards.as_ref().map_or_else(
+            || fingerprint(prepared, files, &opened.list_files),
+            |note| of_shards(prepared, note, &opened.list_files),
+        );
+        if manifest.fingerprint != own {
+            return Ok((AccountState::Other, None));
+        }
+        Ok(match manifest.status {
+            Status::Published if manifest.shards.is_some() => (AccountState::Shards, None),
+            Status::Published if !opened.plan.together.is_off() => (AccountState::Compared, None),
+            Status::Published => (AccountState::Published, Some(manifest)),
+            Status::OverBudget | Status::DryRun => (AccountState::OverBudget, None),
+        })
     }
 
     fn file(opened: &Opened, name: &str) -> Result<Option<Vec<u8>>, RunError> {

@@ -26,10 +26,12 @@ use super::progress::{Progress, Stage};
 use super::shard_account::{Expected, Fault, ShardAccount};
 use super::shards::{self, Following, Wanted, without_lists};
 use super::text::escape;
-use super::{Failure, Outcome, RunOptions, budgets, fingerprint, lists, looking, manifest};
+use super::{
+    Failure, Outcome, RunOptions, budgets, fingerprint, lineage, lists, looking, manifest,
+};
 use crate::engine::Cancel;
 use crate::plan::Plan;
-use crate::publish::names::{MANIFEST, REPORT, shard_folder};
+use crate::publish::names::{LINEAGE, MANIFEST, REPORT, shard_folder};
 use crate::publish::{self, Begun, PlaceRequest, Publication, PublishError, Share};
 use crate::report::{Manifest, ShardsNote, Status, html_report};
 use crate::shards::{Piece, ShardPlan};
@@ -73,6 +75,7 @@ fn gather_steps(
     let began = Began::now()?;
     let wanted = Wanted { count: options.count, plan: options.plan.as_deref(), shard: None };
     let Following { prepared, parts, plan, night } = shards::follow(&options.run, &wanted, cancel)?;
+    progress.is_called(&prepared.moment.run);
     let specs = list_specs(&prepared, &parts)?;
     let list_files = lists::list_files(&specs, &prepared.remote.store)?;
     let compiled = without_lists(&prepared, parts)?;
@@ -147,6 +150,10 @@ impl Whole<'_> {
             manifest.outputs.iter_mut().for_each(|output| output.files.clear());
         }
         write_account_file(&place, REPORT, &html_report(&manifest))?;
+        if manifest.lineage {
+            let events = lineage::text_of_whole(prepared, self.compiled, &manifest);
+            write_account_file(&place, LINEAGE, &events)?;
+        }
         let mut leftover = match night {
             None => super::publish(place, &manifest)?,
             Some(night) => night.publish(place, &manifest, prepared, (&inputs, &broken))?,

@@ -29,9 +29,20 @@ const DATASETS_MAX: usize = 50;
 
 /// The text of `lineage.ndjson`, for a run that ended by its own rules.
 pub(super) fn text(facts: &Facts<'_>, assembled: &Assembler<'_>, manifest: &Manifest) -> String {
-    let Facts { prepared, plan, fingerprint, began, .. } = facts;
-    let columns = columns(plan, assembled, manifest);
-    lineage_lines(&run(prepared, plan, fingerprint, *began), &columns, manifest)
+    let Facts { prepared, plan, .. } = facts;
+    let columns = columns(plan, &|number| assembled.renamings.contains(&number), manifest);
+    lineage_lines(&run_of(prepared, plan, manifest), &columns, manifest)
+}
+
+/// The same for what shards have written. Which renamings met a name is not among what shards say of themselves, so
+/// all of the definition are named.
+pub(super) fn text_of_whole(prepared: &Prepared, plan: &Plan, manifest: &Manifest) -> String {
+    let columns = columns(plan, &|_| true, manifest);
+    lineage_lines(&run_of(prepared, plan, manifest), &columns, manifest)
+}
+
+fn run_of(prepared: &Prepared, plan: &Plan, manifest: &Manifest) -> LineageRun {
+    run(prepared, plan, &manifest.fingerprint, manifest.started.clone())
 }
 
 /// The same for a run that fails. It is made when that has happened.
@@ -42,7 +53,8 @@ pub(super) fn on_failure(
     began: Began,
     cancel: &Cancel,
 ) -> impl Fn() -> String + Send + Sync + use<> {
-    let (run, cancel) = (run(prepared, plan, fingerprint, began), cancel.clone());
+    let started = time_text(began.time());
+    let (run, cancel) = (run(prepared, plan, fingerprint, started), cancel.clone());
     move || {
         let time = time_text(began.time_after(began.elapsed()));
         failure_lines(&run, cancel.is_cancelled(), &time)
@@ -50,7 +62,7 @@ pub(super) fn on_failure(
 }
 
 /// What is known of the run from its beginning.
-fn run(prepared: &Prepared, plan: &Plan, fingerprint: &str, began: Began) -> LineageRun {
+fn run(prepared: &Prepared, plan: &Plan, fingerprint: &str, started: String) -> LineageRun {
     let lists = plan.lists.iter().flat_map(|list| &list.spec.from);
     let outputs = plan.outputs.iter().map(|output| {
         let format = if output.format.is_csv() {
@@ -74,7 +86,6 @@ fn run(prepared: &Prepared, plan: &Plan, fingerprint: &str, began: Began) -> Lin
     let more = (0 < more_inputs + more_lists)
         .then(|| ("inputs not named".to_owned(), (more_inputs + more_lists).to_string()));
     let tags = tags.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let started = time_text(began.time());
     LineageRun {
         id: id_of(fingerprint, &prepared.moment.run, &started),
         job: plan.name.clone(),
@@ -132,8 +143,9 @@ fn dataset(path: &Path, stream: &str) -> Dataset {
 }
 
 /// The fields that were written and what they come from.
-fn columns(plan: &Plan, assembled: &Assembler<'_>, manifest: &Manifest) -> LineageColumns {
-    let sources = |field: &str| sources(plan, assembled, field);
+/// `is_met`: whether a renaming, by its index, met a name.
+fn columns(plan: &Plan, is_met: &dyn Fn(usize) -> bool, manifest: &Manifest) -> LineageColumns {
+    let sources = |field: &str| sources(plan, is_met, field);
     let mut found = LineageColumns::default();
     for counted in manifest.fields.iter().filter(|counted| 0 < counted.values) {
         let rule = plan.rules.iter().find(|rule| rule.path == counted.path);
@@ -190,10 +202,9 @@ fn type_name(plan: &Plan, field: &str) -> &'static str {
 }
 
 /// The names of the inputs that a field's values come from; none for a constant.
-fn sources(plan: &Plan, assembled: &Assembler<'_>, field: &str) -> Vec<String> {
+fn sources(plan: &Plan, is_met: &dyn Fn(usize) -> bool, field: &str) -> Vec<String> {
     let ColumnSettings { rename, constants, endpoints, .. } = &plan.input.column_settings;
-    let renamed =
-        rename.iter().enumerate().filter(|(number, _)| assembled.renamings.contains(number));
+    let renamed = rename.iter().enumerate().filter(|(number, _)| is_met(*number));
     let renamed = renamed.filter_map(|(_, (from, to))| source(from, to, field));
     let of_blocks = endpoints.iter().flat_map(|block| &block.rename);
     let of_blocks = of_blocks.filter_map(|(from, to)| source(from, to, field));

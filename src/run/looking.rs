@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use rayon::ThreadPool;
 
+use super::aws::Remote;
+use super::clock;
 use super::keys::MissingKey;
+use super::moment::Moment;
 use super::nothing::nothing_to_read;
-use super::prepare::{self, Prepared};
+use super::prepare::{self, Prepared, ReadDefinition};
 use super::process::input_settings;
 use super::progress::Progress;
 use super::slices::Slices;
@@ -40,7 +43,21 @@ pub(super) fn open(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Opened, Failure> {
-    let (prepared, parts) = prepare::prepare(options, MissingKey::IsDemo, cancel)?;
+    let source = prepare::Source::read(options, clock::now()?, cancel)?;
+    let read = source.parse(&source.moment)?;
+    let remote = Remote::new(&read.definition, cancel)?;
+    open_as((source.moment, read), remote, options, progress, cancel)
+}
+
+/// The same for another run, whose paths the definition has.
+pub(super) fn open_as(
+    run: (Moment, ReadDefinition),
+    remote: Remote,
+    options: &RunOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Opened, Failure> {
+    let (prepared, parts) = prepare::complete(options, run, remote, MissingKey::IsDemo, cancel)?;
     let list_specs =
         ListSpec::all(&prepared.definition, &parts.rules, &prepared.schema, &parts.keys)
             .map_err(|error| prepare::no_plan(&error))?;

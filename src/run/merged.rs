@@ -144,7 +144,7 @@ impl Merged {
         sum.fips = crypto::fips_module().is_some();
         fingerprint.clone_into(&mut sum.fingerprint);
         sum.shards = Some(note.clone());
-        sum.lineage = false; // each shard has that of its own inputs
+        sum.lineage = plan.account.lineage;
         sum.definition = DefinitionNote {
             sha256: prepared.definition_sha256.clone(),
             settings: prepared.definition.settings().clone(),
@@ -181,10 +181,6 @@ impl Merged {
         }
         let unused = self.unused.iter().filter(|(_, count)| **count == self.writing);
         all.extend(unused.map(|(warning, _)| warning.clone()));
-        if self.sum.lineage {
-            let message = "the account has no `lineage.ndjson`: those of the shards have one each";
-            all.push(message.to_owned());
-        }
         all
     }
 }

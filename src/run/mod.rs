@@ -17,11 +17,11 @@
 //! 6. `manifest` makes the manifest from the counts, and `lineage` events of OpenLineage. Everything is published,
 //!    and the list grows.
 //!
-//! Besides, `check` explains a definition without running it (`segprep check`), and `test_cases`
+//! Besides, `check` explains a definition without running it (`segprep check`; `checked_state` what is on its list), and `test_cases`
 //! tests one (`segprep test`). `generate` writes synthetic files (`segprep generate`), and `scan` reports what
 //! files hold that nobody has described (`segprep scan`), which `scan_input` reads; `init` proposes a definition
 //! for them (`segprep init`). `preview` shows what a run would do with some records (`segprep preview`), and `explain`
-//! with one of them (`segprep explain`); `status` says what the last run has taken and what is new since
+//! with one of them (`segprep explain`), for the run that `explained_run` finds; `status` says what the last run has taken and what is new since
 //! (`segprep status`), `retry` takes the fixed rejects of a run (`segprep retry`), and `differences` what another published run differs in; `looking` has
 //! what it takes to look at them. `verify` compares a published result with its manifest (`segprep verify`), and its
 //! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
@@ -33,12 +33,14 @@ mod assemble;
 mod aws;
 mod budgets;
 mod check;
+mod checked_state;
 mod clock;
 mod common_names;
 mod compared;
 mod differences;
 mod error;
 mod explain;
+mod explained_run;
 mod fingerprint;
 mod gather;
 mod gathered_files;
@@ -93,10 +95,10 @@ use std::path::PathBuf;
 
 pub use account_report::account_manifest;
 pub use check::{Checked, CheckedOutput, check, check_keys};
+pub use checked_state::{CheckedList, CheckedState, NextInputs};
 pub use error::{ErrorKind, RunError};
-pub use explain::{
-    AccountState, ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain,
-};
+pub use explain::{ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain};
+pub use explained_run::AccountState;
 pub use gather::{GatherOptions, gather};
 pub use generate::{Generated, generate};
 pub use init::{InitOptions, Proposed, init};
@@ -258,7 +260,7 @@ fn run_steps(
     if let Some(shard) = &options.shard {
         return run_shard(shard, options, began, progress, cancel);
     }
-    let (mut prepared, parts, mut night) = prepare_run(options, began, cancel)?;
+    let (mut prepared, parts, mut night) = prepare_run(options, began, progress, cancel)?;
     let specs = list_specs(&prepared, &parts)?;
     let (listing, may_overwrite) = match list_inputs(&mut prepared, options, night.as_mut())? {
         Inputs::These(listing, may_overwrite) => (listing, may_overwrite),
@@ -293,6 +295,7 @@ fn run_shard(
         shard: Some(shard.number),
     };
     let Following { prepared, parts, plan, .. } = shards::follow(options, &wanted, cancel)?;
+    progress.is_called(&prepared.moment.run);
     let specs = list_specs(&prepared, &parts)?;
     let (listing, note) = shards::own(&prepared, plan, shard.number)?;
     let (may_overwrite, shard) = (options.overwrite, Some(note));
@@ -346,6 +349,7 @@ fn list_inputs(
 fn prepare_run(
     options: &RunOptions,
     began: Began,
+    progress: &Progress,
     cancel: &Cancel,
 ) -> Result<(Prepared, PlanParts, Option<Night>), Failure> {
     let source = Source::read(options, began.time(), cancel)?;
@@ -353,6 +357,7 @@ fn prepare_run(
     let remote = Remote::new(&first.definition, cancel)?;
     let night = Night::open(&source, &first.definition, &remote, options)?;
     let chosen = places::choose(&source, first, &remote, options.run.is_some(), night.as_ref())?;
+    progress.is_called(&chosen.0.run);
     let (prepared, parts) = prepare::complete(options, chosen, remote, MissingKey::Fails, cancel)?;
     Ok((prepared, parts, night))
 }

@@ -15,7 +15,7 @@ use crate::crypto::sha256;
 use crate::definition::{Definition, OnChange, State};
 use crate::engine::Cancel;
 use crate::ledger::{
-    self, Begun, Choice, Few, InputEntry, Ledger, LedgerError, List, RunEntry, RunStatus,
+    self, Begun, Choice, Few, InputEntry, Ledger, LedgerError, List, NotAList, RunEntry, RunStatus,
     StateRequest, Wanted,
 };
 use crate::publish::names::MANIFEST;
@@ -116,6 +116,17 @@ impl Night {
     /// The runs on the list, in the order in which they ended.
     pub(super) fn runs(&self) -> &[RunEntry] {
         self.ledger.list().runs()
+    }
+
+    /// What the list says about inputs, as far as this holds.
+    pub(super) fn entries(
+        &self,
+        is_such: &dyn Fn(&InputEntry<'_>) -> bool,
+    ) -> Result<Vec<InputEntry<'_>>, Failure> {
+        let of_all = self.ledger.list().inputs();
+        let found = of_all.filter(|entry| entry.as_ref().map_or(true, is_such)).collect();
+        let found: Result<Vec<InputEntry<'_>>, NotAList> = found;
+        Ok(found.map_err(|fault| fault.in_file(&self.ledger.list_path()))?)
     }
 
     /// The id of a run that has begun and not ended.
@@ -338,7 +349,7 @@ pub(super) fn of_run(
     moment.map_or(Ok(read), |moment| source.parse(&moment))
 }
 
-fn open_ledger(
+pub(super) fn open_ledger(
     state: &State,
     definition: &Definition,
     remote: &Remote,

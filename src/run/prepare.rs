@@ -106,21 +106,7 @@ const THREADS_MAX: usize = 1024;
 /// The maximum size of a definition. A larger file is not one.
 const DEFINITION_BYTES_MAX: u64 = 4 << 20;
 
-/// Reads the definition and its keys. Returns what the run needs now, and what the plan is compiled
-/// from later.
-pub(super) fn prepare(
-    options: &RunOptions,
-    missing: MissingKey,
-    cancel: &Cancel,
-) -> Result<(Prepared, PlanParts), Failure> {
-    let source = Source::read(options, clock::now()?, cancel)?;
-    let read = source.parse(&source.moment)?;
-    let remote = Remote::new(&read.definition, cancel)?;
-    let moment = source.moment.clone();
-    complete(options, (moment, read), remote, missing, cancel)
-}
-
-/// The same, once the definition is read.
+/// Reads the keys of a definition. Returns what the run needs now, and what the plan is compiled from later.
 pub(super) fn complete(
     options: &RunOptions,
     (moment, read): (Moment, ReadDefinition),
@@ -234,7 +220,7 @@ fn definition_text(path: &Path, cancel: &Cancel) -> Result<String, RunError> {
 }
 
 /// The absolute path, with the links in the part of it that exists resolved.
-fn real_path(path: &Path) -> PathBuf {
+pub(super) fn real_path(path: &Path) -> PathBuf {
     crate::store::disk::folder::resolve(path).unwrap_or_else(|_unreadable| path.to_owned())
 }
 

@@ -2,7 +2,7 @@
 //! (`cli/progress.rs` shows them).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -20,6 +20,8 @@ pub struct Progress {
     /// In nanoseconds.
     ordered_cpu: AtomicU64,
     clock: Mutex<StageClock>,
+    /// What the run is called, once it knows that.
+    run: OnceLock<String>,
 }
 
 /// A stage of a run, in the order in which they come.
@@ -105,6 +107,15 @@ impl Progress {
     /// Counters that also tell each of the first thousand inputs.
     pub fn with_inputs() -> Progress {
         Progress { inputs: Some(Mutex::default()), ..Progress::default() }
+    }
+
+    /// The id of the run, as its manifest has it. `None`: it is not known yet.
+    pub fn run_id(&self) -> Option<&str> {
+        self.run.get().map(String::as_str)
+    }
+
+    pub(super) fn is_called(&self, id: &str) {
+        self.run.get_or_init(|| id.to_owned());
     }
 
     /// The inputs that were read since the last call.

@@ -17,7 +17,7 @@ use super::keys::MissingKey;
 use super::moment::Moment;
 use super::prepare::{self, Prepared, ReadDefinition, Source};
 use super::progress::{Progress, Stage};
-use super::retry_of::{RetryOf, settled};
+use super::retry_of::{RetryOf, nothing_rejected, settled};
 use super::text::{escape, escape_path};
 use super::{Failure, Job, Outcome, RunOptions, ended, list_specs, nights, overlap};
 use crate::definition::{Definition, InputFormat, Location};
@@ -86,6 +86,9 @@ fn retry_steps(
         return Err(refused("shards wrote the result").into());
     }
     check_settings(&read.definition, &manifest)?;
+    if manifest.records.rejected == 0 {
+        return Err(nothing_rejected(&manifest.run).into());
+    }
     let retries = place.retries(&manifest)?;
     let (mut listing, takes_changed) = match place.list(options, &remote, &retries)? {
         Taken::These(listing, takes_changed) => (listing, takes_changed),
@@ -104,6 +107,7 @@ fn retry_steps(
     retry.check_is_due()?;
     let read = place.read_as_retry(read, options, number)?;
     let moment = Moment::new(None, Some(&source.moment.date), began.time())?;
+    progress.is_called(&moment.run);
     let (prepared, parts) =
         prepare::complete(&run, (moment, read), remote, MissingKey::Fails, cancel)?;
     check_keys(&prepared, &manifest)?;
@@ -143,7 +147,7 @@ fn refuse(definition: &Definition) -> Result<(), RunError> {
 fn refused(why: &str) -> RunError {
     let message = format!("`retry` cannot be used with this definition: {why}");
     RunError::new(ErrorKind::Definition, message)
-        .hint("fix the inputs, and run the definition again")
+        .hint("fix the inputs, and run the definition again; with `[state]`, put what is fixed into a new input")
 }
 
 /// Where a run published its result.
@@ -185,10 +189,12 @@ impl Place {
     /// Holds the account of the run, and returns its manifest.
     fn hold(&self, run: Option<&str>) -> Result<(HeldAccount, Manifest), RunError> {
         let account = escape_path(&self.account);
-        let none = |what: &str| {
+        let no = |what: &str, hint: &str| {
             let message = format!("there is no published run in `{account}`: {what}");
-            RunError::new(ErrorKind::NoInput, message)
-                .hint("`retry` takes the rejects of a published run: run the definition first")
+            RunError::new(ErrorKind::NoInput, message).hint(hint)
+        };
+        let none = |what: &str| {
+            no(what, "`retry` takes the rejects of a published run: run the definition first")
         };
         let is_idle = publish::is_idle(&self.account, self.buckets.as_ref())?;
         if is_idle && self.file(&self.account, MANIFEST)?.is_none() {
@@ -204,7 +210,8 @@ impl Place {
             return Err(none("the last run was over its budget"));
         }
         if run.is_some_and(|run| run != manifest.run) {
-            return Err(none(&format!("the run that is there is `{}`", escape(&manifest.run))));
+            let what = format!("the run that is there is `{}`", escape(&manifest.run));
+            return Err(no(&what, "leave `--run` out, or name that run"));
         }
         Ok((held, manifest))
     }
@@ -247,6 +254,11 @@ impl Place {
             Err(StoreError::NotFound { .. }) if options.from.is_empty() => {
                 return Err(self.no_rejects());
             }
+            Err(error @ StoreError::NotFound { .. }) => {
+                return Err(RunError::from(error).hint(
+                    "`--from` names files with the fixed records; a relative path begins in the working directory",
+                ));
+            }
             listing => listing?,
         };
         if listing.files.is_empty() && options.from.is_empty() {
@@ -256,7 +268,11 @@ impl Place {
             return Err(RunError::new(ErrorKind::NoInput, "there is nothing to read in `--from`")
                 .hint("empty files and names that begin with `_` or `.` are ignored"));
         }
-        overlap::check_places(&self.outputs, &listing.files)?;
+        overlap::check_places(&self.outputs, &listing.files).map_err(|error| {
+            error.hint(
+                "what `--from` names must be outside of them: copy the fixed records elsewhere",
+            )
+        })?;
         let (mut lists, mut last) = (Vec::new(), 0);
         let published =
             retries.iter().enumerate().filter(|(_, retry)| retry.status == Status::Published);

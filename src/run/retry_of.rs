@@ -39,9 +39,7 @@ impl RetryOf {
         if 0 < self.rejected_before() {
             return Ok(());
         }
-        let message = format!("no record of the run `{}` is still rejected", escape(&self.run));
-        Err(RunError::new(ErrorKind::NoInput, message)
-            .hint("new records are inputs: add them to `from` under `[input]`"))
+        Err(nothing_rejected(&self.run))
     }
 
     /// Fails if a file that an earlier retry has taken, and that has changed since, still has records that are
@@ -70,6 +68,13 @@ impl RetryOf {
             still_rejected: self.still_rejected(total),
         }
     }
+}
+
+/// The error if a run and its retries have left nothing rejected.
+pub(super) fn nothing_rejected(run: &str) -> RunError {
+    let message = format!("no record of the run `{}` is still rejected", escape(run));
+    RunError::new(ErrorKind::NoInput, message)
+        .hint("new records are inputs: add them to `from` under `[input]`")
 }
 
 /// The manifests of the published retries of a run, in their order.

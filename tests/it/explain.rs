@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::preview::{check_written, definition, json_output, preview, previewed, ran, records};
+use crate::support::nights::{Nights, records as records_of};
 use crate::support::program::{Place, code, run_with_stdin, segprep, stderr, toml_text};
+use crate::support::running::assert_exit;
 
 /// An explanation; `place` is one argument or several.
 fn explain(definition: &str, place: &[&str], sets: &[String]) -> Command {
@@ -21,6 +23,10 @@ fn explain(definition: &str, place: &[&str], sets: &[String]) -> Command {
 
 /// The records of an explanation.
 fn explained(mut command: Command) -> Vec<Value> {
+    explained_by(&mut command)
+}
+
+fn explained_by(command: &mut Command) -> Vec<Value> {
     let output = command.arg("--json").output().expect("the program runs");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     records(&output.stdout)
@@ -190,6 +196,9 @@ fn lines_inside_a_record_belong_to_it() {
         assert_eq!(found(&[&format!("{source}:{line}")]), expected, "line {line}");
     }
     assert_eq!(found(&[&source, "--record", "3"]), [3]);
+    // Another spelling of the same path names it too.
+    let dotted = folder.path().join("./a:b.json").to_string_lossy().into_owned();
+    assert_eq!(found(&[&format!("{}:1", dotted.replace("/a:b", "/./a:b"))]), [1]);
 }
 
 #[test]
@@ -223,6 +232,92 @@ fn what_is_not_there_is_exit_66_and_says_what_is() {
     let output = run_with_stdin(explain(&file, &["-:1"], &[stdin]), b"{\"Id\":\"one\"}");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(!Path::new("account").exists());
+}
+
+/// What a definition of its own account for each run says about a record. `expected`: the words of its result.
+#[track_caller]
+fn check_result(command: &mut Command, at: &str, more: &[&str], expected: &str) {
+    let output = command.arg(at).args(more).output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let page = String::from_utf8_lossy(&output.stdout).replace("\n             ", " ");
+    assert!(page.contains(expected), "{at} {more:?}: {page}");
+}
+
+#[test]
+fn the_run_that_took_the_input_says_where_a_record_is() {
+    let nights = Nights::on_disk();
+    let at = |name: &str| format!("{}:2", nights.place(name));
+    let check = |name: &str, more: &[&str], expected: &str| {
+        check_result(&mut nights.command("explain"), &at(name), more, expected);
+    };
+    let night = |id: &str| assert_exit(nights.run().args(["--quiet", "--run", id]), 0);
+    nights.put("in/a.ndjson", &records_of("a", 3));
+    nights.put("in/b.ndjson", &records_of("b", 2));
+    check("in/b.ndjson", &[], "no run has taken this input yet");
+    night("1");
+    nights.put("in/c.ndjson", &records_of("c", 4));
+    night("2");
+    nights.put("in/d.ndjson", &records_of("d", 2));
+    let found = explained_by(nights.command("explain").arg(at("in/b.ndjson")));
+    assert_eq!(found[0]["part"], json!(nights.place("out/1/import/job-000/part-00000.json")));
+    assert_eq!(found[0]["part_line"], 5);
+    check("in/c.ndjson", &[], "out/2/import/job-000/part-00000.json, line 2");
+    check("in/d.ndjson", &[], "no run has taken this input yet");
+    check("in/c.ndjson", &["--run", "2"], "part-00000.json, line 2");
+    check("in/c.ndjson", &["--run", "1"], "the run `1` has not taken this input");
+    check("in/c.ndjson", &["--date", "2020-01-01"], "no run has taken this input yet");
+    // Another definition has not written these bytes.
+    let other = ["--set", "fields.\"Attributes.*\"=drop"];
+    check("in/c.ndjson", &other, "the run `2` has taken this input, but");
+    let nowhere = nights.command("explain").arg(at("in/c.ndjson")).args(["--run", "9"]).output();
+    let nowhere = nowhere.expect("it runs");
+    assert_eq!(code(&nowhere), 66);
+    assert!(stderr(&nowhere).contains("no run `9` is on the list"), "{}", stderr(&nowhere));
+    // What else the run took may be gone by now.
+    fs::remove_file(nights.path("in/a.ndjson")).expect("an input");
+    check("in/b.ndjson", &[], "out/1/import/job-000/part-00000.json, line 5");
+    nights.put("in/b.ndjson", &records_of("changed", 2));
+    check("in/b.ndjson", &[], "this input has changed since the run `1` took it");
+    assert_exit(nights.run().args("--quiet --run 3 --set state.changed=take".split(' ')), 0);
+    let take = ["--set", "state.changed=take"];
+    check("in/b.ndjson", &take, "out/3/import/job-000/part-00000.json, line 2");
+    check("in/b.ndjson", &[], "the run `3` has taken this input, but");
+    fs::remove_dir_all(nights.path("out/3")).expect("a result");
+    check("in/b.ndjson", &take, "its account is gone");
+}
+
+/// Without a list, nothing says which run it is.
+#[test]
+fn a_run_or_a_day_may_be_named_without_a_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = definition(folder.path(), "{\"Id\":\"one\"}\n{\"Id\":\"two\"}\n", "in.ndjson", "");
+    let at = format!("{}:2", folder.path().join("in.ndjson").display());
+    let to = |name: &str, place: &str| {
+        let path = folder.path().join(place).to_string_lossy().into_owned();
+        format!("{name}={}", toml_text(&path))
+    };
+    let with = |verb: &str, place: &str| {
+        let mut command = segprep();
+        command.args([verb, &file, "--quiet"]);
+        for (name, below) in [("account.to", "account/"), ("output.0.to", "import/")] {
+            command.args(["--set", &to(name, &format!("{place}/{below}"))]);
+        }
+        command
+    };
+    assert_exit(with("run", "{run}").args(["--run", "first"]), 0);
+    assert_exit(with("run", "{date}").args(["--date", "2020-01-02"]), 0);
+    let check = |place: &str, more: &[&str], expected: &str| {
+        check_result(&mut with("explain", place), &at, more, expected);
+    };
+    check("{run}", &[], "name one with `--run`");
+    check("{run}", &["--run", "second"], "there is no run yet");
+    check("{run}", &["--run", "first"], "/first/import/job-000/part-00000.json, line 2");
+    check("{date}", &["--date", "2020-01-01"], "there is no run of 2020-01-01 yet");
+    check(
+        "{date}",
+        &["--date", "2020-01-02"],
+        "/2020-01-02/import/job-000/part-00000.json, line 2",
+    );
 }
 
 /// Every record of a file with one line is on it; only the first ones are shown.

@@ -214,6 +214,77 @@ fn a_run_that_fails_or_is_interrupted_leaves_events_and_no_more() {
     assert_eq!(fs::read(site.place.account().join("lineage.ndjson")).expect("events"), before);
 }
 
+/// The event that ends a run in an account below the one of the place.
+fn end_below(place: &Place, below: &str) -> Value {
+    let path = place.account().join(below).join("lineage.ndjson");
+    let text = fs::read_to_string(path).expect("events");
+    let events: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    events.iter().for_each(check_event);
+    let [start, end] = <[Value; 2]>::try_from(events).expect("two events");
+    assert_eq!(start["run"]["runId"], end["run"]["runId"]);
+    end
+}
+
+/// A command of the newsletter's definition with events, into the places.
+fn newsletter(place: &Place, arguments: &str) -> Command {
+    let mut words = arguments.split(' ');
+    let mut command = segprep();
+    command.args([words.next().expect("a command"), "pipelines/newsletter.toml", "--quiet"]);
+    place.set_paths(&mut command);
+    command.args(["--set", "account.lineage=true"]).args(words);
+    command
+}
+
+#[test]
+fn what_shards_have_written_has_events_of_the_whole() {
+    let place = Place::new();
+    for shard in ["0/2", "1/2"] {
+        assert_exit(&mut newsletter(&place, &format!("run --shard {shard}")), 0);
+    }
+    let [start, end] = events_of(&place, &mut newsletter(&place, "gather --count 2"), 0);
+    assert_eq!((&start["eventType"], &end["eventType"]), (&json!("START"), &json!("COMPLETE")));
+    let statistics = &end["outputs"][0]["outputFacets"]["outputStatistics"];
+    assert_eq!(statistics["rowCount"], 26);
+    assert_eq!(
+        made_of(&end, "User.UserId")[0],
+        json!(["User.UserId", "DIRECT", "TRANSFORMATION", "hmac", true])
+    );
+    let shards = ["shards/000", "shards/001"].map(|shard| end_below(&place, shard));
+    let ids = shards.iter().chain([&end]).map(|end| end["run"]["runId"].to_string());
+    let ids: std::collections::BTreeSet<String> = ids.collect();
+    assert_eq!(ids.len(), 3, "each shard is a run of its own");
+    assert_exit(&mut newsletter(&place, "verify"), 0);
+
+    let place = Place::new();
+    for shard in ["0/2", "1/2"] {
+        let mut command = newsletter(&place, &format!("run --shard {shard}"));
+        assert_exit(command.args(["--set", "account.max_rejects=1"]), 0);
+    }
+    let mut command = newsletter(&place, "gather --count 2");
+    let [_, end] = events_of(&place, command.args(["--set", "account.max_rejects=1"]), 3);
+    assert_eq!(end["eventType"], "FAIL");
+}
+
+#[test]
+fn a_retry_has_events_of_its_own() {
+    let place = Place::new();
+    let keep = ["--set", "account.keep_rejected=true"];
+    assert_exit(newsletter(&place, "run").args(keep), 0);
+    let before = fs::read(place.account().join("lineage.ndjson")).expect("events");
+    let fix = ["--set", "repair.country=true", "--set", "repair.names=true"];
+    assert_exit(newsletter(&place, "retry").args(keep).args(fix), 0);
+    let end = end_below(&place, "retry-001");
+    assert_eq!(end["eventType"], "COMPLETE");
+    let input = place.account().join("rejected-records");
+    assert_eq!(end["inputs"][0]["name"], json!(input));
+    let output = &end["outputs"][0];
+    assert!(output["name"].as_str().is_some_and(|name| name.ends_with("/retry-001")), "{output}");
+    assert_eq!(output["outputFacets"]["outputStatistics"]["rowCount"], 2);
+    assert_eq!(fs::read(place.account().join("lineage.ndjson")).expect("events"), before);
+    assert_exit(newsletter(&place, "verify").args(keep), 0);
+}
+
 #[test]
 fn a_file_of_that_name_that_somebody_else_wrote_blocks() {
     let site = Site::with(&endpoints(3));

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, code, segprep, stderr};
+use crate::support::program::{Place, code, segprep, stderr, toml_text};
 
 const EVENTS: [&str; 7] =
     ["start", "input", "progress", "warning", "reject_budget", "publish", "end"];
@@ -80,6 +80,37 @@ fn a_run_is_logged_from_start_to_end() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!((&line["event"], &line["run"]), (&json!("warning"), &json!("night-1")));
     }
+}
+
+/// Places of runs that began in the same second: this run takes the next id, and its log has that too.
+#[test]
+fn a_log_has_the_id_of_the_manifest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = jiff::Timestamp::now();
+    for second in 0..120 {
+        let time = now + jiff::SignedDuration::from_secs(second);
+        let taken = folder.path().join(time.strftime("%Y%m%dT%H%M%SZ").to_string());
+        std::fs::create_dir_all(taken.join("account")).expect("a folder");
+    }
+    let mut command = segprep();
+    command.args(["run", "pipelines/newsletter.toml", "--log-format=json"]);
+    command.args(["--set", "account.lineage=true"]);
+    let to = |name: &str| {
+        let path = folder.path().join("{run}").join(name).to_string_lossy().into_owned();
+        toml_text(&path)
+    };
+    command.arg("--set").arg(format!("account.to={}", to("account")));
+    command.arg("--set").arg(format!("output.0.to={}", to("import")));
+    let output = command.output().expect("it runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let lines = messages(&output);
+    let id = lines[0]["run"].as_str().expect("an id");
+    assert!(id.ends_with("Z-2"), "{id}");
+    let account = folder.path().join(id).join("account");
+    let text = |name: &str| std::fs::read_to_string(account.join(name)).expect("a file");
+    let manifest: Value = serde_json::from_str(&text("manifest.json")).expect("JSON");
+    assert_eq!(manifest["run"], id);
+    assert!(text("lineage.ndjson").contains(&format!("\"value\":\"{id}\"")), "{id}");
 }
 
 #[test]

@@ -179,14 +179,15 @@ fn what_a_retry_needs_is_there_or_it_is_said() {
         assert_exit_saying(retry(&nights).args(arguments), exit, words);
         assert!(nights.files() == before, "something was written: {words:?}");
     };
-    refused(&["--run", "2"], 66, &["no published run"]);
-    refused(&["--from", "/nowhere"], 66, &["/nowhere"]);
+    refused(&["--run", "2"], 66, &["no published run", "is `1`", "leave `--run` out"]);
+    refused(&["--from", "/nowhere"], 66, &["`/nowhere` does not exist", "`--from` names"]);
+    refused(&["--from", "-"], 64, &["`--from`", "standard input"]);
     for set in ["fields.\"Attributes.*\"=\"drop\"", "output.0.max_bytes=1000"] {
         let name = set.split(['.', '=']).next().expect("a section");
         refused(&["--set", set], 78, &["have changed", name]);
     }
     let import = nights.place("out/1/import/");
-    refused(&["--from", &import], 78, &["inside"]);
+    refused(&["--from", &import], 78, &["inside", "copy the fixed records elsewhere"]);
     // Rules for the input may change: here, they fix the rejects.
     nights.put(REJECTED, &records("f", 2).replace("\"r0", "\" r0"));
     assert_exit(retry(&nights).args(["--set", "repair.trim=true"]), 0);

@@ -308,6 +308,18 @@ fn a_forged_state_is_refused() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_folder_is_named() {
+    let nights = Nights::on_disk();
+    nights.put("in/a.ndjson", &records("a", 1));
+    fs::write(nights.path("file"), "x").expect("a file");
+    for place in ["file", "file/below"] {
+        let set = format!("state.to={:?}", nights.place(place));
+        let words = ["file", "a file is where a folder must be"];
+        assert_exit_saying(night(&nights, "1").args(["--set", &set]), 74, &words);
+    }
+}
+
+#[test]
 fn a_list_is_a_file() {
     let nights = two_nights();
     nights.put("in/c.ndjson", &records("c", 1));
