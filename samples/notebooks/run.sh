@@ -16,6 +16,7 @@ done
 
 packages=target/notebook-packages
 if ! cmp -s samples/notebooks/requirements.txt "$packages/installed.txt"; then
+  echo "installing the packages of samples/notebooks/requirements.txt into $packages: once, a minute or two"
   rm -rf "$packages"
   python3 -m venv "$packages"
   "$packages/bin/pip" install --quiet --disable-pip-version-check -r samples/notebooks/requirements.txt

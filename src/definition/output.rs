@@ -153,6 +153,7 @@ fn read_output(
         return None;
     };
     let mut section = Section::new("`[[output]]`", table, item.at);
+    section.refuse_later(&["profile"], diagnostics);
     let digests = [("sha256", DigestKind::Sha256), ("crc64nvme", DigestKind::Crc64Nvme)];
     let formulas = [("keep", false), ("quote", true)];
     let format_at = section.item("format").map_or(section.at(), |item| item.at);

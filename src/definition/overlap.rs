@@ -112,8 +112,8 @@ fn split_pattern(path: &Path) -> (&Path, Option<&Path>) {
 /// Returns how `this` relates to what a pattern in `folder` may match. Compares name by name until
 /// either ends. A pattern with `**` is taken to match everything in its folder.
 fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap> {
-    let Ok(below) = this.strip_prefix(folder) else {
-        return folder.starts_with(this).then_some(Overlap::Contains);
+    let Some(below) = below(this, folder) else {
+        return below(folder, this).map(|_| Overlap::Contains);
     };
     let mut names = pattern.components().zip(below.components());
     let is_matched = names.all(|(pattern, name)| {
@@ -128,13 +128,19 @@ fn pattern_overlap(this: &Path, folder: &Path, pattern: &Path) -> Option<Overlap
 fn compare(this: &Path, other: &Path) -> Option<Overlap> {
     if this == other {
         Some(Overlap::Same)
-    } else if this.starts_with(other) {
+    } else if below(this, other).is_some() {
         Some(Overlap::Inside)
-    } else if other.starts_with(this) {
-        Some(Overlap::Contains)
     } else {
-        None
+        below(other, this).map(|_| Overlap::Contains)
     }
+}
+
+/// The rest of a path that begins in a folder. The empty path is the working directory: nothing is known of
+/// absolute paths there, and nothing that begins with `..` is inside.
+fn below<'p>(path: &'p Path, folder: &Path) -> Option<&'p Path> {
+    let rest = path.strip_prefix(folder).ok()?;
+    let leaves = rest.is_absolute() && !folder.is_absolute() || rest.starts_with("..");
+    (!leaves).then_some(rest)
 }
 
 /// Removes `.` from a path, and each `..` together with the name before it. A `..` at the beginning
@@ -195,6 +201,8 @@ mod tests {
         assert!(overlaps("data", "data/in/*.json"));
         assert!(!overlaps("out", "data/*"));
         assert!(overlaps("out", "*"));
+        assert!(!overlaps("../out", "*") && !overlaps("/out", "**/*.json"));
+        assert!(!overlaps("../../out", "../*"));
     }
 
     #[test]
@@ -204,6 +212,9 @@ mod tests {
         };
         assert!(is_inside("out/a/b", "out/a"));
         assert!(is_inside("out", ""));
+        assert!(!is_inside("../out", "") && !is_inside("/out", ""));
+        assert!(is_inside("../out", "..") && !is_inside("../../out", ".."));
+        assert!(is_inside("/out", "/"));
         assert!(!is_inside("out/ab", "out/a"));
         assert!(!is_inside("out", "out"));
     }

@@ -22,6 +22,10 @@ pub struct DefinitionOptions {
     pub from: Vec<String>,
     /// Inputs that are not read, each with the reason.
     pub exclude: Vec<(String, String)>,
+    /// Whether definitions may lie among the inputs.
+    pub has_definitions: bool,
+    /// The folder of account and output.
+    pub to: String,
     /// The file that the definition is written to.
     pub file: Option<String>,
     /// Whether a row with several addresses becomes several records.
@@ -94,10 +98,14 @@ impl Page {
         self.line("[input]");
         let from: Vec<String> = options.from.iter().map(|from| quoted(from)).collect();
         self.line(&format!("from = [{}]", from.join(", ")));
-        if !options.exclude.is_empty() {
+        let excluded =
+            options.exclude.iter().map(|(name, reason)| (pattern_of(name), reason.as_str()));
+        let own = ("*.toml".to_owned(), "definitions and their tests");
+        let excluded: Vec<_> = excluded.chain(options.has_definitions.then_some(own)).collect();
+        if !excluded.is_empty() {
             self.line("exclude = [");
-            for (name, reason) in &options.exclude {
-                self.line_because(&format!("  {},", quoted(&pattern_of(name))), reason);
+            for (pattern, reason) in excluded {
+                self.line_because(&format!("  {},", quoted(&pattern)), reason);
             }
             self.line("]");
         }
@@ -305,16 +313,14 @@ impl Page {
     }
 
     fn tail(&mut self, options: &DefinitionOptions) {
-        let name = &options.name;
         self.line("[keys]");
         self.line("# Only for trials: this key is published, so its tokens protect nobody. `segprep key new` makes a real one:");
         self.line("# current = \"k1\"");
         self.line("# k1      = \"env:SEGPREP_KEY_K1\"");
         self.line("current = \"demo\"\ndemo    = \"demo:\"\n");
-        self.line(&format!("[account]\nto = \"out/{name}/account/\"\n"));
-        self.line(&format!(
-            "[[output]]\nto     = \"out/{name}/import/\"\nformat = \"pinpoint-json\""
-        ));
+        let to = |below: &str| quoted(&format!("{}/{below}/", options.to));
+        self.line(&format!("[account]\nto = {}\n", to("account")));
+        self.line(&format!("[[output]]\nto     = {}\nformat = \"pinpoint-json\"", to("import")));
     }
 }
 

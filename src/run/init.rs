@@ -75,14 +75,7 @@ pub fn init(
     let Scanned { report, broken } = scan::scan_all(&options.scan, true, progress, cancel)?;
     let schema = Arc::new(Schema::shipped(prepare::TARGET).expect("it is shipped"));
     let knowledge = Knowledge::new(Arc::clone(&schema));
-    let mut settings = DefinitionOptions {
-        name: options.name.clone().unwrap_or_else(|| name_of(&options.scan.from)),
-        purpose: options.purpose,
-        from: options.scan.from.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
-        exclude: excluded(&report, broken),
-        file: options.out.as_deref().map(|path| path.to_string_lossy().into_owned()),
-        has_endpoints: true,
-    };
+    let mut settings = settings(options, &schema, excluded(&report, broken));
     let mut text = define(&report, &settings, &knowledge);
     if let Ok((definition, rules)) = scan::checked(&schema, &text, &[]) {
         let mut unread = unusable(&definition, rules, &schema, cancel)?;
@@ -127,6 +120,42 @@ pub fn init(
         written.push(path.clone());
     }
     Ok(Proposed { definition: text, written, excluded: settings.exclude, is_open })
+}
+
+/// What a definition begins with.
+fn settings(
+    options: &InitOptions,
+    schema: &Schema,
+    exclude: Vec<(String, String)>,
+) -> DefinitionOptions {
+    let name = options.name.clone().unwrap_or_else(|| name_of(&options.scan.from));
+    let from: Vec<String> =
+        options.scan.from.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    DefinitionOptions {
+        purpose: options.purpose,
+        exclude,
+        has_definitions: may_have_definitions(schema, &from, options.out.as_deref()),
+        to: place_beside(schema, &from, &name),
+        name,
+        from,
+        file: options.out.as_deref().map(|path| path.to_string_lossy().into_owned()),
+        has_endpoints: true,
+    }
+}
+
+/// A folder for the results that no folder with inputs contains: `out/NAME`, or one further up.
+fn place_beside(schema: &Schema, from: &[String], name: &str) -> String {
+    const UP_MAX: usize = 16;
+    let mut places = (0..=UP_MAX).map(|up| format!("{}out/{name}", "../".repeat(up)));
+    let beside = places.find(|place| scan::are_apart(schema, from, place));
+    beside.unwrap_or_else(|| format!("out/{name}"))
+}
+
+/// Whether the definition, or the folder where somebody may save it, is in a folder with inputs.
+fn may_have_definitions(schema: &Schema, from: &[String], out: Option<&Path>) -> bool {
+    let beside = out.and_then(Path::parent).map(|folder| folder.join(".definition"));
+    let file = beside.unwrap_or_else(|| PathBuf::from(".definition"));
+    !scan::are_apart(schema, from, &file.to_string_lossy())
 }
 
 fn taken(path: &Path) -> RunError {

@@ -20,7 +20,7 @@ use super::prepare::{self, ReadDefinition};
 use super::progress::Progress;
 use super::sampled;
 use super::scan_input::{ScanInput, ScanUnit};
-use super::text::{escape, escape_path};
+use super::text::{escape, escape_path, path_text};
 use super::{Failure, RunOptions, pool};
 use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
 use crate::definition::{Definition, Environment, InputFormat, TextEncoding};
@@ -32,9 +32,10 @@ use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, InputStart, Work};
 use crate::pipeline::Stages;
 use crate::plan::{self, Plan};
+use crate::report::quantities::{bytes, count, counted};
 use crate::schema::Schema;
 use crate::store::s3::Reach;
-use crate::store::{Listed, Listing, Store};
+use crate::store::{Listed, Listing, Store, StoreError};
 
 /// What to scan.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,7 @@ pub struct ScanOptions {
     pub chunk_bytes: Option<usize>,
 }
 
-/// Keeps every field of every record. Its places are never used.
+/// Keeps every field of every record. Its places are never used, and no input is there.
 const KEEPS_EVERYTHING: &str = r#"
 segprep = 1
 name = "scan"
@@ -61,8 +62,8 @@ purpose = "messaging"
 input = { from = [], unknown = "drop", inactive = "keep", kinds = ["endpoint", "update", "user"] }
 fields = { "*" = "keep" }
 validate = { pii = "off" }
-account = { to = "/dev/null/segprep/account" }
-output = [{ to = "/dev/null/segprep/output", format = "pinpoint-json" }]
+account = { to = "/proc/self/segprep/account" }
+output = [{ to = "/proc/self/segprep/output", format = "pinpoint-json" }]
 "#;
 
 /// Scans inputs.
@@ -108,7 +109,8 @@ fn scan_steps(
     let remote = Remote::new(&definition, cancel)?;
     let limits = prepare::limits(&run_options(options), &definition, &remote.store)?;
     let from: Vec<_> = definition.input.from.iter().map(|place| place.path.as_path()).collect();
-    let listing = remote.store.list(&from, &definition.input.exclude)?;
+    let listing = remote.store.list(&from, &definition.input.exclude);
+    let listing = listing.map_err(|error| not_listed(error, options))?;
     if listing.files.is_empty() {
         return Err(nothing_to_read(options, &listing, "there is nothing to read in").into());
     }
@@ -148,7 +150,7 @@ fn scan_steps(
     let mut scanned = scanning.run(&pool(limits.threads)?, &limits, source)?;
     scanned.report.sample = sample;
     if scanned.report.records == 0 && scanned.broken.is_empty() {
-        return Err(nothing_to_read(options, &listing, "there is no record in").into());
+        return Err(no_record(options, &listing, sample.as_ref()).into());
     }
     Ok(scanned)
 }
@@ -243,9 +245,21 @@ pub(super) fn checked(
         env: &|name| env::var(name).ok(),
         date: "1970-01-01",
         run: "19700101T000000Z",
-        real_path: &Path::to_path_buf,
+        real_path: &prepare::real_path,
     };
     plan::check("definition", text, sets, &environment, schema).map_err(Failure::Diagnostics)
+}
+
+/// Whether a run that reads these inputs may write to a folder.
+pub(super) fn are_apart(schema: &Schema, from: &[String], folder: &str) -> bool {
+    let quoted = |text: &str| serde_json::to_string(text).expect("a text is JSON");
+    let from: Vec<String> = from.iter().map(|from| quoted(from)).collect();
+    let sets = [
+        format!("input.from=[{}]", from.join(",")),
+        format!("account.to={}", quoted(&format!("{folder}/account/"))),
+        format!("output.0.to={}", quoted(&format!("{folder}/import/"))),
+    ];
+    checked(schema, KEEPS_EVERYTHING, &sets).is_ok()
 }
 
 fn named_columns(definition: &Definition) -> Option<Vec<String>> {
@@ -286,6 +300,23 @@ fn encoding_name(encoding: Option<TextEncoding>) -> &'static str {
     }
 }
 
+/// Why the inputs could not be listed. A path on the command line is not one of a definition.
+fn not_listed(error: StoreError, options: &ScanOptions) -> RunError {
+    let is_typed = match &error {
+        StoreError::NotFound { name } => options.from.iter().any(|path| path_text(path) == *name),
+        StoreError::Denied { .. }
+        | StoreError::NotUtf8 { .. }
+        | StoreError::Changed { .. }
+        | StoreError::Bucket(_)
+        | StoreError::Io { .. } => false,
+    };
+    let error = RunError::from(error);
+    if !is_typed {
+        return error;
+    }
+    error.hint("check the path: a relative one begins in the working directory")
+}
+
 fn nothing_to_read(options: &ScanOptions, listing: &Listing, what: &str) -> RunError {
     let from: Vec<String> =
         options.from.iter().map(|path| format!("`{}`", escape_path(path))).collect();
@@ -295,6 +326,22 @@ fn nothing_to_read(options: &ScanOptions, listing: &Listing, what: &str) -> RunE
     };
     RunError::new(ErrorKind::NoInput, format!("{what} {}{ignored}", from.join(", ")))
         .hint("empty files and names that begin with `_` or `.` are ignored")
+}
+
+/// The error if nothing that was read is a record.
+fn no_record(options: &ScanOptions, listing: &Listing, sample: Option<&SampleNote>) -> RunError {
+    let Some(SampleNote { files, of_files, bytes: read, of_bytes }) = sample else {
+        return nothing_to_read(options, listing, "there is no record in");
+    };
+    let what = format!(
+        "there is no record in the sample ({} of {}, from {} of {}) of",
+        bytes(*read),
+        bytes(*of_bytes),
+        count(*files),
+        counted(*of_files, "file")
+    );
+    nothing_to_read(options, listing, &what)
+        .hint("scan a larger share with `--sample`, or everything with `--all`")
 }
 
 /// What is the same for every unit of a scan.

@@ -59,6 +59,35 @@ fn check(path: &Path) {
     assert_eq!(code, 0, "{from}: {printed}\n{}", text());
 }
 
+/// Results can't be among the inputs, and a definition there is none.
+#[test]
+fn the_folder_where_one_works_may_be_the_input() {
+    let folder = folder();
+    let (data, below) = (folder.path().join("a/data"), folder.path().join("a/data/below"));
+    fs::create_dir_all(&below).expect("a folder");
+    file(&data, "people.csv", "Address,ChannelType\na@example.com,EMAIL\n");
+    for (at, from, name, to, excludes) in [
+        (&data, ".", "one", "../out/one/import/", true),
+        (&below, "..", "two", "../../out/two/import/", true),
+        (&data, "people.csv", "three", "out/three/import/", false),
+    ] {
+        let init = ["init", from, "--name", name, "--out", "mine.toml", "--test"];
+        let (code, printed) = program(at, &init);
+        assert_eq!(code, 0, "{from}: {printed}");
+        let text = fs::read_to_string(at.join("mine.toml")).expect("a definition");
+        assert!(text.contains(&format!("to     = \"{to}\"")), "{from}: {text}");
+        assert_eq!(text.contains("\"*.toml\""), excludes, "{from}: {text}");
+        for arguments in [["check", "mine.toml"], ["test", "mine.test.toml"], ["run", "mine.toml"]]
+        {
+            let (code, printed) = program(at, &arguments);
+            assert_eq!(code, 0, "{from}: {arguments:?}: {printed}\n{text}");
+        }
+        for name in ["mine.toml", "mine.test.toml"] {
+            fs::remove_file(at.join(name)).expect("it was written");
+        }
+    }
+}
+
 #[test]
 fn a_definition_for_each_sample_runs() {
     let samples = fs::read_dir("samples").expect("samples");

@@ -358,3 +358,49 @@ fn a_sample_reads_a_share_in_blocks_and_in_whole_files() {
     // All of it is no sample.
     assert_eq!(scanned(&[folder.path()], &["--sample", "1"]), scanned(&[folder.path()], &[]));
 }
+
+#[test]
+fn the_working_directory_can_be_scanned() {
+    let folder = folder();
+    file(folder.path(), "a.csv", "Address,ChannelType\na@example.com,EMAIL\n");
+    let within = folder.path().join("below");
+    fs::create_dir(&within).expect("a folder");
+    for (at, from) in [
+        (folder.path(), "."),
+        (folder.path(), "./"),
+        (within.as_path(), ".."),
+        (folder.path(), "*.csv"),
+        (folder.path(), "**/*.csv"),
+    ] {
+        for verb in ["scan", "init"] {
+            let mut command = segprep();
+            let output = command.current_dir(at).args([verb, from]).output().expect("it runs");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{verb} {from}: {said}");
+        }
+    }
+    let output = segprep().args(["scan", "nowhere.csv"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(66), "{said}");
+    assert!(said.contains("`nowhere.csv`") && said.contains("check the path"), "{said}");
+}
+
+/// The first file is always read, and may have nothing but a header.
+#[test]
+fn a_sample_without_a_record_is_told_from_inputs_without_one() {
+    let folder = folder();
+    file(folder.path(), "a.csv", "Address,ChannelType\n");
+    let scan = |more: &[&str]| {
+        let output = segprep().arg("scan").arg(folder.path()).args(more).output();
+        let output = output.expect("it runs");
+        assert_eq!(output.status.code(), Some(66));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let nothing = scan(&[]);
+    assert!(nothing.contains("there is no record in `"), "{nothing}");
+    file(folder.path(), "b.csv", "Address,ChannelType\na@example.com,EMAIL\n");
+    let sample = scan(&["--sample", "0.01"]);
+    for words in ["no record in the sample (20 bytes of 60 bytes, from 1 of 2 files)", "`--all`"] {
+        assert!(sample.contains(words), "{sample}");
+    }
+}

@@ -148,6 +148,9 @@ pub(super) fn resolve(
     (rules, diagnostics)
 }
 
+/// A kind of record that a later version will take.
+const KIND_LATER: &str = "event";
+
 /// The kinds of record that the definition takes, or else the default ones.
 fn kinds(
     definition: &Definition,
@@ -163,7 +166,10 @@ fn kinds(
         let number = numbered().find(|(_, kind)| kind.name == name.value).map(|(number, _)| number);
         if number.is_none() {
             let known: Vec<&str> = schema.kinds.iter().map(|kind| kind.name.as_str()).collect();
-            let what = format!("unknown kind of record {}", quoted(&name.value));
+            let what = match name.value.as_str() {
+                KIND_LATER => format!("the kind of record `{KIND_LATER}` is not in this version"),
+                other => format!("unknown kind of record {}", quoted(other)),
+            };
             diagnostics.push(name.at, what, "", advice(&name.value, &known));
         }
         kinds.extend(number);
