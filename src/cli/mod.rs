@@ -1,12 +1,13 @@
 //! The command-line interface. It uses only the public API of the library.
 //!
 //! [`arguments`] defines the options, [`exit`] the exit codes, and [`render`] does all printing.
-//! This file dispatches commands.
+//! This file dispatches commands. The Python package compiles these files as well (`python/src/lib.rs`), for its
+//! command, and uses what is open to the crate.
 
 mod arguments;
-mod budget_messages;
+pub(crate) mod budget_messages;
 mod cells;
-mod check;
+pub(crate) mod check;
 mod events;
 mod exit;
 mod explain;
@@ -26,7 +27,7 @@ mod sample;
 mod scan;
 mod schemas;
 mod shards;
-mod sheet;
+pub(crate) mod sheet;
 mod signals;
 mod status;
 mod summary;
@@ -53,10 +54,9 @@ use arguments::{
     Arguments, AsShard, Command, Common, ExplainArguments, Key, PreviewArguments, RetryArguments,
     RunArguments, ScanArguments, Schema, StatusArguments, VerifyArguments,
 };
-use exit::Exit;
 use render::{Format, Screen};
 
-pub(crate) use exit::INTERNAL;
+pub(crate) use exit::{Exit, INTERNAL};
 
 /// Disables core dumps and keeps values out of panic messages. Must run first.
 pub(crate) fn harden(arguments: &[OsString]) {

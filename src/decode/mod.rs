@@ -8,6 +8,7 @@
 //! - The result does not depend on how the input was cut into chunks.
 
 mod aliases;
+pub mod arrow;
 pub mod csv;
 pub mod frame;
 mod json;

@@ -1,24 +1,22 @@
 //! Reads Parquet parts that were written before, and turns their rows into lines of JSON, so that whoever
-//! checks them needs only one decoder (`segprep verify`).
+//! checks them needs only one decoder (`segprep verify`). `arrow.rs` writes the lines.
 //!
 //! A file may be damaged or forged: what its columns are called and what they hold becomes names and values of
 //! JSON, and a type that no part has is an error. Row groups are read apart from each other, by any thread.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, TimestampMillisecondType};
-use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
 use bytes::Bytes;
-use jiff::Timestamp;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError as DecodingError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use super::arrow::JsonRows;
 
 /// The rows that are turned into text at once.
 const ROWS_AT_ONCE: usize = 1_024;
@@ -129,13 +127,13 @@ impl ParquetPart {
             .with_row_groups(vec![group])
             .with_batch_size(ROWS_AT_ONCE)
             .build()?;
-        let fields = rows.schema();
         let mut lines = Vec::new();
         for batch in rows {
             let batch = batch?;
+            let text = JsonRows::new(&batch).map_err(|_unknown| PartError::Column)?;
             lines.clear();
             for row in 0..batch.num_rows() {
-                push_row(&batch, fields.fields(), row, &mut lines);
+                text.push(row, &mut lines);
             }
             see(&lines);
         }
@@ -164,100 +162,6 @@ fn is_known(data_type: &DataType) -> bool {
             _ => false,
         },
         _ => false,
-    }
-}
-
-fn push_row(batch: &RecordBatch, fields: &[FieldRef], row: usize, out: &mut Vec<u8>) {
-    push_object(fields, batch.columns(), row, out);
-    out.push(b'\n');
-}
-
-fn push_object(fields: &[FieldRef], members: &[Arc<dyn Array>], row: usize, out: &mut Vec<u8>) {
-    out.push(b'{');
-    let mut is_first = true;
-    for (field, member) in fields.iter().zip(members) {
-        if member.is_valid(row) {
-            push_comma(&mut is_first, out);
-            push_text(field.name(), out);
-            out.push(b':');
-            push_value(member.as_ref(), row, out);
-        }
-    }
-    out.push(b'}');
-}
-
-fn push_comma(is_first: &mut bool, out: &mut Vec<u8>) {
-    if !*is_first {
-        out.push(b',');
-    }
-    *is_first = false;
-}
-
-fn push_text(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("memory");
-}
-
-/// Appends a value that is not null.
-#[expect(clippy::wildcard_enum_match_arm, reason = "other types were refused")]
-fn push_value(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
-    match array.data_type() {
-        DataType::Utf8 => push_text(array.as_string::<i32>().value(row), out),
-        DataType::Float64 => push_number(array.as_primitive::<Float64Type>().value(row), out),
-        DataType::Timestamp(..) => {
-            let instant = array.as_primitive::<TimestampMillisecondType>().value(row);
-            // An instant that is out of range is left for the checks to find.
-            let text = Timestamp::from_millisecond(instant).map(|time| time.to_string());
-            push_text(&text.unwrap_or_default(), out);
-        }
-        DataType::Struct(fields) => push_object(fields, array.as_struct().columns(), row, out),
-        DataType::List(_) => {
-            let values = array.as_list::<i32>().value(row);
-            out.push(b'[');
-            push_items(values.as_ref(), out);
-            out.push(b']');
-        }
-        DataType::Map(..) => push_map(array, row, out),
-        _ => out.extend_from_slice(b"null"),
-    }
-}
-
-fn push_items(values: &dyn Array, out: &mut Vec<u8>) {
-    let mut is_first = true;
-    for item in 0..values.len() {
-        push_comma(&mut is_first, out);
-        if values.is_valid(item) {
-            push_value(values, item, out);
-        } else {
-            out.extend_from_slice(b"null");
-        }
-    }
-}
-
-fn push_map(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
-    let entries = array.as_map().value(row);
-    let [names, values] = entries.columns() else { return out.extend_from_slice(b"{}") };
-    let names = names.as_string::<i32>();
-    let mut is_first = true;
-    out.push(b'{');
-    for entry in 0..entries.len() {
-        push_comma(&mut is_first, out);
-        push_text(names.value(entry), out);
-        out.push(b':');
-        if values.is_valid(entry) {
-            push_value(values.as_ref(), entry, out);
-        } else {
-            out.extend_from_slice(b"null");
-        }
-    }
-    out.push(b'}');
-}
-
-/// Appends a number in its shortest form. One that JSON does not have is left for the checks to find.
-fn push_number(number: f64, out: &mut Vec<u8>) {
-    if number.is_finite() {
-        write!(out, "{}", serde_json::Value::from(number)).expect("memory");
-    } else {
-        push_text("", out);
     }
 }
 

@@ -368,8 +368,7 @@ impl Rejects {
         let source = Field::new("source", DataType::Utf8, false);
         let places = PLACES.map(|name| Field::new(name, DataType::UInt64, false));
         let endpoint = Field::new(ENDPOINT, DataType::UInt8, true);
-        let problems = Field::new("problems", DataType::List(Arc::new(problem())), false);
-        [source].into_iter().chain(places).chain([endpoint, problems]).collect()
+        [source].into_iter().chain(places).chain([endpoint, problem_field()]).collect()
     }
 
     /// The columns, in the order of the fields.
@@ -377,19 +376,33 @@ impl Rejects {
         let source: ArrayRef = Arc::new(StringArray::from(self.source));
         let places = self.places.map(|column| -> ArrayRef { Arc::new(UInt64Array::from(column)) });
         let words = self.words.map(|column| -> ArrayRef { Arc::new(StringArray::from(column)) });
-        let DataType::Struct(fields) = problem().data_type().clone() else {
-            unreachable!("a problem is a struct")
-        };
-        let problems = ListArray::try_new(
-            Arc::new(problem()),
-            offsets(self.problems.into_iter())?,
-            Arc::new(StructArray::try_new(fields, words.into(), None)?),
-            None,
-        )?;
+        let problems = problem_lists(&self.problems, words)?;
         let endpoints: ArrayRef = Arc::new(UInt8Array::from(self.endpoints));
         let problems: ArrayRef = Arc::new(problems);
         Ok([source].into_iter().chain(places).chain([endpoints, problems]).collect())
     }
+}
+
+/// The column with the problems of rejects.
+pub(super) fn problem_field() -> Field {
+    Field::new("problems", DataType::List(Arc::new(problem())), false)
+}
+
+/// Lists of problems: how many each reject has, and the words of all of them.
+pub(super) fn problem_lists(
+    counts: &[u32],
+    words: [ArrayRef; WORDS.len()],
+) -> Result<ListArray, ArrowError> {
+    let DataType::Struct(fields) = problem().data_type().clone() else {
+        unreachable!("a problem is a struct")
+    };
+    let problems = StructArray::try_new(fields, words.into(), None)?;
+    ListArray::try_new(
+        Arc::new(problem()),
+        offsets(counts.iter().copied())?,
+        Arc::new(problems),
+        None,
+    )
 }
 
 fn problem() -> Field {

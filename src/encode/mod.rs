@@ -5,6 +5,7 @@
 //! made of as many tables as it takes.
 
 mod arrow;
+mod batch;
 mod csv;
 mod json;
 mod lines;
@@ -12,6 +13,7 @@ mod parquet;
 mod table;
 
 pub use arrow::{RejectRow, Rejects};
+pub use batch::{BatchRejects, EndedLines, RecordColumns, lines_batch};
 pub use csv::{CsvColumn, CsvEncoder, CsvRules};
 pub use json::{JsonEncoder, NameKeys, push_name_key};
 pub use lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};

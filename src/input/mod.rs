@@ -37,6 +37,7 @@ pub(crate) use error::{BadInput, InputError};
 pub(crate) use inflate::Compression;
 pub(crate) use open::digest;
 pub(crate) use settings::{Limits, Settings};
+pub(crate) use start::column_setting;
 
 use crate::decode::Format;
 use crate::decode::frame::LineEnd;

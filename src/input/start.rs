@@ -341,6 +341,14 @@ struct Preamble {
 
 /// Fails if the definition has settings for columns: they would silently have no effect on JSON.
 fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
+    column_setting(settings).map_or(Ok(()), |key| {
+        let hint = "use one definition for CSV and one for JSON, or remove the setting";
+        Err(BadInput::new(format!("`{key}` is for CSV, and this file is JSON"), hint))
+    })
+}
+
+/// A setting that JSON has no use for.
+pub(crate) fn column_setting(settings: &Settings<'_>) -> Option<&'static str> {
     let columns = settings.column_rules.settings();
     let csv_only = [
         ("[[input.endpoint]]", !columns.endpoints.is_empty()),
@@ -351,11 +359,5 @@ fn refuse_column_settings(settings: &Settings<'_>) -> Result<(), BadInput> {
         ("escape", settings.dialect.has_escapes),
         ("skip_initial_space", settings.dialect.skips_space),
     ];
-    match csv_only.iter().find(|(_, is_set)| *is_set) {
-        None => Ok(()),
-        Some((key, _)) => {
-            let hint = "use one definition for CSV and one for JSON, or remove the setting";
-            Err(BadInput::new(format!("`{key}` is for CSV, and this file is JSON"), hint))
-        }
-    }
+    csv_only.iter().find(|(_, is_set)| *is_set).map(|(key, _)| *key)
 }

@@ -164,6 +164,15 @@ impl Stages {
         Stages { encoders, ..stages }
     }
 
+    /// Compiles a plan to write batches: lines of JSON, or columns, whatever its outputs are. What is written
+    /// and rejected is the same. (CSV outputs have their own columns: nothing here has a header.)
+    pub fn for_batches(plan: &Plan, by_columns: bool) -> Stages {
+        let stages = Stages::new(plan, &[]);
+        let table = by_columns.then(|| TableEncoder::new(&plan.schema, &written_nodes(plan)));
+        let encoders = Encoders { writes_json: !by_columns, table, ..stages.encoders };
+        Stages { encoders, ..stages }
+    }
+
     /// Drops inactive records, which an import would make active again.
     pub(super) fn drop_inactive(&self, chunk: &[u8], batch: &mut Batch) {
         let Some(node) = self.inactive else { return };

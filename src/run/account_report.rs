@@ -1,4 +1,5 @@
-//! `segprep report`: the report of an account, made again from its manifest. Nothing is written.
+//! `segprep report`: the report of an account, made again from its manifest. Nothing is written. And the files of
+//! accounts, for programs that read them elsewhere than on disk.
 
 use super::Failure;
 use super::error::{ErrorKind, RunError};
@@ -28,4 +29,18 @@ pub fn account_manifest(options: &VerifyOptions, cancel: &Cancel) -> Result<Mani
             .hint("name the account of a run, or use the version that wrote it")
             .into()
     })
+}
+
+/// A file of an account, or of the account of what a definition published last; `None` if it does not exist.
+///
+/// # Errors
+///
+/// If it can't be read.
+pub fn account_file(
+    options: &VerifyOptions,
+    name: &str,
+    cancel: &Cancel,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let place = Place::find(options, cancel)?;
+    Ok(place.account_file(&place.account, name)?)
 }

@@ -27,6 +27,7 @@
 //! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
 //! `shards` divides the inputs among machines (`segprep shards`) and prepares a shard (`segprep run --shard`), by a plan that
 //! `plan_file` may read; `gather` publishes what they have written (`segprep gather`), and its header names the files for that.
+//! `clean` takes batches of other programs through the stages (the Python package).
 
 mod account_report;
 mod assemble;
@@ -34,6 +35,7 @@ mod aws;
 mod budgets;
 mod check;
 mod checked_state;
+mod clean;
 mod clock;
 mod common_names;
 mod compared;
@@ -93,9 +95,10 @@ mod verify_state;
 use rayon::ThreadPool;
 use std::path::PathBuf;
 
-pub use account_report::account_manifest;
+pub use account_report::{account_file, account_manifest};
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use checked_state::{CheckedList, CheckedState, NextInputs};
+pub use clean::{CleanCounts, Cleaned, Cleaner, record_schema};
 pub use error::{ErrorKind, RunError};
 pub use explain::{ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain};
 pub use explained_run::AccountState;

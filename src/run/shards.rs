@@ -309,22 +309,33 @@ pub(super) fn own(
 /// Who does what shards cannot.
 const TOGETHER: &str = "one machine does that, with `segprep run`, or Spark";
 
+/// Fails if a definition compares records with each other. `shares`: what would each have some of them.
+pub(super) fn refuse_together(
+    definition: &Definition,
+    shares: &str,
+    hint: &str,
+) -> Result<(), RunError> {
+    let refused = |message: String| Err(RunError::new(ErrorKind::Definition, message).hint(hint));
+    for section in ["unique", "users"] {
+        let is_of_section = |path: &String| path.split('.').next() == Some(section);
+        if definition.settings().keys().any(is_of_section) {
+            return refused(format!(
+                "`[{section}]` compares records that are in different {shares}"
+            ));
+        }
+    }
+    if definition.outputs.iter().any(|output| output.format.name() == "profiles-csv") {
+        return refused(format!("a profile is made of records that are in different {shares}"));
+    }
+    Ok(())
+}
+
 /// Fails if the records of a definition cannot be divided among machines.
 fn check_definition(definition: &Definition, has_plan: bool) -> Result<(), RunError> {
     let refused =
         |message: String, hint: &str| Err(RunError::new(ErrorKind::Definition, message).hint(hint));
-    for section in ["unique", "users"] {
-        let is_of_section = |path: &String| path.split('.').next() == Some(section);
-        if definition.settings().keys().any(is_of_section) {
-            let message = format!("`[{section}]` compares records that are in different shards");
-            return refused(message, TOGETHER);
-        }
-    }
+    refuse_together(definition, "shards", TOGETHER)?;
     for output in &definition.outputs {
-        if output.format.name() == "profiles-csv" {
-            let message = "a profile is made of records that are in different shards";
-            return refused(message.to_owned(), TOGETHER);
-        }
         if output.to.is_standard_output() {
             let message = "shards cannot write to standard output";
             return refused(message.to_owned(), "name a folder or a prefix as `to`");

@@ -1,0 +1,62 @@
+//! A definition that cleans batches: `segprep.Definition` in Python.
+
+use std::path::PathBuf;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::PyArrowType;
+use arrow_schema::Schema;
+use pyo3::prelude::*;
+use segprep::run::{self, CleanCounts, RunOptions};
+use serde_json::json;
+
+use crate::failure;
+use crate::process::{caught, leave_no_core_dump};
+use crate::running::attended;
+
+/// Cleans batches by a definition.
+#[pyclass(frozen, module = "segprep._segprep")]
+#[derive(Debug)]
+pub struct Cleaner(run::Cleaner);
+
+#[pymethods]
+impl Cleaner {
+    #[new]
+    fn new(py: Python<'_>, definition: PathBuf, sets: Vec<String>) -> PyResult<Cleaner> {
+        leave_no_core_dump();
+        let options = RunOptions { definition, sets, ..RunOptions::default() };
+        let opened = attended(py, None, move |_, _| run::Cleaner::open(&options))?;
+        opened.map(Cleaner).map_err(|failure| failure::exception(py, &failure))
+    }
+
+    /// The records that are written, and the rejects.
+    fn clean(
+        &self,
+        py: Python<'_>,
+        batch: PyArrowType<RecordBatch>,
+    ) -> PyResult<(PyArrowType<RecordBatch>, PyArrowType<RecordBatch>)> {
+        let batch = batch.0;
+        let cleaned = py.detach(|| caught(|| self.0.clean(&batch)));
+        let cleaned = cleaned.map_err(|panicked| failure::defect(py, &panicked))?;
+        let cleaned = cleaned.map_err(|error| failure::error(py, error))?;
+        Ok((PyArrowType(cleaned.clean), PyArrowType(cleaned.rejects)))
+    }
+
+    /// What became of all records so far, as JSON.
+    fn counts(&self) -> String {
+        let CleanCounts { read, written, rejected, inactive, suppressed } = self.0.counts();
+        let dropped = json!({ "inactive": inactive, "suppressed": suppressed });
+        json!({ "read": read, "written": written, "rejected": rejected, "dropped": dropped })
+            .to_string()
+    }
+
+    /// What is to be known about the definition.
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings().to_vec()
+    }
+}
+
+/// The columns of records.
+#[pyfunction]
+pub fn record_schema() -> PyArrowType<Schema> {
+    PyArrowType(run::record_schema())
+}
