@@ -82,11 +82,13 @@ fn page(report: &StatusReport, file: &str, width: usize) -> String {
     if let Some(last) = &report.last {
         let RecordCounts { read, written, rejected, dropped } = &last.records;
         let dropped = dropped.values().sum();
+        let word = if last.status == "published" { "written" } else { "passed" };
         let counts =
-            [(*read, "read"), (*written, "written"), (*rejected, "rejected"), (dropped, "dropped")];
+            [(*read, "read"), (*written, word), (*rejected, "rejected"), (dropped, "dropped")];
         sheet.section("records", [listed(&counts)]);
-        let retried = (0 < report.retried)
-            .then(|| format!("{}; what that wrote is counted in", counted(report.retried, "time")));
+        let retried = (0 < report.retried).then(|| {
+            format!("{}; the numbers above include that", counted(report.retried, "time"))
+        });
         sheet.section("retried", retried);
         sheet.section("account", [escape(report.account.display())]);
     }

@@ -72,6 +72,11 @@ pub fn init(
             return Err(taken(path).into());
         }
     }
+    if let [file] = options.scan.from.as_slice()
+        && scan::is_definition(file)
+    {
+        return Err(described(file).into());
+    }
     let Scanned { report, broken } = scan::scan_all(&options.scan, true, progress, cancel)?;
     let schema = Arc::new(Schema::shipped(prepare::TARGET).expect("it is shipped"));
     let knowledge = Knowledge::new(Arc::clone(&schema));
@@ -156,6 +161,12 @@ fn may_have_definitions(schema: &Schema, from: &[String], out: Option<&Path>) ->
     let beside = out.and_then(Path::parent).map(|folder| folder.join(".definition"));
     let file = beside.unwrap_or_else(|| PathBuf::from(".definition"));
     !scan::are_apart(schema, from, &file.to_string_lossy())
+}
+
+fn described(path: &Path) -> RunError {
+    let message = format!("`{}` is a definition, and `init` proposes one", escape_path(path));
+    RunError::new(ErrorKind::Definition, message)
+        .hint("name the files or folders that are to be read, as its `from` does")
 }
 
 fn taken(path: &Path) -> RunError {

@@ -204,7 +204,7 @@ fn definition(
     cancel: &Cancel,
 ) -> Result<Definition, Failure> {
     if let [file] = options.from.as_slice()
-        && file.extension().is_some_and(|end| end == "toml")
+        && is_definition(file)
     {
         let ReadDefinition { definition, .. } = prepare::read(&run_options(options), cancel)?;
         return Ok(definition);
@@ -213,6 +213,11 @@ fn definition(
     let from = options.from.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
     sets.push(format!("input.from=[{}]", from.join(",")));
     Ok(checked(schema, KEEPS_EVERYTHING, &sets)?.0)
+}
+
+/// Whether a path that stands alone is that of a definition.
+pub(super) fn is_definition(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "toml")
 }
 
 /// A path as TOML.

@@ -89,6 +89,14 @@ fn the_folder_where_one_works_may_be_the_input() {
 }
 
 #[test]
+fn a_definition_needs_no_definition() {
+    let folder = folder();
+    let newsletter = fs::canonicalize("pipelines/newsletter.toml").expect("it is there");
+    let (code, printed) = program(folder.path(), &["init", newsletter.to_str().expect("UTF-8")]);
+    assert!(code == 78 && printed.contains("is a definition"), "{printed}");
+}
+
+#[test]
 fn a_definition_for_each_sample_runs() {
     let samples = fs::read_dir("samples").expect("samples");
     let inputs = samples.map(|sample| sample.expect("a folder").path().join("input"));
