@@ -46,7 +46,7 @@ pub struct CheckedList {
 pub struct NextInputs {
     pub found: u64,
     pub take: u64,
-    /// Of those, or besides, the ones that have changed since a run took them.
+    /// Those that have changed since a run took them: among `take`, or besides.
     pub changed: u64,
 }
 
@@ -92,9 +92,10 @@ fn look(
 ) -> Result<CheckedList, Failure> {
     let ledger = open_ledger(state, definition, remote, false)?;
     let list: &List = ledger.list();
+    // With `fail`, no changed input is taken either: there is no run then.
     let on_change = match state.on_change {
-        OnChange::Skip => ledger::OnChange::Skip,
-        OnChange::Fail | OnChange::Take => ledger::OnChange::Take,
+        OnChange::Take => ledger::OnChange::Take,
+        OnChange::Fail | OnChange::Skip => ledger::OnChange::Skip,
     };
     let wanted = Wanted { on_change, is_again: &|_| false, replaced: None };
     let compared = ledger::compare(list, files.unwrap_or_default(), &wanted);

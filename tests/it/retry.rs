@@ -179,7 +179,7 @@ fn what_a_retry_needs_is_there_or_it_is_said() {
         assert_exit_saying(retry(&nights).args(arguments), exit, words);
         assert!(nights.files() == before, "something was written: {words:?}");
     };
-    refused(&["--run", "2"], 66, &["no published run", "is `1`", "leave `--run` out"]);
+    refused(&["--run", "2"], 66, &["no published run"]);
     refused(&["--from", "/nowhere"], 66, &["`/nowhere` does not exist", "`--from` names"]);
     refused(&["--from", "-"], 64, &["`--from`", "standard input"]);
     for set in ["fields.\"Attributes.*\"=\"drop\"", "output.0.max_bytes=1000"] {
@@ -217,6 +217,22 @@ fn some_definitions_cannot_be_retried() {
         let output = command.output().expect("it runs");
         assert_eq!(code(&output), 78, "{}", stderr(&output));
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+/// Without a list of runs, there is one in its place.
+#[test]
+fn the_run_that_is_there_is_named() {
+    let place = Place::new();
+    for (command, id, exit) in [("run", "one", 0), ("retry", "two", 66)] {
+        let mut command_line = segprep();
+        command_line.args([command, "pipelines/newsletter.toml", "--quiet", "--run", id]);
+        place.set_paths(&mut command_line);
+        let output = command_line.output().expect("it runs");
+        assert_eq!(code(&output), exit, "{}", stderr(&output));
+        let is_told =
+            stderr(&output).contains("is `one`") && stderr(&output).contains("leave `--run` out");
+        assert_eq!(is_told, exit == 66, "{}", stderr(&output));
     }
 }
 

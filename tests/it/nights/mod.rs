@@ -1,5 +1,6 @@
 //! Runs with `[state]`: what they take, night after night, and what they refuse.
 
+mod checked;
 mod kills;
 mod told;
 
