@@ -29,12 +29,38 @@ pub(super) struct GatheredFiles<'a> {
     by_columns: Option<RejectsWriter>,
     inputs: File,
     /// The originals of the open input, once there is one.
-    kept: Option<File>,
+    kept: Option<Kept>,
     /// What was read of the open input.
     open: Option<ShardInput>,
     /// The number of inputs before it.
     number: usize,
     broken: Vec<usize>,
+}
+
+/// The originals of one input.
+struct Kept {
+    file: File,
+    /// Whether the last line has no line end.
+    is_line_open: bool,
+}
+
+impl Kept {
+    fn end_line(&mut self) -> io::Result<()> {
+        if self.is_line_open { self.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        let last = bytes.get(..written).and_then(<[u8]>::last);
+        self.is_line_open = last.map_or(self.is_line_open, |last| *last != b'\n');
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl<'a> GatheredFiles<'a> {
@@ -129,9 +155,11 @@ impl<'a> GatheredFiles<'a> {
         let Some(mut originals) = shard.open(Path::new(&path))? else { return Ok(()) };
         if self.kept.is_none() {
             let file = self.place.account_file(&originals_path(self.number, name), true)?;
-            self.kept = Some(BufWriter::new(file));
+            self.kept = Some(Kept { file: BufWriter::new(file), is_line_open: false });
         }
         let Some(kept) = &mut self.kept else { return Ok(()) };
+        // Behind what another shard has kept, as if one machine went on.
+        kept.end_line().map_err(PublishError::of_write)?;
         let copied = io::copy(&mut originals, kept);
         copied.map_err(|error| match error.downcast::<PublishError>() {
             Ok(error) => Failure::from(error),
@@ -161,7 +189,7 @@ impl<'a> GatheredFiles<'a> {
             self.broken.push(self.number);
         }
         write(&mut self.inputs, &json_line(&sum.whole()))?;
-        finish(self.kept.take())?;
+        finish(self.kept.take().map(|kept| kept.file))?;
         self.number += 1;
         Ok(Ok(()))
     }

@@ -107,6 +107,15 @@ fn any_cut_of_odd_lines_gives_the_same() {
     });
 }
 
+/// The last original that a shard keeps may be followed by another record in its line.
+#[test]
+fn originals_of_two_shards_are_two_lines() {
+    let world = world(KEEPING);
+    let good = "{\"ChannelType\":\"EMAIL\",\"Address\":\"ana@example.com\"}";
+    world.put("in/0.json", format!("{{\"Id\":2}} {good}\n{{}}\n").as_bytes());
+    compare(&world, 2, 100).expect("the same");
+}
+
 /// The same with a plan, in a bucket; and a shard done again writes the same bytes.
 #[test]
 fn shards_of_a_plan_are_as_one_machine_in_a_bucket() {
