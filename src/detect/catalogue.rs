@@ -109,7 +109,7 @@ fn shape_of(entry: ShapeEntry) -> Result<Shape, regex::Error> {
     let pattern = if entry.whole { format!("^(?:{pattern})$") } else { pattern };
     let pattern = Pattern::new(pattern)?;
     Ok(Shape {
-        needs: Needs::of_pattern(pattern.source()),
+        needs: Needs::of_pattern(pattern.source(), entry.whole),
         pattern,
         check: entry.check,
         not_after: anchored(entry.not_after, "", "$")?,

@@ -96,6 +96,10 @@ fn digits(text: &str) -> Vec<u8> {
     text.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect()
 }
 
+fn count_digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
 /// Whether all letters and digits are the same one.
 fn is_one_character(text: &str) -> bool {
     let mut letters = text.bytes().filter(u8::is_ascii_alphanumeric);
@@ -106,7 +110,7 @@ fn is_one_character(text: &str) -> bool {
 /// A number with its country's code, of eight to fifteen digits, without the words and numbers after it.
 fn phone(found: &str) -> Option<Range<usize>> {
     let number = found.get(..phone_len(found))?;
-    let count = digits(number.strip_prefix("00").unwrap_or(number)).len();
+    let count = count_digits(number.strip_prefix("00").unwrap_or(number));
     let holds = (8..=15).contains(&count) && !is_one_character(number) && !is_decimal(number);
     holds.then_some(0..number.len())
 }
@@ -137,7 +141,7 @@ fn phone_len(found: &str) -> usize {
 
 fn is_national_phone(found: &str) -> bool {
     let number = found.split(['x', 'e']).next().unwrap_or(found).trim_end();
-    (6..=15).contains(&digits(number).len())
+    (6..=15).contains(&count_digits(number))
         && !is_one_character(number)
         && !is_decimal(number)
         && !is_date(number)

@@ -16,7 +16,7 @@ const FILES: [&str; 12] =
 
 /// The address in a text that has one `@`, or what is written instead.
 pub(super) fn email(found: &str) -> Option<Range<usize>> {
-    let (at, sign) = AT.iter().find_map(|sign| Some((found.find(sign)?, sign)))?;
+    let (at, sign) = at_sign(found)?;
     let local = found.get(..at)?;
     let start = local_start(local);
     let local = local.get(start..)?.trim();
@@ -25,14 +25,24 @@ pub(super) fn email(found: &str) -> Option<Range<usize>> {
     let holds = (1..=64).contains(&local.len())
         && !local.starts_with('.')
         && !local.ends_with('.')
-        && !local.contains("..")
+        && !local.as_bytes().array_windows().any(|two| two == b"..")
         && local != "git";
     holds.then_some(start..after + domain)
+}
+
+/// Where it is, and how it is written.
+fn at_sign(found: &str) -> Option<(usize, &'static str)> {
+    let [usual, others @ ..] = AT;
+    let at = memchr::memchr(b'@', found.as_bytes()).map(|at| (at, usual));
+    at.or_else(|| others.into_iter().find_map(|sign| Some((found.find(sign)?, sign))))
 }
 
 /// Where the local part begins: after a mark that is no part of one, and after words of a script without
 /// blanks if it ends in ASCII.
 fn local_start(local: &str) -> usize {
+    if local.is_ascii() {
+        return 0;
+    }
     let is_ascii = local.trim_end().ends_with(|c: char| c.is_ascii());
     let is_before = |c: char| is_mark(c) || (is_ascii && FIRST_WITHOUT_BLANKS <= c);
     let last = local.char_indices().rev().find(|(_, c)| is_before(*c));
@@ -50,7 +60,7 @@ fn domain_len(text: &str) -> Option<usize> {
             break;
         }
         labels += 1;
-        if FILES.iter().any(|file| label.eq_ignore_ascii_case(file)) {
+        if label.len() <= 4 && FILES.iter().any(|file| label.eq_ignore_ascii_case(file)) {
             domain = None;
         } else if 2 <= labels && is_top(label) {
             domain = Some(end);
@@ -77,7 +87,13 @@ fn label(text: &str) -> &str {
     let is_ascii = text.starts_with(|c: char| c.is_ascii());
     let is_inside =
         |c: char| (c.is_alphanumeric() && !(is_ascii && FIRST_WITHOUT_BLANKS <= c)) || c == '-';
-    let end = text.find(|c| !is_inside(c)).unwrap_or(text.len());
+    // Nearly all labels are ASCII.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let plain = text.bytes().position(|byte| !is_plain(&byte)).unwrap_or(text.len());
+    let end = match text.as_bytes().get(plain) {
+        Some(byte) if !byte.is_ascii() => text.find(|c| !is_inside(c)).unwrap_or(text.len()),
+        _ => plain,
+    };
     let label = text.get(..end).unwrap_or_default();
     let mut rest = text.get(end..).unwrap_or_default().chars();
     let goes_on = rest.next() == Some('.') && rest.next().is_some_and(char::is_alphanumeric);

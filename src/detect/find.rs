@@ -6,17 +6,17 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::candidates::Shapes;
 use super::plain::{Traced, plain};
 use super::quiet::is_quiet;
 use super::shape::Shape;
-use super::{Detectors, Likelihood, Look};
+use super::{Detectors, Likelihood};
 
 /// Some of the shipped detectors.
 #[derive(Clone, Debug)]
 pub struct Finder {
     detectors: &'static Detectors,
-    /// The indices of the detectors and of their shapes, in their order.
-    shapes: Vec<(usize, usize)>,
+    shapes: Shapes,
 }
 
 /// A place in a text.
@@ -33,14 +33,9 @@ impl Finder {
     pub fn new(which: u32, least: Likelihood) -> Finder {
         let detectors = Detectors::shared();
         let which = which & detectors.by_value();
-        let mut shapes = Vec::new();
-        for (index, detector) in detectors.all().iter().enumerate() {
-            let is_used = |shape: &Shape| shape.alone.is_some_and(|alone| least <= alone);
-            let used = detector.shapes.iter().enumerate().filter(|(_, shape)| is_used(shape));
-            if which & (1 << index) != 0 {
-                shapes.extend(used.map(|(shape, _)| (index, shape)));
-            }
-        }
+        let shapes = detectors.candidates.which(|shape| {
+            which & (1 << shape.detector) != 0 && shape.alone.is_some_and(|alone| least <= alone)
+        });
         Finder { detectors, shapes }
     }
 
@@ -104,19 +99,17 @@ impl Finder {
         if text.is_empty() {
             return;
         }
-        let Look { digits, sets, .. } = self.detectors.look(text);
-        let mut gates: (usize, bool) = (usize::MAX, false);
-        for (index, number) in &self.shapes {
-            let Some(detector) = self.detectors.all().get(*index) else { continue };
-            let Some(shape) = detector.shapes.get(*number) else { continue };
-            if !shape.needs.are_met(sets, text.len()) {
-                continue;
+        let detectors = self.detectors;
+        let look = detectors.candidates.look(text);
+        let (mut asked, mut lets_pass) = (usize::MAX, false);
+        for candidate in detectors.candidates.possible(self.shapes, look) {
+            let Some((detector, shape)) = detectors.shape(candidate) else { continue };
+            if asked != candidate.detector {
+                asked = candidate.detector;
+                lets_pass = detector.gate.lets_pass(text, look.digits());
             }
-            if gates.0 != *index {
-                gates = (*index, detector.gate.lets_pass(text, digits));
-            }
-            if gates.1 {
-                visit(*index, shape);
+            if lets_pass {
+                visit(asked, shape);
             }
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Nothing here keeps a value, and no error or `Debug` shows one.
 
+mod candidates;
 mod catalogue;
 mod checks;
 mod column;
@@ -29,8 +30,9 @@ pub use column::{ColumnFindings, Verdict};
 pub use find::{Finder, Hit};
 pub use quiet::is_quiet;
 
+use candidates::{Candidate, Candidates, Shapes};
 use names::Name;
-use needs::ByteSets;
+use shape::Shape;
 
 /// The plain form of a text, in which detectors look: full-width letters as ASCII, nothing invisible.
 pub fn plain_text(text: &str) -> Cow<'_, str> {
@@ -52,7 +54,10 @@ pub enum Likelihood {
 #[derive(Debug)]
 pub struct Detectors {
     all: Vec<Detector>,
-    sets: ByteSets,
+    candidates: Candidates,
+    /// The shapes that find what segprep made, and the others that need no name as evidence.
+    clean: Shapes,
+    alone: Shapes,
 }
 
 /// Which detectors the name of a field speaks for, and which it rules out.
@@ -60,6 +65,9 @@ pub struct Detectors {
 pub struct Evidence {
     named: u32,
     ruled_out: u32,
+    /// The shapes of these detectors.
+    named_shapes: Shapes,
+    ruled_out_shapes: Shapes,
 }
 
 /// Which detectors hit a value, and how likely each is right.
@@ -104,9 +112,12 @@ impl Detectors {
     pub fn compile(file: &str) -> Result<Detectors, DetectError> {
         let mut all = catalogue::compile(file)?;
         assert!(all.len() <= 32, "a detector is a bit of 32");
-        let shapes = all.iter_mut().flat_map(|detector| &mut detector.shapes);
-        let sets = ByteSets::number(shapes.map(|shape| &mut shape.needs));
-        Ok(Detectors { all, sets })
+        let candidates = Candidates::new(&mut all);
+        let is_clean =
+            |shape: &Candidate| all.get(shape.detector).is_some_and(|detector| detector.is_clean);
+        let clean = candidates.which(is_clean);
+        let alone = candidates.which(|shape| shape.alone.is_some()) & !clean;
+        Ok(Detectors { all, candidates, clean, alone })
     }
 
     /// In the order of the file, which is that of all indices.
@@ -120,46 +131,55 @@ impl Detectors {
         let is_named = |detector: &Detector| names.iter().any(|name| detector.is_named_by(name));
         let is_ruled_out =
             |detector: &Detector| names.iter().any(|name| detector.is_ruled_out_by(name));
-        Evidence {
-            named: bits(self.all.iter().map(is_named)),
-            ruled_out: bits(self.all.iter().map(is_ruled_out)),
-        }
+        let named = bits(self.all.iter().map(is_named));
+        let ruled_out = bits(self.all.iter().map(is_ruled_out));
+        let of = |detectors: u32| {
+            self.candidates.which(|shape| detectors & (1 << shape.detector) != 0) & !self.clean
+        };
+        Evidence { named, ruled_out, named_shapes: of(named), ruled_out_shapes: of(ruled_out) }
     }
 
     /// What a value looks like, given what its field's name says.
     pub fn judge(&self, value: &str, evidence: Evidence) -> Findings {
         let plain = plain::plain(value);
         let text = plain.trim();
-        let mut findings = Findings::default();
         if text.is_empty() {
-            return findings;
+            return Findings::default();
         }
-        let look = self.look(text);
-        let numbered = || (0_u32..).zip(&self.all);
-        for (index, detector) in numbered().filter(|(_, detector)| detector.is_clean) {
-            findings.add(index, detector.judge(look, false));
+        let look = self.candidates.look(text);
+        let clean = self.ask(self.clean, look, 0);
+        if !clean.is_empty() {
+            return clean;
         }
-        if findings.all != 0 {
-            return findings;
-        }
-        let has = |bits: u32, index: u32| bits & (1 << index) != 0;
-        for (index, detector) in numbered().filter(|(_, detector)| !detector.is_clean) {
-            if !has(evidence.ruled_out, index) {
-                let is_named = has(evidence.named, index);
-                findings.add(index, detector.judge(look, is_named));
+        let Evidence { named, named_shapes, ruled_out_shapes, .. } = evidence;
+        self.ask((self.alone | named_shapes) & !ruled_out_shapes, look, named)
+    }
+
+    /// Which of some shapes a plain text has. `named`: the detectors that the field's name speaks for.
+    fn ask(&self, which: Shapes, look: Look<'_>, named: u32) -> Findings {
+        let mut findings = Findings::default();
+        for candidate in self.candidates.possible(which, look) {
+            let bit = 1 << candidate.detector;
+            let is_likely = named & bit != 0 || candidate.alone == Some(Likelihood::Likely);
+            let known = if is_likely { findings.likely } else { findings.all };
+            if known & bit == 0 && self.is_in(candidate, look) {
+                findings.all |= bit;
+                findings.likely |= if is_likely { bit } else { 0 };
             }
         }
         findings
     }
-}
 
-impl Detectors {
-    fn look<'t>(&self, text: &'t str) -> Look<'t> {
-        Look {
-            text,
-            digits: text.bytes().filter(u8::is_ascii_digit).count(),
-            sets: self.sets.of(text.as_bytes()),
-        }
+    fn is_in(&self, candidate: &Candidate, look: Look<'_>) -> bool {
+        self.shape(candidate).is_some_and(|(detector, shape)| {
+            detector.gate.lets_pass(look.text, look.digits())
+                && shape.is_in(look.text, &detector.ignore)
+        })
+    }
+
+    fn shape(&self, candidate: &Candidate) -> Option<(&Detector, &Shape)> {
+        let detector = self.all.get(candidate.detector)?;
+        Some((detector, detector.shapes.get(candidate.shape)?))
     }
 }
 
@@ -167,9 +187,19 @@ impl Detectors {
 #[derive(Clone, Copy)]
 struct Look<'a> {
     text: &'a str,
-    digits: usize,
     /// The sets of bytes that it has one of.
     sets: u128,
+    /// How many digits, hyphens, colons and dots it has.
+    counts: [usize; 4],
+    /// The most digits in a stretch of characters of numbers; all of them if there are few.
+    stretch: usize,
+}
+
+impl Look<'_> {
+    fn digits(&self) -> usize {
+        let [digits, ..] = self.counts;
+        digits
+    }
 }
 
 impl Detector {
@@ -177,36 +207,9 @@ impl Detector {
     pub fn judges_by_value(&self) -> bool {
         !self.needs_name && !self.is_clean
     }
-
-    /// How likely a plain text is what this detector looks for.
-    fn judge(&self, look: Look<'_>, is_named: bool) -> Option<Likelihood> {
-        let Look { text, digits, sets } = look;
-        if self.needs_name && !is_named {
-            return None;
-        }
-        let mut best = None;
-        for shape in &self.shapes {
-            let likelihood = if is_named { Some(Likelihood::Likely) } else { shape.alone };
-            // From the cheapest to the most expensive.
-            if best < likelihood
-                && shape.needs.are_met(sets, text.len())
-                && self.gate.lets_pass(text, digits)
-                && shape.is_in(text, &self.ignore)
-            {
-                best = likelihood;
-            }
-        }
-        best
-    }
 }
 
 impl Findings {
-    #[inline]
-    fn add(&mut self, index: u32, likelihood: Option<Likelihood>) {
-        self.all |= u32::from(likelihood.is_some()) << index;
-        self.likely |= u32::from(likelihood == Some(Likelihood::Likely)) << index;
-    }
-
     pub fn is_empty(self) -> bool {
         self.all == 0
     }

@@ -221,6 +221,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_pattern_has_the_countries_of_the_check() {
+        let detectors = crate::detect::Detectors::shared();
+        let iban = detectors.all().iter().find(|detector| detector.name == "iban");
+        let [shape] = iban.expect("there is one").shapes.as_slice() else { panic!("one shape") };
+        for first in 'A'..='Z' {
+            for second in 'A'..='Z' {
+                let country = format!("{first}{second}");
+                let is_known = IBAN_LENGTHS.iter().any(|(known, _)| *known == country);
+                let number = format!("{}00 0000 0000 000", country.to_lowercase());
+                assert_eq!(shape.pattern.is_in(&number), is_known, "{country}");
+            }
+        }
+    }
+
+    #[test]
     fn cards_are_found_among_other_digits() {
         for (text, expected) in [
             ("4111111111111111", Some(0..16)),

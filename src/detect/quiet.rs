@@ -39,11 +39,19 @@ const MARKS: [u8; 256] = {
     marks
 };
 
+/// The marks in ASCII, with the hyphen.
+const ASCII_MARKS: [u8; 11] = *b"@%([<&+.:=-";
+/// So many bytes are looked at together.
+const BLOCK: usize = 16;
+
 /// Whether no detector finds anything in a value by the value alone. If not, it may.
 #[inline]
 pub fn is_quiet(value: &[u8]) -> bool {
     if value.len() < SHORTEST {
         return true;
+    }
+    if is_unmarked(value) {
+        return value.len() < UNMARKED || has_no_number(value);
     }
     let mark = |byte: &u8| MARKS.get(usize::from(*byte)).copied().unwrap_or(MARK);
     let marks = value.iter().fold(0, |marks, byte| marks | mark(byte));
@@ -52,6 +60,30 @@ pub fn is_quiet(value: &[u8]) -> bool {
         HYPHEN => value.len() < HYPHENATED,
         _ => false,
     }
+}
+
+/// Whether a value has no mark, no hyphen and nothing but ASCII. `false` also if it is too short for a block.
+#[inline]
+fn is_unmarked(value: &[u8]) -> bool {
+    let (blocks, _) = value.as_chunks::<BLOCK>();
+    let (first, last) = (value.first_chunk::<{ BLOCK / 2 }>(), value.last_chunk::<{ BLOCK / 2 }>());
+    match (value.last_chunk::<BLOCK>(), first, last) {
+        (Some(last), ..) => blocks.iter().chain([last]).all(is_unmarked_block),
+        (None, Some(first), Some(last)) => is_unmarked_block(&joined(*first, *last)),
+        _ => false,
+    }
+}
+
+fn joined(first: [u8; BLOCK / 2], last: [u8; BLOCK / 2]) -> [u8; BLOCK] {
+    let [first, last] = [first, last].map(|half| u128::from(u64::from_le_bytes(half)));
+    (first | last << 64).to_le_bytes()
+}
+
+/// Without a branch for a byte, so that the compiler compares all of them at once.
+fn is_unmarked_block(block: &[u8; BLOCK]) -> bool {
+    let is_marked =
+        |byte: u8| ASCII_MARKS.iter().fold(byte >> 7, |is, mark| is | u8::from(byte == *mark));
+    block.iter().fold(0, |marks, byte| marks | is_marked(*byte)) == 0
 }
 
 /// Whether a value has neither the digits of a number nor a word as long as a key.
@@ -89,6 +121,17 @@ mod tests {
         ] {
             assert!(is_quiet(value.as_bytes()), "{value}");
         }
+    }
+
+    #[test]
+    fn both_ways_to_look_know_the_same_marks() {
+        for byte in 0..=u8::MAX {
+            let block = [b'a', byte].repeat(8);
+            let is_marked = !byte.is_ascii() || MARKS[usize::from(byte)] != 0;
+            assert_eq!(is_unmarked(&block), !is_marked, "{byte}");
+            assert_eq!(is_unmarked(&block[..9]), !is_marked, "{byte}");
+        }
+        assert!(!is_unmarked(b"short"));
     }
 
     fn finds(value: &str) -> bool {

@@ -35,6 +35,8 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Pattern {
     source: String,
+    /// The fewest bytes of a match.
+    shortest: usize,
     compiled: OnceLock<Regex>,
 }
 
@@ -43,12 +45,18 @@ impl Pattern {
     ///
     /// If the pattern is no regular expression.
     pub(super) fn new(source: String) -> Result<Pattern, regex::Error> {
-        regex_syntax::parse(&source).map_err(|error| regex::Error::Syntax(error.to_string()))?;
-        Ok(Pattern { source, compiled: OnceLock::new() })
+        let hir = regex_syntax::parse(&source)
+            .map_err(|error| regex::Error::Syntax(error.to_string()))?;
+        let shortest = hir.properties().minimum_len().unwrap_or(0);
+        Ok(Pattern { source, shortest, compiled: OnceLock::new() })
     }
 
     pub(super) fn source(&self) -> &str {
         &self.source
+    }
+
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.shortest <= text.len() && self.regex().is_match(text)
     }
 
     fn regex(&self) -> &Regex {
@@ -141,7 +149,7 @@ impl Shape {
     /// Whether the texts beside a place allow it.
     fn fits_between(&self, text: &str, place: &Range<usize>) -> bool {
         let is_in = |pattern: &Option<Pattern>, part: &str| {
-            pattern.as_ref().is_some_and(|pattern| pattern.regex().is_match(part))
+            pattern.as_ref().is_some_and(|pattern| pattern.is_in(part))
         };
         let mut start = place.start.saturating_sub(BESIDE_MAX);
         while !text.is_char_boundary(start) {
