@@ -12,8 +12,9 @@ use super::form::InputForm;
 use super::meaning::{Knowledge, Meaning};
 use super::samples::Samples;
 use super::tally::{Tally, Values};
+use super::tree::{NodeAt, Tree};
 use super::value::{KINDS, Kind, Value};
-use super::walk::walk;
+use super::walk::{Visit, walk};
 use crate::decode::frame::{Dialect, LineEnd, record_at};
 use crate::decode::{Format, each_cell_text};
 use crate::pipeline::{Block, Reject, Stages, Worker, process};
@@ -31,6 +32,8 @@ pub struct ChunkFindings {
     pub(super) line_ends: [u64; 3],
     /// The fields in the order of their first appearance.
     pub(super) fields: Vec<FieldFindings>,
+    /// Values under names that are too long to be told apart.
+    pub(super) left_out: u64,
 }
 
 pub(super) struct FieldFindings {
@@ -225,7 +228,15 @@ impl<'c> Reading<'c> {
                 broken.insert(reject.offset);
             }
         }
-        let (mut at, mut number) = (0, 0);
+        let mut values = ObjectValues {
+            reading: self,
+            lens,
+            worker,
+            tree: Tree::new(),
+            way: Vec::new(),
+            record: 0,
+        };
+        let mut at = 0;
         while at < chunk.len() {
             let record = record_at(chunk, at, format.framing(), lens.plan.input.max_record);
             at = record.next.max(at + 1);
@@ -237,17 +248,7 @@ impl<'c> Reading<'c> {
             let mut rest = text.trim_start_matches(is_space);
             // A line may hold several objects.
             while rest.starts_with('{') {
-                number += 1;
-                self.next = 0;
-                let mut visit = |path: &str, value: Value<'c>| {
-                    let is_own = || lens.knowledge.schema.node(path).is_some();
-                    // An empty map or object of the schema is nothing to tell about.
-                    if value.kind != Kind::Object || !is_own() {
-                        let index = self.field(lens, worker, path, path);
-                        self.add(index, number, &value, None);
-                    }
-                };
-                let Some(length) = walk(rest, &mut visit) else { break };
+                let Some(length) = values.walk(rest) else { break };
                 rest = rest.get(length..).unwrap_or_default().trim_ascii_start();
             }
         }
@@ -369,6 +370,71 @@ impl<'c> Reading<'c> {
             }
         }
         findings
+    }
+}
+
+/// Takes the values of records in JSON.
+struct ObjectValues<'r, 'l, 'c> {
+    reading: &'r mut Reading<'c>,
+    lens: &'r Lens<'l>,
+    worker: &'r mut ScanWorker,
+    tree: Tree<'c>,
+    /// The nodes of the names on the way to the next value.
+    way: Vec<NodeAt>,
+    /// The number of the record, from 1.
+    record: u64,
+}
+
+impl<'c> ObjectValues<'_, '_, 'c> {
+    /// Takes those of the object with which a text begins, and returns its length. `None`: it is not valid.
+    fn walk(&mut self, text: &'c str) -> Option<usize> {
+        self.record += 1;
+        self.way.clear();
+        self.tree.begin(Tree::ROOT);
+        walk(text, self)
+    }
+
+    fn at(&self) -> NodeAt {
+        self.way.last().copied().unwrap_or(Tree::ROOT)
+    }
+
+    /// The index of the field of a value here. `None`: it has none.
+    fn field(&mut self, value: &Value<'_>) -> Option<usize> {
+        let (kind, is_scalar) = (value.kind, value.is_scalar());
+        let at = self.at();
+        let known = self.tree.field(at);
+        if known.is_some() && kind != Kind::Object {
+            return known;
+        }
+        let Some(path) = self.tree.path(at) else {
+            self.reading.findings.left_out += u64::from(is_scalar);
+            return None;
+        };
+        // An empty map or object of the schema is nothing to tell about.
+        if kind == Kind::Object && self.lens.knowledge.schema.node(path).is_some() {
+            return None;
+        }
+        let index = self.reading.field(self.lens, self.worker, path, path);
+        self.tree.set_field(at, index);
+        Some(index)
+    }
+}
+
+impl<'c> Visit<'c> for ObjectValues<'_, '_, 'c> {
+    fn enter(&mut self, name: &'c str) -> Option<()> {
+        let member = self.tree.member(self.at(), name)?;
+        self.way.push(member);
+        Some(())
+    }
+
+    fn leave(&mut self) {
+        self.way.pop();
+    }
+
+    fn value(&mut self, value: Value<'c>) {
+        if let Some(index) = self.field(&value) {
+            self.reading.add(index, self.record, &value, None);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod samples;
 mod scan;
 mod shape;
 mod tally;
+mod tree;
 mod value;
 mod walk;
 

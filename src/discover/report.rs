@@ -21,7 +21,7 @@ pub struct ScanReport {
     pub files: Vec<FileReport>,
     /// In the order of their first appearance.
     pub fields: Vec<FieldReport>,
-    /// Values of further fields, of which there are too many to list.
+    /// Values of further fields, of which there are too many to list, and of those whose names are too long.
     pub left_out: u64,
 }
 

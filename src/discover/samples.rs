@@ -28,7 +28,7 @@ impl Samples {
         meaning: &Meaning,
         schema: &Schema,
     ) {
-        let Seen { value, channel, count } = seen;
+        let Seen { value, channel, count, .. } = seen;
         let Some(node) = meaning.node.and_then(|node| schema.nodes.get(node)) else { return };
         if !value.is_scalar() || value.is_item {
             return;

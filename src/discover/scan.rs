@@ -123,6 +123,7 @@ impl<'a> Scan<'a> {
             file.records += chunk.records;
             add_all(&mut file.bad, &chunk.bad);
         }
+        self.left_out += chunk.left_out;
         self.line_ends.iter_mut().zip(chunk.line_ends).for_each(|(all, more)| *all += more);
         for field in chunk.fields {
             self.add_field(field, form);

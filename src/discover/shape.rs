@@ -19,7 +19,7 @@ enum Kind {
 /// Appends the shape of a text.
 pub(super) fn push_shape(text: &str, shape: &mut String) {
     if text.is_ascii() {
-        push_shape_of(text.bytes().map(kind_of_ascii), shape);
+        push_shape_of_ascii(text.as_bytes(), shape);
     } else {
         push_shape_of(text.chars().map(kind), shape);
     }
@@ -52,13 +52,29 @@ fn push_shape_of(kinds: impl Iterator<Item = Kind>, shape: &mut String) {
     }
 }
 
-fn kind_of_ascii(byte: u8) -> Kind {
-    match byte {
-        b'a'..=b'z' => Kind::Letter,
-        b'A'..=b'Z' => Kind::Capital,
-        b'0'..=b'9' => Kind::Digit,
-        b' '..=b'~' => Kind::Other(char::from(byte)),
-        _ => Kind::Other('?'),
+/// The same as [`push_shape_of`], for what most values are.
+fn push_shape_of_ascii(mut text: &[u8], shape: &mut String) {
+    for _ in 0..PARTS_MAX {
+        let Some((first, rest)) = text.split_first() else { return };
+        let (name, is_same): (_, fn(&u8) -> bool) = match first {
+            b'a'..=b'z' => ("a{", u8::is_ascii_lowercase),
+            b'A'..=b'Z' => ("A{", u8::is_ascii_uppercase),
+            b'0'..=b'9' => ("9{", u8::is_ascii_digit),
+            other => {
+                let is_shown = matches!(other, b' '..=b'~');
+                shape.push(if is_shown { char::from(*other) } else { '?' });
+                text = rest;
+                continue;
+            }
+        };
+        let length = text.iter().position(|byte| !is_same(byte)).unwrap_or(text.len());
+        shape.push_str(name);
+        push_number(length, shape);
+        shape.push('}');
+        text = text.get(length..).unwrap_or_default();
+    }
+    if !text.is_empty() {
+        shape.push('…');
     }
 }
 
@@ -105,6 +121,12 @@ mod tests {
             ("ÅSA", "A{3}"),
         ] {
             assert_eq!(shape_of(text), expected, "{text}");
+        }
+        for text in ["", "Anna-Lena 7\t\u{7f}", "aaaaaaaaaaaA0", &"a1".repeat(20), &"-".repeat(33)]
+        {
+            let mut of_characters = String::new();
+            push_shape_of(text.chars().map(kind), &mut of_characters);
+            assert_eq!(shape_of(text), of_characters);
         }
         let long = "a1".repeat(20);
         assert_eq!(shape_of(&long), "a{1}9{1}".repeat(16) + "…");

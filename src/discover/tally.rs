@@ -52,6 +52,7 @@ pub(super) struct Seen<'c> {
     /// The channel of the records, if the value is from CSV and its field depends on it.
     pub(super) channel: Option<Cow<'c, str>>,
     pub(super) count: u64,
+    hash: u64,
 }
 
 /// The values of one field in one chunk, while the chunk is read.
@@ -66,6 +67,8 @@ pub(super) struct Values<'c> {
     pub(super) different: Vec<Seen<'c>>,
     places: HashTable<usize>,
     state: RandomState,
+    /// The place of the value before.
+    before: usize,
 }
 
 /// What the values of one field in one chunk are like.
@@ -100,37 +103,42 @@ impl<'c> Values<'c> {
     }
 
     fn count_type(&mut self, kind: Kind) {
-        let place = Kind::ALL.iter().position(|known| *known == kind);
-        if let Some(count) = place.and_then(|place| self.types.get_mut(place)) {
+        if let Some(count) = self.types.get_mut(kind.index()) {
             *count += 1;
         }
     }
 
     fn count(&mut self, value: &Value<'c>, channel: Option<&Cow<'c, str>>) {
-        let Values { different, places, state, .. } = self;
+        let Values { different, places, state, before, .. } = self;
+        // Most fields have few values, and the same ones follow each other.
+        if let Some(seen) = different.get_mut(*before).filter(|seen| seen.is(value, channel)) {
+            seen.count += 1;
+            return;
+        }
         let hash = state.hash_one((&*value.raw, channel));
-        let is_same = |place: &usize| {
-            different.get(*place).is_some_and(|seen| {
-                let Seen { value: known, channel: with, .. } = seen;
-                known.raw == value.raw
-                    && known.kind == value.kind
-                    && known.is_item == value.is_item
-                    && with.as_ref() == channel
-            })
-        };
+        let is_same =
+            |place: &usize| different.get(*place).is_some_and(|seen| seen.is(value, channel));
         if let Some(place) = places.find(hash, is_same) {
+            *before = *place;
             if let Some(seen) = different.get_mut(*place) {
                 seen.count += 1;
             }
             return;
         }
-        let place = different.len();
-        different.push(Seen { value: value.clone(), channel: channel.cloned(), count: 1 });
-        let again = |place: &usize| {
-            let seen = different.get(*place);
-            seen.map_or(0, |seen| state.hash_one((&*seen.value.raw, seen.channel.as_ref())))
-        };
-        places.insert_unique(hash, place, again);
+        *before = different.len();
+        different.push(Seen { value: value.clone(), channel: channel.cloned(), count: 1, hash });
+        let hash_at = |place: &usize| different.get(*place).map_or(0, |seen| seen.hash);
+        places.insert_unique(hash, *before, hash_at);
+    }
+}
+
+impl<'c> Seen<'c> {
+    fn is(&self, value: &Value<'c>, channel: Option<&Cow<'c, str>>) -> bool {
+        let known = &self.value;
+        known.raw == value.raw
+            && known.kind == value.kind
+            && known.is_item == value.is_item
+            && self.channel.as_ref() == channel
     }
 }
 

@@ -20,6 +20,18 @@ impl Kind {
     pub(super) const ALL: [Kind; KINDS] =
         [Kind::Text, Kind::Number, Kind::Boolean, Kind::Null, Kind::List, Kind::Object];
 
+    /// Its place in [`Kind::ALL`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Kind::Text => 0,
+            Kind::Number => 1,
+            Kind::Boolean => 2,
+            Kind::Null => 3,
+            Kind::List => 4,
+            Kind::Object => 5,
+        }
+    }
+
     /// The name of the type in JSON Schema.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -75,16 +87,28 @@ impl<'a> Value<'a> {
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self.kind {
             Kind::Text if self.is_cell => Some(Cow::Borrowed(&self.raw)),
-            Kind::Text => {
-                let inside = self.raw.strip_prefix('"')?.strip_suffix('"')?;
-                if inside.contains('\\') {
-                    serde_json::from_str(&self.raw).ok().map(Cow::Owned)
-                } else {
-                    Some(Cow::Borrowed(inside))
-                }
-            }
+            Kind::Text => text_of_json(&self.raw),
             Kind::Number | Kind::Boolean => Some(Cow::Borrowed(&self.raw)),
             Kind::Null | Kind::List | Kind::Object => None,
         }
+    }
+}
+
+/// What a string says as it is written in JSON, with its quotes.
+pub(super) fn text_of_json(written: &str) -> Option<Cow<'_, str>> {
+    let inside = written.strip_prefix('"')?.strip_suffix('"')?;
+    match memchr::memchr(b'\\', inside.as_bytes()) {
+        Some(_) => serde_json::from_str(written).ok().map(Cow::Owned),
+        None => Some(Cow::Borrowed(inside)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_numbered_in_their_order() {
+        assert!(Kind::ALL.iter().enumerate().all(|(index, kind)| kind.index() == index));
     }
 }

@@ -3,22 +3,31 @@
 //! The decoder has accepted the record, so it is valid JSON of at most 64 levels. Items of a list are visited
 //! under the path of the list, after the list itself. Objects are visited only if they are empty.
 
-use super::value::{Kind, Value};
+use super::value::{Kind, Value, text_of_json};
 
-/// Calls `visit` with each value of the object with which a text begins, and returns its length. `None`: the
-/// text is not what the decoder accepts.
-pub(super) fn walk<'a>(record: &'a str, visit: &mut impl FnMut(&str, Value<'a>)) -> Option<usize> {
-    walk_names(record, &mut |names: NamePath<'_>, value| visit(names.path, value))
+/// What happens on the way through a record.
+pub(super) trait Visit<'a> {
+    /// The values that follow are in a member of this name, as it is written, with its quotes. `None` ends the walk.
+    fn enter(&mut self, name: &'a str) -> Option<()>;
+    /// The member has ended.
+    fn leave(&mut self);
+    fn value(&mut self, value: Value<'a>);
 }
 
-/// Does the same, with the names on the way to each value.
+/// Visits the values of the object with which a text begins, and returns its length. `None`: the text is not
+/// what the decoder accepts.
+pub(super) fn walk<'a>(record: &'a str, visit: &mut impl Visit<'a>) -> Option<usize> {
+    let mut walker = Walker { text: record, at: 0, depth: 0, visit };
+    walker.object(false)?;
+    Some(walker.at)
+}
+
+/// Calls `visit` with each value, and with the names on the way to it.
 pub(crate) fn walk_names<'a>(
     record: &'a str,
     visit: &mut impl FnMut(NamePath<'_>, Value<'a>),
 ) -> Option<usize> {
-    let mut walker = Walker { text: record, at: 0, path: String::new(), ends: Vec::new(), visit };
-    walker.object(false)?;
-    Some(walker.at)
+    walk(record, &mut Named { path: String::new(), ends: Vec::new(), visit })
 }
 
 /// The names on the way to a value. A name may have dots itself.
@@ -38,24 +47,49 @@ impl<'p> NamePath<'p> {
     }
 }
 
-struct Walker<'a, 'v, V> {
-    text: &'a str,
-    at: usize,
+/// Knows the names on the way to each value.
+struct Named<'v, V> {
     path: String,
     ends: Vec<usize>,
     visit: &'v mut V,
 }
 
-impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
-    fn visit(&mut self, value: Value<'a>) {
-        (self.visit)(NamePath { path: &self.path, ends: &self.ends }, value);
+impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Visit<'a> for Named<'_, V> {
+    fn enter(&mut self, name: &'a str) -> Option<()> {
+        if !self.ends.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(&text_of_json(name)?);
+        self.ends.push(self.path.len());
+        Some(())
     }
 
+    fn leave(&mut self) {
+        self.ends.pop();
+        self.path.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    fn value(&mut self, value: Value<'a>) {
+        (self.visit)(NamePath { path: &self.path, ends: &self.ends }, value);
+    }
+}
+
+struct Walker<'a, 'v, V> {
+    text: &'a str,
+    at: usize,
+    /// The number of names on the way.
+    depth: usize,
+    visit: &'v mut V,
+}
+
+impl<'a, V: Visit<'a>> Walker<'a, '_, V> {
     fn peek(&mut self) -> Option<u8> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-        self.at += space.count();
-        self.text.as_bytes().get(self.at).copied()
+        loop {
+            match self.text.as_bytes().get(self.at)? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                other => return Some(*other),
+            }
+        }
     }
 
     fn take(&mut self, expected: u8) -> Option<()> {
@@ -67,24 +101,20 @@ impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
         self.take(b'{')?;
         if self.peek()? == b'}' {
             self.at += 1;
-            if !self.ends.is_empty() {
-                self.visit(Value::json(Kind::Object, "{}", is_item));
+            if 0 < self.depth {
+                self.visit.value(Value::json(Kind::Object, "{}", is_item));
             }
             return Some(());
         }
         loop {
-            let length = self.path.len();
             self.peek()?;
-            let name = Value::json(Kind::Text, self.string()?, is_item);
-            if !self.ends.is_empty() {
-                self.path.push('.');
-            }
-            self.path.push_str(&name.text()?);
-            self.ends.push(self.path.len());
+            let name = self.string()?;
+            self.visit.enter(name)?;
+            self.depth += 1;
             self.take(b':')?;
             self.value(is_item)?;
-            self.path.truncate(length);
-            self.ends.pop();
+            self.depth -= 1;
+            self.visit.leave();
             match self.peek()? {
                 b',' => self.at += 1,
                 b'}' => {
@@ -98,7 +128,7 @@ impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
 
     fn list(&mut self, is_item: bool) -> Option<()> {
         self.take(b'[')?;
-        self.visit(Value::json(Kind::List, "[]", is_item));
+        self.visit.value(Value::json(Kind::List, "[]", is_item));
         if self.peek()? == b']' {
             self.at += 1;
             return Some(());
@@ -125,7 +155,7 @@ impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
             b'n' => (Kind::Null, self.word()?),
             _ => (Kind::Number, self.word()?),
         };
-        self.visit(Value::json(kind, raw, is_item));
+        self.visit.value(Value::json(kind, raw, is_item));
         Some(())
     }
 
@@ -135,8 +165,7 @@ impl<'a, V: FnMut(NamePath<'_>, Value<'a>)> Walker<'a, '_, V> {
         let bytes = self.text.as_bytes();
         self.take(b'"')?;
         loop {
-            let found = memchr::memchr2(b'"', b'\\', bytes.get(self.at..)?)?;
-            self.at += found + 1;
+            self.at += memchr::memchr2(b'"', b'\\', bytes.get(self.at..)?)? + 1;
             if bytes.get(self.at - 1) == Some(&b'"') {
                 return self.text.get(start..self.at);
             }
@@ -160,11 +189,11 @@ mod tests {
 
     fn visited(record: &str) -> Option<Vec<String>> {
         let mut all = Vec::new();
-        let mut visit = |path: &str, value: Value<'_>| {
-            let item = if value.is_item { "*" } else { "" };
+        let mut visit = |names: NamePath<'_>, value: Value<'_>| {
+            let (path, item) = (names.path, if value.is_item { "*" } else { "" });
             all.push(format!("{path}{item} {} {}", value.kind.name(), value.raw));
         };
-        walk(record, &mut visit)?;
+        walk_names(record, &mut visit)?;
         Some(all)
     }
 
