@@ -69,7 +69,7 @@ pub(crate) enum Event<'a> {
         message: &'a str,
     },
     Summary(Summary<'a>),
-    Check(Explained<'a>),
+    Check(Box<Explained<'a>>),
     Test(TestEvent<'a>),
     Key {
         key: &'a str,

@@ -246,7 +246,7 @@ impl Screen {
             return Ok(());
         }
         let file = file.display().to_string();
-        self.result(&Event::Check(Explained::of(checked)), || {
+        self.result(&Event::Check(Box::new(Explained::of(checked))), || {
             check::explanation(checked, &file, width())
         })
     }

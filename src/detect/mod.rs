@@ -131,12 +131,17 @@ impl Detectors {
         let is_named = |detector: &Detector| names.iter().any(|name| detector.is_named_by(name));
         let is_ruled_out =
             |detector: &Detector| names.iter().any(|name| detector.is_ruled_out_by(name));
-        let named = bits(self.all.iter().map(is_named));
+        let speaks_for = bits(self.all.iter().map(is_named));
         let ruled_out = bits(self.all.iter().map(is_ruled_out));
         let of = |detectors: u32| {
             self.candidates.which(|shape| detectors & (1 << shape.detector) != 0) & !self.clean
         };
-        Evidence { named, ruled_out, named_shapes: of(named), ruled_out_shapes: of(ruled_out) }
+        Evidence {
+            named: speaks_for,
+            ruled_out,
+            named_shapes: of(speaks_for),
+            ruled_out_shapes: of(ruled_out),
+        }
     }
 
     /// What a value looks like, given what its field's name says.

@@ -176,7 +176,9 @@ impl Cleaner {
             let blocks: Vec<Block> = processed.into_iter().flat_map(|piece| piece.0).collect();
             let cleaned = self.put_together(&text, &blocks).map_err(|error| too_large(&error))?;
             let mut counts = CleanCounts::default();
-            blocks.iter().for_each(|block| counts.add(block));
+            for block in &blocks {
+                counts.add(block);
+            }
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).add_counts(counts);
             Ok(cleaned)
         })
