@@ -39,6 +39,7 @@ pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod preview;
+pub mod profiles;
 pub mod publish;
 pub mod record;
 pub mod repair;

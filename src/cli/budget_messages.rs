@@ -11,6 +11,9 @@ use super::sheet::escape;
 /// The budget for how much smaller a result may be than the one that it replaces.
 const SHRINK: &str = "max_shrink";
 
+/// The budget of an output of profiles that allows no value without a place.
+const UNPLACED: &str = "unplaced";
+
 /// The budgets that the run exceeded, with what they allow and what was found.
 pub(crate) fn message(manifest: &Manifest) -> String {
     let budgets: Vec<String> =
@@ -37,6 +40,10 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
              `{budget} = {allowed}` allows",
             counted(records.written, "record"),
             over.found * 100.0
+        ),
+        (Some(budget @ UNPLACED), None) => format!(
+            "{:.0} values have no place in a profile, and `{budget} = \"fail\"` allows none",
+            over.found
         ),
         (Some(budget), None) => {
             // The budgets of a retry are about the records of its run.
@@ -66,6 +73,12 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
 pub(crate) fn next(manifest: &Manifest) -> String {
     if manifest.exceeded.iter().any(|over| over.budget.as_deref() == Some(SHRINK)) {
         return format!("check whether the inputs are complete; if they are, lower `{SHRINK}`");
+    }
+    if manifest.exceeded.iter().any(|over| over.budget.as_deref() == Some(UNPLACED)) {
+        return format!(
+            "drop what is not needed, set a larger `max_columns`, or write `{UNPLACED} = \"warn\"`; the manifest has \
+             the fields"
+        );
     }
     if let Some(rule) = manifest.exceeded.iter().find_map(|over| over.rule.as_ref()) {
         let (op, path) = (escape(&rule.op), escape(&rule.path));

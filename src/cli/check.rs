@@ -418,6 +418,7 @@ mod tests {
                 endpoints: 1,
                 parquet: 0,
                 list_bytes: 0,
+                profiles: 0,
                 name_bytes: 0,
                 parts: 0,
                 reads_buckets: false,

@@ -37,6 +37,7 @@ pub(crate) fn output() -> OutputNote {
         import_ready: true,
         max_bytes: Some(1_000_000_000),
         emptied: None,
+        profiles: None,
         formula: None,
         files: vec![part(0, 999_999_412, 903_110), part(1, 327_000_000, 295_760)],
     }

@@ -12,7 +12,7 @@ use std::{
 use segprep::definition::STANDARD_OUTPUT;
 use segprep::report::advice::advice;
 use segprep::report::quantities::{bytes, count, counted, duration, percent, whole};
-use segprep::report::{FieldCount, Manifest, OutputNote, PiiCount};
+use segprep::report::{FieldCount, Manifest, OutputNote, PiiCount, ProfilesNote};
 
 use super::budget_messages;
 use super::sheet::{BAD, CAREFUL, GOOD, Sheet, escape};
@@ -154,20 +154,31 @@ fn parts(output: &OutputNote) -> Vec<String> {
     }
     let to = escape(&output.to);
     let mut lines = vec![format!("{to}  {}, {}, {format}", counted(number, "file"), bytes(size))];
+    let noun = if output.profiles.is_some() { "line" } else { "record" };
     lines.extend(output.files.iter().take(SHOWN_MAX).map(|part| {
-        format!(
-            "{}  {}, {}",
-            escape(&part.path),
-            counted(part.records, "record"),
-            bytes(part.bytes)
-        )
+        let (records, bytes) = (counted(part.records, noun), bytes(part.bytes));
+        format!("{}  {records}, {bytes}", escape(&part.path))
     }));
     lines.extend(more(output.files.len(), "files"));
     let counted_line = |number: Option<u64>, one: &str, what: &str| {
         number.filter(|number| 0 < *number).map(|number| format!("{} {what}", counted(number, one)))
     };
     lines.extend(counted_line(output.emptied, "cell", "emptied: CSV has no empty texts or lists"));
+    lines.extend(output.profiles.iter().flat_map(profiles));
     lines.extend(counted_line(output.formula, "text", "that spreadsheets may take for formulas"));
+    lines
+}
+
+/// What was made of the records, and what has no place.
+fn profiles(note: &ProfilesNote) -> Vec<String> {
+    let opted_out = note.lists.values().sum();
+    let (rows, columns) = (counted(note.rows, "profile"), counted(note.columns, "column"));
+    let addresses = if opted_out == 1 { "address" } else { "addresses" };
+    let mut lines =
+        vec![format!("{rows} in {columns}, {} opted-out {addresses} on lists", count(opted_out))];
+    if !note.unplaced.is_empty() {
+        lines.push(format!("unplaced  {}", name_counts(&note.unplaced)));
+    }
     lines
 }
 

@@ -20,6 +20,7 @@ mod operation;
 mod output;
 mod overlap;
 mod parameters;
+mod profiles;
 mod repair;
 mod replacing;
 mod run;
@@ -45,6 +46,7 @@ pub use input::Input;
 pub use keys::{KeyKind, KeySource, Keys, describe_variable, is_kms_key, is_secret, is_variable};
 pub use operation::{HmacSpec, MapSpec, OpKind, OpSpec, ScrubSpec, ShiftSpec, ValueKind};
 pub use output::{Account, Column, Output};
+pub use profiles::ProfileSettings;
 pub use repair::{PhoneRegionSetting, Repair};
 pub use shaping::{FieldWords, ShapingSpec};
 pub use state::State;
@@ -54,7 +56,7 @@ pub use unique::{Compared, Keep, Unique};
 pub use users::{MaxEndpoints, OverLimit, Users};
 pub use vocabulary::{
     DigestKind, InputFormat, OnChange, OnError, OutputFormat, PartLayout, Purpose, RunPlan,
-    TextEncoding, Unknown,
+    TextEncoding, Unknown, Unplaced,
 };
 
 pub(crate) use data_file::begins_like_data;

@@ -4,6 +4,7 @@
 use super::document::location::{self, Use};
 use super::document::{Diagnostics, Item, Location, Origin, Section, Spanned, Value, choose, text};
 use super::environment::Environment;
+use super::profiles::{self, ProfileSettings};
 use super::storing::{self, Storing};
 use super::vocabulary::{DigestKind, OutputFormat, PartLayout};
 use crate::decode::COLUMNS_MAX;
@@ -42,13 +43,15 @@ pub struct Output {
     pub format: OutputFormat,
     /// The location of `format`, or of the output if `format` is missing.
     pub(crate) format_at: Origin,
-    /// The largest part in bytes. `None`: what the import job of the target takes.
+    /// The largest part in bytes. `None`: what the target takes.
     pub max_bytes: Option<Spanned<u64>>,
     pub digest: DigestKind,
     /// The columns of CSV. `None`: those of the inputs' headers.
     pub columns: Option<Vec<Column>>,
     /// Whether CSV has a `'` before attributes that a spreadsheet would take for formulas.
     pub quotes_formulas: bool,
+    /// What profiles are made of, if the output has some.
+    pub profiles: Option<ProfileSettings>,
     /// The permissions of the parts on disk, such as `0o640`. `None`: 0640 less the umask.
     pub mode: Option<u32>,
     /// How the objects of an output in a bucket are stored.
@@ -134,7 +137,7 @@ fn check_standard_output(outputs: &[Output], diagnostics: &mut Diagnostics<'_>) 
             let help = "remove the other outputs, or name a folder";
             diagnostics.push(output.to.at, message, "", help);
         }
-        if output.format.layout() == PartLayout::Columns {
+        if output.format.layout() != PartLayout::Lines {
             let message = format!("`{}` can't be written to standard output", output.format.name());
             let help = "use a format of lines, such as \"pinpoint-json\", or name a folder";
             diagnostics.push(output.format_at, message, "", help);
@@ -157,14 +160,17 @@ fn read_output(
     let digests = [("sha256", DigestKind::Sha256), ("crc64nvme", DigestKind::Crc64Nvme)];
     let formulas = [("keep", false), ("quote", true)];
     let format_at = section.item("format").map_or(section.at(), |item| item.at);
+    let to = read_to(&mut section, Use::Output, environment, diagnostics);
+    let format = read_format(&mut section, diagnostics);
     let output = Output {
-        to: read_to(&mut section, Use::Output, environment, diagnostics),
-        format: read_format(&mut section, diagnostics),
+        to,
+        format,
         format_at,
         max_bytes: section.size("max_bytes", 1..=u64::MAX, diagnostics),
         digest: section.choice("digest", &digests, &[], diagnostics).unwrap_or(DigestKind::Sha256),
         columns: read_columns(&mut section, diagnostics),
         quotes_formulas: section.choice("formula", &formulas, &[], diagnostics).unwrap_or(false),
+        profiles: profiles::read(&mut section, format, diagnostics),
         mode: read_mode(&mut section, diagnostics),
         storing: storing::read(&mut section, diagnostics),
     };
@@ -242,10 +248,8 @@ fn read_column(item: &Item, diagnostics: &mut Diagnostics<'_>) -> Option<Column>
 fn read_format(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> OutputFormat {
     let formats = OutputFormat::ALL.map(|format| (format.name(), format));
     let word = section.required_text("format", "write `format = \"pinpoint-json\"`", diagnostics);
-    word.and_then(|word| {
-        choose("format", word, &formats, &["profiles-csv", "audience-csv"], diagnostics)
-    })
-    .unwrap_or(OutputFormat::PinpointJson)
+    word.and_then(|word| choose("format", word, &formats, &["audience-csv"], diagnostics))
+        .unwrap_or(OutputFormat::PinpointJson)
 }
 
 fn read_to(

@@ -65,6 +65,8 @@ pub enum OutputFormat {
     PinpointJson,
     PinpointCsv,
     Parquet,
+    /// One row for each user, and lists of opt-outs.
+    ProfilesCsv,
 }
 
 /// How records are laid out in a part.
@@ -74,12 +76,18 @@ pub enum PartLayout {
     Lines,
     /// Column by column within row groups, which gather the records of several blocks.
     Columns,
+    /// Folded: one row for all records of a user, which is written once all of them were read.
+    Profiles,
 }
 
 impl OutputFormat {
     /// All formats, in the order of the documentation.
-    pub const ALL: [OutputFormat; 3] =
-        [OutputFormat::PinpointJson, OutputFormat::PinpointCsv, OutputFormat::Parquet];
+    pub const ALL: [OutputFormat; 4] = [
+        OutputFormat::PinpointJson,
+        OutputFormat::PinpointCsv,
+        OutputFormat::Parquet,
+        OutputFormat::ProfilesCsv,
+    ];
 
     /// The value of `format` in a definition and in the manifest.
     pub fn name(self) -> &'static str {
@@ -87,6 +95,7 @@ impl OutputFormat {
             OutputFormat::PinpointJson => "pinpoint-json",
             OutputFormat::PinpointCsv => "pinpoint-csv",
             OutputFormat::Parquet => "parquet",
+            OutputFormat::ProfilesCsv => "profiles-csv",
         }
     }
 
@@ -94,7 +103,7 @@ impl OutputFormat {
     pub fn extension(self) -> &'static str {
         match self {
             OutputFormat::PinpointJson => "json",
-            OutputFormat::PinpointCsv => "csv",
+            OutputFormat::PinpointCsv | OutputFormat::ProfilesCsv => "csv",
             OutputFormat::Parquet => "parquet",
         }
     }
@@ -104,7 +113,7 @@ impl OutputFormat {
     pub fn is_import(self) -> bool {
         match self {
             OutputFormat::PinpointJson | OutputFormat::PinpointCsv => true,
-            OutputFormat::Parquet => false,
+            OutputFormat::Parquet | OutputFormat::ProfilesCsv => false,
         }
     }
 
@@ -113,26 +122,36 @@ impl OutputFormat {
         match self {
             OutputFormat::PinpointJson | OutputFormat::PinpointCsv => PartLayout::Lines,
             OutputFormat::Parquet => PartLayout::Columns,
+            OutputFormat::ProfilesCsv => PartLayout::Profiles,
         }
     }
 
-    /// Whether records are rows of CSV: every part begins with a header, the columns are those of
+    /// Whether records are rows of CSV, each with the fields of one: every part begins with a header, the columns are those of
     /// the definition or of the inputs' headers, and `columns` and `formula` are settings of the
     /// output.
     pub fn is_csv(self) -> bool {
         match self {
             OutputFormat::PinpointCsv => true,
-            OutputFormat::PinpointJson | OutputFormat::Parquet => false,
+            OutputFormat::PinpointJson | OutputFormat::Parquet | OutputFormat::ProfilesCsv => false,
         }
     }
 
     /// The least number of bytes that `max_bytes` may allow a part.
     pub fn part_bytes_min(self) -> u64 {
         match self {
-            OutputFormat::PinpointJson | OutputFormat::PinpointCsv => 1,
+            OutputFormat::PinpointJson | OutputFormat::PinpointCsv | OutputFormat::ProfilesCsv => 1,
             OutputFormat::Parquet => PARQUET_PART_MIN,
         }
     }
+}
+
+/// What to do with values that have no place in a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// Count them, and warn.
+    Warn,
+    /// Publish nothing.
+    Fail,
 }
 
 /// The digest of a part that the manifest lists.

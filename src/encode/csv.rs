@@ -380,6 +380,11 @@ fn code_points(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
 }
 
+/// Appends a text as a cell, in quotes if it needs them.
+pub fn push_text_cell(text: &str, out: &mut Vec<u8>) {
+    push_cell(Span::whole(text.as_bytes()), out);
+}
+
 /// Appends a cell, in quotes if it needs them. Blank text needs them too: a line with nothing else
 /// would be a blank line.
 #[inline]

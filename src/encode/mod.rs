@@ -14,7 +14,7 @@ mod table;
 
 pub use arrow::{RejectRow, Rejects};
 pub use batch::{BatchRejects, EndedLines, RecordColumns, lines_batch};
-pub use csv::{CsvColumn, CsvEncoder, CsvRules};
+pub use csv::{CsvColumn, CsvEncoder, CsvRules, push_text_cell};
 pub use json::{JsonEncoder, NameKeys, push_name_key};
 pub use lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};
 pub use parquet::{

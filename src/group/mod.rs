@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `entry.rs` | what is kept of a record |
 //! | `spill.rs` | entries by the first bytes of their keys, on disk once they are many |
+//! | `sealed.rs` | the file in which they wait there; `src/profiles` uses it, too |
 //! | `unique.rs`, `users.rs`, `names.rs` | which of the entries with one key stay |
 //!
 //! All entries of a key are in one partition, so one after the other is decided in bounded memory. Which
@@ -19,6 +20,7 @@
 
 mod entry;
 mod names;
+mod sealed;
 mod spill;
 mod unique;
 mod users;
@@ -28,7 +30,8 @@ use std::path::{Path, PathBuf};
 
 pub use entry::entry_bytes;
 pub use names::UserNames;
-pub use spill::{SPILL_NAME, Sizes};
+pub use sealed::{SPILL_NAME, SealedFile};
+pub use spill::Sizes;
 
 use crate::crypto::{self, NoRandomness};
 use crate::engine::{Cancel, Cancelled};

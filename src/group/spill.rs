@@ -1,19 +1,17 @@
 //! Entries in partitions by the first bytes of their keys. Each partition holds a buffer, and whatever fills it
-//! goes to disk: into one file that has no name and is gone with the process (`store/disk/unnamed.rs`), in
-//! pieces that are encrypted with a key that no one else has. So nothing on disk can be read by anybody, and
-//! nothing is left of it, whatever ends the run.
+//! goes to disk, into a file that only this process can read (`sealed.rs`).
 //!
 //! [`Spill::choose`] takes one partition after the other into memory. If too many of its entries may stay,
 //! they are partitioned once more by the next byte. So memory has a bound, also where most records share
 //! one key: of those, few are held at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::GroupError;
 use super::entry::{Entry, entry_bytes};
-use crate::crypto::{SEAL_BYTES, SealingKey};
+use super::sealed::SealedFile;
+use crate::crypto::SEAL_BYTES;
 use crate::engine::Cancel;
-use crate::store::disk::UnnamedFile;
 
 /// One for each value of a byte.
 const PARTITIONS: usize = 256;
@@ -51,10 +49,6 @@ impl Sizes {
 /// The bytes of a key.
 const LEVELS: u32 = u128::BITS / 8;
 
-/// What the file is called where a file must have a name for a moment. It is one that a part may have, so
-/// that a run which finds it in the folder of new parts knows it for a leftover.
-pub const SPILL_NAME: &str = "part-00000.spill";
-
 /// Decides which of the entries with one key stay.
 pub(super) trait Choice {
     /// Removes from `held` what certainly does not stay. If `is_last`, there are no other entries with
@@ -62,48 +56,27 @@ pub(super) trait Choice {
     fn settle(&mut self, held: &mut Vec<Entry>, is_last: bool);
 }
 
-/// The file in which entries wait. It is created when the first buffer is full.
+/// The file in which entries wait.
 #[derive(Debug)]
 pub(super) struct Disk {
-    folder: PathBuf,
-    file: Option<(UnnamedFile, SealingKey)>,
-    end: u64,
+    file: SealedFile,
     /// Scratch memory.
     piece: Vec<u8>,
 }
 
 impl Disk {
     pub(super) fn new(folder: &Path) -> Disk {
-        Disk { folder: folder.to_owned(), file: None, end: 0, piece: Vec::new() }
+        Disk { file: SealedFile::new(folder), piece: Vec::new() }
     }
 
     /// Writes the bytes, and empties the buffer. Returns their offset.
     fn write(&mut self, buffer: &mut Vec<u8>) -> Result<u64, GroupError> {
-        let folder = || self.folder.clone();
-        if self.file.is_none() {
-            let created = UnnamedFile::create(&self.folder, SPILL_NAME);
-            let file = created.map_err(|source| GroupError::Create { folder: folder(), source })?;
-            self.file = Some((file, SealingKey::new()?));
-        }
-        let Some((file, key)) = &self.file else { return Ok(0) };
-        key.seal(buffer);
-        let offset = self.end;
-        let written = file.write_at(buffer, offset);
-        written.map_err(|source| GroupError::Write { folder: folder(), source })?;
-        self.end += u64::try_from(buffer.len()).expect("a piece is short");
-        buffer.clear();
-        Ok(offset)
+        self.file.write(buffer)
     }
 
     /// Reads `bytes` bytes that were written at an offset.
     fn read(&mut self, offset: u64, bytes: usize) -> Result<&[u8], GroupError> {
-        let Disk { folder, file, piece, .. } = self;
-        let folder = || folder.clone();
-        let Some((file, key)) = file else { return Ok(&[]) };
-        piece.resize(bytes + SEAL_BYTES, 0);
-        let read = file.read_at(piece, offset);
-        read.map_err(|source| GroupError::Read { folder: folder(), source })?;
-        key.open(piece).map_err(|_not_ours| GroupError::Damaged { folder: folder() })
+        self.file.read(offset, bytes, &mut self.piece)
     }
 }
 
@@ -241,15 +214,15 @@ mod tests {
             spill.add(&entry(record), &mut disk).unwrap();
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
-        let (file, _) = disk.file.as_ref().unwrap();
-        let mut bytes = vec![0; usize::try_from(disk.end).unwrap()];
-        file.read_at(&mut bytes, 0).unwrap();
+        let (file, end) = disk.file.raw();
+        let mut bytes = vec![0; usize::try_from(end).unwrap()];
+        file.0.read_at(&mut bytes, 0).unwrap();
         assert!(20_000 < bytes.len());
         for canary in [b"segprep ".as_slice(), b"canarie", &[7, 0]] {
             let found = bytes.windows(canary.len()).filter(|part| *part == canary).count();
             assert!(found < 5, "{found} of {canary:?}");
         }
-        file.write_at(&[bytes[100] ^ 1], 100).unwrap();
+        file.0.write_at(&[bytes[100] ^ 1], 100).unwrap();
         let mut all = All(Vec::new());
         let chosen = spill.choose(&mut disk, &Cancel::new(), &mut all, &|_| true);
         assert!(matches!(chosen, Err(GroupError::Damaged { .. })));

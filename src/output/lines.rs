@@ -275,6 +275,7 @@ mod tests {
             digest: DigestKind::Crc64Nvme,
             columns: None,
             quotes_formulas: false,
+            profiles: None,
         };
         let mut writer = LinesWriter::new(0, &plan, Encoded::Json, header, *job, None);
         for lengths in lengths.chunks(block) {

@@ -10,6 +10,7 @@ mod line_part;
 mod lines;
 pub(crate) mod parquet;
 mod part;
+mod profiles;
 mod standard;
 
 use std::{io::Write, sync::Arc};
@@ -18,10 +19,13 @@ use crate::definition::OutputFormat;
 use crate::encode::LineCounts;
 use crate::pipeline::{Block, Stages};
 use crate::plan::Plan;
+use crate::profiles::Spill;
 use crate::publish::{Publication, PublishError};
 use crate::report::PartNote;
 use lines::LinesWriter;
 use parquet::{Metadata, ParquetWriter};
+pub(crate) use profiles::ProfileCounts;
+use profiles::ProfilesWriter;
 use standard::StandardWriter;
 
 /// Writes the parts of one output. In a dry run, `place` is `None` and nothing is stored.
@@ -46,6 +50,11 @@ pub(crate) trait OutputWriter: Send {
     /// The parts that are finished.
     fn parts(&self) -> &[PartNote];
 
+    /// What profiles were made of the records, once all was written. `None`: the output has none.
+    fn profiles(&self) -> Option<&ProfileCounts> {
+        None
+    }
+
     /// What the encoder lost or noted in the records of the blocks so far.
     fn counts(&self) -> LineCounts {
         LineCounts::default()
@@ -53,12 +62,12 @@ pub(crate) trait OutputWriter: Send {
 }
 
 /// A writer for each output of the plan, in their order. This is the only place that chooses one.
-/// `shard` is the shard whose parts they write; `standard` is standard output, if it may be written to.
+/// `shard` is the shard whose parts they write, `spill` where profiles wait meanwhile; `standard` is standard output, if it may be written to.
 pub(crate) fn writers(
     plan: &Plan,
     stages: &Stages,
     metadata: &Metadata,
-    shard: Option<u32>,
+    (shard, spill): (Option<u32>, &Spill),
     mut standard: Option<Box<dyn Write + Send>>,
 ) -> Result<Vec<Box<dyn OutputWriter>>, PublishError> {
     let mut writers: Vec<Box<dyn OutputWriter>> = Vec::new();
@@ -78,6 +87,10 @@ pub(crate) fn writers(
             OutputFormat::Parquet => {
                 let encoder = stages.table().expect("an output of columns has a table encoder");
                 Box::new(ParquetWriter::new((number, shard), output, plan, encoder, metadata)?)
+            }
+            OutputFormat::ProfilesCsv => {
+                let profiles = output.profiles.as_ref().expect("an output of profiles has a plan");
+                Box::new(ProfilesWriter::new(number, &plan.name, output, profiles, spill)?)
             }
         });
     }

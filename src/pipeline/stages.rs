@@ -12,7 +12,7 @@ use crate::record::{Batch, Code, Detail, Problem, Text};
 use crate::repair::{OddTexts, PhoneRegionFrom, RepairKind, Repairs};
 use crate::schema::{NodeIx, Role, Schema, Shape};
 use crate::transform::{Applied, Op};
-use crate::validate::{LimitChecks, PiiCheck, RuleNames, Strictness, ValueChecks};
+use crate::validate::{LimitChecks, PiiCheck, ProfileChecks, RuleNames, Strictness, ValueChecks};
 
 /// Decoders, checks and encoders, compiled for one plan.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Stages {
     pub(super) odd_texts: OddTexts,
     pub(super) values: ValueChecks,
     pub(super) limits: LimitChecks,
+    /// What a record needs to be a part of a profile.
+    pub(super) profiles: ProfileChecks,
     /// Personal data in what is kept.
     pub(super) pii: PiiCheck,
     pub(super) encoders: Encoders,
@@ -95,6 +97,9 @@ impl Stages {
         let limits = LimitChecks::new(schema, &written, &mut checks);
         let encoders = Encoders::new(plan, &written, columns, &mut checks);
         let limits = limits.with_part_limit(encoders.max_json_record(), part_check);
+        let keys = plan.outputs.iter().filter_map(|output| output.profiles.as_ref());
+        let keys = keys.map(|profiles| profiles.keys.clone()).collect();
+        let profiles = ProfileChecks::new(keys, &mut checks);
         let pii = PiiCheck::new(plan.pii, kept_maps(plan), &mut checks);
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
@@ -114,6 +119,7 @@ impl Stages {
             },
             values,
             limits,
+            profiles,
             pii,
             encoders,
             part_check,
@@ -281,6 +287,10 @@ impl Encoders {
                 let quotes = output.quotes_formulas;
                 let encoder = CsvEncoder::new(schema, written, columns, quotes, csv_rules);
                 self.add_lines(encoder, output.max_bytes.min(schema.target.job.bytes))
+            }
+            OutputFormat::ProfilesCsv => {
+                self.writes_json = true;
+                Encoded::Json
             }
             OutputFormat::Parquet => {
                 self.table.get_or_insert_with(|| TableEncoder::new(schema, written));

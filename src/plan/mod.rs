@@ -12,6 +12,7 @@ mod error;
 mod known_names;
 mod lists;
 mod ops;
+mod profiles;
 mod rules;
 mod settings;
 #[cfg(test)]
@@ -24,8 +25,9 @@ pub use columns::HeaderUnion;
 pub use error::PlanError;
 pub(crate) use lists::LookupScratch;
 pub use lists::{Entries, EntryDigest, ListSpec, SuppressionList};
+pub use profiles::{FieldUse, ProfilePlan};
 pub use rules::{Explanation, FieldLine, JoinGroup, MapRules, RecordedRules, Rule, RuleIx, Rules};
-pub use settings::{AccountPlan, InputPlan, OutputPlan};
+pub use settings::{AccountPlan, InputPlan, OutputPlan, part_bytes};
 pub use together::{Together, UniquePlan, UsersPlan};
 
 use crate::decode::{ColumnRules, container_paths};
@@ -141,7 +143,9 @@ impl Plan {
         let node_ops: Vec<Op> = node_ops.collect();
         let drops_id = matches!(node_ops.get(schema.role(Role::Id)), Some(Op::Drop));
         let input = InputPlan::new(&definition.input, kinds, repairs.on, drops_id, &schema);
-        let outputs = definition.outputs.iter().map(|output| OutputPlan::new(output, &schema));
+        let outputs =
+            definition.outputs.iter().map(|output| OutputPlan::new(output, &schema, &node_ops));
+        let outputs = outputs.collect();
         Ok(Plan {
             name: definition.name.clone(),
             purpose: definition.purpose(),
@@ -151,7 +155,7 @@ impl Plan {
             repairs,
             removable,
             pii,
-            outputs: outputs.collect(),
+            outputs,
             account: AccountPlan::new(definition),
             lists,
             together: Together::new(definition, &schema),

@@ -1,17 +1,20 @@
 //! The settings of a definition in the form in which a run uses them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::columns;
+use super::profiles::ProfilePlan;
 use crate::decode::frame::Dialect;
 use crate::decode::{ColumnSettings, RecordsPath, ShapeSettings};
 use crate::definition::{
-    Definition, DigestKind, Input, InputFormat, Output, OutputFormat, STANDARD_OUTPUT,
+    Definition, DigestKind, Input, InputFormat, Output, OutputFormat, PartLayout, STANDARD_OUTPUT,
     TextEncoding, Unknown,
 };
 use crate::encode::CsvColumn;
 use crate::repair::RepairSet;
-use crate::schema::Schema;
+use crate::schema::{NodeIx, ProfileTarget, Schema};
+use crate::transform::Op;
 
 /// How input is read.
 #[derive(Clone, Debug)]
@@ -68,6 +71,8 @@ pub struct OutputPlan {
     pub columns: Option<Vec<CsvColumn>>,
     /// Whether a `'` is put before attributes in CSV that a spreadsheet would take for formulas.
     pub quotes_formulas: bool,
+    /// What profiles are made of, if the output has some.
+    pub profiles: Option<Arc<ProfilePlan>>,
 }
 
 /// Where the account goes, and the budgets: how much may go wrong in a run that publishes.
@@ -121,21 +126,41 @@ impl InputPlan {
     }
 }
 
+/// The most bytes of a part that the target of a format takes.
+pub fn part_bytes(format: OutputFormat, schema: &Schema) -> u64 {
+    match format.layout() {
+        PartLayout::Lines | PartLayout::Columns => schema.target.job.bytes,
+        PartLayout::Profiles => ProfileTarget::shipped().files.bytes,
+    }
+}
+
 impl OutputPlan {
-    pub(super) fn new(output: &Output, schema: &Schema) -> OutputPlan {
+    pub(super) fn new(output: &Output, schema: &Arc<Schema>, node_ops: &[Op]) -> OutputPlan {
         OutputPlan {
             to: output.to.path.clone(),
             format: output.format,
-            max_bytes: output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value),
+            max_bytes: output
+                .max_bytes
+                .as_ref()
+                .map_or_else(|| part_bytes(output.format, schema), |size| size.value),
             digest: output.digest,
             columns: output.columns.as_deref().map(columns::output_columns),
             quotes_formulas: output.quotes_formulas,
+            profiles: output.profiles.as_ref().map(|settings| {
+                let is_dropped = |node: NodeIx| matches!(node_ops.get(node), Some(Op::Drop));
+                Arc::new(ProfilePlan::new(settings, schema, is_dropped))
+            }),
         }
     }
 
     /// Whether it is written to standard output.
     pub fn is_standard(&self) -> bool {
         self.to == Path::new(STANDARD_OUTPUT)
+    }
+
+    /// Whether somebody imports its parts as they are.
+    pub fn is_imported(&self) -> bool {
+        self.format.is_import() || self.profiles.is_some()
     }
 
     /// Whether its columns are those of the inputs' headers.

@@ -78,6 +78,9 @@ pub enum PublishError {
     /// Exit 78: `max_bytes` is too small.
     #[error("an output would have more than {PARTS_MAX} parts")]
     TooManyParts,
+    /// Exit 78: `max_bytes` is too small.
+    #[error("a row does not fit into a part of {bytes} bytes")]
+    PartTooSmall { bytes: u64 },
     /// A request to a bucket failed; the exit code depends on the kind of error.
     #[error(transparent)]
     Bucket(#[from] AwsError),
@@ -91,6 +94,11 @@ impl PublishError {
         } else {
             self
         }
+    }
+
+    /// An error of a file or folder. `action` completes "could not".
+    pub fn of_file(path: &Path, action: &'static str, source: io::Error) -> PublishError {
+        at(path, action)(source)
     }
 
     /// The reason why a write to a [`StagedFile`](super::StagedFile) failed.

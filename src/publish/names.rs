@@ -4,6 +4,9 @@
 //! ```text
 //! OUTPUT/job-000/part-00000.json        parts of a format that is imported
 //! OUTPUT/part-00000.parquet             parts of another format
+//! OUTPUT/profiles/part-00000.csv        rows of profiles
+//! OUTPUT/lists/optout-sms.csv           lists of opt-outs: suppress-email.csv, suppress-email-001.csv
+//! OUTPUT/object-type.json               what the columns of profiles are
 //! ACCOUNT/manifest.json                 what is published
 //! ACCOUNT/manifest.earlier.json         the published run before a refused one
 //! ACCOUNT/rejects.ndjson                the rejects
@@ -233,10 +236,58 @@ pub(crate) fn part_path(part: u64, extension: &str) -> String {
     format!("part-{part:05}.{extension}")
 }
 
+/// The folders of an output of profiles.
+const PROFILES: &str = "profiles";
+const LISTS: &str = "lists";
+/// What the columns of profiles are.
+pub(crate) const FIELD_MAP: &str = "object-type.json";
+/// The lists of opt-outs.
+pub(crate) const PHONE_LIST: &str = "optout-sms";
+pub(crate) const EMAIL_LIST: &str = "suppress-email";
+
+/// The path of a part of profiles, relative to its output.
+pub(crate) fn profile_part_path(part: u64) -> String {
+    format!("{PROFILES}/{}", part_path(part, "csv"))
+}
+
+/// The path of a file of a list of opt-outs, relative to its output.
+pub(crate) fn list_path(list: &str, file: u64) -> String {
+    let number = if file == 0 { String::new() } else { format!("-{file:03}") };
+    format!("{LISTS}/{list}{number}.csv")
+}
+
+/// Whether this is a path of a part of profiles.
+pub(crate) fn is_profile_part(path: &str) -> bool {
+    let number = path
+        .strip_prefix(PROFILES)
+        .and_then(|path| path.strip_prefix("/part-")?.strip_suffix(".csv"));
+    number.is_some_and(|number| number.len() >= 5 && is_digits(number))
+}
+
+/// The list that a path is a file of.
+pub(crate) fn list_of(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix(LISTS)?.strip_prefix('/')?.strip_suffix(".csv")?;
+    let is_of = |list: &&str| {
+        name.strip_prefix(*list).is_some_and(|rest| {
+            let number = rest.strip_prefix('-').unwrap_or_default();
+            rest.is_empty() || (number.len() >= 3 && is_digits(number) && number != "000")
+        })
+    };
+    [PHONE_LIST, EMAIL_LIST].into_iter().find(is_of)
+}
+
+/// Whether a file of an output of profiles could be at this path.
+fn is_of_profiles(path: &str) -> bool {
+    path == FIELD_MAP || is_profile_part(path) || list_of(path).is_some()
+}
+
 /// Whether a part could be at this path, relative to its output: `job-000/part-00000.json` or
 /// `part-00000.parquet`.
 pub(crate) fn is_part(path: &Path) -> bool {
     let Some(path) = below_retry(path).to_str() else { return false };
+    if is_of_profiles(path) {
+        return true;
+    }
     let (job, part) = path.split_once('/').map_or((None, path), |(job, part)| (Some(job), part));
     job.is_none_or(is_job_folder)
         && part.strip_prefix("part-").and_then(|rest| rest.split_once('.')).is_some_and(
@@ -244,6 +295,11 @@ pub(crate) fn is_part(path: &Path) -> bool {
                 number.len() >= 5 && is_digits(number) && !kind.is_empty() && !kind.contains('/')
             },
         )
+}
+
+/// Whether this is a name for a folder of parts in an output.
+pub(super) fn is_part_folder(name: &str) -> bool {
+    is_job_folder(name) || [PROFILES, LISTS].contains(&name)
 }
 
 /// Whether this is a name for a job folder: `job-000`, or `job-003-000` of a shard.
@@ -264,7 +320,8 @@ pub(super) fn is_folder_of_ours(path: &Path) -> bool {
     }
     let Some(path) = below.to_str() else { return false };
     let path = path.trim_end_matches('/');
-    let is_folder = |name: &str| is_job_folder(name) || name == REJECTED_RECORDS;
+    let is_folder =
+        |name: &str| is_job_folder(name) || [REJECTED_RECORDS, PROFILES, LISTS].contains(&name);
     match path.strip_prefix(SHARDS) {
         None => is_folder(path),
         Some("") => true,
@@ -311,6 +368,19 @@ mod tests {
             ("retry-001/retry-001/part-00000.parquet", false),
             ("retry-001", false),
             ("job-000/notes.txt", false),
+            ("profiles/part-00000.csv", true),
+            ("profiles/part-0000.csv", false),
+            ("profiles/part-00000.json", false),
+            ("lists/optout-sms.csv", true),
+            ("lists/suppress-email.csv", true),
+            ("lists/suppress-email-001.csv", true),
+            ("lists/suppress-email-1000.csv", true),
+            ("lists/suppress-email-000.csv", false),
+            ("lists/suppress-email-.csv", false),
+            ("lists/suppress-email001.csv", false),
+            ("lists/other.csv", false),
+            ("object-type.json", true),
+            ("lists/object-type.json", false),
             ("", false),
         ];
         for (path, expected) in cases {
@@ -323,6 +393,9 @@ mod tests {
         let cases = [
             ("job-000/", true),
             ("rejected-records/", true),
+            ("profiles/", true),
+            ("lists/", true),
+            ("profiles/lists/", false),
             ("retry-001/", true),
             ("retry-001/job-000/", true),
             ("retry-001/rejected-records/", true),

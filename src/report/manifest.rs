@@ -197,7 +197,24 @@ pub struct OutputNote {
     /// CSV only: the texts that a spreadsheet would interpret as a formula.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub formula: Option<u64>,
+    /// Profiles only: what was made of the records.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profiles: Option<ProfilesNote>,
     pub files: Vec<PartNote>,
+}
+
+/// What profiles were made of the records that were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfilesNote {
+    /// The rows of all parts: one for each user.
+    pub rows: u64,
+    pub columns: u64,
+    /// The most columns that the output may have.
+    pub max_columns: u64,
+    /// The addresses on each list of opt-outs.
+    pub lists: BTreeMap<String, u64>,
+    /// The values of records that are in no row, by field.
+    pub unplaced: BTreeMap<String, u64>,
 }
 
 /// A part. `path` is relative to the output's `to`.

@@ -18,8 +18,8 @@ pub use lineage::{
 };
 pub use manifest::{
     DefinitionNote, Exceeded, FailedRule, FieldCount, InputCounts, KeyNote, ListNote, Manifest,
-    OutputNote, PartNote, PiiCount, RecordCounts, RejectCounts, RetryNote, ShardsNote, Status,
-    Timing, TokenNote,
+    OutputNote, PartNote, PiiCount, ProfilesNote, RecordCounts, RejectCounts, RetryNote,
+    ShardsNote, Status, Timing, TokenNote,
 };
 pub(crate) use page::{document, html_page};
 pub use page::{html_report, markdown_report};

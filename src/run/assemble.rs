@@ -25,6 +25,7 @@ use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
 use crate::pipeline::{Block, Reject, ScrubCount, Stages, decode_rule};
 use crate::plan::Plan;
+use crate::profiles::Spill;
 use crate::publish::names::{INPUTS, REJECTS, originals_path};
 use crate::publish::{Publication, PublishError, StagedFile};
 use crate::record::{Code, DescribedProblem, Detail, FieldPath, Note};
@@ -108,14 +109,14 @@ pub(super) struct BlockPlace<'a> {
 }
 
 impl<'a> Assembler<'a> {
-    /// `definition_sha256` goes into the metadata of Parquet files, a `shard` into names of parts.
+    /// `definition_sha256` goes into the metadata of Parquet files, a `shard` into names; `spill` has profiles.
     pub(super) fn new(
         plan: &'a Plan,
         stages: &Stages,
         definition_sha256: &str,
         listed: &'a [Listed],
         place: Option<&'a Publication>,
-        shard: Option<u32>,
+        (shard, spill): (Option<u32>, &Spill),
         progress: &'a Progress,
     ) -> Result<Self, PublishError> {
         let file = |name| -> Result<_, PublishError> {
@@ -130,7 +131,7 @@ impl<'a> Assembler<'a> {
             listed,
             place,
             progress,
-            outputs: writers(plan, stages, &metadata, shard, standard)?,
+            outputs: writers(plan, stages, &metadata, (shard, spill), standard)?,
             writing: VecDeque::new(),
             rejects_by_columns: by_columns.transpose()?,
             rejects: file(REJECTS)?,
@@ -204,8 +205,7 @@ impl<'a> Assembler<'a> {
         for reject in &block.rejects {
             let line = self.current.lines + reject.line + 1;
             let record = self.current.tally.read + reject.record + 1;
-            let at = place.offset + count(reject.offset);
-            let problems = self.problems_of(reject);
+            let (at, problems) = (place.offset + count(reject.offset), self.problems_of(reject));
             let (position, endpoint) = ([record, line, at, count(reject.bytes)], reject.endpoint);
             self.reject(place.input, position, endpoint, &problems)?;
             self.windows_1252 += u64::from(self.is_windows_1252(reject, place.chunk));

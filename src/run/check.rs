@@ -4,14 +4,16 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::aws::{self, Remote};
 use super::checked_state::{CheckedState, checked};
 use super::clock;
 use super::keys::{self, KeyCheck};
-use super::memory::{self, Comparison, Limits};
+use super::memory::{self, Comparison, Folds, Limits};
 use super::prepare::{self, ReadDefinition, Source, read};
+use super::profiles;
 use super::text::escape_path;
 use super::{Failure, RunOptions};
 use crate::definition::{
@@ -22,7 +24,7 @@ use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::glob::is_glob;
 use crate::ledger;
-use crate::plan::Explanation;
+use crate::plan::{Explanation, Rules, part_bytes};
 use crate::report::quantities::bytes;
 use crate::schema::{Role, Schema};
 use crate::store::{Listing, Store, s3::Url};
@@ -85,13 +87,14 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let (listing, reads_standard) = listed(&definition, &remote.store);
     let state = checked(&definition, &source.moment, &remote, &listing.files, &mut warnings);
     let outputs: Vec<CheckedOutput> =
-        definition.outputs.iter().map(|output| checked_output(output, &schema)).collect();
+        definition.outputs.iter().map(|output| checked_output(output, &rules, &schema)).collect();
     let sized = (!reads_standard).then_some(&listing);
     let parts = |output: &CheckedOutput| {
         memory::parts(sized, definition.input.max_expansion, output.max_bytes)
     };
     let limits = prepare::limits(options, &definition, &remote.store)?;
     let (comparison, text_bytes) = (Comparison::of(&definition), memory::text_bytes(&listing));
+    let folds = Folds::of(&definition, limits.threads);
     Ok(Checked {
         name: definition.name.clone(),
         purpose,
@@ -101,10 +104,11 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
             name_bytes: memory::name_bytes(&listing) + list_bytes(&definition),
             parts: outputs.iter().map(parts).sum(),
             compared: comparison.memory(text_bytes, limits.chunk_bytes),
+            profiles: folds.memory(text_bytes),
             ..limits
         },
-        together: describe_together(&definition, comparison, text_bytes),
-        spill_bytes: comparison.spill(text_bytes),
+        together: describe_together(&definition, comparison, folds, text_bytes),
+        spill_bytes: comparison.spill(text_bytes).saturating_add(folds.spill(text_bytes)),
         keys: definition
             .keys
             .sources
@@ -161,8 +165,9 @@ pub fn check_keys(options: &RunOptions) -> Result<Vec<KeyCheck>, Failure> {
     Ok(keys::checks(&read(options, &Cancel::new())?.definition)?)
 }
 
-fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
-    let max_bytes = output.max_bytes.as_ref().map_or(schema.target.job.bytes, |size| size.value);
+fn checked_output(output: &Output, rules: &Rules, schema: &Arc<Schema>) -> CheckedOutput {
+    let of_target = || part_bytes(output.format, schema);
+    let max_bytes = output.max_bytes.as_ref().map_or_else(of_target, |size| size.value);
     let mut notes = Vec::new();
     if output.format.is_csv() {
         notes.push(match &output.columns {
@@ -181,6 +186,9 @@ fn checked_output(output: &Output, schema: &Schema) -> CheckedOutput {
             "row groups of {ROW_GROUP_ROWS} records, or {} MiB of their JSON",
             ROW_GROUP_BYTES >> 20
         ));
+    }
+    if let Some(settings) = &output.profiles {
+        notes.extend(profiles::describe(settings, rules, schema));
     }
     CheckedOutput { to: output.to.path.clone(), format: output.format.name(), max_bytes, notes }
 }
@@ -230,6 +238,7 @@ fn describe_list(list: &Suppression, schema: &Schema) -> String {
 fn describe_together(
     definition: &Definition,
     comparison: Comparison,
+    folds: Folds,
     text_bytes: u64,
 ) -> Vec<String> {
     let unique = definition.unique.as_ref().map(|unique| {
@@ -254,15 +263,27 @@ fn describe_together(
         }
     });
     let spill = (0 < comparison.ways).then(|| {
-        let spill = definition.spill.as_ref().map(|spill| escape_path(&spill.path));
-        let folder = spill.unwrap_or_else(|| "an output's folder for new parts".to_owned());
         format!(
-            "temporary file in {folder}: up to {} bytes a record, at most {} for what `from` finds",
+            "temporary file in {}: up to {} bytes a record, at most {} for what `from` finds",
+            spill_folder(definition),
             2 * comparison.record_bytes,
             bytes(comparison.spill(text_bytes)),
         )
     });
-    unique.into_iter().chain(users).chain(spill).collect()
+    let profiles = (!folds.is_off()).then(|| {
+        format!(
+            "profiles wait in a temporary file in {}: at most {} for what `from` finds",
+            spill_folder(definition),
+            bytes(folds.spill(text_bytes)),
+        )
+    });
+    unique.into_iter().chain(users).chain(spill).chain(profiles).collect()
+}
+
+/// Where temporary files go, in words.
+fn spill_folder(definition: &Definition) -> String {
+    let spill = definition.spill.as_ref().map(|spill| escape_path(&spill.path));
+    spill.unwrap_or_else(|| "an output's folder for new parts".to_owned())
 }
 
 /// Where a key comes from.

@@ -203,6 +203,9 @@ impl From<PublishError> for RunError {
             PublishError::TooManyParts => {
                 (ErrorKind::Definition, "set a larger `max_bytes`, or split the input")
             }
+            PublishError::PartTooSmall { .. } => {
+                (ErrorKind::Definition, "set a larger `max_bytes`, or fewer `max_columns`")
+            }
             PublishError::Denied { .. } => (ErrorKind::Access, "check the permissions"),
             PublishError::Full { .. } => (ErrorKind::Io, "free some space, and run again"),
             PublishError::Io { source, action, .. } if is_in_the_way(source, action) => {
@@ -274,7 +277,9 @@ fn kind_of_publish(error: &PublishError) -> ErrorKind {
         | PublishError::Ungathered { .. }
         | PublishError::Lost { .. }
         | PublishError::Foreign { .. } => ErrorKind::Taken,
-        PublishError::Overlap { .. } | PublishError::TooManyParts => ErrorKind::Definition,
+        PublishError::Overlap { .. }
+        | PublishError::TooManyParts
+        | PublishError::PartTooSmall { .. } => ErrorKind::Definition,
         PublishError::Denied { .. } => ErrorKind::Access,
         PublishError::Full { .. }
         | PublishError::Io { .. }

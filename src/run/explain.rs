@@ -364,6 +364,11 @@ struct Account<'a> {
     manifest: Option<Manifest>,
 }
 
+/// Whether no output has a line for each record.
+fn has_only_profiles(opened: &Opened) -> bool {
+    opened.plan.outputs.iter().all(|output| output.profiles.is_some())
+}
+
 /// What is needed of a line of `inputs.ndjson`.
 #[derive(Deserialize)]
 struct InputCounts {
@@ -430,7 +435,9 @@ impl Account<'_> {
         }
         Ok(match manifest.status {
             Status::Published if manifest.shards.is_some() => (AccountState::Shards, None),
-            Status::Published if !opened.plan.together.is_off() => (AccountState::Compared, None),
+            Status::Published if !opened.plan.together.is_off() || has_only_profiles(opened) => {
+                (AccountState::Compared, None)
+            }
             Status::Published => (AccountState::Published, Some(manifest)),
             Status::OverBudget | Status::DryRun => (AccountState::OverBudget, None),
         })
@@ -465,7 +472,8 @@ impl Account<'_> {
     fn place(&self, record: PreviewRecord, before: u64) -> ExplainedRecord {
         let outputs = self.manifest.iter().flat_map(|manifest| &manifest.outputs);
         let is_written = record.outcome == crate::preview::PreviewOutcome::Written;
-        let outputs = outputs.filter(|_| is_written);
+        // The row of a profile is made of several records.
+        let outputs = outputs.filter(|output| is_written && output.profiles.is_none());
         let written: Vec<WrittenAt> = outputs
             .filter_map(|output| {
                 let mut rest = before;

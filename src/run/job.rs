@@ -15,7 +15,7 @@ use super::prepare::{self, PlanParts, Prepared};
 use super::process::Processing;
 use super::progress::{Progress, Stage};
 use super::retry_of::RetryOf;
-use super::together::Comparing;
+use super::together::{Comparing, spill_folder};
 use super::{
     ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
     lists, pool, publish,
@@ -23,6 +23,7 @@ use super::{
 use crate::engine::Cancel;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
+use crate::profiles::Spill;
 use crate::publish::names::{LINEAGE, REPORT, shard_folder};
 use crate::publish::{Begun, PlaceRequest, Publication, PublishError, Share};
 use crate::report::{Manifest, ShardsNote, html_report};
@@ -112,8 +113,9 @@ impl Job {
         let processing = Processing { plan, stages, limits, progress, cancel, compared };
         let (sha256, files) = (&prepared.definition_sha256, &listing.files);
         let number = shard.as_ref().and_then(|note| note.number);
+        let by = (number, &spill(&prepared, place.as_ref(), cancel));
         let mut assembler =
-            Assembler::new(plan, stages, sha256, files, place.as_ref(), number, progress)?;
+            Assembler::new(plan, stages, sha256, files, place.as_ref(), by, progress)?;
         let inputs = store.inputs(files, Reach::Whole)?;
         let users_over_names = processing.run(&pool, &inputs, &mut assembler)?;
         assembler.finish(&listing.ignored)?;
@@ -146,6 +148,16 @@ impl Job {
         let leftover = end(place, night, &manifest, &prepared, (&listing.files, &broken))?;
         let (manifest, account) = (Box::new(manifest), account_of(&prepared, number));
         Ok(Outcome::Finished { manifest, account, dry_run: options.dry_run, leftover })
+    }
+}
+
+/// Where profiles wait.
+fn spill(prepared: &Prepared, place: Option<&Publication>, cancel: &Cancel) -> Spill {
+    Spill {
+        folder: spill_folder(&prepared.definition, place),
+        threads: prepared.limits.threads,
+        chunk_bytes: prepared.limits.chunk_bytes,
+        cancel: cancel.clone(),
     }
 }
 

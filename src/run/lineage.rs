@@ -64,16 +64,10 @@ pub(super) fn on_failure(
 /// What is known of the run from its beginning.
 fn run(prepared: &Prepared, plan: &Plan, fingerprint: &str, started: String) -> LineageRun {
     let lists = plan.lists.iter().flat_map(|list| &list.spec.from);
-    let outputs = plan.outputs.iter().map(|output| {
-        let format = if output.format.is_csv() {
-            "csv"
-        } else if output.format.is_import() {
-            "json"
-        } else {
-            "parquet"
-        };
-        (dataset(&output.to, "/dev/stdout"), format)
-    });
+    let outputs = plan
+        .outputs
+        .iter()
+        .map(|output| (dataset(&output.to, "/dev/stdout"), output.format.extension()));
     let keys = prepared.keys.iter().map(|key| (format!("key.{}", key.id), key.check.clone()));
     let tags = [
         ("run", prepared.moment.run.clone()),

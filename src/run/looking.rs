@@ -100,10 +100,20 @@ impl Opened {
                  run will make other tokens"
             )
         };
-        replaced.map(note).chain(self.together_note()).collect()
+        let notes = replaced.map(note).chain(self.together_note());
+        notes.chain(self.profiles_note()).collect()
     }
 
-    /// What a look at single records cannot tell.
+    /// What a look at single records cannot tell about profiles.
+    fn profiles_note(&self) -> Option<String> {
+        let has_profiles = self.plan.outputs.iter().any(|output| output.profiles.is_some());
+        has_profiles.then(|| {
+            "profiles are not made here: a row depends on all records of its user, and only a run makes it"
+                .to_owned()
+        })
+    }
+
+    /// The same about records that are compared.
     fn together_note(&self) -> Option<String> {
         let together = &self.plan.together;
         let sections = match (&together.unique, together.users) {

@@ -14,6 +14,7 @@ use super::clock::Began;
 use super::lists::ListCounts;
 use super::noted;
 use super::prepare::Prepared;
+use super::profiles;
 use super::retry_of::RetryOf;
 use super::text::{escape, escape_path, path_text};
 use crate::crypto;
@@ -23,8 +24,8 @@ use crate::pipeline::Stages;
 use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
-    DefinitionNote, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts, OTHER,
-    OutputNote, RecordCounts, RejectCounts, ShardsNote, Status, Tally, Timing, TokenNote,
+    DefinitionNote, Exceeded, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts,
+    OTHER, OutputNote, RecordCounts, RejectCounts, ShardsNote, Status, Tally, Timing, TokenNote,
     json_lines,
 };
 use crate::store::Listing;
@@ -63,8 +64,7 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     let total = &assembled.total;
     // Those are for the whole.
     let is_whole = facts.shard.is_none();
-    let exceeded = || budgets::exceeded(plan, total, facts.replaced, facts.retry);
-    let exceeded = if is_whole { exceeded() } else { Vec::new() };
+    let exceeded = if is_whole { exceeded(facts, assembled) } else { Vec::new() };
     let unused = unused(facts, assembled);
     let status = match (facts.dry_run, exceeded.is_empty()) {
         (true, _) => Status::DryRun,
@@ -128,6 +128,13 @@ pub(super) fn manifest(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Manifest
     }
 }
 
+/// The budgets that the run exceeds.
+fn exceeded(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<Exceeded> {
+    let (plan, total) = (facts.plan, &assembled.total);
+    let by_counts = budgets::exceeded(plan, total, facts.replaced, facts.retry);
+    by_counts.into_iter().chain(profiles::exceeded(plan, assembled)).collect()
+}
+
 /// What requests of this run to AWS go by. `None`: nothing of it is in a bucket.
 pub(super) fn requests(prepared: &Prepared) -> Option<String> {
     let limits = prepared.limits;
@@ -158,11 +165,12 @@ fn outputs(plan: &Plan, assembled: &Assembler<'_>, has_parts: bool) -> Vec<Outpu
         notes.push(OutputNote {
             to: path_text(&output.to),
             format: output.format.name().to_owned(),
-            target: plan.schema.target.name.clone(),
-            import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
+            target: profiles::target(output, plan),
+            import_ready: plan.purpose == Purpose::Messaging && output.is_imported(),
             max_bytes: Some(output.max_bytes),
-            emptied: counts.map(|counts| counts.emptied),
+            emptied: counts.map(|counts| counts.emptied).or_else(|| profiles::emptied(&**writer)),
             formula: counts.map(|counts| counts.formula),
+            profiles: profiles::note(output, &**writer, plan, assembled),
             files,
         });
     }
@@ -311,6 +319,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let most = facts.plan.schema.target.limits.attribute_count;
     let merged = facts.optout_merged.unwrap_or(0);
     warnings.extend(noted::together(merged, facts.users_over_names, most));
+    warnings.extend(profiles::warnings(facts.plan, assembled));
     warnings.extend(broken_inputs(assembled));
     warnings.extend(prepared.warnings.iter().cloned());
     warnings.extend(facts.other_outputs.iter().map(|to| {

@@ -14,6 +14,7 @@
 //! | Parquet | Parquet output | two row groups: one gathers while the other is encoded |
 //! | lists | list | `max_entries` of 16 bytes each, and an index |
 //! | compared | run | what is held of records that are compared with each other, 2 bits for each in each way, and 24 bytes for each chunk |
+//! | profiles | output of profiles | what is held of profiles, lists and the places of what is on disk (`profiles/mod.rs`) |
 //! | names | run | the names of the files to read, beyond the first few thousand, and the list of `[state]` twice |
 //! | parts | run | `PARTS_MAX` of an output, or as many as the inputs may fill, beyond the first few thousand |
 //! | objects | run | the window that is read ahead, and the requests |
@@ -34,6 +35,7 @@ use crate::encode::ROW_GROUP_BYTES;
 use crate::group::{Sizes, entry_bytes};
 use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;
+use crate::profiles::{Spill, place_bytes};
 use crate::publish::names::PARTS_MAX;
 use crate::store::{Listing, s3};
 
@@ -90,6 +92,8 @@ pub struct Limits {
     pub list_bytes: usize,
     /// The memory for comparing records with each other, as far as it is known.
     pub compared: usize,
+    /// The memory for folding records into profiles, as far as it is known.
+    pub profiles: usize,
     /// The memory of the list of input files in bytes, as far as it is known.
     pub name_bytes: usize,
     /// The number of parts that the inputs may fill, as far as it is known.
@@ -205,6 +209,7 @@ impl Limits {
             + self.parquet * rounded(self.max_row_groups())
             + rounded(self.list_bytes)
             + rounded(self.compared)
+            + rounded(self.profiles)
             + rounded(self.max_names())
             + rounded(self.max_parts())
             + rounded(self.max_objects())
@@ -239,6 +244,9 @@ impl fmt::Display for Limits {
         }
         if 0 < self.compared {
             write!(f, " + {} compared", Mib(self.compared))?;
+        }
+        if 0 < self.profiles {
+            write!(f, " + {} profiles", Mib(self.profiles))?;
         }
         if 0 < self.max_names() {
             write!(f, " + {} names", Mib(self.max_names()))?;
@@ -303,6 +311,47 @@ impl Comparison {
     }
 }
 
+/// What it takes to fold records into profiles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Folds {
+    /// The number of outputs of profiles.
+    outputs: usize,
+    threads: usize,
+}
+
+/// How many times their text the records of profiles take on disk at most: each as it is read, once more if a
+/// partition is divided, and the profile that is made of it twice. A value of two characters becomes three bytes more.
+const FOLD_GROWTH: u64 = 6;
+
+impl Folds {
+    pub(super) fn of(definition: &Definition, threads: usize) -> Folds {
+        let outputs = definition.outputs.iter().filter(|output| output.profiles.is_some());
+        Folds { outputs: outputs.count(), threads }
+    }
+
+    pub(super) fn is_off(self) -> bool {
+        self.outputs == 0
+    }
+
+    /// The memory for a text of this many bytes.
+    pub(super) fn memory(self, text_bytes: u64) -> usize {
+        if self.is_off() {
+            return 0;
+        }
+        let places = place_bytes(text_bytes.saturating_mul(FOLD_GROWTH));
+        // Of each address on a list, two bits are held.
+        let listed = text_bytes / RECORD_BYTES_MIN / 4;
+        let places = usize::try_from(places + listed).unwrap_or(usize::MAX);
+        self.outputs * Spill::memory_max(self.threads, BLOCK_BYTES).saturating_add(places)
+    }
+
+    /// The most bytes on disk for such a text.
+    pub(super) fn spill(self, text_bytes: u64) -> u64 {
+        let outputs = u64::try_from(self.outputs).unwrap_or(u64::MAX);
+        text_bytes.saturating_mul(FOLD_GROWTH).saturating_mul(outputs)
+    }
+}
+
 /// About how many bytes of text the files have. Archives are known by their names.
 pub(super) fn text_bytes(listing: &Listing) -> u64 {
     let ends = [".gz", ".gzip", ".zst", ".zstd"];
@@ -346,6 +395,7 @@ mod tests {
             parquet: 0,
             list_bytes: 0,
             compared: 0,
+            profiles: 0,
             name_bytes: 0,
             parts: 0,
             reads_buckets: false,

@@ -193,6 +193,7 @@ fn outputs(plan: &Plan, merged: Vec<OutputNote>) -> Vec<OutputNote> {
         format: output.format.name().to_owned(),
         target: plan.schema.target.name.clone(),
         import_ready: plan.purpose == Purpose::Messaging && output.format.is_import(),
+        profiles: None,
         max_bytes: Some(output.max_bytes),
         ..merged
     };

@@ -69,6 +69,7 @@ mod plan_file;
 mod prepare;
 mod preview;
 mod process;
+mod profiles;
 mod progress;
 mod retry;
 mod retry_of;
@@ -89,6 +90,8 @@ mod verify_columns;
 mod verify_part;
 mod verify_parts;
 mod verify_place;
+mod verify_profiles;
+mod verify_rows;
 mod verify_rules;
 mod verify_state;
 

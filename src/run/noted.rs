@@ -72,7 +72,11 @@ pub(super) fn beside(fields: &BTreeMap<String, u64>) -> Option<String> {
 }
 
 /// The sum of some counts with its noun, and the fields; `None` if there are none.
-fn counted(fields: &BTreeMap<String, u64>, one: &str, many: &str) -> Option<(String, String)> {
+pub(super) fn counted(
+    fields: &BTreeMap<String, u64>,
+    one: &str,
+    many: &str,
+) -> Option<(String, String)> {
     let sum: u64 = fields.values().sum();
     if sum == 0 {
         return None;

@@ -15,7 +15,7 @@ use super::clock;
 use super::error::{ErrorKind, RunError};
 use super::keys::{self, MissingKey};
 use super::lists;
-use super::memory::{CHUNK_BYTES, Comparison, Limits};
+use super::memory::{CHUNK_BYTES, Comparison, Folds, Limits};
 use super::moment::Moment;
 use super::text::{escape_path, hex, path_text};
 use super::{Failure, RunOptions};
@@ -255,6 +255,7 @@ pub(super) fn limits(
         parquet,
         list_bytes,
         compared,
+        profiles: Folds::of(definition, threads).memory(0),
         name_bytes,
         parts,
         reads_buckets,

@@ -138,6 +138,8 @@ fn refuse(definition: &Definition) -> Result<(), RunError> {
         "`[unique]` compares all records of a run, and those of a retry would not be among them"
     } else if definition.users.is_some() {
         "`[users]` counts all records of a run, and those of a retry would not be among them"
+    } else if definition.outputs.iter().any(|output| output.profiles.is_some()) {
+        "a profile is made of all records of its user, and those of a retry would not be among them"
     } else {
         return Ok(());
     };

@@ -324,7 +324,7 @@ pub(super) fn refuse_together(
             ));
         }
     }
-    if definition.outputs.iter().any(|output| output.format.name() == "profiles-csv") {
+    if definition.outputs.iter().any(|output| output.profiles.is_some()) {
         return refused(format!("a profile is made of records that are in different {shares}"));
     }
     Ok(())

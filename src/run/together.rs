@@ -30,7 +30,7 @@ use crate::store::{Inputs, Listed};
 
 /// Where temporary files go: to the folder of the definition, else beside the new parts of an output on disk, else
 /// to the system's folder for them.
-fn spill_folder(definition: &Definition, place: Option<&Publication>) -> PathBuf {
+pub(super) fn spill_folder(definition: &Definition, place: Option<&Publication>) -> PathBuf {
     let given = definition.spill.as_ref().map(|spill| spill.path.clone());
     let beside = || place.and_then(Publication::folder_for_temporary_files);
     given.or_else(beside).unwrap_or_else(std::env::temp_dir)

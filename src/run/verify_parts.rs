@@ -9,14 +9,15 @@ use super::verify_part::{FoundPart, compare_digest, compare_records, digest_of, 
 use super::verify_place::Spot;
 use super::verify_rules::Rules;
 use super::verify_state::{Faults, NAMED_MAX, Verifying, describe};
-use super::{Failure, RunError, verify_columns};
+use super::{Failure, RunError, verify_columns, verify_profiles};
 use crate::decode::frame::Dialect;
 use crate::definition::{DigestKind, InputFormat};
 use crate::engine::map_ordered;
 use crate::input::{self, BufferPool, Compression, InputEnd, InputReader, InputStart, Unit, Work};
 use crate::pipeline::{Audited, Worker, audit};
-use crate::publish::names::is_part;
+use crate::publish::names::{FIELD_MAP, is_part};
 use crate::report::{Manifest, OutputNote, Status};
+use crate::schema::ProfileTarget;
 use crate::store::s3::Reach;
 use crate::store::{FoundFile, Listed};
 
@@ -24,6 +25,7 @@ use crate::store::{FoundFile, Listed};
 const JSON: (&str, &str) = ("pinpoint-json", "json");
 const CSV: (&str, &str) = ("pinpoint-csv", "csv");
 const PARQUET: (&str, &str) = ("parquet", "parquet");
+const PROFILES: (&str, &str) = ("profiles-csv", "csv");
 
 /// Parts are in the folder of an output or in job folders.
 const DEPTH: usize = 1;
@@ -39,16 +41,21 @@ pub(super) struct Reading<'a> {
 /// Checks an output.
 pub(super) fn check(verifying: &mut Verifying<'_>, reading: &Reading<'_>) -> Result<(), Failure> {
     let Reading { output, spot, rules, .. } = reading;
-    let extension = [JSON, CSV, PARQUET].into_iter().find(|(name, _)| *name == output.format);
+    let extension =
+        [JSON, CSV, PARQUET, PROFILES].into_iter().find(|(name, _)| *name == output.format);
     let Some((format, extension)) = extension else {
         verifying.faults.of_file(&spot.shown, "its format is none of this version");
         return Ok(());
     };
     let found = find(verifying, reading, extension)?;
-    sizes(&mut verifying.faults, reading, format == PARQUET.0);
+    sizes(&mut verifying.faults, reading, format);
     let listed: Vec<Listed> = found.iter().map(|part| part.listed.clone()).collect();
     verifying.progress.expect_more_bytes(listed.iter().map(|listed| listed.bytes).sum());
     verifying.parts += u64::try_from(found.len()).expect("fewer than 2^64");
+    if format == PROFILES.0 {
+        let note = output.profiles.clone().unwrap_or_default();
+        return verify_profiles::check(verifying, rules, (&note, &spot.shown), &found, &listed);
+    }
     if format == PARQUET.0 {
         return verify_columns::check(verifying, rules, &found, &listed);
     }
@@ -75,7 +82,9 @@ fn find<'a>(
     let mut named = BTreeSet::new();
     for note in &output.files {
         let (path, name) = (spot.file(&note.path), Path::new(&note.path));
-        let is_ours = is_part(name) && name.extension().is_some_and(|end| end == extension);
+        let has_extension = name.extension().is_some_and(|end| end == extension);
+        let is_map = output.format == PROFILES.0 && note.path == FIELD_MAP;
+        let is_ours = is_part(name) && (has_extension || is_map);
         if !is_ours {
             verifying.faults.of_file(&path, "is not the name of a part, so it was not read");
             continue;
@@ -115,18 +124,27 @@ fn is_beside_parts(path: &Path) -> bool {
 }
 
 /// Whether the manifest's sizes are within the limits of the target and of the output.
-fn sizes(faults: &mut Faults, reading: &Reading<'_>, is_parquet: bool) {
+fn sizes(faults: &mut Faults, reading: &Reading<'_>, format: &str) {
     let Reading { output, spot, rules, .. } = reading;
     let job = rules.plan.schema.target.job;
     let part_max = output.max_bytes.unwrap_or(u64::MAX);
-    let part_max = if is_parquet { part_max } else { part_max.min(job.bytes) };
+    let of_target = if format == PARQUET.0 {
+        u64::MAX
+    } else if format == PROFILES.0 {
+        ProfileTarget::shipped().files.bytes
+    } else {
+        job.bytes
+    };
+    let part_max = part_max.min(of_target);
     let mut folders: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for note in &output.files {
         if part_max < note.bytes {
             let what = format!("is larger than a part may be: {part_max} bytes");
             faults.of_file(&spot.file(&note.path), what);
         }
-        if let Some((folder, _)) = note.path.split_once('/') {
+        if format != PROFILES.0
+            && let Some((folder, _)) = note.path.split_once('/')
+        {
             let (files, bytes) = folders.entry(folder).or_default();
             (*files, *bytes) = (*files + 1, bytes.saturating_add(note.bytes));
         }

@@ -14,6 +14,7 @@ mod merge;
 mod parse;
 mod phone;
 mod phone_form;
+mod profiles;
 mod role;
 mod rules;
 mod tables;
@@ -31,7 +32,8 @@ pub use phone::{
     PhoneRegion, international_digits, is_in_numbering_plan, is_national_number,
     is_written_as_phone, to_e164,
 };
-pub use role::{OPTED_OUT, Role};
+pub use profiles::{ProfileFiles, ProfileLimits, ProfileTarget, StandardFields};
+pub use role::{NOT_OPTED_OUT, OPTED_OUT, Role};
 pub use tables::{Known, country_of, language, timezone, timezone_ignoring_case};
 pub use target::{FieldLimit, FormatLimits, JobLimits, Limits, Target};
 pub use value::{SchemaError, SchemaErrorKind};

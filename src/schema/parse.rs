@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::checks::checks;
 use super::keywords;
+use super::profiles::ProfileTarget;
 use super::role::{Role, Roles, role};
 use super::rules::{check_field_limits, conditions, kinds};
 use super::target::{self, Target};
@@ -91,7 +92,9 @@ pub(super) fn compile(files: &Files<'_>) -> Result<Schema, SchemaError> {
             (files.target_name, files.target),
         ]
         .map(|(name, text)| (name.to_owned(), sha256_hex(text)))
-        .to_vec(),
+        .into_iter()
+        .chain([ProfileTarget::file()])
+        .collect(),
     })
 }
 
@@ -519,7 +522,8 @@ mod tests {
     fn files_have_their_digests() {
         let schema = pinpoint();
         let names: Vec<_> = schema.files.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["endpoint.schema.json", "user.schema.json", "pinpoint.toml"]);
+        let targets = ["pinpoint.toml", "customer-profiles.toml"];
+        assert_eq!(names, [&["endpoint.schema.json", "user.schema.json"][..], &targets].concat());
         assert_eq!(
             sha256_hex("abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

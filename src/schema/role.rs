@@ -9,6 +9,9 @@ use super::{Node, NodeIx, Shape};
 /// The value of [`Role::OptOut`] that opts somebody out of everything.
 pub const OPTED_OUT: &str = "ALL";
 
+/// The word of it for a person who has not.
+pub const NOT_OPTED_OUT: &str = "NONE";
+
 /// The meaning of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -8,11 +8,13 @@
 mod limits;
 mod personal;
 mod predicate;
+mod profiles;
 mod removal;
 mod values;
 
 pub use limits::LimitChecks;
 pub use personal::{Pii, PiiCheck, PiiNames, detector_name, personal_in_name};
+pub use profiles::ProfileChecks;
 pub use removal::Removable;
 pub use values::{Strictness, ValueChecks};
 

@@ -22,7 +22,7 @@ const VARYING: [(&str, &str); 9] = [
     ("(?m)^  time       .*$", "  time       [..]"),
     ("(?m)^hex:[0-9a-f]{64}$", "hex:[..]"),
     (r#""(fingerprint|run|sha256|started|finished|ts)":"[^"]*""#, r#""$1":"[..]""#),
-    (r#""([a-z.]+)":"[0-9a-f]{64}""#, r#""$1":"[..]""#),
+    (r#""([a-z.-]+)":"[0-9a-f]{64}""#, r#""$1":"[..]""#),
     (r#""settings":\{[^}]*\}"#, r#""settings":{[..]}"#),
     (r"(?m)^published (`[a-z]+`), run ([a-z0-9-]+), \S+$", "published $1, run $2, [..]"),
     (r#""timing":\{[^}]*\}"#, r#""timing":{[..]}"#),

@@ -40,6 +40,11 @@ fn the_tests_cover_every_rule() {
             if path == "Address" {
                 let purpose = if op == "keep" { "analytics" } else { "messaging" };
                 command.args(["--set", &format!("purpose={purpose}")]);
+                if definition["output"][0]["format"].as_str() == Some("profiles-csv") {
+                    // Profiles are for messages alone.
+                    let output = "output=[{ to = \"out/test/\", format = \"pinpoint-json\" }]";
+                    command.args(["--set", output]);
+                }
             }
             let output = command.output().expect("the program runs");
             let messages = String::from_utf8_lossy(&output.stdout);

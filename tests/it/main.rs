@@ -42,6 +42,7 @@ mod phone_plans;
 mod pictures;
 mod places;
 mod preview;
+mod profiles;
 mod properties;
 mod recompute;
 mod repairs;

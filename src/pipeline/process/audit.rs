@@ -64,7 +64,19 @@ impl Expectations {
         Expectations { rules, of_rules, of_nodes, tokens, known }
     }
 
-    fn of_node(&self, node: NodeIx) -> Expectation {
+    /// Whether all names of a map are dropped, which is an index into [`Schema::maps`].
+    pub fn map_is_absent(&self, map: usize) -> bool {
+        let mut rules = self.rules.of_map(map);
+        rules.all(|rule| self.of_rules.get(rule) == Some(&Expectation::Absent))
+    }
+
+    /// Whether a value is a token of the rules.
+    pub fn is_token(&self, value: &[u8]) -> bool {
+        self.tokens.is_token(value)
+    }
+
+    /// What is expected of a field.
+    pub fn of_node(&self, node: NodeIx) -> Expectation {
         self.of_nodes.get(node).copied().unwrap_or(Expectation::Absent)
     }
 

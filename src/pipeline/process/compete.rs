@@ -40,6 +40,11 @@ impl KeyedHash {
         }
     }
 
+    /// Hashes a text.
+    pub fn hash(&self, text: &[u8]) -> u128 {
+        first_half(&self.0.mac(text))
+    }
+
     /// Hashes a name under the hash of a user.
     pub(super) fn hash_name(&self, user: u128, scope: &str, name: &str) -> u64 {
         let text = [&user.to_be_bytes()[..], scope.as_bytes(), b".", name.as_bytes()].concat();

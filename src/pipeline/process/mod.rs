@@ -258,6 +258,7 @@ impl<'a> ChunkPass<'a> {
         stages.values.check_kinds_after_rules(batch, is_written);
         let within = batch.problems.len();
         stages.limits.check(chunk, batch, policies.verdicts());
+        stages.profiles.check(chunk, batch);
         for (index, output) in stages.encoders.lines.iter().enumerate() {
             output.encoder.check(chunk, batch, policies.cells_in(index));
         }

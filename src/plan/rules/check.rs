@@ -5,7 +5,8 @@
 use super::cover::{Cover, Governed};
 use super::joins::hmac_rules;
 use crate::definition::document::{Diagnostics, escape, listed, size};
-use crate::definition::{Definition, KeyKind, OpSpec, Purpose};
+use crate::definition::{Definition, KeyKind, OpSpec, PartLayout, Purpose};
+use crate::plan::settings::part_bytes;
 use crate::schema::{Class, Role, Schema};
 
 /// Tokens with fewer bits give a warning, because two people might get the same one.
@@ -128,11 +129,12 @@ pub(super) fn part_sizes(
     schema: &Schema,
     diagnostics: &mut Diagnostics<'_>,
 ) {
-    let most = schema.target.job.bytes;
     for output in &definition.outputs {
         let Some(size) = &output.max_bytes else { continue };
-        if output.format.is_import() && most < size.value {
-            let help = format!("an import job takes at most {}", size::describe(most));
+        let most = part_bytes(output.format, schema);
+        if output.format.layout() != PartLayout::Columns && most < size.value {
+            let what = if output.format.is_import() { "an import job" } else { "the target" };
+            let help = format!("{what} takes at most {}", size::describe(most));
             diagnostics.push(size.at, "`max_bytes` is more than the target allows", "", help);
         }
         let least = output.format.part_bytes_min();

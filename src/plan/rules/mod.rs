@@ -13,6 +13,7 @@ mod input_columns;
 mod joins;
 mod output_columns;
 mod pattern;
+mod profiles;
 mod purpose;
 mod recorded;
 mod removal;
@@ -136,6 +137,7 @@ pub(super) fn resolve(
     endpoints::check(&cover, definition, schema, &mut diagnostics);
     shaping::check(definition, schema, &mut diagnostics);
     output_columns::check(definition, schema, &mut diagnostics);
+    profiles::check(&cover, definition, schema, &mut diagnostics);
     let repairs = repairs::settings(definition, schema, &mut diagnostics);
     let removable = removal::removable(definition, schema, &mut diagnostics);
     let kinds = kinds(definition, schema, &mut diagnostics);

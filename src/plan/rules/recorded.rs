@@ -37,6 +37,12 @@ impl RecordedRules {
         self.node_rules.get(node).copied().flatten()
     }
 
+    /// The rules of the names in a map, which is an index into [`Schema::maps`].
+    pub fn of_map(&self, map: usize) -> impl Iterator<Item = RuleIx> {
+        let rules = self.map_rules.get(map).into_iter();
+        rules.flat_map(|rules| rules.exact.iter().chain(&rules.prefixes)).map(|(_, rule)| *rule)
+    }
+
     /// The rule of a name in a map, which is an index into [`Schema::maps`]; `None` if no rule covers it.
     pub fn of_name(&self, map: usize, name: &str) -> Option<RuleIx> {
         self.map_rules.get(map)?.find(name)

@@ -24,7 +24,7 @@ use crate::publish::earlier::EarlierRuns;
 use crate::publish::error::{ForeignFiles, PublishError, at};
 use crate::publish::journal::TakenOutput;
 use crate::publish::names::{
-    MoveMode, NEW, OLD, WORK, is_folder_of_ours, is_job_folder, is_of_retry, is_part, mark,
+    MoveMode, NEW, OLD, WORK, is_folder_of_ours, is_of_retry, is_part, is_part_folder, mark,
 };
 use crate::publish::output::OutputPlace;
 use crate::publish::parts::Parts;
@@ -350,7 +350,7 @@ impl DiskOutput {
         for child in folder::children(folder)? {
             let Some(name) = child.file_name().and_then(OsStr::to_str) else { continue };
             let is_retry = is_of_retry(Path::new(name)) && !matches!(self.mode, MoveMode::Shard(_));
-            let is_ours = is_retry || (is_job_folder(name) && self.mode.owns_folder(name));
+            let is_ours = is_retry || (is_part_folder(name) && self.mode.owns_folder(name));
             if is_ours && fs::symlink_metadata(&child).is_ok_and(|metadata| metadata.is_dir()) {
                 if is_retry {
                     jobs.extend(self.job_folders(&child)?);

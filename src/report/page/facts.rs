@@ -10,7 +10,7 @@ use super::operations::{self, field_words};
 use super::personal;
 use crate::report::advice::advice;
 use crate::report::quantities::{bytes, count, counted, duration, percent, whole};
-use crate::report::{Exceeded, KeyNote, Manifest, OutputNote, PartNote, Status};
+use crate::report::{Exceeded, KeyNote, Manifest, OutputNote, PartNote, ProfilesNote, Status};
 
 /// So many parts, names and warnings are listed. The manifest has all of them.
 const LISTED_MAX: usize = 250;
@@ -307,7 +307,21 @@ fn files(manifest: &Manifest) -> Vec<Block> {
         let caption = format!("Files in {}, with the digest of their bytes", output.to);
         blocks.extend(Table::of(caption, &head, rows));
         blocks.extend(more_files(output));
+        blocks.extend(output.profiles.iter().flat_map(|note| profiles(output, note)));
     }
+    blocks
+}
+
+/// What was made of the records, and what has no place.
+fn profiles(output: &OutputNote, note: &ProfilesNote) -> Vec<Block> {
+    let listed = counted(note.lists.values().sum(), "opt-out");
+    let (rows, columns) = (counted(note.rows, "profile"), counted(note.columns, "column"));
+    let mut blocks =
+        vec![Block::Text(vec![plain(format!("{rows} in {columns}, {listed} on lists."))])];
+    let unplaced = note.unplaced.iter().take(LISTED_MAX);
+    let unplaced = unplaced.map(|(field, values)| vec![field_words(field).into(), number(*values)]);
+    let caption = format!("Values that are in no profile of {}", output.to);
+    blocks.extend(Table::of(caption, &["Field", "Values"], unplaced));
     blocks
 }
 

@@ -35,17 +35,22 @@ const LAYERS: &[(&str, &str)] = &[
     ("publish", "store"),
     ("ledger", "store publish"),
     ("shards", "crypto store"),
+    ("group", "engine crypto store transform definition plan pipeline"),
+    (
+        "profiles",
+        "engine crypto record store schema encode transform definition plan pipeline group",
+    ),
     (
         "output",
         "simd engine crypto record store schema decode repair validate encode transform definition \
-         plan pipeline report publish",
+         plan pipeline report publish group profiles",
     ),
-    ("group", "engine crypto store transform definition plan pipeline"),
     ("generate", ""),
     (
         "run",
         "simd engine generate glob crypto record store schema detect decode repair validate encode \
-         transform definition plan pipeline discover preview report input publish ledger shards output group",
+         transform definition plan pipeline discover preview report input publish ledger shards group profiles \
+         output",
     ),
     // The program's own module, which uses the library from outside, as `segprep::…`.
     ("cli", ""),
