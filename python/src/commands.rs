@@ -20,10 +20,10 @@ use crate::failure;
 use crate::process::caught;
 use crate::running::attended;
 
-/// What to run.
+/// A run, as it is asked for.
 #[derive(Clone, Debug, Default, FromPyObject)]
 #[pyo3(from_item_all)]
-pub struct Run {
+pub struct Job {
     definition: PathBuf,
     sets: Vec<String>,
     date: Option<String>,
@@ -36,9 +36,9 @@ pub struct Run {
     shard: Option<(u32, Option<u32>, Option<PathBuf>)>,
 }
 
-impl Run {
+impl Job {
     fn options(self) -> RunOptions {
-        let Run { definition, sets, date, run, threads, overwrite, again, dry_run, shard } = self;
+        let Job { definition, sets, date, run, threads, overwrite, again, dry_run, shard } = self;
         let shard = shard.map(|(number, count, plan)| ShardOptions { number, count, plan });
         let chunk_bytes = None;
         RunOptions {
@@ -58,7 +58,7 @@ impl Run {
 
 /// Runs a definition, and returns how it ended.
 #[pyfunction]
-pub fn run(py: Python<'_>, what: Run, progress: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
+pub fn run(py: Python<'_>, what: Job, progress: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
     let options = what.options();
     let ended =
         attended(py, progress, move |progress, cancel| library::run(&options, progress, cancel))?;
@@ -69,7 +69,7 @@ pub fn run(py: Python<'_>, what: Run, progress: Option<&Bound<'_, PyAny>>) -> Py
 #[pyfunction]
 pub fn gather(
     py: Python<'_>,
-    what: Run,
+    what: Job,
     count: Option<u32>,
     plan: Option<PathBuf>,
     progress: Option<&Bound<'_, PyAny>>,
@@ -114,7 +114,7 @@ fn told(py: Python<'_>, ended: Result<Outcome, Failure>) -> PyResult<String> {
 #[pyfunction]
 pub fn shards(
     py: Python<'_>,
-    what: Run,
+    what: Job,
     count: Option<u32>,
     bytes: Option<u64>,
 ) -> PyResult<String> {
@@ -130,7 +130,7 @@ pub fn shards(
 
 /// What a definition does, as JSON.
 #[pyfunction]
-pub fn check(py: Python<'_>, what: Run) -> PyResult<String> {
+pub fn check(py: Python<'_>, what: Job) -> PyResult<String> {
     let options = what.options();
     let checked = attended(py, None, move |_, _| library::check(&options))?;
     let checked = checked.map_err(|failure| failure::exception(py, &failure))?;
@@ -162,12 +162,12 @@ pub fn scan(py: Python<'_>, what: Scan, progress: Option<&Bound<'_, PyAny>>) -> 
 
 /// A file of the account of a run; `None` if it has no such file.
 #[pyfunction]
-pub fn account_file<'py>(
-    py: Python<'py>,
-    what: Run,
+pub fn account_file(
+    py: Python<'_>,
+    what: Job,
     name: String,
-) -> PyResult<Option<Bound<'py, PyBytes>>> {
-    let Run { definition: place, sets, date, run, threads, .. } = what;
+) -> PyResult<Option<Bound<'_, PyBytes>>> {
+    let Job { definition: place, sets, date, run, threads, .. } = what;
     let options = VerifyOptions { place, sets, date, run, threads, chunk_bytes: None };
     let file = attended(py, None, move |_, cancel| library::account_file(&options, &name, cancel))?;
     let file = file.map_err(|failure| failure::exception(py, &failure))?;

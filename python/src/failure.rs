@@ -70,8 +70,10 @@ pub(crate) fn over_budget(
 
 fn made(py: Python<'_>, exit: Exit, mut fault: Value) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    fault["exit_code"] = json!(exit.code);
-    fault["kind"] = json!(exit.kind);
+    if let Value::Object(members) = &mut fault {
+        members.insert("exit_code".to_owned(), json!(exit.code));
+        members.insert("kind".to_owned(), json!(exit.kind));
+    }
     let make = MAKE.get_or_try_init(py, || {
         PyModule::import(py, "segprep._errors")?.getattr("made").map(Bound::unbind)
     });

@@ -85,14 +85,6 @@ impl CleanCounts {
         self.inactive += block.inactive;
         self.suppressed += block.suppressed;
     }
-
-    fn add_counts(&mut self, other: CleanCounts) {
-        self.read += other.read;
-        self.written += other.written;
-        self.rejected += other.rejected;
-        self.inactive += other.inactive;
-        self.suppressed += other.suppressed;
-    }
 }
 
 /// What became of a batch.
@@ -175,11 +167,10 @@ impl Cleaner {
                 pieces.map(|rows| self.process(&text, rows)).collect::<Result<_, RunError>>()?;
             let blocks: Vec<Block> = processed.into_iter().flat_map(|piece| piece.0).collect();
             let cleaned = self.put_together(&text, &blocks).map_err(|error| too_large(&error))?;
-            let mut counts = CleanCounts::default();
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for block in &blocks {
                 counts.add(block);
             }
-            self.counts.lock().unwrap_or_else(PoisonError::into_inner).add_counts(counts);
             Ok(cleaned)
         })
     }
