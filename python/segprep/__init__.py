@@ -1,7 +1,7 @@
 """segprep: checks, repairs, pseudonymises and packs segment import files, with an account of every record.
 
 `run` does what the program `segprep run` does. `Definition.clean` takes batches of Arrow through the same rules,
-for programs that read and write by themselves.
+for programs that read and write by themselves. `segprep.spark` does both on a cluster.
 """
 
 from segprep._batches import Definition
