@@ -82,8 +82,7 @@ fn record(random: &mut Random) -> Value {
 
 /// The most columns, and the records of two inputs.
 fn case(random: &mut Random) -> Value {
-    let lines: Vec<String> =
-        (0..1 + random.below(40)).map(|_| record(random).to_string()).collect();
+    let lines: Vec<String> = (0..=random.below(40)).map(|_| record(random).to_string()).collect();
     json!({ "max_columns": *random.of(&[1, 4, 9, 25, 200]), "lines": lines })
 }
 
@@ -171,10 +170,13 @@ fn profiles_are_those_of_a_plain_program() {
     }
 }
 
+fn lines_of(records: &[Value]) -> String {
+    records.iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()
+}
+
 /// Runs the definition over these records. Returns the place, and the exit code.
 fn run_over(records: &[Value], sets: &[&str]) -> (Place, i32, String) {
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
-    run_over_text(&lines, sets)
+    run_over_text(&lines_of(records), sets)
 }
 
 fn run_over_text(lines: &str, sets: &[&str]) -> (Place, i32, String) {
@@ -408,16 +410,15 @@ fn a_long_list_is_divided() {
 
 /// A run over the records of a site, in small pieces.
 fn in_pieces(site: &Site, chunk_bytes: &str) -> Command {
-    let records: String = (0..2_000)
-        .map(|number| {
-            let user = format!("user-{}", number % 900);
-            let address = format!("reader{number:05}@example.com");
-            let record = json!({ "ChannelType": "EMAIL", "Address": address, "OptOut": "ALL",
-                                 "Attributes": { "Plan": ["canary-plan"] }, "User": { "UserId": user } });
-            format!("{record}\n")
+    let record = |number: usize| {
+        json!({
+            "ChannelType": "EMAIL", "Address": format!("reader{number:05}@example.com"),
+            "OptOut": "ALL", "Attributes": { "Plan": ["canary-plan"] },
+            "User": { "UserId": format!("user-{}", number % 900) },
         })
-        .collect();
-    site.input("a.ndjson", &records);
+    };
+    let records: Vec<Value> = (0..2_000).map(record).collect();
+    site.input("a.ndjson", &lines_of(&records));
     let mut command = site.run();
     command.args(["--threads", "1", "--chunk-bytes", chunk_bytes]);
     command.args([
@@ -499,8 +500,7 @@ fn profiles_go_to_buckets_too() {
         json!({ "ChannelType": "SMS", "Address": "+12065550100", "OptOut": "ALL", "User": { "UserId": "ada" } }),
         json!({ "ChannelType": "EMAIL", "Address": "ada@example.com", "User": { "UserId": "ada" } }),
     ];
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
-    server.put("in/a.ndjson", lines);
+    server.put("in/a.ndjson", lines_of(&records));
     let spill = tempfile::tempdir().expect("a folder");
     let mut command = run_in_buckets(&server);
     command.args([
