@@ -36,7 +36,7 @@ pub(crate) struct Explained<'a> {
     spill_bytes: Option<u64>,
     /// Left out without `[state]`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<State<'a>>,
+    state: Option<Box<State<'a>>>,
     memory_bytes: usize,
     warnings: &'a [String],
 }
@@ -158,7 +158,7 @@ impl<'a> Explained<'a> {
             stricter: &explanation.stricter,
             together: &checked.together,
             spill_bytes: (!checked.together.is_empty()).then_some(checked.spill_bytes),
-            state: checked.state.as_ref().map(State::of),
+            state: checked.state.as_ref().map(|state| Box::new(State::of(state))),
             memory_bytes: checked.limits.max_memory(),
             warnings: &checked.warnings,
         }

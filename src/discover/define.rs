@@ -319,6 +319,9 @@ impl Page {
         self.line("# k1      = \"env:SEGPREP_KEY_K1\"");
         self.line("current = \"demo\"\ndemo    = \"demo:\"\n");
         let to = |below: &str| quoted(&format!("{}/{below}/", options.to));
+        if options.to.starts_with("../") {
+            self.line("# Beside the inputs, since a run may not write among them.");
+        }
         self.line(&format!("[account]\nto = {}\n", to("account")));
         self.line(&format!("[[output]]\nto     = {}\nformat = \"pinpoint-json\"", to("import")));
     }
