@@ -88,13 +88,13 @@ fn is_unmarked_block(block: &[u8; BLOCK]) -> bool {
 
 /// Whether a value has neither the digits of a number nor a word as long as a key.
 fn has_no_number(value: &[u8]) -> bool {
-    let (mut digits, mut run, mut longest) = (0, 0, 0);
-    for byte in value {
-        run = if *byte == b' ' { 0 } else { run + 1 };
-        longest = run.max(longest);
-        digits += usize::from(byte.is_ascii_digit());
-    }
-    digits < DIGITS && longest < RUN
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    digits < DIGITS && (value.len() < RUN || longest_run(value) < RUN)
+}
+
+/// The most bytes without a blank between them.
+fn longest_run(value: &[u8]) -> usize {
+    value.split(|byte| *byte == b' ').map(<[u8]>::len).max().unwrap_or(0)
 }
 
 #[cfg(test)]
