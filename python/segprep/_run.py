@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,28 +32,26 @@ class Progress:
 ProgressCallback: TypeAlias = Callable[[Progress], object]
 
 _PROBLEM = pa.struct([(name, pa.string()) for name in ("field", "code", "rule", "detail", "repair")])
-_REJECTS = pa.schema(
-    [
-        ("source", pa.string()),
-        ("record", pa.uint64()),
-        ("line", pa.uint64()),
-        ("offset", pa.uint64()),
-        ("bytes", pa.uint64()),
-        ("endpoint", pa.uint8()),
-        ("problems", pa.list_(_PROBLEM)),
-    ]
-)
-_PARTS = pa.schema(
-    [
-        ("to", pa.string()),
-        ("format", pa.string()),
-        ("target", pa.string()),
-        ("path", pa.string()),
-        ("bytes", pa.uint64()),
-        ("records", pa.uint64()),
-        ("digest", pa.string()),
-    ]
-)
+_OF_REJECTS: dict[str, pa.DataType] = {
+    "source": pa.string(),
+    "record": pa.uint64(),
+    "line": pa.uint64(),
+    "offset": pa.uint64(),
+    "bytes": pa.uint64(),
+    "endpoint": pa.uint8(),
+    "problems": pa.list_(_PROBLEM),
+}
+_REJECTS = pa.schema(_OF_REJECTS)
+_OF_PARTS: dict[str, pa.DataType] = {
+    "to": pa.string(),
+    "format": pa.string(),
+    "target": pa.string(),
+    "path": pa.string(),
+    "bytes": pa.uint64(),
+    "records": pa.uint64(),
+    "digest": pa.string(),
+}
+_PARTS = pa.schema(_OF_PARTS)
 _DIGESTS = ("sha256", "crc64nvme")
 
 
@@ -95,7 +94,7 @@ def _table(lines: bytes, schema: pa.Schema | None) -> pa.Table:
     # A line has to fit into a block; a reject may have a thousand problems.
     reading = pj.ReadOptions(block_size=min(max(len(lines), 1 << 20), 64 << 20))
     parsing = pj.ParseOptions(explicit_schema=schema)
-    return pj.read_json(pa.BufferReader(lines), read_options=reading, parse_options=parsing)
+    return pj.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing)
 
 
 class Result:

@@ -133,6 +133,7 @@ def test_a_type_that_no_field_has_is_an_error(definition: Path) -> None:
     [
         ('[unique]\nby = ["Id"]\n', "`[unique]`"),
         ("[users]\nmax_endpoints = 2\n", "`[users]`"),
+        ('[[output]]\nto = "out/profiles/"\nformat = "profiles-csv"\n', "a profile is made of records"),
         ('[[output]]\nto = "out/csv/"\nformat = "pinpoint-csv"\n', "batches need the `columns`"),
     ],
 )
