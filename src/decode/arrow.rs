@@ -170,7 +170,7 @@ struct Members(Vec<(Vec<u8>, Values)>);
 
 fn name_of(field: &FieldRef) -> Vec<u8> {
     let mut name = Vec::new();
-    push_text(field.name(), &mut name);
+    push_json(field.name(), &mut name);
     name.push(b':');
     name
 }
@@ -268,23 +268,14 @@ impl Instants {
         Instants { times: times.collect(), nulls: array.nulls().cloned(), has_zone }
     }
 
-    fn of(unit: TimeUnit, array: &dyn Array, has_zone: bool) -> Instants {
+    fn of(unit: TimeUnit, array: &dyn Array, zone: bool) -> Instants {
+        let (secs, millis) = (SignedDuration::from_secs, SignedDuration::from_millis);
         let (micros, nanos) = (SignedDuration::from_micros, SignedDuration::from_nanos);
         match unit {
-            TimeUnit::Second => {
-                Instants::new::<TimestampSecondType>(array, has_zone, SignedDuration::from_secs)
-            }
-            TimeUnit::Millisecond => Instants::new::<TimestampMillisecondType>(
-                array,
-                has_zone,
-                SignedDuration::from_millis,
-            ),
-            TimeUnit::Microsecond => {
-                Instants::new::<TimestampMicrosecondType>(array, has_zone, micros)
-            }
-            TimeUnit::Nanosecond => {
-                Instants::new::<TimestampNanosecondType>(array, has_zone, nanos)
-            }
+            TimeUnit::Second => Instants::new::<TimestampSecondType>(array, zone, secs),
+            TimeUnit::Millisecond => Instants::new::<TimestampMillisecondType>(array, zone, millis),
+            TimeUnit::Microsecond => Instants::new::<TimestampMicrosecondType>(array, zone, micros),
+            TimeUnit::Nanosecond => Instants::new::<TimestampNanosecondType>(array, zone, nanos),
         }
     }
 
@@ -404,7 +395,7 @@ impl Values {
         }
         match self {
             Values::Nothing => {}
-            Values::Text(texts) => push_text(texts.get(row).unwrap_or(""), out),
+            Values::Text(texts) => push_json(texts.get(row).unwrap_or(""), out),
             Values::Boolean(array) => push_json(&array.value(row), out),
             Values::Signed(array) => push_json(&array.value(row), out),
             Values::Unsigned(array) => push_json(&array.value(row), out),
@@ -414,9 +405,9 @@ impl Values {
             Values::Double(array) if array.value(row).is_finite() => {
                 push_json(&array.value(row), out);
             }
-            Values::Single(_) | Values::Double(_) => push_text("", out),
-            Values::Date(array) => push_text(&date_text(array.value(row)), out),
-            Values::Instant(instants) => push_text(&instants.text(row), out),
+            Values::Single(_) | Values::Double(_) => push_json("", out),
+            Values::Date(array) => push_json(&date_text(array.value(row)), out),
+            Values::Instant(instants) => push_json(&instants.text(row), out),
             Values::Object { members, .. } => members.push(row, out),
             Values::List { array, items } => {
                 out.push(b'[');
@@ -472,10 +463,6 @@ fn push_comma(is_first: &mut bool, out: &mut Vec<u8>) {
         out.push(b',');
     }
     *is_first = false;
-}
-
-fn push_text(text: &str, out: &mut Vec<u8>) {
-    push_json(text, out);
 }
 
 fn push_json<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
