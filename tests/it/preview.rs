@@ -189,6 +189,9 @@ fn a_preview_of_each_sample_shows_what_its_run_does() {
             continue;
         }
         let name = entry.file_name().into_string().expect("UTF-8");
+        if name == "profiles" {
+            continue; // its records are compared and folded, which a preview does not do
+        }
         shown += check_all(&format!("pipelines/{name}.toml"), &[]);
     }
     assert!(100 < shown, "{shown}");
