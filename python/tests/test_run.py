@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,8 +98,10 @@ def test_a_callback_that_raises_stops_the_run(inputs: Path) -> None:
         segprep.run(inputs, progress=stop)
 
 
+# Programs in the background are often started with SIGINT ignored, and then Python sets no handler.
 WAITING = """
-import sys, segprep
+import signal, segprep
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def tell(progress):
     print("running", flush=True)
 try:
@@ -116,7 +119,10 @@ def test_an_interrupt_stops_a_run_and_leaves_nothing(definition: Path) -> None:
         process.stdin.flush()
         assert process.stdout.readline() == "running\n"
         process.send_signal(signal.SIGINT)
+        watch = threading.Timer(30, process.kill)
+        watch.start()
         rest = process.stdout.read()
+        watch.cancel()
         assert process.wait(15) == 0 and rest.endswith("interrupted\n")
     left = [str(path) for path in Path("out").rglob("*") if path.is_file()] if Path("out").exists() else []
     assert left == []
