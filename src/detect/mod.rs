@@ -1,9 +1,9 @@
 //! What a value looks like: personal data, secrets, and what segprep has made of them.
 //!
-//! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`). Then each
-//! detector examines it in three steps: a gate, its shapes (`shape`), and their checks (`checks`).
-//! Each step costs more than the one before, and fewer values reach it. The name of a field is
-//! judged once (`names`).
+//! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`). One look at its bytes
+//! rules out most shapes of all detectors (`candidates`, by what `needs` reads off their patterns). The rest
+//! are tried in three steps: the gate of the detector, the pattern (`shape`), and its check (`checks`). Each
+//! step costs more than the one before, and fewer values reach it. The name of a field is judged once (`names`).
 //!
 //! Nothing here keeps a value, and no error or `Debug` shows one.
 
