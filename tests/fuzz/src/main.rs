@@ -1,10 +1,11 @@
 //! Properties of any input: no panic, every record is counted, and what each target adds to that.
 //!
-//! The variable `TARGET` selects `frame`, `json`, `csv`, `definition` or `record`.
+//! The variable `TARGET` selects `frame`, `json`, `csv`, `columns`, `definition` or `record`.
 
 #![no_main]
 
 mod all_stages;
+mod columns;
 mod csv;
 mod definition;
 mod frame;
@@ -28,9 +29,10 @@ static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| match std::env::var("TARGE
     Ok("frame") => frame::check,
     Ok("json") => json::check,
     Ok("csv") => csv::check,
+    Ok("columns") => columns::check,
     Ok("definition") => definition::check,
     Ok("record") => record::check,
-    Ok(_) | Err(_) => panic!("`TARGET` must be frame, json, csv, definition or record"),
+    Ok(_) | Err(_) => panic!("`TARGET` must be frame, json, csv, columns, definition or record"),
 });
 
 fuzz_target!(|data: &[u8]| TARGET(data));
