@@ -5,7 +5,8 @@
 //! While it works, it holds the account of the run, so that nobody replaces the result that it belongs to. Its manifest
 //! names the run (`retry`), and a run that replaces the result removes its retries (`publish` sees to both).
 //!
-//! No record may be written twice: a file that a retry has taken is not taken again as long as it stays as it is.
+//! No record may be written twice: a file that a retry has taken is not taken again as long as it stays as it is, and
+//! no retry reads more records than are still rejected.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use super::keys::MissingKey;
 use super::moment::Moment;
 use super::prepare::{self, Prepared, ReadDefinition, Source};
 use super::progress::{Progress, Stage};
-use super::retry_of::{RetryOf, nothing_rejected, settled};
+use super::retry_of::{RetryOf, has_broken, nothing_rejected, settled};
 use super::text::{escape, escape_path};
 use super::{Failure, Job, Outcome, RunOptions, ended, list_specs, nights, overlap};
 use crate::definition::{Definition, InputFormat, Location};
@@ -102,6 +103,7 @@ fn retry_steps(
         number,
         first: manifest.records.clone(),
         settled: settled(&retries),
+        has_broken: has_broken(&manifest),
         takes_changed,
     };
     retry.check_is_due()?;

@@ -7,6 +7,7 @@ use super::error::{ErrorKind, RunError};
 use super::text::escape;
 use crate::publish::names::{RETRIES_MAX, retry_folder};
 use crate::publish::{Buckets, PublishError};
+use crate::record::Code;
 use crate::report::{Manifest, RecordCounts, RetryNote, Status, Tally};
 
 /// The run whose rejects a retry takes.
@@ -20,6 +21,8 @@ pub(super) struct RetryOf {
     pub(super) first: RecordCounts,
     /// Those of them that earlier retries wrote or dropped.
     pub(super) settled: u64,
+    /// Whether a reject of the run may be several records: it could not be read as far as its end.
+    pub(super) has_broken: bool,
     /// Whether a file was taken by an earlier retry, and has changed since.
     pub(super) takes_changed: bool,
 }
@@ -42,20 +45,22 @@ impl RetryOf {
         Err(nothing_rejected(&self.run))
     }
 
-    /// Fails if a file that an earlier retry has taken, and that has changed since, still has records that are
-    /// no rejects any more: they would be written twice.
+    /// Fails if the files have more records than are still rejected: those that were written would be written twice.
+    /// A reject that could not be read as far as its end may become several records, but not in a file of which
+    /// an earlier retry has taken some.
     pub(super) fn check(&self, total: &Tally) -> Result<(), RunError> {
         let (left, read) = (self.rejected_before(), total.read - total.headers);
-        if !self.takes_changed || read <= left {
+        if read <= left || (self.has_broken && !self.takes_changed) {
             return Ok(());
         }
         let message = format!(
-            "the files have {read} records, and only {left} are still rejected: an earlier retry has taken some of \
-             these files, so records would be written twice"
+            "the files have {read} records, and only {left} of the run `{}` are still rejected, so records would be \
+             written twice",
+            escape(&self.run)
         );
         Err(RunError::new(ErrorKind::BadInput, message).hint(
             "put the records that are still to be written into files of their own, and name these with `--from`; \
-             `rejected-records/` in the account of the last retry has them, with `keep_rejected`",
+             `rejected-records/` in the account of the run or of its last retry has them, with `keep_rejected`",
         ))
     }
 
@@ -68,6 +73,12 @@ impl RetryOf {
             still_rejected: self.still_rejected(total),
         }
     }
+}
+
+/// Whether some reject of a run may be several records.
+pub(super) fn has_broken(run: &Manifest) -> bool {
+    let codes = [Code::JsonSyntax, Code::CsvSyntax, Code::Utf8];
+    codes.iter().any(|code| run.rejects.by_code.contains_key(code.as_str()))
 }
 
 /// The error if a run and its retries have left nothing rejected.

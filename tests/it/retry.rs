@@ -137,7 +137,7 @@ fn no_record_of_an_edited_file_goes_out_twice() {
     assert_exit(&mut retry(&nights), 0);
     let before = nights.files();
     nights.put(REJECTED, &records("f", 2));
-    let words = ["have 2 records", "only 1 are still rejected", "--from"];
+    let words = ["have 2 records", "only 1 of the run `1` are still rejected", "--from"];
     assert_exit_saying(&mut retry(&nights), 65, &words);
     let mut after = nights.files();
     after.insert(REJECTED.to_owned(), before[REJECTED].clone());
@@ -145,6 +145,20 @@ fn no_record_of_an_edited_file_goes_out_twice() {
     nights.put(REJECTED, &records("only-one", 1));
     assert_exit(&mut retry(&nights), 0);
     assert_eq!(status(&nights)["records"]["rejected"], 0);
+}
+
+/// A partner sends the whole file again, corrected: most of it went out already.
+#[test]
+fn a_file_with_more_than_the_rejects_is_refused() {
+    let nights = ran(Nights::on_disk());
+    let before = nights.files();
+    nights.put("in/whole.ndjson", &records("f", 5));
+    let from = nights.place("in/whole.ndjson");
+    let words = ["have 5 records", "only 2 of the run `1` are still rejected", "--from"];
+    assert_exit_saying(retry(&nights).args(["--from", &from]), 65, &words);
+    let mut after = nights.files();
+    after.remove("in/whole.ndjson");
+    assert!(after == before, "something was written");
 }
 
 #[test]
