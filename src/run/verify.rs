@@ -95,7 +95,8 @@ impl Verifying<'_> {
         verify_account::check(self, &account, &manifest)?;
         if manifest.status != Status::Published {
             self.notes.push(format!(
-                "the run was over its budget, so it published no parts: see `{}`",
+                "the run was over its budget, so it published no parts: see `{}`; parts of an earlier result are not \
+                 checked",
                 escape_path(&account.shown)
             ));
         }

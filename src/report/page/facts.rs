@@ -224,6 +224,11 @@ fn rejects(manifest: &Manifest) -> Vec<Block> {
         let about = "Each rejected record is a line of rejects.ndjson beside this page: its file, line, field and \
                      code, never its content.";
         blocks.insert(0, Block::Text(vec![plain(about)]));
+        if manifest.definition.settings.contains_key("account.keep_rejected") {
+            let kept = "The definition keeps rejected records: rejected-records/ beside this page has them as they came \
+                        in, with whatever is personal in them. Remove it when they are fixed.";
+            blocks.insert(1, Block::Alert(vec![vec![plain(kept)]]));
+        }
     }
     blocks
 }
@@ -290,16 +295,20 @@ fn unknown(manifest: &Manifest) -> Vec<Block> {
 
 fn files(manifest: &Manifest) -> Vec<Block> {
     let mut blocks = Vec::new();
+    if manifest.is_over_budget() {
+        let what = "Nothing was published. An earlier result in these places stays as it was; its manifest is \
+                    manifest.earlier.json beside this page.";
+        blocks.push(Block::Text(vec![plain(what)]));
+    }
     for output in &manifest.outputs {
-        let about = vec![
-            name(&output.to),
-            plain(format!(
-                ": {}, {}. {}",
-                output.format,
-                counted(u64::try_from(output.files.len()).unwrap_or(u64::MAX), "file"),
-                if output.import_ready { "Ready for import." } else { "Not for import." }
-            )),
-        ];
+        let files = counted(u64::try_from(output.files.len()).unwrap_or(u64::MAX), "file");
+        let what = match (manifest.status, output.import_ready) {
+            (Status::OverBudget, _) => format!(": {}. No file of this run.", output.format),
+            (Status::DryRun, _) => format!(": {}. Nothing is written in a trial.", output.format),
+            (Status::Published, true) => format!(": {}, {files}. Ready for import.", output.format),
+            (Status::Published, false) => format!(": {}, {files}. Not for import.", output.format),
+        };
+        let about = vec![name(&output.to), plain(what)];
         blocks.push(Block::Text(about));
         let rows = output.files.iter().take(LISTED_MAX).map(part_row);
         let head = ["File", "Records", "Size", "Digest"];
@@ -344,6 +353,7 @@ fn run(manifest: &Manifest) -> Vec<Block> {
     let threads = u64::try_from(timing.threads).unwrap_or(u64::MAX);
     let mut rows = vec![
         ("Definition", name(&manifest.name)),
+        ("Id of the run", name(&manifest.run)),
         ("Began (UTC)", plain(&manifest.started)),
         ("Ended (UTC)", plain(&manifest.finished)),
         ("Took", plain(format!("{} on {}", duration(time), counted(threads, "thread")))),
@@ -358,7 +368,7 @@ fn run(manifest: &Manifest) -> Vec<Block> {
         (
             "Inputs",
             plain(format!(
-                "{}, {}; {} ignored, {} skipped as broken",
+                "{}, {}; {} ignored, {} skipped as broken. inputs.ndjson beside this page lists each by name",
                 counted(inputs.files, "file"),
                 bytes(inputs.bytes),
                 count(inputs.ignored),

@@ -15,7 +15,7 @@ pub(super) fn blocks(manifest: &Manifest) -> Vec<Block> {
         let failed = if field.op_failed == 0 { String::new() } else { count(field.op_failed) };
         vec![
             Cell::Words(path_words(&field.path)),
-            Cell::Words(effect(field)),
+            Cell::Words(effect(field, manifest)),
             Cell::Number(count(field.values)),
             Cell::Number(failed),
         ]
@@ -37,9 +37,13 @@ pub(super) fn path_words(path: &str) -> Words {
 }
 
 /// What an operation leaves of values.
-fn effect(field: &FieldCount) -> Words {
+fn effect(field: &FieldCount, manifest: &Manifest) -> Words {
     let text = match field.op.as_str() {
-        "keep" => return vec![strong("Kept as it came in: "), plain("it stays in the clear.")],
+        "keep" if is_changed(&field.path, manifest) => (
+            "Kept: ",
+            "it stays in the clear, as it is after the translations and repairs of the definition.",
+        ),
+        "keep" => ("Kept as it came in: ", "it stays in the clear."),
         "hmac" => return hashed(field.token.as_ref()),
         "drop" => return vec![strong("Left out: "), plain("nothing of it is written.")],
         "redact" => ("Redacted: ", "a fixed text stands in its place."),
@@ -58,6 +62,12 @@ fn effect(field: &FieldCount) -> Words {
         _ => return vec![strong("Changed: "), plain("by the operation "), name(&field.op)],
     };
     vec![strong(text.0), plain(text.1)]
+}
+
+/// Whether values of a field may have been translated, or were repaired.
+fn is_changed(path: &str, manifest: &Manifest) -> bool {
+    manifest.definition.settings.contains_key("input.values")
+        || manifest.repairs.values().any(|fields| fields.contains_key(path))
 }
 
 /// What can still be linked by the tokens of a rule.
