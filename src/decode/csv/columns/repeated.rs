@@ -46,8 +46,8 @@ impl HeaderRow {
         let text = row.strip_prefix(b"\"").unwrap_or(row);
         match text.first() {
             Some(first) if *first == self.first => text.starts_with(&self.begin),
-            // A quote, or the first byte of white space before the name or of an escape.
-            Some(first) => matches!(first, b'"' | b' ' | b'\\' | 0xC2 | 0xE1..=0xE3),
+            // A quote, or the first byte of white space before the name, of an escape, or of a byte-order mark.
+            Some(first) => matches!(first, b'"' | b' ' | b'\\' | 0xC2 | 0xE1..=0xE3 | 0xEF),
             None => false,
         }
     }
@@ -55,6 +55,8 @@ impl HeaderRow {
     #[cold]
     fn has_cells_of(&self, row: &[u8], dialect: Dialect) -> bool {
         let names_of = |row: &[u8]| names(row, dialect).ok();
+        // A file that was joined to another one may have its own mark.
+        let row = row.strip_prefix("\u{feff}".as_bytes()).unwrap_or(row);
         *self.bytes == *row || names_of(&self.bytes) == names_of(row)
     }
 }
@@ -78,6 +80,8 @@ mod tests {
             ("\"Id\",Address", "Id,\"Address\"", true),
             ("Id , Address", "Id,Address", true),
             ("Id,Address", " Id,\tAddress ", true),
+            ("Id,Address", "\u{feff}Id,Address", true),
+            ("Id,Address", "\u{feff}\"Id\",Address", true),
             ("Id,Address", "\u{a0}Id,Address", true),
             ("\"a\"\"b\",Id", "\"a\"\"b\",Id", true),
             ("\"\"\"a\",Id", "\"\"\"a\",\"Id\"", true),
