@@ -44,7 +44,13 @@ pub(crate) fn notes(proposed: &Proposed) -> Vec<String> {
         ));
     }
     if proposed.is_open {
-        notes.push("somebody has to decide who has opted out: see `[input.values]`".to_owned());
+        let tests = if proposed.lacks_tests { "; tests are not written before that" } else { "" };
+        notes
+            .push(format!("somebody has to decide who has opted out: see `[input.values]`{tests}"));
+    }
+    if proposed.has_no_opt_out {
+        let what = "no field was found that says who has opted out: see the list under `unknown`";
+        notes.push(what.to_owned());
     }
     notes
 }

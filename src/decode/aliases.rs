@@ -15,7 +15,12 @@ pub struct Aliases {
     by_name: HashMap<String, usize>,
     /// The same for folded names that end with `*`, without it: beginnings of names.
     by_start: Vec<(String, usize)>,
+    /// The same for those that also begin with `*`: parts of names.
+    by_part: Vec<(String, usize)>,
 }
+
+/// How names of links end, such as `unsubscribe_url`: they are no answer to what a part of them says.
+const LINK_ENDS: [&str; 6] = ["link", "url", "uri", "token", "hash", "page"];
 
 /// A field, and its names in other programs.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,16 +65,19 @@ impl Aliases {
     pub fn shipped() -> Aliases {
         let AliasFile { alias: aliases } =
             toml::from_str(FILE).expect("a test reads the shipped file");
-        let (mut by_name, mut by_start) = (HashMap::new(), Vec::new());
+        let (mut by_name, mut by_start, mut by_part) = (HashMap::new(), Vec::new(), Vec::new());
         for (index, alias) in aliases.iter().enumerate() {
             for name in &alias.names {
-                match name.strip_suffix('*') {
-                    Some(start) => by_start.push((folded(start), index)),
-                    None => drop(by_name.insert(folded(name), index)),
+                match (name.strip_suffix('*'), name.starts_with('*')) {
+                    (Some(part), true) => {
+                        by_part.push((folded(part.trim_start_matches('*')), index))
+                    }
+                    (Some(start), false) => by_start.push((folded(start), index)),
+                    (None, _) => drop(by_name.insert(folded(name), index)),
                 }
             }
         }
-        Aliases { all: aliases, by_name, by_start }
+        Aliases { all: aliases, by_name, by_start, by_part }
     }
 
     /// Whether names of other programs stand for this field.
@@ -82,10 +90,13 @@ impl Aliases {
         self.by_name.get(&folded(name)).and_then(|index| self.all.get(*index))
     }
 
-    /// The alias of which the name has the beginning. What follows may be data, so such a name is not known.
-    pub(super) fn beginning(&self, name: &str) -> Option<&Alias> {
+    /// The alias of which the name has the beginning, or a part. The rest may be data, so such a name is not known.
+    pub(super) fn part(&self, name: &str) -> Option<&Alias> {
         let name = folded(name);
-        let (_, index) = self.by_start.iter().find(|(start, _)| name.starts_with(start))?;
+        let start = self.by_start.iter().find(|(start, _)| name.starts_with(start));
+        let is_link = || LINK_ENDS.iter().any(|end| name.ends_with(end));
+        let part = || self.by_part.iter().find(|(part, _)| name.contains(part) && !is_link());
+        let (_, index) = start.or_else(part)?;
         self.all.get(*index)
     }
 
@@ -107,7 +118,7 @@ impl Aliases {
 }
 
 /// The name in lower case, without `_`, `-`, spaces and dots.
-pub(super) fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     if name.is_ascii() {
         let shown = name.bytes().filter(|byte| !is_ignored(char::from(*byte)));
@@ -156,7 +167,7 @@ mod tests {
     #[test]
     fn every_alias_names_a_column_and_no_name_names_two() {
         let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let Aliases { all: aliases, by_name, by_start } = Aliases::shipped();
+        let Aliases { all: aliases, by_name, by_start, by_part } = Aliases::shipped();
         let mut field_of: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
             assert!(is_column(&schema, &alias.field), "{}", alias.field);
@@ -164,10 +175,11 @@ mod tests {
                 assert!(is_column(&schema, field), "{field}");
             }
             for name in &alias.names {
-                let earlier = field_of.insert(folded(name), &alias.field);
+                let key = format!("{}{}", folded(name), name.starts_with('*'));
+                let earlier = field_of.insert(key, &alias.field);
                 assert!(earlier.is_none_or(|field| field == alias.field), "{name}");
             }
         }
-        assert_eq!(by_name.len() + by_start.len(), field_of.len());
+        assert_eq!(by_name.len() + by_start.len() + by_part.len(), field_of.len());
     }
 }

@@ -71,7 +71,7 @@ impl Lookalikes {
 
     /// Whether other programs call the opt-out so.
     pub fn is_opt_out(&self, name: &str) -> bool {
-        let alias = self.aliases.of(name).or_else(|| self.aliases.beginning(name));
+        let alias = self.aliases.of(name).or_else(|| self.aliases.part(name));
         alias.is_some_and(|alias| alias.field == self.opt_out)
     }
 
@@ -160,6 +160,15 @@ mod tests {
             "Opted out of email: Book club",
             "hs_email_optout_214365",
             "CLEAN_TIME",
+            "email_disabled",
+            "Newsletter abbestellt",
+            "Newsletter-Abmeldung",
+            "Werbewiderspruch",
+            "Bitte keine Werbung",
+            "Date de désabonnement",
+            "Subscribed To Emails",
+            "DoNotBulkEMail",
+            "Email Permission Status",
         ] {
             check("", name, Some("OptOut"));
             check("User", name, Some("OptOut"));
@@ -173,6 +182,9 @@ mod tests {
         check("", "UserId", None);
         check("Location", "Street", None);
         check("", "crm.id", None);
+        check("", "unsubscribe_url", None);
+        check("", "Abmeldelink", None);
+        check("", "Newsletter", None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod shaping;
 mod spellings;
 mod target;
 
-pub use aliases::{Alias, Aliases, Sense};
+pub use aliases::{Alias, Aliases, Sense, folded};
 pub use csv::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, EndpointSettings, HeaderError,
     cell_texts, each_cell_text, is_column, push_cell_text,
@@ -28,7 +28,7 @@ pub use csv::{
 pub use layout::Layout;
 pub use lookalike::Lookalikes;
 pub use records::{Beside, RecordFinder, RecordsPath};
-pub use shaping::ShapeSettings;
+pub use shaping::{OTHERS, ShapeSettings};
 pub use target::{CONTAINERS_MAX, container_paths};
 
 use std::{fmt, ops::Range, sync::Arc};

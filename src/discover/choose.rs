@@ -14,8 +14,8 @@ use endpoints::Endpoint;
 /// The fields of a definition.
 pub(super) struct Chosen<'a> {
     pub(super) fields: Vec<Found<'a>>,
-    /// A known name that stands for something else, and the name that it gets.
-    pub(super) away: Option<(String, String)>,
+    /// Known names that stand for something else: each with the name that it gets, and why.
+    pub(super) away: Vec<(String, String, &'static str)>,
     /// Names of further fields with addresses: a record has one.
     pub(super) other_addresses: Vec<String>,
     /// Names that must not be lost in silence, though another one stands for their field.
@@ -34,6 +34,8 @@ pub(super) struct Chosen<'a> {
     pub(super) endpoints: Vec<Endpoint>,
     /// The columns that say who has opted out, if an endpoint has several of them.
     pub(super) rival_opt_outs: Vec<String>,
+    /// Columns that say when or why somebody opted out of messages of which no column says whether.
+    pub(super) opt_out_details: Vec<String>,
     /// Whether the id is left out, since the endpoints of a row would share it.
     pub(super) drops_id: bool,
 }
@@ -61,6 +63,7 @@ pub(super) fn choose<'a>(
     if has_endpoints {
         endpoints::split(report, &mut chosen, knowledge);
     }
+    endpoints::ask_about_details(report, &mut chosen, knowledge);
     chosen
 }
 
@@ -111,7 +114,7 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         is_address && !matches!(field.by, Some(By::Name))
     });
     let other_addresses = others.filter_map(|field| field.origin.name.clone()).collect();
-    let away = street(report, &fields, address);
+    let away = street(report, &fields, address).into_iter().chain(objects(report)).collect();
     let ignored = ignored.collect();
     Chosen {
         fields,
@@ -125,17 +128,35 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         is_users_only,
         endpoints: Vec::new(),
         rival_opt_outs: Vec::new(),
+        opt_out_details: Vec::new(),
         drops_id: false,
     }
 }
 
 /// The column that is called like the address and is another one, such as a street; and the name that it gets.
-fn street(report: &ScanReport, fields: &[Found<'_>], address: &str) -> Option<(String, String)> {
+fn street(
+    report: &ScanReport,
+    fields: &[Found<'_>],
+    address: &str,
+) -> Option<(String, String, &'static str)> {
     let is_own = |found: &Found<'_>| found.path == address && found.name == address;
     let is_called_so =
         |field: &FieldReport| field.by == Some(By::Name) && field.name.as_deref() == Some(address);
     let is_other = !fields.iter().any(is_own) && report.fields.iter().any(is_called_so);
-    is_other.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned()))
+    let why = "its values are no addresses of messages";
+    is_other.then(|| (address.to_owned(), "User.UserAttributes.Street".to_owned(), why))
+}
+
+/// The columns that are called like an object of the schema, such as `Location`, and have texts.
+fn objects(report: &ScanReport) -> impl Iterator<Item = (String, String, &'static str)> {
+    let columns = report.fields.iter().filter(|field| field.column.is_some());
+    let columns = columns.filter(|field| field.origin.is_object);
+    let name = |field: &FieldReport| {
+        let name = field.origin.name.clone()?;
+        let path = format!("User.UserAttributes.{name}");
+        Some((name, path, "the schema has an object of this name"))
+    };
+    columns.filter_map(name)
 }
 
 /// Whether a definition can name the field. `is_bare`: it is a column without a name.
@@ -224,7 +245,14 @@ impl<'a> Found<'a> {
     /// Whether nobody knows what its words for an opt-out mean.
     pub(super) fn is_open(&self) -> bool {
         let others = self.field.origin.opt_out_others;
-        self.field.by != Some(By::Name) && self.field.values_met() < others.saturating_mul(100)
+        !self.is_detail()
+            && self.field.by != Some(By::Name)
+            && self.field.values_met() < others.saturating_mul(100)
+    }
+
+    /// Whether it says when or why somebody opted out: whoever has a value there has.
+    pub(super) fn is_detail(&self) -> bool {
+        self.field.origin.sense == Sense::Details
     }
 
     /// The operation that is proposed, as TOML; one that the field can have.

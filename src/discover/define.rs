@@ -10,6 +10,7 @@ use std::fmt::Write;
 use super::choose::{Chosen, Found, choose};
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
+use crate::decode::OTHERS;
 use crate::definition::Purpose;
 use crate::schema::{Class, Role};
 
@@ -34,6 +35,10 @@ pub struct DefinitionOptions {
 
 /// The column in which reasons begin.
 const REASON_COLUMN: usize = 56;
+/// The width of a comment of several lines.
+const COMMENT_WIDTH: usize = 118;
+/// The most fields that are named of those that are left out.
+const LEFT_OUT_MAX: usize = 40;
 
 /// The definition for what a scan found.
 pub fn define(report: &ScanReport, options: &DefinitionOptions, knowledge: &Knowledge) -> String {
@@ -132,6 +137,7 @@ impl Page {
             "unknown = \"drop\"",
             &format!("fields that are none of the schema's: {others}"),
         );
+        self.left_out(report, options, chosen, knowledge);
         if !chosen.ignored.is_empty() {
             let names: Vec<String> = chosen.ignored.iter().map(|name| quoted(name)).collect();
             self.line_because(
@@ -153,6 +159,52 @@ impl Page {
         self.renamings(chosen);
         self.constants(chosen);
         self.opt_out(chosen, knowledge);
+    }
+
+    /// The fields that `unknown` leaves out, as far as their names may be shown.
+    fn left_out(
+        &mut self,
+        report: &ScanReport,
+        options: &DefinitionOptions,
+        chosen: &Chosen<'_>,
+        knowledge: &Knowledge,
+    ) {
+        let is_chosen = |field: &FieldReport| {
+            chosen.fields.iter().any(|found| std::ptr::eq(found.field, field))
+        };
+        let is_unknown = |field: &&FieldReport| {
+            field.field.is_none() && !is_chosen(field) && !field.origin.is_object
+        };
+        let all: Vec<&FieldReport> = report.fields.iter().filter(is_unknown).collect();
+        let names = all.iter().filter_map(|field| field.origin.name.as_deref());
+        let names: Vec<String> = names.take(LEFT_OUT_MAX).map(quoted).collect();
+        let others = all.len() - names.len();
+        let more =
+            (0 < others).then(|| format!("{others} more, whose names are not shown or do not fit"));
+        let list: Vec<String> = names.into_iter().chain(more).collect();
+        if !list.is_empty() {
+            self.comment(&format!("Left out: {}.", list.join(", ")));
+        }
+        if lacks(options, chosen, knowledge) {
+            self.comment(
+                "No field was found that says who has opted out, so no `OptOut` is written. If one does, rename it: \
+                 [input.rename] with { \"NAME\" = \"OptOut\" }, and [input.values] with what its words mean.",
+            );
+        }
+    }
+
+    /// A comment, in as many lines as it needs.
+    fn comment(&mut self, text: &str) {
+        let mut line = "#".to_owned();
+        for word in text.split(' ') {
+            if COMMENT_WIDTH < line.chars().count() + 1 + word.chars().count() && line != "#" {
+                self.line(&line);
+                line = "#".to_owned();
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        self.line(&line);
     }
 
     /// The endpoints of a row, each with the columns that belong to it alone.
@@ -181,13 +233,11 @@ impl Page {
 
     fn renamings(&mut self, chosen: &Chosen<'_>) {
         let mut heading = Some("[input.rename]");
-        if let Some((name, path)) = &chosen.away {
-            heading = None;
-            self.line("[input.rename]");
-            self.line_because(
-                &format!("{} = {}", quoted(name), quoted(path)),
-                "its values are no addresses of messages",
-            );
+        for (name, path, why) in &chosen.away {
+            if let Some(heading) = heading.take() {
+                self.line(heading);
+            }
+            self.line_because(&format!("{} = {}", quoted(name), quoted(path)), why);
         }
         let is_shared = |found: &&Found<'_>| found.is_renamed && found.endpoint.is_none();
         for found in chosen.fields.iter().filter(is_shared) {
@@ -231,10 +281,9 @@ impl Page {
             self.line(&format!("{} = {{}}\n", quoted(path)));
         } else if !pairs.is_empty() {
             self.line("[input.values]");
-            self.line_because(
-                &format!("{} = {{ {} }}", quoted(path), pairs.join(", ")),
-                "check who has opted out",
-            );
+            let is_any = meanings.pairs.iter().any(|(word, _)| word == OTHERS);
+            let why = if is_any { "whoever has a value there" } else { "check who has opted out" };
+            self.line_because(&format!("{} = {{ {} }}", quoted(path), pairs.join(", ")), why);
             self.line("");
         }
     }
@@ -351,6 +400,10 @@ impl<'a> Meanings<'a> {
         let mut meanings = Meanings { columns, pairs: Vec::new(), contradict: false };
         for found in meanings.columns.clone() {
             let origin = &found.field.origin;
+            if found.is_detail() {
+                meanings.pairs.push((OTHERS.to_owned(), true));
+                continue;
+            }
             let is_foreign = |word: &&String| !matches!(word.as_str(), "ALL" | "NONE");
             for word in origin.opt_out_words.iter().filter(is_foreign) {
                 let Some(is_out) = knowledge.opt_out_words.means_out(word, origin.sense) else {
@@ -369,6 +422,12 @@ impl<'a> Meanings<'a> {
     fn open(&self, chosen: &Chosen<'_>) -> Vec<String> {
         let unknown = self.columns.iter().filter(|found| found.is_open()).map(|found| {
             let (count, name) = (found.field.origin.opt_out_others, quoted(&found.name));
+            if found.field.origin.is_status {
+                return format!(
+                    "# {name} may say who has opted out: it is called like a status, and {count} values are words such as\n\
+                     # `inactive`. If it says something else, remove its renaming and the line below."
+                );
+            }
             format!("# Who has opted out is open: {count} values of {name} are words that segprep does not know.")
         });
         let rivals: Vec<String> = chosen.rival_opt_outs.iter().map(|name| quoted(name)).collect();
@@ -384,6 +443,13 @@ impl<'a> Meanings<'a> {
              # be changed before, or left out."
                 .to_owned()
         });
+        let details = chosen.opt_out_details.iter().map(|name| {
+            let name = quoted(name);
+            format!(
+                "# {name} says when or why somebody opted out, and no column says whether. Write {{ {name} = \"OptOut\" }} as\n\
+                 # [input.rename] and {{ \"*\" = \"ALL\" }} below, or list it in `ignore`."
+            )
+        });
         let unnamed = chosen.unnamed_opt_out.map(|(column, length)| {
             let place =
                 column.map_or_else(|| "A field".to_owned(), |column| format!("Column {column}"));
@@ -392,7 +458,7 @@ impl<'a> Meanings<'a> {
                  # {{ \"NAME\" = \"OptOut\" }} as [input.rename], or decide that it does not count."
             )
         });
-        unknown.chain(several).chain(contradict).chain(unnamed).collect()
+        unknown.chain(several).chain(details).chain(contradict).chain(unnamed).collect()
     }
 }
 
@@ -434,6 +500,23 @@ pub fn has_open_opt_out(
 ) -> bool {
     let chosen = choose(report, knowledge, options.has_endpoints);
     !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
+}
+
+/// Whether messages are sent by the definition, and no field was found that says who has opted out.
+pub fn lacks_opt_out(
+    report: &ScanReport,
+    options: &DefinitionOptions,
+    knowledge: &Knowledge,
+) -> bool {
+    lacks(options, &choose(report, knowledge, options.has_endpoints), knowledge)
+}
+
+fn lacks(options: &DefinitionOptions, chosen: &Chosen<'_>, knowledge: &Knowledge) -> bool {
+    let opt_out = knowledge.role_path(Role::OptOut);
+    let is_found = chosen.fields.iter().any(|found| found.path == opt_out)
+        || chosen.unnamed_opt_out.is_some()
+        || !chosen.opt_out_details.is_empty();
+    options.purpose == Purpose::Messaging && !chosen.is_users_only && !is_found
 }
 
 /// A test of the definition: records of the same shape that were made up. Returns their text.

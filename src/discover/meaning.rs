@@ -38,6 +38,10 @@ pub(super) struct Meaning {
     pub(super) evidence: Evidence,
     /// What a name for the opt-out asks, if it is one.
     pub(super) opt_out: Option<Sense>,
+    /// Whether it is called like an object or a map of the schema, which no text can be.
+    pub(super) is_object: bool,
+    /// Whether it is called like a status, so that words such as `inactive` may say who has opted out.
+    pub(super) is_status: bool,
     /// Whether the schema or `schemas/headers.toml` has this name, so that it may be shown whoever
     /// wrote it.
     pub(super) is_known: bool,
@@ -96,6 +100,7 @@ impl Knowledge {
             };
         }
         let last = name.rsplit('.').next().unwrap_or(name);
+        let is_status = self.opt_out_words.is_status(last);
         let whole = self.aliases.of(name);
         let is_known = whole.is_some();
         let alias = whole.or_else(|| self.aliases.of(last));
@@ -107,11 +112,16 @@ impl Knowledge {
         } else if let Some(field) = self.near(name) {
             (field, By::Near, Vec::new())
         } else {
-            return Meaning { evidence, ..Meaning::default() };
+            let is_object = self.lookalikes.is_field("", name);
+            let is_known = is_object;
+            return Meaning { evidence, is_status, is_object, is_known, ..Meaning::default() };
         };
         let node = self.schema.node(&field);
         let opt_out = self.opt_out(&field, sense);
-        Meaning { field: Some(field), by: Some(by), node, constants, evidence, opt_out, is_known }
+        let field = Some(field);
+        let is_object = false;
+        let by = Some(by);
+        Meaning { field, by, node, constants, evidence, opt_out, is_object, is_status, is_known }
     }
 
     fn opt_out(&self, field: &str, sense: Sense) -> Option<Sense> {

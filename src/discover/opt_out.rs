@@ -1,17 +1,21 @@
 //! The words with which other programs say who has opted out (`schemas/opt_out_words.toml`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 use serde::Deserialize;
 
-use crate::decode::Sense;
+use crate::decode::{Sense, folded};
 
 const FILE: &str = include_str!("../../schemas/opt_out_words.toml");
 
 /// What words mean.
 pub(super) struct OptOutWords {
     words: HashMap<String, Word, RandomState>,
+    /// Folded names of columns whose words of a status may say who has opted out.
+    statuses: HashSet<String, RandomState>,
+    /// Folded parts of such names.
+    status_parts: Vec<String>,
 }
 
 /// The most bytes of a word, in whatever case.
@@ -26,6 +30,8 @@ enum Word {
     OptOut(bool),
     /// Yes or no to what the column's name asks.
     Answer(bool),
+    /// A status that may say so: only whoever knows the program can tell.
+    Status(bool),
 }
 
 #[derive(Deserialize)]
@@ -34,6 +40,7 @@ struct WordFile {
     anywhere: Consent,
     opt_out: Consent,
     answers: Answers,
+    status: Statuses,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +57,15 @@ struct Answers {
     no: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statuses {
+    columns: Vec<String>,
+    parts: Vec<String>,
+    out: Vec<String>,
+    r#in: Vec<String>,
+}
+
 impl OptOutWords {
     pub(super) fn shipped() -> OptOutWords {
         let file: WordFile = toml::from_str(FILE).expect("a test reads the shipped file");
@@ -60,11 +76,34 @@ impl OptOutWords {
             (file.opt_out.r#in, Word::OptOut(false)),
             (file.answers.yes, Word::Answer(true)),
             (file.answers.no, Word::Answer(false)),
+            (file.status.out, Word::Status(true)),
+            (file.status.r#in, Word::Status(false)),
         ];
         let words = lists
             .into_iter()
             .flat_map(|(words, meaning)| words.into_iter().map(move |word| (word, meaning)));
-        OptOutWords { words: words.collect() }
+        let statuses = file.status.columns.iter().map(|name| folded(name));
+        let parts = file.status.parts.iter().map(|part| folded(part));
+        OptOutWords {
+            words: words.collect(),
+            statuses: statuses.collect(),
+            status_parts: parts.collect(),
+        }
+    }
+
+    /// Whether a column is called like a status or a consent, so that its words may say who has opted out.
+    pub(super) fn is_status(&self, name: &str) -> bool {
+        let name = folded(name);
+        self.statuses.contains(&name) || self.status_parts.iter().any(|part| name.contains(part))
+    }
+
+    /// Whether a word of a status may say that somebody has opted out. `None`: it is no such word.
+    pub(super) fn status(&self, word: &str) -> Option<bool> {
+        match self.of(word)? {
+            Word::Status(is_out) => Some(is_out),
+            Word::Answer(_) => Some(true),
+            Word::Anywhere(_) | Word::OptOut(_) => None,
+        }
     }
 
     /// Whether somebody has opted out, by a word in a column of this sense. `None`: that is open.
@@ -73,7 +112,7 @@ impl OptOutWords {
             (Word::Anywhere(is_out) | Word::OptOut(is_out), _) => Some(is_out),
             (Word::Answer(is_yes), Sense::Same) => Some(is_yes),
             (Word::Answer(is_yes), Sense::Opposite) => Some(!is_yes),
-            (Word::Answer(_), Sense::Words | Sense::Details) => None,
+            (Word::Answer(_), Sense::Words | Sense::Details) | (Word::Status(_), _) => None,
         }
     }
 
@@ -81,7 +120,7 @@ impl OptOutWords {
     pub(super) fn means_out_anywhere(&self, word: &str) -> Option<bool> {
         match self.of(word)? {
             Word::Anywhere(is_out) => Some(is_out),
-            Word::OptOut(_) | Word::Answer(_) => None,
+            Word::OptOut(_) | Word::Answer(_) | Word::Status(_) => None,
         }
     }
 
@@ -128,6 +167,32 @@ mod tests {
     }
 
     #[test]
+    fn a_status_may_say_it() {
+        let words = OptOutWords::shipped();
+        for (word, expected) in [
+            ("Inactive", Some(true)),
+            ("ACTIVE", Some(false)),
+            ("gelöscht", Some(true)),
+            ("no", Some(true)),
+            ("unsubscribed", None),
+            ("Portland", None),
+        ] {
+            assert_eq!(words.status(word), expected, "{word}");
+            let is_told = words.means_out(word, Sense::Words).is_some();
+            assert_eq!(is_told, word == "unsubscribed", "{word}");
+        }
+        for (name, expected) in [
+            ("Status", true),
+            ("subscriber_status", true),
+            ("Werbung erlaubt", true),
+            ("Order Status", false),
+            ("", false),
+        ] {
+            assert_eq!(words.is_status(name), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_word_is_in_one_list() {
         let file: WordFile = toml::from_str(FILE).unwrap();
         let lists = [
@@ -137,6 +202,8 @@ mod tests {
             file.opt_out.r#in,
             file.answers.yes,
             file.answers.no,
+            file.status.out,
+            file.status.r#in,
         ];
         let words: Vec<String> = lists.into_iter().flatten().collect();
         assert_eq!(OptOutWords::shipped().words.len(), words.len());

@@ -115,6 +115,10 @@ pub(super) struct Origin {
     /// Words for an opt-out whose meaning is known, and the number of values that are none.
     pub(super) opt_out_words: Vec<String>,
     pub(super) opt_out_others: u64,
+    /// Whether it is called like an object of the schema.
+    pub(super) is_object: bool,
+    /// Whether it only may say who has opted out: it is called like a status, and has words of one.
+    pub(super) is_status: bool,
 }
 
 /// What a detector found in a field.

@@ -16,7 +16,7 @@ use super::form::InputForm;
 use super::meaning::{By, Knowledge, Meaning};
 use super::propose::{Evidence, propose};
 use super::report::{DetectorReport, FieldReport, FileReport, Origin, ScanReport};
-use super::tally::Counts;
+use super::tally::{Counts, Statuses};
 use super::value::{KINDS, Kind};
 use crate::decode::Sense;
 use crate::detect::{ColumnFindings, Likelihood, Verdict};
@@ -73,6 +73,7 @@ struct FieldScan {
     words: BTreeMap<String, u64>,
     opt_out_words: BTreeMap<String, u64>,
     opt_out_others: u64,
+    statuses: Statuses,
     findings: ColumnFindings,
     fails: BTreeMap<&'static str, u64>,
     repairs: BTreeMap<Cow<'static, str>, u64>,
@@ -184,6 +185,7 @@ impl<'a> Scan<'a> {
             }
         }
         known.opt_out_others += tally.opt_out_others;
+        known.statuses.merge(tally.statuses);
         for (word, count) in tally.words {
             if known.words.len() < WORDS_MAX || known.words.contains_key(&word) {
                 *known.words.entry(word).or_default() += count;
@@ -213,6 +215,7 @@ impl<'a> Scan<'a> {
             words: BTreeMap::new(),
             opt_out_words: BTreeMap::new(),
             opt_out_others: 0,
+            statuses: Statuses::default(),
             findings: ColumnFindings::default(),
             fails: BTreeMap::new(),
             repairs: BTreeMap::new(),
@@ -305,12 +308,15 @@ impl FieldScan {
             None => field.map(|field| knowledge.without_own_name(&field)),
         };
         let own = self.name.clone().filter(|own| name.is_some() || self.meaning.is_written(own));
+        let is_status = by == Some(By::Values) && !self.says_who_is_out(knowledge);
         let origin = Origin {
             name: own.filter(|_| self.types.iter().any(|count| 0 < *count)),
             constants: self.meaning.constants.clone(),
             sense: self.meaning.opt_out.unwrap_or(Sense::Words),
             opt_out_words: self.opt_out_words.into_keys().collect(),
             opt_out_others: self.opt_out_others,
+            is_object: self.meaning.is_object,
+            is_status: is_status && self.statuses.may_say_who_is_out(),
         };
         FieldReport {
             origin,
@@ -348,7 +354,7 @@ impl FieldScan {
         };
         let role = if verdicts.iter().any(is_address) {
             Role::Address
-        } else if self.says_who_is_out(knowledge) {
+        } else if self.says_who_is_out(knowledge) || self.statuses.may_say_who_is_out() {
             // One such word is enough: an opt-out that is dropped is never missed.
             Role::OptOut
         } else {
@@ -362,7 +368,8 @@ impl FieldScan {
     fn is_rather_opt_out(&self, knowledge: &Knowledge) -> bool {
         let is_own = self.meaning.by == Some(By::Name) || self.meaning.opt_out.is_some();
         let are_most = self.opt_out_others <= self.opt_out_words.values().sum();
-        !is_own && are_most && self.says_who_is_out(knowledge)
+        let may_say = self.statuses.may_say_who_is_out();
+        !is_own && (may_say || are_most && self.says_who_is_out(knowledge))
     }
 
     /// Whether a word says that somebody has opted out, whatever the field is called.

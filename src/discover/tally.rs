@@ -71,6 +71,38 @@ pub(super) struct Values<'c> {
     before: usize,
 }
 
+/// Of a field that is called like a status: values that are words of one.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Statuses {
+    all: u64,
+    /// Those that may say that somebody has opted out.
+    out: u64,
+    others: u64,
+}
+
+impl Statuses {
+    fn add(&mut self, status: Option<bool>, count: u64) {
+        match status {
+            None => self.others += count,
+            Some(is_out) => {
+                self.all += count;
+                self.out += if is_out { count } else { 0 };
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Statuses) {
+        self.all += other.all;
+        self.out += other.out;
+        self.others += other.others;
+    }
+
+    /// Whether they may say who has opted out.
+    pub(super) fn may_say_who_is_out(self) -> bool {
+        0 < self.out && self.others <= self.all
+    }
+}
+
 /// What the values of one field in one chunk are like.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -84,6 +116,7 @@ pub(super) struct Tally {
     /// values there are.
     pub(super) opt_out_words: BTreeMap<String, u64>,
     pub(super) opt_out_others: u64,
+    pub(super) statuses: Statuses,
     pub(super) findings: ColumnFindings,
 }
 
@@ -182,6 +215,9 @@ impl Tally {
             };
             if is_out.is_none() {
                 self.opt_out_others += count;
+                if meaning.is_status {
+                    self.statuses.add(words.status(text), count);
+                }
             } else {
                 *self.opt_out_words.entry(text.to_owned()).or_default() += count;
             }

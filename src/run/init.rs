@@ -19,7 +19,7 @@ use super::text::{escape, escape_path};
 use super::{Failure, RunOptions};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{
-    DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, made_up,
+    DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, lacks_opt_out, made_up,
 };
 use crate::engine::Cancel;
 use crate::group::decide_about;
@@ -54,6 +54,10 @@ pub struct Proposed {
     pub excluded: Vec<(String, String)>,
     /// Whether somebody has to decide something before the definition is valid.
     pub is_open: bool,
+    /// Whether tests were wanted, and not written for that reason.
+    pub lacks_tests: bool,
+    /// Whether messages are sent by it, and no field was found that says who has opted out.
+    pub has_no_opt_out: bool,
 }
 
 /// Proposes a definition.
@@ -124,7 +128,11 @@ pub fn init(
         write_new(path, &tests)?;
         written.push(path.clone());
     }
-    Ok(Proposed { definition: text, written, excluded: settings.exclude, is_open })
+    let has_no_opt_out = lacks_opt_out(&report, &settings, &knowledge);
+    let lacks_tests = test_path.is_some() && is_open;
+    let excluded = settings.exclude;
+    let definition = text;
+    Ok(Proposed { definition, written, excluded, is_open, lacks_tests, has_no_opt_out })
 }
 
 /// What a definition begins with.

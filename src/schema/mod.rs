@@ -78,6 +78,17 @@ pub struct Node {
     pub checks: Vec<Check>,
 }
 
+impl Node {
+    /// The words that its value is one of; none if it may be something else.
+    pub fn words(&self) -> &[String] {
+        let words = self.checks.iter().find_map(|check| match &check.test {
+            Test::Enum(words) => Some(words.as_slice()),
+            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
+        });
+        words.unwrap_or_default()
+    }
+}
+
 /// The type of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {

@@ -245,6 +245,107 @@ fn an_opt_out_is_found_under_the_name_of_another_field() {
 }
 
 #[test]
+fn a_column_that_is_called_like_an_object_becomes_an_attribute() {
+    let folder = folder();
+    let rows = "Email,First Name,location\n".to_owned() + &"ada@example.com,Ada,Malm\n".repeat(20);
+    let path = file(folder.path(), "a.csv", rows);
+    let from = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    assert!(text.contains("\"location\" = \"User.UserAttributes.location\""), "{text}");
+    assert_eq!(program(folder.path(), &["run", "a.toml"]).0, 0);
+}
+
+#[test]
+fn a_header_with_a_name_twice_is_said_to_be_wrong() {
+    let folder = folder();
+    let rows = "Name,Email,Email,\n".to_owned() + &"Ada,a@example.com,b@example.com,x\n".repeat(20);
+    let path = file(folder.path(), "a.csv", rows);
+    let from = path.to_str().expect("UTF-8");
+    let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+    assert!(
+        code == 65 && printed.contains("a.csv") && printed.contains("repeats column 2"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn whoever_has_a_time_of_opting_out_has_opted_out() {
+    let folder = folder();
+    let rows = "Email Address,Phone Number,UNSUB_TIME\n".to_owned()
+        + &"ada@example.com,+12025550123,\nbob@example.com,,2026-01-02 03:04:05\n".repeat(20);
+    let path = file(folder.path(), "a.csv", rows);
+    let from = path.to_str().expect("UTF-8");
+    for addresses in ["several", "one"] {
+        let (code, printed) = program(folder.path(), &["init", from, "--out", "a.toml"]);
+        assert_eq!(code, 0, "{printed}");
+        let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+        assert!(text.contains("\"OptOut\" = { \"*\" = \"ALL\" }"), "{addresses}: {text}");
+        let (code, printed) = program(folder.path(), &["run", "a.toml"]);
+        assert_eq!(code, 0, "{printed}");
+        let part = folder.path().join("out/a/import/job-000/part-00000.json");
+        let written = fs::read_to_string(part).expect("a part");
+        let out = "\"Address\":\"bob@example.com\",\"OptOut\":\"ALL\"";
+        let count = |what: &str| written.matches(what).count();
+        assert_eq!((count(out), count("\"OptOut\"")), (20, 20), "{addresses}: {written}");
+        // The same without phone numbers.
+        let rows = fs::read_to_string(&path).expect("rows").replace("Phone Number", "Note");
+        file(folder.path(), "a.csv", rows);
+        fs::remove_file(folder.path().join("a.toml")).expect("a definition");
+        fs::remove_dir_all(folder.path().join("out")).expect("a result");
+    }
+}
+
+#[test]
+fn a_time_of_opting_out_beside_the_opt_out_of_other_messages_is_left_open() {
+    let folder = folder();
+    let rows = "Email Address,Phone Number,SMS Opt-Out,UNSUB_TIME\n".to_owned()
+        + &"bob@example.com,+12025550123,no,2026-01-02 03:04:05\n".repeat(20);
+    let text = definition(&file(folder.path(), "a.csv", rows), &[]);
+    assert!(text.contains("# \"UNSUB_TIME\" says when or why somebody opted out"), "{text}");
+    assert!(text.contains("\"OptOut\" = {}") && !text.contains("ignore = "), "{text}");
+    // Where a column says it for all messages, the time says nothing more.
+    let rows = "Email Address,Phone Number,Unsubscribed,UNSUB_TIME\n".to_owned()
+        + &"bob@example.com,+12025550123,yes,2026-01-02 03:04:05\n".repeat(20);
+    let text = definition(&file(folder.path(), "b.csv", rows), &[]);
+    assert!(text.contains("\"OptOut\" = { \"yes\" = \"ALL\" }"), "{text}");
+    assert!(text.contains("ignore = [\"UNSUB_TIME\"]"), "{text}");
+}
+
+#[test]
+fn a_status_that_may_be_an_opt_out_is_left_open() {
+    let folder = folder();
+    let with = |file_name: &str, name: &str, words: [&str; 2]| {
+        let row = |word| format!("ada@example.com,Ada,{word},\n").repeat(20);
+        let rows = format!("Email,First Name,{name},City\n{}{}", row(words[0]), row(words[1]));
+        definition(&file(folder.path(), file_name, rows), &[])
+    };
+    for (name, words) in [
+        ("Status", ["Active", "Inactive"]),
+        ("state", ["active", "cancelled"]),
+        ("Newsletter", ["yes", "no"]),
+    ] {
+        let text = with("a.csv", name, words);
+        assert!(text.contains(&format!("\"{name}\" = \"OptOut\"")), "{text}");
+        assert!(text.contains("may say who has opted out") && text.contains("\"OptOut\" = {}"));
+    }
+    for (name, words) in [
+        ("State", ["Texas", "Ohio"]),
+        ("Status", ["gold", "silver"]),
+        ("Status", ["active", "active"]),
+        ("Order Status", ["shipped", "cancelled"]),
+    ] {
+        assert!(!with("b.csv", name, words).contains("\" = \"OptOut\""), "{name}");
+    }
+    // One that certainly says it counts more.
+    let row = |word| format!("ada@example.com,+12025550123,{word},inactive\n").repeat(20);
+    let rows = format!("Email,Phone,Unsubscribed,Status\n{}{}", row("yes"), row("no"));
+    let text = definition(&file(folder.path(), "c.csv", rows), &[]);
+    assert!(text.contains("\"OptOut\" = { \"no\" = \"NONE\", \"yes\" = \"ALL\" }"), "{text}");
+}
+
+#[test]
 fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     let folder = folder();
     let path = with_status(folder.path(), false);

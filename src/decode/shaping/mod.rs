@@ -15,10 +15,11 @@ pub(super) use nulls::Nulls;
 
 use super::csv::ColumnSettings;
 use crate::record::{Batch, Entry, NameId, Names, Scope, Slot, Text};
-use crate::schema::{NodeIx, Schema, Shape};
+use crate::schema::{Node, NodeIx, Schema, Shape};
 use constants::Constant;
 use moved::MovedName;
 use split::SplitName;
+pub use words::OTHERS;
 use words::{WordText, Words};
 
 /// What a definition says about values.
@@ -103,7 +104,8 @@ impl Shaping {
     }
 
     fn add_words(&mut self, schema: &Schema, path: &str, meanings: &[(String, String)]) {
-        let words = Words::new(meanings, &mut self.text);
+        let own = schema.node(path).and_then(|node| schema.nodes.get(node)).map(Node::words);
+        let words = Words::new(meanings, own.unwrap_or_default(), &mut self.text);
         if let Some((map, name, shape)) = schema.map_and_name(path) {
             let node = *schema.maps.get(map).expect("a map of the schema");
             let (scope, is_number) = (Scope::of_node(node), shape == Shape::Numbers);

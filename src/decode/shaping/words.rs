@@ -2,7 +2,7 @@
 //!
 //! A value is compared as a whole and as it is, before repairs. In JSON a number or a boolean is compared
 //! by its text, since one export writes `"1"` and another `1` or `true`. A value that is no such word
-//! stays as it is.
+//! stays as it is, unless `*` says what all others mean: then only the field's own words and blanks stay.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,20 @@ pub(super) struct Words {
     meanings: HashMap<Box<[u8]>, (usize, usize), RandomState>,
     /// The lengths of the words, as bits. Lengths from 63 on share one.
     lengths: u64,
+    /// What every other text means.
+    others: Option<Others>,
 }
+
+/// What every other text means, as in [`Words`].
+#[derive(Debug)]
+struct Others {
+    meaning: (usize, usize),
+    /// The field's own words, which stay in whatever case.
+    own: Vec<String>,
+}
+
+/// Stands for every other text.
+pub const OTHERS: &str = "*";
 
 impl WordText {
     /// Appends the texts to an arena, and returns where they begin there.
@@ -33,11 +46,18 @@ impl WordText {
 }
 
 impl Words {
-    pub(super) fn new(meanings: &[(String, String)], text: &mut WordText) -> Words {
-        let mut words = Words { meanings: HashMap::default(), lengths: 0 };
+    /// `own`: the words that the field has in the schema, if only those.
+    pub(super) fn new(meanings: &[(String, String)], own: &[String], text: &mut WordText) -> Words {
+        let mut words = Words { meanings: HashMap::default(), lengths: 0, others: None };
         for (word, meaning) in meanings {
             let start = text.0.len();
             text.0.extend_from_slice(meaning.as_bytes());
+            if word == OTHERS && !own.is_empty() {
+                words.lengths = u64::MAX;
+                let meaning = (start, meaning.len());
+                words.others = Some(Others { meaning, own: own.to_vec() });
+                continue;
+            }
             words.lengths |= length_bit(word.len());
             words.meanings.insert(word.as_bytes().into(), (start, meaning.len()));
         }
@@ -58,7 +78,10 @@ impl Words {
             SlotKind::Other(JsonType::Boolean) => text.of_boolean(*slot),
             SlotKind::Absent | SlotKind::Other(_) => return,
         };
-        let Some((start, len)) = self.meanings.get(word).copied() else { return };
+        let known = self.meanings.get(word).copied();
+        let Some((start, len)) = known.or_else(|| self.others.as_ref()?.meaning_of(word)) else {
+            return;
+        };
         let start = base + start;
         let meaning = text.arena.get(start..start + len).unwrap_or(&[]);
         let is_json_number = is_number && number_len(meaning) == Some(len);
@@ -67,6 +90,14 @@ impl Words {
         } else {
             Slot::new_text(start, len, false)
         };
+    }
+}
+
+impl Others {
+    /// `None`: the text stays.
+    fn meaning_of(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let is_own = self.own.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+        (!is_own && !text.trim_ascii().is_empty()).then_some(self.meaning)
     }
 }
 

@@ -7,6 +7,7 @@
 //! - A column belongs to one endpoint. Where two would need the same, one of them is left out, with the line that
 //!   says so: none is proposed without the opt-out that it has.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Chosen, Found, address_channel};
@@ -99,7 +100,7 @@ pub(super) fn split<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowled
         .iter()
         .any(|found| found.endpoint.is_some() && found.name == path(Role::Address))
     {
-        chosen.away = None;
+        chosen.away.retain(|(name, ..)| name != path(Role::Address));
     }
     chosen.constant = None;
     chosen.is_users_only = false;
@@ -151,15 +152,66 @@ fn give_own_ids(chosen: &mut Chosen<'_>, knowledge: &Knowledge) {
     }
 }
 
-/// The fields that say who has opted out, and not when or why.
+/// The fields that say who has opted out. Those that say when or why count if there is no other, and then those that
+/// only may say so.
 fn opt_outs<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Vec<&'a FieldReport> {
-    report.fields.iter().filter(|field| is_opt_out(field, knowledge)).collect()
+    let all = || report.fields.iter().filter(|field| is_opt_out(field, knowledge));
+    let (details, others): (Vec<_>, Vec<_>) = all().partition(|field| is_detail(field));
+    let (statuses, sure): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|field| field.origin.is_status);
+    let fullest = |is_bounce: bool| {
+        let of_kind = details.iter().filter(move |field| is_of_bounces(field) == is_bounce);
+        of_kind.copied().max_by_key(|field| (field.present, Reverse(field.column)))
+    };
+    if !sure.is_empty() {
+        return sure;
+    }
+    let details: Vec<_> = [false, true].into_iter().filter_map(fullest).collect();
+    if details.is_empty() { statuses } else { details }
+}
+
+fn is_detail(field: &FieldReport) -> bool {
+    field.origin.sense == Sense::Details
+}
+
+/// Whether it is about addresses that bounced for good, and not about people who did not want more.
+fn is_of_bounces(field: &FieldReport) -> bool {
+    name_of(field).to_lowercase().starts_with("clean")
+}
+
+/// Asks about fields that say when or why somebody opted out, if no field says whether for some of the messages.
+pub(super) fn ask_about_details(
+    report: &ScanReport,
+    chosen: &mut Chosen<'_>,
+    knowledge: &Knowledge,
+) {
+    let opt_out = knowledge.role_path(Role::OptOut);
+    let told: Vec<&Found<'_>> =
+        chosen.fields.iter().filter(|found| found.path == opt_out).collect();
+    let is_told = |number: usize| {
+        told.iter().any(|found| found.endpoint.is_none_or(|endpoint| endpoint == number))
+    };
+    let all_are_told = match &chosen.constant {
+        Some((_, channel, _)) => {
+            told.iter().any(|found| !opt_outs_of(channel, &[found.field]).is_empty())
+        }
+        None if chosen.endpoints.is_empty() => !told.is_empty(),
+        None => (0..chosen.endpoints.len()).all(is_told),
+    };
+    if all_are_told {
+        return;
+    }
+    let is_asked = |field: &&FieldReport| {
+        is_opt_out(field, knowledge) && is_detail(field) && about(field) == About::Everything
+    };
+    let details = report.fields.iter().filter(is_asked).map(name_of).map(str::to_owned);
+    chosen.opt_out_details = details.collect();
+    chosen.ignored.retain(|name| !chosen.opt_out_details.contains(name));
 }
 
 fn is_opt_out(field: &FieldReport, knowledge: &Knowledge) -> bool {
     field.field.as_deref() == Some(knowledge.role_path(Role::OptOut))
         && field.origin.name.is_some()
-        && field.origin.sense != Sense::Details
         && 0 < field.values_met()
 }
 
@@ -177,7 +229,8 @@ fn candidates<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Vec<Candidat
             (_, Some(channel)) => (channel, "by its values"),
             (_, None) => continue,
         };
-        if field.origin.name.is_some() && 0 < field.values_met() {
+        let is_new = !found.iter().any(|one| one.field.origin.name == field.origin.name);
+        if field.origin.name.is_some() && is_new && 0 < field.values_met() {
             found.push(Candidate { field, channel, reason, opt_out: None });
         }
     }

@@ -2,16 +2,17 @@
 //! field can have, and no word turns an opt-out into something else.
 
 use super::input_columns::check_name;
+use crate::decode::OTHERS;
 use crate::definition::document::{Diagnostics, escape};
 use crate::definition::{Definition, FieldWords, Output, Pair, Purpose};
 use crate::record::number_len;
-use crate::schema::{Node, OPTED_OUT, Role, Schema, Shape, Test};
+use crate::schema::{Node, OPTED_OUT, Role, Schema, Shape};
 
 /// Checks `null`, `[input.values]` and `[input.split]`.
 pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let spec = &definition.input.shaping;
     for text in &spec.null {
-        let of_field = schema.nodes.iter().find(|node| words_of(node).contains(&text.value));
+        let of_field = schema.nodes.iter().find(|node| node.words().contains(&text.value));
         if let Some(node) = of_field {
             let what = format!("`null` can't be `{}`, a value of `{}`", text.value, node.path);
             diagnostics.push(text.at, what, "", "remove it");
@@ -57,25 +58,28 @@ fn check_split(definition: &Definition, schema: &Schema, diagnostics: &mut Diagn
     }
 }
 
-/// The words of a field with an enum; none if it has no enum.
-fn words_of(node: &Node) -> &[String] {
-    let words = node.checks.iter().find_map(|check| match &check.test {
-        Test::Enum(words) => Some(words.as_slice()),
-        Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
-    });
-    words.unwrap_or_default()
-}
-
 /// Checks that the field can have what its words mean.
 fn check_meanings(values: &FieldWords, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     let path = &values.field.value;
     let node = schema.node(path).and_then(|node| schema.nodes.get(node));
-    let words = node.map(words_of).unwrap_or_default();
+    let words = node.map(Node::words).unwrap_or_default();
     let is_number = match schema.map_and_name(path) {
         Some((_, _, shape)) => shape == Shape::Numbers,
         None => node.is_some_and(|node| node.shape == Shape::Number),
     };
-    for (_, meaning) in &values.words {
+    for (word, meaning) in &values.words {
+        let is_opt_out = path == schema.role_path(Role::OptOut) && meaning.value == OPTED_OUT;
+        if word.value == OTHERS && !is_opt_out {
+            let what = format!(
+                "`{OTHERS}` stands for every other word of the opt-out alone, and means `{OPTED_OUT}`"
+            );
+            let help = format!(
+                "name each word, or write `\"{OTHERS}\" = \"{OPTED_OUT}\"` for `{}`: whoever has another word has opted out",
+                schema.role_path(Role::OptOut)
+            );
+            diagnostics.push(word.at, what, "", help);
+            continue;
+        }
         let value = &meaning.value;
         let what = format!("`{}` can't be `{}`", escape(path), escape(value));
         if !words.is_empty() && !words.contains(value) {

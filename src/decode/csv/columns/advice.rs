@@ -59,7 +59,8 @@ pub(super) struct Suggestion {
     pub(super) sense: Sense,
 }
 
-const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out";
+const DROP_HINT: &str = "or set `unknown = \"drop\"` under `[input]` to leave such columns out, once none of them says who \
+                         has opted out";
 const IGNORE_HINT: &str =
     "or list the name in `ignore` under `[input]`, if the opt-outs in it are not needed";
 const REPEAT_HINT: &str = "only names in `Attributes` and `User.UserAttributes` may repeat";
