@@ -131,11 +131,6 @@ impl Whole<'_> {
                 return Ok(Outcome::AlreadyPublished { manifest });
             }
         };
-        if self.compiled.account.lineage {
-            let Whole { compiled, fingerprint, .. } = self;
-            let words = lineage::on_failure(prepared, compiled, fingerprint, began, cancel);
-            place.leave_if_it_fails(words);
-        }
         let merged = self.merged(&place, cancel)?;
         let records = &merged.sum.records;
         if records.read == records.dropped.get("header").copied().unwrap_or(0) {

@@ -267,20 +267,6 @@ fn what_shards_have_written_has_events_of_the_whole() {
 }
 
 #[test]
-fn shards_that_can_not_be_gathered_leave_events() {
-    let place = Place::new();
-    assert_exit(&mut newsletter(&place, "run --shard 0/2"), 0);
-    for _ in 0..2 {
-        assert_exit(&mut newsletter(&place, "gather --count 2"), 4);
-        assert_eq!(end_below(&place, "")["eventType"], "FAIL");
-    }
-    assert_exit(&mut newsletter(&place, "run --shard 1/2"), 0);
-    let [_, end] = events_of(&place, &mut newsletter(&place, "gather --count 2"), 0);
-    assert_eq!(end["eventType"], "COMPLETE");
-    assert_exit(&mut newsletter(&place, "verify"), 0);
-}
-
-#[test]
 fn a_retry_has_events_of_its_own() {
     let place = Place::new();
     let keep = ["--set", "account.keep_rejected=true"];
