@@ -80,6 +80,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
     warnings.extend(missing_inputs(&definition));
+    warnings.extend(keys::exposed(&definition));
     let purpose = match definition.purpose() {
         Purpose::Messaging => "messaging",
         Purpose::Analytics => "analytics",

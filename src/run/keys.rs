@@ -215,6 +215,14 @@ fn read_file(id: &str, path: &Path, cancel: &Cancel) -> Result<Zeroizing<String>
         .map_err(|_text_that_may_be_a_key| denied("is not UTF-8".to_owned()))
 }
 
+/// A warning for each key file of a definition that other users can read.
+pub(super) fn exposed(definition: &Definition) -> impl Iterator<Item = String> {
+    definition.keys.sources.iter().filter_map(|source| match &source.kind {
+        KeyKind::File(path) => readable_by_others(&source.id, path),
+        KeyKind::Demo | KeyKind::Env(_) | KeyKind::Kms(_) | KeyKind::SecretsManager(_) => None,
+    })
+}
+
 /// Returns a warning if other users can read a key file.
 fn readable_by_others(id: &str, path: &Path) -> Option<String> {
     const GROUP_AND_OTHERS: u32 = 0o077;
