@@ -271,6 +271,10 @@ fn plan_of(definition: &Definition, rules: Rules, schema: &Arc<Schema>) -> Resul
         .map_err(|error| prepare::no_plan(&error))
 }
 
+/// What a test says of the tokens in it.
+const TOKEN_NOTE: &str = "# Tokens begin with the id of the current key: with another one under [keys], write its id here. `segprep test` uses\n\
+                          # the published demo key, under any id.\n";
+
 /// A test: what the definition makes of made-up records.
 fn test_text(
     definition: &Definition,
@@ -284,9 +288,12 @@ fn test_text(
     })?;
     let quoted = |text: &str| serde_json::to_string(text).expect("a text is JSON");
     let mut text = "# Made-up records of the same shape, and what the definition makes of them. Change what you change your mind\n\
-                    # about, and add cases: `segprep test` compares.\n\n[[case]]\n\
-                    name = \"records of the same shape\"\ninput = '''\n"
+                    # about, and add cases: `segprep test` compares.\n"
         .to_owned();
+    if trial.lines.iter().any(|line| line.contains("\"hmac:")) {
+        text += TOKEN_NOTE;
+    }
+    text += "\n[[case]]\nname = \"records of the same shape\"\ninput = '''\n";
     text.extend([records, "'''\noutput = '''\n"]);
     text.extend(trial.lines.iter().map(|line| format!("{line}\n")));
     text += "'''\n";
