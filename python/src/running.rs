@@ -74,6 +74,6 @@ fn wait<T: Send>(py: Python<'_>, ended: &Ended<T>, most: Duration) -> Option<Res
 
 fn tell(progress: Option<&Bound<'_, PyAny>>, view: ProgressView) -> PyResult<()> {
     let Some(callback) = progress else { return Ok(()) };
-    let ProgressView { bytes_total, bytes_read, records_read, records_rejected } = view;
+    let ProgressView { bytes_total, bytes_read, records_read, records_rejected, .. } = view;
     callback.call1((bytes_read, bytes_total, records_read, records_rejected)).map(|_| ())
 }

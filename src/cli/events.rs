@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use segprep::definition::Diagnostic;
 use segprep::report::{Manifest, RecordCounts, Status, json_line};
-use segprep::run::{Outcome, ProgressView};
+use segprep::run::{Outcome, ProgressView, Stage};
 use serde::Serialize;
 
 use super::check::Explained;
@@ -31,6 +31,10 @@ pub(super) struct LogLine<'a> {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event<'a> {
     Progress {
+        phase: &'static str,
+        /// How far a phase is that reads no input, in percent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        percent: Option<u64>,
         bytes_read: u64,
         bytes_total: u64,
         records_read: u64,
@@ -148,8 +152,10 @@ pub(crate) struct ErrorLine<'a> {
 
 impl Event<'_> {
     pub(crate) fn progress(view: ProgressView, elapsed: Duration) -> Event<'static> {
-        let ProgressView { bytes_total, bytes_read, records_read, records_rejected } = view;
+        let ProgressView { bytes_total, bytes_read, records_read, records_rejected, .. } = view;
         Event::Progress {
+            phase: view.stage.map_or("read", Stage::name),
+            percent: view.folded.filter(|_| view.stage == Some(Stage::Fold)),
             bytes_read,
             bytes_total,
             records_read,

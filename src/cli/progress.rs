@@ -15,7 +15,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use segprep::report::quantities::{bytes, count, duration, per_second};
-use segprep::run::{Progress, ProgressView};
+use segprep::run::{Progress, ProgressView, Stage};
 
 use super::events::Event;
 use super::render::{Screen, Show};
@@ -178,21 +178,42 @@ fn draw(cells: usize, percentage: u64) -> String {
     (0..cells).map(|cell| if cell < filled { '█' } else { '░' }).collect()
 }
 
-/// How much of the inputs was read, in whole percent. `None`: their length is not known.
+/// What a run does that reads no input.
+fn phase(view: ProgressView) -> Option<&'static str> {
+    match view.stage? {
+        Stage::Decide => Some("comparing records"),
+        Stage::Fold => Some("making profiles"),
+        Stage::Publish => Some("publishing"),
+        Stage::Prepare | Stage::Lists | Stage::Compare | Stage::Process => None,
+    }
+}
+
+/// How much of the inputs was read, in whole percent, or how far a phase without inputs is. `None`: that is not known.
 fn percentage(view: ProgressView) -> Option<u64> {
+    if phase(view).is_some() {
+        return view.folded.filter(|_| view.stage == Some(Stage::Fold));
+    }
     let read = view.bytes_read.min(view.bytes_total);
     let percent = u128::from(read) * 100 / u128::from(view.bytes_total.max(1));
     (0 < view.bytes_total).then(|| u64::try_from(percent).unwrap_or(100))
 }
 
-/// `412 MB of 1.0 GB, 614,000 records, 12 rejected, 215 MB/s, 3 s left`.
+/// `412 MB of 1.0 GB, 614,000 records, 12 rejected, 215 MB/s, 3 s left`, or without inputs
+/// `making profiles, 37%, 614,000 records, 12 rejected`.
 fn line(view: ProgressView, elapsed: Duration) -> String {
-    let parts = parts(view, elapsed);
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let [what, others @ ..] = parts(view, elapsed);
+    let percentage = percentage(view).filter(|_| phase(view).is_some());
+    let parts = [what, percentage.map(|percentage| format!("{percentage}%"))];
+    parts.into_iter().chain(others).flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What was read, records, rejects, the rate, and the time that is left; each as far as it is known.
 fn parts(view: ProgressView, elapsed: Duration) -> [Option<String>; 5] {
+    let records = Some(format!("{} records", count(view.records_read)));
+    let rejected = Some(format!("{} rejected", count(view.records_rejected)));
+    if let Some(phase) = phase(view) {
+        return [Some(phase.to_owned()), records, rejected, None, None];
+    }
     if view.bytes_total == 0 && view.bytes_read == 0 {
         return [Some("listing the inputs".to_owned()), None, None, None, None];
     }
@@ -203,8 +224,8 @@ fn parts(view: ProgressView, elapsed: Duration) -> [Option<String>; 5] {
     let left = rate.filter(|_| 0 < left).map(|rate| Duration::from_secs(left.div_ceil(rate)));
     [
         Some(format!("{}{total}", bytes(view.bytes_read))),
-        Some(format!("{} records", count(view.records_read))),
-        Some(format!("{} rejected", count(view.records_rejected))),
+        records,
+        rejected,
         rate.map(|rate| format!("{}/s", bytes(rate))),
         left.map(|left| format!("{} left", duration(left))),
     ]
@@ -217,7 +238,13 @@ mod tests {
     #[track_caller]
     fn check(view: (u64, u64, u64, u64), seconds: u64, expected: &str) {
         let (bytes_total, bytes_read, records_read, records_rejected) = view;
-        let view = ProgressView { bytes_total, bytes_read, records_read, records_rejected };
+        let view = ProgressView {
+            bytes_total,
+            bytes_read,
+            records_read,
+            records_rejected,
+            ..ProgressView::default()
+        };
         assert_eq!(line(view, Duration::from_secs(seconds)), expected);
     }
 
@@ -235,6 +262,32 @@ mod tests {
     }
 
     #[test]
+    fn what_reads_no_input_is_named() {
+        let at = |stage, folded| ProgressView {
+            bytes_total: 5000,
+            bytes_read: 5000,
+            records_read: 614_000,
+            records_rejected: 12,
+            stage: Some(stage),
+            folded,
+        };
+        let elapsed = Duration::from_secs(2);
+        let profiles = at(Stage::Fold, Some(37));
+        let words = "614,000 records, 12 rejected";
+        assert_eq!(line(profiles, elapsed), format!("making profiles, 37%, {words}"));
+        assert_eq!(
+            bar_line(profiles, elapsed, 60),
+            format!("███░░░░░░ 37%, making profiles, {words}")
+        );
+        let deciding = at(Stage::Decide, None);
+        assert_eq!(line(deciding, elapsed), format!("comparing records, {words}"));
+        assert_eq!(bar_line(deciding, elapsed, 60), format!("comparing records, {words}"));
+        assert_eq!(line(at(Stage::Publish, Some(100)), elapsed), format!("publishing, {words}"));
+        let reading = line(at(Stage::Process, None), elapsed);
+        assert!(reading.starts_with("5.0 kB of 5.0 kB"), "{reading}");
+    }
+
+    #[test]
     fn the_bar_has_a_valid_template() {
         bar();
     }
@@ -246,6 +299,7 @@ mod tests {
             bytes_read: 412_000_000,
             records_read: 614_000,
             records_rejected: 12,
+            ..ProgressView::default()
         };
         let line = |width| bar_line(view, Duration::from_secs(2), width);
         let all = "41%, 412 MB of 1.0 GB, 614,000 records, 12 rejected, 206 MB/s, 3.0 s left";

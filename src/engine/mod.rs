@@ -37,6 +37,7 @@
 //!
 //! This module knows nothing about records, files or stores.
 
+mod advance;
 mod cancel;
 mod chain;
 mod deferred;
@@ -49,6 +50,7 @@ use std::{
     thread,
 };
 
+pub use advance::Advance;
 pub use cancel::{Cancel, Cancelled};
 pub use chain::Chain;
 pub use deferred::{Deferred, defer};

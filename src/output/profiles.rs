@@ -72,19 +72,13 @@ impl From<GroupError> for Failed {
 
 /// The error of a temporary file as one of writing an output.
 fn of_spill(error: GroupError) -> PublishError {
+    let of = |folder, done, source| PublishError::Spill { folder, done, source };
     match error {
-        GroupError::Create { folder, source } => {
-            PublishError::of_file(&folder, "create a temporary file in", source)
-        }
-        GroupError::Write { folder, source } => {
-            PublishError::of_file(&folder, "write a temporary file in", source)
-        }
-        GroupError::Read { folder, source } => {
-            PublishError::of_file(&folder, "read a temporary file in", source)
-        }
+        GroupError::Create { folder, source } => of(folder, "created", source),
+        GroupError::Write { folder, source } => of(folder, "written", source),
+        GroupError::Read { folder, source } => of(folder, "read", source),
         GroupError::Damaged { folder } => {
-            let source = std::io::Error::other("it is damaged");
-            PublishError::of_file(&folder, "read a temporary file in", source)
+            of(folder, "read", std::io::Error::other("it is damaged"))
         }
         GroupError::NoRandomness(error) => {
             PublishError::of_write(std::io::Error::other(error.to_string()))

@@ -97,6 +97,8 @@ pub struct Block {
     /// The names of attributes and metrics of users who may have too many: hashes of the user and of the
     /// name.
     pub names_of_users: Vec<(u128, u64)>,
+    /// Records that are opted out and not written, by what became of them, if an output has lists of opt-outs.
+    pub unlisted: BTreeMap<&'static str, u64>,
     /// Records that each list matches, in the plan's order; may be shorter than the lists.
     pub matches: Vec<u64>,
     pub blank_lines: u64,

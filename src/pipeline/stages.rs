@@ -41,6 +41,7 @@ pub struct Stages {
     inactive: Option<NodeIx>,
     /// The field by which people opt out.
     pub(super) opt_out: NodeIx,
+    pub(super) unlisted: Unlisted,
     /// The names of all checks, by number.
     check_names: RuleNames,
     /// The number of the check of each rule of the plan.
@@ -73,6 +74,29 @@ pub(super) struct LineOutput {
     /// The most bytes of a line that fits in a part, below the header. (A part is not cut inside a
     /// record.)
     pub(super) line_max: usize,
+}
+
+/// Which records that are not written are counted if they are opted out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unlisted {
+    /// None: no output has lists of opt-outs.
+    Off,
+    /// All but duplicates: those that stay have their addresses and their opt-outs.
+    NoDuplicates,
+    All,
+}
+
+impl Unlisted {
+    fn of(plan: &Plan) -> Unlisted {
+        let has_lists = plan.outputs.iter().any(|output| output.profiles.is_some());
+        let unique = plan.together.unique.as_ref();
+        let by_address = unique.is_some_and(|unique| unique.by.contains(&unique.address));
+        match (has_lists, by_address && plan.together.merges_opt_outs()) {
+            (false, _) => Unlisted::Off,
+            (true, true) => Unlisted::NoDuplicates,
+            (true, false) => Unlisted::All,
+        }
+    }
 }
 
 /// The status of records that are dropped unless the definition keeps them.
@@ -128,6 +152,7 @@ impl Stages {
             user_limit_check,
             inactive: (!plan.input.keep_inactive).then(|| schema.role(Role::Status)),
             opt_out: schema.role(Role::OptOut),
+            unlisted: Unlisted::of(plan),
             check_names: checks,
             rule_checks,
         }

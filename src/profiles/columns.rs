@@ -7,6 +7,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::profile::{Bounds, Bytes, LostField, Profile, Source, put_number, put_text};
 use crate::plan::ProfilePlan;
 use crate::schema::{NOT_OPTED_OUT, OPTED_OUT, Role, Shape};
@@ -138,7 +140,7 @@ enum Class {
 /// The columns that profiles have, as far as they may be written.
 #[derive(Default)]
 pub(super) struct Ranks {
-    ranks: HashMap<Vec<u8>, Rank>,
+    ranks: HashMap<Vec<u8>, Rank, RandomState>,
     /// Scratch memory.
     id: Vec<u8>,
 }
@@ -214,7 +216,8 @@ impl Ranks {
             Class::Key | Class::Standard | Class::Named | Class::Technical => (class, 0),
         };
         first.sort_by_key(|(_, (class, at, number), _)| (place(*class), *at, *number));
-        let mut layout = Layout { names: Vec::new(), places: HashMap::new(), fields: Vec::new() };
+        let mut layout =
+            Layout { names: Vec::new(), places: HashMap::default(), fields: Vec::new() };
         for (place, (id, _, name)) in first.into_iter().enumerate() {
             if let Some(column) = ColumnId::read(&id) {
                 layout.fields.push(field_of(column, &name, plan));
@@ -351,7 +354,7 @@ fn field_of(column: ColumnId<'_>, name: &str, plan: &ProfilePlan) -> ColumnField
 /// The columns of the parts of an output, in their order.
 pub(super) struct Layout {
     pub(super) names: Vec<String>,
-    places: HashMap<Vec<u8>, usize>,
+    places: HashMap<Vec<u8>, usize, RandomState>,
     pub(super) fields: Vec<ColumnField>,
 }
 

@@ -9,12 +9,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::columns::Ranks;
 use super::heap::{Heap, Partition};
 use super::profile::{Bounds, Profile};
-use crate::engine::Cancel;
+use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile};
 use crate::plan::ProfilePlan;
 
@@ -29,6 +30,7 @@ pub(super) struct Folding<'a> {
     pub(super) bounds: Bounds,
     pub(super) file: &'a SealedFile,
     pub(super) cancel: &'a Cancel,
+    pub(super) advance: &'a Advance,
     /// The most bytes of profiles that a thread holds.
     pub(super) held_max: usize,
     /// The bytes of the buffers of partitions that are made here.
@@ -62,13 +64,14 @@ pub(super) fn add(
 impl Folding<'_> {
     /// Folds all partitions, on all threads of the current pool.
     pub(super) fn fold_all(&self, partitions: Vec<Partition>) -> Result<(), GroupError> {
+        self.advance.expect(partitions.iter().map(|partition| partition.bytes).sum());
         let partitions = partitions.into_par_iter().with_max_len(1);
         partitions.try_for_each(|partition| self.fold(partition, 0))
     }
 
     fn fold(&self, partition: Partition, level: usize) -> Result<(), GroupError> {
-        let mut profiles: HashMap<u128, Profile> = HashMap::new();
-        let (mut held, mut taken) = (0, 0_u64);
+        let mut profiles: HashMap<u128, Profile, RandomState> = HashMap::default();
+        let (mut held, mut taken, bytes) = (0, 0_u64, partition.bytes);
         let mut next: Option<Heap> = None;
         partition.each(self.file, |entry| {
             taken += 1;
@@ -81,29 +84,36 @@ impl Folding<'_> {
             if let Some(next) = &mut next {
                 return add(next, level + 1, key, profile, self.file);
             }
-            let later = Profile::read(profile).ok_or_else(|| self.file.damaged())?;
             if let Some(earlier) = profiles.get_mut(&key) {
                 held -= earlier.memory();
-                earlier.fold(later, &self.bounds);
+                earlier.fold(profile, &self.bounds).ok_or_else(|| self.file.damaged())?;
                 held += earlier.memory();
             } else {
-                held += later.memory();
-                profiles.insert(key, later);
+                let first = Profile::read(profile).ok_or_else(|| self.file.damaged())?;
+                held += first.memory();
+                profiles.insert(key, first);
             }
             if self.held_max < held && 1 < profiles.len() && level + 1 < LEVELS {
                 next = Some(self.divide(&mut profiles, level + 1)?);
             }
             Ok(())
         })?;
-        let Some(next) = next else { return self.end(profiles.into_values()) };
-        let mut parts = next.into_partitions().into_iter();
-        parts.try_for_each(|part| self.fold(part, level + 1))
+        let end = match next {
+            None => self.end(profiles.into_values()),
+            Some(next) => {
+                let parts = next.into_partitions();
+                self.advance.expect(parts.iter().map(|part| part.bytes).sum());
+                parts.into_iter().try_for_each(|part| self.fold(part, level + 1))
+            }
+        };
+        self.advance.add(bytes);
+        end
     }
 
     /// Partitions profiles by a byte of their hashes.
     fn divide(
         &self,
-        profiles: &mut HashMap<u128, Profile>,
+        profiles: &mut HashMap<u128, Profile, RandomState>,
         level: usize,
     ) -> Result<Heap, GroupError> {
         let mut heap = Heap::new(self.piece_bytes);

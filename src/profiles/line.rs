@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 /// A place in the text of a record.
 pub(super) struct Reader<'a> {
     text: &'a str,
@@ -31,7 +33,7 @@ impl<'a> Reader<'a> {
     /// Reads an object: `each` reads the value of each member.
     pub(super) fn members(
         &mut self,
-        mut each: impl FnMut(&mut Reader<'a>, &str) -> Option<()>,
+        mut each: impl FnMut(&mut Reader<'a>, Cow<'a, str>) -> Option<()>,
     ) -> Option<()> {
         self.eat(b'{')?;
         if self.skip(b'}') {
@@ -40,7 +42,7 @@ impl<'a> Reader<'a> {
         loop {
             let name = self.string()?;
             self.eat(b':')?;
-            each(self, &name)?;
+            each(self, name)?;
             if self.skip(b'}') {
                 return Some(());
             }
@@ -80,10 +82,7 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self) -> Option<Cow<'a, str>> {
         self.eat(b'"')?;
-        let rest = self.text.get(self.at..)?;
-        let end = rest.find(['"', '\\'])?;
-        let plain = rest.get(..end)?;
-        self.at += end;
+        let plain = self.plain()?;
         if self.skip(b'"') {
             return Some(Cow::Borrowed(plain));
         }
@@ -92,6 +91,14 @@ impl<'a> Reader<'a> {
             self.piece(&mut text)?;
         }
         Some(Cow::Owned(text))
+    }
+
+    /// Reads up to the next escape, or to the end of a text.
+    fn plain(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at..)?;
+        let end = memchr2(b'"', b'\\', rest.as_bytes())?;
+        self.at += end;
+        rest.get(..end)
     }
 
     /// Appends an escaped character, or text up to the next one or to the end.
@@ -114,10 +121,7 @@ impl<'a> Reader<'a> {
             });
             return Some(());
         }
-        let rest = self.text.get(self.at..)?;
-        let end = rest.find(['"', '\\'])?;
-        text.push_str(rest.get(..end)?);
-        self.at += end;
+        text.push_str(self.plain()?);
         Some(())
     }
 }

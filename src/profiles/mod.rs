@@ -37,7 +37,7 @@ pub use object_type::object_type;
 pub use profile::LostField;
 pub use rows::{Rows, Unplaced};
 
-use crate::engine::Cancel;
+use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile, Sizes, new_hash};
 use crate::pipeline::KeyedHash;
 use crate::plan::ProfilePlan;
@@ -46,7 +46,7 @@ use fold::{Folding, Results};
 use heap::{Heap, PARTITIONS};
 use lists::{Decided, Listed, Lists};
 use profile::Bounds;
-use record::{ListKind, bounds, contribution};
+use record::{Fields, ListKind, bounds};
 
 /// Where profiles wait until they are written, and how much of them is in memory.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Spill {
     /// With smaller chunks, less is held, so that a test can see what happens when it is too much.
     pub chunk_bytes: usize,
     pub cancel: Cancel,
+    /// How many bytes of profiles were folded and made rows of.
+    pub advance: Advance,
 }
 
 /// The most bytes of profiles that all threads hold together.
@@ -116,20 +118,20 @@ impl LineReader {
     /// `None`: they are something else.
     pub fn read(&self, lines: &[u8], ends: &[usize], first: u64) -> Option<Read> {
         let mut read = Read::default();
-        let (mut from, mut key) = (0, Vec::new());
+        let (mut from, mut text, mut fields) = (0, Vec::new(), Fields::default());
         for (end, place) in ends.iter().zip(first..) {
             let line = std::str::from_utf8(lines.get(from..*end)?).ok()?;
             from = *end;
-            let found = contribution(&self.plan, &self.bounds, line.trim_end_matches('\n'), place)?;
+            fields.read(&self.plan, line.trim_end_matches('\n'))?;
             let start = read.bytes.len();
-            found.profile.write(&mut read.bytes);
-            let hash = self.hash.hash(found.profile.key.as_bytes());
-            read.profiles.push((hash, read.bytes.len() - start));
-            if let Some((kind, address)) = found.listed {
-                key.clear();
-                key.push(u8::from(kind == ListKind::Emails));
-                key.extend_from_slice(address.as_bytes());
-                read.listed.push(Listed { kind, address, key: self.hash.hash(&key), place });
+            let (key, listed) = fields.write(&self.plan, &self.bounds, place, &mut read.bytes)?;
+            read.profiles.push((self.hash.hash(key.as_bytes()), read.bytes.len() - start));
+            if let Some((kind, address)) = listed {
+                text.clear();
+                text.push(u8::from(kind == ListKind::Emails));
+                text.extend_from_slice(address.as_bytes());
+                let (address, key) = (address.into(), self.hash.hash(&text));
+                read.listed.push(Listed { kind, address, key, place });
             }
         }
         Some(read)
@@ -195,6 +197,7 @@ impl Profiles {
             bounds: reader.bounds,
             file: &file,
             cancel: &spill.cancel,
+            advance: &spill.advance,
             held_max: spill.held_max(),
             piece_bytes: spill.piece_bytes(SMALL_PIECE_BYTES),
             shift,
@@ -245,11 +248,13 @@ impl Folded {
             bounds: self.bounds,
             file: &self.file,
             cancel: &self.spill.cancel,
+            advance: &self.spill.advance,
             held_max: u64::try_from(self.spill.held_max() / 4).unwrap_or(u64::MAX),
             piece_bytes: self.spill.piece_bytes(SMALL_PIECE_BYTES),
             threads: self.spill.threads.max(1),
         };
         let partitions = std::mem::replace(&mut self.rows, Heap::new(0)).into_partitions();
+        self.spill.advance.expect(partitions.iter().map(|partition| partition.bytes).sum());
         let mut unplaced = Unplaced::default();
         writing.write(partitions, self.shift, &mut unplaced, each)?;
         Ok(unplaced)

@@ -16,6 +16,15 @@ pub(super) enum Source {
     Name(u8, Box<str>),
 }
 
+/// The same, in a text that belongs to somebody else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceRef<'a> {
+    Phone,
+    Email,
+    Field(u8),
+    Name(u8, &'a str),
+}
+
 /// The values of one field or name.
 pub(super) struct Item {
     pub(super) source: Source,
@@ -89,42 +98,161 @@ pub(super) struct Profile {
 }
 
 impl Source {
-    fn is_address(&self) -> bool {
-        matches!(self, Source::Phone | Source::Email)
-    }
-
-    fn name_bytes(&self) -> usize {
+    pub(super) fn borrowed(&self) -> SourceRef<'_> {
         match self {
-            Source::Name(_, name) => name.len(),
-            Source::Phone | Source::Email | Source::Field(_) => 0,
+            Source::Phone => SourceRef::Phone,
+            Source::Email => SourceRef::Email,
+            Source::Field(node) => SourceRef::Field(*node),
+            Source::Name(map, name) => SourceRef::Name(*map, name),
+        }
+    }
+}
+
+impl<'a> SourceRef<'a> {
+    fn owned(self) -> Source {
+        match self {
+            SourceRef::Phone => Source::Phone,
+            SourceRef::Email => Source::Email,
+            SourceRef::Field(node) => Source::Field(node),
+            SourceRef::Name(map, name) => Source::Name(map, name.into()),
         }
     }
 
+    fn is_address(self) -> bool {
+        matches!(self, SourceRef::Phone | SourceRef::Email)
+    }
+
+    /// About how many bytes values of this source add to a profile.
+    fn room<'v>(self, values: impl Iterator<Item = &'v str>) -> usize {
+        let name = match self {
+            SourceRef::Name(_, name) => name.len(),
+            SourceRef::Phone | SourceRef::Email | SourceRef::Field(_) => 0,
+        };
+        values.map(|text| FRAME + name + text.len()).sum()
+    }
+
     /// As what its values are counted.
-    pub(super) fn lost_field(&self, bounds: &Bounds) -> LostField {
+    fn counted(self, bounds: &Bounds) -> SourceRef<'a> {
         match self {
-            Source::Phone | Source::Email => LostField::Field(bounds.address),
-            Source::Field(node) => LostField::Field(*node),
-            Source::Name(map, name) => LostField::Name(*map, name.clone()),
+            SourceRef::Phone | SourceRef::Email => SourceRef::Field(bounds.address),
+            SourceRef::Field(_) | SourceRef::Name(..) => self,
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            SourceRef::Phone => out.push(PHONE),
+            SourceRef::Email => out.push(EMAIL),
+            SourceRef::Field(node) => out.extend_from_slice(&[FIELD, node]),
+            SourceRef::Name(map, name) => {
+                out.extend_from_slice(&[NAME, map]);
+                put_text(name, out);
+            }
+        }
+    }
+}
+
+impl LostField {
+    fn borrowed(&self) -> SourceRef<'_> {
+        match self {
+            LostField::Field(node) => SourceRef::Field(*node),
+            LostField::Name(map, name) => SourceRef::Name(*map, name),
         }
     }
 }
 
 impl Lost {
-    pub(super) fn add(&mut self, field: LostField, times: u64) {
-        if let Some((_, known)) = self.fields.iter_mut().find(|(known, _)| *known == field) {
+    /// Counts values of a field or a name.
+    pub(super) fn add(&mut self, field: SourceRef<'_>, times: u64) {
+        let known = self.fields.iter_mut().find(|(known, _)| known.borrowed() == field);
+        if let Some((_, known)) = known {
             *known += times;
-        } else if self.fields.len() < LOST_MAX {
+            return;
+        }
+        let field = match field {
+            SourceRef::Field(node) => LostField::Field(node),
+            SourceRef::Name(map, name) => LostField::Name(map, name.into()),
+            // They are counted as the field of addresses.
+            SourceRef::Phone | SourceRef::Email => return self.other += times,
+        };
+        if self.fields.len() < LOST_MAX {
             self.fields.push((field, times));
         } else {
             self.other += times;
         }
     }
 
-    fn add_all(&mut self, other: Lost) {
-        other.fields.into_iter().for_each(|(field, times)| self.add(field, times));
-        self.other += other.other;
+    pub(super) fn clear(&mut self) {
+        self.fields.clear();
+        self.other = 0;
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_number(self.other, out);
+        put_number(count(self.fields.len()), out);
+        for (field, times) in &self.fields {
+            field.borrowed().write(out);
+            put_number(*times, out);
+        }
+    }
+
+    /// Adds what [`Lost::write`] has written.
+    fn add_all(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
+        self.other += bytes.number()?;
+        for _ in 0..bytes.number()? {
+            let field = bytes.source()?;
+            self.add(field, bytes.number()?);
+        }
+        Some(())
+    }
+}
+
+/// A profile as bytes; `items` yields those of it.
+pub(super) struct Parts<'a> {
+    pub(super) place: u64,
+    pub(super) key: &'a str,
+    pub(super) consent: Consent,
+    pub(super) emptied: u64,
+    pub(super) lost: &'a Lost,
+}
+
+impl Parts<'_> {
+    /// Appends all but the items, of which there are so many.
+    pub(super) fn write(&self, items: usize, out: &mut Vec<u8>) {
+        put_number(self.place, out);
+        put_text(self.key, out);
+        let Consent { is_known, is_opted_out, channels } = self.consent;
+        out.push(u8::from(is_known) | u8::from(is_opted_out) << 1);
+        put_number(u64::from(channels), out);
+        put_number(self.emptied, out);
+        self.lost.write(out);
+        put_number(count(items), out);
+    }
+}
+
+/// Appends an item.
+pub(super) fn write_item<'v>(
+    source: SourceRef<'_>,
+    values: impl ExactSizeIterator<Item = (&'v str, u64)>,
+    out: &mut Vec<u8>,
+) {
+    source.write(out);
+    put_number(count(values.len()), out);
+    for (text, times) in values {
+        put_text(text, out);
+        put_number(times, out);
+    }
+}
+
+/// Whether a profile takes items of this number and these values as they are.
+pub(super) fn takes_all<'v>(
+    items: impl Iterator<Item = (SourceRef<'v>, &'v str)>,
+    number: usize,
+    key: &str,
+    bounds: &Bounds,
+) -> bool {
+    let size: usize = items.map(|(source, text)| source.room([text].into_iter())).sum();
+    number <= ITEMS_MAX && key.len() + size <= bounds.size
 }
 
 impl Profile {
@@ -148,88 +276,81 @@ impl Profile {
         size_of::<Profile>() + items + values * size_of::<Value>() + 2 * self.size + lost
     }
 
-    /// Adds a later record of the same user.
-    pub(super) fn fold(&mut self, later: Profile, bounds: &Bounds) {
-        let Consent { is_known, is_opted_out, channels } = later.consent;
+    /// Adds a later record of the same user, as bytes. `None`: they are something else.
+    pub(super) fn fold(&mut self, later: &[u8], bounds: &Bounds) -> Option<()> {
+        let mut bytes = Bytes(later);
+        bytes.number()?;
+        bytes.text()?;
+        let Consent { is_known, is_opted_out, channels } = bytes.consent()?;
         self.consent.is_known |= is_known;
         self.consent.is_opted_out |= is_opted_out;
         self.consent.channels |= channels;
-        self.emptied += later.emptied;
-        self.lost.add_all(later.lost);
-        later.items.into_iter().for_each(|item| self.take(item, bounds));
+        self.emptied += bytes.number()?;
+        self.lost.add_all(&mut bytes)?;
+        let (mut values, mut next) = (Vec::new(), 0);
+        for _ in 0..bytes.number()? {
+            let source = bytes.item(&mut values)?;
+            next = self.take(source, &values, next, bounds);
+        }
+        bytes.0.is_empty().then_some(())
     }
 
-    /// Adds the values of a field or name of the next record.
-    pub(super) fn take(&mut self, item: Item, bounds: &Bounds) {
+    /// Adds the values of a field or name of the next record, whose place among the items may be `at`. Returns
+    /// where the next one may be.
+    pub(super) fn take(
+        &mut self,
+        source: SourceRef<'_>,
+        values: &[(&str, u64)],
+        at: usize,
+        bounds: &Bounds,
+    ) -> usize {
         let Profile { items, lost, size, .. } = self;
-        let field = || item.source.lost_field(bounds);
-        let frame = FRAME + item.source.name_bytes();
-        let Some(own) = items.iter_mut().find(|own| own.source == item.source) else {
-            let added: usize = item.values.iter().map(|value| frame + value.text.len()).sum();
+        let is_it = |item: &Item| item.source.borrowed() == source;
+        let is_there = items.get(at).is_some_and(is_it);
+        let place = if is_there { Some(at) } else { items.iter().position(is_it) };
+        let Some((place, own)) = place.and_then(|place| Some((place, items.get_mut(place)?)))
+        else {
+            let added = source.room(values.iter().map(|(text, _)| *text));
             if items.len() < ITEMS_MAX && *size + added <= bounds.size {
                 *size += added;
-                items.push(item);
+                let value =
+                    |(text, times): &(&str, u64)| Value { text: (*text).into(), times: *times };
+                let values = values.iter().map(value).collect();
+                items.push(Item { source: source.owned(), values });
             } else {
-                lost.add(field(), item.values.iter().map(|value| value.times).sum());
+                lost.add(source.counted(bounds), values.iter().map(|(_, times)| times).sum());
             }
-            return;
+            return at;
         };
         let mut without = 0;
-        for value in item.values {
-            let room = frame + value.text.len();
-            if let Some(same) = own.values.iter_mut().find(|own| own.text == value.text) {
-                same.times += value.times;
-            } else if own.source.is_address()
+        for (text, times) in values {
+            let room = source.room([*text].into_iter());
+            if let Some(same) = own.values.iter_mut().find(|own| *own.text == **text) {
+                same.times += times;
+            } else if source.is_address()
                 && own.values.len() < bounds.addresses
                 && *size + room <= bounds.size
             {
                 *size += room;
-                own.values.push(value);
+                own.values.push(Value { text: (*text).into(), times: *times });
             } else {
-                without += value.times;
+                without += times;
             }
         }
         if 0 < without {
-            lost.add(own.source.lost_field(bounds), without);
+            lost.add(source.counted(bounds), without);
         }
+        place + 1
     }
 
     /// Appends the profile as bytes.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        put_number(self.place, out);
-        put_text(&self.key, out);
-        let Consent { is_known, is_opted_out, channels } = self.consent;
-        out.push(u8::from(is_known) | u8::from(is_opted_out) << 1);
-        put_number(u64::from(channels), out);
-        put_number(self.emptied, out);
-        put_number(count(self.items.len()), out);
-        for Item { source, values } in &self.items {
-            match source {
-                Source::Phone => out.push(PHONE),
-                Source::Email => out.push(EMAIL),
-                Source::Field(node) => out.extend_from_slice(&[FIELD, *node]),
-                Source::Name(map, name) => {
-                    out.extend_from_slice(&[NAME, *map]);
-                    put_text(name, out);
-                }
-            }
-            put_number(count(values.len()), out);
-            for value in values {
-                put_text(&value.text, out);
-                put_number(value.times, out);
-            }
-        }
-        put_number(self.lost.other, out);
-        put_number(count(self.lost.fields.len()), out);
-        for (field, times) in &self.lost.fields {
-            match field {
-                LostField::Field(node) => out.extend_from_slice(&[FIELD, *node]),
-                LostField::Name(map, name) => {
-                    out.extend_from_slice(&[NAME, *map]);
-                    put_text(name, out);
-                }
-            }
-            put_number(*times, out);
+        let Profile { place, key, consent, items, lost, emptied, .. } = self;
+        let parts = Parts { place: *place, key, consent: *consent, emptied: *emptied, lost };
+        parts.write(items.len(), out);
+        for Item { source, values } in items {
+            let values = values.iter().map(|value| (&*value.text, value.times));
+            write_item(source.borrowed(), values, out);
         }
     }
 
@@ -238,27 +359,16 @@ impl Profile {
         let mut bytes = Bytes(bytes);
         let place = bytes.number()?;
         let mut profile = Profile::new(place, bytes.text()?);
-        let known = bytes.byte()?;
-        profile.consent = Consent {
-            is_known: known & 1 != 0,
-            is_opted_out: known & 2 != 0,
-            channels: u32::try_from(bytes.number()?).ok()?,
-        };
+        profile.consent = bytes.consent()?;
         profile.emptied = bytes.number()?;
+        profile.lost.add_all(&mut bytes)?;
+        let mut values = Vec::new();
         for _ in 0..bytes.number()? {
-            let item = bytes.item()?;
-            let frame = FRAME + item.source.name_bytes();
-            profile.size += item.values.iter().map(|value| frame + value.text.len()).sum::<usize>();
-            profile.items.push(item);
-        }
-        profile.lost.other = bytes.number()?;
-        for _ in 0..bytes.number()? {
-            let field = match bytes.byte()? {
-                FIELD => LostField::Field(bytes.byte()?),
-                NAME => LostField::Name(bytes.byte()?, bytes.text()?.into()),
-                _ => return None,
-            };
-            profile.lost.fields.push((field, bytes.number()?));
+            let source = bytes.item(&mut values)?;
+            profile.size += source.room(values.iter().map(|(text, _)| *text));
+            let values =
+                values.iter().map(|(text, times)| Value { text: (*text).into(), times: *times });
+            profile.items.push(Item { source: source.owned(), values: values.collect() });
         }
         bytes.0.is_empty().then_some(profile)
     }
@@ -316,19 +426,33 @@ impl<'b> Bytes<'b> {
         std::str::from_utf8(text).ok()
     }
 
-    fn item(&mut self) -> Option<Item> {
-        let source = match self.byte()? {
-            PHONE => Source::Phone,
-            EMAIL => Source::Email,
-            FIELD => Source::Field(self.byte()?),
-            NAME => Source::Name(self.byte()?, self.text()?.into()),
+    fn consent(&mut self) -> Option<Consent> {
+        let known = self.byte()?;
+        Some(Consent {
+            is_known: known & 1 != 0,
+            is_opted_out: known & 2 != 0,
+            channels: u32::try_from(self.number()?).ok()?,
+        })
+    }
+
+    fn source(&mut self) -> Option<SourceRef<'b>> {
+        Some(match self.byte()? {
+            PHONE => SourceRef::Phone,
+            EMAIL => SourceRef::Email,
+            FIELD => SourceRef::Field(self.byte()?),
+            NAME => SourceRef::Name(self.byte()?, self.text()?),
             _ => return None,
-        };
-        let mut values = Vec::new();
+        })
+    }
+
+    /// Reads an item: its source, and its values in place of what is in `values`.
+    fn item(&mut self, values: &mut Vec<(&'b str, u64)>) -> Option<SourceRef<'b>> {
+        let source = self.source()?;
+        values.clear();
         for _ in 0..self.number()? {
-            values.push(Value { text: self.text()?.into(), times: self.number()? });
+            values.push((self.text()?, self.number()?));
         }
-        Some(Item { source, values })
+        Some(source)
     }
 }
 
@@ -342,21 +466,29 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { address: 2, opt_out: 3, addresses: 2, size: 200 };
 
-    fn item(source: Source, texts: &[&str]) -> Item {
-        let values = texts.iter().map(|text| Value { text: (*text).into(), times: 1 });
-        Item { source, values: values.collect() }
-    }
+    type OneItem<'a> = (SourceRef<'a>, &'a [&'a str]);
 
-    fn profile(place: u64, items: Vec<Item>) -> Profile {
+    fn profile(place: u64, items: &[OneItem<'_>]) -> Profile {
         let mut profile = Profile::new(place, "ada");
-        for item in items {
-            profile.take(item, &BOUNDS);
+        for (at, (source, texts)) in items.iter().enumerate() {
+            let values: Vec<(&str, u64)> = texts.iter().map(|text| (*text, 1)).collect();
+            profile.take(*source, &values, at, &BOUNDS);
         }
         profile
     }
 
-    fn name(name: &str) -> Source {
-        Source::Name(7, name.into())
+    fn fold(profile: &mut Profile, place: u64, items: &[OneItem<'_>]) {
+        let mut bytes = Vec::new();
+        self::profile(place, items).write(&mut bytes);
+        profile.fold(&bytes, &BOUNDS).unwrap();
+        for end in 0..bytes.len() {
+            let mut other = Profile::new(0, "");
+            assert!(other.fold(&bytes[..end], &BOUNDS).is_none(), "{end}");
+        }
+    }
+
+    const fn name(name: &str) -> SourceRef<'_> {
+        SourceRef::Name(7, name)
     }
 
     /// Its values as text, and what it has lost.
@@ -368,20 +500,20 @@ mod tests {
 
     #[test]
     fn the_first_value_stays_and_others_are_counted() {
-        let mut first = profile(3, vec![item(name("Plan"), &["pro", "x"])]);
-        first.fold(profile(4, vec![item(name("Plan"), &["pro", "free", "free"])]), &BOUNDS);
-        first.fold(profile(5, vec![item(Source::Field(9), &["Bern"])]), &BOUNDS);
+        let mut first = profile(3, &[(name("Plan"), &["pro", "x"])]);
+        fold(&mut first, 4, &[(name("Plan"), &["pro", "free"]), (name("Plan"), &["free"])]);
+        fold(&mut first, 5, &[(SourceRef::Field(9), &["Bern"]), (name("Plan"), &["pro"])]);
         let lost = vec![(LostField::Name(7, "Plan".into()), 2)];
-        let values = ["pro*2", "x*1", "Bern*1"].map(str::to_owned).to_vec();
+        let values = ["pro*3", "x*1", "Bern*1"].map(str::to_owned).to_vec();
         assert_eq!(shown(&first), (values, lost));
         assert_eq!(first.place, 3);
     }
 
     #[test]
     fn different_addresses_are_added_up_to_the_bound() {
-        let mut first = profile(0, vec![item(Source::Email, &["a@b.example"])]);
+        let mut first = profile(0, &[(SourceRef::Email, &["a@b.example"])]);
         for address in ["b@b.example", "a@b.example", "c@b.example"] {
-            first.fold(profile(1, vec![item(Source::Email, &[address])]), &BOUNDS);
+            fold(&mut first, 1, &[(SourceRef::Email, &[address])]);
         }
         let values = ["a@b.example*2", "b@b.example*1"].map(str::to_owned).to_vec();
         assert_eq!(shown(&first), (values, vec![(LostField::Field(2), 1)]));
@@ -390,20 +522,19 @@ mod tests {
     #[test]
     fn a_profile_has_a_bound_in_bytes() {
         let long = "x".repeat(100);
-        let first = profile(0, vec![item(name("a"), &[&long]), item(name("b"), &[&long])]);
+        let first = profile(0, &[(name("a"), &[&long]), (name("b"), &[&long])]);
         assert_eq!(shown(&first).1, vec![(LostField::Name(7, "b".into()), 1)]);
     }
 
     #[test]
     fn a_profile_is_read_as_it_was_written() {
-        let mut profile = profile(
-            1 << 40,
-            vec![item(Source::Phone, &["+12065550100"]), item(name("n"), &["1", "2"])],
-        );
+        let items: [OneItem<'_>; 2] =
+            [(SourceRef::Phone, &["+12065550100"]), (name("n"), &["1", "2"])];
+        let mut profile = profile(1 << 40, &items);
         profile.consent = Consent { is_known: true, is_opted_out: true, channels: 1 << 12 };
         profile.emptied = 300;
-        profile.lost.add(LostField::Field(3), 5);
-        profile.lost.add(LostField::Name(7, "m".into()), 1 << 33);
+        profile.lost.add(SourceRef::Field(3), 5);
+        profile.lost.add(SourceRef::Name(7, "m"), 1 << 33);
         profile.lost.other = 4;
         let (mut bytes, mut again) = (Vec::new(), Vec::new());
         profile.write(&mut bytes);

@@ -1,22 +1,18 @@
 //! A record as a profile of its own, and the address that goes to a list of opt-outs.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::line::Reader;
-use super::profile::{Bounds, Item, LostField, Profile, Source, Value};
+use super::profile::{Bounds, Consent, Lost, Parts, Profile, SourceRef, takes_all, write_item};
 use crate::plan::{FieldUse, ProfilePlan};
-use crate::schema::{NodeIx, OPTED_OUT, Role};
+use crate::schema::{Node, NodeIx, OPTED_OUT, Role};
 
 /// The lists of opt-outs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListKind {
     Phones,
     Emails,
-}
-
-/// What a record is, as far as profiles are concerned.
-pub(super) struct Contribution {
-    pub(super) profile: Profile,
-    /// An address whose person has opted out.
-    pub(super) listed: Option<(ListKind, Box<str>)>,
 }
 
 /// What profiles may hold, by a plan.
@@ -34,57 +30,143 @@ pub(super) fn narrow(node: NodeIx) -> u8 {
     u8::try_from(node).expect("a schema has at most 128 nodes")
 }
 
-/// Reads a line that the encoder of JSON has written. `None`: it is no such line.
-pub(super) fn contribution(
-    plan: &ProfilePlan,
-    bounds: &Bounds,
-    line: &str,
-    place: u64,
-) -> Option<Contribution> {
-    let mut fields = Fields::default();
-    fields.object(plan, None, &mut Reader::new(line))?;
-    let key = plan.keys.iter().find_map(|key| fields.keys.iter().find(|(node, _)| node == key))?;
-    let mut profile = Profile::new(place, &key.1);
-    profile.emptied = fields.emptied;
-    let listed = fields.address(plan, bounds, &mut profile);
-    for (node, text) in &fields.keys {
-        let is_kept = plan.uses.get(*node) == Some(&FieldUse::Key { is_kept: true });
-        if is_kept && *node != key.0 {
-            let value = Value { text: text.as_str().into(), times: 1 };
-            let source = Source::Field(narrow(*node));
-            profile.take(Item { source, values: vec![value] }, bounds);
-        }
-    }
-    fields.lost.into_iter().for_each(|field| profile.lost.add(field, 1));
-    fields.items.into_iter().for_each(|item| profile.take(item, bounds));
-    Some(Contribution { profile, listed })
+/// Where values of a record go, unless they are its address.
+enum Field<'a> {
+    Once(u8),
+    Name(u8, Cow<'a, str>),
 }
 
-/// What a record has.
+impl Field<'_> {
+    fn source(&self) -> SourceRef<'_> {
+        match self {
+            Field::Once(node) => SourceRef::Field(*node),
+            Field::Name(map, name) => SourceRef::Name(*map, name),
+        }
+    }
+}
+
+/// What a record has. Used again for the next one.
 #[derive(Default)]
-struct Fields {
-    keys: Vec<(NodeIx, String)>,
-    channel: Option<String>,
-    address: Option<String>,
-    opt_out: Option<String>,
-    items: Vec<Item>,
+pub(super) struct Fields<'a> {
+    keys: Vec<(NodeIx, Cow<'a, str>)>,
+    channel: Option<Cow<'a, str>>,
+    address: Option<Cow<'a, str>>,
+    opt_out: Option<Cow<'a, str>>,
+    /// In the order of the record, each with its range of `values`. No source is there twice, but names of maps.
+    items: Vec<(Field<'a>, Range<usize>)>,
+    values: Vec<(Cow<'a, str>, u64)>,
+    consent: Consent,
     /// Values that no profile can hold.
-    lost: Vec<LostField>,
+    lost: Lost,
     emptied: u64,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
+    /// Reads a line that the encoder of JSON has written, in place of the one before. `None`: it is no such line.
+    pub(super) fn read(&mut self, plan: &ProfilePlan, line: &'a str) -> Option<()> {
+        self.keys.clear();
+        (self.channel, self.address, self.opt_out) = (None, None, None);
+        self.items.clear();
+        self.values.clear();
+        self.consent = Consent::default();
+        self.lost.clear();
+        self.emptied = 0;
+        self.object(plan, None, &mut Reader::new(line))
+    }
+
+    /// What tells the profile apart that the record belongs to, with its node.
+    fn key(&self, plan: &ProfilePlan) -> Option<(NodeIx, &str)> {
+        let found = |key: &NodeIx| self.keys.iter().find(|(node, _)| node == key);
+        plan.keys.iter().find_map(found).map(|(node, key)| (*node, &**key))
+    }
+
+    /// Appends the record as a profile of its own, and returns its key and the address that goes to a list.
+    /// `None`: nothing says whose it is.
+    pub(super) fn write(
+        &mut self,
+        plan: &ProfilePlan,
+        bounds: &Bounds,
+        place: u64,
+        out: &mut Vec<u8>,
+    ) -> Option<(&str, Option<(ListKind, &str)>)> {
+        let kind = self.kind(plan);
+        let is_listed = self.consent(plan, bounds, kind);
+        let address = self.take_address(plan, bounds, kind);
+        let (node, key) = self.key(plan)?;
+        let is_kept =
+            |node: &NodeIx| plan.uses.get(*node) == Some(&FieldUse::Key { is_kept: true });
+        let kept = self.keys.iter().find(|(other, _)| *other != node && is_kept(other));
+        let kept = kept.map(|(node, text)| (SourceRef::Field(narrow(*node)), &**text));
+        let single = address.and_then(|source| Some((source, self.address.as_deref()?)));
+        let first = || single.into_iter().chain(kept);
+        let parts =
+            Parts { place, key, consent: self.consent, emptied: self.emptied, lost: &self.lost };
+        let number = first().count() + self.items.len();
+        let all = self.items.iter().flat_map(|(field, range)| {
+            self.texts(range).iter().map(|(text, _)| (field.source(), &**text))
+        });
+        if self.repeats_names() || !takes_all(first().chain(all), number, key, bounds) {
+            self.folded(first(), &parts, bounds).write(out);
+        } else {
+            parts.write(number, out);
+            for (source, text) in first() {
+                write_item(source, [(text, 1)].into_iter(), out);
+            }
+            for (field, range) in &self.items {
+                let values = self.texts(range).iter().map(|(text, times)| (&**text, *times));
+                write_item(field.source(), values, out);
+            }
+        }
+        let listed = kind.filter(|_| is_listed).zip(self.address.as_deref());
+        Some((key, listed))
+    }
+
+    /// The same for a record that has a name twice, or more than a profile may have.
+    fn folded<'f>(
+        &'f self,
+        first: impl Iterator<Item = (SourceRef<'f>, &'f str)>,
+        parts: &Parts<'_>,
+        bounds: &Bounds,
+    ) -> Profile {
+        let mut profile = Profile::new(parts.place, parts.key);
+        (profile.consent, profile.emptied) = (parts.consent, parts.emptied);
+        profile.lost = parts.lost.clone();
+        for (source, text) in first {
+            profile.take(source, &[(text, 1)], 0, bounds);
+        }
+        for (field, range) in &self.items {
+            let values = self.texts(range).iter().map(|(text, times)| (&**text, *times));
+            profile.take(field.source(), &values.collect::<Vec<_>>(), 0, bounds);
+        }
+        profile
+    }
+
+    fn texts(&self, range: &Range<usize>) -> &[(Cow<'a, str>, u64)] {
+        self.values.get(range.clone()).unwrap_or(&[])
+    }
+
+    fn repeats_names(&self) -> bool {
+        self.items.iter().enumerate().any(|(number, (field, _))| {
+            let is_same = |(other, _): &(Field<'_>, Range<usize>)| other.source() == field.source();
+            matches!(field, Field::Name(..)) && self.items.iter().take(number).any(is_same)
+        })
+    }
+
     /// Reads the members of an object, which is the record without `parent`.
     fn object(
         &mut self,
         plan: &ProfilePlan,
         parent: Option<NodeIx>,
-        reader: &mut Reader<'_>,
+        reader: &mut Reader<'a>,
     ) -> Option<()> {
+        // Members are in the order of the schema.
+        let mut from = 0;
         reader.members(|reader, name| {
-            let nodes = plan.schema.nodes.iter();
-            let is_it = |node: &crate::schema::Node| node.parent == parent && node.name == name;
-            let node = nodes.map(is_it).position(|is_it| is_it)?;
+            let nodes = plan.schema.nodes.iter().enumerate();
+            let is_it = |node: &Node| node.parent == parent && node.name == name;
+            let mut nodes = nodes.clone().skip(from).chain(nodes.take(from));
+            let (node, _) = nodes.find(|(_, node)| is_it(node))?;
+            from = node + 1;
             match plan.uses.get(node)? {
                 FieldUse::None if reader.peek() == Some(b'{') => {
                     self.object(plan, Some(node), reader)
@@ -92,27 +174,26 @@ impl Fields {
                 FieldUse::None => reader.value().map(drop),
                 FieldUse::Map => self.map(plan, node, reader),
                 FieldUse::Key { .. } => {
-                    let text = reader.value()?.into_owned();
-                    self.keys.push((node, text));
+                    self.keys.push((node, reader.value()?));
                     Some(())
                 }
                 FieldUse::Address => {
-                    self.address = Some(reader.value()?.into_owned());
+                    self.address = Some(reader.value()?);
                     Some(())
                 }
                 FieldUse::Channel => {
-                    self.channel = Some(reader.value()?.into_owned());
+                    self.channel = Some(reader.value()?);
                     Some(())
                 }
                 FieldUse::OptOut => {
-                    self.opt_out = Some(reader.value()?.into_owned());
+                    self.opt_out = Some(reader.value()?);
                     Some(())
                 }
                 FieldUse::Once => {
-                    let text = reader.value()?;
-                    let lost = || LostField::Field(narrow(node));
-                    let value = self.value(plan, &text, lost);
-                    self.item(Source::Field(narrow(node)), value.into_iter().collect());
+                    let (text, from) = (reader.value()?, self.values.len());
+                    let field = Field::Once(narrow(node));
+                    self.value(plan, text, field.source(), from);
+                    self.item(field, from);
                     Some(())
                 }
             }
@@ -120,17 +201,14 @@ impl Fields {
     }
 
     /// Reads a map of names to lists or numbers.
-    fn map(&mut self, plan: &ProfilePlan, node: NodeIx, reader: &mut Reader<'_>) -> Option<()> {
-        let map = narrow(node);
+    fn map(&mut self, plan: &ProfilePlan, node: NodeIx, reader: &mut Reader<'a>) -> Option<()> {
         reader.members(|reader, name| {
-            let has_it = plan.has_name(node, name);
-            let lost = || LostField::Name(map, name.into());
-            let mut values = Vec::new();
-            let mut add = |fields: &mut Fields, reader: &mut Reader<'_>| {
+            let has_it = plan.has_name(node, &name);
+            let (field, from) = (Field::Name(narrow(node), name), self.values.len());
+            let add = |fields: &mut Fields<'a>, reader: &mut Reader<'a>| {
                 let text = reader.value()?;
-                let value = if has_it { fields.value(plan, &text, lost) } else { None };
-                if let Some(value) = value {
-                    add_value(value, &mut values);
+                if has_it {
+                    fields.value(plan, text, field.source(), from);
                 }
                 Some(())
             };
@@ -144,101 +222,94 @@ impl Fields {
             } else {
                 add(self, reader)?;
             }
-            self.item(Source::Name(map, name.into()), values);
+            self.item(field, from);
             Some(())
         })
     }
 
-    fn item(&mut self, source: Source, values: Vec<Value>) {
-        if !values.is_empty() {
-            self.items.push(Item { source, values });
+    /// Adds an item of the values from number `from` on, if there are any.
+    fn item(&mut self, field: Field<'a>, from: usize) {
+        if from < self.values.len() {
+            self.items.push((field, from..self.values.len()));
         }
     }
 
-    /// A value of a profile; `None` if a profile cannot hold it.
+    /// Adds a value of an item whose values begin at number `from`, unless a profile cannot hold it. A list has each
+    /// value once.
     fn value(
         &mut self,
         plan: &ProfilePlan,
-        text: &str,
-        lost: impl Fn() -> LostField,
-    ) -> Option<Value> {
+        text: Cow<'a, str>,
+        source: SourceRef<'_>,
+        from: usize,
+    ) {
+        let most = plan.target.limits.value_length;
         if text.is_empty() {
             self.emptied += 1;
-        } else if plan.target.limits.value_length < text.chars().count() {
-            self.lost.push(lost());
+        } else if most < text.len() && most < text.chars().count() {
+            self.lost.add(source, 1);
         } else {
-            return Some(Value { text: text.into(), times: 1 });
+            let mut own = self.values.iter_mut().skip(from);
+            match own.find(|(known, _)| *known == text) {
+                Some((_, times)) => *times += 1,
+                None => self.values.push((text, 1)),
+            }
         }
-        None
     }
 
-    /// Adds the address and the opt-out of the record. Returns the address if it goes to a list.
-    fn address(
-        &self,
-        plan: &ProfilePlan,
-        bounds: &Bounds,
-        profile: &mut Profile,
-    ) -> Option<(ListKind, Box<str>)> {
+    /// The list that the address of the record may go to.
+    fn kind(&self, plan: &ProfilePlan) -> Option<ListKind> {
         let channel = self.channel.as_deref();
         let is_of = |channels: &[String]| channels.iter().any(|word| Some(&**word) == channel);
-        let kind = if is_of(&plan.phone_channels) {
+        if is_of(&plan.phone_channels) {
             Some(ListKind::Phones)
         } else if is_of(&plan.email_channels) {
             Some(ListKind::Emails)
         } else {
             None
-        };
-        if let Some(address) = self.address.as_deref().filter(|_| plan.has_addresses) {
-            let source = match kind {
-                Some(ListKind::Phones) => Some(Source::Phone),
-                Some(ListKind::Emails) => Some(Source::Email),
-                None => None,
-            };
-            let is_short = address.chars().count() <= plan.target.limits.value_length;
-            if let Some(source) = source.filter(|_| is_short) {
-                let value = Value { text: address.into(), times: 1 };
-                profile.take(Item { source, values: vec![value] }, bounds);
-            } else {
-                profile.lost.add(LostField::Field(bounds.address), 1);
-            }
         }
-        self.consent(plan, bounds, kind, profile)
     }
 
-    /// The same for the opt-out. One that neither a list nor an attribute of its channel has is counted as lost.
-    fn consent(
-        &self,
+    /// Where the address goes; one that has no place is counted.
+    fn take_address(
+        &mut self,
         plan: &ProfilePlan,
         bounds: &Bounds,
         kind: Option<ListKind>,
-        profile: &mut Profile,
-    ) -> Option<(ListKind, Box<str>)> {
-        let opt_out = self.opt_out.as_deref()?;
+    ) -> Option<SourceRef<'static>> {
+        let address = self.address.as_deref().filter(|_| plan.has_addresses)?;
+        let is_short = address.chars().count() <= plan.target.limits.value_length;
+        let source = kind.map(|kind| match kind {
+            ListKind::Phones => SourceRef::Phone,
+            ListKind::Emails => SourceRef::Email,
+        });
+        if source.is_none() || !is_short {
+            self.lost.add(SourceRef::Field(bounds.address), 1);
+        }
+        source.filter(|_| is_short)
+    }
+
+    /// Notes the opt-out. Returns whether the address goes to a list. An opt-out that neither a list nor an
+    /// attribute of its channel has is counted as lost.
+    fn consent(&mut self, plan: &ProfilePlan, bounds: &Bounds, kind: Option<ListKind>) -> bool {
+        let Some(opt_out) = self.opt_out.as_deref() else { return false };
         let is_opted_out = opt_out == OPTED_OUT;
         let channel = self.channel.as_deref();
         let channel = channel.and_then(|word| plan.channels.iter().position(|known| known == word));
         if plan.has_opt_outs {
-            profile.consent.is_known = true;
-            profile.consent.is_opted_out = is_opted_out;
+            self.consent.is_known = true;
+            self.consent.is_opted_out = is_opted_out;
             if let (true, Some(channel)) = (is_opted_out, channel) {
-                profile.consent.channels |= 1 << channel;
+                self.consent.channels |= 1 << channel;
             }
         }
         if !is_opted_out {
-            return None;
+            return false;
         }
-        let listed = kind.and_then(|kind| Some((kind, self.address.as_deref()?.into())));
-        if listed.is_none() && (channel.is_none() || !plan.has_opt_outs) {
-            profile.lost.add(LostField::Field(bounds.opt_out), 1);
+        let is_listed = kind.is_some() && self.address.is_some();
+        if !is_listed && (channel.is_none() || !plan.has_opt_outs) {
+            self.lost.add(SourceRef::Field(bounds.opt_out), 1);
         }
-        listed
-    }
-}
-
-/// Adds a value of a list, which has each value once.
-fn add_value(value: Value, values: &mut Vec<Value>) {
-    match values.iter_mut().find(|known| known.text == value.text) {
-        Some(known) => known.times += 1,
-        None => values.push(value),
+        is_listed
     }
 }

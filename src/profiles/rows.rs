@@ -1,15 +1,15 @@
 //! Profiles as rows of CSV, in the order of their first records.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::columns::{Layout, each_cell};
 use super::heap::{Heap, Partition};
 use super::profile::{Bounds, LostField, Profile};
 use crate::encode::push_text_cell;
-use crate::engine::Cancel;
+use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile};
 
 /// Rows, one after the other.
@@ -25,7 +25,7 @@ pub struct Rows {
 #[derive(Default)]
 struct Counts {
     fields: Vec<(LostField, u64)>,
-    places: HashMap<LostField, usize>,
+    places: HashMap<LostField, usize, RandomState>,
     other: u64,
     emptied: u64,
 }
@@ -44,18 +44,15 @@ pub struct Unplaced {
 const FIELDS_MAX: usize = 250;
 
 impl Counts {
-    fn add(&mut self, field: LostField, times: u64) {
-        match self.places.entry(field) {
-            Entry::Occupied(place) => {
-                if let Some((_, known)) = self.fields.get_mut(*place.get()) {
-                    *known += times;
-                }
+    fn add(&mut self, field: &LostField, times: u64) {
+        if let Some(place) = self.places.get(field) {
+            if let Some((_, known)) = self.fields.get_mut(*place) {
+                *known += times;
             }
-            Entry::Vacant(place) => {
-                self.fields.push((place.key().clone(), times));
-                place.insert(self.fields.len() - 1);
-            }
+            return;
         }
+        self.places.insert(field.clone(), self.fields.len());
+        self.fields.push((field.clone(), times));
     }
 }
 
@@ -86,6 +83,7 @@ pub(super) struct Writing<'a> {
     pub(super) bounds: Bounds,
     pub(super) file: &'a SealedFile,
     pub(super) cancel: &'a Cancel,
+    pub(super) advance: &'a Advance,
     /// The most bytes of profiles that are sorted at once.
     pub(super) held_max: u64,
     pub(super) piece_bytes: usize,
@@ -150,7 +148,7 @@ impl Writing<'_> {
 
     fn rows(&self, partition: Partition) -> Result<Rows, GroupError> {
         self.cancel.check()?;
-        let mut profiles = Vec::new();
+        let (mut profiles, bytes) = (Vec::new(), partition.bytes);
         partition.each(self.file, |entry| {
             let profile = entry.get(8..).and_then(Profile::read);
             profiles.push(profile.ok_or_else(|| self.file.damaged())?);
@@ -162,6 +160,7 @@ impl Writing<'_> {
         for profile in &profiles {
             self.row(profile, &mut id, &mut rows);
         }
+        self.advance.add(bytes);
         Ok(rows)
     }
 
@@ -169,7 +168,7 @@ impl Writing<'_> {
         let Rows { bytes, ends, counts } = rows;
         let mut cells: Vec<Option<&str>> = vec![None; self.layout.names.len()];
         for (field, times) in &profile.lost.fields {
-            counts.add(field.clone(), *times);
+            counts.add(field, *times);
         }
         counts.other += profile.lost.other;
         counts.emptied += profile.emptied;
@@ -177,7 +176,7 @@ impl Writing<'_> {
             match self.layout.place(column, id).and_then(|place| cells.get_mut(place)) {
                 Some(cell) => *cell = Some(text),
                 None if times == 0 => {}
-                None => counts.add(column.lost_field(&self.bounds), times),
+                None => counts.add(&column.lost_field(&self.bounds), times),
             }
         });
         for (number, cell) in cells.into_iter().enumerate() {
@@ -202,7 +201,7 @@ mod tests {
             let mut unplaced = Unplaced::default();
             for cut in cuts.windows(2) {
                 let mut counts = Counts::default();
-                (cut[0]..cut[1]).for_each(|number| counts.add(field(number % 300), 2));
+                (cut[0]..cut[1]).for_each(|number| counts.add(&field(number % 300), 2));
                 unplaced.add(&counts);
             }
             unplaced

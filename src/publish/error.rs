@@ -55,6 +55,15 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
+    /// Exit 74: a temporary file of what waits to be written.
+    #[error("a temporary file in `{}` could not be {done}", folder.display())]
+    Spill {
+        folder: PathBuf,
+        /// `created`, `written` or `read`.
+        done: &'static str,
+        #[source]
+        source: io::Error,
+    },
     /// A run failed after it had begun to replace the earlier result, which it could not put back.
     /// Has the exit code of the first error.
     #[error(

@@ -215,6 +215,9 @@ pub struct ProfilesNote {
     pub lists: BTreeMap<String, u64>,
     /// The values of records that are in no row, by field.
     pub unplaced: BTreeMap<String, u64>,
+    /// Records that are opted out and were not written, by what became of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unlisted: BTreeMap<String, u64>,
 }
 
 /// A part. `path` is relative to the output's `to`.

@@ -85,6 +85,8 @@ pub struct Tally {
     pub op_failed: Vec<u64>,
     /// By list, in the plan's order: the records that match an entry.
     pub matches: Vec<u64>,
+    /// Records that are opted out and not written, by what became of them, if an output has lists of opt-outs.
+    pub unlisted: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -109,6 +111,9 @@ impl Tally {
         add_each(&mut self.nodes, &other.nodes);
         add_each(&mut self.op_failed, &other.op_failed);
         add_each(&mut self.matches, &other.matches);
+        for (reason, records) in &other.unlisted {
+            *self.unlisted.entry(reason).or_default() += records;
+        }
     }
 
     /// Whether read = written + rejected + dropped.

@@ -14,13 +14,12 @@ use std::{
 use serde::Serialize;
 
 use super::common_names::CommonNames;
-use super::input_line::{InputLine, input_read};
+use super::input_line::{InputLine, input_read, skipped_warning};
 use super::originals::{Originals, end_of_line, with_newlines};
-use super::progress::Progress;
+use super::progress::{Progress, Stage};
 use super::slices::Slices;
-use super::text::escape;
 use crate::decode::frame::LineEnd;
-use crate::input::{Broken, Compression, InputEnd, InputStart, looks_like_windows_1252};
+use crate::input::{Compression, InputEnd, InputStart, looks_like_windows_1252};
 use crate::output::parquet::{Metadata, RejectsWriter};
 use crate::output::{OutputWriter, writers};
 use crate::pipeline::{Block, Reject, ScrubCount, Stages, decode_rule};
@@ -425,6 +424,9 @@ impl<'a> Assembler<'a> {
         while !self.writing.is_empty() {
             self.settle(0)?;
         }
+        if self.plan.outputs.iter().any(|output| output.profiles.is_some()) {
+            self.progress.enter(Stage::Fold);
+        }
         self.outputs.iter_mut().try_for_each(|output| output.finish(self.place))
     }
 
@@ -467,15 +469,7 @@ fn tally_of(block: &Block) -> Tally {
         nodes: block.nodes.clone(),
         op_failed: block.op_failed.clone(),
         matches: block.matches.clone(),
-    }
-}
-
-/// The warning about an input that ends early.
-pub(super) fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
-    let (name, message) = (escape(name), &bad.message);
-    match offset {
-        0 => format!("`{name}` was skipped: {message}"),
-        offset => format!("`{name}` was skipped from byte {offset} of its text on: {message}"),
+        unlisted: block.unlisted.clone(),
     }
 }
 

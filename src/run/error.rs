@@ -126,14 +126,8 @@ impl From<GroupError> for RunError {
     fn from(error: GroupError) -> RunError {
         let (kind, hint) = match &error {
             GroupError::Cancelled(cancelled) => return (*cancelled).into(),
-            GroupError::Create { .. } => {
-                (ErrorKind::Io, "name a folder that exists, with `spill` under `[run]`")
-            }
-            GroupError::Write { .. } => (
-                ErrorKind::Io,
-                "name a folder on a disk with more space, with `spill` under `[run]`: `segprep check` says \
-                 how much is needed",
-            ),
+            GroupError::Create { .. } => (ErrorKind::Io, NO_SPILL),
+            GroupError::Write { .. } => (ErrorKind::Io, FULL_SPILL),
             GroupError::Read { .. } | GroupError::Damaged { .. } | GroupError::NoRandomness(_) => {
                 (ErrorKind::Io, "check the disk, and run again")
             }
@@ -141,6 +135,10 @@ impl From<GroupError> for RunError {
         RunError::new(kind, with_causes(&error)).hint(hint)
     }
 }
+
+const NO_SPILL: &str = "name a folder that exists, with `spill` under `[run]`";
+const FULL_SPILL: &str = "name a folder on a disk with more space, with `spill` under `[run]`: `segprep check` \
+                          says how much is needed";
 
 impl From<StoreError> for RunError {
     fn from(error: StoreError) -> RunError {
@@ -211,7 +209,11 @@ impl From<PublishError> for RunError {
             PublishError::Io { source, action, .. } if is_in_the_way(source, action) => {
                 (ErrorKind::Io, IN_THE_WAY)
             }
-            PublishError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
+            PublishError::Spill { done: "created", .. } => (ErrorKind::Io, NO_SPILL),
+            PublishError::Spill { done: "written", .. } => (ErrorKind::Io, FULL_SPILL),
+            PublishError::Spill { .. } | PublishError::Io { .. } => {
+                (ErrorKind::Io, "check the disk, and run again")
+            }
             PublishError::StandardOutput { .. } => (
                 ErrorKind::Io,
                 "the program that reads it has ended, or its disk is full: run both again",
@@ -283,6 +285,7 @@ fn kind_of_publish(error: &PublishError) -> ErrorKind {
         PublishError::Denied { .. } => ErrorKind::Access,
         PublishError::Full { .. }
         | PublishError::Io { .. }
+        | PublishError::Spill { .. }
         | PublishError::StandardOutput { .. } => ErrorKind::Io,
         PublishError::Gone { error, .. } => kind_of_publish(error),
         PublishError::Bucket(error) => kind_of_aws(error.kind, ErrorKind::Io),

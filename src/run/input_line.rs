@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::progress::InputRead;
-use crate::input::{Compression, InputEnd};
+use super::text::escape;
+use crate::input::{Broken, Compression, InputEnd};
 use crate::report::Tally;
 use crate::store::{Ignored, Listed, Stamp};
 
@@ -116,5 +117,14 @@ pub(super) fn input_read(listed: &Listed, end: &InputEnd, tally: &Tally) -> Inpu
         rejected: tally.rejected,
         dropped: tally.dropped(),
         is_broken: end.broken.is_some(),
+    }
+}
+
+/// The warning about an input that ends early.
+pub(super) fn skipped_warning(name: &str, Broken { bad, offset }: &Broken) -> String {
+    let (name, message) = (escape(name), &bad.message);
+    match offset {
+        0 => format!("`{name}` was skipped: {message}"),
+        offset => format!("`{name}` was skipped from byte {offset} of its text on: {message}"),
     }
 }

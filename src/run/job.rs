@@ -113,7 +113,7 @@ impl Job {
         let processing = Processing { plan, stages, limits, progress, cancel, compared };
         let (sha256, files) = (&prepared.definition_sha256, &listing.files);
         let number = shard.as_ref().and_then(|note| note.number);
-        let by = (number, &spill(&prepared, place.as_ref(), cancel));
+        let by = (number, &spill(&prepared, place.as_ref(), (progress, cancel)));
         let mut assembler =
             Assembler::new(plan, stages, sha256, files, place.as_ref(), by, progress)?;
         let inputs = store.inputs(files, Reach::Whole)?;
@@ -152,12 +152,17 @@ impl Job {
 }
 
 /// Where profiles wait.
-fn spill(prepared: &Prepared, place: Option<&Publication>, cancel: &Cancel) -> Spill {
+fn spill(
+    prepared: &Prepared,
+    place: Option<&Publication>,
+    (progress, cancel): (&Progress, &Cancel),
+) -> Spill {
     Spill {
         folder: spill_folder(&prepared.definition, place),
         threads: prepared.limits.threads,
         chunk_bytes: prepared.limits.chunk_bytes,
         cancel: cancel.clone(),
+        advance: progress.fold.clone(),
     }
 }
 

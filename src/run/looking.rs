@@ -254,7 +254,7 @@ fn problem(code: Code, detail: Detail) -> DescribedProblem {
 pub(super) fn broken(unit: &Unit, files: &[Listed]) -> Option<String> {
     let broken = unit.end.as_ref()?.broken.as_ref()?;
     let name = files.get(unit.input).map_or("", |listed| listed.name.as_str());
-    Some(super::assemble::skipped_warning(name, broken))
+    Some(super::input_line::skipped_warning(name, broken))
 }
 
 /// So many records are read, if there are, to find out which names of the data may be shown.

@@ -1,5 +1,6 @@
 //! What a run says about its profiles: in the manifest, in warnings, as a budget, and beforehand in `segprep check`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::assemble::Assembler;
@@ -39,6 +40,7 @@ pub(super) fn note(
         max_columns: u64::try_from(profiles.max_columns).expect("there are few columns"),
         lists: lists.map(|(list, addresses)| (list.to_owned(), addresses)).into(),
         unplaced: by_field(counts, plan).sorted(|whole| assembled.common_names.is_common(whole)),
+        unlisted: assembled.total.unlisted.iter().map(|(why, n)| ((*why).to_owned(), *n)).collect(),
     })
 }
 
@@ -73,7 +75,8 @@ fn outputs<'a>(
     outputs.filter_map(|(output, writer)| Some((&**output.profiles.as_ref()?, writer.profiles()?)))
 }
 
-/// The warnings about values that are in no profile, where that is no budget.
+/// The warnings about opt-outs that may be on no list, and about values that are in no profile, where that is no
+/// budget.
 pub(super) fn warnings(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
     let warned = outputs(plan, assembled).filter(|(profiles, _)| match profiles.unplaced {
         OnUnplaced::Warn => true,
@@ -88,7 +91,26 @@ pub(super) fn warnings(plan: &Plan, assembled: &Assembler<'_>) -> Vec<String> {
              what is not needed, or set a larger `max_columns`"
         ))
     };
-    warned.filter_map(warning).collect()
+    unlisted(&assembled.total.unlisted).into_iter().chain(warned.filter_map(warning)).collect()
+}
+
+/// The warning about opt-outs of records that are not written. `None`: there are none.
+fn unlisted(unlisted: &BTreeMap<&'static str, u64>) -> Option<String> {
+    let all: u64 = unlisted.values().sum();
+    let by: Vec<String> =
+        unlisted.iter().map(|(why, records)| format!("{why} {records}")).collect();
+    let by = by.join(", ");
+    let (records, addresses) = match all {
+        0 => return None,
+        1 => ("1 record that is opted out was".to_owned(), "its address is"),
+        more => (format!("{more} records that are opted out were"), "their addresses are"),
+    };
+    let keep = "`inactive = \"keep\"` under `[input]` takes those that are inactive";
+    let next =
+        if unlisted.contains_key("inactive") { keep } else { "see `unlisted` in the manifest" };
+    Some(format!(
+        "{records} left out ({by}), and {addresses} on a list of opt-outs only if another record has that: {next}"
+    ))
 }
 
 /// The budget for values without a place, where there is one.

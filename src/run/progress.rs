@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::engine::Advance;
+
 /// Shared between a run and the display of its progress.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -20,6 +22,8 @@ pub struct Progress {
     /// In nanoseconds.
     ordered_cpu: AtomicU64,
     clock: Mutex<StageClock>,
+    /// How far profiles are, once all records were read.
+    pub(super) fold: Advance,
     /// What the run is called, once it knows that.
     run: OnceLock<String>,
 }
@@ -31,24 +35,37 @@ pub enum Stage {
     Prepare,
     /// Suppression lists, and the headers that a CSV output needs.
     Lists,
-    /// Comparing records with each other, for `[unique]` and `[users]`.
+    /// Reading what `[unique]` and `[users]` compare.
     Compare,
+    /// Deciding which of these records stay.
+    Decide,
     /// Reading, checking and writing of all records.
     Process,
+    /// Making profiles of them.
+    Fold,
     /// What makes the result visible.
     Publish,
 }
 
 impl Stage {
-    pub const ALL: [Stage; 5] =
-        [Stage::Prepare, Stage::Lists, Stage::Compare, Stage::Process, Stage::Publish];
+    pub const ALL: [Stage; 7] = [
+        Stage::Prepare,
+        Stage::Lists,
+        Stage::Compare,
+        Stage::Decide,
+        Stage::Process,
+        Stage::Fold,
+        Stage::Publish,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Stage::Prepare => "prepare",
             Stage::Lists => "lists",
             Stage::Compare => "compare",
+            Stage::Decide => "decide",
             Stage::Process => "process",
+            Stage::Fold => "fold",
             Stage::Publish => "publish",
         }
     }
@@ -101,6 +118,10 @@ pub struct ProgressView {
     pub bytes_read: u64,
     pub records_read: u64,
     pub records_rejected: u64,
+    /// The stage that has begun last.
+    pub stage: Option<Stage>,
+    /// How far profiles are, in percent; `None`: there are none so far.
+    pub folded: Option<u64>,
 }
 
 impl Progress {
@@ -145,7 +166,14 @@ impl Progress {
             bytes_read: self.bytes_read.load(Ordering::Relaxed),
             records_read: self.records_read.load(Ordering::Relaxed),
             records_rejected: self.records_rejected.load(Ordering::Relaxed),
+            stage: self.stage(),
+            folded: self.fold.percent(),
         }
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.current.map(|(stage, _)| stage)
     }
 
     /// The processor time of the ordered side, which one thread does at a time: reading and framing

@@ -129,6 +129,7 @@ impl Comparing<'_> {
                     Ok(())
                 },
             )?;
+            self.progress.enter(Stage::Decide);
             Ok(grouping.decide(self.cancel)?)
         })?;
         let folder = folder.to_owned();

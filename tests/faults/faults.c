@@ -9,6 +9,7 @@
  * FAULTS_ERRNO   The error that they return.
  * FAULTS_FOREVER If set, all calls from then on fail, and not only one.
  * FAULTS_KILL    If set, the call does not fail: the process is killed before it.
+ * FAULTS_STOP    If set, the call does not fail: the process is stopped before it, once.
  * FAULTS_LOG     A file that gets a line for each such call.
  */
 #define _GNU_SOURCE
@@ -78,6 +79,7 @@ static int fails(const char *call, const char *path) {
     long number = atomic_fetch_add(&calls_seen, 1), first = atol(skip);
     if (number < first || (number > first && getenv("FAULTS_FOREVER") == NULL)) return 0;
     if (getenv("FAULTS_KILL") != NULL) kill(getpid(), SIGKILL);
+    if (getenv("FAULTS_STOP") != NULL) return kill(getpid(), SIGSTOP);
     const char *error = getenv("FAULTS_ERRNO");
     errno = error == NULL ? EIO : atoi(error);
     return 1;

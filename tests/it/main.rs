@@ -53,6 +53,7 @@ mod samples;
 mod scan;
 mod schemas;
 mod shards;
+mod spill;
 mod standard_output;
 mod support;
 mod suppression;

@@ -1,24 +1,28 @@
 //! Profiles: rows, lists of opt-outs, and what is counted are those of a plain program that looks at all records of a
-//! user again (`tests/profiles/plain.py`), for any number of threads and any size of chunks. No opt-out gets lost, no
-//! file exceeds a limit of `customer-profiles.toml`, and nothing is left of the temporary file.
+//! user again (`tests/profiles/plain.py`), for any number of threads and any size of chunks. No opt-out gets lost, and
+//! no file exceeds a limit of `customer-profiles.toml`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use segprep::engine::Cancel;
+use segprep::run::{Progress, Stage, run};
 use serde_json::{Map, Value, json};
 
-use crate::support::mount::{Tmpfs, with_mounts};
-use crate::support::program::{Place, run_with_stdin, segprep, stderr, toml_text};
+use crate::support::plain::{Cases, inputs};
+use crate::support::program::{Place, segprep, toml_text};
 use crate::support::property::times;
 use crate::support::random::Random;
-use crate::support::running::{Running, Site, assert_exit, assert_exit_saying};
+use crate::support::running::{assert_exit, assert_exit_saying};
 use crate::support::s3::run::run as run_in_buckets;
 use crate::support::s3::server::Server;
-use crate::support::whole_runs::{Inputs, Resources};
+use crate::support::whole_runs::Resources;
 
 const DEFINITION: &str = "tests/profiles/definition.toml";
+
+/// How many kinds of settings are tried in turn.
+const KINDS: usize = 12;
 
 /// A record of one of few users.
 fn record(random: &mut Random) -> Value {
@@ -39,12 +43,18 @@ fn record(random: &mut Random) -> Value {
         put("Address", json!(address));
     }
     match random.below(16) {
-        0..=2 => put("OptOut", json!("ALL")),
-        3..=6 => put("OptOut", json!("NONE")),
-        7 => put("EndpointStatus", json!("INACTIVE")),
-        8 => put("EndpointStatus", json!("ACTIVE")),
-        9 => put("EffectiveDate", json!(format!("2026-01-0{}T00:00:00.00Z", random.below(3) + 1))),
-        10 => put("RequestId", json!(format!("request-{}", random.below(3)))),
+        0..=3 => put("OptOut", json!("ALL")),
+        4..=7 => put("OptOut", json!("NONE")),
+        8 => put("OptOut", json!("MAYBE")),
+        _ => {}
+    }
+    match random.below(10) {
+        0 => put("EndpointStatus", json!("INACTIVE")),
+        1 => put("EndpointStatus", json!("ACTIVE")),
+        2..=4 => {
+            put("EffectiveDate", json!(format!("2026-01-0{}T00:00:00.00Z", random.below(3) + 1)))
+        }
+        5 => put("RequestId", json!(format!("request-{}", random.below(3)))),
         _ => {}
     }
     let names = ["Plan", "plan.name", "plan_name", "Größe", "k", "k_0", "OptOut_SMS", "___", "a,b"];
@@ -80,31 +90,55 @@ fn record(random: &mut Random) -> Value {
     Value::Object(record)
 }
 
-/// The most columns, and the records of two inputs.
-fn case(random: &mut Random) -> Value {
-    let lines: Vec<String> = (0..=random.below(40)).map(|_| record(random).to_string()).collect();
-    json!({ "max_columns": *random.of(&[1, 4, 9, 25, 200]), "lines": lines })
-}
-
-/// What the plain program says of each case.
-fn plain(cases: &[Value]) -> Vec<Value> {
-    let mut command = Command::new("python3");
-    command.arg("tests/profiles/plain.py");
-    let output = run_with_stdin(command, &serde_json::to_vec(cases).expect("JSON"));
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("a list")
-}
-
-/// The inputs of a case: its lines in two files.
-fn inputs(case: &Value) -> Inputs {
-    let inputs = Inputs::new(DEFINITION, &[]);
-    let lines: Vec<&str> =
-        case["lines"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
-    let (first, second) = lines.split_at(lines.len() / 2);
-    for (name, lines) in [("a.json", first), ("b.json", second)] {
-        inputs.write(name, (lines.join("\n") + "\n").as_bytes());
+/// The settings of a kind.
+fn settings(random: &mut Random, kind: usize) -> Value {
+    let by: [&[&str]; 4] =
+        [&["ChannelType", "Address"], &["Address"], &["Id"], &["User.UserId", "ChannelType"]];
+    let by = *random.of(&by);
+    let most = random.below(3) + 1;
+    match kind {
+        0 => json!({}),
+        1 => json!({ "output.0.max_columns": *random.of(&[1, 2, 4, 9]) }),
+        2 => json!({ "output.0.max_columns": 200 }),
+        3 => json!({ "output.0.fields": fields(random) }),
+        4 => json!({ "unique": { "by": by, "keep": "first" } }),
+        5 => json!({ "unique": { "by": by, "keep": "last" } }),
+        6 => json!({ "unique": { "by": by, "keep": "newest" } }),
+        7 => json!({ "users": { "max_endpoints": most, "over": "reject" } }),
+        8 => json!({ "users": { "max_endpoints": most, "over": "newest" } }),
+        9 => json!({ "input.inactive": "keep", "output.0.fields": fields(random) }),
+        10 => json!({ "input.inactive": "keep", "output.0.max_columns": 200 }),
+        _ => json!({ "output.0.unplaced": "fail", "output.0.max_columns": 200 }),
     }
-    inputs
+}
+
+fn fields(random: &mut Random) -> Vec<&'static str> {
+    let keys: [&[&str]; 4] = [&["User.UserId"], &["Id"], &["Id", "User.UserId"], &["User.*"]];
+    let others = [
+        "Address",
+        "OptOut",
+        "Attributes.*",
+        "Attributes.Plan",
+        "Metrics.*",
+        "Location.City",
+        "Demographic.*",
+        "User.UserAttributes.*",
+        "EffectiveDate",
+        "RequestId",
+    ];
+    let mut fields = random.of(&keys).to_vec();
+    fields.extend(others.into_iter().filter(|_| random.one_in(2)));
+    fields
+}
+
+/// Settings, and the records of two inputs.
+fn case(random: &mut Random, kind: usize) -> Value {
+    let sets = settings(random, kind);
+    // Fewer where nothing may be without a place.
+    let most = if kind == KINDS - 1 { random.below(3) } else { random.below(40) };
+    let valid = json!({ "Id": "last", "User": { "UserId": "last" } }).to_string();
+    let lines = (0..most).map(|_| record(random).to_string()).chain([valid]);
+    json!({ "sets": sets, "lines": lines.collect::<Vec<String>>() })
 }
 
 fn text(path: &Path) -> String {
@@ -126,6 +160,7 @@ fn found(place: &Place) -> Value {
         "unplaced": unplaced,
         "emptied": output["emptied"],
         "rejected": manifest["records"]["rejected"],
+        "unlisted": output["profiles"]["unlisted"].as_object().cloned().unwrap_or_default(),
     })
 }
 
@@ -151,22 +186,24 @@ fn hidden_name(field: &str) -> String {
     field.to_owned()
 }
 
+/// `SEGPREP_CASES_FACTOR=100` tries 200 inputs with each kind of settings.
 #[test]
 fn profiles_are_those_of_a_plain_program() {
     let mut random = Random(0x0009_70f1_1e5d);
-    let cases: Vec<Value> = (0..times(16)).map(|_| case(&mut random)).collect();
-    for (number, (case, expected)) in cases.iter().zip(plain(&cases)).enumerate() {
-        let mut inputs = inputs(case);
-        inputs.sets.push(format!("output.0.max_columns={}", case["max_columns"]));
-        for (threads, chunk_bytes) in [(1, None), (2, Some(1 + number * 17))] {
-            let (place, result) = inputs.run(Resources { threads, chunk_bytes });
-            let what = || format!("case {number}, {threads} threads: {case}");
-            if expected["profiles"] == json!("") {
-                continue;
-            }
-            result.unwrap_or_else(|error| panic!("{}: {error}", what()));
-            assert_eq!(hidden(found(&place)), hidden(expected.clone()), "{}", what());
-        }
+    let count = usize::try_from(times(24)).expect("few cases");
+    let cases: Vec<Value> = (0..count).map(|number| case(&mut random, number % KINDS)).collect();
+    let cases =
+        Cases { definition: DEFINITION, program: "tests/profiles/plain.py", cases, kinds: KINDS };
+    let done = cases.check(|case, expected, place, result| {
+        result.unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(hidden(found(place)), hidden(expected.clone()), "{case}");
+    });
+    // Whatever the settings can do happens.
+    let happens = |name: &str| {
+        done.iter().filter(|expected| expected["unlisted"].get(name).is_some()).count()
+    };
+    for name in ["inactive", "rejected", "duplicate", "user_limit"] {
+        assert!(count / 100 <= happens(name), "{name} in {} of {count}", happens(name));
     }
 }
 
@@ -181,7 +218,7 @@ fn run_over(records: &[Value], sets: &[&str]) -> (Place, i32, String) {
 
 fn run_over_text(lines: &str, sets: &[&str]) -> (Place, i32, String) {
     let (place, folder) = (Place::new(), tempfile::tempdir().expect("a folder"));
-    fs::write(folder.path().join("a.json"), lines).expect("an input");
+    fs::write(folder.path().join("input"), lines).expect("an input");
     let mut command = segprep();
     command.args(["run", DEFINITION]);
     place.set_paths(&mut command);
@@ -259,6 +296,38 @@ fn no_opt_out_is_lost() {
             }
         }
     }
+}
+
+/// Nor without a word where its record is not written.
+#[test]
+fn opt_outs_of_records_that_are_left_out_are_counted() {
+    let one = |address: &str, status: &str, opt_out: &str| {
+        json!({ "ChannelType": "EMAIL", "Address": address, "OptOut": opt_out, "EndpointStatus": status,
+                "EffectiveDate": "2026-01-01T00:00:00Z", "User": { "UserId": "ada" } })
+    };
+    let records = [
+        one("ada@example.com", "INACTIVE", "ALL"),
+        one("ada@example.com", "INACTIVE", "NONE"),
+        one("@", "ACTIVE", "ALL"),
+        one("ada@example.org", "ACTIVE", "all"),
+        one("ada@example.org", "ACTIVE", "NONE"),
+        one("ada@example.net", "ACTIVE", "NONE"),
+    ];
+    let sets = [
+        "repair.optout=true",
+        "unique={ by = [\"Address\"], keep = \"newest\" }",
+        "users={ max_endpoints = 1 }",
+    ];
+    let (place, code, messages) = run_over(&records, &sets);
+    assert_eq!(code, 0, "{messages}");
+    let unlisted = &place.manifest()["outputs"][0]["profiles"]["unlisted"];
+    assert_eq!(*unlisted, json!({ "duplicate": 1, "inactive": 1, "rejected": 1 }));
+    let words = "3 records that are opted out were left out (duplicate 1, inactive 1, rejected 1), and their \
+                 addresses are on a list of opt-outs only if another record has that: `inactive = \"keep\"`";
+    assert!(messages.contains(words), "{messages}");
+    let (place, _, messages) = run_over(&records[4..], &sets);
+    assert!(place.manifest()["outputs"][0]["profiles"]["unlisted"].is_null());
+    assert!(!messages.contains("left out"), "{messages}");
 }
 
 /// An address stays on its list where `fields` leaves the opt-out out, and an opt-out without a list is counted then.
@@ -408,91 +477,6 @@ fn a_long_list_is_divided() {
     );
 }
 
-/// A run over the records of a site, in small pieces.
-fn in_pieces(site: &Site, chunk_bytes: &str) -> Command {
-    let record = |number: usize| {
-        json!({
-            "ChannelType": "EMAIL", "Address": format!("reader{number:05}@example.com"),
-            "OptOut": "ALL", "Attributes": { "Plan": ["canary-plan"] },
-            "User": { "UserId": format!("user-{}", number % 900) },
-        })
-    };
-    let records: Vec<Value> = (0..2_000).map(record).collect();
-    site.input("a.ndjson", &lines_of(&records));
-    let mut command = site.run();
-    command.args(["--threads", "1", "--chunk-bytes", chunk_bytes]);
-    command.args([
-        "--set",
-        "output.0.format=\"profiles-csv\"",
-        "--set",
-        "fields={ \"*\" = \"keep\" }",
-    ]);
-    command
-}
-
-/// The temporary files of a process, which have no names.
-fn unnamed_files(pid: i32) -> Vec<std::path::PathBuf> {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
-    let is_unnamed = |path: &std::path::PathBuf| {
-        let target = fs::read_link(path).unwrap_or_default();
-        target.to_string_lossy().ends_with("(deleted)")
-    };
-    files.filter_map(Result::ok).map(|file| file.path()).filter(is_unnamed).collect()
-}
-
-/// The files are read while the run is paused. Then the run is killed, and the next one succeeds.
-#[test]
-fn temporary_files_say_nothing_and_die_with_the_run() {
-    let site = Site::new();
-    let mut command = in_pieces(&site, "40");
-    let mut running = Running::start(&mut command);
-    let pid = running.pid().as_raw_nonzero().get();
-    let has_bytes = || {
-        let files = unnamed_files(pid);
-        files.iter().any(|path| fs::metadata(path).is_ok_and(|file| 50_000 < file.len()))
-    };
-    assert!(running.until(has_bytes), "there is no such file");
-    running.while_paused(|| {
-        for path in unnamed_files(pid) {
-            let bytes = fs::read(path).expect("it can be read");
-            for canary in ["example.com", "reader0000", "EMAIL", "canary", "user-"] {
-                let is_there = bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
-                assert!(!is_there, "`{canary}` is in the file");
-            }
-        }
-    });
-    assert!(running.kill(), "the run had ended");
-    let left = site.left();
-    assert!(!left.iter().any(|name| name.ends_with("spill")), "{left:?}");
-    assert!(!left.iter().any(|name| !name.contains(".segprep")), "{left:?}");
-    assert_exit(&mut in_pieces(&site, "4000"), 0);
-    let output = &site.place.manifest()["outputs"][0];
-    assert_eq!(output["profiles"]["rows"], json!(900));
-    assert_eq!(output["profiles"]["lists"]["suppress-email"], json!(2000));
-}
-
-#[test]
-fn a_full_disk_is_a_clear_error() {
-    with_mounts("profiles::a_full_disk_is_a_clear_error", || {
-        let (site, spill) = (Site::new(), tempfile::tempdir().expect("a folder"));
-        let mount = Tmpfs::mount(spill.path(), "32k");
-        let spill = toml_text(&spill.path().to_string_lossy());
-        let run = || {
-            let mut command = in_pieces(&site, "40");
-            command.arg("--set").arg(format!("run.spill={spill}"));
-            command
-        };
-        assert_exit_saying(&mut run(), 74, &["could not write", "space"]);
-        let left: Vec<String> = site.left();
-        assert!(
-            !left.iter().any(|name| name.contains("part-") || name.contains("manifest")),
-            "{left:?}"
-        );
-        drop(mount);
-        assert_exit(&mut run(), 0);
-    });
-}
-
 #[test]
 fn profiles_go_to_buckets_too() {
     let server = Server::start();
@@ -527,6 +511,27 @@ fn profiles_go_to_buckets_too() {
     assert_eq!(of("lists/suppress-email.csv"), "");
     assert!(of("object-type.json").contains("_profile.EmailAddress"));
     assert_eq!(fs::read_dir(spill.path()).expect("the folder").count(), 0);
+}
+
+/// Each phase has a name, and folding says how far it is.
+#[test]
+fn a_run_says_how_far_its_profiles_are() {
+    let line = |number: usize| {
+        let user = format!("user-{}", number % 700);
+        json!({ "Id": number.to_string(), "User": { "UserId": user } }).to_string()
+    };
+    let lines: Vec<String> = (0..2_000).map(line).collect();
+    let sets = json!({ "unique": { "by": ["Id"] } });
+    let inputs = inputs(DEFINITION, &json!({ "sets": sets, "lines": lines }));
+    // Partitions are divided, so folding reads some of them again.
+    for chunk_bytes in [None, Some(1)] {
+        let (place, progress) = (Place::new(), Progress::default());
+        let options = inputs.options(Resources { threads: 2, chunk_bytes }, &place);
+        run(&options, &progress, &Cancel::new()).expect("a result");
+        assert_eq!(progress.view().folded, Some(100));
+        let stages: Vec<Stage> = progress.stages().into_iter().map(|(stage, _)| stage).collect();
+        assert_eq!(stages, Stage::ALL);
+    }
 }
 
 /// Shards and retries are refused with words that say what does it instead.
@@ -625,48 +630,33 @@ fn rules_come_first() {
     assert_exit(&mut verify, 0);
 }
 
-/// Inputs of the shapes that AWS documents: files for import as CSV and JSON, user IDs alone, and API bodies.
+/// Inputs of the shapes that AWS documents: files for import as CSV and JSON, user IDs alone, and API bodies. Each is a
+/// file in `tests/profiles/shapes` with what comes of it.
 #[test]
 fn documented_shapes_become_profiles() {
-    let api = |address: &str| {
-        json!({ "Address": address, "ChannelType": "EMAIL", "Id": "e-1", "OptOut": "NONE",
-                "EffectiveDate": "2019-04-23T20:31:04.220Z", "RequestId": "r-1", "CohortId": "42",
-                "Attributes": { "interests": ["rail"] }, "Metrics": { "items_viewed": 4.0 },
-                "User": { "UserId": "ada", "UserAttributes": { "name": ["Ada"] } } })
-    };
-    let csv = "ChannelType,Address,Location.Country,Demographic.Platform,User.UserId,\
-               User.UserAttributes.x,User.UserAttributes.x\nSMS,+12065550100,CA,Android,u1,one,two\n\
-               EMAIL,bo@example.com,US,iOS,u1,one,\n";
-    let lines = api("ada@example.com").to_string();
-    let body =
-        json!({ "EndpointsResponse": { "Item": [api("ada@example.com"), api("a@example.org")] } });
-    let cases = [
-        (csv.to_owned(), "", 1, "two"),
-        (lines, "", 1, "ada@example.com"),
-        (
-            "{\"User\":{\"UserId\":\"u1\"}}\n{\"User\":{\"UserId\":\"u2\"}}\n".to_owned(),
-            "",
-            2,
-            "u2",
-        ),
-        ("User.UserId\nu1\nu2\n".to_owned(), "", 2, "u2"),
-        (body.to_string(), "input.records=\"EndpointsResponse.Item\"", 1, "a@example.org"),
-    ];
-    for (input, set, expected, shown) in cases {
-        let (place, folder) = (Place::new(), tempfile::tempdir().expect("a folder"));
-        fs::write(folder.path().join("input"), &input).expect("an input");
-        let mut command = segprep();
-        command.args(["run", DEFINITION]);
-        place.set_paths(&mut command);
-        let from = toml_text(&folder.path().to_string_lossy());
-        command.arg("--set").arg(format!("input.from=[{from}]"));
-        if !set.is_empty() {
-            command.args(["--set", set]);
+    let mut shapes = 0;
+    for file in fs::read_dir("tests/profiles/shapes").expect("shapes") {
+        let file = file.expect("a file").path();
+        let shape: Value = toml::from_str(&text(&file)).expect("TOML");
+        let of = |name: &str| shape[name].as_str().unwrap_or_default();
+        let sets = shape["sets"].as_array().into_iter().flatten();
+        let sets: Vec<&str> = sets.filter_map(Value::as_str).collect();
+        let (place, code, messages) = run_over_text(of("input"), &sets);
+        assert_eq!(code, 0, "{}: {messages}", file.display());
+        let read = |path: &str| text(&place.to().join(path));
+        assert_eq!(read("profiles/part-00000.csv"), of("profiles"), "{}", file.display());
+        let phones = format!("PhoneNumber\n{}", of("phones"));
+        assert_eq!(read("lists/optout-sms.csv"), phones, "{}", file.display());
+        assert_eq!(read("lists/suppress-email.csv"), of("emails"), "{}", file.display());
+        let manifest = place.manifest();
+        let profiles = &manifest["outputs"][0]["profiles"];
+        let counts = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        for name in ["unplaced", "unlisted"] {
+            assert_eq!(counts(&profiles[name]), counts(&shape[name]), "{}", file.display());
         }
-        assert_exit(&mut command, 0);
-        let rows = rows(&place);
-        assert_eq!(rows.len(), expected, "{input}");
-        let has_it = rows.iter().any(|row| row.values().any(|value| value == shown));
-        assert!(has_it, "{shown} in {rows:?}");
+        let rejected = shape["rejected"].as_u64().unwrap_or(0);
+        assert_eq!(manifest["records"]["rejected"], json!(rejected), "{}", file.display());
+        shapes += 1;
     }
+    assert_eq!(shapes, 13);
 }

@@ -1,26 +1,28 @@
 //! `[unique]` and `[users]`: what is written, rejected and dropped is what a plain program says that
 //! compares every record with every other (`tests/together/plain.py`), for any number of threads and any
-//! size of chunks; and what a run leaves behind of its temporary file, which is nothing.
+//! size of chunks.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::mount::{Tmpfs, with_mounts};
-use crate::support::program::{Place, run_with_stdin, segprep, stderr, toml_text};
+use crate::support::plain::{Cases, inputs};
+use crate::support::program::{Place, segprep, toml_text};
 use crate::support::property::times;
 use crate::support::random::Random;
-use crate::support::running::{Running, Site, assert_exit, assert_exit_saying, endpoints};
+use crate::support::running::{Site, assert_exit, endpoints};
 use crate::support::s3::run::{records, run};
 use crate::support::s3::server::Server;
 use crate::support::whole_runs::{Inputs, Resources, json_lines};
 
 const DEFINITION: &str = "tests/together/definition.toml";
 
+/// How many kinds of settings are tried in turn.
+const KINDS: usize = 12;
+
 /// A record of one of few people, devices and days.
-fn record(random: &mut Random) -> Value {
+fn record(random: &mut Random, kind: usize) -> Value {
     let mut record = Map::new();
     let mut put = |name: &str, value: Value| drop(record.insert(name.to_owned(), value));
     if random.one_in(2) {
@@ -28,13 +30,15 @@ fn record(random: &mut Random) -> Value {
     }
     let mails = ["ada@example.com", "Ada@Example.com", "bo@example.org", "BO@example.org"];
     let phones = ["+12065550100", "+12065550101"];
-    if random.one_in(4) {
-        put("ChannelType", json!(*random.of(&["SMS", "VOICE"])));
-        put("Address", json!(*random.of(&phones)));
-    } else {
-        put("ChannelType", json!("EMAIL"));
-        put("Address", json!(*random.of(&mails)));
-    }
+    // Other channels take any text.
+    let other = ["+1 206 555 0100", "0012065550101", "(206) 555-0100", "token"];
+    let (channel, address) = match random.below(if kind == 7 { 9 } else { 12 }) {
+        0..=2 => (*random.of(&["SMS", "VOICE"]), *random.of(&phones)),
+        3..=5 if kind == 7 => ("CUSTOM", *random.of(&other)),
+        _ => ("EMAIL", *random.of(&mails)),
+    };
+    put("ChannelType", json!(channel));
+    put("Address", json!(address));
     match random.below(20) {
         0..=3 => put("OptOut", json!("ALL")),
         4..=8 => put("OptOut", json!("NONE")),
@@ -49,13 +53,15 @@ fn record(random: &mut Random) -> Value {
         put("EffectiveDate", json!(format!("2026-01-0{}T00:00:00.00Z", random.below(4) + 1)));
     }
     put("Attributes", json!({ "Number": [random.below(1000).to_string()] }));
-    if random.one_in(2) {
-        put("User", json!({ "UserId": format!("user-{}", random.below(4)) }));
+    // More than the target's 15 of one user, where that is the limit.
+    let users = if kind == 10 { 1 } else { 4 };
+    if kind == 10 || random.one_in(2) {
+        put("User", json!({ "UserId": format!("user-{}", random.below(users)) }));
     }
     Value::Object(record)
 }
 
-fn settings(random: &mut Random) -> (Option<Value>, Option<Value>) {
+fn unique(random: &mut Random, keep: &str, on: &str) -> Value {
     let by: [&[&str]; 5] = [
         &["ChannelType", "Address"],
         &["Address"],
@@ -63,63 +69,45 @@ fn settings(random: &mut Random) -> (Option<Value>, Option<Value>) {
         &["Location.City"],
         &["User.UserId", "ChannelType"],
     ];
-    let by = *random.of(&by);
+    json!({ "by": random.of(&by), "keep": keep, "on": on })
+}
+
+/// The settings of a kind; whatever a kind does not say is random.
+fn settings(random: &mut Random, kind: usize) -> Value {
     let keep = *random.of(&["first", "last", "newest"]);
-    let on = *random.of(&["input", "output"]);
-    let mut unique = json!({ "by": by, "keep": keep, "on": on });
-    if by.contains(&"Address") && random.one_in(2) {
-        unique["normalize"] = json!("email.v1");
-    }
-    let over = *random.of(&["reject", "newest"]);
-    let users = json!({ "max_endpoints": random.below(4) + 1, "over": over });
-    match random.below(4) {
-        0 => (None, Some(users)),
-        1 => (Some(unique), Some(users)),
-        _ => (Some(unique), None),
+    let (on, over) = (*random.of(&["input", "output"]), *random.of(&["reject", "newest"]));
+    let normal =
+        |form: &str| json!({ "by": ["Address"], "keep": keep, "on": on, "normalize": form });
+    let most = random.below(4) + 1;
+    match kind {
+        0 => json!({ "unique": unique(random, "first", "input") }),
+        1 => json!({ "unique": unique(random, "last", "input") }),
+        2 => json!({ "unique": unique(random, "newest", "input") }),
+        3 => json!({ "unique": unique(random, "first", "output") }),
+        4 => json!({ "unique": unique(random, "last", "output") }),
+        5 => json!({ "unique": unique(random, "newest", "output") }),
+        6 => json!({ "unique": normal("email.v1") }),
+        7 => json!({ "unique": normal("phone.v1") }),
+        8 => json!({ "users": { "max_endpoints": most, "over": "reject" } }),
+        9 => json!({ "users": { "max_endpoints": most, "over": "newest" } }),
+        10 => json!({ "users": { "max_endpoints": "target", "over": over } }),
+        _ => json!({
+            "unique": unique(random, keep, on),
+            "users": { "max_endpoints": most, "over": over },
+        }),
     }
 }
 
 /// Settings, and the records of two inputs.
-fn case(random: &mut Random) -> Value {
-    let (unique, users) = settings(random);
+fn case(random: &mut Random, kind: usize) -> Value {
+    let sets = settings(random, kind);
     let lines: Vec<String> =
-        (0..random.below(50)).map(|_| record(random).to_string()).chain([valid()]).collect();
-    json!({ "unique": unique, "users": users, "lines": lines })
+        (0..random.below(50)).map(|_| record(random, kind).to_string()).chain([valid()]).collect();
+    json!({ "sets": sets, "lines": lines })
 }
 
 fn valid() -> String {
     json!({ "Id": "last", "ChannelType": "EMAIL", "Address": "last@example.com" }).to_string()
-}
-
-/// What the plain program says of each case.
-fn plain(cases: &[Value]) -> Vec<Value> {
-    let mut command = Command::new("python3");
-    command.arg("tests/together/plain.py");
-    let output = run_with_stdin(command, &serde_json::to_vec(cases).expect("JSON"));
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("a list")
-}
-
-fn toml(value: &Value) -> String {
-    let members = value.as_object().expect("an object").iter();
-    let members: Vec<String> = members.map(|(name, value)| format!("{name} = {value}")).collect();
-    format!("{{ {} }}", members.join(", "))
-}
-
-/// The inputs of a case: its lines in two files.
-fn inputs(case: &Value) -> Inputs {
-    let mut inputs = Inputs::new(DEFINITION, &[]);
-    for section in ["unique", "users"] {
-        let settings = case.get(section).filter(|settings| !settings.is_null());
-        inputs.sets.extend(settings.map(|settings| format!("{section}={}", toml(settings))));
-    }
-    let lines: Vec<&str> =
-        case["lines"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
-    let (first, second) = lines.split_at(lines.len() / 2);
-    for (name, lines) in [("a.json", first), ("b.json", second)] {
-        inputs.write(name, (lines.join("\n") + "\n").as_bytes());
-    }
-    inputs
 }
 
 /// What a run has made of a case, in the form of the plain program.
@@ -148,20 +136,26 @@ fn found(place: &Place, first_lines: u64) -> Value {
     })
 }
 
+/// `SEGPREP_CASES_FACTOR=100` tries 200 inputs with each kind of settings.
 #[test]
 fn the_result_is_that_of_a_plain_program() {
     let mut random = Random(0x0007_09e7_4e12);
-    let cases: Vec<Value> = (0..times(24)).map(|_| case(&mut random)).collect();
-    for (number, (case, expected)) in cases.iter().zip(plain(&cases)).enumerate() {
-        let inputs = inputs(case);
+    let count = usize::try_from(times(24)).expect("few cases");
+    let cases: Vec<Value> = (0..count).map(|number| case(&mut random, number % KINDS)).collect();
+    let cases =
+        Cases { definition: DEFINITION, program: "tests/together/plain.py", cases, kinds: KINDS };
+    let done = cases.check(|case, expected, place, result| {
+        result.unwrap_or_else(|error| panic!("{case}: {error}"));
         let lines = case["lines"].as_array().map_or(0, |lines| lines.len() / 2);
         let first_lines = u64::try_from(lines).expect("few lines");
-        for (threads, chunk_bytes) in [(1, None), (2, Some(1 + number * 7))] {
-            let (place, result) = inputs.run(Resources { threads, chunk_bytes });
-            result.unwrap_or_else(|error| panic!("case {number}: {error}"));
-            let found = found(&place, first_lines);
-            assert_eq!(found, expected, "case {number}, {threads} threads: {case}");
-        }
+        assert_eq!(found(place, first_lines), *expected, "{case}");
+    });
+    // Whatever the settings can do happens.
+    let happens =
+        |what: &str| done.iter().filter(|expected| expected["dropped"][what] != 0).count();
+    for (kinds, what) in [(8, "duplicate"), (2, "user_limit"), (KINDS, "inactive")] {
+        let rounds = count / KINDS;
+        assert!(kinds * rounds / 4 <= happens(what), "{what} in {} of {count}", happens(what));
     }
 }
 
@@ -174,9 +168,8 @@ fn the_page_shows_what_is_written() {
     let text = |number: usize, kind: &str| blocks[number].strip_prefix(kind).expect("its kind");
     let settings: Value = toml::from_str(text(0, "toml\n")).expect("TOML");
     let lines: Vec<&str> = text(1, "json\n").lines().collect();
-    let inputs = inputs(&json!({
-        "unique": settings["unique"], "users": settings["users"], "lines": lines,
-    }));
+    let sets = json!({ "unique": settings["unique"], "users": settings["users"] });
+    let inputs = inputs(DEFINITION, &json!({ "sets": sets, "lines": lines }));
     let (place, result) = inputs.run(Resources { threads: 1, chunk_bytes: None });
     result.expect("a result");
     assert_eq!(String::from_utf8_lossy(&place.parts()), text(2, "json\n"));
@@ -256,73 +249,6 @@ fn twice(site: &Site, count: usize, chunk_bytes: &str) -> Command {
     command.args(["--threads", "1", "--chunk-bytes", chunk_bytes]);
     command.args(["--set", "unique={ by = [\"ChannelType\", \"Address\"] }"]);
     command
-}
-
-/// The temporary file of a process, which has no name.
-fn unnamed_file(pid: i32) -> Option<PathBuf> {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    let is_unnamed = |path: &PathBuf| {
-        let target = fs::read_link(path).unwrap_or_default();
-        target.to_string_lossy().ends_with("(deleted)")
-    };
-    files.filter_map(Result::ok).map(|file| file.path()).find(is_unnamed)
-}
-
-/// The file is read while the run is paused. Then the run is killed, and the next one succeeds.
-#[test]
-fn a_temporary_file_says_nothing_and_dies_with_the_run() {
-    let site = Site::new();
-    let mut command = twice(&site, 2_000, "40");
-    let mut running = Running::start(&mut command);
-    let pid = running.pid().as_raw_nonzero().get();
-    let has_bytes = || {
-        let file = unnamed_file(pid).and_then(|path| fs::metadata(path).ok());
-        file.is_some_and(|file| 20_000 < file.len())
-    };
-    assert!(running.until(has_bytes), "there is no such file");
-    running.while_paused(|| {
-        let bytes = fs::read(unnamed_file(pid).expect("it is there")).expect("it can be read");
-        for canary in ["example.com", "reader0000", "EMAIL", "endpoint-", "user-"] {
-            let is_there = bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
-            assert!(!is_there, "`{canary}` is in the file");
-        }
-    });
-    assert!(running.kill(), "the run had ended");
-    let left: Vec<String> =
-        site.left().into_iter().filter(|name| !name.contains(".segprep")).collect();
-    assert!(left.is_empty(), "{left:?}");
-    assert!(!site.left().iter().any(|name| name.ends_with("spill")), "{:?}", site.left());
-    assert_exit(&mut twice(&site, 2_000, "4000"), 0);
-    site.check_published();
-    let records = &site.place.manifest()["records"];
-    assert_eq!(
-        (&records["written"], &records["dropped"]["duplicate"]),
-        (&json!(2000), &json!(2000))
-    );
-}
-
-#[test]
-fn a_full_disk_is_a_clear_error() {
-    with_mounts("together::a_full_disk_is_a_clear_error", || {
-        let (site, spill) = (Site::new(), tempfile::tempdir().expect("a folder"));
-        let mount = Tmpfs::mount(spill.path(), "32k");
-        let spill = toml_text(&spill.path().to_string_lossy());
-        let run = || {
-            let mut command = twice(&site, 1_000, "40");
-            command.arg("--set").arg(format!("run.spill={spill}"));
-            command
-        };
-        let words = ["a temporary file in", "space", "`spill` under `[run]`"];
-        assert_exit_saying(&mut run(), 74, &words);
-        let left: Vec<String> = site.left();
-        assert!(
-            !left.iter().any(|name| name.contains("part-") || name.contains("manifest")),
-            "{left:?}"
-        );
-        drop(mount);
-        assert_exit(&mut run(), 0);
-        site.check_published();
-    });
 }
 
 #[test]

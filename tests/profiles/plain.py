@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Makes profiles of records as docs/migrate.md describes it: for each user, all records are looked at again.
 
-Shares nothing with segprep. Reads a list of cases from standard input, as JSON: each has the settings of the output and
-the records as lines. Prints for each what a run with tests/profiles/definition.toml has to write and to count.
+Shares nothing with segprep. Reads a list of cases from standard input, as JSON: each has settings (`sets`) and the
+records as lines. Prints for each what a run with tests/profiles/definition.toml has to write and to count.
 """
 
 import json
 import re
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "together"))
+from plain import judge  # noqa: E402
 
 PHONES = ["PhoneNumber", "HomePhoneNumber", "MobilePhoneNumber", "BusinessPhoneNumber"]
 EMAILS = ["EmailAddress", "PersonalEmailAddress", "BusinessEmailAddress"]
@@ -22,8 +26,15 @@ def user_of(record):
     return record.get("User", {}).get("UserId")
 
 
-def key_of(record):
-    return user_of(record) or record.get("Id")
+def has(path, fields):
+    """Whether the output has what is at this path."""
+    return fields is None or any(
+        path.startswith(field[:-1]) if field.endswith("*") else path == field for field in fields)
+
+
+def key_of(record, fields):
+    user = user_of(record) if has("User.UserId", fields) else None
+    return user or (record.get("Id") if has("Id", fields) else None)
 
 
 def header(prefix, name, number):
@@ -37,13 +48,17 @@ def numbered(names, number):
     return names[number] if number < len(names) else f"Attributes_{names[0]}_{number + 1}"
 
 
-def values_of(record):
+def values_of(record, fields):
+    return [one for one in all_values_of(record, fields) if has(one[0], fields)]
+
+
+def all_values_of(record, fields):
     """The values of a record in order: what holds them, and the field under which one without a place is counted."""
     out = []
     kind = {"SMS": "phone", "VOICE": "phone", "EMAIL": "email"}.get(record.get("ChannelType"))
     if "Address" in record:
         out.append(("Address", (kind,), [record["Address"]]))
-    if user_of(record) and "Id" in record:
+    if "Id" in record and user_of(record) and has("User.UserId", fields):
         out.append(("Id", ("once", "Id"), [record["Id"]]))
     for name in ONCE:
         if name in record:
@@ -61,11 +76,11 @@ def values_of(record):
     return out
 
 
-def profile_of(records):
+def profile_of(records, fields):
     """Cells in order as (identity, text, field), and for each value of a record the identity that would hold it."""
     held, order, emptied, wanted = {}, [], 0, []
     for record in records:
-        for field, source, values in values_of(record):
+        for field, source, values in values_of(record, fields):
             if isinstance(values, list) and not values:
                 emptied += 1
             emptied += sum(value == "" for value in values)
@@ -110,22 +125,47 @@ def standard_place(name):
     return names.index(name) if name in names else None
 
 
+def fate_of(record, fields, keeps_inactive):
+    """What becomes of a record by itself."""
+    if record.get("EndpointStatus") == "INACTIVE" and not keeps_inactive:
+        return "inactive"
+    if record.get("OptOut") not in (None, "ALL", "NONE"):
+        return "enum"
+    return "written" if key_of(record, fields) else "missing"
+
+
+def left_out(records, fates, settings):
+    """The records that are opted out and not written, by reason."""
+    unique, counts = settings.get("unique") or {}, {}
+    for record, fate in zip(records, fates):
+        has_same_address = "Address" in unique.get("by", []) and unique["keep"] != "newest"
+        if record.get("OptOut") == "ALL" and fate != "written" and not (fate == "duplicate" and has_same_address):
+            reason = fate if fate in ("inactive", "duplicate", "user_limit") else "rejected"
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
 def fold(case):
-    records = [json.loads(line) for line in case["lines"]]
-    records = [record for record in records if record.get("EndpointStatus") != "INACTIVE"]
-    users, rejected = {}, 0
+    settings, records = case["sets"], [json.loads(line) for line in case["lines"]]
+    fields, max_columns = settings.get("output.0.fields"), settings.get("output.0.max_columns", 25)
+    keeps_inactive = settings.get("input.inactive") == "keep"
+    fates, opted_out = judge(
+        records, settings, lambda record: fate_of(record, fields, keeps_inactive), lambda record: record)
+    rejected = sum(fate in ("enum", "missing", "user_endpoint_limit") for fate in fates)
+    unlisted = left_out(records, fates, settings)
+    for one in opted_out:
+        records[one]["OptOut"] = "ALL"
+    records = [record for record, fate in zip(records, fates) if fate == "written"]
+    users, keeps_opt_outs = {}, has("OptOut", fields)
     for record in records:
-        if key_of(record):
-            users.setdefault(key_of(record), []).append(record)
-        else:
-            rejected += 1
-    profiles = {key: profile_of(own) for key, own in users.items()}
+        users.setdefault(key_of(record, fields), []).append(record)
+    profiles = {key: profile_of(own, fields) for key, own in users.items()}
     consents = {}
     for key, own in users.items():
-        words = [record["OptOut"] for record in own if "OptOut" in record]
+        words = [record["OptOut"] for record in own if "OptOut" in record and keeps_opt_outs]
         out = {record["ChannelType"] for record in own if record.get("OptOut") == "ALL" and "ChannelType" in record}
-        consents[key] = ({"Attributes_OptOut": "ALL" if "ALL" in words else "NONE"} if words else {}) | {
-            f"Attributes_OptOut_{channel}": "ALL" for channel in CHANNELS if channel in out}
+        consents[key] = ({"Attributes_OptOut": "ALL" if "ALL" in words else "NONE"} | {
+            f"Attributes_OptOut_{channel}": "ALL" for channel in CHANNELS if channel in out}) if words else {}
     standard, named, technical = set(), [], []
     for key, (held, order, _, _) in profiles.items():
         for identity, _, _ in identities(held, order):
@@ -144,7 +184,7 @@ def fold(case):
     ranked += [(name, identity) for _, name, identity in sorted(standard, key=lambda one: one[0])] + named + technical
     owners, kept = {}, {}
     for name, identity in ranked:
-        if name not in owners and len(owners) < case["max_columns"]:
+        if name not in owners and len(owners) < max_columns:
             owners[name] = identity
     standards = [name for _, name, _ in sorted(standard, key=lambda one: one[0]) if name in owners]
     columns = ["AccountNumber"] + standards + [name for name in consent if name in owners]
@@ -165,21 +205,25 @@ def fold(case):
             if source is None or (source, value) not in placed:
                 unplaced[field] = unplaced.get(field, 0) + 1
         for record in users[key]:
-            if record.get("OptOut") == "ALL" and "ChannelType" not in record:
+            is_listed = record.get("ChannelType") in ("SMS", "VOICE", "EMAIL")
+            if record.get("OptOut") == "ALL" and not is_listed and not (keeps_opt_outs and "ChannelType" in record):
                 unplaced["OptOut"] = unplaced.get("OptOut", 0) + 1
         rows.append([row.get(name, "") for name in columns])
     lists = {"phone": [], "email": []}
-    for record in (record for own in [records] for record in own if key_of(record)):
+    for record in records:
         kind = {"SMS": "phone", "VOICE": "phone", "EMAIL": "email"}.get(record.get("ChannelType"))
         if record.get("OptOut") == "ALL" and kind and record["Address"] not in lists[kind]:
             lists[kind].append(record["Address"])
+    # Over the budget, there are no files.
+    is_published = not (unplaced and settings.get("output.0.unplaced") == "fail")
     return {
-        "profiles": "".join(",".join(map(cell, row)) + "\n" for row in rows) if 1 < len(rows) else "",
-        "optout-sms": "".join(line + "\n" for line in ["PhoneNumber"] + lists["phone"]),
-        "suppress-email": "".join(address + ",COMPLAINT\n" for address in lists["email"]),
+        "profiles": "".join(",".join(map(cell, row)) + "\n" for row in rows if is_published),
+        "optout-sms": "".join(line + "\n" for line in ["PhoneNumber"] + lists["phone"] if is_published),
+        "suppress-email": "".join(address + ",COMPLAINT\n" for address in lists["email"] if is_published),
         "unplaced": unplaced,
         "emptied": emptied,
         "rejected": rejected,
+        "unlisted": unlisted,
     }
 
 

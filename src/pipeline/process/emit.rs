@@ -79,12 +79,14 @@ impl BatchEmitter<'_> {
             }
             if is_suppressed {
                 block.suppressed += 1;
+                self.count_unlisted(row, "suppressed", block);
             } else if place.is_header {
                 block.headers += 1;
             } else if place.dropped {
-                block.count_dropped(self.worker.marked.reason(row));
+                self.count_dropped(row, block);
             } else if let Some(problems) = self.write_or_reject(row, own_problems, block) {
                 self.count_notes(row, false, block);
+                self.count_unlisted(row, "rejected", block);
                 lines.count_to(self.chunk, place.start);
                 block.reject(Reject {
                     record: block.read - 1,

@@ -11,6 +11,7 @@ use crate::definition::OverLimit;
 use crate::pipeline::block::Block;
 use crate::pipeline::marks::{Mark, Marks};
 use crate::pipeline::name_policies::scope_path;
+use crate::pipeline::stages::Unlisted;
 use crate::record::{Code, Detail, Field, Problem, Slot, Text};
 use crate::schema::OPTED_OUT;
 
@@ -50,8 +51,9 @@ impl ChunkPass<'_> {
     /// Takes the decoded batch through the stages up to the limits, with its marks.
     pub(super) fn take_marked(&mut self, block: &mut Block) {
         self.find_marks(block.read);
-        // A list counts the records that match it, whatever becomes of them.
-        let are_counted = !self.plan.lists.is_empty();
+        // A list counts the records that match it, whatever becomes of them; and opt-outs are those after repair.
+        let counts_opt_outs = self.stages.unlisted == Unlisted::All;
+        let are_counted = !self.plan.lists.is_empty() || counts_opt_outs;
         if !are_counted {
             self.drop_marked();
         }

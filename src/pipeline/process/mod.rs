@@ -11,6 +11,7 @@ mod emit;
 mod marked;
 mod observe;
 mod rows;
+mod unlisted;
 
 use std::{fmt, sync::Arc};
 

@@ -11,6 +11,7 @@ pub(crate) mod nights;
 pub(crate) mod odd_files;
 pub(crate) mod odd_json;
 pub(crate) mod parquet_values;
+pub(crate) mod plain;
 pub(crate) mod program;
 pub(crate) mod property;
 pub(crate) mod python;

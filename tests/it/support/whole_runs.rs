@@ -58,6 +58,12 @@ impl Inputs {
         place: &Place,
         dry_run: bool,
     ) -> Result<Outcome, Failure> {
+        let options = RunOptions { dry_run, ..self.options(resources, place) };
+        run(&options, &Progress::default(), &Cancel::new())
+    }
+
+    /// How to run the definition over the inputs into a place.
+    pub(crate) fn options(&self, resources: Resources, place: &Place) -> RunOptions {
         let mut sets = self.sets.clone();
         let mut set = |path: &str, at: &Path| {
             sets.push(format!("{path}={}", toml_text(&at.to_string_lossy())));
@@ -70,15 +76,13 @@ impl Inputs {
             // The footer of Parquet has the digest of the definition, which depends on the place.
             sets.extend([to, format!("output.{number}.format=\"pinpoint-json\"")]);
         }
-        let options = RunOptions {
+        RunOptions {
             definition: self.definition.into(),
             sets,
             threads: Some(resources.threads),
             chunk_bytes: resources.chunk_bytes,
-            dry_run,
             ..RunOptions::default()
-        };
-        run(&options, &Progress::default(), &Cancel::new())
+        }
     }
 }
 
