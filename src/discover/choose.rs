@@ -96,9 +96,11 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         .fields
         .iter()
         .filter(|field| field.field.as_deref() == Some(opt_out) && !is_chosen(field));
+    // One that only may say so is not asked about beside one that does.
+    let is_said = best.get(opt_out).is_some_and(|field| !field.origin.is_status);
     let unnamed_opt_out = lost
         .clone()
-        .filter(|field| 0 < field.values_met())
+        .filter(|field| 0 < field.values_met() && !(is_said && field.origin.is_status))
         .find_map(|field| Some((field.column, field.name_length?)));
     let ignored = lost
         .filter(|field| field.by != Some(By::Name))

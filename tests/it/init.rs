@@ -362,6 +362,15 @@ fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     let path = file(folder.path(), "b.csv", rows.replace(",a,", ",no,"));
     let text = definition(&path, &[]);
     assert!(text.contains("# Column 3 (name of 6 characters) says who has opted out"), "{text}");
+    // One that only may say so is not asked about beside it.
+    let rows = fs::read_to_string(&path).expect("rows");
+    let rows =
+        rows.replace("Ada,Unsubscribed", "Ada,inactive").replace("Ada,subscribed", "Ada,active");
+    let text = definition(&file(folder.path(), "c.csv", rows), &[]);
+    assert!(
+        text.contains("\"Unsubscribed\" = \"OptOut\"") && !text.contains("# Column 3"),
+        "{text}"
+    );
 }
 
 #[test]
