@@ -37,10 +37,10 @@ class Definition:
         # A pipe can be read only once, and then there is nothing to make a copy from.
         self._text = Path(path).read_bytes() if os.path.isfile(path) else None
 
-    def _open(self, path: str, sets: list[str]) -> None:
+    def _open(self, path: str, sets: list[str], compared: bool = False) -> None:
         self._path = path
         self._sets = sets
-        self._cleaner = _segprep.Cleaner(path, sets)
+        self._cleaner = _segprep.Cleaner(path, sets, compared)
 
     def clean(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Checks, repairs and pseudonymises the records of a batch.
@@ -53,6 +53,12 @@ class Definition:
             `code`, `rule`, `detail` and `repair`. What is dropped is in neither; `counts` has its number.
         """
         return self._cleaner.clean(batch)
+
+    def _compared(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """The records that are written, and a row for each with what it is compared by, for Spark."""
+        clean, compared = self._cleaner.compared(batch)
+        assert compared is not None
+        return clean, compared
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -74,14 +80,15 @@ class Definition:
         return copied, (os.path.basename(self._path), self._text, self._sets)
 
 
-def copied(name: str, text: bytes, sets: list[str]) -> Definition:
-    """The same definition in another process, where its file may not be."""
+def copied(name: str, text: bytes, sets: list[str], compared: bool = False) -> Definition:
+    """The same definition in another process, where its file may not be. `compared`: its records are compared with those
+    of other batches."""
     with tempfile.TemporaryDirectory(prefix="segprep-") as folder:
         path = os.path.join(folder, name)
         with open(path, "wb") as file:
             file.write(text)
         copy = Definition.__new__(Definition)
-        copy._open(path, sets)
+        copy._open(path, sets, compared)
     copy._path = name
     copy._text = text
     return copy

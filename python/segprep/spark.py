@@ -11,17 +11,19 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
 from segprep import _segprep
 from segprep import _run as runs
+from segprep import _compared
 from segprep._batches import Definition, copied
+from segprep._compared import Comparing
 from segprep._errors import DefinitionError, OverBudget, PlaceTaken, SegprepError, StorageError, made
 from segprep._run import Result
 from segprep._settings import Settings, StrPath, texts
@@ -29,39 +31,97 @@ from segprep._settings import Settings, StrPath, texts
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["clean", "rejects", "run"]
+__all__ = ["clean", "counts", "rejects", "run"]
 
 _INSTANT = pa.timestamp("us", tz="UTC")  # the only one that Spark has
 _WAIT_SECONDS = 180
 """How long a shard waits for an earlier attempt at it, which may have outlived its executor."""
 
+_Order: TypeAlias = str | Sequence[str]
+_File: TypeAlias = tuple[str, bytes, list[str]]
 
-def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None) -> DataFrame:
+
+def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None, order: _Order = ()) -> DataFrame:
     """The records of a DataFrame that are written, checked, repaired and pseudonymised.
 
-    A DataFrame with one column of strings holds lines of newline-delimited JSON, and so does the result. Any other
-    has the columns of the Parquet output, and so has the result.
+    A DataFrame with one column of strings (besides those of `order`) holds lines of newline-delimited JSON, and so does
+    the result. Any other has the columns of the Parquet output, and so has the result.
+
+    `[unique]` and `[users]` are decided by Spark's shuffle, as one machine decides if it reads the records in this order.
 
     Args:
         df: The records.
         definition: The definition, on this machine. Its inputs and outputs are not used, and no budget is checked.
         set: Settings that replace those of the definition.
+        order: The columns that say in which order the records came, if they are compared with each other. Together they
+            should differ in any two records. They are no part of the records, unless they are fields of them.
 
     Raises:
-        DefinitionError: If the definition is wrong, or compares records with each other (`[unique]`, `[users]`,
-            profiles): `run` does that.
+        DefinitionError: If the definition is wrong, compares records with each other without `order` or without a key
+            where it hides what is compared, or makes profiles (which `run` does).
     """
-    work = _Clean(*_read(definition, set), rejects=False)
-    lines = [field.name for field in df.schema if field.dataType.typeName() == "string"]
-    schema: Any = df.schema if len(df.schema) == len(lines) == 1 else _schema_of_records()
-    return df.mapInArrow(work, schema)
+    comparing, file, columns = _ready(df, definition, set, order)
+    if comparing.is_off:
+        return df.mapInArrow(_Clean(*file, rejects=False, records=columns.records), columns.schema)
+    from pyspark.sql import functions as F
+
+    frame = _decided(df, comparing, file, columns, has_clean=True)
+    frame = frame.filter(~(F.col("is_duplicate") | F.col("is_over")))
+    if not comparing.merges_opt_outs:
+        return frame.select("clean.*")
+    if columns.are_lines:
+        return frame.select("clean.*", "opts_out").mapInArrow(_opted_out, columns.schema)
+    name, value = comparing.opt_out
+    opt_out = F.when(F.col("opts_out"), F.lit(value)).otherwise(F.col("clean")[name])
+    return frame.select(F.col("clean").withField(name, opt_out).alias("clean")).select("clean.*")
 
 
-def rejects(df: DataFrame, definition: StrPath, *, set: Settings | None = None) -> DataFrame:
+def rejects(df: DataFrame, definition: StrPath, *, set: Settings | None = None, order: _Order = ()) -> DataFrame:
     """The rejects that `clean` leaves out: `record`, counted from 1 in its batch, and `problems`."""
-    work = _Clean(*_read(definition, set), rejects=True)
-    words = ", ".join(f"{word}: string" for word in ("field", "code", "rule", "detail", "repair"))
-    return df.mapInArrow(work, f"record long, problems array<struct<{words}>>")
+    comparing, file, columns = _ready(df, definition, set, order)
+    words = ("field", "code", "rule", "detail", "repair")
+    schema = f"record long, problems array<struct<{', '.join(f'{word}: string' for word in words)}>>"
+    work = _Clean(*file, rejects=True, records=columns.records, compared=not comparing.is_off)
+    alone = df.mapInArrow(work, schema)
+    if not comparing.rejects_users:
+        return alone
+    from pyspark.sql import functions as F
+
+    known = dict(zip(words, comparing.user_problem, strict=False))
+    problem = F.struct(*(F.lit(known.get(word)).cast("string").alias(word) for word in words))
+    over = _decided(df, comparing, file, columns, has_clean=False).filter("is_over")
+    return alone.union(over.select(F.col("compared.record").alias("record"), F.array(problem).alias("problems")))
+
+
+def counts(
+    df: DataFrame, definition: StrPath, *, set: Settings | None = None, order: _Order = ()
+) -> dict[str, Any]:
+    """How many records there are by what becomes of them: `read`, `written`, `rejected`, and `dropped` by reason. With
+    `[unique]` also `optout_merged`: how often the record that stays got the opt-out of a duplicate."""
+    comparing, file, columns = _ready(df, definition, set, order)
+    from pyspark.sql import functions as F
+
+    def sums(frame: DataFrame, names: Sequence[str]) -> dict[str, int]:
+        [row] = frame.agg(*(F.sum(F.col(name).cast("long")).alias(name) for name in names)).collect()
+        return {name: row[name] or 0 for name in names}
+
+    work = _Count(*file, records=columns.records, compared=not comparing.is_off)
+    told = sums(df.mapInArrow(work, ", ".join(f"{name} long" for name in _COUNTED)), _COUNTED)
+    dropped = {name: told.pop(name) for name in ("inactive", "suppressed")}
+    if comparing.is_off:
+        return told | {"dropped": dropped}
+    frame = _decided(df, comparing, file, columns, has_clean=False)
+    frame = frame.withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate"))
+    found = sums(frame, ("is_duplicate", "is_over", "opts_out"))
+    told["written"] -= found["is_duplicate"] + found["is_over"]
+    if comparing.unique is not None:
+        dropped["duplicate"] = found["is_duplicate"]
+        told["optout_merged"] = found["opts_out"]
+    if comparing.rejects_users:
+        told["rejected"] += found["is_over"]
+    elif comparing.users is not None:
+        dropped["user_limit"] = found["is_over"]
+    return told | {"dropped": dropped}
 
 
 def run(
@@ -132,19 +192,81 @@ def _together(definition: StrPath, settings: Settings | None) -> list[str]:
     return together
 
 
-def _read(definition: StrPath, settings: Settings | None) -> tuple[str, bytes, list[str]]:
-    """The name and text of a definition whose records may be cleaned each by itself, and the settings."""
-    if _together(definition, settings):
-        message = "the definition compares records with each other, and Spark has them in different partitions"
-        hint = "use `segprep.spark.run` or `segprep.run` for it"
-        raise DefinitionError({"exit_code": 78, "kind": "definition", "message": message, "hint": hint})
+def _read(definition: StrPath, settings: Settings | None, order: _Order = ()) -> _File:
+    """The name and text of a definition whose records Spark can clean, and the settings."""
+    _comparing(definition, settings, order)
     return _file(definition, settings)
 
 
+def _comparing(definition: StrPath, settings: Settings | None, order: _Order) -> Comparing:
+    """How the definition compares records with each other. Fails if it is wrong, or Spark cannot do that."""
+    comparing = Comparing(**json.loads(_segprep.comparing(runs.options(definition, settings))))
+    if comparing.profiles:
+        message = "a profile is made of several records, and Spark has them in different partitions"
+        hint = "use `segprep.spark.run` or `segprep.run` for it"
+    elif not comparing.is_off and not order:
+        message = "the definition compares records with each other, and a DataFrame does not say in which order they came"
+        hint = "name the columns that say so, as in `order=[\"number\"]`"
+    else:
+        return comparing
+    raise DefinitionError({"exit_code": 78, "kind": "definition", "message": message, "hint": hint})
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns of a DataFrame are those of the records, and which say in which order they came, by position."""
+
+    records: tuple[int, ...]
+    order: tuple[int, ...]
+    are_lines: bool
+    schema: Any
+    """That of the records that are written."""
+
+
+def _columns(df: DataFrame, order: _Order) -> _Columns:
+    names = list(df.columns)
+    ordered = [order] if isinstance(order, str) else list(order)
+    missing = [name for name in ordered if name not in names]
+    if missing:
+        raise ValueError(f"`order` names what is no column of the DataFrame: {', '.join(map(repr, missing))}")
+    places = tuple(names.index(name) for name in ordered)
+    others = tuple(place for place in range(len(names)) if place not in places) or tuple(range(len(names)))
+    fields = [df.schema.fields[place] for place in others]
+    if len(fields) == 1 and fields[0].dataType.typeName() == "string":
+        from pyspark.sql.types import StructType
+
+        return _Columns(others, places, True, StructType(fields))
+    known = _segprep.record_schema().names
+    records = tuple(place for place, name in enumerate(names) if place in others or name in known)
+    return _Columns(records, places, False, _schema_for_spark(_segprep.record_schema()))
+
+
+def _ready(
+    df: DataFrame, definition: StrPath, settings: Settings | None, order: _Order
+) -> tuple[Comparing, _File, _Columns]:
+    return _comparing(definition, settings, order), _file(definition, settings), _columns(df, order)
+
+
+def _decided(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns, has_clean: bool) -> DataFrame:
+    """What would be written if records were not compared, and what becomes of it because they are."""
+    from pyspark.sql.types import StructField, StructType
+
+    came = [
+        StructField(_compared.place_name(place), df.schema.fields[column].dataType)
+        for place, column in enumerate(columns.order)
+    ]
+    members = {"order": StructType(came), "compared": _schema_for_spark(_compared.COLUMNS)}
+    if has_clean:
+        members["clean"] = columns.schema
+    work = _Compare(*file, columns.records, columns.order, has_clean)
+    frame = df.mapInArrow(work, StructType([StructField(name, kind) for name, kind in members.items()]))
+    return _compared.decided(frame, comparing, len(came))
+
+
 @lru_cache(maxsize=4)
-def _opened(name: str, text: bytes, sets: tuple[str, ...]) -> Definition:
+def _opened(name: str, text: bytes, sets: tuple[str, ...], compared: bool = False) -> Definition:
     """A definition in this worker, which Spark uses for one partition after the other."""
-    return copied(name, text, [*sets, "run.threads=1"])
+    return copied(name, text, [*sets, "run.threads=1"], compared)
 
 
 @dataclass(frozen=True)
@@ -153,11 +275,78 @@ class _Clean:
     text: bytes
     sets: list[str]
     rejects: bool
+    records: tuple[int, ...] | None = None
+    compared: bool = False
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        definition = _opened(self.name, self.text, tuple(self.sets))
+        definition = _opened(self.name, self.text, tuple(self.sets), self.compared)
         for batch in batches:
-            yield _for_spark(definition.clean(batch)[self.rejects])
+            yield _for_spark(definition.clean(_records(batch, self.records))[self.rejects])
+
+
+_COUNTED = ("read", "written", "rejected", "inactive", "suppressed")
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Counts what becomes of records by themselves."""
+
+    name: str
+    text: bytes
+    sets: list[str]
+    records: tuple[int, ...] | None
+    compared: bool
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        definition = _opened(self.name, self.text, tuple(self.sets), self.compared)
+        for batch in batches:
+            before = _numbers(definition)
+            definition.clean(_records(batch, self.records))
+            new = [now - then for now, then in zip(_numbers(definition), before, strict=True)]
+            yield pa.record_batch([pa.array([number], pa.int64()) for number in new], list(_COUNTED))
+
+
+def _numbers(definition: Definition) -> list[int]:
+    counts = definition.counts
+    return [(counts | counts["dropped"])[name] for name in _COUNTED]
+
+
+@dataclass(frozen=True)
+class _Compare:
+    """What would be written, in which order it came, and what it is compared by."""
+
+    name: str
+    text: bytes
+    sets: list[str]
+    records: tuple[int, ...]
+    order: tuple[int, ...]
+    has_clean: bool
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        definition = _opened(self.name, self.text, tuple(self.sets), True)
+        names = [_compared.place_name(place) for place in range(len(self.order))]
+        for batch in batches:
+            clean, compared = definition._compared(_records(batch, self.records))
+            rows = compared.column(0)
+            came = pa.RecordBatch.from_arrays([batch.column(place).take(rows) for place in self.order], names)
+            members = {"order": came, "compared": compared.select(_compared.COLUMNS.names)}
+            if self.has_clean:
+                members["clean"] = _for_spark(clean)
+            structs = [member.to_struct_array() for member in members.values()]
+            yield pa.RecordBatch.from_arrays(structs, list(members))
+
+
+def _opted_out(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Lines, of which some are opted out: those with `true` beside them."""
+    for batch in batches:
+        lines, opts_out = batch.columns
+        written = pa.record_batch([lines.cast(pa.string()), opts_out], ["line", "opts_out"])
+        done = _segprep.opted_out_lines(written).column(0)
+        yield pa.RecordBatch.from_arrays([done.cast(lines.type)], [batch.schema.names[0]])
+
+
+def _records(batch: pa.RecordBatch, columns: tuple[int, ...] | None) -> pa.RecordBatch:
+    return batch if columns is None else batch.select(list(columns))
 
 
 def _for_spark(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -173,11 +362,10 @@ def _type_for_spark(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_uint64(kind) else kind
 
 
-def _schema_of_records() -> Any:
+def _schema_for_spark(schema: pa.Schema) -> Any:
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    fields = [field.with_type(_type_for_spark(field.type)) for field in _segprep.record_schema()]
-    return from_arrow_schema(pa.schema(fields))
+    return from_arrow_schema(pa.schema([field.with_type(_type_for_spark(field.type)) for field in schema]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use arrow_schema::Schema;
 use pyo3::prelude::*;
-use segprep::run::{self, CleanCounts, RunOptions};
+use segprep::run::{self, Apart, CleanCounts, Cleaned, RunOptions};
 use serde_json::json;
 
 use crate::failure;
@@ -21,10 +21,17 @@ pub struct Cleaner(run::Cleaner);
 #[pymethods]
 impl Cleaner {
     #[new]
-    fn new(py: Python<'_>, definition: PathBuf, sets: Vec<String>) -> PyResult<Cleaner> {
+    #[pyo3(signature = (definition, sets, compared=false))]
+    fn new(
+        py: Python<'_>,
+        definition: PathBuf,
+        sets: Vec<String>,
+        compared: bool,
+    ) -> PyResult<Cleaner> {
         leave_no_core_dump();
+        let apart = if compared { Apart::Compared } else { Apart::Refused };
         let options = RunOptions { definition, sets, ..RunOptions::default() };
-        let opened = attended(py, None, move |_, _| run::Cleaner::open(&options))?;
+        let opened = attended(py, None, move |_, _| run::Cleaner::open(&options, apart))?;
         opened.map(Cleaner).map_err(|failure| failure::exception(py, &failure))
     }
 
@@ -34,11 +41,18 @@ impl Cleaner {
         py: Python<'_>,
         batch: PyArrowType<RecordBatch>,
     ) -> PyResult<(PyArrowType<RecordBatch>, PyArrowType<RecordBatch>)> {
-        let batch = batch.0;
-        let cleaned = py.detach(|| caught(|| self.0.clean(&batch)));
-        let cleaned = cleaned.map_err(|panicked| failure::defect(py, &panicked))?;
-        let cleaned = cleaned.map_err(|error| failure::error(py, error))?;
+        let cleaned = self.cleaned(py, &batch.0)?;
         Ok((PyArrowType(cleaned.clean), PyArrowType(cleaned.rejects)))
+    }
+
+    /// The records that are written, and what each is compared by; `None` if records are not compared.
+    fn compared(
+        &self,
+        py: Python<'_>,
+        batch: PyArrowType<RecordBatch>,
+    ) -> PyResult<(PyArrowType<RecordBatch>, Option<PyArrowType<RecordBatch>>)> {
+        let cleaned = self.cleaned(py, &batch.0)?;
+        Ok((PyArrowType(cleaned.clean), cleaned.compared.map(PyArrowType)))
     }
 
     /// What became of all records so far, as JSON.
@@ -53,6 +67,24 @@ impl Cleaner {
     fn warnings(&self) -> Vec<String> {
         self.0.warnings().to_vec()
     }
+}
+
+impl Cleaner {
+    fn cleaned(&self, py: Python<'_>, batch: &RecordBatch) -> PyResult<Cleaned> {
+        let cleaned = py.detach(|| caught(|| self.0.clean(batch)));
+        let cleaned = cleaned.map_err(|panicked| failure::defect(py, &panicked))?;
+        cleaned.map_err(|error| failure::error(py, error))
+    }
+}
+
+/// Lines that were written, and whether each is to be opted out: the lines.
+#[pyfunction]
+pub fn opted_out_lines(
+    py: Python<'_>,
+    batch: PyArrowType<RecordBatch>,
+) -> PyResult<PyArrowType<RecordBatch>> {
+    let lines = run::opted_out_lines(&batch.0);
+    lines.map(PyArrowType).map_err(|error| failure::error(py, error))
 }
 
 /// The columns of records.

@@ -10,7 +10,8 @@ use pyo3::types::PyBytes;
 use segprep::report::Status;
 use segprep::run as library;
 use segprep::run::{
-    Division, Failure, GatherOptions, Outcome, RunOptions, ScanOptions, ShardOptions, VerifyOptions,
+    Comparing, Division, Failure, GatherOptions, Outcome, RunOptions, ScanOptions, ShardOptions,
+    VerifyOptions,
 };
 use serde_json::{Value, json};
 
@@ -135,6 +136,26 @@ pub fn check(py: Python<'_>, what: Job) -> PyResult<String> {
     let checked = attended(py, None, move |_, _| library::check(&options))?;
     let checked = checked.map_err(|failure| failure::exception(py, &failure))?;
     Ok(json!(Explained::of(&checked)).to_string())
+}
+
+/// How a definition compares records with each other, as JSON.
+#[pyfunction]
+pub fn comparing(py: Python<'_>, what: Job) -> PyResult<String> {
+    let options = what.options();
+    let comparing = attended(py, None, move |_, _| library::comparing(&options))?;
+    let comparing = comparing.map_err(|failure| failure::exception(py, &failure))?;
+    let Comparing { together, makes_profiles, user_problem, opt_out } = comparing;
+    let users = together
+        .users
+        .map(|users| json!({ "max": users.max_endpoints, "over": users.over.name() }));
+    Ok(json!({
+        "unique": together.unique.map(|unique| unique.keep.name()),
+        "users": users,
+        "profiles": makes_profiles,
+        "user_problem": user_problem,
+        "opt_out": opt_out,
+    })
+    .to_string())
 }
 
 /// What to scan.

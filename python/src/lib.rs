@@ -22,9 +22,9 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _segprep {
     #[pymodule_export]
-    use super::batches::{Cleaner, record_schema};
+    use super::batches::{Cleaner, opted_out_lines, record_schema};
     #[pymodule_export]
-    use super::commands::{account_file, check, command, gather, run, scan, shards};
+    use super::commands::{account_file, check, command, comparing, gather, run, scan, shards};
     use super::{Bound, PyModule, PyModuleMethods, PyResult, process};
 
     #[pymodule_init]

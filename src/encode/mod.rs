@@ -9,6 +9,7 @@ mod batch;
 mod csv;
 mod json;
 mod lines;
+mod opt_out;
 mod parquet;
 mod table;
 
@@ -17,6 +18,7 @@ pub use batch::{BatchRejects, EndedLines, RecordColumns, lines_batch};
 pub use csv::{CsvColumn, CsvEncoder, CsvRules, push_text_cell};
 pub use json::{JsonEncoder, NameKeys, push_name_key};
 pub use lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};
+pub use opt_out::OptOutLines;
 pub use parquet::{
     PARQUET_PART_MIN, ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_BYTES, ROW_GROUP_ROWS,
     RowGroup,

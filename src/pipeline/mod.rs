@@ -23,7 +23,7 @@ pub use name_tally::COMMON_RECORDS;
 pub use process::{
     Audited, BATCH_BYTES, Candidate, ChunkPass, Competition, Expectation, Expectations, Fate, Flaw,
     KeyedHash, NO_DATE, Observed, PlacedFlaw, PlacedMarks, Since, Worker, audit, compete, observe,
-    offsets, process, process_marked,
+    offsets, process, process_compared, process_marked,
 };
 pub use stages::{Stages, decode_rule};
 pub use trial::{Decide, Trial, try_out};

@@ -127,12 +127,7 @@ impl Stages {
         let pii = PiiCheck::new(plan.pii, kept_maps(plan), &mut checks);
         let rules = plan.rules.iter();
         let rule_checks = rules.map(|rule| checks.add(format!("fields.{}", rule.path))).collect();
-        let is_of_target = plan.together.users.is_some_and(|users| users.is_of_target);
-        let user_limit_check = checks.add(if is_of_target {
-            schema.target.rule("endpoints_per_user")
-        } else {
-            "users.max_endpoints".to_owned()
-        });
+        let user_limit_check = checks.add(plan.together.user_limit_rule(schema));
         Stages {
             layout: Arc::new(Layout::new(schema, &plan.input.column_settings, &plan.input.shapes)),
             lookalikes: Lookalikes::new(schema),

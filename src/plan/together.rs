@@ -39,7 +39,7 @@ pub struct UsersPlan {
 
 impl Together {
     /// The fields of a checked definition are known.
-    pub(super) fn new(definition: &Definition, schema: &Schema) -> Together {
+    pub fn new(definition: &Definition, schema: &Schema) -> Together {
         let unique = definition.unique.as_ref().map(|unique| UniquePlan {
             by: unique.by.iter().filter_map(|path| schema.node(&path.value)).collect(),
             keep: unique.keep,
@@ -57,6 +57,16 @@ impl Together {
             UsersPlan { max_endpoints, over: users.over, is_of_target, user }
         });
         Together { unique, users }
+    }
+
+    /// The check that a user has no more records than that.
+    pub fn user_limit_rule(&self, schema: &Schema) -> String {
+        let is_of_target = self.users.is_some_and(|users| users.is_of_target);
+        if is_of_target {
+            schema.target.rule("endpoints_per_user")
+        } else {
+            "users.max_endpoints".to_owned()
+        }
     }
 
     /// Whether records are not compared at all.

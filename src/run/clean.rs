@@ -14,6 +14,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::aws::Remote;
+use super::clean_compared::{self, ComparedRecord};
 use super::clock;
 use super::common_names::CommonNames;
 use super::error::{ErrorKind, RunError};
@@ -31,7 +32,9 @@ use crate::definition::{Definition, Output, OutputFormat};
 use crate::encode::{BatchRejects, EndedLines, Piece, RecordColumns, TableEncoder, lines_batch};
 use crate::engine::Cancel;
 use crate::input::column_setting;
-use crate::pipeline::{Block, Reject, Stages, Worker, process};
+use crate::pipeline::{
+    Block, Competition, KeyedHash, Reject, Stages, Worker, process, process_compared,
+};
 use crate::plan::Plan;
 use crate::record::DescribedProblem;
 use crate::schema::Schema;
@@ -45,6 +48,8 @@ pub struct Cleaner {
     record_columns: RecordColumns,
     chunk_bytes: usize,
     threads: usize,
+    /// What hashes the values by which records of different batches are compared; `None`: none are.
+    hash: Option<KeyedHash>,
     /// What is to be known about the definition.
     warnings: Vec<String>,
     /// The pool, and the process that its threads are in.
@@ -94,11 +99,26 @@ pub struct Cleaned {
     pub clean: RecordBatch,
     /// The others that are not dropped: `record`, from 1, and `problems`.
     pub rejects: RecordBatch,
+    /// If their records are compared with those of other batches: what each of `clean` is compared by.
+    pub compared: Option<RecordBatch>,
+}
+
+/// What becomes of a definition that compares records with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// It is refused: each batch is alone.
+    Refused,
+    /// Another program compares the records of all batches.
+    Compared,
 }
 
 /// One piece of a batch, processed.
 #[derive(Default)]
-struct Processed(Vec<Block>);
+struct Processed {
+    blocks: Vec<Block>,
+    /// The written records, if they are compared.
+    compared: Vec<ComparedRecord>,
+}
 
 impl Cleaner {
     /// Reads a definition, its keys and its lists.
@@ -106,11 +126,11 @@ impl Cleaner {
     /// # Errors
     ///
     /// As a run does before it reads an input; and if the definition has what single batches can't be given.
-    pub fn open(options: &RunOptions) -> Result<Cleaner, Failure> {
+    pub fn open(options: &RunOptions, apart: Apart) -> Result<Cleaner, Failure> {
         let cancel = &Cancel::new();
         let source = Source::read(options, clock::now()?, cancel)?;
         let read = source.parse(&source.moment)?;
-        check_definition(&read.definition)?;
+        check_definition(&read.definition, apart)?;
         let remote = Remote::new(&read.definition, cancel)?;
         let run = (source.moment, read);
         let (prepared, parts) = prepare::complete(options, run, remote, MissingKey::Fails, cancel)?;
@@ -119,7 +139,10 @@ impl Cleaner {
         let files = lists::list_files(&specs, store)?;
         let pool = pool(prepared.limits.threads)?;
         let (lists, _) = lists::read_lists(specs, store, &files, &pool, cancel)?;
+        let key = clean_compared::key_of(&prepared.definition, &parts.keys);
         let plan = prepared.plan(parts, lists)?;
+        let is_compared = apart == Apart::Compared && !plan.together.is_off();
+        let hash = is_compared.then(|| clean_compared::hash_of(&plan, key)).transpose()?;
         if let Some(key) = column_setting(&input_settings(&plan)) {
             let message = format!("`{key}` is for CSV, and a batch has records");
             return Err(RunError::new(ErrorKind::BadInput, message)
@@ -136,6 +159,7 @@ impl Cleaner {
             columns,
             chunk_bytes: prepared.limits.chunk_bytes,
             threads: prepared.limits.threads,
+            hash,
             warnings: prepared.warnings,
             pool: Mutex::new((process::id(), Arc::new(pool))),
             counts: Mutex::default(),
@@ -165,8 +189,14 @@ impl Cleaner {
             let pieces = text.pieces(batch.num_rows(), self.chunk_bytes).into_par_iter();
             let processed: Vec<Processed> =
                 pieces.map(|rows| self.process(&text, rows)).collect::<Result<_, RunError>>()?;
-            let blocks: Vec<Block> = processed.into_iter().flat_map(|piece| piece.0).collect();
-            let cleaned = self.put_together(&text, &blocks).map_err(|error| too_large(&error))?;
+            let (mut blocks, mut compared, mut read) = (Vec::new(), Vec::new(), 0);
+            for piece in processed {
+                compared.extend(piece.compared.into_iter().map(|record| record.after(read)));
+                read += piece.blocks.iter().map(|block| block.read).sum::<u64>();
+                blocks.extend(piece.blocks);
+            }
+            let cleaned = self.put_together(&text, &blocks, &compared);
+            let cleaned = cleaned.map_err(|error| too_large(&error))?;
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for block in &blocks {
                 counts.add(block);
@@ -202,18 +232,33 @@ impl Cleaner {
     ) -> Result<Processed, RunError> {
         let Compiled { stages, workers } = self.compiled(text);
         let mut chunk = Vec::with_capacity(rows.clone().map(|row| text.bytes(row)).sum());
-        rows.for_each(|row| text.push(row, &mut chunk));
+        let mut ends = Vec::new();
+        for row in rows.clone() {
+            text.push(row, &mut chunk);
+            ends.push(chunk.len());
+        }
         let (chunk, format) = self.records_of(text, chunk)?;
         let mut worker = take(workers).unwrap_or_else(|| Worker::new(&self.plan, stages));
-        let (mut done, mut at) = (Processed::default(), 0);
+        let (mut blocks, mut found, mut at) = (Vec::new(), Competition::default(), 0);
         while at < chunk.len() {
             let mut block = Block::for_rules(self.plan.rules.len());
             let (plan, most) = (&self.plan, BLOCK_BYTES);
-            at = process(plan, stages, &mut worker, &chunk, at, &format, most, &mut block);
-            done.0.push(block);
+            at = match &self.hash {
+                None => process(plan, stages, &mut worker, &chunk, at, &format, most, &mut block),
+                Some(hash) => {
+                    let (from, by) = ((chunk.as_slice(), at, &format), (hash, most));
+                    process_compared(plan, stages, &mut worker, from, by, &mut block, &mut found)
+                }
+            };
+            blocks.push(block);
         }
         give(workers, worker);
-        Ok(done)
+        // What `records` leaves of the text is where it was.
+        let row_of = |start: &usize| rows.start + ends.partition_point(|end| end <= start);
+        let records = found.candidates.iter().zip(&found.starts);
+        let compared = records
+            .map(|(candidate, start)| ComparedRecord { row: row_of(start), candidate: *candidate });
+        Ok(Processed { blocks, compared: compared.collect() })
     }
 
     /// The text of the records, if `records` says where in the values of the lines they are.
@@ -234,7 +279,12 @@ impl Cleaner {
         Ok((found, Format::JsonObjects(LineEnd::default())))
     }
 
-    fn put_together(&self, text: &BatchText, blocks: &[Block]) -> Result<Cleaned, ArrowError> {
+    fn put_together(
+        &self,
+        text: &BatchText,
+        blocks: &[Block],
+        compared: &[ComparedRecord],
+    ) -> Result<Cleaned, ArrowError> {
         let clean = match text {
             BatchText::Lines(lines) => {
                 let all: Vec<EndedLines<'_>> = blocks.iter().map(ended_lines).collect();
@@ -248,7 +298,8 @@ impl Cleaner {
                 self.record_columns.batch(&pieces)?
             }
         };
-        Ok(Cleaned { clean, rejects: rejects(blocks).batch()? })
+        let compared = self.hash.as_ref().map(|_| clean_compared::batch(compared)).transpose()?;
+        Ok(Cleaned { clean, rejects: rejects(blocks).batch()?, compared })
     }
 }
 
@@ -287,8 +338,10 @@ fn words(problem: &DescribedProblem, is_common: impl Fn(&str, u32) -> bool) -> [
 }
 
 /// Fails if a definition has what batches, of which each is alone, can't be given.
-fn check_definition(definition: &Definition) -> Result<(), RunError> {
-    refuse_together(definition, "batches", "`segprep.run` does that, on one machine")?;
+fn check_definition(definition: &Definition, apart: Apart) -> Result<(), RunError> {
+    if apart == Apart::Refused {
+        refuse_together(definition, "batches", "`segprep.run` does that, on one machine")?;
+    }
     let lacks_columns =
         |output: &Output| output.format == OutputFormat::PinpointCsv && output.columns.is_none();
     if definition.outputs.iter().any(lacks_columns) {

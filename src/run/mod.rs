@@ -27,7 +27,7 @@
 //! header names the files that do parts of it; `account_report` reads the manifest for a report (`segprep report`).
 //! `shards` divides the inputs among machines (`segprep shards`) and prepares a shard (`segprep run --shard`), by a plan that
 //! `plan_file` may read; `gather` publishes what they have written (`segprep gather`), and its header names the files for that.
-//! `clean` takes batches of other programs through the stages (the Python package).
+//! `clean` takes batches of other programs through the stages (the Python package), and `clean_compared` says what Spark compares their records by.
 
 mod account_report;
 mod assemble;
@@ -36,6 +36,7 @@ mod budgets;
 mod check;
 mod checked_state;
 mod clean;
+mod clean_compared;
 mod clock;
 mod common_names;
 mod compared;
@@ -101,7 +102,8 @@ use std::path::PathBuf;
 pub use account_report::{account_file, account_manifest};
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use checked_state::{CheckedList, CheckedState, NextInputs};
-pub use clean::{CleanCounts, Cleaned, Cleaner, record_schema};
+pub use clean::{Apart, CleanCounts, Cleaned, Cleaner, record_schema};
+pub use clean_compared::{Comparing, comparing, opted_out_lines};
 pub use error::{ErrorKind, RunError};
 pub use explain::{ExplainOptions, Explained, ExplainedRecord, RecordPlace, WrittenAt, explain};
 pub use explained_run::AccountState;

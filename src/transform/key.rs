@@ -21,6 +21,7 @@ const DEMO: &[u8; MASTER_LEN_MIN] = b"segprep demo key protects nobody";
 const CHECK_INFO: &[u8] = b"segprep/v1/check";
 const HMAC_INFO: &[u8] = b"segprep/v1/hmac-sha256/";
 const SHIFT_INFO: &[u8] = b"segprep/v1/date-shift/";
+const COMPARED_INFO: &[u8] = b"segprep/v1/compared";
 
 /// The secret that all keys of one key id are derived from.
 pub struct MasterKey(Zeroizing<Vec<u8>>);
@@ -96,6 +97,11 @@ impl MasterKey {
     /// the join is the same.
     pub fn derive_shift(&self, join: &str) -> MacKey {
         self.join_key(&Scope::Person, SHIFT_INFO, join)
+    }
+
+    /// Derives the key of the hashes by which several machines compare values. It makes no token.
+    pub fn derive_compared(&self) -> MacKey {
+        self.join_key(&Scope::Person, COMPARED_INFO, "")
     }
 
     fn join_key(&self, scope: &Scope, info: &[u8], join: &str) -> MacKey {

@@ -3,13 +3,12 @@
     python3 python/tests/spark/check.py [--kills N]
 
 Besides: an executor is killed in the middle of a run, and the key is in no plan, log or event of Spark. Needs Java 17,
-pyspark and the package.
+pyspark and the package. `together.py` has what is compared by Spark's shuffle.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -23,7 +22,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-KEY = "hex:" + "c0ffee5e" * 8
+sys.path.append(str(Path(__file__).parent))
+import together
+from together import KEY, problems, problems_of, same, written
+
 DEFINITION = """\
 segprep = 1
 name    = "spark"
@@ -112,6 +114,7 @@ def check(at: Path, arguments: argparse.Namespace) -> None:
         left = [path for path in (at / name).rglob("*") if ".segprep" in path.name]
         same(f"what {name} left", left, [])
     check_unique(spark, segprep, definition, frame, at)
+    together.check(spark, segprep, at, arguments.records // 10)
     application = spark.sparkContext.applicationId
     spark.stop()
     search(at, application)
@@ -161,7 +164,7 @@ def clean_columns(spark, segprep, definition: Path, one, at: Path) -> int:
 
 
 def check_unique(spark, segprep, definition: Path, frame, at: Path) -> None:
-    """What compares records with each other is one task of `run`, and refused by `clean`."""
+    """What compares records with each other is one task of `run`, and `clean` has to know their order."""
     settings = {"unique": {"by": ["ChannelType"]}, "account.to": f"{at}/unique/account/"}
     one = segprep.run(definition, set=settings | {"output.0.to": f"{at}/unique/import/"})
     settings |= {"account.to": f"{at}/unique-spark/account/", "output.0.to": f"{at}/unique-spark/import/"}
@@ -172,7 +175,7 @@ def check_unique(spark, segprep, definition: Path, frame, at: Path) -> None:
     except segprep.DefinitionError as error:
         same("the exit code of clean with [unique]", error.exit_code, 78)
     else:
-        sys.exit("clean takes [unique]")
+        sys.exit("clean takes [unique] without an order")
     try:
         segprep.spark.run(spark, definition, 2, set={"input.from": [f"{at}/nowhere/"]})
     except segprep.NoInput as error:
@@ -201,20 +204,6 @@ class Killer(threading.Thread):
             self.killed = True
 
 
-def written(result) -> list[str]:
-    parts = [Path(row["to"], row["path"]) for row in result.outputs.to_pylist()]
-    return [line for part in parts for line in part.read_text().splitlines()]
-
-
-def problems_of(result) -> list[str]:
-    return [problems(row) for row in result.account.rejects["problems"].to_pylist()]
-
-
-def problems(row) -> str:
-    words = ("field", "code", "rule", "detail", "repair")
-    return json.dumps([[problem[word] or None for word in words] for problem in row])
-
-
 def search(at: Path, application: str) -> None:
     """Looks for the key in what Spark has written."""
     secrets = [KEY.encode(), KEY.removeprefix("hex:").encode(), bytes.fromhex(KEY.removeprefix("hex:"))]
@@ -228,12 +217,6 @@ def search(at: Path, application: str) -> None:
         text = path.read_bytes()
         assert not any(secret in text for secret in secrets), f"a key is in {path}"
     print(f"the key is in none of {len(files)} files of Spark", flush=True)
-
-
-def same(what: str, found: object, expected: object) -> None:
-    if found != expected:
-        sys.exit(f"{what}: differs from one machine")
-    print(f"{what}: as on one machine", flush=True)
 
 
 if __name__ == "__main__":

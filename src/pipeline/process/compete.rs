@@ -5,6 +5,9 @@
 //! Values become 16 bytes of a MAC, with a key that the run alone has: what is kept of a value says
 //! nothing about it to anybody else. Two values have the same 16 bytes with a probability below 10⁻²⁰ in
 //! a billion records.
+//!
+//! Where another program compares the records of many machines, each is read once: [`process_compared`] writes it and
+//! says what it may be compared with.
 
 use std::fmt;
 use std::ops::Range;
@@ -27,6 +30,11 @@ impl KeyedHash {
     /// The key should be random.
     pub fn new(key: &[u8; 32]) -> KeyedHash {
         KeyedHash(MacKey::new(key))
+    }
+
+    /// Hashes with a derived key.
+    pub fn of(key: MacKey) -> KeyedHash {
+        KeyedHash(key)
     }
 
     /// Hashes each text, in order.
@@ -124,6 +132,8 @@ pub struct Competition {
     pub candidates: Vec<Candidate>,
     /// How many records were read.
     pub read: u64,
+    /// Where in the chunk each of the candidates begins, in bytes: only of [`process_compared`].
+    pub starts: Vec<usize>,
     texts: Texts,
     hashes: Vec<u128>,
     slots: Vec<Slot>,
@@ -133,6 +143,7 @@ impl Competition {
     /// Empties it, and keeps its memory.
     pub fn clear(&mut self) {
         self.candidates.clear();
+        self.starts.clear();
         self.read = 0;
     }
 }
@@ -154,23 +165,38 @@ pub fn compete(
     let mut block = Block::for_rules(plan.rules.len());
     let mut at = from;
     while at < chunk.len() && found.candidates.len() < max {
-        if pass.worker.has_many_names() {
-            pass.count_names(&mut block);
-        }
-        let decoded = pass.decode(at);
-        pass.repair_and_drop();
-        pass.check_values();
-        let nodes = Compare::of(plan);
-        pass.keep_slots(&nodes, found);
-        pass.transform();
-        pass.check_limits();
-        at = pass.encode(decoded, usize::MAX, &mut block);
-        pass.collect(&nodes, &block, hash, found);
-        found.read += block.read;
+        at = pass.take_compared(at, usize::MAX, hash, &mut block, found);
         block.clear();
     }
     pass.count_names(&mut block);
     at
+}
+
+/// Takes records into `block` as [`process`](super::process) does, and adds to `found` what those that are written
+/// may be compared with.
+pub fn process_compared(
+    plan: &Plan,
+    stages: &Stages,
+    worker: &mut Worker,
+    (chunk, from, format): (&[u8], usize, &Format),
+    (hash, block_bytes): (&KeyedHash, usize),
+    block: &mut Block,
+    found: &mut Competition,
+) -> usize {
+    let mut pass = ChunkPass::new(plan, stages, worker, chunk, from, format);
+    let mut at = from;
+    while at < chunk.len() && block.cost() < block_bytes {
+        let (first, read) = (found.candidates.len(), found.read);
+        at = pass.take_compared(at, block_bytes, hash, block, found);
+        let rows = &pass.worker.batch.rows;
+        let start = |candidate: &Candidate| {
+            let row = usize::try_from(candidate.record - read).ok()?;
+            rows.get(row).map(|row| row.start)
+        };
+        let starts = found.candidates.iter().skip(first).filter_map(start);
+        found.starts.extend(starts);
+    }
+    pass.end(at, block)
 }
 
 /// The fields whose values that came in decide about a record.
@@ -216,11 +242,39 @@ impl ChunkPass<'_> {
         }
     }
 
-    /// Adds the rows of the batch that `block` has written.
+    /// Takes the batch at byte `at` into `block`, until it costs `block_bytes`, and adds the records that are written.
+    /// Returns the offset of the first record that was not taken.
+    fn take_compared(
+        &mut self,
+        at: usize,
+        block_bytes: usize,
+        hash: &KeyedHash,
+        block: &mut Block,
+        found: &mut Competition,
+    ) -> usize {
+        if self.worker.has_many_names() {
+            self.count_names(block);
+        }
+        let before = (block.read, block.rejects.len());
+        let decoded = self.decode(at);
+        self.repair_and_drop();
+        self.check_values();
+        let nodes = Compare::of(self.plan);
+        self.keep_slots(&nodes, found);
+        self.transform();
+        self.check_limits();
+        let next = self.encode(decoded, block_bytes, block);
+        self.collect(&nodes, block, before, hash, found);
+        found.read += block.read - before.0;
+        next
+    }
+
+    /// Adds the rows of the batch that `block` has written. `read`, `rejected`: how many it had read and rejected before.
     fn collect(
         &mut self,
         compare: &Compare<'_>,
         block: &Block,
+        (read, rejected): (u64, usize),
         hash: &KeyedHash,
         found: &mut Competition,
     ) {
@@ -228,8 +282,10 @@ impl ChunkPass<'_> {
         let first = found.candidates.len();
         let width = compare.nodes().count();
         let mut slots = found.slots.chunks(width.max(1));
-        let mut rejects = block.rejects.iter().map(|reject| reject.record).peekable();
-        for (row, number) in (0..self.worker.batch.rows.len()).zip(0..) {
+        let rejects = block.rejects.iter().skip(rejected);
+        let mut rejects = rejects.map(|reject| reject.record - read).peekable();
+        // A full block may not have taken all of them.
+        for (row, number) in (0..self.worker.batch.rows.len()).zip(0..block.read - read) {
             let kept = slots.next().unwrap_or(&[]);
             let is_rejected = rejects.next_if_eq(&number).is_some();
             let is_dropped = self.worker.batch.rows.get(row).is_none_or(|row| row.dropped);

@@ -27,7 +27,7 @@ use crate::repair::{ChunkText, Fix, Repaired};
 use crate::transform::{Op, Shifts, TransformLog, apply_to_map, apply_to_node};
 use crate::validate::PiiNames;
 pub use audit::{Audited, Expectation, Expectations, Flaw, PlacedFlaw, audit};
-pub use compete::{Candidate, Competition, KeyedHash, NO_DATE, Since, compete};
+pub use compete::{Candidate, Competition, KeyedHash, NO_DATE, Since, compete, process_compared};
 use emit::BatchEmitter;
 use marked::MarkedRows;
 pub use marked::PlacedMarks;
@@ -190,8 +190,13 @@ impl<'a> ChunkPass<'a> {
             }
             at = self.encode(decoded, block_bytes, block);
         }
+        self.end(at, block)
+    }
+
+    /// Completes a block that ends at byte `at`, which it returns.
+    fn end(mut self, at: usize, block: &mut Block) -> usize {
         self.count_names(block);
-        self.lines.count_to(chunk, at);
+        self.lines.count_to(self.source.chunk, at);
         block.lines = self.lines.lines;
         block.add_fields_to_rules(&self.plan.node_rules);
         if let Some(table) = block.table.as_mut().and_then(Arc::get_mut) {
