@@ -271,10 +271,9 @@ impl Block {
         }
     }
 
-    /// Counts the failed operations of one row; `failures` are rows with rules.
-    pub(super) fn count_failures(&mut self, failures: &[(u32, usize)], row: usize) {
-        let of_row = |(failed, _): &&(u32, usize)| usize::try_from(*failed).is_ok_and(|r| r == row);
-        for (_, rule) in failures.iter().filter(of_row) {
+    /// Counts the failed operations of one row: row and rule.
+    pub(super) fn count_failures(&mut self, failures: &[(u32, usize)]) {
+        for (_, rule) in failures {
             if let Some(count) = self.op_failed.get_mut(*rule) {
                 *count += 1;
             }

@@ -3,7 +3,7 @@
 //!
 //! Decoders ask this of each text, so it is two lookups. Nearly all texts are ruled out.
 
-use memchr::memchr3_iter;
+use memchr::{memchr2_iter, memmem};
 
 /// Each of the forms has a bit in both tables: by its first byte, and by what may follow.
 #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
@@ -45,16 +45,17 @@ pub fn odd_marks(bytes: &[u8]) -> u8 {
 
 /// Not 0 if a cell in this part of a CSV file may be odd. One look at all of it costs less than one at each cell.
 pub fn odd_marks_of_cells(text: &[u8]) -> u8 {
-    // `\N` and `NULL` have an `N`.
-    let mut marked = memchr3_iter(b'=', b'\'', b'N', text).map(|at| odd_marks_near(text, at));
-    marked.find(|marks| *marks != 0).unwrap_or(0)
+    // An `N` is in many cells, but seldom one of these two.
+    let nulls = memmem::find_iter(text, b"NU").map(|at| odd_marks_near(text, at));
+    let quoted = memchr2_iter(b'=', b'\'', text).map(|at| odd_marks_near(text, at));
+    let dumped = || memmem::find(text, b"\\N").map_or(0, |_| DUMPED);
+    nulls.chain(quoted).find(|marks| *marks != 0).unwrap_or_else(dumped)
 }
 
-/// Not 0 if an odd text may begin at this byte, or with a backslash before it.
+/// Not 0 if an odd text may begin at this byte.
 fn odd_marks_near(text: &[u8], at: usize) -> u8 {
     let before = at.checked_sub(1).and_then(|before| text.get(before));
     match before {
-        Some(b'\\') => DUMPED,
         // A cell begins after something else: a delimiter, a quote, a line end, a blank.
         Some(byte) if byte.is_ascii_alphanumeric() => 0,
         Some(_) | None => odd_marks(text.get(at..).unwrap_or(&[])),

@@ -95,7 +95,7 @@ impl Mask {
 
 /// Whether each byte is one character. In ASCII, only CR LF is a character of two bytes.
 fn is_one_byte_each(value: &[u8]) -> bool {
-    value.is_ascii() && !value.contains(&b'\r')
+    value.is_ascii() && memchr::memchr(b'\r', value).is_none()
 }
 
 /// Whether each code point is known to be one character, as in scripts without combining marks.

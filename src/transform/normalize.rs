@@ -62,8 +62,8 @@ impl Normalize {
 
 fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if value.is_ascii() && !has_punycode(value) {
-        let text = value.trim_ascii();
-        out.extend(text.iter().map(u8::to_ascii_lowercase));
+        out.extend_from_slice(value.trim_ascii());
+        out.make_ascii_lowercase();
         return is_email(out).then_some(());
     }
     let text = str::from_utf8(value).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
@@ -84,7 +84,7 @@ fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
 /// Whether a label may already be Punycode, which must be checked.
 fn has_punycode(value: &[u8]) -> bool {
     // Two hyphens in a row are rare, and quick to search for.
-    value.windows(2).any(|two| two == b"--")
+    memchr::memchr_iter(b'-', value).any(|at| value.get(at + 1) == Some(&b'-'))
         && value.windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
 
@@ -103,7 +103,7 @@ fn is_local(text: &[u8]) -> bool {
     let mut previous = b'.';
     for byte in text {
         let is_dot = *byte == b'.';
-        if (is_dot && previous == b'.') || !(is_dot || is_atext(*byte) || !byte.is_ascii()) {
+        if (is_dot && previous == b'.') || !(is_dot || is_in(&IN_WORDS, *byte)) {
             return false;
         }
         previous = *byte;
@@ -113,33 +113,51 @@ fn is_local(text: &[u8]) -> bool {
     previous != b'.' && (text.is_ascii() || are_letters())
 }
 
-fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
-}
-
 /// Whether the text has two or more labels of letters, digits and `-`, the last of which is not a
 /// number.
 fn is_domain(text: &[u8]) -> bool {
+    let mut labels = text.rsplit(|byte| *byte == b'.');
+    let top = labels.next().unwrap_or_default();
+    let mut others = labels.peekable();
+    others.peek().is_some()
+        && is_label(top)
+        && !top.iter().all(u8::is_ascii_digit)
+        && others.all(is_label)
+}
+
+fn is_label(label: &[u8]) -> bool {
     const LABEL_BYTES_MAX: usize = 63;
-    let (mut labels, mut len, mut is_number, mut previous) = (1, 0, true, b'.');
-    for byte in text {
-        match byte {
-            b'.' if previous == b'.' || previous == b'-' => return false,
-            b'.' => (labels, len, is_number) = (labels + 1, 0, true),
-            b'-' if previous == b'.' => return false,
-            b'-' => (len, is_number) = (len + 1, false),
-            _ if byte.is_ascii_alphanumeric() => {
-                (len, is_number) = (len + 1, is_number && byte.is_ascii_digit());
-            }
-            _ => return false,
-        }
-        if LABEL_BYTES_MAX < len {
-            return false;
-        }
-        previous = *byte;
+    let is_hyphen = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b'-');
+    label.len() <= LABEL_BYTES_MAX
+        && !is_hyphen(label.first())
+        && !is_hyphen(label.last())
+        && label.iter().all(|byte| is_in(&IN_LABELS, *byte))
+}
+
+/// Which bytes words may have before the `@`, and which labels may have after it.
+const IN_WORDS: [bool; 256] = bytes_of(b"!#$%&'*+-/=?^_`{|}~", true);
+const IN_LABELS: [bool; 256] = bytes_of(b"-", false);
+
+/// The letters and digits of ASCII, `others`, and all bytes beyond ASCII or none.
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
+const fn bytes_of(others: &[u8], beyond_ascii: bool) -> [bool; 256] {
+    let mut bytes = [false; 256];
+    let mut byte = 0;
+    while byte < bytes.len() {
+        let is_ascii = byte < 0x80;
+        bytes[byte] = if is_ascii { (byte as u8).is_ascii_alphanumeric() } else { beyond_ascii };
+        byte += 1;
     }
-    1 < labels && previous.is_ascii_alphanumeric() && !is_number
+    let mut at = 0;
+    while at < others.len() {
+        bytes[others[at] as usize] = true;
+        at += 1;
+    }
+    bytes
+}
+
+fn is_in(bytes: &[bool; 256], byte: u8) -> bool {
+    bytes.get(usize::from(byte)).is_some_and(|is_in| *is_in)
 }
 
 fn phone(value: &[u8], out: &mut Vec<u8>) -> Option<()> {

@@ -231,10 +231,11 @@ impl ValueChecks {
         is_written: impl Fn(NodeIx, Slot) -> bool,
     ) {
         let mut problems = std::mem::take(&mut batch.problems);
+        let known = problems.iter().filter(|(_, problem)| problem.code == Code::Missing);
+        let known: Vec<u32> = known.map(|(row, _)| *row).collect();
         for row in batch.live_rows() {
-            let row_number = u32::try_from(row).expect("a batch has few rows");
-            let known = problems.iter().any(|(r, p)| *r == row_number && p.code == Code::Missing);
-            if !known {
+            let is_known = known.iter().any(|known| usize::try_from(*known) == Ok(row));
+            if !is_known {
                 let mut found = Problems { of: &mut problems, row };
                 let is_present = |node| is_written(node, batch.slot(row, node));
                 self.check_kind(&mut found, is_present, Detail::AfterPolicy);

@@ -50,6 +50,7 @@ impl BatchEmitter<'_> {
     ) -> usize {
         self.sort_problems();
         self.worker.batch.notes.sort_by_key(|noted| noted.row);
+        self.worker.log.failures.sort_by_key(|(row, _)| *row);
         self.worker.log.scrubbed.sort_by_key(|(row, _, _)| *row);
         let mut problems = std::mem::take(&mut self.worker.batch.problems);
         let mut next_problems: &[(u32, Problem)] = &problems;
@@ -283,7 +284,7 @@ impl BatchEmitter<'_> {
                 name_tally.add_values(entry.name, record, entry.values.len, is_record);
             }
         }
-        block.count_failures(&log.failures, row);
+        block.count_failures(find_row(&log.failures, row, |(row, _)| *row));
         block.count_scrubbed(find_row(&log.scrubbed, row, |(row, _, _)| *row));
         let repaired = find_row(&self.worker.repaired, row, |repaired| repaired.row);
         for repaired in repaired.iter().filter(|repaired| repaired.is_written) {
