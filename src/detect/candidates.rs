@@ -102,6 +102,26 @@ impl Candidates {
         Look { text, sets, counts, stretch }
     }
 
+    /// What a look at the bytes of plain texts says that differ in letters and digits alone.
+    pub(super) fn look_at_alike<'t>(&self, text: &'t str) -> Look<'t> {
+        Look { sets: u128::MAX, ..self.look(text) }
+    }
+
+    /// The set of a candidate alone.
+    pub(super) fn only(&self, candidate: &Candidate) -> Shapes {
+        self.which(|other| (other.detector, other.shape) == (candidate.detector, candidate.shape))
+    }
+
+    /// The candidates of a set, in their order.
+    pub(super) fn of(&self, mut which: Shapes) -> impl Iterator<Item = &Candidate> {
+        std::iter::from_fn(move || {
+            let bit = usize::try_from(which.trailing_zeros()).ok()?;
+            let candidate = self.all.get(bit)?;
+            which &= which - 1;
+            Some(candidate)
+        })
+    }
+
     /// Those of some shapes that a text may match, in their order.
     pub(super) fn possible(
         &self,

@@ -9,6 +9,7 @@ use super::checks::Check;
 use super::names::Name;
 use super::needs::Needs;
 use super::shape::{Gate, Pattern, Shape};
+use super::usual::Usual;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +42,9 @@ struct Entry {
 struct ShapeEntry {
     pattern: String,
     check: Option<Check>,
+    usual: Option<Usual>,
+    #[serde(default)]
+    digits: usize,
     #[serde(default)]
     whole: bool,
     not_after: Option<String>,
@@ -109,9 +113,10 @@ fn shape_of(entry: ShapeEntry) -> Result<Shape, regex::Error> {
     let pattern = if entry.whole { format!("^(?:{pattern})$") } else { pattern };
     let pattern = Pattern::new(pattern)?;
     Ok(Shape {
-        needs: Needs::of_pattern(pattern.source(), entry.whole),
+        needs: Needs::of_pattern(pattern.source(), entry.whole).with_digits(entry.digits),
         pattern,
         check: entry.check,
+        usual: entry.usual,
         not_after: anchored(entry.not_after, "", "$")?,
         not_before: anchored(entry.not_before, "^", "")?,
         alone: entry.alone,

@@ -22,12 +22,16 @@ pub(super) fn email(found: &str) -> Option<Range<usize>> {
     let local = local.get(start..)?.trim();
     let after = at + sign.len();
     let domain = domain_len(found.get(after..)?)?;
-    let holds = (1..=64).contains(&local.len())
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.as_bytes().array_windows().any(|two| two == b"..")
-        && local != "git";
-    holds.then_some(start..after + domain)
+    has_local_form(local.as_bytes()).then_some(start..after + domain)
+}
+
+/// Whether a text of characters that may be before the `@` may be all that is there.
+pub(super) fn has_local_form(local: &[u8]) -> bool {
+    (1..=64).contains(&local.len())
+        && local.first() != Some(&b'.')
+        && local.last() != Some(&b'.')
+        && !local.array_windows().any(|two| two == b"..")
+        && local != b"git"
 }
 
 /// Where it is, and how it is written.
@@ -60,7 +64,7 @@ fn domain_len(text: &str) -> Option<usize> {
             break;
         }
         labels += 1;
-        if label.len() <= 4 && FILES.iter().any(|file| label.eq_ignore_ascii_case(file)) {
+        if is_file(label.as_bytes()) {
             domain = None;
         } else if 2 <= labels && is_top(label) {
             domain = Some(end);
@@ -102,6 +106,11 @@ fn label(text: &str) -> &str {
 
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+/// Whether a label is the end of a file's name instead.
+pub(super) fn is_file(label: &[u8]) -> bool {
+    label.len() <= 4 && FILES.iter().any(|file| label.eq_ignore_ascii_case(file.as_bytes()))
 }
 
 /// Whether a label may be the last one.

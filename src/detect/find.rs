@@ -108,7 +108,7 @@ impl Finder {
                 asked = candidate.detector;
                 lets_pass = detector.gate.lets_pass(text, look.digits());
             }
-            if lets_pass {
+            if lets_pass && shape.may_accept(look) {
                 visit(asked, shape);
             }
         }

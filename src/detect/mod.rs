@@ -3,10 +3,13 @@
 //! The detectors are data, `schemas/detectors.toml`. A value is made plain (`plain`). One look at its bytes
 //! rules out most shapes of all detectors (`candidates`, by what `needs` reads off their patterns). The rest
 //! are tried in three steps: the gate of the detector, the pattern (`shape`), and its check (`checks`). Each
-//! step costs more than the one before, and fewer values reach it. The name of a field is judged once (`names`).
+//! step costs more than the one before, and fewer values reach it. Most texts that are hit have a form that is
+//! told without their pattern (`usual`), and of texts of one form the first one tells what may be found in all
+//! (`alike`). The name of a field is judged once (`names`).
 //!
 //! Nothing here keeps a value, and no error or `Debug` shows one.
 
+mod alike;
 mod candidates;
 mod catalogue;
 mod checks;
@@ -19,6 +22,7 @@ mod numbers;
 mod plain;
 mod quiet;
 mod shape;
+mod usual;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -156,29 +160,63 @@ impl Detectors {
         if !clean.is_empty() {
             return clean;
         }
-        let Evidence { named, named_shapes, ruled_out_shapes, .. } = evidence;
-        self.ask((self.alone | named_shapes) & !ruled_out_shapes, look, named)
+        self.ask(self.asked(evidence), look, evidence.named)
+    }
+
+    /// What may be found in a text of ASCII, and in any other that differs from it in letters and digits alone: a
+    /// capital for a capital, a digit for a digit.
+    pub fn possible_in_alike(&self, text: &str, evidence: Evidence) -> Possible {
+        let look = self.candidates.look_at_alike(text.trim());
+        let all = self.clean | self.asked(evidence);
+        if !text.is_ascii() {
+            return Possible(all);
+        }
+        let may_match = |candidate: &&Candidate| {
+            self.shape(candidate).is_some_and(|(detector, shape)| {
+                detector.gate.allows(look.digits())
+                    && shape.may_accept(look)
+                    && shape.may_match_alike(look.text)
+            })
+        };
+        let possible = self.candidates.possible(all, look).filter(may_match);
+        Possible(possible.fold(0, |all, candidate| all | self.candidates.only(candidate)))
+    }
+
+    /// What [`Detectors::judge`] says of a text of ASCII, of which is known what may be found in it.
+    pub fn judge_alike(&self, text: &str, possible: Possible, evidence: Evidence) -> Findings {
+        let Possible(possible) = possible;
+        let text = text.trim();
+        if possible == 0 || text.is_empty() {
+            return Findings::default();
+        }
+        let ask = |which: Shapes, named: u32| {
+            let candidates = self.candidates.of(which & possible);
+            findings_of(candidates, named, |candidate| {
+                self.shape(candidate).is_some_and(|(detector, shape)| {
+                    shape.is_usual(text, &detector.ignore)
+                        || (detector.gate.has_any(text) && shape.is_in(text, &detector.ignore))
+                })
+            })
+        };
+        let clean = ask(self.clean, 0);
+        if clean.is_empty() { ask(!self.clean, evidence.named) } else { clean }
+    }
+
+    /// The shapes that are tried, given what a field's name says, but for those of what segprep made.
+    fn asked(&self, evidence: Evidence) -> Shapes {
+        let Evidence { named_shapes, ruled_out_shapes, .. } = evidence;
+        (self.alone | named_shapes) & !ruled_out_shapes
     }
 
     /// Which of some shapes a plain text has. `named`: the detectors that the field's name speaks for.
     fn ask(&self, which: Shapes, look: Look<'_>, named: u32) -> Findings {
-        let mut findings = Findings::default();
-        for candidate in self.candidates.possible(which, look) {
-            let bit = 1 << candidate.detector;
-            let is_likely = named & bit != 0 || candidate.alone == Some(Likelihood::Likely);
-            let known = if is_likely { findings.likely } else { findings.all };
-            if known & bit == 0 && self.is_in(candidate, look) {
-                findings.all |= bit;
-                findings.likely |= if is_likely { bit } else { 0 };
-            }
-        }
-        findings
-    }
-
-    fn is_in(&self, candidate: &Candidate, look: Look<'_>) -> bool {
-        self.shape(candidate).is_some_and(|(detector, shape)| {
-            detector.gate.lets_pass(look.text, look.digits())
-                && shape.is_in(look.text, &detector.ignore)
+        let possible = self.candidates.possible(which, look);
+        findings_of(possible, named, |candidate| {
+            self.shape(candidate).is_some_and(|(detector, shape)| {
+                shape.may_accept(look)
+                    && detector.gate.lets_pass(look.text, look.digits())
+                    && shape.is_in(look.text, &detector.ignore)
+            })
         })
     }
 
@@ -187,6 +225,29 @@ impl Detectors {
         Some((detector, detector.shapes.get(candidate.shape)?))
     }
 }
+
+/// What those of some shapes find that are in a text. `named`: the detectors that the field's name speaks for.
+fn findings_of<'s>(
+    shapes: impl Iterator<Item = &'s Candidate>,
+    named: u32,
+    is_in: impl Fn(&Candidate) -> bool,
+) -> Findings {
+    let mut findings = Findings::default();
+    for candidate in shapes {
+        let bit = 1 << candidate.detector;
+        let is_likely = named & bit != 0 || candidate.alone == Some(Likelihood::Likely);
+        let known = if is_likely { findings.likely } else { findings.all };
+        if known & bit == 0 && is_in(candidate) {
+            findings.all |= bit;
+            findings.likely |= if is_likely { bit } else { 0 };
+        }
+    }
+    findings
+}
+
+/// The shapes that some texts may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Possible(Shapes);
 
 /// A plain text, and what a look at its bytes says.
 #[derive(Clone, Copy)]
@@ -204,6 +265,11 @@ impl Look<'_> {
     fn digits(&self) -> usize {
         let [digits, ..] = self.counts;
         digits
+    }
+
+    fn colons(&self) -> usize {
+        let [_, _, colons, _] = self.counts;
+        colons
     }
 }
 

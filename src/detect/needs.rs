@@ -66,6 +66,14 @@ pub(super) struct Needs {
 }
 
 impl Needs {
+    /// With as many digits as what is found has at least.
+    pub(super) fn with_digits(mut self, digits: usize) -> Needs {
+        let [needed, ..] = &mut self.counts;
+        *needed = digits.max(*needed);
+        self.stretch = if self.stretch == 0 { 0 } else { digits.max(self.stretch) };
+        self
+    }
+
     /// Of a pattern, and whether the whole text must match it. A pattern that cannot be read needs nothing.
     pub(super) fn of_pattern(pattern: &str, is_whole: bool) -> Needs {
         let Ok(hir) = regex_syntax::parse(pattern) else {

@@ -6,10 +6,12 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::Likelihood;
+use super::alike;
 use super::checks::Check;
 use super::needs::Needs;
 use super::plain::FIRST_WITHOUT_BLANKS;
+use super::usual::Usual;
+use super::{Likelihood, Look};
 
 /// Cheap tests before any pattern is tried.
 #[derive(Debug, Default, Deserialize)]
@@ -26,8 +28,17 @@ pub(super) struct Gate {
 impl Gate {
     /// `digits` is the number of digits in `text`.
     pub(super) fn lets_pass(&self, text: &str, digits: usize) -> bool {
+        self.allows(digits) && self.has_any(text)
+    }
+
+    /// Whether so many digits are enough.
+    pub(super) fn allows(&self, digits: usize) -> bool {
         self.digits <= digits
-            && (self.any.is_empty() || self.any.iter().any(|part| text.contains(part.as_str())))
+    }
+
+    /// Whether one of the texts is there that must be.
+    pub(super) fn has_any(&self, text: &str) -> bool {
+        self.any.is_empty() || self.any.iter().any(|part| text.contains(part.as_str()))
     }
 }
 
@@ -38,6 +49,8 @@ pub(super) struct Pattern {
     /// The fewest bytes of a match.
     shortest: usize,
     compiled: OnceLock<Regex>,
+    /// The same of texts that are like a match but for letters and digits.
+    of_alike: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
@@ -48,7 +61,7 @@ impl Pattern {
         let hir = regex_syntax::parse(&source)
             .map_err(|error| regex::Error::Syntax(error.to_string()))?;
         let shortest = hir.properties().minimum_len().unwrap_or(0);
-        Ok(Pattern { source, shortest, compiled: OnceLock::new() })
+        Ok(Pattern { source, shortest, compiled: OnceLock::new(), of_alike: OnceLock::new() })
     }
 
     pub(super) fn source(&self) -> &str {
@@ -57,6 +70,13 @@ impl Pattern {
 
     pub(super) fn is_in(&self, text: &str) -> bool {
         self.shortest <= text.len() && self.regex().is_match(text)
+    }
+
+    /// Whether a text that has other letters and digits than this one may match.
+    fn may_match_alike(&self, text: &str) -> bool {
+        let compile = || Regex::new(&alike::pattern(&self.source)?).ok();
+        let pattern = self.of_alike.get_or_init(compile);
+        pattern.as_ref().is_none_or(|pattern| pattern.is_match(&alike::text(text)))
     }
 
     fn regex(&self) -> &Regex {
@@ -71,6 +91,8 @@ pub(super) struct Shape {
     /// What a text must have to match the pattern.
     pub(super) needs: Needs,
     pub(super) check: Option<Check>,
+    /// A form of texts for which the pattern need not be tried.
+    pub(super) usual: Option<Usual>,
     /// What must not be before it, to the end of a text, and after it, from the start of one.
     pub(super) not_after: Option<Pattern>,
     pub(super) not_before: Option<Pattern>,
@@ -85,9 +107,26 @@ const RETRIES_MAX: usize = 80;
 const BESIDE_MAX: usize = 256;
 
 impl Shape {
+    /// Whether the check may accept something in a text, by its punctuation.
+    pub(super) fn may_accept(&self, look: Look<'_>) -> bool {
+        self.check.is_none_or(|check| check.may_accept(look.text, look.colons()))
+    }
+
+    /// Whether the pattern may match a text that differs from this one in letters and digits alone.
+    pub(super) fn may_match_alike(&self, text: &str) -> bool {
+        self.pattern.may_match_alike(text)
+    }
+
+    /// Whether a text has the usual form, and is none of `ignore`.
+    pub(super) fn is_usual(&self, text: &str, ignore: &[String]) -> bool {
+        self.usual.is_some_and(|usual| usual.is(text.as_bytes()))
+            && !ignore.iter().any(|example| example == text)
+    }
+
     /// Whether a plain text has a place that this shape accepts and that is none of `ignore`.
     pub(super) fn is_in(&self, text: &str, ignore: &[String]) -> bool {
-        self.each(text, ignore, &mut |_| ControlFlow::Break(())).is_break()
+        self.is_usual(text, ignore)
+            || self.each(text, ignore, &mut |_| ControlFlow::Break(())).is_break()
     }
 
     /// Calls `visit` with each such place, in their order, until it breaks off. No two of them overlap.
