@@ -1,5 +1,7 @@
 //! Looks at one chunk: the values of its fields, its records, and which checks they fail.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -12,15 +14,15 @@ use super::form::InputForm;
 use super::meaning::{Knowledge, Meaning};
 use super::samples::Samples;
 use super::tally::{Tally, Values};
-use super::tree::{NodeAt, Tree};
-use super::value::{KINDS, Kind, Value};
-use super::walk::{Visit, walk};
-use crate::decode::frame::{Dialect, LineEnd, record_at};
+use super::value::{KINDS, Value};
+use crate::decode::frame::{Dialect, LineEnd, Record, record_at};
 use crate::decode::{Format, each_cell_text};
 use crate::pipeline::{Block, Reject, Stages, Worker, process};
 use crate::plan::Plan;
 use crate::record::{Code, DescribedProblem};
 use crate::schema::Role;
+
+use objects::ObjectValues;
 
 /// What a scan has found in one chunk.
 #[derive(Default)]
@@ -52,6 +54,8 @@ pub struct ScanWorker {
     worker: Worker,
     /// What names mean.
     meanings: HashMap<String, Arc<Meaning>>,
+    /// The number of different values that each field of the last chunk had: the next one is probably like it.
+    room: Vec<usize>,
 }
 
 impl fmt::Debug for ChunkFindings {
@@ -82,6 +86,8 @@ struct Reading<'c> {
     places: HashMap<String, usize, RandomState>,
     /// The field that is expected next: records of one producer have their fields in one order.
     next: usize,
+    /// The number of different values for which each field has room from the start.
+    room: Vec<usize>,
 }
 
 /// What is the same for all chunks.
@@ -95,7 +101,11 @@ pub struct Lens<'a> {
 
 impl ScanWorker {
     pub fn new(lens: &Lens<'_>) -> ScanWorker {
-        ScanWorker { worker: Worker::new(lens.plan, lens.stages), meanings: HashMap::new() }
+        ScanWorker {
+            worker: Worker::new(lens.plan, lens.stages),
+            meanings: HashMap::new(),
+            room: Vec::new(),
+        }
     }
 
     fn meaning(&mut self, knowledge: &Knowledge, name: &str) -> Arc<Meaning> {
@@ -119,7 +129,7 @@ pub fn look_at(
     format: &Format,
     form: &InputForm,
 ) -> ChunkFindings {
-    let mut reading = Reading::default();
+    let mut reading = Reading { room: mem::take(&mut worker.room), ..Reading::default() };
     reading.findings.line_ends = line_ends(chunk, format.line_end());
     match format {
         Format::Csv(_) => reading.add_rows(lens, worker, chunk, format, form),
@@ -168,15 +178,22 @@ fn is_blank(row: &[u8], delimiter: u8) -> bool {
         || row.iter().all(|byte| *byte == delimiter)
 }
 
+/// The text of a record. `whole`: that of its chunk, if all of it is UTF-8.
+fn text_of<'c>(chunk: &'c [u8], whole: Option<&'c str>, record: &Record) -> Option<&'c str> {
+    match whole {
+        Some(text) => text.get(record.start..record.end),
+        None => str::from_utf8(record.bytes(chunk)).ok(),
+    }
+}
+
 /// Reads the texts of a row's cells, or says why it has none.
 fn read_cells<'c>(
-    row: &'c [u8],
+    row: &'c str,
     dialect: Dialect,
     form: &InputForm,
     cells: &mut Vec<Cow<'c, str>>,
 ) -> Result<(), Code> {
     let count = form.columns.len();
-    let row = str::from_utf8(row).map_err(|_not| Code::Utf8)?;
     cells.clear();
     each_cell_text(row, dialect, |cell| cells.push(cell));
     if form.pads_rows && cells.iter().skip(count).all(|cell| cell.is_empty()) {
@@ -228,22 +245,15 @@ impl<'c> Reading<'c> {
                 broken.insert(reject.offset);
             }
         }
-        let mut values = ObjectValues {
-            reading: self,
-            lens,
-            worker,
-            tree: Tree::new(),
-            way: Vec::new(),
-            record: 0,
-        };
-        let mut at = 0;
+        let mut values = ObjectValues::new(self, lens, worker);
+        let (mut at, whole) = (0, simdutf8::basic::from_utf8(chunk).ok());
         while at < chunk.len() {
             let record = record_at(chunk, at, format.framing(), lens.plan.input.max_record);
             at = record.next.max(at + 1);
             if broken.contains(&record.start) {
                 continue;
             }
-            let text = str::from_utf8(record.bytes(chunk)).unwrap_or_default();
+            let text = text_of(chunk, whole, &record).unwrap_or_default();
             let is_space = |c: char| c.is_ascii_whitespace() || c == '\u{feff}';
             let mut rest = text.trim_start_matches(is_space);
             // A line may hold several objects.
@@ -272,8 +282,9 @@ impl<'c> Reading<'c> {
         form: &InputForm,
     ) {
         let Format::Csv(columns) = format else { return };
-        let columns_of = ColumnsOf::new(lens, worker, form);
+        let mut columns_of = ColumnsOf::new(lens, worker, form);
         let (mut at, mut cells) = (0, Vec::new());
+        let whole = simdutf8::basic::from_utf8(chunk).ok();
         while at < chunk.len() {
             let record = record_at(chunk, at, format.framing(), lens.plan.input.max_record);
             at = record.next.max(at + 1);
@@ -284,33 +295,45 @@ impl<'c> Reading<'c> {
             self.findings.records += 1;
             let read = match record.problem {
                 Some((code, _)) => Err(code),
-                None => read_cells(bytes, columns.dialect, form, &mut cells),
+                None => {
+                    let row = text_of(chunk, whole, &record).ok_or(Code::Utf8);
+                    row.and_then(|row| read_cells(row, columns.dialect, form, &mut cells))
+                }
             };
             match read {
-                Ok(()) => self.add_row(lens, worker, &mut cells, form, &columns_of),
+                Ok(()) => {
+                    if columns_of.fields.is_empty() {
+                        columns_of.fields = self.fields_of(lens, worker, form);
+                    }
+                    self.add_row(&mut cells, &columns_of);
+                }
                 Err(code) => *self.findings.bad.entry(code.as_str()).or_default() += 1,
             }
         }
     }
 
-    fn add_row(
+    /// The indices of the fields of columns.
+    fn fields_of(
         &mut self,
         lens: &Lens<'_>,
         worker: &mut ScanWorker,
-        cells: &mut [Cow<'c, str>],
         form: &InputForm,
-        columns_of: &ColumnsOf,
-    ) {
+    ) -> Vec<usize> {
+        let fields = form.columns.iter().map(|column| {
+            let name = column.name.as_deref().unwrap_or_default();
+            self.field(lens, worker, &column.key, name)
+        });
+        fields.collect()
+    }
+
+    fn add_row(&mut self, cells: &mut [Cow<'c, str>], columns_of: &ColumnsOf) {
         let channel = columns_of.channel.and_then(|channel| cells.get(channel)).cloned();
         let channel = channel.filter(|channel| !channel.is_empty());
         let record = self.findings.records;
-        self.next = 0;
-        for (column, (form, cell)) in form.columns.iter().zip(cells).enumerate() {
-            let name = form.name.as_deref().unwrap_or_default();
-            let index = self.field(lens, worker, &form.key, name);
-            let depends = columns_of.addresses.get(column).is_some_and(|is_address| *is_address);
-            let channel = channel.as_ref().filter(|_| depends);
-            self.add(index, record, &Value::cell(mem::take(cell)), channel);
+        let columns = columns_of.fields.iter().zip(&columns_of.addresses).zip(cells);
+        for ((field, depends), cell) in columns {
+            let channel = channel.as_ref().filter(|_| *depends);
+            self.add(*field, record, &Value::cell(mem::take(cell)), channel);
         }
     }
 
@@ -321,7 +344,7 @@ impl<'c> Reading<'c> {
         let index = index.unwrap_or_else(|| {
             let index = self.findings.fields.len();
             self.places.insert(key.to_owned(), index);
-            self.values.push(Values::default());
+            self.values.push(Values::with_room(self.room.get(index).copied().unwrap_or(0)));
             let meaning = worker.meaning(lens.knowledge, name);
             self.findings.fields.push(FieldFindings::new(key, meaning));
             index
@@ -346,13 +369,13 @@ impl<'c> Reading<'c> {
     /// schema's own names did.
     fn finish(self, lens: &Lens<'_>, worker: &mut ScanWorker, is_csv: bool) -> ChunkFindings {
         let Reading { mut findings, values, .. } = self;
+        worker.room = values.iter().map(|values| values.different.len()).collect();
         let mut samples = Samples::default();
         let fields = findings.fields.iter_mut().zip(values).enumerate();
         for (index, (field, values)) in fields {
             if is_csv || field.meaning.field.as_deref() != Some(&*field.key) {
-                for seen in &values.different {
-                    samples.add(index, seen, &field.meaning, &lens.knowledge.schema);
-                }
+                let schema = &lens.knowledge.schema;
+                samples.add_all(index, &values, &field.meaning, schema, lens.stages);
             }
             field.present = values.present;
             field.types = values.types;
@@ -373,73 +396,11 @@ impl<'c> Reading<'c> {
     }
 }
 
-/// Takes the values of records in JSON.
-struct ObjectValues<'r, 'l, 'c> {
-    reading: &'r mut Reading<'c>,
-    lens: &'r Lens<'l>,
-    worker: &'r mut ScanWorker,
-    tree: Tree<'c>,
-    /// The nodes of the names on the way to the next value.
-    way: Vec<NodeAt>,
-    /// The number of the record, from 1.
-    record: u64,
-}
-
-impl<'c> ObjectValues<'_, '_, 'c> {
-    /// Takes those of the object with which a text begins, and returns its length. `None`: it is not valid.
-    fn walk(&mut self, text: &'c str) -> Option<usize> {
-        self.record += 1;
-        self.way.clear();
-        self.tree.begin(Tree::ROOT);
-        walk(text, self)
-    }
-
-    fn at(&self) -> NodeAt {
-        self.way.last().copied().unwrap_or(Tree::ROOT)
-    }
-
-    /// The index of the field of a value here. `None`: it has none.
-    fn field(&mut self, value: &Value<'_>) -> Option<usize> {
-        let (kind, is_scalar) = (value.kind, value.is_scalar());
-        let at = self.at();
-        let known = self.tree.field(at);
-        if known.is_some() && kind != Kind::Object {
-            return known;
-        }
-        let Some(path) = self.tree.path(at) else {
-            self.reading.findings.left_out += u64::from(is_scalar);
-            return None;
-        };
-        // An empty map or object of the schema is nothing to tell about.
-        if kind == Kind::Object && self.lens.knowledge.schema.node(path).is_some() {
-            return None;
-        }
-        let index = self.reading.field(self.lens, self.worker, path, path);
-        self.tree.set_field(at, index);
-        Some(index)
-    }
-}
-
-impl<'c> Visit<'c> for ObjectValues<'_, '_, 'c> {
-    fn enter(&mut self, name: &'c str) -> Option<()> {
-        let member = self.tree.member(self.at(), name)?;
-        self.way.push(member);
-        Some(())
-    }
-
-    fn leave(&mut self) {
-        self.way.pop();
-    }
-
-    fn value(&mut self, value: Value<'c>) {
-        if let Some(index) = self.field(&value) {
-            self.reading.add(index, self.record, &value, None);
-        }
-    }
-}
-
-/// Which columns of CSV are what decides how others are checked.
+/// What the columns of CSV are.
 struct ColumnsOf {
+    /// By column, once there was a row: the index of its field.
+    fields: Vec<usize>,
+    /// The column that decides how others are checked.
     channel: Option<usize>,
     /// By column: whether it depends on the channel.
     addresses: Vec<bool>,
@@ -454,6 +415,7 @@ impl ColumnsOf {
             meaning.field.as_deref() == Some(lens.knowledge.role_path(role))
         };
         ColumnsOf {
+            fields: Vec::new(),
             channel: fields.iter().position(|meaning| is(meaning, Role::Channel)),
             addresses: fields.iter().map(|meaning| is(meaning, Role::Address)).collect(),
         }

@@ -2,14 +2,15 @@
 //! have.
 //!
 //! A column `E-mail` is checked as `Address` with `ChannelType: EMAIL`, as a definition that renames it would
-//! do. The records are JSON lines, and go through the stages like any others.
-
-use std::borrow::Cow;
+//! do. The records are JSON lines, and go through the stages like any others. There is none of a value that
+//! cannot fail: a short text of which nothing but the length is checked.
 
 use super::meaning::Meaning;
-use super::tally::Seen;
-use super::value::Value;
-use crate::schema::{Node, Role, Schema, Shape};
+use super::tally::{Seen, Values};
+use super::value::Kind;
+use crate::pipeline::Stages;
+use crate::schema::{Node, NodeIx, Role, Schema, Shape};
+use crate::simd::scan::first_special;
 
 /// JSON lines, and the field whose value each of them has.
 #[derive(Default)]
@@ -20,58 +21,110 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Adds a record with one value.
-    pub(super) fn add(
+    /// Adds a record for each different value of a field that may fail a check.
+    pub(super) fn add_all(
         &mut self,
         field: usize,
-        seen: &Seen<'_>,
+        values: &Values<'_>,
         meaning: &Meaning,
         schema: &Schema,
+        stages: &Stages,
     ) {
-        let Seen { value, channel, count, .. } = seen;
-        let Some(node) = meaning.node.and_then(|node| schema.nodes.get(node)) else { return };
-        if !value.is_scalar() || value.is_item {
-            return;
-        }
-        // In CSV everything is text, and numbers are read as such.
-        let text = value.text().unwrap_or_default();
-        let is_bare = node.shape == Shape::Number && text.parse::<f64>().is_ok();
-        let raw = if is_bare { text } else { value.in_json() };
-        let channel = channel.as_deref().map(|channel| Value::cell(Cow::Borrowed(channel)));
-        let channel = channel.as_ref().map(Value::in_json);
-        if let Some(line) = line(node, &raw, meaning, channel.as_deref(), schema) {
-            self.lines.extend_from_slice(line.as_bytes());
-            self.fields.push((field, *count));
+        let Some(number) = meaning.node else { return };
+        let Some(node) = schema.nodes.get(number) else { return };
+        let frame = Frame::new(node, meaning, schema);
+        for seen in values.different.iter().filter(|seen| may_fail(seen, number, stages)) {
+            if frame.push(seen, node, &mut self.lines).is_some() {
+                self.fields.push((field, seen.count));
+            }
         }
     }
 }
 
-/// A record with one value, as JSON with its line end. `None`: what the value must be depends on a channel
-/// that nobody knows.
-fn line(
-    node: &Node,
-    raw: &str,
-    meaning: &Meaning,
-    channel: Option<&str>,
-    schema: &Schema,
-) -> Option<String> {
-    let [id, address, channel_path] =
-        [Role::Id, Role::Address, Role::Channel].map(|role| schema.role_path(role));
-    let path = node.path.as_str();
-    Some(if path == address {
-        let named = meaning.constants.iter().find(|(name, _)| name == channel_path);
-        let named = || named.map(|(_, channel)| format!("\"{channel}\""));
-        let channel = channel.map(str::to_owned).or_else(named)?;
-        format!("{{\"{channel_path}\":{channel},\"{address}\":{raw}}}\n")
-    } else if path == id {
-        format!("{{\"{id}\":{raw}}}\n")
-    } else if path == channel_path {
-        format!("{{\"{path}\":{raw},\"{address}\":\"0\"}}\n")
+/// Whether a value may fail a check of a node. Items of lists are never checked as a field.
+fn may_fail(seen: &Seen<'_>, node: NodeIx, stages: &Stages) -> bool {
+    let value = &seen.value;
+    // As it is written, a text is no shorter than what it says.
+    let may_be_rejected = value.kind != Kind::Text || stages.may_reject_text(node, value.raw.len());
+    value.is_scalar() && !value.is_item && may_be_rejected
+}
+
+/// What a record has around its one value.
+struct Frame<'a> {
+    /// What the value must be depends on the channel.
+    channel: Option<Channel<'a>>,
+    before: String,
+    after: String,
+}
+
+struct Channel<'a> {
+    /// What is before it.
+    before: String,
+    /// The channel that the name of the column says.
+    named: Option<&'a str>,
+}
+
+impl<'a> Frame<'a> {
+    fn new(node: &Node, meaning: &'a Meaning, schema: &Schema) -> Frame<'a> {
+        let [id, address, channel] =
+            [Role::Id, Role::Address, Role::Channel].map(|role| schema.role_path(role));
+        let path = node.path.as_str();
+        let after = "}\n".to_owned();
+        if path == address {
+            let named = meaning.constants.iter().find(|(name, _)| name == channel);
+            let named = named.map(|(_, channel)| channel.as_str());
+            let channel = Channel { before: format!("{{\"{channel}\":"), named };
+            Frame { channel: Some(channel), before: format!(",\"{address}\":"), after }
+        } else if path == id {
+            Frame { channel: None, before: format!("{{\"{id}\":"), after }
+        } else if path == channel {
+            let after = format!(",\"{address}\":\"0\"}}\n");
+            Frame { channel: None, before: format!("{{\"{path}\":"), after }
+        } else {
+            let (objects, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let objects: Vec<&str> = objects.split('.').filter(|name| !name.is_empty()).collect();
+            let opened: String = objects.iter().flat_map(|name| ["\"", *name, "\":{"]).collect();
+            let before = format!("{{\"{id}\":\"0\",{opened}\"{name}\":");
+            Frame { channel: None, before, after: "}".repeat(objects.len()) + &after }
+        }
+    }
+
+    /// Appends the record of a value, as JSON with its line end. `None`: what the value must be depends on a
+    /// channel that nobody knows.
+    fn push(&self, seen: &Seen<'_>, node: &Node, lines: &mut Vec<u8>) -> Option<()> {
+        if let Some(Channel { before, named }) = &self.channel {
+            let channel = seen.channel.as_deref().or(*named)?;
+            lines.extend_from_slice(before.as_bytes());
+            push_text(channel, lines);
+        }
+        lines.extend_from_slice(self.before.as_bytes());
+        push_value(seen, node, lines);
+        lines.extend_from_slice(self.after.as_bytes());
+        Some(())
+    }
+}
+
+fn push_value(seen: &Seen<'_>, node: &Node, lines: &mut Vec<u8>) {
+    let value = &seen.value;
+    if node.shape == Shape::Number
+        && let Some(text) = value.text().filter(|text| text.parse::<f64>().is_ok())
+    {
+        // In CSV everything is text, and numbers are read as such.
+        lines.extend_from_slice(text.as_bytes());
+    } else if value.is_cell {
+        push_text(&value.raw, lines);
     } else {
-        let (objects, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let objects: Vec<&str> = objects.split('.').filter(|name| !name.is_empty()).collect();
-        let opened: String = objects.iter().flat_map(|name| ["\"", *name, "\":{"]).collect();
-        let closed = "}".repeat(objects.len());
-        format!("{{\"{id}\":\"0\",{opened}\"{name}\":{raw}{closed}}}\n")
-    })
+        lines.extend_from_slice(value.raw.as_bytes());
+    }
+}
+
+/// Appends a text in JSON.
+fn push_text(text: &str, lines: &mut Vec<u8>) {
+    if first_special(text.as_bytes()) == text.len() {
+        lines.push(b'"');
+        lines.extend_from_slice(text.as_bytes());
+        lines.push(b'"');
+    } else {
+        lines.extend(serde_json::to_string(text).expect("a text is JSON").into_bytes());
+    }
 }

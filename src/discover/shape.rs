@@ -45,7 +45,6 @@ fn push_shape_of(kinds: impl Iterator<Item = Kind>, shape: &mut String) {
         shape.push(name);
         shape.push('{');
         push_number(count, shape);
-        shape.push('}');
     }
     if kinds.peek().is_some() {
         shape.push('…');
@@ -54,23 +53,22 @@ fn push_shape_of(kinds: impl Iterator<Item = Kind>, shape: &mut String) {
 
 /// The same as [`push_shape_of`], for what most values are.
 fn push_shape_of_ascii(mut text: &[u8], shape: &mut String) {
+    let name_of = |byte: &u8| NAMES.get(usize::from(*byte)).copied().unwrap_or(b'?');
     for _ in 0..PARTS_MAX {
-        let Some((first, rest)) = text.split_first() else { return };
-        let (name, is_same): (_, fn(&u8) -> bool) = match first {
-            b'a'..=b'z' => ("a{", u8::is_ascii_lowercase),
-            b'A'..=b'Z' => ("A{", u8::is_ascii_uppercase),
-            b'0'..=b'9' => ("9{", u8::is_ascii_digit),
-            other => {
-                let is_shown = matches!(other, b' '..=b'~');
-                shape.push(if is_shown { char::from(*other) } else { '?' });
-                text = rest;
+        let Some(name) = text.first().map(name_of) else { return };
+        let run = match name {
+            b'A' => "A{",
+            b'a' => "a{",
+            b'9' => "9{",
+            _ => {
+                shape.push(char::from(name));
+                text = text.get(1..).unwrap_or_default();
                 continue;
             }
         };
-        let length = text.iter().position(|byte| !is_same(byte)).unwrap_or(text.len());
-        shape.push_str(name);
+        let length = text.iter().position(|byte| name_of(byte) != name).unwrap_or(text.len());
+        shape.push_str(run);
         push_number(length, shape);
-        shape.push('}');
         text = text.get(length..).unwrap_or_default();
     }
     if !text.is_empty() {
@@ -78,12 +76,36 @@ fn push_shape_of_ascii(mut text: &[u8], shape: &mut String) {
     }
 }
 
-/// Most runs are short, and formatting is slow.
-fn push_number(number: usize, shape: &mut String) {
-    match u32::try_from(number).ok().and_then(|number| char::from_digit(number, 10)) {
-        Some(digit) => shape.push(digit),
-        None => write!(shape, "{number}").expect("a string has room"),
+/// By byte: what it is in a shape.
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
+const NAMES: [u8; 256] = {
+    let mut names = [b'?'; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        names[byte as usize] = match byte {
+            b'A'..=b'Z' => b'A',
+            b'a'..=b'z' => b'a',
+            b'0'..=b'9' => b'9',
+            shown => shown,
+        };
+        byte += 1;
     }
+    names
+};
+
+/// Appends the length of a run, and the end of it. Most runs are short, and formatting is slow.
+fn push_number(number: usize, shape: &mut String) {
+    const SHORT: [&str; 10] = ["0}", "1}", "2}", "3}", "4}", "5}", "6}", "7}", "8}", "9}"];
+    match SHORT.get(number) {
+        Some(short) => shape.push_str(short),
+        None => write!(shape, "{number}}}").expect("a string has room"),
+    }
+}
+
+/// Whether texts of ASCII that have this shape differ in letters and digits alone.
+pub(super) fn tells_all_others(shape: &str) -> bool {
+    // A `?` may be another character, and the end of a long text is not shown.
+    shape.is_ascii() && !shape.contains('?')
 }
 
 fn kind(c: char) -> Kind {
@@ -122,8 +144,14 @@ mod tests {
         ] {
             assert_eq!(shape_of(text), expected, "{text}");
         }
-        for text in ["", "Anna-Lena 7\t\u{7f}", "aaaaaaaaaaaA0", &"a1".repeat(20), &"-".repeat(33)]
-        {
+        for text in [
+            "",
+            "Anna-Lena 7\t\u{7f}",
+            "aaaaaaaaaaaA0",
+            &"a1".repeat(20),
+            &"-".repeat(33),
+            &"9a".repeat(16),
+        ] {
             let mut of_characters = String::new();
             push_shape_of(text.chars().map(kind), &mut of_characters);
             assert_eq!(shape_of(text), of_characters);

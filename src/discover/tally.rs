@@ -13,9 +13,9 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
 use super::meaning::{By, Knowledge, Meaning};
-use super::shape::push_shape;
+use super::shape::{push_shape, tells_all_others};
 use super::value::{KINDS, Kind, Value};
-use crate::detect::ColumnFindings;
+use crate::detect::{ColumnFindings, Detectors, Findings, Possible};
 
 /// The most bytes of a value that shapes and detectors look at.
 const LOOKED_AT: usize = 4 << 10;
@@ -25,6 +25,8 @@ const LOOKED_AT: usize = 4 << 10;
 pub(super) struct Counts {
     pub(super) all: Vec<(String, u64)>,
     places: HashMap<String, usize, RandomState>,
+    /// The place of the name before.
+    before: usize,
 }
 
 impl Counts {
@@ -39,10 +41,23 @@ impl Counts {
     }
 
     pub(super) fn add(&mut self, name: &str, count: u64) {
-        if !self.add_known(name, count) {
-            self.places.insert(name.to_owned(), self.all.len());
-            self.all.push((name.to_owned(), count));
+        self.add_at(name, count);
+    }
+
+    /// Adds to a name, and returns its place. The last place is one more than before if the name is new.
+    fn add_at(&mut self, name: &str, count: u64) -> usize {
+        let is_before = self.all.get(self.before).is_some_and(|(before, _)| before == name);
+        let known = if is_before { Some(self.before) } else { self.places.get(name).copied() };
+        let place = known.unwrap_or(self.all.len());
+        self.before = place;
+        match self.all.get_mut(place) {
+            Some((_, known)) => *known += count,
+            None => {
+                self.places.insert(name.to_owned(), place);
+                self.all.push((name.to_owned(), count));
+            }
         }
+        place
     }
 }
 
@@ -121,6 +136,15 @@ pub(super) struct Tally {
 }
 
 impl<'c> Values<'c> {
+    /// No values, with room for so many different ones.
+    pub(super) fn with_room(different: usize) -> Values<'c> {
+        Values {
+            different: Vec::with_capacity(different),
+            places: HashTable::with_capacity(different),
+            ..Values::default()
+        }
+    }
+
     /// Counts a value of a record.
     pub(super) fn add(&mut self, record: u64, value: &Value<'c>, channel: Option<&Cow<'c, str>>) {
         if !value.is_item {
@@ -148,7 +172,10 @@ impl<'c> Values<'c> {
             seen.count += 1;
             return;
         }
-        let hash = state.hash_one((&*value.raw, channel));
+        let hash = match channel {
+            None => state.hash_one(&*value.raw),
+            Some(channel) => state.hash_one((&*value.raw, channel)),
+        };
         let is_same =
             |place: &usize| different.get(*place).is_some_and(|seen| seen.is(value, channel));
         if let Some(place) = places.find(hash, is_same) {
@@ -175,14 +202,25 @@ impl<'c> Seen<'c> {
     }
 }
 
+/// What the shapes of a field say about its values.
+#[derive(Default)]
+struct Shapes {
+    /// The shape of the value that is looked at.
+    own: String,
+    /// For each shape, in the order of [`Tally::shapes`], what may be found in values of ASCII that have it. `None`:
+    /// the shape does not tell that, or no such value was looked at.
+    possible: Vec<Option<Possible>>,
+}
+
 impl Tally {
     /// Looks at each different value once.
     pub(super) fn of(values: &Values<'_>, meaning: &Meaning, knowledge: &Knowledge) -> Tally {
-        let mut tally = Tally::default();
-        let mut shape = String::new();
+        let hashes = Vec::with_capacity(values.different.len());
+        let mut tally = Tally { hashes, ..Tally::default() };
+        let mut shapes = Shapes::default();
         for seen in &values.different {
             let Some(text) = seen.value.text() else { continue };
-            tally.add_text(&text, seen.count, meaning, knowledge, &mut shape);
+            tally.add_text(&text, seen.count, meaning, knowledge, &mut shapes);
         }
         tally
     }
@@ -193,7 +231,7 @@ impl Tally {
         count: u64,
         meaning: &Meaning,
         knowledge: &Knowledge,
-        shape: &mut String,
+        shapes: &mut Shapes,
     ) {
         let chars = if text.is_ascii() { text.len() } else { text.chars().count() };
         let length = u64::try_from(chars).expect("a length has at most 64 bits");
@@ -201,11 +239,10 @@ impl Tally {
         self.length = Some((least.min(length), most.max(length)));
         self.hashes.push(hash_of(text));
         let looked_at = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
-        shape.clear();
-        push_shape(looked_at, shape);
-        self.shapes.add(shape, count);
+        let place = shapes.count(looked_at, count, &mut self.shapes);
         if !text.is_empty() {
-            self.findings.add(knowledge.detectors.judge(looked_at, meaning.evidence), count);
+            let findings = shapes.judge(place, looked_at, meaning, &knowledge.detectors);
+            self.findings.add(findings, count);
         }
         if meaning.opt_out.is_some() || meaning.by != Some(By::Name) {
             let words = &knowledge.opt_out_words;
@@ -225,6 +262,36 @@ impl Tally {
         if knowledge.is_word(meaning.node, text) {
             *self.words.entry(text.to_owned()).or_default() += count;
         }
+    }
+}
+
+impl Shapes {
+    /// Counts the shape of a text, and returns its place.
+    fn count(&mut self, text: &str, count: u64, counts: &mut Counts) -> usize {
+        self.own.clear();
+        push_shape(text, &mut self.own);
+        counts.add_at(&self.own, count)
+    }
+
+    /// What a text looks like whose shape is at a place, and was the last one to be counted.
+    fn judge(
+        &mut self,
+        place: usize,
+        text: &str,
+        meaning: &Meaning,
+        detectors: &Detectors,
+    ) -> Findings {
+        if !text.is_ascii() {
+            return detectors.judge(text, meaning.evidence);
+        }
+        if self.possible.len() <= place {
+            self.possible.resize(place + 1, None);
+        }
+        let possible = self.possible.get_mut(place).filter(|_| tells_all_others(&self.own));
+        let Some(possible) = possible else { return detectors.judge(text, meaning.evidence) };
+        let possible =
+            possible.get_or_insert_with(|| detectors.possible_in_alike(text, meaning.evidence));
+        detectors.judge_alike(text, *possible, meaning.evidence)
     }
 }
 

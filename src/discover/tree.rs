@@ -64,15 +64,26 @@ impl<'c> Tree<'c> {
         }
     }
 
+    /// The member with whose name, as it is written with its quotes, a text begins, and the length of that name.
+    /// `None`: it is none of those that are expected.
+    pub(super) fn expected(&mut self, parent: NodeAt, text: &str) -> Option<(NodeAt, usize)> {
+        let node = self.nodes.get_mut(parent.0)?;
+        let expected = node.names.get(node.next..)?.iter().take(COMPARED);
+        // No name with its quotes is the beginning of another one.
+        let mut found = expected.zip(node.next..).filter(|((name, _), _)| text.starts_with(*name));
+        let ((name, at), place) = found.next()?;
+        let (at, length) = (*at, name.len());
+        node.next = place + 1;
+        self.begin(at);
+        Some((at, length))
+    }
+
     /// The member of this name, as it is written with its quotes. `None`: it is no string of JSON.
     pub(super) fn member(&mut self, parent: NodeAt, name: &'c str) -> Option<NodeAt> {
-        let node = self.nodes.get_mut(parent.0)?;
-        let expected = node.names.get(node.next..).unwrap_or_default().iter().take(COMPARED);
-        let found = expected.zip(node.next..).find(|((known, _), _)| *known == name);
-        let found = found.map(|((_, at), place)| Member { at: *at, place });
-        let found = found.or_else(|| self.members.get(&(parent, name)).copied());
-        let Some(Member { at, place }) = found else { return self.add(parent, name) };
-        node.next = place + 1;
+        let Some(Member { at, place }) = self.members.get(&(parent, name)).copied() else {
+            return self.add(parent, name);
+        };
+        self.nodes.get_mut(parent.0)?.next = place + 1;
         self.begin(at);
         Some(at)
     }
@@ -119,18 +130,24 @@ mod tests {
     #[test]
     fn names_are_found_in_any_order() {
         let mut tree = Tree::new();
-        let mut paths = Vec::new();
+        let (mut paths, mut are_expected) = (Vec::new(), Vec::new());
         for record in [["a", "b", "c"], ["a", "c", "b"], ["c", "b", "a"], ["b", "d", "a"]] {
             tree.begin(Tree::ROOT);
             for name in record {
                 let written = ["\"a\"", "\"b\"", "\"c\"", "\"d\""];
                 let written = written.into_iter().find(|written| written.contains(name));
-                let outer = tree.member(Tree::ROOT, written.expect("it is one")).expect("a name");
+                let written = written.expect("it is one");
+                let expected = tree.expected(Tree::ROOT, &format!("{written}: 1"));
+                let outer = tree.member(Tree::ROOT, written).expect("a name");
+                assert!(expected.is_none_or(|expected| expected == (outer, 3)));
+                are_expected.push(expected.is_some());
                 let inner = tree.member(outer, "\"x.y\"").expect("a name");
                 assert_eq!(tree.path(inner), Some(&*format!("{name}.x.y")));
                 paths.push(inner);
             }
         }
+        let (yes, no) = (true, false);
+        assert_eq!(are_expected, [no, no, no, yes, yes, no, yes, no, no, yes, no, no]);
         assert_eq!(paths.iter().collect::<std::collections::HashSet<_>>().len(), 4);
         assert_eq!(tree.nodes.len(), 9);
     }

@@ -74,15 +74,6 @@ impl<'a> Value<'a> {
         matches!(self.kind, Kind::Text | Kind::Number | Kind::Boolean)
     }
 
-    /// The value in JSON.
-    pub(super) fn in_json(&self) -> Cow<'_, str> {
-        if self.is_cell {
-            Cow::Owned(serde_json::to_string(&self.raw).expect("a text is JSON"))
-        } else {
-            Cow::Borrowed(&self.raw)
-        }
-    }
-
     /// What it says, without quotes and escapes. `None`: it is a list, an object or `null`.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self.kind {

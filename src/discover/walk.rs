@@ -4,9 +4,15 @@
 //! under the path of the list, after the list itself. Objects are visited only if they are empty.
 
 use super::value::{Kind, Value, text_of_json};
+use crate::simd::scan::first_special;
 
 /// What happens on the way through a record.
 pub(super) trait Visit<'a> {
+    /// Does what [`Visit::enter`] does if a text begins with the name of a member that is expected here, and
+    /// returns the length of the name. `None`: the name must be read.
+    fn enter_expected(&mut self, _text: &'a str) -> Option<usize> {
+        None
+    }
     /// The values that follow are in a member of this name, as it is written, with its quotes. `None` ends the walk.
     fn enter(&mut self, name: &'a str) -> Option<()>;
     /// The member has ended.
@@ -108,8 +114,7 @@ impl<'a, V: Visit<'a>> Walker<'a, '_, V> {
         }
         loop {
             self.peek()?;
-            let name = self.string()?;
-            self.visit.enter(name)?;
+            self.name()?;
             self.depth += 1;
             self.take(b':')?;
             self.value(is_item)?;
@@ -159,17 +164,31 @@ impl<'a, V: Visit<'a>> Walker<'a, '_, V> {
         Some(())
     }
 
+    /// The name of a member.
+    fn name(&mut self) -> Option<()> {
+        if let Some(length) = self.visit.enter_expected(self.text.get(self.at..)?) {
+            self.at += length;
+            return Some(());
+        }
+        let name = self.string()?;
+        self.visit.enter(name)
+    }
+
     /// A string with its quotes.
     fn string(&mut self) -> Option<&'a str> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         self.take(b'"')?;
         loop {
-            self.at += memchr::memchr2(b'"', b'\\', bytes.get(self.at..)?)? + 1;
-            if bytes.get(self.at - 1) == Some(&b'"') {
-                return self.text.get(start..self.at);
+            self.at += first_special(bytes.get(self.at..)?);
+            match bytes.get(self.at)? {
+                b'"' => {
+                    self.at += 1;
+                    return self.text.get(start..self.at);
+                }
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
             }
-            self.at += 1;
         }
     }
 

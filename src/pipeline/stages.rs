@@ -99,6 +99,9 @@ impl Unlisted {
     }
 }
 
+/// A text of as many bytes, and a record that has little else, is within every limit of a record.
+const SHORT: usize = 1_000;
+
 /// The status of records that are dropped unless the definition keeps them.
 const INACTIVE: &[u8] = b"INACTIVE";
 
@@ -197,6 +200,11 @@ impl Stages {
         let table = by_columns.then(|| TableEncoder::new(&plan.schema, &written_nodes(plan)));
         let encoders = Encoders { writes_json: !by_columns, table, ..stages.encoders };
         Stages { encoders, ..stages }
+    }
+
+    /// Whether a record may be rejected because of a text in a field, which has at most so many bytes.
+    pub fn may_reject_text(&self, node: NodeIx, bytes: usize) -> bool {
+        SHORT < bytes || self.values.check_texts_of(node) || self.limits.may_exceed(node, bytes)
     }
 
     /// Drops inactive records, which an import would make active again.

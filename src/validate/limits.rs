@@ -105,6 +105,11 @@ impl LimitChecks {
         self.max_endpoint_size
     }
 
+    /// Whether a text of so many bytes may be too long for a field.
+    pub fn may_exceed(&self, node: NodeIx, bytes: usize) -> bool {
+        self.fields.iter().any(|limit| limit.node == node && limit.max_bytes < bytes)
+    }
+
     /// The problem of a record of `size` bytes of compact JSON, if that is too large.
     pub fn check_size(&self, size: usize) -> Option<Problem> {
         (self.max_endpoint_size < size).then(|| self.size_problem())

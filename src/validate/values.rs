@@ -152,6 +152,16 @@ impl ValueChecks {
         batch.problems = problems;
     }
 
+    /// Whether a text may fail a check of a field.
+    pub fn check_texts_of(&self, node: NodeIx) -> bool {
+        let has_checks = |checks: &NodeChecks| {
+            let takes_any = checks.shape == Shape::Text && checks.predicates.is_empty();
+            checks.node == node && !takes_any
+        };
+        self.nodes.iter().any(has_checks)
+            || self.conditions.iter().any(|condition| condition.node == node)
+    }
+
     /// The problems of one row, without those of unknown fields.
     pub fn problems_of(
         &self,

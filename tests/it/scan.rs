@@ -129,6 +129,24 @@ fn the_report_is_the_same_for_any_threads_and_chunks() {
     }
 }
 
+#[test]
+fn values_under_long_names_are_counted_and_not_listed() {
+    let folder = folder();
+    let (long, half) = ("x".repeat(1_000), "y".repeat(600));
+    let texts = format!(r#""{long}":"a","{long}z":{{"b":1}}"#);
+    let lists = format!(r#""{half}":{{"{half}":[2,"c",null],"d":true}}"#);
+    let record = format!(r#"{{"Id":"1",{texts},{lists}}}"#);
+    let path = file(folder.path(), "in.json", format!("{record}\n").repeat(20));
+    for arguments in [&[][..], &["--threads", "2", "--chunk-bytes", "5000"]] {
+        let report = scanned(&[&path], arguments);
+        // The text, the number in the object, and two items of the list.
+        assert_eq!(report["left_out"], 4 * 20);
+        let fields = report["fields"].as_array().expect("fields");
+        assert_eq!(fields.len(), 2);
+        assert_eq!(field(&report, "Id")["present"], 20);
+    }
+}
+
 /// The planted faults by field and code.
 fn planted(truth: &Path) -> BTreeMap<(String, String), u64> {
     let mut planted = BTreeMap::new();
