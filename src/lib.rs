@@ -1,7 +1,8 @@
 //! Checks, repairs, pseudonymises and packs segment import files: JSON or CSV files that define
 //! endpoints and users.
 //!
-//! The modules, in the order in which to read them:
+//! The modules, in the order in which to read them. Those up to [`pipeline`], and all others that compute, are
+//! those of the crate `segprep-core` (`core/`):
 //!
 //! 1. [`record`]: a record as a row of slots over a chunk of bytes. [`simd`] has the kernels that find,
 //!    copy and hash many bytes at once, and [`crypto`] digests and keys.
@@ -10,8 +11,8 @@
 //! 4. [`definition`]: what the user wrote. [`plan`]: what it means, checked and compiled.
 //! 5. [`pipeline`]: takes a chunk through all stages. [`report`]: what happened to every record.
 //! 6. [`store`]: where bytes come from and go to. [`engine`]: the ordered parallel map.
-//! 7. [`input`]: inputs become chunks. [`output`]: blocks become parts. [`publish`]: parts become the
-//!    result.
+//! 7. [`input`]: inputs become chunks. [`output`]: blocks become parts, in [`columnar`] formats too.
+//!    [`publish`]: parts become the result.
 //! 8. [`ledger`]: which inputs nightly runs have taken. [`shards`]: which machine reads what.
 //! 9. [`run`]: a run, where all of it meets.
 //!
@@ -20,34 +21,25 @@
 //! `tests/it/tidy/` checks two rules:
 //!
 //! - Imports follow the table in `ARCHITECTURE.md`: lower modules do not import higher ones.
-//! - Only `store`, `input`, `publish`, `ledger`, `group` and `run` use files, the clock, signals or the
-//!   environment. All other modules compute.
+//! - Only `store`, `input`, `publish`, `ledger`, `group`, `profiles` and `run` use files, the clock, signals or
+//!   the environment. All other modules compute.
 
+pub use segprep_core::{
+    decode, definition, detect, discover, encode, engine, generate, pipeline, plan, preview,
+    record, repair, schema, simd, transform, validate,
+};
+
+use segprep_core::glob;
+
+pub mod columnar;
 pub mod crypto;
-pub mod decode;
-pub mod definition;
-pub mod detect;
-pub mod discover;
-pub mod encode;
-pub mod engine;
-pub mod generate;
-mod glob;
 pub mod group;
 pub mod input;
 pub mod ledger;
 pub mod output;
-pub mod pipeline;
-pub mod plan;
-pub mod preview;
 pub mod profiles;
 pub mod publish;
-pub mod record;
-pub mod repair;
 pub mod report;
 pub mod run;
-pub mod schema;
 pub mod shards;
-pub mod simd;
 pub mod store;
-pub mod transform;
-pub mod validate;

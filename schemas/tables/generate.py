@@ -105,7 +105,7 @@ def forms(name):
 
 
 def fold(name):
-    """As `fold` in `src/repair/country.rs`: small letters without accents, digits and single spaces."""
+    """As `fold` in `core/src/repair/country.rs`: small letters without accents, digits and single spaces."""
     plain = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
     plain = re.sub(r"[.'’]", "", plain.lower().replace("&", " and "))
     words = re.sub(r"[^a-z0-9]+", " ", plain).split()
@@ -125,7 +125,7 @@ def native_forms(name):
 
 
 def wide_fold(name):
-    """As `wide_fold` in `src/repair/country.rs`: lower case, composed, with single spaces."""
+    """As `wide_fold` in `core/src/repair/country.rs`: lower case, composed, with single spaces."""
     lower = unicodedata.normalize("NFC", name).lower()
     lower = re.sub(r"[.'’]", "", lower)
     return " ".join("".join(c if c.isalnum() or ord(c) > 127 and not c.isspace() else " " for c in lower).split())

@@ -457,8 +457,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::Columns;
     use crate::decode::frame::record_at;
+    use crate::decode::{ColumnRules, ColumnSettings, Columns};
+    use crate::schema::Schema;
 
     /// The offset and length of a record, and the problem found while framing it.
     type FramedRecord = (u64, u64, Option<Code>);
@@ -642,9 +643,15 @@ mod tests {
         );
     }
 
+    fn one_column(dialect: Dialect) -> Columns {
+        let schema = Schema::shipped("pinpoint").expect("it is shipped");
+        let rules = ColumnRules::new(schema.into(), ColumnSettings::default());
+        Columns::named(&["Id".to_owned()], dialect, &rules).expect("a field")
+    }
+
     /// The formats whose records end with lines.
     static LINES: LazyLock<Vec<Format>> = LazyLock::new(|| {
-        let csv = |dialect| Format::Csv(Arc::new(Columns::of_one(dialect)));
+        let csv = |dialect| Format::Csv(Arc::new(one_column(dialect)));
         let formats = [LineEnd::Newline, LineEnd::Return].into_iter().flat_map(|line_end| {
             let plain = Dialect { line_end, ..Dialect::new(b',') };
             let escapes = Dialect { has_escapes: true, ..plain };

@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::OutputWriter;
 use super::part::Part;
-use crate::definition::DigestKind;
-use crate::encode::{
-    ParquetError, ParquetFile, ParquetFormat, Piece, ROW_GROUP_ROWS, RejectRow, Rejects, RowGroup,
-    Table, TableEncoder,
+use crate::columnar::{
+    ParquetError, ParquetFile, ParquetFormat, ROW_GROUP_ROWS, RejectRow, Rejects, RowGroup,
 };
+use crate::definition::DigestKind;
+use crate::encode::{Piece, Table, TableEncoder};
 use crate::engine::{Deferred, defer};
 use crate::pipeline::Block;
 use crate::plan::{OutputPlan, Plan};

@@ -16,11 +16,11 @@ use super::prepare::{self, ReadDefinition, Source, read};
 use super::profiles;
 use super::text::escape_path;
 use super::{Failure, RunOptions};
+use crate::columnar::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::definition::{
     Compared, Comparison as ListComparison, Definition, EndpointSpec, KeyKind, ListAction,
     ListForm, MaxEndpoints, Output, OverLimit, PartLayout, Purpose, Suppression, describe_variable,
 };
-use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::Cancel;
 use crate::glob::is_glob;
 use crate::ledger;

@@ -1,8 +1,8 @@
 //! Cleans batches of Arrow, for programs that read and write by themselves (the Python package): the same stages
 //! as a run, without inputs, outputs and account.
 //!
-//! A batch becomes text, piece by piece (`decode/arrow.rs`), and each piece takes the way of a chunk on one of the
-//! threads. What becomes of them is put together in their order (`encode/batch.rs`). The result depends on the
+//! A batch becomes text, piece by piece (`columnar/text.rs`), and each piece takes the way of a chunk on one of the
+//! threads. What becomes of them is put together in their order (`columnar/batch.rs`). The result depends on the
 //! batch alone: not on threads, and not on batches before.
 
 use std::process;
@@ -25,11 +25,13 @@ use super::prepare::{self, Source};
 use super::process::{give, input_settings, take};
 use super::shards::refuse_together;
 use super::{Failure, RunOptions, headers, lists, pool};
-use crate::decode::arrow::{BatchText, UnknownType};
+use crate::columnar::{
+    BatchRejects, BatchText, EndedLines, RecordColumns, UnknownType, lines_batch,
+};
 use crate::decode::frame::LineEnd;
 use crate::decode::{Format, RecordFinder};
 use crate::definition::{Definition, Output, OutputFormat};
-use crate::encode::{BatchRejects, EndedLines, Piece, RecordColumns, TableEncoder, lines_batch};
+use crate::encode::{Piece, TableEncoder};
 use crate::engine::Cancel;
 use crate::input::column_setting;
 use crate::pipeline::{

@@ -28,10 +28,10 @@
 use std::{fmt, num::NonZeroUsize};
 
 use super::compared::START_BYTES;
+use crate::columnar::ROW_GROUP_BYTES;
 use crate::decode::CACHE_BYTES_MAX;
 use crate::decode::frame::SPACE_MAX;
 use crate::definition::{Definition, Keep, OverLimit};
-use crate::encode::ROW_GROUP_BYTES;
 use crate::group::{Sizes, entry_bytes};
 use crate::input::{self, READ_AHEAD_BYTES, READ_MORE_BYTES};
 use crate::pipeline::BATCH_BYTES;

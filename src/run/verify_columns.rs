@@ -10,10 +10,9 @@ use super::verify_part::{FoundPart, compare_digest, compare_records, digest_of, 
 use super::verify_rules::Rules;
 use super::verify_state::{NAMED_MAX, Verifying, describe};
 use super::{Failure, RunError};
+use crate::columnar::{GroupSize, ParquetPart, PartError, ROW_GROUP_BYTES, ROW_GROUP_ROWS, Ranges};
 use crate::decode::Format;
 use crate::decode::frame::LineEnd;
-use crate::decode::parquet::{GroupSize, ParquetPart, PartError, Ranges};
-use crate::encode::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::engine::map_ordered;
 use crate::input;
 use crate::pipeline::{Audited, PlacedFlaw, Worker, audit};

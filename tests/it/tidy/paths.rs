@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::source::{assert_none, sources};
+use super::source::{LIBRARY, assert_none, sources};
 use crate::support::program::files_below;
 
 /// The folders of the repository that paths begin with.
-const ROOTS: [&str; 8] =
-    ["src/", "tests/", "schemas/", "docs/", "benches/", "pipelines/", "samples/", ".ci/"];
+const ROOTS: [&str; 9] =
+    ["core/", "src/", "tests/", "schemas/", "docs/", "benches/", "pipelines/", "samples/", ".ci/"];
 
 /// The files and folders that a text names in backticks, with the numbers of their lines.
 fn named_paths<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize, &'a str)> {
@@ -56,13 +56,13 @@ fn lines_of_text(document: &str) -> impl Iterator<Item = (usize, &str)> {
 
 #[test]
 fn comments_name_files_that_exist() {
-    let sources = sources(&["src", "tests/it", "benches", "build.rs"]);
+    let sources = sources(&["core", "src", "tests/it", "benches"]);
     assert_none(sources.iter().flat_map(|source| {
         let lines = source.text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_start()));
         let named = named_paths(lines.filter(|(_, line)| line.starts_with("//")));
         let folder = source.path.parent().expect("a folder").to_owned();
         let module = source.path.with_extension("");
-        missing(&source.path, &named, &["".into(), "src".into(), folder, module])
+        missing(&source.path, &named, &["".into(), "core/src".into(), "src".into(), folder, module])
     }));
 }
 
@@ -71,13 +71,13 @@ fn documents_name_files_that_exist() {
     let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(PathBuf::from);
     let pages = pages.into_iter().chain(files_below(Path::new("docs")));
     let pages = pages.filter(|page| page.extension().is_some_and(|end| end == "md"));
-    let sources = sources(&["src"]);
+    let sources = sources(&LIBRARY);
     let is_name = |name: &str| sources.iter().any(|source| source.path.ends_with(name));
     assert_none(pages.flat_map(|page| {
         let text = fs::read_to_string(&page).expect("a document");
         let mut named = named_paths(lines_of_text(&text));
         named.retain(|(_, path)| path.contains('/') || !is_name(path));
-        missing(&page, &named, &["".into(), "src".into()])
+        missing(&page, &named, &["".into(), "core/src".into(), "src".into()])
     }));
 }
 
@@ -89,8 +89,11 @@ fn a_path_that_does_not_exist_is_found() {
     let named = named_paths(lines_of_text(text));
     let expected = [(1, "src/lib.rs"), (1, "limits.rs"), (1, "decode/gone.rs"), (5, "src/gone/")];
     assert_eq!(named, expected);
-    let found =
-        missing(Path::new("page.md"), &named, &["".into(), "src".into(), "src/validate".into()]);
+    let found = missing(
+        Path::new("page.md"),
+        &named,
+        &["".into(), "src".into(), "core/src/validate".into()],
+    );
     assert_eq!(
         found,
         ["page.md:1: `decode/gone.rs` does not exist", "page.md:5: `src/gone/` does not exist"]

@@ -7,6 +7,10 @@ use std::{
 
 use crate::support::program::files_below;
 
+/// The folders of the library's source: that of the crate that computes, and that of the crate around it. A
+/// module is in one of them; `crypto` is in both.
+pub(super) const LIBRARY: [&str; 2] = ["core/src", "src"];
+
 /// One file of source.
 pub(super) struct Source {
     pub(super) path: PathBuf,
@@ -40,9 +44,14 @@ pub(super) fn assert_none(findings: impl Iterator<Item = String>) {
 
 /// The top-level module of a path: `run` for both `src/run/keys.rs` and `src/run/mod.rs`.
 pub(super) fn module_of(path: &Path) -> String {
-    let below = path.strip_prefix("src").unwrap_or(path);
+    let below = below_root(path);
     let first = below.iter().next().unwrap_or_default();
     first.to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// The path within the source of its crate.
+pub(super) fn below_root(path: &Path) -> &Path {
+    LIBRARY.iter().find_map(|root| path.strip_prefix(root).ok()).unwrap_or(path)
 }
 
 /// Whether a file is compiled for tests only: its module, or one above it, is declared under
@@ -50,7 +59,7 @@ pub(super) fn module_of(path: &Path) -> String {
 fn is_for_tests(path: &Path) -> bool {
     let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return false };
     if name == "mod" {
-        return folder != Path::new("src") && is_for_tests(folder);
+        return !LIBRARY.map(Path::new).contains(&folder) && is_for_tests(folder);
     }
     let parent = fs::read_to_string(folder.join("mod.rs")).unwrap_or_default();
     let declaration = format!("mod {};", name.to_string_lossy());

@@ -1,4 +1,4 @@
-//! `src/simd`, with its tests, and nothing else.
+//! `core/src/simd`, with its tests, and nothing else.
 
-#[path = "../../../src/simd/mod.rs"]
+#[path = "../../../core/src/simd/mod.rs"]
 pub mod simd;
