@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use super::source::{LIBRARY, assert_none, module_of, sources};
+use super::source::{LIBRARY, assert_none, is_word, module_of, sources};
 
 /// Each top-level module, lowest first, and the modules that it may import.
 const LAYERS: &[(&str, &str)] = &[
@@ -69,6 +69,41 @@ fn imports_point_down() {
             (!is_allowed).then(|| source.finding(line, &format!("may not import `{target}`")))
         })
     }));
+}
+
+/// What the core knows of the world comes in as arguments: it imports neither files nor the clock.
+#[test]
+fn the_core_only_computes() {
+    assert_none(sources(&["core/src"]).iter().filter(|source| !source.is_test).flat_map(
+        |source| {
+            let (code, lines) = source.squeezed();
+            let outside =
+                code.match_indices("std::").filter(|(at, _)| reaches_outside(&code[*at..]));
+            let outside =
+                outside.map(|(at, _)| lines[at]).filter(|line| *line < source.tests_from());
+            let findings = outside
+                .map(|line| source.finding(line, "uses no files, no clock and no environment"));
+            findings.collect::<Vec<String>>()
+        },
+    ));
+}
+
+/// Whether a path of `std` that code begins with, or one of its braces, leads to what is not computed.
+fn reaches_outside(code: &str) -> bool {
+    const OUTSIDE: [&str; 4] = ["env", "fs", "process", "SystemTime"];
+    let tree = code.find(|c: char| !is_word(c) && !matches!(c, ':' | '{' | ',' | '}'));
+    let mut words = code[..tree.unwrap_or(code.len())].split(|c| !is_word(c));
+    words.any(|word| OUTSIDE.contains(&word))
+}
+
+#[test]
+fn what_reaches_outside_is_found() {
+    for code in ["std::fs::read(x)", "std::{fmt,time::SystemTime};", "std::env;"] {
+        assert!(reaches_outside(code), "{code}");
+    }
+    for code in ["std::mem::take(&mut env)", "std::{fmt,iter};use fs::x", "std::net::Ipv4Addr;"] {
+        assert!(!reaches_outside(code), "{code}");
+    }
 }
 
 /// Imports have a form that these tests can read.
