@@ -90,7 +90,7 @@ mod tests {
         let check = |line: &str, expected: Option<&str>| {
             assert_eq!(lines.with(line, "ALL").as_deref(), expected, "{line}");
         };
-        check(r#"{}"#, Some(r#"{"OptOut":"ALL"}"#));
+        check("{}", Some(r#"{"OptOut":"ALL"}"#));
         check(r#"{"Address":"a"}"#, Some(r#"{"Address":"a","OptOut":"ALL"}"#));
         check(r#"{"Address":"a","OptOut":"NONE"}"#, Some(r#"{"Address":"a","OptOut":"ALL"}"#));
         check(
@@ -98,10 +98,17 @@ mod tests {
             Some(r#"{"Address":"a","OptOut":"ALL","User":{"UserId":"u"}}"#),
         );
         check(
-            r#"{"Attributes":{"User":["},\"\\",""]},"Metrics":{"a":1.5},"User":{"UserId":"é"}}"#,
-            Some(
-                r#"{"Attributes":{"User":["},\"\\",""]},"Metrics":{"a":1.5},"OptOut":"ALL","User":{"UserId":"é"}}"#,
-            ),
+            r#"{"Attributes":{"OptOut":["NONE"]},"Metrics":{"a":1.5}}"#,
+            Some(r#"{"OptOut":"ALL","Attributes":{"OptOut":["NONE"]},"Metrics":{"a":1.5}}"#),
+        );
+        check(
+            r#"{"Id":"\\","Address":"é\",\"OptOut\":\"","User":{}}"#,
+            Some(r#"{"Id":"\\","Address":"é\",\"OptOut\":\"","OptOut":"ALL","User":{}}"#),
+        );
+        // Wherever a value has braces: none of these members precedes the opt-out today.
+        check(
+            r#"{"a":{"b":["}",{}]},"n":1.5,"OptOut":"NONE"}"#,
+            Some(r#"{"a":{"b":["}",{}]},"n":1.5,"OptOut":"ALL"}"#),
         );
         for broken in ["", "{", r#"{"Address"#, r#"{"Address":"a"#, r#"{"Attributes":{"a":["b"]"#] {
             check(broken, None);

@@ -114,7 +114,7 @@ def check(at: Path, arguments: argparse.Namespace) -> None:
         left = [path for path in (at / name).rglob("*") if ".segprep" in path.name]
         same(f"what {name} left", left, [])
     check_unique(spark, segprep, definition, frame, at)
-    together.check(spark, segprep, at, arguments.records // 10)
+    together.check(spark, segprep, at, arguments.records // 10, Killer)
     application = spark.sparkContext.applicationId
     spark.stop()
     search(at, application)

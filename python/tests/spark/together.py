@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def check(spark: Any, segprep: Any, at: Path, records: int) -> None:
+def check(spark: Any, segprep: Any, at: Path, records: int, killer: Callable[[Any], Any] | None = None) -> None:
+    """`killer` begins to kill an executor, which the last case is to survive."""
     here = at / "together"
     (here / "in").mkdir(parents=True)
     definition = here / "together.toml"
@@ -70,6 +72,11 @@ def check(spark: Any, segprep: Any, at: Path, records: int) -> None:
     for name, settings in CASES.items():
         of_lines(spark, segprep, name, definition, settings, frame)
     of_columns(spark, segprep, definition, here)
+    if killer:
+        killing = killer(spark)
+        of_lines(spark, segprep, "last, of users", definition, CASES["last, of users"], frame)
+        killing.join()
+        assert killing.killed, "no executor was killed"
 
 
 def of_lines(spark: Any, segprep: Any, name: str, definition: Path, settings: dict[str, Any], frame: Any) -> None:
