@@ -118,9 +118,10 @@ impl LineReader {
     /// `None`: they are something else.
     pub fn read(&self, lines: &[u8], ends: &[usize], first: u64) -> Option<Read> {
         let mut read = Read::default();
+        let lines = simdutf8::basic::from_utf8(lines).ok()?;
         let (mut from, mut text, mut fields) = (0, Vec::new(), Fields::default());
         for (end, place) in ends.iter().zip(first..) {
-            let line = std::str::from_utf8(lines.get(from..*end)?).ok()?;
+            let line = lines.get(from..*end)?;
             from = *end;
             fields.read(&self.plan, line.trim_end_matches('\n'))?;
             let start = read.bytes.len();

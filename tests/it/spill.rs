@@ -59,7 +59,7 @@ impl World {
         let record = |number: usize| {
             let record = json!({
                 "ChannelType": "EMAIL", "Address": format!("reader{}@example.com", number % 500),
-                "OptOut": if number % 3 == 0 { "ALL" } else { "NONE" },
+                "OptOut": if number.is_multiple_of(3) { "ALL" } else { "NONE" },
                 "EffectiveDate": format!("2026-01-{:02}T00:00:00Z", number % 28 + 1),
                 "Attributes": { "Plan": ["canary-plan"] },
                 "User": { "UserId": format!("canary-{}", number % 90) },

@@ -172,7 +172,9 @@ impl Stages {
         let (writes_json, only_checks) = (false, true);
         // Other outputs of lines reject records that have no place in them.
         let encoders = Encoders { writes_json, only_checks, table: None, ..stages.encoders };
-        Stages { encoders, ..stages }
+        // What is only noted, the second pass notes.
+        let pii = stages.pii.without_notes();
+        Stages { encoders, pii, ..stages }
     }
 
     /// Compiles a plan to write JSON, whatever its outputs are. Other outputs of lines check records

@@ -63,6 +63,15 @@ impl PiiCheck {
         PiiCheck { action, maps, rule: rules.add("validate.pii") }
     }
 
+    /// The same check, as far as it rejects records: what it would only note is left out.
+    #[must_use]
+    pub fn without_notes(self) -> PiiCheck {
+        match self.action {
+            Pii::Reject => self,
+            Pii::Warn | Pii::Off => PiiCheck { maps: Vec::new(), ..self },
+        }
+    }
+
     /// Judges the rows of a batch that are neither broken nor dropped.
     pub fn check(
         &self,

@@ -46,7 +46,7 @@ impl Cases {
                 check(case, expected, &place, result);
                 left = Some(parts(&place));
             }
-            if is_long || number % (self.kinds + 1) == 0 {
+            if is_long || number.is_multiple_of(self.kinds + 1) {
                 let found = run_in_bucket(&server, self.definition, case, 1 + number * 11 % 997);
                 assert!(Some(found) == left, "case {number} in a bucket: {case}");
             }
