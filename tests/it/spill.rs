@@ -31,7 +31,7 @@ const KINDS: [&[&str]; 3] = [
 const CALLS: &str = "open,write,fsync,rename,unlink,rmdir,mkdir,chmod";
 
 /// How many of them are tried, unless all are.
-const SAMPLE: usize = 6;
+const SAMPLE: usize = 3;
 
 /// What the records have, and no temporary file.
 const CANARIES: [&str; 5] = ["canary", "example.com", "EMAIL", "reader", "2026-01"];
@@ -80,7 +80,7 @@ impl World {
 
     fn run(&self) -> Command {
         let mut command = self.site.run();
-        command.args(["--threads", "1", "--chunk-bytes", "4000"]);
+        command.args(["--threads", "1", "--chunk-bytes", "1000"]);
         for set in self.sets {
             command.args(["--set", set]);
         }
