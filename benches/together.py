@@ -2,7 +2,7 @@
 """What it costs to compare records (`[unique]`, `[users]`) and to fold them into profiles, and how long DuckDB takes for the same.
 
     python3 benches/together.py                                  200,000 records
-    python3 benches/together.py --records 20000000 --runs 3      20 million, 9.3 GB; needs 45 GB of disk
+    python3 benches/together.py --records 20000000 --runs 3      20 million, 11 GB; outputs and temporary files need several times that
 
 Half of the records are duplicates: a file from `segprep generate` (with an address for each record and a user for every three), and
 the same file once more under another name. Builds segprep
