@@ -207,10 +207,14 @@ impl<'c> Seen<'c> {
 struct Shapes {
     /// The shape of the value that is looked at.
     own: String,
-    /// For each shape, in the order of [`Tally::shapes`], what may be found in values of ASCII that have it. `None`:
-    /// the shape does not tell that, or no such value was looked at.
-    possible: Vec<Option<Possible>>,
+    /// For each shape, in the order of [`Tally::shapes`]: how many values of ASCII had it, up to
+    /// [`FREQUENT`], and then what may be found in them.
+    forms: Vec<(u8, Option<Possible>)>,
 }
+
+/// To find out what may be found in values of a shape takes as long as to judge some: identifiers may have a shape
+/// each.
+const FREQUENT: u8 = 16;
 
 impl Tally {
     /// Looks at each different value once.
@@ -284,11 +288,15 @@ impl Shapes {
         if !text.is_ascii() {
             return detectors.judge(text, meaning.evidence);
         }
-        if self.possible.len() <= place {
-            self.possible.resize(place + 1, None);
+        if self.forms.len() <= place {
+            self.forms.resize(place + 1, (0, None));
         }
-        let possible = self.possible.get_mut(place).filter(|_| tells_all_others(&self.own));
-        let Some(possible) = possible else { return detectors.judge(text, meaning.evidence) };
+        let form = self.forms.get_mut(place).filter(|_| tells_all_others(&self.own));
+        let Some((values, possible)) = form else { return detectors.judge(text, meaning.evidence) };
+        if *values < FREQUENT {
+            *values += 1;
+            return detectors.judge(text, meaning.evidence);
+        }
         let possible =
             possible.get_or_insert_with(|| detectors.possible_in_alike(text, meaning.evidence));
         detectors.judge_alike(text, *possible, meaning.evidence)
