@@ -70,7 +70,7 @@ impl Aliases {
             for name in &alias.names {
                 match (name.strip_suffix('*'), name.starts_with('*')) {
                     (Some(part), true) => {
-                        by_part.push((folded(part.trim_start_matches('*')), index))
+                        by_part.push((folded(part.trim_start_matches('*')), index));
                     }
                     (Some(start), false) => by_start.push((folded(start), index)),
                     (None, _) => drop(by_name.insert(folded(name), index)),

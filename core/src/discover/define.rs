@@ -199,7 +199,7 @@ impl Page {
         for word in text.split(' ') {
             if COMMENT_WIDTH < line.chars().count() + 1 + word.chars().count() && line != "#" {
                 self.line(&line);
-                line = "#".to_owned();
+                line.truncate(1);
             }
             line.push(' ');
             line.push_str(word);

@@ -114,7 +114,7 @@ impl Knowledge {
         } else {
             let is_object = self.lookalikes.is_field("", name);
             let is_known = is_object;
-            return Meaning { evidence, is_status, is_object, is_known, ..Meaning::default() };
+            return Meaning { evidence, is_object, is_status, is_known, ..Meaning::default() };
         };
         let node = self.schema.node(&field);
         let opt_out = self.opt_out(&field, sense);
