@@ -133,7 +133,7 @@ mod tests {
         check(
             Usual::HexToken,
             &[&token],
-            &[&token[..62], &token[1..], &"0".repeat(64), &"ab".repeat(32)],
+            &[token.get(..62).unwrap(), token.get(1..).unwrap(), &"0".repeat(64), &"ab".repeat(32)],
         );
     }
 

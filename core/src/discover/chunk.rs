@@ -293,12 +293,11 @@ impl<'c> Reading<'c> {
                 continue;
             }
             self.findings.records += 1;
-            let read = match record.problem {
-                Some((code, _)) => Err(code),
-                None => {
-                    let row = text_of(chunk, whole, &record).ok_or(Code::Utf8);
-                    row.and_then(|row| read_cells(row, columns.dialect, form, &mut cells))
-                }
+            let read = if let Some((code, _)) = record.problem {
+                Err(code)
+            } else {
+                let row = text_of(chunk, whole, &record).ok_or(Code::Utf8);
+                row.and_then(|row| read_cells(row, columns.dialect, form, &mut cells))
             };
             match read {
                 Ok(()) => {

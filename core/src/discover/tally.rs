@@ -50,12 +50,11 @@ impl Counts {
         let known = if is_before { Some(self.before) } else { self.places.get(name).copied() };
         let place = known.unwrap_or(self.all.len());
         self.before = place;
-        match self.all.get_mut(place) {
-            Some((_, known)) => *known += count,
-            None => {
-                self.places.insert(name.to_owned(), place);
-                self.all.push((name.to_owned(), count));
-            }
+        if let Some((_, known)) = self.all.get_mut(place) {
+            *known += count;
+        } else {
+            self.places.insert(name.to_owned(), place);
+            self.all.push((name.to_owned(), count));
         }
         place
     }

@@ -174,7 +174,7 @@ impl Stages {
         let encoders = Encoders { writes_json, only_checks, table: None, ..stages.encoders };
         // What is only noted, the second pass notes.
         let pii = stages.pii.without_notes();
-        Stages { encoders, pii, ..stages }
+        Stages { pii, encoders, ..stages }
     }
 
     /// Compiles a plan to write JSON, whatever its outputs are. Other outputs of lines check records

@@ -34,8 +34,11 @@ impl<const N: usize> ByteSet<N> {
     }
 
     #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "without a branch, the compiler can look at many bytes at once"
+    )]
     pub(super) fn contains(self, byte: u8) -> bool {
-        // Without a branch, so that the compiler can look at many bytes at once.
         let is_in = self.bytes.iter().fold(false, |is_in, known| is_in | (*known == byte));
         is_in | (self.has_controls & (byte < 0x20))
     }

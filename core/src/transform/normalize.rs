@@ -139,7 +139,12 @@ const IN_WORDS: [bool; 256] = bytes_of(b"!#$%&'*+-/=?^_`{|}~", true);
 const IN_LABELS: [bool; 256] = bytes_of(b"-", false);
 
 /// The letters and digits of ASCII, `others`, and all bytes beyond ASCII or none.
-#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "constants of a byte")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "constants of a byte"
+)]
 const fn bytes_of(others: &[u8], beyond_ascii: bool) -> [bool; 256] {
     let mut bytes = [false; 256];
     let mut byte = 0;

@@ -101,10 +101,7 @@ impl BatchEmitter<'_> {
                 self.count_notes(row, true, block);
             }
         }
-        let renamings = self.worker.batch.renamings.iter().enumerate();
-        block
-            .renamings
-            .extend(renamings.filter(|(_, matched)| **matched).map(|(number, _)| number));
+        self.note_renamings(block);
         self.fill_table(block);
         if next == decoded.next {
             block.blank_lines += decoded.blank_after;
@@ -114,6 +111,13 @@ impl BatchEmitter<'_> {
         self.worker.batch.unknown = unknown;
         self.worker.matches.rows = matches;
         next
+    }
+
+    /// Notes which renamings met a name.
+    fn note_renamings(&self, block: &mut Block) {
+        let renamings = self.worker.batch.renamings.iter().enumerate();
+        let met = renamings.filter(|(_, is_met)| **is_met).map(|(number, _)| number);
+        block.renamings.extend(met);
     }
 
     /// Counts the lists that match a record. Returns whether one of them drops it.
