@@ -1,4 +1,4 @@
-//! Takes the values of records in JSON to their fields, for `chunk.rs`.
+//! Takes the values of records in JSON to their fields, for `discover/chunk.rs`.
 
 use super::{Lens, Reading, ScanWorker};
 use crate::discover::tree::{NodeAt, Tree};

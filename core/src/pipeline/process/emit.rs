@@ -1,6 +1,5 @@
-//! The end of a batch: each record is written, rejected or dropped, and counted in the block. A
-//! record whose JSON is too large for the target is found here, once it is encoded
-//! (`validate/limits.rs` has the limit).
+//! The end of a batch: each record is written, rejected or dropped, and counted in the block. A record whose
+//! JSON is too large for the target is found here, once it is encoded (`validate/limits.rs` has the limit).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -116,8 +115,7 @@ impl BatchEmitter<'_> {
     /// Notes which renamings met a name.
     fn note_renamings(&self, block: &mut Block) {
         let renamings = self.worker.batch.renamings.iter().enumerate();
-        let met = renamings.filter(|(_, is_met)| **is_met).map(|(number, _)| number);
-        block.renamings.extend(met);
+        block.renamings.extend(renamings.filter(|(_, met)| **met).map(|(number, _)| number));
     }
 
     /// Counts the lists that match a record. Returns whether one of them drops it.
