@@ -76,14 +76,7 @@ impl BatchEmitter<'_> {
             let is_suppressed = self.count_matches(take_row(&mut next_matches, row), block);
             if is_suppressed || place.is_header || place.dropped {
                 self.count_record_of_names(row, block);
-            }
-            if is_suppressed {
-                block.suppressed += 1;
-                self.count_unlisted(row, "suppressed", block);
-            } else if place.is_header {
-                block.headers += 1;
-            } else if place.dropped {
-                self.count_dropped(row, block);
+                self.count_dropped(row, is_suppressed, block);
             } else if let Some(problems) = self.write_or_reject(row, own_problems, block) {
                 self.count_notes(row, false, block);
                 self.count_unlisted(row, "rejected", block);

@@ -9,8 +9,16 @@ use crate::record::Text;
 use crate::schema::OPTED_OUT;
 
 impl BatchEmitter<'_> {
-    /// Counts a row that is dropped, and neither suppressed nor a header.
-    pub(super) fn count_dropped(&self, row: usize, block: &mut Block) {
+    /// Counts a row that is dropped.
+    pub(super) fn count_dropped(&self, row: usize, is_suppressed: bool, block: &mut Block) {
+        if is_suppressed {
+            block.suppressed += 1;
+            return self.count_unlisted(row, "suppressed", block);
+        }
+        if self.worker.batch.rows.get(row).is_some_and(|row| row.is_header) {
+            block.headers += 1;
+            return;
+        }
         let mark = self.worker.marked.reason(row);
         block.count_dropped(mark);
         match mark {
