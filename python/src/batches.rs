@@ -41,7 +41,8 @@ impl Cleaner {
         py: Python<'_>,
         batch: PyArrowType<RecordBatch>,
     ) -> PyResult<(PyArrowType<RecordBatch>, PyArrowType<RecordBatch>)> {
-        let cleaned = self.cleaned(py, &batch.0)?;
+        let PyArrowType(batch) = batch;
+        let cleaned = self.cleaned(py, &batch)?;
         Ok((PyArrowType(cleaned.clean), PyArrowType(cleaned.rejects)))
     }
 
@@ -51,7 +52,8 @@ impl Cleaner {
         py: Python<'_>,
         batch: PyArrowType<RecordBatch>,
     ) -> PyResult<(PyArrowType<RecordBatch>, Option<PyArrowType<RecordBatch>>)> {
-        let cleaned = self.cleaned(py, &batch.0)?;
+        let PyArrowType(batch) = batch;
+        let cleaned = self.cleaned(py, &batch)?;
         Ok((PyArrowType(cleaned.clean), cleaned.compared.map(PyArrowType)))
     }
 
@@ -83,7 +85,8 @@ pub fn opted_out_lines(
     py: Python<'_>,
     batch: PyArrowType<RecordBatch>,
 ) -> PyResult<PyArrowType<RecordBatch>> {
-    let lines = run::opted_out_lines(&batch.0);
+    let PyArrowType(batch) = batch;
+    let lines = run::opted_out_lines(&batch);
     lines.map(PyArrowType).map_err(|error| failure::error(py, error))
 }
 
