@@ -52,7 +52,7 @@ fn record(random: &mut Random) -> Value {
         0 => put("EndpointStatus", json!("INACTIVE")),
         1 => put("EndpointStatus", json!("ACTIVE")),
         2..=4 => {
-            put("EffectiveDate", json!(format!("2026-01-0{}T00:00:00.00Z", random.below(3) + 1)))
+            put("EffectiveDate", json!(format!("2026-01-0{}T00:00:00.00Z", random.below(3) + 1)));
         }
         5 => put("RequestId", json!(format!("request-{}", random.below(3)))),
         _ => {}
@@ -192,8 +192,12 @@ fn profiles_are_those_of_a_plain_program() {
     let mut random = Random(0x0009_70f1_1e5d);
     let count = usize::try_from(times(24)).expect("few cases");
     let cases: Vec<Value> = (0..count).map(|number| case(&mut random, number % KINDS)).collect();
-    let cases =
-        Cases { definition: DEFINITION, program: "tests/profiles/plain.py", cases, kinds: KINDS };
+    let cases = Cases {
+        definition: DEFINITION,
+        program: "tests/profiles/plain.py",
+        all: cases,
+        kinds: KINDS,
+    };
     let done = cases.check(|case, expected, place, result| {
         result.unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!(hidden(found(place)), hidden(expected.clone()), "{case}");

@@ -142,8 +142,12 @@ fn the_result_is_that_of_a_plain_program() {
     let mut random = Random(0x0007_09e7_4e12);
     let count = usize::try_from(times(24)).expect("few cases");
     let cases: Vec<Value> = (0..count).map(|number| case(&mut random, number % KINDS)).collect();
-    let cases =
-        Cases { definition: DEFINITION, program: "tests/together/plain.py", cases, kinds: KINDS };
+    let cases = Cases {
+        definition: DEFINITION,
+        program: "tests/together/plain.py",
+        all: cases,
+        kinds: KINDS,
+    };
     let done = cases.check(|case, expected, place, result| {
         result.unwrap_or_else(|error| panic!("{case}: {error}"));
         let lines = case["lines"].as_array().map_or(0, |lines| lines.len() / 2);

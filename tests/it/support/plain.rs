@@ -16,7 +16,7 @@ pub(crate) struct Cases {
     /// What says what is right.
     pub(crate) program: &'static str,
     /// Each case has `sets`, a setting by its path, and `lines`.
-    pub(crate) cases: Vec<Value>,
+    pub(crate) all: Vec<Value>,
     /// How many kinds of settings the cases have in turn.
     pub(crate) kinds: usize,
 }
@@ -26,7 +26,7 @@ impl Cases {
     pub(crate) fn expected(&self) -> Vec<Value> {
         let mut command = Command::new("python3");
         command.arg(self.program);
-        let output = run_with_stdin(command, &serde_json::to_vec(&self.cases).expect("JSON"));
+        let output = run_with_stdin(command, &serde_json::to_vec(&self.all).expect("JSON"));
         assert!(output.status.success(), "{}", stderr(&output));
         serde_json::from_slice(&output.stdout).expect("a list")
     }
@@ -35,9 +35,9 @@ impl Cases {
     /// Returns what the plain program says.
     pub(crate) fn check(&self, check: impl Fn(&Value, &Value, &Place, RunResult)) -> Vec<Value> {
         let server = Server::start();
-        let is_long = 2 * self.kinds < self.cases.len();
+        let is_long = 2 * self.kinds < self.all.len();
         let all = self.expected();
-        for (number, (case, expected)) in self.cases.iter().zip(&all).enumerate() {
+        for (number, (case, expected)) in self.all.iter().zip(&all).enumerate() {
             let inputs = inputs(self.definition, case);
             let mut left = None;
             for (threads, chunk_bytes) in [(1, None), (2 + number % 3, Some(1 + number * 7 % 997))]
