@@ -15,6 +15,11 @@ fn state(nights: &Nights, sets: &[&str]) -> Value {
     checked["state"].clone()
 }
 
+/// The words of a page in one line: where its lines break depends on how long paths are.
+fn words_of(page: &[u8]) -> String {
+    String::from_utf8_lossy(page).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_check_says_what_is_on_the_list_and_what_is_next() {
     let nights = Nights::on_disk();
@@ -35,17 +40,14 @@ fn a_check_says_what_is_on_the_list_and_what_is_next() {
     assert_eq!(counts(&next), [json!(2), json!(2), json!("2"), json!(3), json!(1), json!(1)]);
     assert_eq!((&next["changed"], &next["on_empty"]), (&json!("fail"), &json!("fail")));
     assert_eq!(state(&nights, &["state.changed=take"])["take"], 2);
-    let page = assert_exit(&mut nights.command("check"), 0).stdout;
-    // Where its lines break depends on how long paths are.
-    let page = String::from_utf8_lossy(&page);
-    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = words_of(&assert_exit(&mut nights.command("check"), 0).stdout);
     for words in ["2 inputs taken in 2 runs", "would take 1 of 3 inputs; changed: 1", "`--run`"] {
         assert!(page.contains(words), "no `{words}` in {page}");
     }
     // What is wrong with the list is no fault of the definition.
     let mut other = nights.command("check");
     let output = assert_exit(other.args(["--set", "name=other"]), 0);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("belongs to"));
+    assert!(words_of(&output.stdout).contains("belongs to"));
     assert!(nights.files() == before, "something was written");
 }
 
@@ -56,5 +58,5 @@ fn a_list_in_a_bucket_is_not_looked_at() {
     let found = state(&nights, &[]);
     assert_eq!((&found["inputs"], &found["take"]), (&json!(null), &json!(null)));
     let page = assert_exit(&mut nights.command("check"), 0).stdout;
-    assert!(String::from_utf8_lossy(&page).contains("not looked at"));
+    assert!(words_of(&page).contains("not looked at"));
 }
