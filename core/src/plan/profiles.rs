@@ -126,12 +126,7 @@ impl ProfilePlan {
 /// The words of the field that says which channel an address is for.
 fn channels(schema: &Schema) -> Vec<String> {
     let node = schema.nodes.get(schema.role(Role::Channel));
-    let checks = node.map_or(&[][..], |node| node.checks.as_slice());
-    let words = checks.iter().find_map(|check| match &check.test {
-        Test::Enum(words) => Some(words.clone()),
-        Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
-    });
-    words.unwrap_or_default()
+    node.map_or_else(Vec::new, |node| node.words().to_vec())
 }
 
 /// The channels whose addresses have a format.

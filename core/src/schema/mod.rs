@@ -78,17 +78,6 @@ pub struct Node {
     pub checks: Vec<Check>,
 }
 
-impl Node {
-    /// The words that its value is one of; none if it may be something else.
-    pub fn words(&self) -> &[String] {
-        let words = self.checks.iter().find_map(|check| match &check.test {
-            Test::Enum(words) => Some(words.as_slice()),
-            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
-        });
-        words.unwrap_or_default()
-    }
-}
-
 /// The type of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -161,6 +150,15 @@ pub struct RecordKind {
 }
 
 impl Node {
+    /// The words that its value is one of; none if it may be something else.
+    pub fn words(&self) -> &[String] {
+        let words = self.checks.iter().find_map(|check| match &check.test {
+            Test::Enum(words) => Some(words.as_slice()),
+            Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
+        });
+        words.unwrap_or_default()
+    }
+
     /// Whether its value is an instant.
     pub fn is_instant(&self) -> bool {
         let is_date = |check: &Check| matches!(check.test, Test::Format(Format::Date));

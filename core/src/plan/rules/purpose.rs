@@ -7,7 +7,7 @@ use super::cover::Cover;
 use super::fit::fits;
 use crate::definition::document::{Diagnostics, escape};
 use crate::definition::{Definition, FieldRule, MapSpec, OpSpec, Origin, Purpose};
-use crate::schema::{Node, OPTED_OUT, Role, Schema, Test};
+use crate::schema::{Node, OPTED_OUT, Role, Schema};
 use crate::transform::Other;
 
 /// The fields that say who a record is about.
@@ -55,10 +55,7 @@ pub(super) fn opt_out(
 fn loss_by_map(spec: &MapSpec, node: &Node) -> Option<(Origin, String)> {
     let path = &node.path;
     let listed = |word: &str| spec.table.iter().find(|(from, _)| from == word).map(|(_, to)| to);
-    let words = node.checks.iter().find_map(|check| match &check.test {
-        Test::Enum(words) => Some(words.as_slice()),
-        Test::Format(_) | Test::Pattern(_) | Test::Range { .. } | Test::NotEmpty => None,
-    })?;
+    let words = node.words();
     if let Some(to) = listed(OPTED_OUT) {
         if to.value != OPTED_OUT && words.contains(&to.value) {
             return Some((
