@@ -339,6 +339,12 @@ fn a_status_that_may_be_an_opt_out_is_left_open() {
         let renamed = format!("\"{name}\" = \"OptOut\"");
         assert!(!with("b.csv", name, words).contains(&renamed), "{name}");
     }
+    // A time of opting out says more.
+    let row = |cells| format!("EMAIL,ada@example.com,{cells}\n").repeat(20);
+    let rows = row("inactive,2026-01-02 03:04:05") + &row("active,");
+    let rows = format!("ChannelType,Address,Status,UNSUB_TIME\n{rows}");
+    let text = definition(&file(folder.path(), "d.csv", rows), &[]);
+    assert!(text.contains("\"OptOut\" = { \"*\" = \"ALL\" }"), "{text}");
     // One that certainly says it counts more.
     let row = |word| format!("ada@example.com,+12025550123,{word},inactive\n").repeat(20);
     let rows = format!("Email,Phone,Unsubscribed,Status\n{}{}", row("yes"), row("no"));

@@ -168,13 +168,17 @@ fn is_candidate(field: &FieldReport, is_bare: bool) -> bool {
 }
 
 /// Which of two fields is rather the schema's; the least is.
-fn rank(field: &FieldReport, knowledge: &Knowledge) -> (bool, bool, Option<By>, u64) {
+fn rank(field: &FieldReport, knowledge: &Knowledge) -> (bool, u8, Option<By>, u64) {
     let is_address = field.field.as_deref() == Some(knowledge.role_path(Role::Address));
     // A street may be called `Address`.
     let is_street = is_address && address_channel(field).is_none() && field.by == Some(By::Name);
-    // When and why somebody opted out says less than whether.
-    let is_detail = field.origin.sense == Sense::Details;
-    (is_street, is_detail, field.by, u64::MAX - field.present)
+    // When and why somebody opted out says less than whether, and a status that may say so says least.
+    let doubt = match (field.origin.is_status, field.origin.sense) {
+        (true, _) => 2,
+        (false, Sense::Details) => 1,
+        (false, Sense::Same | Sense::Opposite | Sense::Words) => 0,
+    };
+    (is_street, doubt, field.by, u64::MAX - field.present)
 }
 
 /// The channel of most addresses, as far as values tell.

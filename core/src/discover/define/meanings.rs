@@ -24,7 +24,9 @@ impl<'a> Meanings<'a> {
         for found in meanings.columns.clone() {
             let origin = &found.field.origin;
             if found.is_detail() {
-                meanings.pairs.push((OTHERS.to_owned(), true));
+                if !meanings.pairs.iter().any(|(word, _)| word == OTHERS) {
+                    meanings.pairs.push((OTHERS.to_owned(), true));
+                }
                 continue;
             }
             let is_foreign = |word: &&String| !matches!(word.as_str(), "ALL" | "NONE");
