@@ -77,7 +77,7 @@ impl RetryOf {
 
 /// Whether some reject of a run may be several records.
 pub(super) fn has_broken(run: &Manifest) -> bool {
-    let codes = [Code::JsonSyntax, Code::CsvSyntax, Code::Utf8];
+    let codes = [Code::JsonSyntax, Code::CsvSyntax, Code::Utf8, Code::TooLongRecord];
     codes.iter().any(|code| run.rejects.by_code.contains_key(code.as_str()))
 }
 
