@@ -225,8 +225,8 @@ fn rejects(manifest: &Manifest) -> Vec<Block> {
                      code, never its content.";
         blocks.insert(0, Block::Text(vec![plain(about)]));
         if manifest.definition.settings.contains_key("account.keep_rejected") {
-            let kept = "The definition keeps rejected records: rejected-records/ beside this page has them as they came \
-                        in, with whatever is personal in them. Remove it when they are fixed.";
+            let kept = "The definition says whether rejected records are kept. If they are, rejected-records/ beside this \
+                        page has them as they came in, with whatever is personal in them. Remove it when they are fixed.";
             blocks.insert(1, Block::Alert(vec![vec![plain(kept)]]));
         }
     }
@@ -296,8 +296,8 @@ fn unknown(manifest: &Manifest) -> Vec<Block> {
 fn files(manifest: &Manifest) -> Vec<Block> {
     let mut blocks = Vec::new();
     if manifest.is_over_budget() {
-        let what = "Nothing was published. An earlier result in these places stays as it was; its manifest is \
-                    manifest.earlier.json beside this page.";
+        let what = "Nothing was published. If an earlier run had published its result there, that stays, and its manifest \
+                    is manifest.earlier.json beside this page.";
         blocks.push(Block::Text(vec![plain(what)]));
     }
     for output in &manifest.outputs {
