@@ -2,7 +2,7 @@
 `src/group` of the library does on one machine.
 
 A row of these frames has `order` (in which order it came), `compared` (the hashes by which it is compared, its date and
-its opt-out, from `src/run/clean_compared.rs`), and if it is to be written `clean`, the record. Spark shuffles these: hashes
+its opt-out, from `src/run/clean/compared.rs`), and if it is to be written `clean`, the record. Spark shuffles these: hashes
 with a key that only executors have, and of values what the rules leave.
 """
 

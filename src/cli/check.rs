@@ -1,5 +1,5 @@
 //! Prints the result of `segprep check`: what a definition does to each field, and what stays in
-//! the clear. `run/check.rs` finds it out.
+//! the clear. `src/run/check` finds it out.
 
 use std::path::{Path, PathBuf};
 

@@ -57,7 +57,8 @@ fn text(ran: &Ran<'_>) -> String {
         Ok(_) | Err(_) => None,
     };
     records(&mut page, ran, manifest);
-    let read = ran.progress.view().bytes_read;
+    // A run that compares records has read its inputs twice.
+    let read = manifest.map_or_else(|| ran.progress.view().bytes_read, |found| found.inputs.bytes);
     page.counter("segprep_input_bytes_total", "Bytes of inputs that were read.", "", &[("", read)]);
     let written = manifest.map_or(0, bytes_written);
     let about = "Bytes of parts that were published.";
@@ -94,8 +95,12 @@ fn records(page: &mut Page<'_>, ran: &Ran<'_>, manifest: Option<&Manifest>) {
             ];
             (records.read, outcomes, &records.dropped, &manifest.rejects.by_code)
         }
-        // A run that failed wrote nothing, and knows no more.
-        None => (view.records_read, vec![("rejected", view.records_rejected)], &none, &none),
+        // A run that failed wrote nothing, and does not know how many it would have dropped.
+        None => {
+            let mut outcomes = vec![("written", 0), ("rejected", view.records_rejected)];
+            outcomes.extend(ran.ended.is_ok().then_some(("dropped", 0)));
+            (view.records_read, outcomes, &none, &none)
+        }
     };
     page.counter("segprep_records_read_total", "Records that were read.", "", &[("", read)]);
     let about = "Records by what became of them; over budget, written ones are not published.";

@@ -145,7 +145,7 @@ fn run(screen: Screen, options: &RunOptions, metrics: Option<&Path>) -> Result<E
 }
 
 fn retry(screen: Screen, options: &RetryOptions) -> Result<Exit, Failure> {
-    let screen = screen.of_run(None, &options.definition);
+    let screen = screen.of_run(None, &options.run.definition);
     let progress = if screen.logs_json() { Progress::with_inputs() } else { Progress::default() };
     let cancel = Cancel::new();
     let stopping = listen(screen, &cancel)?;
@@ -315,15 +315,14 @@ fn run_options(run: RunArguments, common: Common) -> RunOptions {
 
 fn retry_options(retry: RetryArguments, common: Common) -> RetryOptions {
     let RetryArguments { file, result, from, workers } = retry;
-    RetryOptions {
-        definition: file,
-        sets: common.sets,
+    let run = RunOptions {
         date: result.day.date,
         run: result.run,
-        from,
         threads: workers.threads(),
         chunk_bytes: workers.chunk_bytes(),
-    }
+        ..definition_options(file, common)
+    };
+    RetryOptions { run, from }
 }
 
 fn schema(screen: Screen, which: &Schema) -> Result<(), Failure> {

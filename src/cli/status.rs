@@ -1,4 +1,4 @@
-//! `segprep status`: the last run, what is new since, and what the next run would do. `run/status.rs` finds
+//! `segprep status`: the last run, what is new since, and what the next run would do. `run/nights/status.rs` finds
 //! it out.
 
 use std::path::Path;

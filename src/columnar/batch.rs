@@ -1,5 +1,5 @@
 //! Makes Arrow batches of records and rejects, for programs that hand batches over instead of files
-//! (`run/clean.rs`). `arrays.rs` has the columns of records.
+//! (`src/run/clean`). `arrays.rs` has the columns of records.
 
 use std::sync::Arc;
 

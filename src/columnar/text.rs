@@ -1,5 +1,5 @@
 //! The records of Arrow batches as lines of JSON, so that they take the same way through the decoder as those of a
-//! file. `part.rs` reads parts in this way, and `run/clean.rs` batches of other programs.
+//! file. `part.rs` reads parts in this way, and `src/run/clean` batches of other programs.
 //!
 //! A batch with one column of text holds lines of JSON already. Any other batch has a record in each row: columns
 //! are fields, structs are objects, and what is null is absent. A value that JSON does not have (an infinite number,

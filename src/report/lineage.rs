@@ -2,7 +2,7 @@
 //!
 //! A run has two events: START, and COMPLETE if its result is published, FAIL if it exceeded a budget. The second
 //! one says which field of the inputs each field of the outputs comes from, what was done to it, and whether that
-//! hides the person (`masking`). `run/lineage.rs` finds out what is needed. The events have only what the manifest
+//! hides the person (`masking`). `run/account/lineage.rs` finds out what is needed. The events have only what the manifest
 //! shows and what the definition says: names of fields, counts and places, and no value.
 //!
 //! `tests/openlineage/` has the schemas that the events are held to.

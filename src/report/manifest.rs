@@ -1,5 +1,5 @@
 //! The manifest: what a run read, wrote and left out, as one JSON document. This is its format;
-//! `run/manifest.rs` fills it in.
+//! `run/account/manifest.rs` fills it in.
 //!
 //! It is written last: parts are published only if a manifest with status `published` lists them.
 //! `schemas/manifest.schema.json` describes it for readers in other languages.

@@ -13,9 +13,9 @@ use std::{
 
 use serde::Serialize;
 
+use super::account::input_line::{InputLine, input_read, skipped_warning};
+use super::account::originals::{Originals, end_of_line, with_newlines};
 use super::common_names::CommonNames;
-use super::input_line::{InputLine, input_read, skipped_warning};
-use super::originals::{Originals, end_of_line, with_newlines};
 use super::progress::{Progress, Stage};
 use super::slices::Slices;
 use crate::decode::frame::LineEnd;

@@ -4,7 +4,7 @@
 //! [`Publication::refuse`](crate::publish::Publication::refuse) stores it without the parts,
 //! `cli/exit.rs` ends the program with 3, and `cli/budget_messages.rs` says why.
 
-use super::retry_of::RetryOf;
+use super::retry::of::RetryOf;
 use crate::plan::Plan;
 use crate::report::{Exceeded, FailedRule, Tally};
 

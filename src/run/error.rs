@@ -6,6 +6,7 @@
 use std::{fmt, io};
 
 use super::text::{escape, with_causes};
+use crate::definition::Diagnostic;
 use crate::engine::Cancelled;
 use crate::group::GroupError;
 use crate::input::InputError;
@@ -14,7 +15,39 @@ use crate::publish::PublishError;
 use crate::store::StoreError;
 use crate::store::aws::AwsErrorKind;
 
-/// Why a run failed.
+/// Why a run, or another command, has no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// Everything that is wrong with the definition.
+    Diagnostics(Vec<Diagnostic>),
+    Run(RunError),
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Failure::Run(error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Failure::Run(error.into())
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        Failure::Run(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Run(error.into())
+    }
+}
+
+/// What went wrong, other than in the definition.
 #[derive(Debug)]
 pub struct RunError {
     pub kind: ErrorKind,

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::aws::Remote;
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, Failure, RunError};
+use super::options::RunOptions;
 use super::prepare;
 use super::process::input_settings;
 use super::progress::Progress;
 use super::scan::{self, ScanOptions, Scanned};
 use super::text::{escape, escape_path};
-use super::{Failure, RunOptions};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{
     DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, lacks_opt_out, made_up,

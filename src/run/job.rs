@@ -6,20 +6,23 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::account::manifest::{self, Facts};
+use super::account::{differences, fingerprint, lineage};
 use super::assemble::Assembler;
 use super::clock::Began;
-use super::manifest::{self, Facts};
+use super::error::{ErrorKind, Failure, RunError};
+use super::headers;
+use super::lists;
 use super::nights::Night;
 use super::nothing::{nothing, without_records};
+use super::options::RunOptions;
+use super::outcome::Outcome;
 use super::prepare::{self, PlanParts, Prepared};
-use super::process::Processing;
+use super::process::{Processing, pool};
 use super::progress::{Progress, Stage};
-use super::retry_of::RetryOf;
+use super::publish::put_in_place;
+use super::retry::of::RetryOf;
 use super::together::{Comparing, spill_folder};
-use super::{
-    ErrorKind, Failure, Outcome, RunError, RunOptions, differences, fingerprint, headers, lineage,
-    lists, pool, publish,
-};
 use crate::engine::Cancel;
 use crate::pipeline::Stages;
 use crate::plan::ListSpec;
@@ -177,7 +180,7 @@ fn end(
 ) -> Result<Option<String>, Failure> {
     Ok(match (place, night) {
         (None, _) => None,
-        (Some(place), None) => publish(place, manifest)?,
+        (Some(place), None) => put_in_place(place, manifest)?,
         (Some(place), Some(night)) => night.publish(place, manifest, prepared, (files, broken))?,
     })
 }

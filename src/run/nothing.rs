@@ -1,10 +1,11 @@
 //! Runs that find nothing to read, or no record in what they read.
 
 use super::assemble::Assembler;
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, Failure, RunError};
+use super::options::RunOptions;
+use super::outcome::Outcome;
 use super::prepare::Prepared;
 use super::text::escape_path;
-use super::{Failure, Outcome, RunOptions};
 use crate::store::{Ignored, Listing};
 
 /// Ends a run that has found no record: done if the definition allows that, with this error otherwise.

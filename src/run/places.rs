@@ -3,8 +3,8 @@
 //! Two runs that begin in the same second must not meet there, so a run whose places exist already, or whose
 //! id is on the list of its definition, takes the next id, unless the user chose it.
 
-use super::Failure;
 use super::aws::Remote;
+use super::error::Failure;
 use super::moment::Moment;
 use super::nights::Night;
 use super::prepare::{ReadDefinition, Source};

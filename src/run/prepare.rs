@@ -12,13 +12,13 @@ use jiff::Timestamp;
 
 use super::aws::{self, Remote};
 use super::clock;
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, Failure, RunError};
 use super::keys::{self, MissingKey};
 use super::lists;
 use super::memory::{CHUNK_BYTES, Comparison, Folds, Limits};
 use super::moment::Moment;
+use super::options::RunOptions;
 use super::text::{escape_path, hex, path_text};
-use super::{Failure, RunOptions};
 use crate::crypto::sha256;
 use crate::definition::{
     Definition, Environment, Output, PartLayout, begins_like_data, has_credentials,

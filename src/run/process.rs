@@ -12,7 +12,7 @@ use rayon::ThreadPool;
 
 use super::assemble::{Assembler, BlockPlace};
 use super::compared::Compared;
-use super::error::RunError;
+use super::error::{ErrorKind, RunError};
 use super::memory::{BLOCK_BYTES, Limits};
 use super::progress::{Progress, Stage};
 use crate::definition::DigestKind;
@@ -22,6 +22,18 @@ use crate::input::{self, BufferPool, InputReader, Unit, Work};
 use crate::pipeline::{Block, Stages, Worker, process, process_marked};
 use crate::plan::Plan;
 use crate::store::Inputs;
+
+/// The threads that compute.
+pub(super) fn pool(threads: usize) -> Result<ThreadPool, RunError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|number| format!("segprep-{number}"))
+        .build()
+        .map_err(|error| {
+            RunError::new(ErrorKind::Io, format!("could not start threads: {error}"))
+                .hint("use fewer, with `--threads`")
+        })
+}
 
 /// What is the same for every chunk of a run.
 pub(super) struct Processing<'a> {

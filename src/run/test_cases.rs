@@ -12,11 +12,11 @@ use std::{
 
 use serde::Deserialize;
 
-use super::error::{ErrorKind, RunError};
+use super::error::{ErrorKind, Failure, RunError};
 use super::lists::entries_of_text;
+use super::options::RunOptions;
 use super::prepare::{self, ReadDefinition};
 use super::text::escape_path;
-use super::{Failure, RunOptions};
 use crate::definition::begins_like_data;
 use crate::engine::Cancel;
 use crate::group::decide_about;

@@ -1,7 +1,7 @@
 //! Dividing the inputs of a run among machines: the plan that says which shard reads what.
 //!
 //! A plan is a function of a listing and a number. It is plain data: `divide.rs` makes it, and `plan.rs`
-//! writes and reads it. `run/shards.rs` lists the inputs and finds out which of them can be read in
+//! writes and reads it. `src/run/shards` lists the inputs and finds out which of them can be read in
 //! ranges.
 //!
 //! What always holds:

@@ -106,6 +106,25 @@ fn a_run_is_counted_by_outcome_and_code_and_stage() {
     assert!(!text.contains('@') && !text.contains("samples/"), "{text}");
 }
 
+/// `[unique]` reads the inputs twice, and a run that is published already reads none.
+#[test]
+fn inputs_are_counted_once_and_every_outcome_has_a_number() {
+    let place = Place::new();
+    let unique = ["--set", "unique.by=[\"Id\"]", "--set", "unique.keep=\"first\""];
+    let read = |more: &[&str]| {
+        let (_, samples) = measured(&place, more, 0);
+        value(&samples, "input_bytes_total", None).expect("a number")
+    };
+    let once = read(&["--dry-run"]);
+    assert_eq!(read(&unique).to_bits(), once.to_bits());
+    let (text, again) = measured(&place, &unique, 0);
+    for outcome in ["written", "rejected", "dropped"] {
+        let number = value(&again, "records_total", Some(("outcome", outcome)));
+        assert_eq!(number, Some(0.0), "{text}");
+    }
+    assert_eq!(value(&again, "input_bytes_total", None), Some(0.0), "{text}");
+}
+
 /// What failed is counted as far as it came, and the last success stays what it was.
 #[test]
 fn a_failed_run_has_metrics_too() {

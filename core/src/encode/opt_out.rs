@@ -1,5 +1,5 @@
 //! Opts out lines that were written already, for programs that find out later whose duplicates have opted out
-//! (`run/clean_compared.rs`). A line becomes what `json.rs` would have written.
+//! (`run/clean/compared.rs`). A line becomes what `json.rs` would have written.
 
 use crate::schema::{Role, Schema};
 

@@ -20,6 +20,15 @@ pub(crate) fn name(text: impl Into<String>) -> Span {
     Span::Name(text.into())
 }
 
+/// A text of the program in which names are between backticks.
+pub(crate) fn marked(text: &str) -> Words {
+    let pieces = text.split('`').enumerate();
+    pieces
+        .filter(|(_, piece)| !piece.is_empty())
+        .map(|(at, piece)| if at % 2 == 1 { name(piece) } else { plain(piece) })
+        .collect()
+}
+
 pub(crate) fn strong(text: impl Into<String>) -> Span {
     Span::Strong(text.into())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::{
-    Block, Cell, Document, Flow, FlowKind, Table, Verdict, Words, name, plain, strong,
+    Block, Cell, Document, Flow, FlowKind, Table, Verdict, Words, marked, name, plain, strong,
 };
 use super::operations::{self, field_words};
 use super::personal;
@@ -231,15 +231,6 @@ fn rejects(manifest: &Manifest) -> Vec<Block> {
         }
     }
     blocks
-}
-
-/// A text of the program in which names are between backticks.
-fn marked(text: &str) -> Words {
-    let pieces = text.split('`').enumerate();
-    pieces
-        .filter(|(_, piece)| !piece.is_empty())
-        .map(|(at, piece)| if at % 2 == 1 { name(piece) } else { plain(piece) })
-        .collect()
 }
 
 fn lists(manifest: &Manifest) -> Vec<Block> {

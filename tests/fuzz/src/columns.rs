@@ -16,8 +16,8 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{Field, Fields, Schema};
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
+use segprep::columnar::BatchText;
 use segprep::decode::Format;
-use segprep::decode::arrow::BatchText;
 use segprep::decode::frame::LineEnd;
 use serde_json::Value;
 
