@@ -20,6 +20,7 @@ use super::text::{escape, escape_path};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{
     DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, lacks_opt_out, made_up,
+    unidentified,
 };
 use crate::engine::Cancel;
 use crate::group::decide_about;
@@ -102,6 +103,7 @@ pub fn init(
             }
         }
         settings.exclude.extend(unread);
+        exclude_unidentified(&report, &mut settings, &knowledge);
         text = define(&report, &settings, &knowledge);
     }
     let checked = scan::checked(&schema, &text, &[]);
@@ -239,6 +241,20 @@ fn excluded(report: &ScanReport, broken: Vec<(String, String)>) -> Vec<(String, 
         }
     }
     excluded
+}
+
+/// Leaves out inputs of which the definition would reject every record.
+fn exclude_unidentified(
+    report: &ScanReport,
+    settings: &mut DefinitionOptions,
+    knowledge: &Knowledge,
+) {
+    for name in unidentified(report, settings, knowledge) {
+        if !settings.exclude.iter().any(|(out, _)| *out == name) {
+            let reason = "none of its fields is the address or the id that is read here".to_owned();
+            settings.exclude.push((name, reason));
+        }
+    }
 }
 
 /// Inputs that a run of the definition could not start to read, each with the reason.

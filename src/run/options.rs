@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::shards::ShardOptions;
-
 /// What a run is to do.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
@@ -27,4 +25,15 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// The shard that the run is; `None`: it reads everything.
     pub shard: Option<ShardOptions>,
+}
+
+/// The shard that a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardOptions {
+    /// From 0.
+    pub number: u32,
+    /// How many there are; `None`: as many as the plan says.
+    pub count: Option<u32>,
+    /// A printed plan, on disk or in a bucket. `None`: the plan is made from the listing.
+    pub plan: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 mod endpoints;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
@@ -48,6 +48,8 @@ pub(super) struct Found<'a> {
     pub(super) is_renamed: bool,
     /// The endpoint that it belongs to, by its index; `None`: all of them.
     pub(super) endpoint: Option<usize>,
+    /// Whether it stands for the same field as one before it, in other inputs.
+    pub(super) is_other: bool,
     shape: Option<Shape>,
     is_map: bool,
 }
@@ -63,8 +65,27 @@ pub(super) fn choose<'a>(
     if has_endpoints {
         endpoints::split(report, &mut chosen, knowledge);
     }
+    endpoints::ask_about_rivals(report, &mut chosen, knowledge);
     endpoints::ask_about_details(report, &mut chosen, knowledge);
     chosen
+}
+
+/// The inputs, by their places in the report, that have neither the address nor the id that a definition reads, though it
+/// reads some.
+pub(super) fn without_identity(
+    report: &ScanReport,
+    chosen: &Chosen<'_>,
+    knowledge: &Knowledge,
+) -> Vec<usize> {
+    let roles = [Role::Address, Role::Id].map(|role| knowledge.role_path(role));
+    let identities = || chosen.fields.iter().filter(|found| roles.contains(&found.path.as_str()));
+    if chosen.columns.is_some() || identities().next().is_none() {
+        return Vec::new();
+    }
+    let has_one =
+        |file: &usize| identities().any(|found| found.field.origin.inputs.may_have(*file));
+    let has_records = |file: &usize| report.files.get(*file).is_some_and(|file| 0 < file.records);
+    (0..report.files.len()).filter(|file| has_records(file) && !has_one(file)).collect()
 }
 
 fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a> {
@@ -81,16 +102,20 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
             *known = field;
         }
     }
-    let is_chosen = |field: &FieldReport| {
+    let is_best = |field: &FieldReport| {
         let path = field.field.as_deref().unwrap_or_default();
         best.get(path).is_some_and(|known| std::ptr::eq(*known, field))
     };
-    let fields: Vec<Found<'a>> = report
-        .fields
-        .iter()
-        .filter(|field| is_chosen(field))
-        .map(|field| Found::new(field, knowledge))
-        .collect();
+    let all = report.fields.iter();
+    let mut fields: Vec<Found<'a>> =
+        all.filter(|field| is_best(field)).map(|field| Found::new(field, knowledge)).collect();
+    if !bare {
+        let others = others(report, &fields, knowledge);
+        fields.extend(others);
+    }
+    let known: HashSet<*const FieldReport> =
+        fields.iter().map(|found| std::ptr::from_ref(found.field)).collect();
+    let is_chosen = |field: &FieldReport| known.contains(&std::ptr::from_ref(field));
     let opt_out = knowledge.role_path(Role::OptOut);
     let lost = report
         .fields
@@ -133,6 +158,42 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         opt_out_details: Vec::new(),
         drops_id: false,
     }
+}
+
+/// Fields that stand for the same ones as those that were chosen, in inputs that have none of these.
+fn others<'a>(
+    report: &'a ScanReport,
+    chosen: &[Found<'a>],
+    knowledge: &Knowledge,
+) -> Vec<Found<'a>> {
+    let mut by_path: BTreeMap<&str, Vec<&FieldReport>> = BTreeMap::new();
+    for found in chosen {
+        by_path.entry(&found.path).or_default().push(found.field);
+    }
+    let is_known = |field: &FieldReport| !matches!(field.by, None | Some(By::Values));
+    let mut others = Vec::new();
+    for field in report.fields.iter().filter(|field| is_candidate(field, false) && is_known(field))
+    {
+        let Some(path) = field.field.as_deref() else { continue };
+        let Some(same) = by_path.get_mut(path) else { continue };
+        let is_apart = |one: &&FieldReport| {
+            let is_alike = one.origin.sense == field.origin.sense
+                && channel_of(one, knowledge) == channel_of(field, knowledge);
+            is_alike && !one.origin.inputs.may_meet(&field.origin.inputs)
+        };
+        if same.iter().all(is_apart) {
+            same.push(field);
+            others.push(Found { is_other: true, ..Found::new(field, knowledge) });
+        }
+    }
+    others
+}
+
+/// The channel that the name or the values of addresses tell.
+fn channel_of<'a>(field: &'a FieldReport, knowledge: &Knowledge) -> Option<&'a str> {
+    let path = knowledge.role_path(Role::Channel);
+    let named = field.origin.constants.iter().find(|(name, _)| name == path);
+    named.map(|(_, word)| word.as_str()).or_else(|| address_channel(field))
 }
 
 /// The column that is called like the address and is another one, such as a street; and the name that it gets.
@@ -224,7 +285,8 @@ impl<'a> Found<'a> {
         let is_map = knowledge.schema.map_and_name(&path).is_some();
         let map_shape = || knowledge.schema.map_and_name(&path).map(|(_, _, shape)| shape);
         let shape = node.map(|node| node.shape).or_else(map_shape);
-        Found { field, name, path, is_renamed, endpoint: None, shape, is_map }
+        let (endpoint, is_other) = (None, false);
+        Found { field, name, path, is_renamed, endpoint, is_other, shape, is_map }
     }
 
     /// One that belongs to an endpoint of a row.

@@ -19,7 +19,7 @@ use crate::decode::frame::{Dialect, LineEnd, Record, record_at};
 use crate::decode::{Format, each_cell_text};
 use crate::pipeline::{Block, Reject, Stages, Worker, process};
 use crate::plan::Plan;
-use crate::record::{Code, DescribedProblem};
+use crate::record::{Code, DescribedProblem, describe_name, join};
 use crate::schema::Role;
 
 use objects::ObjectValues;
@@ -262,14 +262,41 @@ impl<'c> Reading<'c> {
                 rest = rest.get(length..).unwrap_or_default().trim_ascii_start();
             }
         }
+        let mut described = HashMap::new();
         for reject in &rejects {
             for problem in reject.problems.iter().filter(|problem| undecodable(problem).is_none()) {
-                let index = self.places.get(&problem.field);
-                if let Some(field) = index.and_then(|index| self.findings.fields.get_mut(*index)) {
+                let index = self.place_of(problem, &mut described);
+                if let Some(field) = index.and_then(|index| self.findings.fields.get_mut(index)) {
                     field.add_problem(problem, 1);
                 }
             }
         }
+    }
+
+    /// The index of the field that has a problem. `described`: what was found for names that are not shown.
+    fn place_of(
+        &self,
+        problem: &DescribedProblem,
+        described: &mut HashMap<String, Option<usize>>,
+    ) -> Option<usize> {
+        let whole = problem.whole.as_ref().map(|(whole, _)| whole.as_str());
+        let place = self.places.get(whole.unwrap_or(&problem.field)).copied();
+        let (within, _) = match place {
+            None => problem.field.rsplit_once(".(name of ")?,
+            Some(place) => return Some(place),
+        };
+        if let Some(known) = described.get(&problem.field) {
+            return *known;
+        }
+        let is_so = |key: &str| {
+            let name = key.strip_prefix(within).and_then(|name| name.strip_prefix('.'));
+            name.is_some_and(|name| problem.field == join(within, &describe_name(name)))
+        };
+        // If several names have this length, nobody can tell which one has the problem.
+        let mut alike = self.places.iter().filter(|(key, _)| is_so(key)).map(|(_, place)| *place);
+        let found = alike.next().filter(|_| alike.next().is_none());
+        described.insert(problem.field.clone(), found);
+        found
     }
 
     /// Looks at the rows of CSV.
@@ -329,6 +356,13 @@ impl<'c> Reading<'c> {
         let channel = columns_of.channel.and_then(|channel| cells.get(channel)).cloned();
         let channel = channel.filter(|channel| !channel.is_empty());
         let record = self.findings.records;
+        if columns_of.lacks_identity(cells, channel.is_some()) {
+            let address = columns_of.address.and_then(|column| columns_of.fields.get(column));
+            let field = address.and_then(|field| self.findings.fields.get_mut(*field));
+            if let Some(field) = field {
+                *field.fails.entry(Code::Missing.as_str()).or_default() += 1;
+            }
+        }
         let columns = columns_of.fields.iter().zip(&columns_of.addresses).zip(cells);
         for ((field, depends), cell) in columns {
             let channel = channel.as_ref().filter(|_| *depends);
@@ -387,7 +421,15 @@ impl<'c> Reading<'c> {
             };
             if let Some(field) = findings.fields.get_mut(*field) {
                 let own = field.meaning.field.clone().unwrap_or_default();
-                let problems = reject.problems.iter().filter(|problem| problem.field == own);
+                let map = lens.knowledge.map_of(&own);
+                // A name in a map may be described. The record has no other field in one.
+                let is_own = |problem: &&DescribedProblem| match map {
+                    Some(map) => {
+                        problem.field.strip_prefix(map).is_some_and(|name| name.starts_with('.'))
+                    }
+                    None => problem.field == own,
+                };
+                let problems = reject.problems.iter().filter(is_own);
                 problems.for_each(|problem| field.add_problem(problem, *count));
             }
         }
@@ -403,6 +445,9 @@ struct ColumnsOf {
     channel: Option<usize>,
     /// By column: whether it depends on the channel.
     addresses: Vec<bool>,
+    /// The column with the address, if there is one, and that with the id.
+    address: Option<usize>,
+    id: Option<usize>,
 }
 
 impl ColumnsOf {
@@ -413,11 +458,23 @@ impl ColumnsOf {
         let is = |meaning: &Arc<Meaning>, role| {
             meaning.field.as_deref() == Some(lens.knowledge.role_path(role))
         };
+        let addresses: Vec<bool> =
+            fields.iter().map(|meaning| is(meaning, Role::Address)).collect();
+        let is_one_endpoint = addresses.iter().filter(|is_one| **is_one).count() == 1;
         ColumnsOf {
             fields: Vec::new(),
             channel: fields.iter().position(|meaning| is(meaning, Role::Channel)),
-            addresses: fields.iter().map(|meaning| is(meaning, Role::Address)).collect(),
+            address: addresses.iter().position(|is_one| *is_one).filter(|_| is_one_endpoint),
+            addresses,
+            id: fields.iter().position(|meaning| is(meaning, Role::Id)),
         }
+    }
+
+    /// Whether a row is none of an endpoint and none of an update: it has no address, and either a channel or no id.
+    fn lacks_identity(&self, cells: &[Cow<'_, str>], has_channel: bool) -> bool {
+        let is_empty = |column: usize| cells.get(column).is_some_and(|cell| cell.is_empty());
+        let has_id = self.id.is_some_and(|id| !is_empty(id));
+        self.address.is_some_and(is_empty) && (has_channel || !has_id)
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use self::meanings::Meanings;
-use super::choose::{Chosen, Found, choose};
+use super::choose::{Chosen, Found, choose, without_identity};
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
 use crate::decode::OTHERS;
@@ -350,11 +350,13 @@ impl Page {
         self.line_because(user, "it identifies a person, and tokens still join");
         let mut ruled = BTreeSet::new();
         for found in &chosen.fields {
-            let is_ruled = knowledge.class(&found.path) != Class::Identifier;
-            if is_ruled && found.endpoint.is_none() && !knowledge.is_export_only(&found.path) {
+            let is_ruled = knowledge.class(&found.path) != Class::Identifier
+                && found.endpoint.is_none()
+                && !knowledge.is_export_only(&found.path);
+            if is_ruled && ruled.insert(found.path.as_str()) {
+                let found = safest(found, chosen, knowledge);
                 let line = format!("{} = {}", quoted(&found.path), found.op(knowledge));
                 self.line_because(&line, &found.field.reason);
-                ruled.insert(found.path.as_str());
             }
         }
         let others = ["User.UserAttributes.*", "Attributes.*", "Metrics.*", "Location.*"];
@@ -377,6 +379,17 @@ impl Page {
         self.line(&format!("[account]\nto = {}\n", to("account")));
         self.line(&format!("[[output]]\nto     = {}\nformat = \"pinpoint-json\"", to("import")));
     }
+}
+
+/// Of the fields that stand for the same one, that which says most against keeping it.
+fn safest<'a>(
+    found: &'a Found<'a>,
+    chosen: &'a Chosen<'a>,
+    knowledge: &Knowledge,
+) -> &'a Found<'a> {
+    let mut same = chosen.fields.iter().filter(|one| one.is_other && one.path == found.path);
+    let is_kept = |one: &Found<'_>| one.op(knowledge) == "\"keep\"";
+    if is_kept(found) { same.find(|one| !is_kept(one)).unwrap_or(found) } else { found }
 }
 
 /// Whether `Location.*` covers a field of which there is no rule. Names in a map are never all known.
@@ -433,6 +446,17 @@ pub fn lacks_opt_out(
     knowledge: &Knowledge,
 ) -> bool {
     lacks(options, &choose(report, knowledge, options.has_endpoints), knowledge)
+}
+
+/// Inputs of which the definition would reject every record: they have neither its address nor its id.
+pub fn unidentified(
+    report: &ScanReport,
+    options: &DefinitionOptions,
+    knowledge: &Knowledge,
+) -> Vec<String> {
+    let chosen = choose(report, knowledge, options.has_endpoints);
+    let files = without_identity(report, &chosen, knowledge).into_iter();
+    files.filter_map(|file| report.files.get(file)).map(|file| file.name.clone()).collect()
 }
 
 fn lacks(options: &DefinitionOptions, chosen: &Chosen<'_>, knowledge: &Knowledge) -> bool {

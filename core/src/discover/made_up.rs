@@ -26,7 +26,7 @@ pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Know
     let Some(csv) = csv else {
         let records = kinds.iter().map(|is_valid| {
             let mut record = Map::new();
-            for found in &chosen.fields {
+            for found in chosen.fields.iter().filter(|found| !found.is_other) {
                 insert(&mut record, &found.name, value(found, *is_valid));
             }
             Value::Object(record).to_string() + "\n"
@@ -49,7 +49,10 @@ pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Know
         });
         return rows.collect();
     }
-    let of_csv = || chosen.fields.iter().filter(|found| found.field.column.is_some());
+    let of_csv = || {
+        let own = chosen.fields.iter().filter(|found| !found.is_other);
+        own.filter(|found| found.field.column.is_some())
+    };
     let header = row(of_csv().map(|found| cell(&found.name)).collect());
     let rows = kinds.iter().map(|is_valid| {
         row(of_csv().map(|found| cell(&text_of(value(found, *is_valid)))).collect())

@@ -160,6 +160,12 @@ impl Knowledge {
         self.schema.map_and_name(path).map_or(path, |(_, name, _)| name)
     }
 
+    /// The path of the map that a field is in.
+    pub(super) fn map_of(&self, field: &str) -> Option<&str> {
+        let (map, _, _) = self.schema.map_and_name(field)?;
+        Some(self.schema.nodes.get(*self.schema.maps.get(map)?)?.path.as_str())
+    }
+
     /// Whether this is a field that only exports have.
     pub(super) fn is_export_only(&self, path: &str) -> bool {
         let node = self.schema.node(path).and_then(|node| self.schema.nodes.get(node));

@@ -22,7 +22,9 @@ mod value;
 mod walk;
 
 pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
-pub use define::{DefinitionOptions, define, has_open_opt_out, lacks_opt_out, made_up};
+pub use define::{
+    DefinitionOptions, define, has_open_opt_out, lacks_opt_out, made_up, unidentified,
+};
 pub use form::{Column, InputForm};
 pub use meaning::{By, Knowledge};
 pub use report::{DetectorReport, FieldReport, FileReport, SampleNote, ScanReport};

@@ -119,6 +119,41 @@ pub(super) struct Origin {
     pub(super) is_object: bool,
     /// Whether it only may say who has opted out: it is called like a status, and has words of one.
     pub(super) is_status: bool,
+    /// The inputs that have it.
+    pub(super) inputs: Inputs,
+}
+
+/// The inputs that have a field, by their places in the report, as long as they are few.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inputs {
+    first: Vec<u32>,
+    /// Whether there are more than those, or ones with greater numbers.
+    has_more: bool,
+}
+
+impl Inputs {
+    /// So many are remembered.
+    const FEW: usize = 32;
+
+    /// Adds an input that comes after those that were added, or is the last of them.
+    pub(super) fn add(&mut self, input: usize) {
+        match u32::try_from(input) {
+            Ok(number) if self.first.last() == Some(&number) => {}
+            Ok(number) if self.first.len() < Self::FEW => self.first.push(number),
+            Ok(_) | Err(_) => self.has_more = true,
+        }
+    }
+
+    /// Whether an input may be one of them.
+    pub(super) fn may_have(&self, input: usize) -> bool {
+        self.has_more || self.first.iter().any(|first| usize::try_from(*first) == Ok(input))
+    }
+
+    /// Whether an input may have both fields.
+    pub(super) fn may_meet(&self, other: &Inputs) -> bool {
+        let is_there = |input: &u32| other.first.contains(input);
+        self.has_more || other.has_more || self.first.iter().any(is_there)
+    }
 }
 
 /// What a detector found in a field.

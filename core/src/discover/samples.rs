@@ -9,6 +9,7 @@ use super::meaning::Meaning;
 use super::tally::{Seen, Values};
 use super::value::Kind;
 use crate::pipeline::Stages;
+use crate::record::number_len;
 use crate::schema::{Node, NodeIx, Role, Schema, Shape};
 use crate::simd::scan::first_special;
 
@@ -30,10 +31,9 @@ impl Samples {
         schema: &Schema,
         stages: &Stages,
     ) {
-        let Some(number) = meaning.node else { return };
-        let Some(node) = schema.nodes.get(number) else { return };
+        let Some((number, node)) = node_of(meaning, schema) else { return };
         let frame = Frame::new(node, meaning, schema);
-        for seen in values.different.iter().filter(|seen| may_fail(seen, number, stages)) {
+        for seen in values.different.iter().filter(|seen| may_fail(seen, number, node, stages)) {
             if frame.push(seen, node, &mut self.lines).is_some() {
                 self.fields.push((field, seen.count));
             }
@@ -41,12 +41,31 @@ impl Samples {
     }
 }
 
+/// The node of a field; of a field in a map, that of the map.
+fn node_of<'s>(meaning: &Meaning, schema: &'s Schema) -> Option<(NodeIx, &'s Node)> {
+    let map = || {
+        let (map, _, _) = schema.map_and_name(meaning.field.as_deref()?)?;
+        schema.maps.get(map).copied()
+    };
+    let number = meaning.node.or_else(map)?;
+    Some((number, schema.nodes.get(number)?))
+}
+
 /// Whether a value may fail a check of a node. Items of lists are never checked as a field.
-fn may_fail(seen: &Seen<'_>, node: NodeIx, stages: &Stages) -> bool {
+fn may_fail(seen: &Seen<'_>, number: NodeIx, node: &Node, stages: &Stages) -> bool {
     let value = &seen.value;
     // As it is written, a text is no shorter than what it says.
-    let may_be_rejected = value.kind != Kind::Text || stages.may_reject_text(node, value.raw.len());
+    let may_be_rejected = match value.kind {
+        Kind::Text if node.shape == Shape::Numbers => !is_number(&value.raw),
+        Kind::Text => stages.may_reject_text(number, value.raw.len()),
+        Kind::Number | Kind::Boolean | Kind::Null | Kind::List | Kind::Object => true,
+    };
     value.is_scalar() && !value.is_item && may_be_rejected
+}
+
+/// Whether a text is a number in JSON.
+fn is_number(text: &str) -> bool {
+    number_len(text.as_bytes()) == Some(text.len())
 }
 
 /// What a record has around its one value.
@@ -81,10 +100,15 @@ impl<'a> Frame<'a> {
             let after = format!(",\"{address}\":\"0\"}}\n");
             Frame { channel: None, before: format!("{{\"{path}\":"), after }
         } else {
-            let (objects, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let own = meaning.field.as_deref().and_then(|field| schema.map_and_name(field));
+            let (objects, name) = match own {
+                Some((_, name, _)) => (path, name),
+                None => path.rsplit_once('.').unwrap_or(("", path)),
+            };
             let objects: Vec<&str> = objects.split('.').filter(|name| !name.is_empty()).collect();
             let opened: String = objects.iter().flat_map(|name| ["\"", *name, "\":{"]).collect();
-            let before = format!("{{\"{id}\":\"0\",{opened}\"{name}\":");
+            let name = serde_json::to_string(name).expect("a text is JSON");
+            let before = format!("{{\"{id}\":\"0\",{opened}{name}:");
             Frame { channel: None, before, after: "}".repeat(objects.len()) + &after }
         }
     }
@@ -106,11 +130,16 @@ impl<'a> Frame<'a> {
 
 fn push_value(seen: &Seen<'_>, node: &Node, lines: &mut Vec<u8>) {
     let value = &seen.value;
-    if node.shape == Shape::Number
-        && let Some(text) = value.text().filter(|text| text.parse::<f64>().is_ok())
+    let is_list = node.shape == Shape::Lists && value.is_cell;
+    if matches!(node.shape, Shape::Number | Shape::Numbers)
+        && let Some(text) = value.text().filter(|text| is_number(text))
     {
         // In CSV everything is text, and numbers are read as such.
         lines.extend_from_slice(text.as_bytes());
+    } else if is_list {
+        lines.push(b'[');
+        push_text(&value.raw, lines);
+        lines.push(b']');
     } else if value.is_cell {
         push_text(&value.raw, lines);
     } else {

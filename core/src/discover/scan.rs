@@ -15,7 +15,7 @@ use super::chunk::{ChunkFindings, FieldFindings};
 use super::form::InputForm;
 use super::meaning::{By, Knowledge, Meaning};
 use super::propose::{Evidence, propose};
-use super::report::{DetectorReport, FieldReport, FileReport, Origin, ScanReport};
+use super::report::{DetectorReport, FieldReport, FileReport, Inputs, Origin, ScanReport};
 use super::tally::{Counts, Statuses};
 use super::value::{KINDS, Kind};
 use crate::decode::Sense;
@@ -77,6 +77,7 @@ struct FieldScan {
     findings: ColumnFindings,
     fails: BTreeMap<&'static str, u64>,
     repairs: BTreeMap<Cow<'static, str>, u64>,
+    inputs: Inputs,
 }
 
 enum Distinct {
@@ -155,6 +156,7 @@ impl<'a> Scan<'a> {
             None => self.new_field(&field, form),
         };
         let Some(known) = self.fields.get_mut(index) else { return };
+        known.inputs.add(self.files.len().saturating_sub(1));
         let tally = field.tally;
         known.is_trusted |= form.is_trusted;
         known.present += field.present;
@@ -219,6 +221,7 @@ impl<'a> Scan<'a> {
             findings: ColumnFindings::default(),
             fails: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            inputs: Inputs::default(),
         });
         index
     }
@@ -317,6 +320,7 @@ impl FieldScan {
             opt_out_others: self.opt_out_others,
             is_object: self.meaning.is_object,
             is_status: is_status && self.statuses.may_say_who_is_out(),
+            inputs: self.inputs,
         };
         FieldReport {
             origin,

@@ -1,5 +1,5 @@
 //! What Spark needs to know of cleaned records to compare those of different batches: `[unique]` and `[users]`, for
-//! `segprep.spark` in the Python package. `clean.rs` makes the batches.
+//! `segprep.spark` in the Python package. `mod.rs` makes the batches.
 //!
 //! Spark shuffles hashes and never a value that the rules hide. Every executor has to make the same hashes, so they
 //! are made with a key that is derived from the definition's current one, which each executor reads from its source.

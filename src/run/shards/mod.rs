@@ -8,7 +8,7 @@ pub(super) mod account;
 pub(super) mod plan_file;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::aws::Remote;
 use super::clock;
@@ -33,17 +33,6 @@ use crate::shards::{PlanHead, SHARDS_MAX, ShardPlan, candidates, divide};
 use crate::store::s3::Reach;
 use crate::store::{Listed, Listing};
 use crate::transform::MasterKey;
-
-/// The shard that a run is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShardOptions {
-    /// From 0.
-    pub number: u32,
-    /// How many there are; `None`: as many as the plan says.
-    pub count: Option<u32>,
-    /// A printed plan, on disk or in a bucket. `None`: the plan is made from the listing.
-    pub plan: Option<PathBuf>,
-}
 
 /// How the inputs are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A verification in progress: what it reads, and what it found. `verify.rs` has its steps.
+//! A verification in progress: what it reads, and what it found. `mod.rs` has its steps.
 
 use std::path::Path;
 

@@ -129,9 +129,33 @@ pub(super) fn prefer_own_opt_out<'a>(
         chosen.ignored.push(found.name.clone());
         *found = Found::of_endpoint(better, None, knowledge);
     }
-    if is_csv(report) && 1 < own.len() {
-        chosen.rival_opt_outs = own.into_iter().map(name_of).map(str::to_owned).collect();
+}
+
+/// Asks about fields that say who has opted out of the same messages, if a record may have two of them. A channel that
+/// records have themselves may be any.
+pub(super) fn ask_about_rivals(
+    report: &ScanReport,
+    chosen: &mut Chosen<'_>,
+    knowledge: &Knowledge,
+) {
+    if !chosen.endpoints.is_empty() {
+        return;
     }
+    let all = opt_outs(report, knowledge);
+    let of_messages: Vec<usize> = match &chosen.constant {
+        Some((_, channel, _)) => opt_outs_of(channel, &all),
+        None => (0..all.len()).collect(),
+    };
+    let asked = of_messages.into_iter().filter_map(|number| all.get(number).copied());
+    let asked: Vec<&FieldReport> = asked.filter(|field| about(field) != About::Other).collect();
+    let is_written =
+        |field: &FieldReport| chosen.fields.iter().any(|f| std::ptr::eq(f.field, field));
+    if asked.len() < 2 || asked.iter().all(|field| is_written(field)) {
+        return;
+    }
+    let names = asked.into_iter().map(name_of).map(str::to_owned);
+    chosen.rival_opt_outs = names.collect();
+    chosen.ignored.retain(|name| !chosen.rival_opt_outs.contains(name));
 }
 
 fn is_csv(report: &ScanReport) -> bool {

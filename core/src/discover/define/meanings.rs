@@ -59,7 +59,7 @@ impl<'a> Meanings<'a> {
         let several = (!rivals.is_empty()).then(|| {
             format!(
                 "# Several columns say who has opted out of the same messages: {}. An endpoint has one opt-out.\n\
-                 # Make one column of them before, or decide which one counts.",
+                 # Make one of them before; or rename the one that counts below, and list the others in `ignore`.",
                 rivals.join(", ")
             )
         });
