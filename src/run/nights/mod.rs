@@ -116,6 +116,11 @@ impl Night {
         self.ledger.list().run(id).is_some()
     }
 
+    /// Whether a run with this id has taken inputs. One that was over its budget has not.
+    fn has_taken(&self, id: &str) -> bool {
+        self.ledger.list().run(id).is_some_and(RunEntry::is_published)
+    }
+
     /// The runs on the list, in the order in which they ended.
     pub(super) fn runs(&self) -> &[RunEntry] {
         self.ledger.list().runs()
@@ -206,7 +211,7 @@ impl Night {
             return Err(changed(&choice.failing).into());
         }
         let id = &prepared.moment.run;
-        if !choice.take.is_empty() && self.has_run(id) && self.replaced.as_ref() != Some(id) {
+        if !choice.take.is_empty() && self.has_taken(id) && self.replaced.as_ref() != Some(id) {
             return Err(used_id(id, &self.to).into());
         }
         listing.unmatched.extend(again.unmatched());
@@ -271,7 +276,7 @@ impl Night {
         }
         let leftover = put_in_place(place, manifest)?;
         // A run that was to replace one of the same id leaves that on the list.
-        let recorded = if self.has_run(&id) { Ok(()) } else { self.ledger.add(&addition) };
+        let recorded = if self.has_taken(&id) { Ok(()) } else { self.ledger.add(&addition) };
         Ok(both(leftover, self.end(recorded)))
     }
 
