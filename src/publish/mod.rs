@@ -51,6 +51,7 @@ mod share;
 mod staged;
 mod undo;
 
+pub(crate) use blocking::{Foreseen, foresee};
 pub use error::{ForeignFiles, LostParts, PublishError};
 pub(crate) use paths::resolve;
 pub use place::Buckets;

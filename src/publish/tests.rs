@@ -41,8 +41,23 @@ impl World {
         World { root, account, outputs, move_mode }
     }
 
+    /// Begins a run. What can be foreseen of that must be so.
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
-        Publication::begin_as(&self.request(fingerprint, overwrite), self.move_mode)
+        let request = self.request(fingerprint, overwrite);
+        let is_idle = is_idle(&self.account, None).unwrap_or(false);
+        let (before, foreseen) = (self.tree(), foresee(&request));
+        assert!(self.tree() == before, "looking changes something");
+        let begun = Publication::begin_as(&request, self.move_mode);
+        match (&foreseen, &begun) {
+            (Ok(Foreseen::AlreadyPublished), Ok(Begun::AlreadyPublished { .. }))
+            | (Ok(Foreseen::Nothing), Ok(Begun::Ready(_)) | Err(PublishError::Taken { .. })) => {}
+            // Working folders are looked at by the run that takes them.
+            (Ok(Foreseen::Nothing), Err(PublishError::Foreign { place, .. }))
+                if place.ends_with(WORK) || place.to_string_lossy().ends_with(".segprep") => {}
+            (Err(seen), Err(met)) => assert_eq!(seen.to_string(), met.to_string()),
+            _ => assert!(!is_idle, "{foreseen:?} {begun:?}"),
+        }
+        begun
     }
 
     fn request<'a>(&'a self, fingerprint: &'a str, overwrite: bool) -> PlaceRequest<'a> {

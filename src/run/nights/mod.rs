@@ -2,6 +2,8 @@
 //!
 //! A run without `[state]` takes all inputs, and has no [`Night`].
 
+pub(super) mod foreseen;
+mod places;
 pub(super) mod status;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +15,7 @@ use super::moment::Moment;
 use super::options::RunOptions;
 use super::prepare::{Prepared, ReadDefinition, Source};
 use super::publish::put_in_place;
-use super::text::{escape, escape_path, hex, with_causes};
-use crate::crypto::sha256;
+use super::text::{escape, escape_path, with_causes};
 use crate::definition::{Definition, OnChange, State};
 use crate::engine::Cancel;
 use crate::ledger::{
@@ -22,9 +23,10 @@ use crate::ledger::{
     StateRequest, Wanted,
 };
 use crate::publish::names::MANIFEST;
-use crate::publish::{self, Buckets, PlaceRequest, Publication, Share};
+use crate::publish::{self, Buckets, Publication};
 use crate::report::{Manifest, Status};
 use crate::store::{Exclusions, Ignored, Listed, Listing, Reason};
+use places::{digest_of, recover};
 
 /// The list of a definition, during one run.
 pub(super) struct Night {
@@ -370,33 +372,6 @@ pub(super) fn open_ledger(
         name: &definition.name,
     };
     Ok(if takes { Ledger::take(&request)? } else { Ledger::look(&request)? })
-}
-
-fn recover(definition: &Definition, buckets: Option<&Buckets>) -> Result<Option<String>, Failure> {
-    let outputs: Vec<PathBuf> =
-        definition.outputs.iter().map(|output| output.to.path.clone()).collect();
-    let request = PlaceRequest {
-        account: &definition.account.to.path,
-        outputs: &outputs,
-        modes: &[],
-        buckets,
-        fingerprint: "",
-        overwrite: false,
-        share: Share::Whole,
-    };
-    Ok(publish::recover(&request)?)
-}
-
-/// Whether a run on a list has written to this account.
-pub(super) fn is_account_of(run: &RunEntry, account: &Path) -> Result<bool, Failure> {
-    Ok(digest_of(account)? == run.account)
-}
-
-/// Identifies an account on a list, without telling where it is.
-fn digest_of(account: &Path) -> Result<String, Failure> {
-    let path = publish::resolve(account)?;
-    let digest = hex(&sha256(path.as_os_str().as_encoded_bytes()));
-    Ok(digest.get(..32).unwrap_or_default().to_owned())
 }
 
 fn run_entry(manifest: &Manifest, prepared: &Prepared) -> Result<RunEntry, Failure> {
