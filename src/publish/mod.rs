@@ -56,7 +56,9 @@ pub use error::{ForeignFiles, LostParts, PublishError};
 pub(crate) use paths::resolve;
 pub use place::Buckets;
 pub(crate) use place::is_occupied;
-pub(crate) use recover::{HeldAccount, is_idle, published_in, recover, result_in, retry_places};
+pub(crate) use recover::{
+    HeldAccount, is_idle, published_in, recover, remove_empty_folders, result_in, retry_places,
+};
 pub use share::Share;
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;

@@ -26,7 +26,7 @@ use crate::publish::names::MANIFEST;
 use crate::publish::{self, Buckets, Publication};
 use crate::report::{Manifest, Status};
 use crate::store::{Exclusions, Ignored, Listed, Listing, Reason};
-use places::{digest_of, recover};
+use places::{digest_of, recover, remove_folders};
 
 /// The list of a definition, during one run.
 pub(super) struct Night {
@@ -82,12 +82,18 @@ impl Night {
             replaces: None,
             is_there: false,
         };
-        night.clean_up_after_kill(source, !options.dry_run)?;
+        night.clean_up_after_kill(source, definition, !options.dry_run)?;
         Ok(Some(night))
     }
 
-    /// Ends what a killed run left. Its places follow from its id and date.
-    fn clean_up_after_kill(&mut self, source: &Source<'_>, writes: bool) -> Result<(), Failure> {
+    /// Ends what a killed run left. Its places follow from its id and date. `own`: the definition with the places of
+    /// this run.
+    fn clean_up_after_kill(
+        &mut self,
+        source: &Source<'_>,
+        own: &Definition,
+        writes: bool,
+    ) -> Result<(), Failure> {
         let Some(unfinished) = self.ledger.unfinished() else { return Ok(()) };
         let begun = unfinished.begun;
         let Some(moment) = Moment::of_file(&begun.run, &begun.date) else {
@@ -104,7 +110,9 @@ impl Night {
             return Ok(self.ledger.settle(None)?);
         }
         let published = if writes {
-            recover(&definition, self.buckets.as_ref())?
+            let published = recover(&definition, self.buckets.as_ref())?;
+            remove_folders(&definition, own);
+            published
         } else {
             publish::published_in(account, self.buckets.as_ref())?
         };

@@ -28,6 +28,18 @@ pub(super) fn recover(
     Ok(publish::recover(&request)?)
 }
 
+/// Removes the empty folders of a run that was killed before it could note which ones it had made: those that this run
+/// has under another name.
+pub(super) fn remove_folders(killed: &Definition, own: &Definition) {
+    let places = |definition: &Definition| -> Vec<PathBuf> {
+        let outputs = definition.outputs.iter().map(|output| output.to.path.clone());
+        outputs.chain([definition.account.to.path.clone()]).collect()
+    };
+    for (killed, own) in places(killed).iter().zip(places(own)) {
+        publish::remove_empty_folders(killed, &own);
+    }
+}
+
 /// Whether a run on a list has written to this account.
 pub(super) fn is_account_of(run: &RunEntry, account: &Path) -> Result<bool, Failure> {
     Ok(digest_of(account)? == run.account)
