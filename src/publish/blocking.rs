@@ -167,6 +167,7 @@ pub(crate) fn foresee(request: &PlaceRequest<'_>) -> Result<Foreseen, PublishErr
     if let Some(last) = last.filter(|last| last.is_published_as(request.fingerprint)) {
         let found = Found::look(&scope, request.buckets)?;
         match found.lost(last) {
+            None if request.overwrite && !earlier.retries.is_empty() => {}
             None => return Ok(Foreseen::AlreadyPublished),
             Some(parts) if !request.overwrite => {
                 let manifest = request.account.join(MANIFEST);

@@ -184,6 +184,21 @@ fn fill(mut file: StagedFile, text: &str) {
     file.finish().expect("room for it");
 }
 
+/// Whoever replaces a result wants that, also if the run makes the same again.
+#[test]
+fn the_same_run_with_permission_removes_retries() {
+    let world = World::new();
+    world.publish("f1", false, 2);
+    let once = world.tree();
+    world.publish_retry();
+    let retried = world.tree();
+    assert!(matches!(world.begin("f1", false), Ok(Begun::AlreadyPublished { .. })));
+    assert!(world.tree() == retried, "something was removed");
+    world.publish("f1", true, 2);
+    assert!(world.tree() == once, "the retry is there");
+    assert!(matches!(world.begin("f1", true), Ok(Begun::AlreadyPublished { .. })));
+}
+
 /// Does what a kill does: the locks are gone, and nothing is cleaned up.
 fn kill(mut publication: Publication) {
     publication.account.die();
