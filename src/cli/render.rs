@@ -214,7 +214,8 @@ impl Screen {
             && manifest.is_over_budget()
         {
             let Exit { code, kind, .. } = exit;
-            let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
+            let file = budget_messages::file_about(manifest);
+            let hint = format!("see {}", summary::file_below(account, file));
             let hint = (!dry_run).then_some(hint.as_str());
             let message = budget_messages::message(manifest);
             let fault = ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() };
