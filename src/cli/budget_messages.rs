@@ -1,7 +1,7 @@
 //! The messages about a run over budget: which budget, what it allows, what was found, and what to do
 //! next. `run/budgets.rs` decides which budgets are exceeded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segprep::report::quantities::{count, counted, percent};
 use segprep::report::{Exceeded, Manifest, RejectCounts};
@@ -14,6 +14,13 @@ const SHRINK: &str = "max_shrink";
 /// The budget of an output of profiles that allows no value without a place.
 const UNPLACED: &str = "unplaced";
 
+/// The budgets for rejects.
+const RATIO: &str = "max_reject_ratio";
+const NUMBER: &str = "max_rejects";
+
+/// The most fields that a message names.
+const NAMED_MAX: usize = 5;
+
 /// The budgets that the run exceeded, with what they allow and what was found.
 pub(crate) fn message(manifest: &Manifest) -> String {
     let budgets: Vec<String> =
@@ -23,8 +30,6 @@ pub(crate) fn message(manifest: &Manifest) -> String {
 
 fn describe(over: &Exceeded, manifest: &Manifest) -> String {
     let records = &manifest.records;
-    let (rejected, read) = (count(records.rejected), counted(records.read, "record"));
-    let were = if records.rejected == 1 { "was" } else { "were" };
     let allowed = over.allowed;
     match (over.budget.as_deref(), &over.rule) {
         (Some(budget), Some(rule)) => format!(
@@ -36,37 +41,65 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
             percent(rule.op_failed, rule.met)
         ),
         (Some(budget @ SHRINK), None) => format!(
-            "{} would be written, {:.1}% of those of the run that is replaced, fewer than \
+            "{} would be written, {:.1}% of those of the last published run, fewer than \
              `{budget} = {allowed}` allows",
             counted(records.written, "record"),
             over.found * 100.0
         ),
         (Some(budget @ UNPLACED), None) => format!(
-            "{:.0} values have no place in a profile, and `{budget} = \"fail\"` allows none",
-            over.found
+            "{:.0} {} no place in a profile{}, and `{budget} = \"fail\"` allows none",
+            over.found,
+            if over.found <= 1.0 { "value has" } else { "values have" },
+            unplaced_fields(manifest)
         ),
         (Some(budget), None) => {
             // The budgets of a retry are about the records of its run.
             let retry = manifest.retry.as_ref();
             let counts = retry.map(|retry| (retry.still_rejected, retry.read));
             let (number, of) = counts.unwrap_or((records.rejected, records.read));
-            let were = match (number, retry) {
-                (1, None) => "was",
-                (_, None) => "were",
-                (1, Some(_)) => "is still",
-                (_, Some(_)) => "are still",
-            };
+            let still = if retry.is_some() { "still " } else { "" };
             format!(
-                "{} of {} {were} rejected ({}), more than `{budget} = {allowed}` allows",
-                count(number),
-                counted(of, "record"),
+                "{} {still}rejected ({}), more than `{budget} = {allowed}` allows",
+                records_of(number, of, retry.is_some()),
                 percent(number, of)
             )
         }
-        (None, _) => {
-            format!("{rejected} of {read} {were} rejected, and no record is left to be written")
-        }
+        (None, _) => format!(
+            "{} rejected, and no record is left to be written",
+            records_of(records.rejected, records.read, false)
+        ),
     }
+}
+
+/// `1 record of 2 was`, `5 of 33 records were`; or `is` and `are`.
+fn records_of(number: u64, of: u64, is_now: bool) -> String {
+    match (number, is_now) {
+        (1, false) => format!("1 record of {} was", count(of)),
+        (1, true) => format!("1 record of {} is", count(of)),
+        (_, false) => format!("{} of {} were", count(number), counted(of, "record")),
+        (_, true) => format!("{} of {} are", count(number), counted(of, "record")),
+    }
+}
+
+/// The fields of values that have no place, as in `, in `Location.City` and 2 more`.
+fn unplaced_fields(manifest: &Manifest) -> String {
+    let profiles = manifest.outputs.iter().filter_map(|output| output.profiles.as_ref());
+    let fields: BTreeSet<&str> =
+        profiles.flat_map(|note| note.unplaced.keys()).map(String::as_str).collect();
+    let shown: Vec<String> =
+        fields.iter().take(NAMED_MAX).map(|field| format!("`{}`", escape(field))).collect();
+    match fields.len().saturating_sub(shown.len()) {
+        _ if shown.is_empty() => String::new(),
+        0 => format!(", in {}", shown.join(", ")),
+        more => format!(", in {} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The file of an account that has more about the budgets that the run exceeded.
+pub(crate) fn file_about(manifest: &Manifest) -> &'static str {
+    let mut budgets = manifest.exceeded.iter().map(|over| over.budget.as_deref());
+    let is_of_rejects = budgets.any(|budget| matches!(budget, None | Some(RATIO | NUMBER)));
+    if is_of_rejects { "rejects.ndjson" } else { "manifest.json" }
 }
 
 /// What to do next. A larger budget is only advised where nothing better is known.
@@ -76,8 +109,7 @@ pub(crate) fn next(manifest: &Manifest) -> String {
     }
     if manifest.exceeded.iter().any(|over| over.budget.as_deref() == Some(UNPLACED)) {
         return format!(
-            "drop what is not needed, set a larger `max_columns`, or write `{UNPLACED} = \"warn\"`; the manifest has \
-             the fields"
+            "drop the fields that are not needed, set a larger `max_columns`, or write `{UNPLACED} = \"warn\"`"
         );
     }
     if let Some(rule) = manifest.exceeded.iter().find_map(|over| over.rule.as_ref()) {
@@ -119,7 +151,7 @@ fn only_cause(rejects: &RejectCounts) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use segprep::report::{FailedRule, RecordCounts};
+    use segprep::report::{FailedRule, ProfilesNote, RecordCounts};
 
     use super::*;
     use crate::cli::sample;
@@ -157,12 +189,12 @@ mod tests {
             (
                 over(Some("max_rejects"), 0.0, 1.0),
                 1,
-                "1 of 40 records was rejected (2.5%), more than `max_rejects = 0` allows",
+                "1 record of 40 was rejected (2.5%), more than `max_rejects = 0` allows",
             ),
             (
                 over(Some("max_shrink"), 0.5, 0.4),
                 0,
-                "40 records would be written, 40.0% of those of the run that is replaced, fewer than \
+                "40 records would be written, 40.0% of those of the last published run, fewer than \
                  `max_shrink = 0.5` allows",
             ),
             (
@@ -181,6 +213,48 @@ mod tests {
         }
         let both = vec![over(Some("max_rejects"), 0.0, 40.0), over(None, 1.0, 0.0)];
         assert!(message(&manifest(both, 40)).contains("allows; 40 of 40"));
+    }
+
+    #[test]
+    fn values_without_a_place_are_named_by_their_fields() {
+        let fields = ["a", "b", "c", "d", "e", "f"];
+        for (count, found, expected) in [
+            (0, 2.0, "2 values have no place in a profile, and `unplaced = \"fail\"` allows none"),
+            (
+                1,
+                1.0,
+                "1 value has no place in a profile, in `a`, and `unplaced = \"fail\"` allows none",
+            ),
+            (
+                6,
+                6.0,
+                "6 values have no place in a profile, in `a`, `b`, `c`, `d`, `e` and 1 more, and \
+                 `unplaced = \"fail\"` allows none",
+            ),
+        ] {
+            let mut over = manifest(vec![over(Some("unplaced"), 0.0, found)], 0);
+            let unplaced = fields.iter().take(count).map(|field| ((*field).to_owned(), 1));
+            let note = ProfilesNote { unplaced: unplaced.collect(), ..ProfilesNote::default() };
+            over.outputs.first_mut().expect("an output").profiles = Some(note);
+            assert_eq!(message(&over), expected);
+            let next = format!("{}, and run again", next(&over));
+            assert!(next.ends_with("or write `unplaced = \"warn\"`, and run again"), "{next}");
+        }
+    }
+
+    /// Where there are no rejects, their file is empty.
+    #[test]
+    fn the_file_to_look_at_is_about_the_budget() {
+        for (budgets, expected) in [
+            (&[Some("max_shrink")][..], "manifest.json"),
+            (&[Some("unplaced"), Some("max_op_failed_ratio")], "manifest.json"),
+            (&[Some("max_shrink"), Some("max_rejects")], "rejects.ndjson"),
+            (&[Some("max_reject_ratio")], "rejects.ndjson"),
+            (&[None], "rejects.ndjson"),
+        ] {
+            let exceeded = budgets.iter().map(|budget| over(*budget, 0.0, 1.0)).collect();
+            assert_eq!(file_about(&manifest(exceeded, 1)), expected);
+        }
     }
 
     #[test]

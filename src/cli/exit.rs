@@ -30,8 +30,11 @@ pub(crate) const OVER_BUDGET: Exit =
 pub(crate) const DIFFERS: Exit =
     row(4, "differs", "`test`, `verify`, `status --check`, `gather`: a check did not hold");
 pub(crate) const USAGE: Exit = row(64, "usage", "the command line is wrong");
-const BAD_INPUT: Exit =
-    row(65, "bad_input", "input that is not a segment file, or that changed since a run took it");
+const BAD_INPUT: Exit = row(
+    65,
+    "bad_input",
+    "input that is not a segment file, or that changed since a run took it or a plan was made",
+);
 const NO_INPUT: Exit = row(66, "no_input", "an input is missing, or there is none, or none is new");
 const TAKEN: Exit = row(73, "taken", "the output place is taken");
 pub(crate) const IO: Exit = row(74, "io", "reading or writing failed");

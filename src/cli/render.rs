@@ -22,7 +22,7 @@ use super::exit::{self, Exit};
 use super::init;
 use super::run_name::RunName;
 use super::scan;
-use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, styled};
+use super::sheet::{BAD, CAREFUL, GOOD, escape, hide_keys, message as line_of, styled, wrapped};
 use super::summary::{self, Finished};
 use super::test_cases::{self, TestEvent};
 
@@ -172,14 +172,14 @@ impl Screen {
     /// Prints a note to standard error, unless quiet.
     pub(crate) fn note(self, event: &Event<'_>, text: impl FnOnce() -> String) {
         if !self.quiet {
-            self.say(|| format!("segprep: {}\n", text()), event);
+            self.say(|| wrapped(&format!("segprep: {}", text()), message_width()), event);
         }
     }
 
     /// Prints a warning to standard error.
     pub(crate) fn warning(self, message: &str) {
         self.say(
-            || format!("{}: {}\n", styled(CAREFUL, "warning"), escape(message)),
+            || line_of(CAREFUL, "warning", &escape(message), message_width()),
             &Event::Warning { message },
         );
     }
@@ -214,11 +214,15 @@ impl Screen {
             && manifest.is_over_budget()
         {
             let Exit { code, kind, .. } = exit;
-            let hint = format!("see {}", summary::file_below(account, "rejects.ndjson"));
+            let file = budget_messages::file_about(manifest);
+            let hint = format!("see {}", summary::file_below(account, file));
             let hint = (!dry_run).then_some(hint.as_str());
             let message = budget_messages::message(manifest);
             let fault = ErrorLine { code, kind, message: &message, hint, ..ErrorLine::default() };
-            self.say(|| fault_text(&fault), &Event::RejectBudget(ErrorLine { ..fault }));
+            self.say(
+                || fault_text(&fault, message_width()),
+                &Event::RejectBudget(ErrorLine { ..fault }),
+            );
         }
         self.end_log(outcome, exit);
         Ok(exit)
@@ -357,7 +361,7 @@ impl Screen {
         if self.logs_json() && self.run.is_some() {
             return self.failed(fault, &[]);
         }
-        self.say(|| fault_text(fault), &Event::Error(ErrorLine { ..*fault }));
+        self.say(|| fault_text(fault, message_width()), &Event::Error(ErrorLine { ..*fault }));
     }
 
     fn say(self, text: impl FnOnce() -> String, event: &Event<'_>) {
@@ -399,12 +403,12 @@ fn first_paragraph(text: &str) -> String {
 }
 
 /// `error: …`, then the places, each on its own line, then the hint, then lines to paste.
-fn fault_text(fault: &ErrorLine<'_>) -> String {
-    let line = |style, word, text| format!("{}: {text}\n", styled(style, word));
+fn fault_text(fault: &ErrorLine<'_>, width: usize) -> String {
+    let line = |style, word, text: String| line_of(style, word, &text, width);
     let hint = fault.hint.map(|hint| line(GOOD, "hint", escape(hint))).unwrap_or_default();
     let pasted = fault.paste.unwrap_or_default().lines().map(|line| escape(line) + "\n");
     let gap = if fault.paste.is_some() { "\n" } else { "" };
-    let places = fault.places.iter().map(|place| format!("  {}\n", escape(place)));
+    let places = fault.places.iter().map(|place| wrapped(&format!("  {}", escape(place)), width));
     let message = line(BAD, "error", escape(fault.message));
     message + &places.collect::<String>() + &hint + gap + &pasted.collect::<String>()
 }
@@ -451,6 +455,13 @@ pub(crate) fn table_width() -> usize {
     if columns == 0 { WIDTH_DEFAULT } else { columns.clamp(*WIDTHS.start(), WIDEST) }
 }
 
+/// The width for messages on standard error. They are wrapped for people, and whole lines for programs.
+fn message_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { usize::MAX } else { columns.max(*WIDTHS.start()) }
+}
+
 /// The width for text: that of the terminal, within readable bounds.
 pub(crate) fn width() -> usize {
     let columns =
@@ -476,9 +487,9 @@ mod tests {
             hint: Some("write `b`"),
             ..ErrorLine::default()
         };
-        assert_eq!(plain(&fault_text(&fault)), "error: no `\\u{1b}[2Ja`\nhint: write `b`\n");
+        assert_eq!(plain(&fault_text(&fault, 80)), "error: no `\\u{1b}[2Ja`\nhint: write `b`\n");
         let fault = ErrorLine { message: "no `a`", ..ErrorLine::default() };
-        assert_eq!(plain(&fault_text(&fault)), "error: no `a`\n");
+        assert_eq!(plain(&fault_text(&fault, 80)), "error: no `a`\n");
     }
 
     #[test]

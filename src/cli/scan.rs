@@ -4,6 +4,7 @@ use segprep::detect::Likelihood;
 use segprep::discover::{By, FieldReport, FileReport, ScanReport};
 use segprep::report::quantities::{bytes, count, counted, percent};
 
+use super::cells::{columns, cut_end, cut_middle, padding};
 use super::sheet::{BAD, CAREFUL, QUIET, escape, styled};
 
 /// The most files and fields that are listed. `--json` has all of them.
@@ -103,13 +104,13 @@ fn file_lines(file: &FileReport, width: usize) -> String {
     form.extend(unusual.map(|(_, found)| (*found).to_owned()));
     form.extend([bytes(file.bytes), counted(file.records, "record")]);
     let rest = form.join(", ");
-    let room = width.saturating_sub(rest.chars().count() + 2).max(20);
-    let line = format!("{}  {rest}\n", cut(&escape(&file.name), room));
+    let room = width.saturating_sub(columns(&rest) + 2).max(20);
+    let line = format!("{}  {rest}\n", cut_middle(&escape(&file.name), room));
     if file.bad.is_empty() {
         return line;
     }
     let bad = format!("unreadable: {}", counts(&file.bad));
-    line + &format!("  {}\n", styled(BAD, &cut(&bad, width - 2)))
+    line + &format!("  {}\n", styled(BAD, &cut_middle(&bad, width - 2)))
 }
 
 fn counts(counts: &std::collections::BTreeMap<&str, u64>) -> String {
@@ -198,8 +199,8 @@ fn room_of_columns(width: usize, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<usiz
     const LEAST: usize = 8;
     let widest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        let cells = cells.map(|(text, _)| text.chars().count());
-        let head = heads.get(column).map_or(0, |head| head.chars().count());
+        let cells = cells.map(|(text, _)| columns(text));
+        let head = heads.get(column).map_or(0, |head| columns(head));
         cells.max().unwrap_or(0).max(head)
     };
     let mut room: Vec<usize> = (0..heads.len()).map(widest).collect();
@@ -217,36 +218,15 @@ fn line(cells: &[Cell], room: &[usize]) -> String {
     let mut line = String::new();
     for (index, ((text, style), room)) in cells.iter().zip(room).enumerate() {
         let is_sentence = index == BECAUSE;
-        let text = if is_sentence { cut_end(text, *room) } else { cut(text, *room) };
-        let pad = room - text.chars().count();
+        let text = if is_sentence { cut_end(text, *room) } else { cut_middle(text, *room) };
         let shown = style.map_or_else(|| text.clone(), |style| styled(style, &text));
         // Shares and counts end below each other.
-        let padding = " ".repeat(pad);
+        let padding = padding(&text, *room);
         let (before, after) =
             if matches!(index, 1 | 2) { (&*padding, "") } else { ("", &*padding) };
         line.extend([before, &shown, after, "  "]);
     }
     line.trim_end().to_owned() + "\n"
-}
-
-/// The text, or its start and end with `…` between them.
-fn cut(text: &str, room: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= room {
-        return text.to_owned();
-    }
-    let tail = room / 3;
-    let head = room - 1 - tail;
-    let start = chars.iter().take(head);
-    start.chain(&['…']).chain(chars.iter().skip(chars.len() - tail)).collect()
-}
-
-/// The end of a text gives way.
-fn cut_end(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    text.chars().take(room - 1).chain(['…']).collect()
 }
 
 /// What fails, and what would fix it.
@@ -282,9 +262,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_in_the_middle() {
-        assert_eq!(cut("abcdefghij", 10), "abcdefghij");
-        assert_eq!(cut("abcdefghijk", 10), "abcdef…ijk");
+    fn a_line_of_a_file_fits_whatever_its_name() {
+        for name in ["a".repeat(100), "日本語".repeat(30)] {
+            let line = file_lines(&FileReport { name, ..FileReport::default() }, 80);
+            let line = anstream::adapter::strip_str(&line).to_string();
+            assert!(columns(line.trim_end()) <= 80, "{line}");
+        }
     }
 
     #[test]

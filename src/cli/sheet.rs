@@ -8,6 +8,8 @@ use std::fmt::{Display, Write};
 use anstyle::{AnsiColor, Style};
 use segprep::record::is_hidden;
 
+use super::cells::columns;
+
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const CAREFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -32,7 +34,7 @@ impl Sheet {
     /// Adds an unindented line.
     pub(crate) fn heading(&mut self, style: Style, word: &str, rest: &str) {
         self.text.push_str(&styled(style, word));
-        self.wrap(rest, word.chars().count(), 2);
+        self.wrap(rest, columns(word), 2);
     }
 
     pub(crate) fn gap(&mut self) {
@@ -83,7 +85,7 @@ impl Sheet {
         let mut space = 0;
         let mut fresh = true;
         for word in line.split(' ') {
-            let long = word.chars().count();
+            let long = columns(word);
             if !fresh && self.width < column + space + long {
                 write_to(&mut self.text, format_args!("\n{:indent$}", ""));
                 (column, space) = (indent, 0);
@@ -97,11 +99,23 @@ impl Sheet {
     }
 }
 
+/// A line, wrapped to `width` columns.
+pub(crate) fn wrapped(line: &str, width: usize) -> String {
+    let mut sheet = Sheet::new(width);
+    sheet.wrap(line, 0, if line.starts_with(' ') { 4 } else { 2 });
+    sheet.finish()
+}
+
 /// The column after the last double space.
 fn hang_of(line: &str) -> usize {
-    line.rfind("  ").map_or(0, |gap| {
-        line.chars().count() - line.get(gap + 2..).map_or(0, |rest| rest.chars().count())
-    })
+    line.rfind("  ").map_or(0, |gap| line.get(..gap + 2).map_or(0, columns))
+}
+
+/// A message such as `error: …` or `hint: …`, wrapped to `width` columns.
+pub(crate) fn message(style: Style, word: &str, text: &str, width: usize) -> String {
+    let mut sheet = Sheet::new(width);
+    sheet.heading(style, word, &format!(": {text}"));
+    sheet.finish()
 }
 
 fn write_to(text: &mut String, what: std::fmt::Arguments<'_>) {
@@ -178,6 +192,20 @@ mod tests {
                 3  type: fix
 ";
         assert_eq!(anstream::adapter::strip_str(&sheet.finish()).to_string(), expected);
+    }
+
+    #[test]
+    fn messages_are_wrapped_to_the_columns_that_they_take() {
+        for (text, width, expected) in [
+            ("a file is gone", 80, "hint: a file is gone\n"),
+            ("a file is gone", usize::MAX, "hint: a file is gone\n"),
+            ("a file is gone", 15, "hint: a file is\n  gone\n"),
+            ("東京 渋谷 is gone", 15, "hint: 東京 渋谷\n  is gone\n"),
+            ("東京 渋谷 is gone", 14, "hint: 東京\n  渋谷 is gone\n"),
+        ] {
+            let shown = message(GOOD, "hint", text, width);
+            assert_eq!(anstream::adapter::strip_str(&shown).to_string(), expected, "{width}");
+        }
     }
 
     #[test]

@@ -106,9 +106,9 @@ fn page(report: &StatusReport, file: &str, width: usize) -> String {
     sheet.gap();
     let command = match report.next {
         Next::Take(_) => format!(": segprep run {}", escape(file)),
-        Next::Nothing | Next::Fail | Next::Replace => String::new(),
+        Next::Nothing | Next::Fail | Next::Replace | Next::Blocked(_) => String::new(),
     };
-    sheet.heading(GOOD, "next", &format!(": {}{command}", report.next));
+    sheet.heading(GOOD, "next", &format!(": {}{command}", escape(&report.next)));
     sheet.finish()
 }
 

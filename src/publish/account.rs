@@ -26,6 +26,9 @@ pub(crate) trait AccountPlace: Debug + Send + Sync {
     /// Creates the account if necessary and locks it. Returns false if another run holds it.
     fn take(&mut self) -> Result<bool, PublishError>;
 
+    /// Lists an account that is not held, for whoever only looks at it.
+    fn look(&mut self) -> Result<(), PublishError>;
+
     /// Whether this run holds the account.
     fn is_held(&self) -> bool;
 

@@ -194,6 +194,11 @@ pub(crate) fn read_manifest(
     text.map(|text| Manifest::parse(&text, name, &account.path())).transpose()
 }
 
+/// Whether the run in an account has been retried.
+pub(super) fn has_retries(account: &dyn AccountPlace) -> Result<bool, PublishError> {
+    Ok(read_manifest(account, &format!("{}/{MANIFEST}", retry_folder(1)))?.is_some())
+}
+
 /// The manifests of an account that is held.
 pub(crate) fn read_manifests(account: &dyn AccountPlace) -> Result<EarlierRuns, PublishError> {
     let mut retries = Vec::new();

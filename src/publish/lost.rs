@@ -58,6 +58,7 @@ impl<'a> Found<'a> {
             for part in manifest.parts_in(to) {
                 let what = match self.bytes(to, part.path()) {
                     Some(bytes) if bytes == part.bytes() => continue,
+                    Some(1) => format!("has 1 byte instead of {}", part.bytes()),
                     Some(bytes) => format!("has {bytes} bytes instead of {}", part.bytes()),
                     None => "is gone".to_owned(),
                 };

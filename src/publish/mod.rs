@@ -51,11 +51,14 @@ mod share;
 mod staged;
 mod undo;
 
+pub(crate) use blocking::{Foreseen, foresee};
 pub use error::{ForeignFiles, LostParts, PublishError};
 pub(crate) use paths::resolve;
 pub use place::Buckets;
 pub(crate) use place::is_occupied;
-pub(crate) use recover::{HeldAccount, is_idle, published_in, recover, result_in, retry_places};
+pub(crate) use recover::{
+    HeldAccount, is_idle, published_in, recover, remove_empty_folders, result_in, retry_places,
+};
 pub use share::Share;
 pub use staged::{FileRanges, StagedFile};
 pub use undo::Leftover;
@@ -69,7 +72,7 @@ use std::{
 #[cfg(test)]
 use crate::store::disk::folder;
 use account::AccountPlace;
-use earlier::{EarlierRuns, Manifest, read_all_manifests, read_manifest};
+use earlier::{EarlierRuns, Manifest, has_retries, read_all_manifests, read_manifest};
 use journal::{Journal, Phase, TakenOutput};
 use last_words::LastWords;
 use lost::Found;
@@ -199,6 +202,7 @@ impl Publication {
             && account.is_idle()?
         {
             match Found::look(&scope, request.buckets)?.lost(&last) {
+                None if overwrite && has_retries(&*account)? => {}
                 None => return Ok(published()),
                 Some(parts) if !overwrite => {
                     let manifest = request.account.join(MANIFEST);
@@ -310,8 +314,8 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Whether this very run is published, with all of its parts. If some are lost and this run may
-    /// make them again, files with the names of its parts are ours from now on, whatever their size.
+    /// Whether this very run is published, with all of its parts, and nothing is to be removed. If some parts are lost
+    /// and this run may make them again, files with their names are ours from now on, whatever their size.
     fn is_done(
         &mut self,
         scope: &Scope,
@@ -324,7 +328,7 @@ impl Publication {
         };
         let found = Found::look(scope, request.buckets)?;
         match found.lost(last) {
-            None => Ok(true),
+            None => Ok(!may_overwrite || self.earlier.retries.is_empty()),
             Some(parts) if !may_overwrite => {
                 let manifest = request.account.join(MANIFEST);
                 Err(PublishError::Lost { manifest, lost: parts })

@@ -8,12 +8,13 @@ use std::{
 
 use super::account::AccountPlace;
 use super::bucket::{BucketAccount, BucketOutput};
-use super::disk::{DiskAccount, DiskOutput};
+use super::disk::{self, DiskAccount, DiskOutput};
 use super::earlier::EarlierRuns;
-use super::error::{PublishError, at};
+use super::error::{ForeignFiles, PublishError, at};
 use super::journal::TakenOutput;
-use super::names::MoveMode;
+use super::names::{MoveMode, WORK};
 use super::output::OutputPlace;
+use super::parts::Parts;
 use crate::store::disk::folder;
 use crate::store::s3::{Folder, S3, Storing, Url};
 
@@ -67,6 +68,24 @@ pub(crate) fn sizes_in_bucket(
     let folder = bucket_folder(url, buckets, |_| Storing::default())?;
     let objects = folder.names_and_sizes()?;
     Ok(Some(objects.into_iter().map(|(name, bytes)| (PathBuf::from(name), bytes)).collect()))
+}
+
+/// Fails if there is anything in an output but these parts, and working files. It is not taken.
+pub(crate) fn check_output(
+    to: &Path,
+    parts: &Parts,
+    buckets: Option<&Buckets>,
+) -> Result<(), PublishError> {
+    let Some(objects) = sizes_in_bucket(to, buckets)? else {
+        return disk::check_output(to, parts, true);
+    };
+    let is_foreign =
+        |(path, bytes): &(&PathBuf, &u64)| !path.starts_with(WORK) && !parts.has(path, **bytes);
+    let foreign = objects.iter().filter(is_foreign).map(|(path, _)| Ok(path.clone()));
+    match ForeignFiles::among(foreign).map_err(at(to, "list"))? {
+        None => Ok(()),
+        Some(foreign) => Err(PublishError::Foreign { place: to.to_owned(), foreign }),
+    }
 }
 
 /// How parts will be moved into this output, and the folders that it takes, outermost first.

@@ -8,7 +8,7 @@ use super::earlier::{read_manifest, read_own_manifests};
 use super::error::{ForeignFiles, PublishError};
 use super::names::{MANIFEST, retry_folder};
 use super::paths::resolve;
-use super::place::{Buckets, account_at};
+use super::place::{Buckets, account_at, is_on_disk};
 use super::scope::Scope;
 use super::undo::remove_made;
 use super::{PlaceRequest, Publication, Share};
@@ -31,6 +31,15 @@ pub(crate) fn recover(request: &PlaceRequest<'_>) -> Result<Option<String>, Publ
     publication.account.remove_journal()?;
     publication.discard()?;
     Ok(published)
+}
+
+/// Removes the folders of a place on disk, as far as they are empty and do not lead to another place as well.
+pub(crate) fn remove_empty_folders(place: &Path, other: &Path) {
+    let (Ok(place), Ok(other)) = (resolve(place), resolve(other)) else { return };
+    if is_on_disk(&place) {
+        let own = place.ancestors().take_while(|folder| !other.starts_with(folder));
+        remove_made(&own.map(Path::to_owned).collect::<Vec<_>>());
+    }
 }
 
 /// Cleans up after a killed retry of the run in these places, which this run holds.
@@ -135,4 +144,31 @@ pub(crate) fn result_in(
 /// Whether an account has no trace of a run that is working or was killed.
 pub(crate) fn is_idle(account: &Path, buckets: Option<&Buckets>) -> Result<bool, PublishError> {
     account_at(resolve(account)?, buckets)?.is_idle()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_empty_folders_of_ones_own_are_removed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let at = |path: &str| root.path().join(path);
+        for (place, other, left) in [
+            ("out/1/account", "out/2/account", "out"),
+            ("out/1/account", "out/1/account", "out/1/account"),
+            ("out/1/account", "out/1/import", "out/1"),
+            ("out/1/kept/account", "out/2/kept/account", "out/1/kept"),
+        ] {
+            fs::create_dir_all(at(place)).expect("a folder");
+            if left.ends_with("kept") {
+                fs::write(at("out/1/kept/file"), "x").expect("a file");
+            }
+            remove_empty_folders(&at(place), &at(other));
+            let deepest = at(place).ancestors().find(|path| path.exists()).map(Path::to_owned);
+            assert_eq!(deepest, Some(at(left)), "{place} {other}");
+        }
+    }
 }

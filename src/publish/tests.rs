@@ -41,8 +41,23 @@ impl World {
         World { root, account, outputs, move_mode }
     }
 
+    /// Begins a run. What can be foreseen of that must be so.
     fn begin(&self, fingerprint: &str, overwrite: bool) -> Result<Begun, PublishError> {
-        Publication::begin_as(&self.request(fingerprint, overwrite), self.move_mode)
+        let request = self.request(fingerprint, overwrite);
+        let is_idle = is_idle(&self.account, None).unwrap_or(false);
+        let (before, foreseen) = (self.tree(), foresee(&request));
+        assert!(self.tree() == before, "looking changes something");
+        let begun = Publication::begin_as(&request, self.move_mode);
+        match (&foreseen, &begun) {
+            (Ok(Foreseen::AlreadyPublished), Ok(Begun::AlreadyPublished { .. }))
+            | (Ok(Foreseen::Nothing), Ok(Begun::Ready(_)) | Err(PublishError::Taken { .. })) => {}
+            // Working folders are looked at by the run that takes them.
+            (Ok(Foreseen::Nothing), Err(PublishError::Foreign { place, .. }))
+                if place.ends_with(WORK) || place.to_string_lossy().ends_with(".segprep") => {}
+            (Err(seen), Err(met)) => assert_eq!(seen.to_string(), met.to_string()),
+            _ => assert!(!is_idle, "{foreseen:?} {begun:?}"),
+        }
+        begun
     }
 
     fn request<'a>(&'a self, fingerprint: &'a str, overwrite: bool) -> PlaceRequest<'a> {
@@ -167,6 +182,21 @@ fn part_text(fingerprint: &str, output: usize, part: usize) -> String {
 fn fill(mut file: StagedFile, text: &str) {
     file.write_all(text.as_bytes()).expect("room for it");
     file.finish().expect("room for it");
+}
+
+/// Whoever replaces a result wants that, also if the run makes the same again.
+#[test]
+fn the_same_run_with_permission_removes_retries() {
+    let world = World::new();
+    world.publish("f1", false, 2);
+    let once = world.tree();
+    world.publish_retry();
+    let retried = world.tree();
+    assert!(matches!(world.begin("f1", false), Ok(Begun::AlreadyPublished { .. })));
+    assert!(world.tree() == retried, "something was removed");
+    world.publish("f1", true, 2);
+    assert!(world.tree() == once, "the retry is there");
+    assert!(matches!(world.begin("f1", true), Ok(Begun::AlreadyPublished { .. })));
 }
 
 /// Does what a kill does: the locks are gone, and nothing is cleaned up.

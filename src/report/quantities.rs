@@ -21,19 +21,24 @@ pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{plural}", count(number))
 }
 
-/// Bytes in decimal units; below ten of a unit with one decimal: `812 bytes`, `1.0 GB`.
+/// Bytes in decimal units, rounded; below ten of a unit with one decimal: `812 bytes`, `1.0 GB`.
 pub fn bytes(number: u64) -> String {
-    const UNITS: [(u64, &str); 4] =
-        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| *unit <= number) else {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if number < 1000 {
         return counted(number, "byte");
-    };
-    let tenths = number / (unit / 10);
-    if tenths < 100 {
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
-    } else {
-        format!("{} {name}", tenths / 10)
     }
+    let (number, mut size) = (u128::from(number), 1000);
+    for name in UNITS {
+        let (tenths, whole) = ((number * 10 + size / 2) / size, (number + size / 2) / size);
+        if tenths < 100 {
+            return format!("{}.{} {name}", tenths / 10, tenths % 10);
+        }
+        if whole < 1000 || name == "TB" {
+            return format!("{whole} {name}");
+        }
+        size *= 1000;
+    }
+    unreachable!("the last unit takes all")
 }
 
 /// A share with one decimal. `0.0%` means none and `100.0%` means all.
@@ -101,9 +106,13 @@ mod tests {
             (1, "1 byte"),
             (999, "999 bytes"),
             (1000, "1.0 kB"),
-            (9_990_000, "9.9 MB"),
-            (10_000_000, "10 MB"),
-            (999_999_999, "999 MB"),
+            (1049, "1.0 kB"),
+            (1050, "1.1 kB"),
+            (9_940_000, "9.9 MB"),
+            (9_950_000, "10 MB"),
+            (56_730, "57 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
             (1_000_000_000, "1.0 GB"),
             (u64::MAX, "18446744 TB"),
         ];

@@ -187,6 +187,10 @@ impl From<StoreError> for RunError {
             StoreError::Changed { .. } => {
                 (ErrorKind::Io, "run again when nothing writes to the file")
             }
+            StoreError::NotAsPlanned { .. } => (
+                ErrorKind::BadInput,
+                "print a new plan with `segprep shards`, and run all shards by it",
+            ),
             StoreError::Io { .. } => (ErrorKind::Io, "check the disk, and run again"),
         };
         RunError::new(kind, with_causes(&error)).hint(hint)

@@ -28,7 +28,7 @@ use crate::pipeline::Stages;
 use crate::plan::ListSpec;
 use crate::profiles::Spill;
 use crate::publish::names::{LINEAGE, REPORT, shard_folder};
-use crate::publish::{Begun, PlaceRequest, Publication, PublishError, Share};
+use crate::publish::{self, Begun, Foreseen, PlaceRequest, Publication, PublishError, Share};
 use crate::report::{Manifest, ShardsNote, html_report};
 use crate::store::s3::Reach;
 use crate::store::{Listed, Listing};
@@ -74,7 +74,8 @@ impl Job {
         let fingerprint = fingerprint::of_run(prepared, shard, &listing.files, &list_files);
         let how = (*may_overwrite, shard.and_then(|note| note.number));
         let place = take_place(prepared, &fingerprint, options, how, night.as_mut());
-        let place = match with_differences(place, prepared, listing)? {
+        let has_list = night.is_some();
+        let place = match with_differences(place, prepared, listing, has_list)? {
             Taken::DryRun => None,
             Taken::Place(place) => Some(*place),
             Taken::AlreadyPublished(manifest) => {
@@ -247,19 +248,8 @@ fn take_place(
         return Ok(Taken::DryRun);
     }
     night.as_mut().map_or(Ok(()), |night| night.begin(prepared))?;
-    let (outputs, modes, account) =
-        (prepared.outputs(), prepared.modes(), account_of(prepared, shard));
-    let whole = prepared.account();
-    let request = PlaceRequest {
-        account: &account,
-        outputs: &outputs,
-        modes: &modes,
-        buckets: prepared.remote.buckets.as_ref(),
-        fingerprint,
-        overwrite: may_overwrite || prepared.writes_to_standard_output(),
-        share: shard.map_or(Share::Whole, |number| Share::Shard { number, whole }),
-    };
-    let begun = Publication::begin(&request);
+    let places = Places::of(prepared, shard);
+    let begun = Publication::begin(&places.request(prepared, fingerprint, may_overwrite));
     if let (Err(PublishError::Taken { .. }), Some(night)) = (&begun, night) {
         night.stays_away();
     }
@@ -269,23 +259,74 @@ fn take_place(
     })
 }
 
+/// Looks whether a run could take its places, but takes and changes nothing.
+pub(super) fn foresee(
+    prepared: &Prepared,
+    fingerprint: &str,
+    may_overwrite: bool,
+) -> Result<Foreseen, PublishError> {
+    let places = Places::of(prepared, None);
+    publish::foresee(&places.request(prepared, fingerprint, may_overwrite))
+}
+
+/// The places of a run.
+struct Places {
+    account: PathBuf,
+    outputs: Vec<PathBuf>,
+    modes: Vec<Option<u32>>,
+    /// The shard that the run is, if it is one.
+    shard: Option<u32>,
+}
+
+impl Places {
+    fn of(prepared: &Prepared, shard: Option<u32>) -> Places {
+        let (account, outputs) = (account_of(prepared, shard), prepared.outputs());
+        Places { account, outputs, modes: prepared.modes(), shard }
+    }
+
+    fn request<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        fingerprint: &'a str,
+        may_overwrite: bool,
+    ) -> PlaceRequest<'a> {
+        let whole = prepared.account();
+        PlaceRequest {
+            account: &self.account,
+            outputs: &self.outputs,
+            modes: &self.modes,
+            buckets: prepared.remote.buckets.as_ref(),
+            fingerprint,
+            overwrite: may_overwrite || prepared.writes_to_standard_output(),
+            share: self.shard.map_or(Share::Whole, |number| Share::Shard { number, whole }),
+        }
+    }
+}
+
 /// Where the account of a run goes, or that of a shard.
 fn account_of(prepared: &Prepared, shard: Option<u32>) -> PathBuf {
     let whole = prepared.account();
     shard.map_or_else(|| whole.to_owned(), |shard| whole.join(shard_folder(shard)))
 }
 
-/// The same; if another published run is in the place, with what differs between both.
+/// The same; if another published run is in the place, with what differs between both. `has_list`: the listing has only
+/// what no run has taken yet.
 fn with_differences(
     taken: Result<Taken, Failure>,
     prepared: &Prepared,
     listing: &Listing,
+    has_list: bool,
 ) -> Result<Taken, Failure> {
     taken.map_err(|failure| match failure {
         Failure::Run(error) if error.is_other_run => {
+            let exclude = &prepared.definition.input.exclude;
+            let relisted =
+                has_list.then(|| prepared.remote.store.list(&prepared.inputs(), exclude));
+            let all = relisted.and_then(Result::ok);
+            let there = all.as_ref().unwrap_or(listing);
             // Without them, the error still says what is wrong.
-            let places = differences::differences(prepared, &listing.files).unwrap_or_default();
-            Failure::Run(RunError { places, ..error })
+            let found = differences::differences(prepared, &listing.files, &there.files);
+            Failure::Run(RunError { places: found.unwrap_or_default(), ..error })
         }
         Failure::Run(_) | Failure::Diagnostics(_) => failure,
     })

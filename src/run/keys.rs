@@ -28,6 +28,16 @@ pub(super) struct KeyRing {
     pub(super) replaced: Vec<(String, String)>,
 }
 
+impl KeyRing {
+    /// Puts the published demo key in the place of another one.
+    fn replace(&mut self, source: &KeySource, why: String) {
+        let (id, key) = (source.id.clone(), MasterKey::demo());
+        self.replaced.push((id.clone(), why));
+        self.notes.push(KeyNote { id: id.clone(), check: key.check_value(), demo: true });
+        self.keys.insert(id, key);
+    }
+}
+
 /// What to do about a key that cannot be obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MissingKey {
@@ -35,6 +45,8 @@ pub(super) enum MissingKey {
     Fails,
     /// The published demo key takes its place: nothing is written.
     IsDemo,
+    /// The same for every key, and none is read: nothing depends on them.
+    IsNotRead,
 }
 
 /// The id and check value of a key, for comparison by people.
@@ -54,14 +66,14 @@ pub(super) fn read_keys(
 ) -> Result<KeyRing, RunError> {
     let mut ring = KeyRing::default();
     for source in &definition.keys.sources {
+        if missing == MissingKey::IsNotRead {
+            ring.replace(source, "it is not read".to_owned());
+            continue;
+        }
         let found = find_key(source, session, cancel, &mut ring.warnings);
         let key = match found {
             Err(error) if missing == MissingKey::IsDemo && cancel.check().is_ok() => {
-                ring.replaced.push((source.id.clone(), error.message));
-                let key = MasterKey::demo();
-                let (id, check) = (source.id.clone(), key.check_value());
-                ring.notes.push(KeyNote { id: id.clone(), check, demo: true });
-                ring.keys.insert(id, key);
+                ring.replace(source, error.message);
                 continue;
             }
             found => usable(source, found?)?,

@@ -6,7 +6,7 @@
 //!
 //! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `moment` says which run
 //!    this is, and `places` whether another one has its id. `aws` turns settings into a session and a store.
-//! 2. The store lists the inputs. `overlap` checks that none is where the run writes, and `nights` leaves those
+//! 2. `inputs` lists the inputs. `overlap` checks that none is where the run writes, and `nights` leaves those
 //!    that no run has taken yet, if the definition has a list of them.
 //! 3. `account/fingerprint` identifies the run, and the publication takes the places that it writes to. If
 //!    the same run is already published there, the run ends here.
@@ -45,6 +45,7 @@ mod gather;
 mod generate;
 mod headers;
 mod init;
+mod inputs;
 mod job;
 mod keys;
 mod lists;
@@ -89,7 +90,8 @@ pub use look::explain::{
 pub use look::preview::{PreviewEvent, PreviewOptions, Show, preview};
 pub use memory::Limits;
 pub use moment::{is_run_date, is_run_id};
-pub use nights::status::{LastRun, Next, StatusReport, status};
+pub use nights::foreseen::Next;
+pub use nights::status::{LastRun, StatusReport, status};
 pub use options::{RunOptions, ShardOptions};
 pub use outcome::Outcome;
 pub use progress::{InputRead, Progress, ProgressView, Stage};
@@ -101,16 +103,14 @@ pub use test_cases::{Difference, Tested, TestedCase, test_definitions};
 pub use verify::place::VerifyOptions;
 pub use verify::{Verified, verify};
 
-use std::path::PathBuf;
-
 use crate::engine::Cancel;
-use crate::store::Listing;
 use aws::Remote;
 use clock::Began;
+use inputs::Inputs;
 use job::{Job, list_specs};
 use keys::MissingKey;
 use nights::Night;
-use nothing::{nothing, nothing_to_read, quote_inputs};
+use nothing::nothing;
 use outcome::ended;
 use prepare::{PlanParts, Prepared, Source};
 use shards::Following;
@@ -137,7 +137,7 @@ fn run_steps(
     }
     let (mut prepared, parts, mut night) = prepare_run(options, began, progress, cancel)?;
     let specs = list_specs(&prepared, &parts)?;
-    let (listing, may_overwrite) = match list_inputs(&mut prepared, options, night.as_mut())? {
+    let (listing, may_overwrite) = match inputs::list(&mut prepared, options, night.as_mut())? {
         Inputs::These(listing, may_overwrite) => (listing, may_overwrite),
         Inputs::Published(manifest) => return Ok(Outcome::AlreadyPublished { manifest }),
         Inputs::None(error) => return nothing(&prepared, options, error),
@@ -186,38 +186,6 @@ fn run_shard(
         retry: None,
     };
     job.run(options, progress, cancel)
-}
-
-/// What a run has to read.
-enum Inputs {
-    /// These, and whether it may replace another published run.
-    These(Listing, bool),
-    /// Nothing: this manifest is that of an earlier run with its id, which has taken everything.
-    Published(PathBuf),
-    /// Nothing, with the reason.
-    None(RunError),
-}
-
-/// Lists the inputs that this run takes.
-fn list_inputs(
-    prepared: &mut Prepared,
-    options: &RunOptions,
-    night: Option<&mut Night>,
-) -> Result<Inputs, Failure> {
-    let store = &prepared.remote.store;
-    let mut listing = store.list(&prepared.inputs(), &prepared.definition.input.exclude)?;
-    if listing.files.is_empty() {
-        return Ok(Inputs::None(nothing_to_read(prepared, &listing.ignored)));
-    }
-    overlap::check(prepared, &listing.files)?;
-    let Some(night) = night else { return Ok(Inputs::These(listing, options.overwrite)) };
-    let may_overwrite = night.may_overwrite(prepared, options.overwrite)?;
-    night.select(prepared, options, &mut listing)?;
-    if !listing.files.is_empty() {
-        return Ok(Inputs::These(listing, may_overwrite));
-    }
-    let none = || Inputs::None(night.nothing_new(&quote_inputs(prepared)));
-    Ok(night.earlier_manifest(prepared).map_or_else(none, Inputs::Published))
 }
 
 /// Reads the definition with the paths of this run, and its keys.

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// Exit code 74: what was read would be a mix of two states.
     #[error("input `{name}` changed while it was being read")]
     Changed { name: String },
+    /// Exit code 65: it is another than was planned.
+    #[error("input `{name}` has changed since the plan was made")]
+    NotAsPlanned { name: String },
     /// Exit code 74.
     #[error("input `{name}` could not be read")]
     Io {

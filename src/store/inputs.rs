@@ -66,7 +66,7 @@ impl Store {
         if is_same {
             Ok(Listed { range: planned.range, ..found })
         } else {
-            Err(StoreError::Changed { name: planned.name.clone() })
+            Err(StoreError::NotAsPlanned { name: planned.name.clone() })
         }
     }
 

@@ -136,9 +136,9 @@ pub(super) fn read_pairs(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<Pair> {
     let Some(entry) = section.entry(key) else { return Vec::new() };
-    let help =
-        format!("write `[{within}.{key}]` on a line, and below it lines such as `{example}`");
     let Value::Table(table) = &entry.item.value else {
+        let help =
+            format!("write `[{within}.{key}]` on a line, and below it lines such as `{example}`");
         diagnostics.push(entry.key_at, format!("`{key}` is not a table"), "", help);
         return Vec::new();
     };
@@ -146,7 +146,7 @@ pub(super) fn read_pairs(
     for entry in &table.entries {
         if entry.key.trim().is_empty() {
             let message = format!("a name in `[{within}.{key}]` is empty");
-            diagnostics.push(entry.key_at, message, "", &*help);
+            diagnostics.push(entry.key_at, message, "", format!("name it, as in `{example}`"));
         } else if let Value::Table(_) = entry.item.value {
             let help = "put names that contain dots in quotes, such as `\"User.UserId\"`";
             diagnostics.push(entry.key_at, format!("`{}` is a table", entry.key), "", help);

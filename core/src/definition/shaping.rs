@@ -92,12 +92,14 @@ fn read_null(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Ve
 fn read_values(section: &mut Section<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<FieldWords> {
     const HELP: &str = "write `[input.values]` on a line, and below it lines such as `\"OptOut\" = { \
                         \"1\" = \"ALL\", \"0\" = \"NONE\" }`";
+    const OF_FIELD: &str = "say what each word of the field means, as in `\"OptOut\" = { \"1\" = \"ALL\", \
+                            \"0\" = \"NONE\" }`";
     let Some(entry) = section.entry("values") else { return Vec::new() };
     let Value::Table(table) = &entry.item.value else {
         diagnostics.push(entry.key_at, "`values` is not a table", "", HELP);
         return Vec::new();
     };
-    table.entries.iter().filter_map(|entry| read_words(entry, HELP, diagnostics)).collect()
+    table.entries.iter().filter_map(|entry| read_words(entry, OF_FIELD, diagnostics)).collect()
 }
 
 /// Reads the words of one field.

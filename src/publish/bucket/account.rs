@@ -28,6 +28,8 @@ use crate::store::s3::{Folder, Lease};
 pub(crate) struct BucketAccount {
     folder: Folder,
     lease: Option<Lease>,
+    /// The names of its objects, for whoever only looks at it.
+    seen: Vec<String>,
     pending: PendingUploads,
     manifest: Mutex<Vec<u8>>,
     /// The manifests that this run has read, by their names.
@@ -51,6 +53,7 @@ impl BucketAccount {
         BucketAccount {
             folder,
             lease: None,
+            seen: Vec::new(),
             pending: PendingUploads::default(),
             manifest: Mutex::default(),
             earlier: Mutex::default(),
@@ -65,9 +68,9 @@ impl BucketAccount {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The names in the last listing; none if the account is not held.
+    /// The names in the last listing; none if the account is neither held nor looked at.
     fn names(&self) -> &[String] {
-        self.lease.as_ref().map_or(&[], Lease::names)
+        self.lease.as_ref().map_or(&self.seen, Lease::names)
     }
 
     /// Removes objects of the last listing.
@@ -98,6 +101,11 @@ impl AccountPlace for BucketAccount {
     fn take(&mut self) -> Result<bool, PublishError> {
         self.lease = Lease::take(&self.folder, &mark_text(&self.path()))?;
         Ok(self.lease.is_some())
+    }
+
+    fn look(&mut self) -> Result<(), PublishError> {
+        self.seen = self.folder.names()?;
+        Ok(())
     }
 
     fn is_held(&self) -> bool {

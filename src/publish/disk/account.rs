@@ -150,6 +150,11 @@ impl AccountPlace for DiskAccount {
         Ok(self.lock.is_some())
     }
 
+    /// Does nothing: the disk is read directly.
+    fn look(&mut self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
     fn is_held(&self) -> bool {
         self.lock.is_some()
     }

@@ -10,7 +10,7 @@ mod output;
 mod staged;
 
 pub(crate) use account::DiskAccount;
-pub(crate) use output::{DiskOutput, move_mode};
+pub(crate) use output::{DiskOutput, check_output, move_mode};
 
 use std::{fs, io, path::Path};
 

@@ -50,6 +50,16 @@ pub(crate) fn move_mode(to: &Path) -> io::Result<MoveMode> {
     Ok(if is_fixed { MoveMode::PartByPart } else { MoveMode::Whole })
 }
 
+/// Fails if there is anything in an output but these parts, and job folders. `has_work`: its working folder may be
+/// inside.
+pub(crate) fn check_output(to: &Path, parts: &Parts, has_work: bool) -> Result<(), PublishError> {
+    ensure_nothing_foreign(
+        to,
+        |file| parts.has_file(to, file) || (has_work && file.starts_with(WORK)),
+        |folder| is_folder_of_ours(folder) || (has_work && folder.starts_with(WORK)),
+    )
+}
+
 impl DiskOutput {
     fn new(taken: &TakenOutput, lock: Lock) -> DiskOutput {
         let (to, mode) = (taken.to.clone(), taken.mode());
@@ -127,12 +137,7 @@ impl DiskOutput {
         if let MoveMode::Shard(_) = self.mode {
             return self.check_own_folders(parts);
         }
-        let is_inside = self.mode == MoveMode::PartByPart;
-        ensure_nothing_foreign(
-            &self.to,
-            |file| parts.has_file(&self.to, file) || (is_inside && file.starts_with(WORK)),
-            |folder| is_folder_of_ours(folder) || (is_inside && folder.starts_with(WORK)),
-        )
+        check_output(&self.to, parts, self.mode == MoveMode::PartByPart)
     }
 
     /// The same for the job folders of a shard. What else is in the output is the business of others.

@@ -79,16 +79,19 @@ pub(in crate::run) fn compared(list: &List, files: &[Listed]) -> Choice {
     ledger::compare(list, files, &wanted).unwrap_or_default()
 }
 
-/// What differs, one thing in each text. Empty: the other run is not known.
+/// What differs, one thing in each text. Empty: the other run is not known. `files`: the inputs of this run; `there`: all
+/// that are there, of which other runs may have taken some.
 pub(in crate::run) fn differences(
     prepared: &Prepared,
     files: &[Listed],
+    there: &[Listed],
 ) -> Result<Vec<String>, PublishError> {
     let (account, buckets) = (prepared.account(), prepared.remote.buckets.as_ref());
     let Some(other) = manifest_of(account, buckets)? else { return Ok(Vec::new()) };
-    let list = inputs_of(account, buckets, &prepared.definition.name, files)?;
+    let list = inputs_of(account, buckets, &prepared.definition.name, there)?;
     let mut differences = Vec::new();
-    let Choice { new, changed, gone, .. } = compared(&list, files);
+    let Choice { new, changed, .. } = compared(&list, files);
+    let Choice { gone, .. } = compared(&list, there);
     if 0 < new + changed.count + gone.count {
         let (changed, gone) = (changed.count, gone.count);
         differences.push(format!("inputs: {new} new, {changed} changed, {gone} gone"));
@@ -98,6 +101,9 @@ pub(in crate::run) fn differences(
     let version = env!("CARGO_PKG_VERSION");
     if other.version != version {
         differences.push(format!("version: {} then, {version} now", short(&other.version)));
+    }
+    if let Some(shards) = &other.shards {
+        differences.push(format!("shards: {} then, none now", shards.count));
     }
     let own: BTreeMap<String, String> = prepared.schema.files.iter().cloned().collect();
     if let Some(names) = named(&differing(&own, &other.schemas)) {

@@ -2,6 +2,8 @@
 //!
 //! A run without `[state]` takes all inputs, and has no [`Night`].
 
+pub(super) mod foreseen;
+mod places;
 pub(super) mod status;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +15,7 @@ use super::moment::Moment;
 use super::options::RunOptions;
 use super::prepare::{Prepared, ReadDefinition, Source};
 use super::publish::put_in_place;
-use super::text::{escape, escape_path, hex, with_causes};
-use crate::crypto::sha256;
+use super::text::{escape, escape_path, with_causes};
 use crate::definition::{Definition, OnChange, State};
 use crate::engine::Cancel;
 use crate::ledger::{
@@ -22,9 +23,10 @@ use crate::ledger::{
     StateRequest, Wanted,
 };
 use crate::publish::names::MANIFEST;
-use crate::publish::{self, Buckets, PlaceRequest, Publication, Share};
+use crate::publish::{self, Buckets, Publication};
 use crate::report::{Manifest, Status};
 use crate::store::{Exclusions, Ignored, Listed, Listing, Reason};
+use places::{digest_of, recover, remove_folders};
 
 /// The list of a definition, during one run.
 pub(super) struct Night {
@@ -80,12 +82,18 @@ impl Night {
             replaces: None,
             is_there: false,
         };
-        night.clean_up_after_kill(source, !options.dry_run)?;
+        night.clean_up_after_kill(source, definition, !options.dry_run)?;
         Ok(Some(night))
     }
 
-    /// Ends what a killed run left. Its places follow from its id and date.
-    fn clean_up_after_kill(&mut self, source: &Source<'_>, writes: bool) -> Result<(), Failure> {
+    /// Ends what a killed run left. Its places follow from its id and date. `own`: the definition with the places of
+    /// this run.
+    fn clean_up_after_kill(
+        &mut self,
+        source: &Source<'_>,
+        own: &Definition,
+        writes: bool,
+    ) -> Result<(), Failure> {
         let Some(unfinished) = self.ledger.unfinished() else { return Ok(()) };
         let begun = unfinished.begun;
         let Some(moment) = Moment::of_file(&begun.run, &begun.date) else {
@@ -102,7 +110,9 @@ impl Night {
             return Ok(self.ledger.settle(None)?);
         }
         let published = if writes {
-            recover(&definition, self.buckets.as_ref())?
+            let published = recover(&definition, self.buckets.as_ref())?;
+            remove_folders(&definition, own);
+            published
         } else {
             publish::published_in(account, self.buckets.as_ref())?
         };
@@ -114,6 +124,11 @@ impl Night {
     /// Whether a run on the list has this id.
     pub(super) fn has_run(&self, id: &str) -> bool {
         self.ledger.list().run(id).is_some()
+    }
+
+    /// Whether a run with this id has taken inputs. One that was over its budget has not.
+    fn has_taken(&self, id: &str) -> bool {
+        self.ledger.list().run(id).is_some_and(RunEntry::is_published)
     }
 
     /// The runs on the list, in the order in which they ended.
@@ -206,7 +221,7 @@ impl Night {
             return Err(changed(&choice.failing).into());
         }
         let id = &prepared.moment.run;
-        if !choice.take.is_empty() && self.has_run(id) && self.replaced.as_ref() != Some(id) {
+        if !choice.take.is_empty() && self.has_taken(id) && self.replaced.as_ref() != Some(id) {
             return Err(used_id(id, &self.to).into());
         }
         listing.unmatched.extend(again.unmatched());
@@ -271,7 +286,7 @@ impl Night {
         }
         let leftover = put_in_place(place, manifest)?;
         // A run that was to replace one of the same id leaves that on the list.
-        let recorded = if self.has_run(&id) { Ok(()) } else { self.ledger.add(&addition) };
+        let recorded = if self.has_taken(&id) { Ok(()) } else { self.ledger.add(&addition) };
         Ok(both(leftover, self.end(recorded)))
     }
 
@@ -365,33 +380,6 @@ pub(super) fn open_ledger(
         name: &definition.name,
     };
     Ok(if takes { Ledger::take(&request)? } else { Ledger::look(&request)? })
-}
-
-fn recover(definition: &Definition, buckets: Option<&Buckets>) -> Result<Option<String>, Failure> {
-    let outputs: Vec<PathBuf> =
-        definition.outputs.iter().map(|output| output.to.path.clone()).collect();
-    let request = PlaceRequest {
-        account: &definition.account.to.path,
-        outputs: &outputs,
-        modes: &[],
-        buckets,
-        fingerprint: "",
-        overwrite: false,
-        share: Share::Whole,
-    };
-    Ok(publish::recover(&request)?)
-}
-
-/// Whether a run on a list has written to this account.
-pub(super) fn is_account_of(run: &RunEntry, account: &Path) -> Result<bool, Failure> {
-    Ok(digest_of(account)? == run.account)
-}
-
-/// Identifies an account on a list, without telling where it is.
-fn digest_of(account: &Path) -> Result<String, Failure> {
-    let path = publish::resolve(account)?;
-    let digest = hex(&sha256(path.as_os_str().as_encoded_bytes()));
-    Ok(digest.get(..32).unwrap_or_default().to_owned())
 }
 
 fn run_entry(manifest: &Manifest, prepared: &Prepared) -> Result<RunEntry, Failure> {

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Night, is_account_of};
-use crate::definition::{Definition, OnChange};
+use super::Night;
+use super::foreseen::{self, Next};
+use super::places::is_account_of;
+use crate::definition::Definition;
 use crate::engine::Cancel;
 use crate::ledger::{Choice, Few, RunEntry, RunStatus};
 use crate::publish::{Buckets, PublishError};
@@ -15,7 +17,7 @@ use crate::run::clock;
 use crate::run::error::{Failure, RunError};
 use crate::run::moment::Moment;
 use crate::run::options::RunOptions;
-use crate::run::prepare::{ReadDefinition, Source};
+use crate::run::prepare::Source;
 use crate::run::retry::of::{retries_of, together};
 use crate::store::Listed;
 
@@ -53,19 +55,6 @@ pub struct LastRun {
     pub records: RecordCounts,
 }
 
-/// What the next run would do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing: there is nothing that the last run has not taken.
-    Nothing,
-    /// Take so many inputs.
-    Take(u64),
-    /// Fail, since inputs have changed (exit 65).
-    Fail,
-    /// Fail, since another result is published in its place, unless it may replace that (exit 73).
-    Replace,
-}
-
 impl StatusReport {
     /// Whether there is something to do.
     pub fn is_due(&self) -> bool {
@@ -80,22 +69,34 @@ impl StatusReport {
 /// Everything that is wrong with the definition, or what of inputs, list and account cannot be read.
 pub fn status(options: &RunOptions, cancel: &Cancel) -> Result<StatusReport, Failure> {
     let source = Source::read(options, clock::now()?, cancel)?;
-    let ReadDefinition { definition, .. } = source.parse(&source.moment)?;
-    let remote = Remote::new(&definition, cancel)?;
+    let first = source.parse(&source.moment)?;
+    let definition = &first.definition;
+    let remote = Remote::new(definition, cancel)?;
     let from = definition.input.from.iter().map(|place| place.path.as_path());
     let listing = remote.store.list(&from.collect::<Vec<&Path>>(), &definition.input.exclude)?;
     let looking = RunOptions { dry_run: true, ..options.clone() };
-    let Some(night) = Night::open(&source, &definition, &remote, &looking)? else {
-        return Ok(of_account(&definition, &remote, &listing.files)?);
+    let night = Night::open(&source, definition, &remote, &looking)?;
+    let mut report = match &night {
+        None => of_account(definition, &remote, &listing.files)?,
+        Some(night) => of_list(night, &source, definition, &remote, &listing.files)?,
     };
-    let choice = night.compare(&listing.files)?;
-    let on_change = definition.state.as_ref().map_or(OnChange::Fail, |state| state.on_change);
-    let next = next(&choice, on_change);
+    report.next = foreseen::next(&source, first, remote, night, &looking, cancel)?;
+    Ok(report)
+}
+
+/// What the list says.
+fn of_list(
+    night: &Night,
+    source: &Source<'_>,
+    definition: &Definition,
+    remote: &Remote,
+    files: &[Listed],
+) -> Result<StatusReport, Failure> {
     let account = definition.account.to.path.clone();
-    let mut report = report(&definition, choice, next, account);
+    let mut report = report(definition, night.compare(files)?, account);
     report.begun = night.begun().map(str::to_owned);
     if let Some(entry) = night.runs().last() {
-        let found = of_entry(entry, &source, &remote)?;
+        let found = of_entry(entry, source, remote)?;
         report.last = Some(found.last);
         report.retried = found.retried;
         report.account = found.account.unwrap_or(report.account);
@@ -103,7 +104,8 @@ pub fn status(options: &RunOptions, cancel: &Cancel) -> Result<StatusReport, Fai
     Ok(report)
 }
 
-fn report(definition: &Definition, choice: Choice, next: Next, account: PathBuf) -> StatusReport {
+/// A report without what comes next.
+fn report(definition: &Definition, choice: Choice, account: PathBuf) -> StatusReport {
     let Choice { taken, new, changed, gone, broken, .. } = choice;
     let name = definition.name.clone();
     StatusReport {
@@ -115,18 +117,9 @@ fn report(definition: &Definition, choice: Choice, next: Next, account: PathBuf)
         changed,
         gone,
         broken,
-        next,
+        next: Next::Nothing,
         account,
         retried: 0,
-    }
-}
-
-fn next(choice: &Choice, on_change: OnChange) -> Next {
-    let taken = choice.take.len();
-    match (taken, on_change) {
-        _ if 0 < choice.failing.count => Next::Fail,
-        (0, _) => Next::Nothing,
-        (count, _) => Next::Take(u64::try_from(count).unwrap_or(u64::MAX)),
     }
 }
 
@@ -192,30 +185,8 @@ fn of_account(
     let ended = in_account(account, buckets)?;
     let list = inputs_of(account, buckets, &definition.name, files)?;
     let choice = compared(&list, files);
-    let is_same = choice.new + choice.changed.count + choice.gone.count == 0;
-    let is_published = ended.as_ref().is_some_and(|(last, _)| last.status == "published");
-    let next = match (is_published, is_same) {
-        (true, true) => Next::Nothing,
-        (true, false) => Next::Replace,
-        (false, _) => Next::Take(u64::try_from(files.len()).unwrap_or(u64::MAX)),
-    };
-    let mut report = report(definition, choice, next, account.clone());
+    let mut report = report(definition, choice, account.clone());
     report.retried = ended.as_ref().map_or(0, |(_, retried)| *retried);
     report.last = ended.map(|(last, _)| last);
     Ok(report)
-}
-
-/// What the next run would do, in a few words.
-impl std::fmt::Display for Next {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Next::Nothing => f.write_str("nothing"),
-            Next::Take(1) => f.write_str("take 1 input"),
-            Next::Take(count) => write!(f, "take {count} inputs"),
-            Next::Fail => f.write_str("fail: inputs have changed since a run took them"),
-            Next::Replace => {
-                f.write_str("fail: another result is published, which `--overwrite` replaces")
-            }
-        }
-    }
 }

@@ -317,6 +317,7 @@ fn not_listed(error: StoreError, options: &ScanOptions) -> RunError {
         StoreError::Denied { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::Changed { .. }
+        | StoreError::NotAsPlanned { .. }
         | StoreError::Bucket(_)
         | StoreError::Io { .. } => false,
     };

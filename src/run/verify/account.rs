@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::place::Spot;
-use super::state::{NAMED_MAX, Verifying};
+use super::state::{NAMED_MAX, Verifying, instead};
 use crate::definition::KeySource;
 use crate::publish::names::{INPUTS, LINEAGE, MANIFEST, REJECTS};
 use crate::report::{KeyNote, Manifest, Status};
@@ -58,7 +58,7 @@ fn balance(verifying: &mut Verifying<'_>, account: &Spot, manifest: &Manifest) {
         let listed = sum(output.files.iter().map(|part| part.records));
         if listed != u128::from(expected) {
             let to = escape(&output.to);
-            let what = format!("the parts in `{to}` have {listed} records instead of {expected}");
+            let what = format!("the parts in `{to}` have {}", instead(listed, "record", expected));
             verifying.faults.add(&path, None, "outputs", what);
         }
     }
@@ -92,7 +92,7 @@ fn differs(
 ) -> Result<Option<String>, String> {
     let other = |place: &str, check: &str| {
         format!(
-            "the run's key has the check value {}, and that {place} has {check}",
+            "the run's key has the check value {}, and the key {place} has {check}",
             escape(&note.check)
         )
     };
@@ -172,7 +172,7 @@ fn rejects(
     if !is_there {
         verifying.faults.of_file(&path, "is gone");
     } else if found != expected {
-        let what = format!("has {found} lines instead of {expected}");
+        let what = format!("has {}", instead(found, "line", expected));
         verifying.faults.of_file(&path, what);
     }
     Ok(())

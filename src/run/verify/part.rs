@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::rules::Rules;
-use super::state::Faults;
+use super::state::{Faults, instead};
 use crate::definition::DigestKind;
 use crate::pipeline::Worker;
 use crate::report::PartNote;
@@ -58,7 +58,7 @@ pub(super) fn compare_digest(
 
 pub(super) fn compare_records(faults: &mut Faults, part: &FoundPart<'_>, records: u64) {
     if records != part.note.records {
-        let what = format!("has {records} records instead of {}", part.note.records);
+        let what = format!("has {}", instead(records, "record", part.note.records));
         faults.of_file(&part.path, what);
     }
 }

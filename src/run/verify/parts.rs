@@ -9,7 +9,7 @@ use super::part::{FoundPart, compare_digest, compare_records, digest_of, with_wo
 use super::place::Spot;
 use super::profiles;
 use super::rules::Rules;
-use super::state::{Faults, NAMED_MAX, Verifying, describe};
+use super::state::{Faults, NAMED_MAX, Verifying, describe, instead};
 use crate::decode::frame::Dialect;
 use crate::definition::{DigestKind, InputFormat};
 use crate::engine::map_ordered;
@@ -104,7 +104,7 @@ fn find<'a>(
             continue;
         }
         if file.listed.bytes != note.bytes {
-            let what = format!("has {} bytes instead of {}", file.listed.bytes, note.bytes);
+            let what = format!("has {}", instead(file.listed.bytes, "byte", note.bytes));
             verifying.faults.of_file(&path, what);
         }
         parts.push(FoundPart { path, note, listed: file.listed.clone() });

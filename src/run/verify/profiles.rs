@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::part::{FoundPart, compare_digest, compare_records, digest_of};
 use super::rows::RowReader;
 use super::rules::Rules;
-use super::state::{Faults, Verifying};
+use super::state::{Faults, Verifying, instead};
 use crate::crypto::Sha256;
 use crate::definition::DigestKind;
 use crate::pipeline::Expectation;
@@ -224,14 +224,15 @@ impl Checking<'_, '_> {
     /// Compares sums with those of the manifest.
     fn sums(&mut self, note: &ProfilesNote, to: &Path, rows: u64, lists: &BTreeMap<String, u64>) {
         if rows != note.rows {
-            let what = format!("has {rows} rows instead of {}", note.rows);
+            let what = format!("has {}", instead(rows, "row", note.rows));
             self.faults().of_file(to, what);
         }
         for (list, expected) in &note.lists {
             let found = lists.get(list).copied().unwrap_or(0);
             if found != *expected {
+                let addresses = if found == 1 { "address" } else { "addresses" };
                 let what =
-                    format!("has {found} addresses on the list `{list}` instead of {expected}");
+                    format!("has {found} {addresses} on the list `{list}` instead of {expected}");
                 self.faults().of_file(to, what);
             }
         }
@@ -353,7 +354,7 @@ impl<'a> RowChecks<'a> {
                 } else if is_empty && name == self.target.standard.key {
                     "no value"
                 } else if !is_empty && check.format.is_some_and(|form| !form.check(cell, formats)) {
-                    "a value without its format"
+                    "a value that does not have the format of its field"
                 } else if !is_empty && check.is_token && !self.rules.expected.is_token(cell) {
                     "a value that is no token of a key in the manifest"
                 } else {

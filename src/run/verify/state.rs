@@ -58,6 +58,17 @@ impl Faults {
     }
 }
 
+/// `1 line instead of 2`.
+pub(in crate::run) fn instead(
+    found: impl Into<u128>,
+    one: &str,
+    expected: impl Into<u128>,
+) -> String {
+    let (found, expected) = (found.into(), expected.into());
+    let plural = if found == 1 { "" } else { "s" };
+    format!("{found} {one}{plural} instead of {expected}")
+}
+
 /// A flaw in words.
 pub(in crate::run) fn describe(flaw: &Flaw) -> String {
     match flaw {
@@ -67,5 +78,22 @@ pub(in crate::run) fn describe(flaw: &Flaw) -> String {
         Flaw::ExportOnly => "has a field that only exports have".to_owned(),
         Flaw::NoToken => "has a value that is no token of a key in the manifest".to_owned(),
         Flaw::LineBreak => "has a value with a tab or a line break".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let cases = [
+            (0_u64, "0 lines instead of 2"),
+            (1, "1 line instead of 2"),
+            (3, "3 lines instead of 2"),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(instead(found, "line", 2_u64), expected);
+        }
     }
 }

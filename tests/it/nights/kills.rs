@@ -10,6 +10,9 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use crate::support::faults::library;
 use crate::support::nights::{Nights, expect_once, records};
 use crate::support::property::times;
@@ -62,6 +65,28 @@ fn redo(nights: &Nights, id: &str) {
     let mut run = nights.run();
     run.args(["--quiet", "--set", "state.changed=take", "--set", "input.on_empty=ok"]);
     assert_exit(run.args(["--overwrite", "--run", id]), 0);
+}
+
+/// It may have been killed before it could note which folders it had made.
+#[test]
+fn a_killed_run_leaves_no_folder() {
+    let nights = Nights::on_disk();
+    nights.put("in/a.ndjson", &records("a", 1));
+    let account = nights.path("out/1/account");
+    let digest = HEXLOWER.encode(&Sha256::digest(account.to_string_lossy().as_bytes()));
+    let note = format!(
+        r#"{{"segprep_state":1,"run":"1","date":"2026-11-28","account":"{}"}}"#,
+        digest.get(..32).expect("64 digits")
+    );
+    for work in ["", ".segprep"] {
+        fs::create_dir_all(account.join(work)).expect("a folder");
+        fs::create_dir_all(nights.path("state")).expect("a folder");
+        fs::write(nights.path("state/begun.json"), &note).expect("a note");
+        let mut run = nights.run();
+        assert_exit(run.args(["--quiet", "--set", "input.on_empty=ok"]), 0);
+        nights.check_tidy();
+        assert!(!nights.path("out/1").exists());
+    }
 }
 
 #[test]

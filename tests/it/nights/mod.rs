@@ -159,6 +159,19 @@ fn a_replacement_that_is_over_budget_loses_no_input() {
     );
 }
 
+/// It has taken nothing, so another run may have its id, and its places.
+#[test]
+fn a_run_over_budget_blocks_none_of_its_id() {
+    let nights = Nights::on_disk();
+    nights.put("in/a.ndjson", &(records("a", 3) + "{}\n"));
+    let strict = ["--set", "account.max_reject_ratio=0.1"];
+    assert_exit(night(&nights, "1").args(strict), 3);
+    assert_exit(night(&nights, "1").args(strict), 3);
+    assert_exit(&mut night(&nights, "1"), 0);
+    nights.check_once(&once(&[("a", 3)]));
+    assert_eq!(nights.list(), ["in/a.ndjson 1"]);
+}
+
 #[test]
 fn a_broken_input_is_on_the_list_and_read_again_if_it_changes() {
     let nights = two_nights();

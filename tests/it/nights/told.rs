@@ -1,13 +1,14 @@
 //! What a user is told: `segprep status`, and what another published run differs in.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::{night, two_nights};
 use crate::support::nights::{Nights, records};
 use crate::support::program::code;
-use crate::support::running::{Site, assert_exit, endpoints};
+use crate::support::running::{Site, assert_exit, assert_exit_saying, endpoints};
 
 /// What `status --json` prints, and its exit code with `--check`. Nothing is written.
 fn status(nights: &Nights) -> (Value, i32) {
@@ -108,6 +109,88 @@ fn without_a_list_the_account_says_what_was_taken() {
     let (found, next, code) = status();
     assert_eq!((found, code), (inputs([1, 1, 0, 0]), 4));
     assert!(next.contains("--overwrite"), "{next}");
+}
+
+/// What the next run would do with these settings, as `status` says it, and the exit code of that run.
+#[track_caller]
+fn check_next(site: &Site, settings: &[&str], next: &str, run: i32) {
+    let with_settings = |mut command: Command| {
+        command.args(settings.iter().flat_map(|set| ["--set", *set]));
+        command
+    };
+    let left = site.left();
+    let output = assert_exit(with_settings(site.run_as("status")).arg("--json"), 0);
+    assert_eq!(site.left(), left, "something was written");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let said = found["next"].as_str().expect("a text");
+    assert!(said.starts_with(next), "{said}");
+    assert_exit(&mut with_settings(site.run()), run);
+}
+
+#[test]
+fn the_status_says_what_would_block_the_next_run() {
+    let site = Site::with(&endpoints(2));
+    let key = site.folder().join("key");
+    fs::write(&key, format!("hex:{}", "0a1b".repeat(16))).expect("a key");
+    let keyed = ["keys.current=\"k1\"", &format!("keys.k1=\"file:{}\"", key.display())];
+    check_next(&site, &keyed, "take 1 input", 0);
+    check_next(&site, &keyed, "nothing", 0);
+    let another = "fail: another result is published";
+    let other = [keyed[0], keyed[1], "fields.\"Attributes.Plan\"=drop"];
+    check_next(&site, &other, another, 73);
+    fs::write(&key, format!("hex:{}", "2c3d".repeat(16))).expect("a key");
+    check_next(&site, &keyed, another, 73);
+    // A key that this machine does not have is taken for the one that the result has.
+    fs::remove_file(&key).expect("a key");
+    check_next(&site, &keyed, "nothing", 77);
+    fs::write(&key, format!("hex:{}", "0a1b".repeat(16))).expect("a key");
+
+    let part = site.place.to().join("job-000/part-00000.json");
+    let text = fs::read(&part).expect("a part");
+    fs::remove_file(&part).expect("a part");
+    check_next(&site, &keyed, "fail: this run is published already, but its result is not", 73);
+    fs::write(&part, text).expect("a part");
+    let manifest = site.place.account().join("manifest.json");
+    fs::write(&manifest, "no JSON").expect("a manifest");
+    check_next(&site, &keyed, "fail: `", 73);
+    fs::remove_file(site.inputs().join("a.ndjson")).expect("an input");
+    fs::remove_file(&manifest).expect("a manifest");
+    check_next(&site, &keyed, "fail: there is nothing to read", 66);
+}
+
+#[test]
+fn the_status_finds_files_and_shards_in_the_way() {
+    let site = Site::with(&endpoints(2));
+    fs::create_dir(site.place.to()).expect("a folder");
+    fs::write(site.place.to().join("diary.txt"), "x").expect("a file");
+    check_next(&site, &[], "fail: `", 73);
+    let site = Site::with(&endpoints(2));
+    assert_exit(site.run().args(["--shard", "0/2"]), 0);
+    check_next(&site, &[], "fail: `", 73);
+}
+
+/// What is there of another day counts for nothing, as of that run.
+#[test]
+fn a_day_that_has_its_result_is_told() {
+    let nights = Nights::on_disk();
+    let by_date = |name: &str| {
+        let mut command = nights.command(name);
+        let at = |name: &str| nights.place(&format!("out/{{date}}/{name}/"));
+        command.arg("--set").arg(format!("output.0.to={:?}", at("import")));
+        command.arg("--set").arg(format!("account.to={:?}", at("account")));
+        command
+    };
+    nights.put("in/0.ndjson", &records("0", 1));
+    assert_exit(by_date("run").args(["--quiet", "--date", "-1d"]), 0);
+    nights.put("in/a.ndjson", &records("a", 3));
+    assert_exit(by_date("run").arg("--quiet"), 0);
+    nights.put("in/b.ndjson", &records("b", 2));
+    let output = assert_exit(by_date("status").arg("--json"), 0);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let next = found["next"].as_str().expect("a text");
+    assert!(next.starts_with("fail: another result is published"), "{next}");
+    let words = ["inputs: 1 new, 0 changed, 0 gone"];
+    assert_exit_saying(&mut by_date("run"), 73, &words);
 }
 
 /// Of a definition whose runs have places of their own, the last result is verified.

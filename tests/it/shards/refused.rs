@@ -258,7 +258,9 @@ fn a_plan_is_one_of_this_definition() {
     world.put("in/a.ndjson", lines("a", 91).as_bytes());
     ends(world.command("gather").arg("--plan").arg(&path), 0); // it is published, whatever has changed
     fs::remove_dir_all(world.path("out")).expect("a folder");
-    assert!(follow("0", 74).contains("a.ndjson"), "the input has changed since");
+    let changed = follow("0", 65);
+    let is_told = changed.contains("a.ndjson` has changed since the plan was made");
+    assert!(is_told && changed.contains("a new plan"), "{changed}");
 }
 
 /// The list of `[state]` grows when shards are gathered, and by the inputs of the plan.
@@ -307,6 +309,8 @@ fn shards_may_be_empty_and_a_whole_may_not() {
     }
     ends(&mut world.gather(5), 0);
     assert_eq!(world.manifest().expect("a manifest")["records"]["written"], 2);
+    let run = ends(&mut world.command("run"), 73);
+    assert!(run.contains("shards: 5 then, none now"), "{run}");
     let world = World::on_disk();
     world.put("in/a.csv", b"Address,ChannelType\n");
     ends(&mut world.shard(0, 1), 0);

@@ -140,6 +140,11 @@ impl Nights {
         };
         let left: Vec<_> = files.keys().filter(is_left).collect();
         assert!(left.is_empty(), "left: {left:?}");
+        let folders = walkdir::WalkDir::new(self.path("out")).into_iter().filter_map(Result::ok);
+        let folders = folders.filter(|entry| entry.file_type().is_dir());
+        let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|all| all.count() == 0);
+        let empty: Vec<_> = folders.filter(|entry| is_empty(entry.path())).collect();
+        assert!(empty.is_empty(), "empty: {empty:?}");
         if let Some(server) = &self.server {
             assert_eq!(server.objects.uploads(), Vec::<String>::new());
         }
