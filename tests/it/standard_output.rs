@@ -47,6 +47,21 @@ fn standard_output_has_the_bytes_of_the_part() {
     }
 }
 
+/// Rust's runtime opens `/dev/null` in place of a standard output that is closed.
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    for (redirected, expected) in [(">&-", 74), (">/dev/null", 0)] {
+        let place = Place::new();
+        let run = run(NEWSLETTER, &place);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirected}")]);
+        let output = shell.arg(run.get_program()).args(run.get_args()).output();
+        let output = output.expect("the program runs");
+        assert_eq!(code(&output), expected, "{redirected}: {}", stderr(&output));
+        assert_eq!(place.account().join("manifest.json").exists(), expected == 0);
+    }
+}
+
 #[test]
 fn a_dry_run_writes_nothing() {
     let place = Place::new();
