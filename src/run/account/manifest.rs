@@ -41,6 +41,8 @@ pub(in crate::run) struct Facts<'a> {
     pub(in crate::run) listing: &'a Listing,
     /// The counts of each list.
     pub(in crate::run) lists: Vec<ListCounts>,
+    /// About files of lists that are not read.
+    pub(in crate::run) list_warnings: &'a [String],
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
     pub(in crate::run) other_outputs: &'a [PathBuf],
     /// How often duplicates differ in their opt-out. `None`: records are not compared.
@@ -315,6 +317,7 @@ fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -
     let Facts { prepared, listing, .. } = facts;
     let total = &assembled.total;
     let mut warnings = unusable_entries(facts);
+    warnings.extend(facts.list_warnings.iter().cloned());
     warnings.extend(unchecked_lists(facts));
     let most = facts.plan.schema.target.limits.attribute_count;
     let merged = facts.optout_merged.unwrap_or(0);

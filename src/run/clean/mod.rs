@@ -142,7 +142,7 @@ impl Cleaner {
         let (prepared, parts) = prepare::complete(options, run, remote, MissingKey::Fails, cancel)?;
         let store = &prepared.remote.store;
         let specs = list_specs(&prepared, &parts)?;
-        let files = lists::list_files(&specs, store)?;
+        let files = lists::list_files(&specs, store)?.files;
         let pool = pool(prepared.limits.threads)?;
         let (lists, _) = lists::read_lists(specs, store, &files, &pool, cancel)?;
         let key = compared::key_of(&prepared.definition, &parts.keys);

@@ -84,7 +84,7 @@ fn gather_steps(
     let Following { prepared, parts, plan, night } = shards::follow(&options.run, &wanted, cancel)?;
     progress.is_called(&prepared.moment.run);
     let specs = list_specs(&prepared, &parts)?;
-    let list_files = lists::list_files(&specs, &prepared.remote.store)?;
+    let list_files = lists::list_files(&specs, &prepared.remote.store)?.files;
     let compiled = without_lists(&prepared, parts)?;
     let note =
         ShardsNote { plan: plan.digest.clone(), count: plan.head.shards, ..ShardsNote::default() };
