@@ -63,6 +63,20 @@ fn a_closed_standard_output_is_an_error() {
 }
 
 #[test]
+fn settings_of_parts_have_no_effect() {
+    for (setting, name) in
+        [("output.0.mode=\"0600\"", "mode"), ("output.0.max_bytes=\"1 KB\"", "max_bytes")]
+    {
+        let place = Place::new();
+        let mut command = run(NEWSLETTER, &place);
+        let output = command.args(["--json", "--set", setting]).output().expect("the program runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let warnings = place.manifest()["warnings"].to_string();
+        assert!(warnings.contains(&format!("`{name}` has no effect")), "{warnings}");
+    }
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let place = Place::new();
     let output = run(NEWSLETTER, &place).arg("--dry-run").output().expect("the program runs");

@@ -386,7 +386,7 @@ fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Warnings about rules that matched no value, unless the definition needs them anyway. A rule that no field has is one
+/// Warnings about rules that matched no value of a written record, unless the definition needs them anyway. A rule that no field has is one
 /// of the plan's warnings.
 fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
     let seen = |number: usize| {
@@ -397,7 +397,11 @@ fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
         let may_match = plan.governs(*number);
         rule.is_written() && may_match && !seen(*number) && !plan.is_compulsory(*number)
     });
-    unused.map(|(_, rule)| format!("the rule for `{}` matched no value", rule.path)).collect()
+    unused
+        .map(|(_, rule)| {
+            format!("the rule for `{}` matched no value of a written record", rule.path)
+        })
+        .collect()
 }
 
 /// Warnings about unknown fields whose name is similar to a field's.
