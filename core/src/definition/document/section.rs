@@ -270,7 +270,12 @@ impl<'t> Section<'t> {
             let key = entry.key.as_str();
             if !self.known.contains(&key) && !self.later.contains(&key) {
                 let message = format!("unknown setting `{}` in {}", escape(key), self.name);
-                diagnostics.push(entry.key_at, message, "", advice(key, &self.known));
+                let near = nearest(key, self.known.iter().copied());
+                let help = match near.filter(|near| self.table.get(near).is_some()) {
+                    Some(near) => format!("remove it: `{near}` is there already"),
+                    None => advice(key, &self.known),
+                };
+                diagnostics.push(entry.key_at, message, "", help);
             }
         }
     }
