@@ -93,6 +93,7 @@ fn a_run_over_budget_has_no_part_in_its_manifest() {
     let output = output.expect("the program runs");
     assert_eq!(code(&output), 3, "{}", stderr(&output));
     assert!(!output.stdout.is_empty());
+    assert!(!stderr(&output).contains("nothing was published"), "{}", stderr(&output));
     let manifest = place.manifest();
     assert_eq!(manifest["status"], "over_budget");
     assert_eq!(manifest["outputs"][0]["files"].as_array().map(Vec::len), Some(0));

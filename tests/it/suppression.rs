@@ -123,6 +123,7 @@ fn unusable_entries_are_counted_and_not_shown() {
     assert_eq!(case.counts("normalize = \"email.v1\", max_unusable = 1").1, [2, 1, 2]);
     let manifest = case.place.manifest().to_string();
     assert!(manifest.contains("1 entry of the list"), "{manifest}");
+    assert!(manifest.contains("whoever it stands for is not found"), "{manifest}");
     for shown in ["somebody", "ada@example.com"] {
         assert!(!manifest.contains(shown), "{manifest}");
     }

@@ -12,7 +12,7 @@ use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::definition::{HmacSpec, OpSpec, OverLimit, Purpose};
 use crate::pipeline::Stages;
-use crate::plan::Plan;
+use crate::plan::{ListSpec, Plan};
 use crate::record::Note;
 use crate::report::{
     DefinitionNote, Exceeded, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts,
@@ -360,15 +360,25 @@ fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
     let unusable = lists.filter(|(_, counts)| 0 < counts.unusable);
     unusable
         .map(|(list, counts)| {
-            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
+            let whom = if counts.unusable == 1 {
+                "whoever it stands for is not found"
+            } else {
+                "the people they stand for are not found"
+            };
             format!(
-                "{} of the list `{from}` cannot be used, so the people they stand for are not found: an \
-                 entry must be {}",
+                "{} of the list {} cannot be used, so {whom}: an entry must be {}",
                 count_entries(counts.unusable),
+                files_of(&list.spec),
                 list.spec.describe_entry()
             )
         })
         .collect()
+}
+
+/// What `from` of a list has, for a message: `` `a.txt`, `b.txt` ``.
+fn files_of(list: &ListSpec) -> String {
+    let from = list.from.iter().map(|path| format!("`{}`", escape_path(path)));
+    from.collect::<Vec<_>>().join(", ")
 }
 
 /// Warnings about lists whose bytes nothing confirms.
@@ -377,9 +387,9 @@ fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
     let unchecked = lists.filter(|(_, counts)| counts.is_unchecked);
     unchecked
         .map(|(list, _)| {
-            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
+            let from = files_of(&list.spec);
             format!(
-                "the list `{from}` was read without a check for damage: its server has no checksum of a \
+                "the list {from} was read without a check for damage: its server has no checksum of a \
                  whole object"
             )
         })

@@ -141,7 +141,12 @@ impl<'t> Section<'t> {
     ) -> Option<u64> {
         let item = self.item(key)?;
         let Value::Integer(number) = item.value else {
-            push_wrong_type(key, item, "a whole number", diagnostics);
+            if matches!(item.value, Value::Float(_)) {
+                let message = format!("`{key}` is not a whole number");
+                diagnostics.push(item.at, message, "", "write a whole number");
+            } else {
+                push_wrong_type(key, item, "a whole number", diagnostics);
+            }
             return None;
         };
         let found = u64::try_from(number).ok().filter(|number| range.contains(number));
