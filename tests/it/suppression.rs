@@ -244,7 +244,9 @@ fn a_list_that_is_named_is_read_or_ends_the_run() {
     fs::write(folder.join("more/bo"), "bo@example.com\n").expect("a list");
     let mut command = case.run_with(&["more"], "action = \"drop\"");
     let output = command.arg("--overwrite").output().expect("the program runs");
-    assert!(stderr(&output).contains("more/.cy` under `[[suppress]]` is not read"));
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let warnings = case.place.manifest()["warnings"].to_string();
+    assert!(warnings.contains("more/.cy` under `[[suppress]]` is not read"), "{warnings}");
     assert_eq!(case.place.manifest()["records"]["dropped"]["suppressed"], 1);
 }
 
