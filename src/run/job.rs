@@ -12,7 +12,8 @@ use super::assemble::Assembler;
 use super::clock::Began;
 use super::error::{ErrorKind, Failure, RunError};
 use super::headers;
-use super::lists::{self, ListFiles};
+use super::list_files::{ListFiles, list_files};
+use super::lists;
 use super::nights::Night;
 use super::nothing::{nothing, without_records};
 use super::options::RunOptions;
@@ -68,7 +69,7 @@ impl Job {
     ) -> Result<Outcome, Failure> {
         let Job { prepared, listing, may_overwrite, specs, night, shard, .. } = &mut self;
         let shard = shard.as_ref();
-        let lists = lists::list_files(specs, &prepared.remote.store)?;
+        let lists = list_files(specs, &prepared.remote.store)?;
         progress.expect_bytes(listing.files.iter().map(Listed::bytes_to_read).sum());
         let fingerprint = fingerprint::of_run(prepared, shard, &listing.files, &lists.files);
         let how = (*may_overwrite, shard.and_then(|note| note.number));

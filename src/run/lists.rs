@@ -1,25 +1,22 @@
-//! Reads the lists of `[[suppress]]`: the people to drop or to opt out.
+//! Reads the lists of `[[suppress]]`: the people to drop or to opt out. (`list_files.rs` finds them.)
 //!
 //! - A list is text in UTF-8, with an entry on each line or in each cell of one CSV column. Blank
 //!   entries are ignored.
 //! - An entry that does not have the form that the definition sets is unusable: the person it stands
 //!   for would not be found, and may have opted out. More of them than `max_unusable` allows end the
 //!   run; up to that many are counted, and the summary has a warning.
-//! - What `from` names is read, whatever its name, and must have content. What a folder or a pattern has
-//!   besides files with content is not read, with a warning that names it.
 //! - No message contains an entry. Messages name the file, the lines and what is wrong with them.
 //!
 //! Files are read [`READ_BYTES`] at a time. All threads share them: each takes a piece of
 //! [`PIECE_BYTES`] and computes the digests of its entries.
 
 use std::io::Read;
-use std::path::PathBuf;
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::error::{ErrorKind, RunError};
-use super::text::{escape, escape_path};
+use super::text::escape;
 use crate::decode::csv::columns::DELIMITERS;
 use crate::decode::frame::{self, Cut, Framing, LineEnd, cut};
 use crate::decode::{cell_texts, push_cell_text};
@@ -28,7 +25,7 @@ use crate::engine::Cancel;
 use crate::plan::{Entries, EntryDigest, ListSpec, SuppressionList};
 use crate::record::trim_invisible;
 use crate::store::s3::{Reach, Url};
-use crate::store::{Inputs, Listed, Listing, Reason, Store, StoreError};
+use crate::store::{Inputs, Listed, Store, StoreError};
 
 /// The number of bytes read at once.
 const READ_BYTES: usize = 8 << 20;
@@ -47,84 +44,6 @@ pub(super) struct ListCounts {
     pub(super) unusable: u64,
     /// Whether one of its files is an object that no checksum confirms.
     pub(super) is_unchecked: bool,
-}
-
-/// The files of all lists.
-#[derive(Default)]
-pub(super) struct ListFiles {
-    /// Of each list, in reading order.
-    pub(super) files: Vec<Vec<Listed>>,
-    /// Warnings about files that are not read: somebody on them is not found.
-    pub(super) warnings: Vec<String>,
-}
-
-/// Finds the files of all lists. Fails if what a `from` names holds none.
-pub(super) fn list_files(specs: &[ListSpec], store: &Store) -> Result<ListFiles, RunError> {
-    let mut found = ListFiles::default();
-    for spec in specs {
-        let listing = files_of(spec, store)?;
-        found.warnings.extend(left_out(&listing));
-        found.files.push(listing.files);
-    }
-    Ok(found)
-}
-
-fn files_of(spec: &ListSpec, store: &Store) -> Result<Listing, RunError> {
-    let list = |from: &[PathBuf]| store.list_with_hidden(from).map_err(unlisted);
-    let listing = list(&spec.from)?;
-    // Each entry must have content: a list that is not there would let through whoever is on it.
-    for entry in &spec.from {
-        let is_only_one = spec.from.len() == 1;
-        let alone = if is_only_one { None } else { Some(list(std::slice::from_ref(entry))?) };
-        if alone.as_ref().unwrap_or(&listing).files.is_empty() {
-            let message = format!("the list `{}` has no content", escape_path(entry));
-            return Err(RunError::new(ErrorKind::NoInput, message).hint(FROM_HINT));
-        }
-    }
-    Ok(listing)
-}
-
-const FROM_HINT: &str = "check `from` under `[[suppress]]`";
-
-fn unlisted(error: StoreError) -> RunError {
-    let is_absent = matches!(error, StoreError::NotFound { .. });
-    let is_no_file = matches!(error, StoreError::Pipe { .. } | StoreError::NotAFile { .. });
-    let error = RunError::from(error);
-    match (is_absent, is_no_file) {
-        (true, _) => error.hint(FROM_HINT),
-        (_, true) => {
-            error.hint("name a file, a folder or a pattern: lists are read before records")
-        }
-        (false, false) => error,
-    }
-}
-
-/// How many files of a list that are not read are named.
-const LEFT_OUT_MAX: usize = 100;
-
-/// Warnings about the files of a list that are not read.
-fn left_out(listing: &Listing) -> Vec<String> {
-    let mut warnings: Vec<String> = listing
-        .ignored
-        .iter()
-        .take(LEFT_OUT_MAX)
-        .map(|ignored| {
-            let why = match ignored.reason {
-                Reason::Name => {
-                    "its name begins with `_` or `.`: name it in `from` if it is a list"
-                }
-                Reason::Empty | Reason::FolderMarker => "it is empty",
-                Reason::NotAFile => "it is neither a file nor a folder",
-                Reason::Excluded | Reason::Changed | Reason::Taken => "it is left out",
-            };
-            format!("`{}` under `[[suppress]]` is not read: {why}", escape(&ignored.name))
-        })
-        .collect();
-    let more = listing.ignored.len() - warnings.len();
-    if 0 < more {
-        warnings.push(format!("more files of a list are not read: {more}"));
-    }
-    warnings
 }
 
 /// The most memory of the lists in bytes. The number of entries is limited by `max_entries`, and

@@ -11,7 +11,7 @@
 //!    that no run has taken yet, if the definition has a list of them.
 //! 3. `account/fingerprint` identifies the run, and the publication takes the places that it writes to. If
 //!    the same run is already published there, the run ends here.
-//! 4. `lists` reads the lists of `[[suppress]]`, and `headers` reads the CSV headers if outputs need
+//! 4. `lists` reads the lists of `[[suppress]]` that `list_files` has found, and `headers` reads the CSV headers if outputs need
 //!    their columns. Then the plan and the stages are compiled.
 //! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
@@ -48,6 +48,7 @@ mod headers;
 mod init;
 mod job;
 mod keys;
+mod list_files;
 mod lists;
 mod look;
 mod memory;

@@ -35,7 +35,8 @@ pub trait NameOps {
 pub struct TransformLog {
     /// Values that were removed because an operation could not apply: row and rule.
     pub failures: Vec<(u32, usize)>,
-    /// Values that a `map` removed, as its `other` says: row, rule and field.
+    /// Values that a `map` removed, as its `other` says: row, rule and field. They are no longer in the record,
+    /// but their rule met them.
     pub dropped: Vec<(u32, usize, Field)>,
     /// Values in which something was replaced: row, rule, and the detectors that found it, as bits.
     pub scrubbed: Vec<(u32, usize, u32)>,

@@ -8,11 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::list_warnings;
 use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::definition::{HmacSpec, OpSpec, OverLimit, Purpose};
 use crate::pipeline::Stages;
-use crate::plan::{ListSpec, Plan};
+use crate::plan::Plan;
 use crate::record::Note;
 use crate::report::{
     DefinitionNote, Exceeded, FieldCount, InputCounts, ListNote, Manifest, NAMES_MAX, NameCounts,
@@ -316,9 +317,9 @@ fn by_setting(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -> Vec<String> {
     let Facts { prepared, listing, .. } = facts;
     let total = &assembled.total;
-    let mut warnings = unusable_entries(facts);
+    let mut warnings = list_warnings::unusable(facts.plan, &facts.lists);
     warnings.extend(facts.list_warnings.iter().cloned());
-    warnings.extend(unchecked_lists(facts));
+    warnings.extend(list_warnings::unchecked(facts.plan, &facts.lists));
     let most = facts.plan.schema.target.limits.attribute_count;
     let merged = facts.optout_merged.unwrap_or(0);
     warnings.extend(noted::together(merged, facts.users_over_names, most));
@@ -352,48 +353,6 @@ fn unused(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     }
     let columns = unused_columns(plan, assembled);
     columns.into_iter().chain(unused_rules(plan, total)).collect()
-}
-
-/// Warnings about lists with entries that cannot be used.
-fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
-    let lists = facts.plan.lists.iter().zip(&facts.lists);
-    let unusable = lists.filter(|(_, counts)| 0 < counts.unusable);
-    unusable
-        .map(|(list, counts)| {
-            let whom = if counts.unusable == 1 {
-                "whoever it stands for is not found"
-            } else {
-                "the people they stand for are not found"
-            };
-            format!(
-                "{} of the list {} cannot be used, so {whom}: an entry must be {}",
-                count_entries(counts.unusable),
-                files_of(&list.spec),
-                list.spec.describe_entry()
-            )
-        })
-        .collect()
-}
-
-/// What `from` of a list has, for a message: `` `a.txt`, `b.txt` ``.
-fn files_of(list: &ListSpec) -> String {
-    let from = list.from.iter().map(|path| format!("`{}`", escape_path(path)));
-    from.collect::<Vec<_>>().join(", ")
-}
-
-/// Warnings about lists whose bytes nothing confirms.
-fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
-    let lists = facts.plan.lists.iter().zip(&facts.lists);
-    let unchecked = lists.filter(|(_, counts)| counts.is_unchecked);
-    unchecked
-        .map(|(list, _)| {
-            let from = files_of(&list.spec);
-            format!(
-                "the list {from} was read without a check for damage: its server has no checksum of a \
-                 whole object"
-            )
-        })
-        .collect()
 }
 
 /// Warnings about rules that matched no value of a written record, unless the definition needs them anyway. A rule that no field has is one
@@ -490,10 +449,6 @@ fn spaced_quotes(cells: u64) -> Option<String> {
         "in {cells} the quotes after blanks were taken for text: if they are around the cells, set \
          `skip_initial_space = true` under `[input]`"
     ))
-}
-
-fn count_entries(count: u64) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>, elapsed: Duration) -> Timing {

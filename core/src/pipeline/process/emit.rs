@@ -280,7 +280,6 @@ impl BatchEmitter<'_> {
                 name_tally.add_values(entry.name, record, entry.values.len, is_record);
             }
         }
-        // Removed values are no longer in the record, but their rule met them.
         for (_, rule, field) in find_row(&log.dropped, row, |(row, _, _)| *row) {
             match field {
                 Field::Named(name) => name_tally.add_values(*name, record, 1, is_record),
