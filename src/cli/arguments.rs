@@ -22,7 +22,7 @@ pub(crate) use shards::{AsShard, GatherArguments, ShardsArguments};
 
 /// The same ranges as in the `[run]` section of a definition.
 const THREADS: RangeInclusive<i64> = 1..=1024;
-const CHUNK_BYTES: RangeInclusive<i64> = 1..=1 << 30;
+const CHUNK_BYTES: RangeInclusive<u32> = 1..=1 << 30;
 
 /// The most records of a sample, which is held in memory.
 const SAMPLE_MAX: u64 = 1_000;
@@ -63,8 +63,16 @@ pub(crate) struct Workers {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(THREADS))]
     threads: Option<u16>,
     /// Bytes that a thread processes at once; by default about 1 MiB.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(CHUNK_BYTES))]
+    #[arg(long, value_name = "N", value_parser = chunk_bytes)]
     chunk_bytes: Option<u32>,
+}
+
+/// Reads a size in bytes, as `[run] chunk_bytes` has it.
+fn chunk_bytes(text: &str) -> Result<u32, &'static str> {
+    let bytes = text.parse().ok().or_else(|| segprep::definition::parse_size(text));
+    let bytes = bytes.and_then(|bytes: u64| u32::try_from(bytes).ok());
+    let found = bytes.filter(|bytes| CHUNK_BYTES.contains(bytes));
+    found.ok_or("write a size from 1 byte to 1 GiB, such as `65536` or `64KiB`")
 }
 
 impl Workers {
@@ -502,7 +510,7 @@ mod tests {
     fn valid_command_lines_are_parsed() {
         for line in [
             "run a.toml",
-            "run a.toml --threads 2 --chunk-bytes 1 --dry-run --overwrite --date 2026-03-01",
+            "run a.toml --threads 2 --chunk-bytes 64KiB --dry-run --overwrite --date 2026-03-01",
             "run a.toml --date yesterday --run night-1",
             "run a.toml --date -3d --overwrite",
             "run a.toml --shard 0/1",
@@ -581,6 +589,7 @@ mod tests {
             "run a.toml --threads 0",
             "run a.toml --threads 1025",
             "run a.toml --chunk-bytes 0",
+            "run a.toml --chunk-bytes 64x",
             "run a.toml --chunk-bytes 1073741825",
             "run a.toml --date 2026-02-30",
             "run a.toml --date 20260301",

@@ -325,7 +325,7 @@ fn foreign_files_block_and_stay() {
     let cases = [
         ("out/json/notes.txt", "notes.txt"),
         ("out/json/job-000/part-00009.json", "job-000/part-00009.json"),
-        ("out/deep/csv", "."),
+        ("out/deep/csv", "csv"),
         ("out/json/a\u{1b}[1mb", r"a\u{1b}[1mb"),
         ("out/account/notes.txt", "notes.txt"),
         ("out/account/rejected-records/a", "rejected-records/a"),

@@ -83,8 +83,10 @@ impl Publication {
         for taken in &journal.outputs {
             let Some(number) = scope.number_of(taken) else { continue };
             let taken = taken.with_own_parts();
-            let output = place::take_over_output(&taken, number, &account, self.buckets.as_ref())?;
-            outputs.extend(output.map(|output| (output, taken)));
+            match place::take_over_output(&taken, number, &account, self.buckets.as_ref()) {
+                Ok(output) => outputs.extend(output.map(|output| (output, taken))),
+                Err(error) => return Err(withdraw(outputs, error)),
+            }
         }
         // If none of its parts has moved, what is in the outputs is checked later.
         let has_moved = journal.phase == Phase::Publishing;

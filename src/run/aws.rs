@@ -104,6 +104,12 @@ pub(super) fn check(definition: &Definition) -> Result<Vec<String>, RunError> {
             warnings.push(format!("`mode` has no effect: `{place}` is not a folder on disk"));
         }
     }
+    for output in definition.outputs.iter().filter(|output| output.to.is_standard_output()) {
+        if output.max_bytes.is_some() {
+            let what = "`max_bytes` has no effect: standard output has no parts";
+            warnings.push(what.to_owned());
+        }
+    }
     for output in definition.outputs.iter().filter(|output| is_bucket(&output.to)) {
         if output.max_bytes.as_ref().is_some_and(|size| OBJECT_MAX < size.value) {
             let message = "`max_bytes` is over the maximum size of an object";

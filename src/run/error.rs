@@ -180,6 +180,8 @@ impl From<StoreError> for RunError {
                 (kind_of_aws(error.kind, ErrorKind::NoInput), error.hint.as_str())
             }
             StoreError::NotFound { .. } => (ErrorKind::NoInput, "check `from` under `[input]`"),
+            StoreError::Pipe { .. } => (ErrorKind::NoInput, "give it on standard input, as `-`"),
+            StoreError::NotAFile { .. } => (ErrorKind::NoInput, "name a file or a folder"),
             StoreError::NotUtf8 { .. } => {
                 (ErrorKind::NoInput, "rename the file, or move it elsewhere")
             }

@@ -12,6 +12,7 @@ use super::assemble::Assembler;
 use super::clock::Began;
 use super::error::{ErrorKind, Failure, RunError};
 use super::headers;
+use super::list_files::{ListFiles, list_files};
 use super::lists;
 use super::nights::Night;
 use super::nothing::{nothing, without_records};
@@ -53,8 +54,7 @@ pub(super) struct Job {
 /// Where a run writes, and how it is known.
 struct Placed {
     fingerprint: String,
-    /// The files of each list.
-    list_files: Vec<Vec<Listed>>,
+    lists: ListFiles,
     /// `None`: it is a dry run.
     place: Option<Publication>,
 }
@@ -69,9 +69,9 @@ impl Job {
     ) -> Result<Outcome, Failure> {
         let Job { prepared, listing, may_overwrite, specs, night, shard, .. } = &mut self;
         let shard = shard.as_ref();
-        let list_files = lists::list_files(specs, &prepared.remote.store)?;
+        let lists = list_files(specs, &prepared.remote.store)?;
         progress.expect_bytes(listing.files.iter().map(Listed::bytes_to_read).sum());
-        let fingerprint = fingerprint::of_run(prepared, shard, &listing.files, &list_files);
+        let fingerprint = fingerprint::of_run(prepared, shard, &listing.files, &lists.files);
         let how = (*may_overwrite, shard.and_then(|note| note.number));
         let place = take_place(prepared, &fingerprint, options, how, night.as_mut());
         let has_list = night.is_some();
@@ -84,7 +84,7 @@ impl Job {
                 return Ok(Outcome::AlreadyPublished { manifest });
             }
         };
-        self.process(Placed { fingerprint, list_files, place }, options, progress, cancel)
+        self.process(Placed { fingerprint, lists, place }, options, progress, cancel)
     }
 
     /// Reads the inputs, and writes and publishes what becomes of them.
@@ -96,11 +96,11 @@ impl Job {
         cancel: &Cancel,
     ) -> Result<Outcome, Failure> {
         let Job { began, prepared, parts, specs, listing, night, shard, retry, .. } = self;
-        let Placed { fingerprint, list_files, mut place } = placed;
+        let Placed { fingerprint, lists: found, mut place } = placed;
         let store = &prepared.remote.store;
         progress.enter(Stage::Lists);
         let pool = pool(prepared.limits.threads)?;
-        let (lists, list_counts) = lists::read_lists(specs, store, &list_files, &pool, cancel)?;
+        let (lists, list_counts) = lists::read_lists(specs, store, &found.files, &pool, cancel)?;
         let plan = &prepared.plan(parts, lists)?;
         if let Some(place) = place.as_mut().filter(|_| plan.account.lineage) {
             let words = lineage::on_failure(&prepared, plan, &fingerprint, began, cancel);
@@ -139,6 +139,7 @@ impl Job {
             began,
             listing: &listing,
             lists: list_counts,
+            list_warnings: &found.warnings,
             other_outputs: place.as_ref().map_or(&[], Publication::other_outputs),
             optout_merged: compared.map(|compared| compared.decided.optout_merged),
             users_over_names,

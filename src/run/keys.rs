@@ -78,18 +78,57 @@ pub(super) fn read_keys(
             }
             found => usable(source, found?)?,
         };
-        let check = key.check_value();
-        if source.check.as_ref().is_some_and(|expected| *expected != check) {
-            let message =
-                format!("the key `{}` does not have the check value in the definition", source.id);
-            return Err(RunError::new(ErrorKind::Access, message)
-                .hint(format!("its check value is {check}: use the right key, or fix `check`")));
-        }
+        let check = confirmed(source, &key)?;
         let demo = source.kind == KeyKind::Demo;
         ring.notes.push(KeyNote { id: source.id.clone(), check, demo });
         ring.keys.insert(source.id.clone(), key);
     }
     Ok(ring)
+}
+
+/// The check value of a key. Fails if it is not the one that the definition has.
+fn confirmed(source: &KeySource, key: &MasterKey) -> Result<String, RunError> {
+    let check = key.check_value();
+    if source.check.as_ref().is_some_and(|expected| *expected != check) {
+        let message =
+            format!("the key `{}` does not have the check value in the definition", source.id);
+        return Err(RunError::new(ErrorKind::Access, message)
+            .hint(format!("its check value is {check}: use the right key, or fix `check`")));
+    }
+    Ok(check)
+}
+
+/// Checks the keys of a definition that are in variables and files, as a run does. One that is not there may be
+/// where the run is; a file that is not there gives a warning. A pipe can be read only once, and is left alone.
+///
+/// # Errors
+///
+/// The first key that is there and can't be used, or is another one.
+pub(super) fn check_local(definition: &Definition) -> Result<Vec<String>, RunError> {
+    let mut warnings = Vec::new();
+    for source in &definition.keys.sources {
+        let id = &source.id;
+        let found = match &source.kind {
+            KeyKind::Env(name) if env::var_os(name).is_some() => {
+                MasterKey::parse(&read_variable(id, name)?)
+            }
+            KeyKind::File(path) => match fs::metadata(path) {
+                Ok(found) if found.is_file() => {
+                    MasterKey::parse(&read_file(id, path, &Cancel::new())?)
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let name = escape_path(path);
+                    warnings.push(format!("the key `{id}`: the file `{name}` does not exist"));
+                    continue;
+                }
+                Ok(_) | Err(_) => continue,
+            },
+            KeyKind::Demo => Ok(MasterKey::demo()),
+            KeyKind::Env(_) | KeyKind::Kms(_) | KeyKind::SecretsManager(_) => continue,
+        };
+        confirmed(source, &usable(source, found)?)?;
+    }
+    Ok(warnings)
 }
 
 /// Reads the keys of a definition and returns their check values.

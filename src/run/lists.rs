@@ -1,4 +1,4 @@
-//! Reads the lists of `[[suppress]]`: the people to drop or to opt out.
+//! Reads the lists of `[[suppress]]`: the people to drop or to opt out. (`list_files.rs` finds them.)
 //!
 //! - A list is text in UTF-8, with an entry on each line or in each cell of one CSV column. Blank
 //!   entries are ignored.
@@ -46,25 +46,6 @@ pub(super) struct ListCounts {
     pub(super) is_unchecked: bool,
 }
 
-/// Returns the files of each list, in reading order. Fails if a list has none.
-pub(super) fn list_files(specs: &[ListSpec], store: &Store) -> Result<Vec<Vec<Listed>>, RunError> {
-    specs.iter().map(|spec| files_of(spec, store)).collect()
-}
-
-fn files_of(spec: &ListSpec, store: &Store) -> Result<Vec<Listed>, RunError> {
-    let hint = "check `from` under `[[suppress]]`";
-    let listing = store.list(&spec.from, &[]).map_err(|error| {
-        let is_missing = matches!(error, StoreError::NotFound { .. });
-        let error = RunError::from(error);
-        if is_missing { error.hint(hint) } else { error }
-    })?;
-    if listing.files.is_empty() {
-        let message = format!("no file of the list for `{}` has any content", spec.field);
-        return Err(RunError::new(ErrorKind::NoInput, message).hint(hint));
-    }
-    Ok(listing.files)
-}
-
 /// The most memory of the lists in bytes. The number of entries is limited by `max_entries`, and
 /// for files on disk by their size.
 pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
@@ -73,8 +54,9 @@ pub(super) fn memory_max(lists: &[Suppression], store: &Store) -> usize {
         if from.iter().any(|path| Url::parse(path).is_some()) {
             return usize::try_from(suppression.max_entries).unwrap_or(usize::MAX);
         }
-        let bytes =
-            store.list(&from, &[]).map(|found| found.files.iter().map(|file| file.bytes).sum());
+        let bytes = store
+            .list_with_hidden(&from)
+            .map(|found| found.files.iter().map(|file| file.bytes).sum());
         let entries =
             bytes.map_or(u64::MAX, |bytes: u64| bytes / suppression.entry_bytes_min() + 1);
         usize::try_from(entries.min(suppression.max_entries)).unwrap_or(usize::MAX)

@@ -5,12 +5,13 @@
 //! third on:
 //!
 //! 1. `prepare` reads the definition, reads the `keys`, and sets the limits (`memory`). `moment` says which run
-//!    this is, and `places` whether another one has its id. `aws` turns settings into a session and a store.
+//!    this is, and `places` whether another one has its id. `aws` turns settings into a session and a store, and
+//!    `standard_output` finds out whether there is one.
 //! 2. `inputs` lists the inputs. `overlap` checks that none is where the run writes, and `nights` leaves those
 //!    that no run has taken yet, if the definition has a list of them.
 //! 3. `account/fingerprint` identifies the run, and the publication takes the places that it writes to. If
 //!    the same run is already published there, the run ends here.
-//! 4. `lists` reads the lists of `[[suppress]]`, and `headers` reads the CSV headers if outputs need
+//! 4. `lists` reads the lists of `[[suppress]]` that `list_files` has found, and `headers` reads the CSV headers if outputs need
 //!    their columns. Then the plan and the stages are compiled.
 //! 5. `process` takes the inputs through the stages on all threads, and `assemble` counts and writes
 //!    the blocks in order.
@@ -48,6 +49,7 @@ mod init;
 mod inputs;
 mod job;
 mod keys;
+mod list_files;
 mod lists;
 mod look;
 mod memory;
@@ -68,6 +70,7 @@ mod retry;
 mod scan;
 mod shards;
 mod slices;
+mod standard_output;
 mod test_cases;
 mod text;
 mod together;
@@ -136,6 +139,7 @@ fn run_steps(
         return run_shard(shard, options, began, progress, cancel);
     }
     let (mut prepared, parts, mut night) = prepare_run(options, began, progress, cancel)?;
+    standard_output::check(&prepared, options)?;
     let specs = list_specs(&prepared, &parts)?;
     let (listing, may_overwrite) = match inputs::list(&mut prepared, options, night.as_mut())? {
         Inputs::These(listing, may_overwrite) => (listing, may_overwrite),

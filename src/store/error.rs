@@ -10,6 +10,12 @@ pub enum StoreError {
     /// Exit code 66.
     #[error("input `{name}` does not exist")]
     NotFound { name: String },
+    /// Exit code 66.
+    #[error("input `{name}` is a pipe")]
+    Pipe { name: String },
+    /// Exit code 66.
+    #[error("input `{name}` is neither a file nor a folder")]
+    NotAFile { name: String },
     /// Exit code 77.
     #[error("input `{name}` is not readable")]
     Denied {

@@ -5,6 +5,15 @@ use std::cell::Cell;
 
 use crate::glob::Glob;
 
+/// What becomes of files and objects that `from` itself names, without a pattern, and whose names begin with
+/// `_` or `.`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hidden {
+    /// They are ignored, as they are everywhere else.
+    Ignored,
+    Read,
+}
+
 /// The patterns of `exclude`, compiled. A pattern without a `/` is matched against the names of
 /// files and folders wherever they are, any other against whole paths as they are listed.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use std::{
 
 use super::disk::read;
 use super::error::StoreError;
+use super::exclude::Hidden;
 use super::list;
 use super::listing::{Listed, Listing, Stamp};
 use super::range::{self, RangeEnd};
@@ -32,7 +33,13 @@ impl Store {
         from: &[P],
         exclude: &[String],
     ) -> Result<Listing, StoreError> {
-        list::list(&self.s3, from, exclude)
+        list::list(&self.s3, from, exclude, Hidden::Ignored)
+    }
+
+    /// Lists files and objects like [`Store::list`], those that `from` itself names whatever their names
+    /// begin with.
+    pub fn list_with_hidden<P: AsRef<Path>>(&self, from: &[P]) -> Result<Listing, StoreError> {
+        list::list(&self.s3, from, &[], Hidden::Read)
     }
 
     /// Opens a file, a pipe or an object to be read once from its start, whatever its name.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::disk::list::FileSearch;
 use super::error::StoreError;
-use super::exclude::Exclusions;
+use super::exclude::{Exclusions, Hidden};
 use super::listing::{Listing, STANDARD_INPUT};
 use super::s3::{ObjectSearch, S3, Url};
 
@@ -14,10 +14,11 @@ pub(super) fn list<P: AsRef<Path>>(
     s3: &S3,
     from: &[P],
     exclude: &[String],
+    hidden: Hidden,
 ) -> Result<Listing, StoreError> {
     let exclusions = Exclusions::new(exclude);
-    let mut files = FileSearch::new(&exclusions);
-    let mut objects = ObjectSearch::new(s3, &exclusions);
+    let mut files = FileSearch::new(&exclusions, hidden);
+    let mut objects = ObjectSearch::new(s3, &exclusions, hidden);
     for entry in from {
         let entry = entry.as_ref();
         if let Some(url) = Url::parse(entry) {
@@ -51,14 +52,24 @@ mod tests {
         sync::Arc,
     };
 
+    use rustix::fs::{FileType, Mode};
+
     use super::*;
     use crate::store::aws::{Access, Session};
     use crate::store::listing::{Ignored, Listed, Reason, Stamp};
     use crate::store::s3::Settings;
 
     fn list<P: AsRef<Path>>(from: &[P], exclude: &[String]) -> Result<Listing, StoreError> {
+        list_with(from, exclude, Hidden::Ignored)
+    }
+
+    fn list_with<P: AsRef<Path>>(
+        from: &[P],
+        exclude: &[String],
+        hidden: Hidden,
+    ) -> Result<Listing, StoreError> {
         let session = Session::new(Access::default(), Arc::new(|| None));
-        super::list(&S3::new(session, Settings::default()), from, exclude)
+        super::list(&S3::new(session, Settings::default()), from, exclude, hidden)
     }
 
     /// A folder with these files, of one byte each; those whose name ends in `=` are empty.
@@ -166,6 +177,35 @@ mod tests {
             let error = list(&[root.path().join(entry)], &[]).expect_err("it does not exist");
             assert!(matches!(error, StoreError::NotFound { .. }), "{entry}: {error}");
         }
+    }
+
+    #[test]
+    fn a_list_is_read_whatever_its_name() {
+        let root = folder(&["_l.txt", "in/_l.txt", "in/a.txt"]);
+        let from = ["_l.txt", "in"].map(|entry| root.path().join(entry));
+        let listing = list_with(&from, &[], Hidden::Read).expect("a listing");
+        let ends_with = |name: &str, end: &str| assert!(name.ends_with(end), "{name}");
+        let [named, found] = listing.files.as_slice() else { panic!("{listing:?}") };
+        ends_with(&named.name, "/_l.txt");
+        ends_with(&found.name, "/in/a.txt");
+        let [ignored] = listing.ignored.as_slice() else { panic!("{listing:?}") };
+        ends_with(&ignored.name, "/in/_l.txt");
+    }
+
+    #[test]
+    fn what_is_named_and_is_no_file_is_an_error() {
+        let root = folder(&["in/a.json"]);
+        let (pipe, link) = (root.path().join("in/p"), root.path().join("in/l"));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).expect("a pipe");
+        symlink("l", &link).expect("a link");
+        let error = list(&[&pipe], &[]).expect_err("a pipe");
+        assert!(matches!(error, StoreError::Pipe { .. }), "{error}");
+        let error = list(&[&link], &[]).expect_err("a link to itself");
+        assert!(matches!(error, StoreError::NotAFile { .. }), "{error}");
+        let (files, ignored) = listed(root.path(), &["in"]);
+        assert_eq!(files, ["in/a.json"]);
+        let not_a_file = |name: &str| (name.to_owned(), Reason::NotAFile);
+        assert_eq!(ignored, [not_a_file("in/l"), not_a_file("in/p")]);
     }
 
     #[test]

@@ -51,6 +51,8 @@ struct Case {
     pii: Option<Vec<Value>>,
     /// What the rules with `scrub` did: path, values, changed, detectors.
     scrubbed: Option<Vec<Value>>,
+    /// The values that rules met, by path; of those that are named here.
+    values: Option<BTreeMap<String, u64>>,
     /// The rejects that repairs would fix, by the settings of these.
     by_repair: Option<BTreeMap<String, u64>>,
     /// A part of each warning.
@@ -263,6 +265,14 @@ fn check_account(case: &Case, place: &Place, check: &mut impl FnMut(&str, Value,
             rule.retain(|key, _| !matches!(key.as_str(), "op" | "op_failed" | "names"));
         }
         check("scrubbed", found, json!(scrubbed));
+    }
+    if let Some(values) = &case.values {
+        let rules = manifest["fields"].as_array().expect("a list");
+        let counts =
+            rules.iter().filter_map(|rule| Some((rule["path"].as_str()?, &rule["values"])));
+        let found: BTreeMap<&str, &Value> =
+            counts.filter(|(path, _)| values.contains_key(*path)).collect();
+        check("values", json!(found), json!(values));
     }
     if let Some(removed) = &case.removed_invalid {
         check("removed_invalid", manifest["removed_invalid"].clone(), json!(removed));

@@ -47,6 +47,35 @@ fn standard_output_has_the_bytes_of_the_part() {
     }
 }
 
+/// Rust's runtime opens `/dev/null` in place of a standard output that is closed.
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    for (redirected, expected) in [(">&-", 74), (">/dev/null", 0)] {
+        let place = Place::new();
+        let run = run(NEWSLETTER, &place);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirected}")]);
+        let output = shell.arg(run.get_program()).args(run.get_args()).output();
+        let output = output.expect("the program runs");
+        assert_eq!(code(&output), expected, "{redirected}: {}", stderr(&output));
+        assert_eq!(place.account().join("manifest.json").exists(), expected == 0);
+    }
+}
+
+#[test]
+fn settings_of_parts_have_no_effect() {
+    for (setting, name) in
+        [("output.0.mode=\"0600\"", "mode"), ("output.0.max_bytes=\"1 KB\"", "max_bytes")]
+    {
+        let place = Place::new();
+        let mut command = run(NEWSLETTER, &place);
+        let output = command.args(["--json", "--set", setting]).output().expect("the program runs");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let warnings = place.manifest()["warnings"].to_string();
+        assert!(warnings.contains(&format!("`{name}` has no effect")), "{warnings}");
+    }
+}
+
 #[test]
 fn a_dry_run_writes_nothing() {
     let place = Place::new();
@@ -64,6 +93,7 @@ fn a_run_over_budget_has_no_part_in_its_manifest() {
     let output = output.expect("the program runs");
     assert_eq!(code(&output), 3, "{}", stderr(&output));
     assert!(!output.stdout.is_empty());
+    assert!(!stderr(&output).contains("nothing was published"), "{}", stderr(&output));
     let manifest = place.manifest();
     assert_eq!(manifest["status"], "over_budget");
     assert_eq!(manifest["outputs"][0]["files"].as_array().map(Vec::len), Some(0));

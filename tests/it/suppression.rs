@@ -26,13 +26,18 @@ impl Case {
 
     /// A run with this list; `settings` are those beside `from` and `field`.
     fn run(&self, settings: &str) -> Command {
+        self.run_with(&["list"], settings)
+    }
+
+    /// A run with the list that these names are, below the folder of the place.
+    fn run_with(&self, from: &[&str], settings: &str) -> Command {
         let text = |name: &str| toml_text(&self.place.folder.path().join(name).to_string_lossy());
         let mut command = segprep();
         command.args(["run", DEFINITION, "--set"]);
         command.arg(format!("input.from=[{}]", text("input"))).arg("--set");
         command.arg(format!(
             "suppress=[{{ from = [{}], field = \"Address\", {settings} }}]",
-            text("list")
+            from.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")
         ));
         self.place.set_paths(&mut command);
         command
@@ -118,6 +123,7 @@ fn unusable_entries_are_counted_and_not_shown() {
     assert_eq!(case.counts("normalize = \"email.v1\", max_unusable = 1").1, [2, 1, 2]);
     let manifest = case.place.manifest().to_string();
     assert!(manifest.contains("1 entry of the list"), "{manifest}");
+    assert!(manifest.contains("whoever it stands for is not found"), "{manifest}");
     for shown in ["somebody", "ada@example.com"] {
         assert!(!manifest.contains(shown), "{manifest}");
     }
@@ -198,7 +204,7 @@ fn an_invalid_list_ends_the_run() {
     let fails = |list: &[u8], settings: &str, expected, words| {
         Case::new(&records(), list).fails(settings, expected, words);
     };
-    fails(b"", "normalize = \"none\"", 66, "has any content");
+    fails(b"", "normalize = \"none\"", 66, "has no content");
     fails(b"ada\nbo\n", "normalize = \"email.v1\"", 65, "no entry of the list");
     fails(b"ada@\nbo@\n", "normalize = \"email.v1\", max_unusable = 9", 65, "no entry of the list");
     fails(b"ada@example.com\n", "form = \"sha256\"", 65, "hexadecimal digits");
@@ -211,6 +217,37 @@ fn an_invalid_list_ends_the_run() {
     let case = Case::new(&records(), b"a\n");
     fs::remove_file(case.place.folder.path().join("list")).expect("it is there");
     case.fails("normalize = \"none\"", 66, "does not exist");
+}
+
+/// Whoever is on a list that is named is found, or the run does not start.
+#[test]
+fn a_list_that_is_named_is_read_or_ends_the_run() {
+    let case = Case::new(&records(), b"ada@example.com\n");
+    let folder = case.place.folder.path();
+    for (name, text) in
+        [("_two", "bo@example.com\n"), ("more/.cy", "cy@example.com\n"), ("empty/e", "")]
+    {
+        fs::create_dir_all(folder.join(name).parent().expect("a folder")).expect("a folder");
+        fs::write(folder.join(name), text).expect("a list");
+    }
+    for (from, expected) in
+        [("empty/e", "empty/e` has no content"), ("empty", "empty`"), ("*.txt", "/*.txt` has no")]
+    {
+        let output = case.run_with(&["list", from], "action = \"drop\"").output();
+        let output = output.expect("the program runs");
+        assert_eq!(code(&output), 66, "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    let output = case.run_with(&["list", "_two"], "action = \"drop\"").output();
+    assert_eq!(code(&output.expect("the program runs")), 0);
+    assert_eq!(case.place.manifest()["records"]["dropped"]["suppressed"], 2);
+    fs::write(folder.join("more/bo"), "bo@example.com\n").expect("a list");
+    let mut command = case.run_with(&["more"], "action = \"drop\"");
+    let output = command.arg("--overwrite").output().expect("the program runs");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let warnings = case.place.manifest()["warnings"].to_string();
+    assert!(warnings.contains("more/.cy` under `[[suppress]]` is not read"), "{warnings}");
+    assert_eq!(case.place.manifest()["records"]["dropped"]["suppressed"], 1);
 }
 
 #[test]

@@ -3,9 +3,7 @@
 //! Whether a path names a field and whether the operation fits it is checked against the schema
 //! (`plan::rules`).
 
-use super::document::{
-    Diagnostics, Entry, Origin, Section, Spanned, Table, Value, advice, escape, listed,
-};
+use super::document::{Diagnostics, Entry, Origin, Section, Spanned, Table, Value, escape, listed};
 use super::operation::{LATER_OPS, OpKind, OpSpec};
 use super::parameters;
 use super::vocabulary::OnError;
@@ -17,6 +15,9 @@ pub struct FieldRule {
     pub path: Spanned<String>,
     /// `None`: the operation is wrong. The rule still covers its fields, but is not checked further.
     pub(crate) op: Option<OpSpec>,
+    /// The name of an operation that does not exist, which `plan::rules::unknown_ops` reports: what was meant depends
+    /// on the fields.
+    pub(crate) unknown_op: Option<Spanned<String>>,
     pub on_error: OnError,
     /// The location of the operation.
     pub at: Origin,
@@ -41,8 +42,9 @@ pub(super) fn read(
 fn read_rule(entry: &Entry, diagnostics: &mut Diagnostics<'_>) -> Option<FieldRule> {
     let at = entry.item.at;
     let value = &entry.item.value;
-    let (op, on_error) = if let Some(name) = value.as_text() {
-        read_operation(Spanned { value: name, at }, &Table::default(), at, diagnostics)
+    let mut name = value.as_text().map(|name| Spanned { value: name, at });
+    let (op, on_error) = if let Some(name) = name {
+        read_operation(name, &Table::default(), at, diagnostics)
     } else if let Some(table) = value.as_table() {
         if table.get("op").is_none() && has_rules(table) {
             push_without_quotes(entry, table, diagnostics);
@@ -51,7 +53,7 @@ fn read_rule(entry: &Entry, diagnostics: &mut Diagnostics<'_>) -> Option<FieldRu
         if table.get("op").is_none() {
             diagnostics.push(at, "`op` is missing in the rule", "", "begin it with `{ op = \"…\"`");
         }
-        let name = Section::new("the rule", table, at).text("op", diagnostics);
+        name = Section::new("the rule", table, at).text("op", diagnostics);
         name.map_or((None, None), |name| read_operation(name, table, at, diagnostics))
     } else {
         let help = "write an operation, such as `\"keep\"` or `{ op = \"hmac\" }`";
@@ -59,7 +61,11 @@ fn read_rule(entry: &Entry, diagnostics: &mut Diagnostics<'_>) -> Option<FieldRu
         (None, None)
     };
     let path = Spanned { value: entry.key.clone(), at: entry.key_at };
-    Some(FieldRule { path, op, on_error: on_error.unwrap_or(OnError::Remove), at })
+    let is_unknown = |name: &Spanned<&str>| {
+        OpKind::parse(name.value).is_none() && !LATER_OPS.contains(&name.value)
+    };
+    let unknown_op = name.filter(is_unknown).map(Spanned::into_owned);
+    Some(FieldRule { path, op, unknown_op, on_error: on_error.unwrap_or(OnError::Remove), at })
 }
 
 /// Whether a table has rules in it instead of parameters: TOML reads a path without quotes so.
@@ -98,7 +104,11 @@ fn read_operation(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Operation {
     let Some(kind) = OpKind::parse(name.value) else {
-        push_unknown_op(name, diagnostics);
+        if LATER_OPS.contains(&name.value) {
+            let help = format!("this version supports {}", listed(OpKind::ALL.map(OpKind::name)));
+            let message = format!("the operation `{}` is not in this version", name.value);
+            diagnostics.push(name.at, message, "", help);
+        }
         return (None, None);
     };
     let mut section = Section::new(format!("`{}`", kind.name()), table, at);
@@ -112,15 +122,4 @@ fn read_operation(
     };
     section.finish(diagnostics);
     (op, on_error)
-}
-
-fn push_unknown_op(name: Spanned<&str>, diagnostics: &mut Diagnostics<'_>) {
-    if LATER_OPS.contains(&name.value) {
-        let help = format!("this version supports {}", listed(OpKind::ALL.map(OpKind::name)));
-        let message = format!("the operation `{}` is not in this version", name.value);
-        diagnostics.push(name.at, message, "", help);
-    } else {
-        let message = format!("unknown operation `{}`", escape(name.value));
-        diagnostics.push(name.at, message, "", advice(name.value, &OpKind::ALL.map(OpKind::name)));
-    }
 }

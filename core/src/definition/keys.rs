@@ -84,6 +84,18 @@ fn collect_secrets(key: &str, item: &Item, secrets: &mut Vec<Origin>) {
     }
 }
 
+/// The names of the variables that `[keys]` reads keys from.
+pub(super) fn variables(root: &Table) -> Vec<String> {
+    let sources = root.get("keys").and_then(|keys| keys.item.value.as_table());
+    let sources = sources.into_iter().flat_map(|table| &table.entries);
+    let from = sources.filter_map(|source| match source.item.value.as_table() {
+        Some(table) => table.get("from").map(|from| &from.item),
+        None => Some(&source.item),
+    });
+    let texts = from.filter_map(|item| item.value.as_text());
+    texts.filter_map(|text| text.strip_prefix("env:")).map(str::to_owned).collect()
+}
+
 pub(super) fn read(
     root: &mut Section<'_>,
     environment: &Environment<'_>,

@@ -208,6 +208,7 @@ fn read_tree(source: &mut DefinitionText) -> (Option<Table>, Vec<PlacedDiagnosti
     secrets.extend(aws::secrets(&root));
     secrets.extend(invalid_name(&root));
     source.hide(secrets);
+    source.set_key_variables(keys::variables(&root));
     (Some(root), found)
 }
 

@@ -35,6 +35,9 @@ pub trait NameOps {
 pub struct TransformLog {
     /// Values that were removed because an operation could not apply: row and rule.
     pub failures: Vec<(u32, usize)>,
+    /// Values that a `map` removed, as its `other` says: row, rule and field. They are no longer in the record,
+    /// but their rule met them.
+    pub dropped: Vec<(u32, usize, Field)>,
     /// Values in which something was replaced: row, rule, and the detectors that found it, as bits.
     pub scrubbed: Vec<(u32, usize, u32)>,
     /// Rules of `map`, with the start of their texts in the arena.
@@ -45,6 +48,7 @@ impl TransformLog {
     /// Clears the log for the next batch.
     pub fn clear(&mut self) {
         self.failures.clear();
+        self.dropped.clear();
         self.scrubbed.clear();
         self.texts.clear();
     }
@@ -196,7 +200,7 @@ fn new_value<'a>(
         return Some(slot);
     }
     if let Op::Map(map) = applied.op {
-        return mapped_value(map, applied.rule, slot, chunk, batch, log);
+        return mapped_value(map, applied.rule, slot, chunk, (row, field), batch, log);
     }
     if let Op::Scrub(scrub) = applied.op {
         return scrubbed_value(scrub, applied, slot, chunk, (row, field), batch, log);
@@ -282,6 +286,7 @@ fn mapped_value(
     rule: usize,
     slot: Slot,
     chunk: &[u8],
+    (row, field): (usize, Field),
     batch: &mut Batch,
     log: &mut TransformLog,
 ) -> Option<Slot> {
@@ -291,6 +296,9 @@ fn mapped_value(
             Some(Slot::new_text(texts + start, len, is_plain))
         }
         Mapped::Keep => Some(slot),
-        Mapped::Drop => None,
+        Mapped::Drop => {
+            log.dropped.push((row_number(row), rule, field));
+            None
+        }
     }
 }

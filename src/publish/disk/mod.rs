@@ -47,6 +47,14 @@ fn ensure_none(
     leaves: folder::Files,
     is_ours: impl Fn(&Path) -> bool,
 ) -> Result<(), PublishError> {
+    if place.symlink_metadata().is_ok_and(|found| !found.is_dir())
+        && let (Some(parent), Some(name)) = (place.parent(), place.file_name())
+    {
+        // A file or a link in place of the folder.
+        let named = ForeignFiles::among([Ok(name.into())]).map_err(at(place, "list"))?;
+        let foreign = |foreign| PublishError::Foreign { place: parent.to_owned(), foreign };
+        return Err(named.map(foreign).expect("it names the file"));
+    }
     let foreign = leaves.filter(|leaf| leaf.as_ref().map_or(true, |leaf| !is_ours(leaf)));
     match ForeignFiles::among(foreign).map_err(at(place, "list"))? {
         None => Ok(()),

@@ -98,7 +98,9 @@ impl DiskOutput {
             return Ok(None);
         }
         if !taken.work.join(Lock::NAME).exists() {
-            // The run was killed while it was creating or removing the lock and its folder.
+            // The run was killed while it was creating or removing the lock and its folder, which is empty
+            // then. Without the lock nothing in it is ours, and it must be found before anything changes.
+            ensure_no_foreign_files(&taken.work, |_file| false)?;
             folder::remove_if_empty(&taken.work).map_err(at(&taken.work, "remove"))?;
             return Ok(None);
         }

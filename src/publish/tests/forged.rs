@@ -179,6 +179,29 @@ fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
 }
 
 /// A link with the name of a retry leads to somebody else's files.
+/// Without a lock nothing in a working folder is ours, and the journal stays as well.
+#[test]
+fn a_link_in_a_working_folder_without_a_lock_changes_nothing() {
+    for phase in ["writing", "publishing", "refusing"] {
+        for name in ["new", "old"] {
+            let world = World::new();
+            world.publish("f1", false, 1);
+            fs::create_dir_all(world.path("victim")).expect("a folder");
+            let (to, work) = (world.path("out/json"), world.path("out/.json.segprep"));
+            fs::create_dir(&work).expect("a folder");
+            symlink(world.path("victim"), work.join(name)).expect("a link");
+            let journal = json!({
+                "segprep_journal": 1, "fingerprint": "f2", "replaces": "f1", "phase": phase,
+                "outputs": [{ "to": to, "work": work }], "made": [],
+            });
+            world.forge(".segprep/journal.json", &journal);
+            let before = world.tree();
+            assert_eq!(foreign_files(world.begin("f2", true)).names, [name]);
+            assert_eq!(world.tree(), before, "{phase} {name}");
+        }
+    }
+}
+
 #[test]
 fn a_link_in_place_of_a_retry_is_foreign() {
     for place in ["out/account", "out/json"] {

@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::list_warnings;
 use crate::crypto;
 use crate::decode::ColumnSettings;
 use crate::definition::{HmacSpec, OpSpec, OverLimit, Purpose};
@@ -41,6 +42,8 @@ pub(in crate::run) struct Facts<'a> {
     pub(in crate::run) listing: &'a Listing,
     /// The counts of each list.
     pub(in crate::run) lists: Vec<ListCounts>,
+    /// About files of lists that are not read.
+    pub(in crate::run) list_warnings: &'a [String],
     /// Outputs of earlier runs that this one does not write to, and leaves as they are.
     pub(in crate::run) other_outputs: &'a [PathBuf],
     /// How often duplicates differ in their opt-out. `None`: records are not compared.
@@ -314,8 +317,9 @@ fn by_setting(assembled: &Assembler<'_>) -> BTreeMap<String, u64> {
 fn warnings(facts: &Facts<'_>, assembled: &Assembler<'_>, unused: Vec<String>) -> Vec<String> {
     let Facts { prepared, listing, .. } = facts;
     let total = &assembled.total;
-    let mut warnings = unusable_entries(facts);
-    warnings.extend(unchecked_lists(facts));
+    let mut warnings = list_warnings::unusable(facts.plan, &facts.lists);
+    warnings.extend(facts.list_warnings.iter().cloned());
+    warnings.extend(list_warnings::unchecked(facts.plan, &facts.lists));
     let most = facts.plan.schema.target.limits.attribute_count;
     let merged = facts.optout_merged.unwrap_or(0);
     warnings.extend(noted::together(merged, facts.users_over_names, most));
@@ -351,39 +355,7 @@ fn unused(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
     columns.into_iter().chain(unused_rules(plan, total)).collect()
 }
 
-/// Warnings about lists with entries that cannot be used.
-fn unusable_entries(facts: &Facts<'_>) -> Vec<String> {
-    let lists = facts.plan.lists.iter().zip(&facts.lists);
-    let unusable = lists.filter(|(_, counts)| 0 < counts.unusable);
-    unusable
-        .map(|(list, counts)| {
-            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
-            format!(
-                "{} of the list `{from}` cannot be used, so the people they stand for are not found: an \
-                 entry must be {}",
-                count_entries(counts.unusable),
-                list.spec.describe_entry()
-            )
-        })
-        .collect()
-}
-
-/// Warnings about lists whose bytes nothing confirms.
-fn unchecked_lists(facts: &Facts<'_>) -> Vec<String> {
-    let lists = facts.plan.lists.iter().zip(&facts.lists);
-    let unchecked = lists.filter(|(_, counts)| counts.is_unchecked);
-    unchecked
-        .map(|(list, _)| {
-            let from = list.spec.from.first().map(|path| escape_path(path)).unwrap_or_default();
-            format!(
-                "the list `{from}` was read without a check for damage: its server has no checksum of a \
-                 whole object"
-            )
-        })
-        .collect()
-}
-
-/// Warnings about rules that matched no value, unless the definition needs them anyway. A rule that no field has is one
+/// Warnings about rules that matched no value of a written record, unless the definition needs them anyway. A rule that no field has is one
 /// of the plan's warnings.
 fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
     let seen = |number: usize| {
@@ -394,7 +366,11 @@ fn unused_rules(plan: &Plan, total: &Tally) -> Vec<String> {
         let may_match = plan.governs(*number);
         rule.is_written() && may_match && !seen(*number) && !plan.is_compulsory(*number)
     });
-    unused.map(|(_, rule)| format!("the rule for `{}` matched no value", rule.path)).collect()
+    unused
+        .map(|(_, rule)| {
+            format!("the rule for `{}` matched no value of a written record", rule.path)
+        })
+        .collect()
 }
 
 /// Warnings about unknown fields whose name is similar to a field's.
@@ -473,10 +449,6 @@ fn spaced_quotes(cells: u64) -> Option<String> {
         "in {cells} the quotes after blanks were taken for text: if they are around the cells, set \
          `skip_initial_space = true` under `[input]`"
     ))
-}
-
-fn count_entries(count: u64) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 fn timing(facts: &Facts<'_>, assembled: &Assembler<'_>, elapsed: Duration) -> Timing {

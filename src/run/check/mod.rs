@@ -75,7 +75,7 @@ pub struct CheckedOutput {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the definition.
+/// Everything that is wrong with the definition, or a key on this machine that can't be used.
 pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let source = Source::read(options, clock::now()?, &Cancel::new())?;
     let ReadDefinition { definition, rules, schema } = source.parse(&source.moment)?;
@@ -84,6 +84,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     warnings.extend(aws::check(&definition)?);
     warnings.extend(missing_inputs(&definition));
     warnings.extend(keys::exposed(&definition));
+    warnings.extend(keys::check_local(&definition)?);
     let purpose = match definition.purpose() {
         Purpose::Messaging => "messaging",
         Purpose::Analytics => "analytics",

@@ -22,6 +22,7 @@ use super::error::{ErrorKind, Failure, RunError};
 use super::headers;
 use super::job::list_specs;
 use super::keys::MissingKey;
+use super::list_files::list_files;
 use super::lists;
 use super::memory::BLOCK_BYTES;
 use super::options::RunOptions;
@@ -142,7 +143,7 @@ impl Cleaner {
         let (prepared, parts) = prepare::complete(options, run, remote, MissingKey::Fails, cancel)?;
         let store = &prepared.remote.store;
         let specs = list_specs(&prepared, &parts)?;
-        let files = lists::list_files(&specs, store)?;
+        let files = list_files(&specs, store)?.files;
         let pool = pool(prepared.limits.threads)?;
         let (lists, _) = lists::read_lists(specs, store, &files, &pool, cancel)?;
         let key = compared::key_of(&prepared.definition, &parts.keys);

@@ -22,7 +22,7 @@ use super::budgets;
 use super::clock::Began;
 use super::error::{ErrorKind, Failure, RunError};
 use super::job::{list_specs, write_account_file};
-use super::lists;
+use super::list_files::list_files;
 use super::look;
 use super::nights::Night;
 use super::nothing::{no_record, nothing, nothing_to_read};
@@ -84,7 +84,7 @@ fn gather_steps(
     let Following { prepared, parts, plan, night } = shards::follow(&options.run, &wanted, cancel)?;
     progress.is_called(&prepared.moment.run);
     let specs = list_specs(&prepared, &parts)?;
-    let list_files = lists::list_files(&specs, &prepared.remote.store)?;
+    let list_files = list_files(&specs, &prepared.remote.store)?.files;
     let compiled = without_lists(&prepared, parts)?;
     let note =
         ShardsNote { plan: plan.digest.clone(), count: plan.head.shards, ..ShardsNote::default() };

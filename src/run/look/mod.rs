@@ -15,6 +15,7 @@ use super::clock;
 use super::error::{Failure, RunError};
 use super::headers;
 use super::keys::MissingKey;
+use super::list_files::list_files;
 use super::lists;
 use super::moment::Moment;
 use super::nothing::nothing_to_read;
@@ -76,7 +77,7 @@ pub(super) fn open_as(
     }
     overlap::check(&prepared, &listing.files)?;
     progress.expect_bytes(listing.files.iter().map(|listed| listed.bytes).sum());
-    let list_files = lists::list_files(&list_specs, store)?;
+    let list_files = list_files(&list_specs, store)?.files;
     let pool = pool(prepared.limits.threads)?;
     let (lists, _) = lists::read_lists(list_specs, store, &list_files, &pool, cancel)?;
     let plan = prepared.plan(parts, lists)?;

@@ -314,7 +314,9 @@ fn encoding_name(encoding: Option<TextEncoding>) -> &'static str {
 fn not_listed(error: StoreError, options: &ScanOptions) -> RunError {
     let is_typed = match &error {
         StoreError::NotFound { name } => options.from.iter().any(|path| path_text(path) == *name),
-        StoreError::Denied { .. }
+        StoreError::Pipe { .. }
+        | StoreError::NotAFile { .. }
+        | StoreError::Denied { .. }
         | StoreError::NotUtf8 { .. }
         | StoreError::Changed { .. }
         | StoreError::NotAsPlanned { .. }

@@ -5,27 +5,29 @@
 //!   also in a listed folder keeps the name it has there.
 //! - A folder is entered once, so links that lead in circles end.
 //! - Empty files, and names that begin with `_` or `.`, are ignored (a folder that `from` names is
-//!   not), and so is what `exclude` matches.
+//!   not, and neither is a list of `[[suppress]]`), and so is what `exclude` matches.
+//! - What `from` names is an error if it is neither a file nor a folder; in a folder it is ignored.
 
 use std::{
     collections::{BTreeSet, HashSet},
     ffi::OsStr,
     fs::{self, DirEntry, Metadata},
     io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use super::expand::{expand, folder_of, is_glob};
 use crate::crypto::sha256;
 use crate::store::error::StoreError;
-use crate::store::exclude::Exclusions;
+use crate::store::exclude::{Exclusions, Hidden};
 use crate::store::listing::{Ignored, Listed, Listing, Reason, STANDARD_INPUT, Stamp};
 
 /// The files found so far.
 pub(in crate::store) struct FileSearch<'e> {
     listing: Listing,
     exclusions: &'e Exclusions,
+    hidden: Hidden,
     seen: Seen,
     /// Links in folders, to be visited once all real files are known.
     links: BTreeSet<PathBuf>,
@@ -68,9 +70,9 @@ enum Found {
 }
 
 impl<'e> FileSearch<'e> {
-    pub(in crate::store) fn new(exclusions: &'e Exclusions) -> FileSearch<'e> {
+    pub(in crate::store) fn new(exclusions: &'e Exclusions, hidden: Hidden) -> FileSearch<'e> {
         let (seen, links) = (Seen::default(), BTreeSet::new());
-        FileSearch { listing: Listing::default(), exclusions, seen, links }
+        FileSearch { listing: Listing::default(), exclusions, hidden, seen, links }
     }
 
     pub(in crate::store) fn add_standard_input(&mut self) {
@@ -125,6 +127,9 @@ impl<'e> FileSearch<'e> {
         let found = self.look(path, reached);
         match found.map_err(|source| StoreError::from_io(name, source))? {
             Found::Again => {}
+            Found::Ignored(Reason::NotAFile) if matches!(reached, Reached::ByName) => {
+                return Err(not_a_file(name));
+            }
             Found::Ignored(reason) => self.ignore(name, reason),
             Found::Folder(real) => return self.enter(path, &real, name),
             Found::File(metadata) => self.listing.files.push(Listed {
@@ -142,8 +147,9 @@ impl<'e> FileSearch<'e> {
     }
 
     fn look(&mut self, path: &Path, reached: Reached<'_>) -> io::Result<Found> {
-        let is_named_folder = || matches!(reached, Reached::ByName) && path.is_dir();
-        if has_hidden_name(path) && !is_named_folder() {
+        let is_read =
+            || matches!(reached, Reached::ByName) && (self.hidden == Hidden::Read || path.is_dir());
+        if has_hidden_name(path) && !is_read() {
             return Ok(Found::Ignored(Reason::Name));
         }
         if path.to_str().is_some_and(|path| self.exclusions.matches(path)) {
@@ -217,6 +223,16 @@ pub(in crate::store) fn stamp_of(metadata: &Metadata) -> Stamp {
 fn has_hidden_name(path: &Path) -> bool {
     let name = path.file_name().map(OsStr::as_encoded_bytes);
     name.is_some_and(|name| name.starts_with(b"_") || name.starts_with(b"."))
+}
+
+/// The error if `from` names what can't be read as an input.
+fn not_a_file(name: &str) -> StoreError {
+    let name = name.to_owned();
+    if fs::metadata(&name).is_ok_and(|found| found.file_type().is_fifo()) {
+        StoreError::Pipe { name }
+    } else {
+        StoreError::NotAFile { name }
+    }
 }
 
 /// Whether a path could not be resolved because a link leads back to itself.

@@ -11,13 +11,14 @@ use super::{S3, Url};
 use crate::glob::{Glob, is_glob};
 use crate::store::aws::{AwsError, AwsErrorKind};
 use crate::store::error::StoreError;
-use crate::store::exclude::Exclusions;
+use crate::store::exclude::{Exclusions, Hidden};
 use crate::store::listing::{Ignored, Listed, Listing, Reason, Stamp};
 
 /// The objects found so far.
 pub(in crate::store) struct ObjectSearch<'e> {
     s3: &'e S3,
     exclusions: &'e Exclusions,
+    hidden: Hidden,
     files: Vec<Listed>,
     /// A set, since many objects may be below one ignored folder.
     ignored: BTreeSet<(String, Reason)>,
@@ -25,9 +26,13 @@ pub(in crate::store) struct ObjectSearch<'e> {
 }
 
 impl<'e> ObjectSearch<'e> {
-    pub(in crate::store) fn new(s3: &'e S3, exclusions: &'e Exclusions) -> ObjectSearch<'e> {
+    pub(in crate::store) fn new(
+        s3: &'e S3,
+        exclusions: &'e Exclusions,
+        hidden: Hidden,
+    ) -> ObjectSearch<'e> {
         let (files, ignored, unmatched) = (Vec::new(), BTreeSet::new(), Vec::new());
-        ObjectSearch { s3, exclusions, files, ignored, unmatched }
+        ObjectSearch { s3, exclusions, hidden, files, ignored, unmatched }
     }
 
     /// Everything that was found, in no particular order.
@@ -44,7 +49,10 @@ impl<'e> ObjectSearch<'e> {
         if !from.key.is_empty() && !from.key.ends_with('/') {
             let first = self.s3.list_first(from)?;
             if let Some(object) = first.into_iter().find(|object| object.url == *from) {
-                let start = from.key.rfind('/').map_or(0, |slash| slash + 1);
+                let start = match self.hidden {
+                    Hidden::Ignored => from.key.rfind('/').map_or(0, |slash| slash + 1),
+                    Hidden::Read => from.key.len(),
+                };
                 return self.add_object(object, start);
             }
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::origin::{Origin, Spanned};
 use super::quote::escape;
-use super::secrets::{has_credentials, has_signature, may_be_key};
+use super::secrets::{has_credentials, has_key_text, has_signature, may_be_key};
 use super::source::Diagnostics;
 use crate::definition::environment::Environment;
 use crate::glob::{Glob, GlobError};
@@ -229,6 +229,10 @@ fn expand(
         rest = after;
     }
     path.push_str(rest);
+    if has_key_text(path) {
+        diagnostics.push(written.at, "the path contains a key", "not shown here", KEY_HELP);
+        return None;
+    }
     Some(expanded)
 }
 
@@ -245,6 +249,9 @@ fn placeholders(usage: Use) -> &'static str {
         Use::Input | Use::List | Use::KeyFile | Use::Spill => PLACEHOLDER_HELP,
     }
 }
+
+const KEY_HELP: &str =
+    "write the path itself, or another variable: paths are shown in messages and manifests";
 
 const PLACEHOLDER_HELP: &str =
     "`{date}` is the date of the run, and `${NAME}` is an environment variable";
@@ -263,12 +270,18 @@ fn variable(
         diagnostics.push(at, message, "", "a name has letters, digits and `_`");
         return None;
     }
-    let value = (environment.env)(name).filter(|value| !value.is_empty());
+    if diagnostics.source().is_key_variable(name) {
+        diagnostics.push(at, "this variable holds a key", "", KEY_HELP);
+        return None;
+    }
+    let found = (environment.env)(name);
+    let what = if found.is_some() { "empty" } else { "not set" };
+    let value = found.filter(|value| !value.is_empty());
     if value.is_none() && may_be_key(name) {
-        let message = "a variable that is not set has a name that may be a key";
+        let message = format!("a variable that is {what} has a name that may be a key");
         diagnostics.push(at, message, "not shown here", PLACEHOLDER_HELP);
     } else if value.is_none() {
-        let message = format!("the variable `{name}` is not set");
+        let message = format!("the variable `{name}` is {what}");
         let help = format!("set it, as in `{name}=… segprep run …`, or write the path itself");
         diagnostics.push(at, message, "", help);
     }

@@ -53,6 +53,22 @@ pub(crate) fn may_be_key(name: &str) -> bool {
     contains_key(name) || is_bare_key(name) || is_random
 }
 
+/// Whether a text has that of a key in it: `hex:` or `base64:`, followed by at least as many digits as a key has.
+pub(crate) fn has_key_text(text: &str) -> bool {
+    const HEX_CHARS_MIN: usize = 64;
+    const BASE64_CHARS_MIN: usize = 43;
+    let has = |form: &str, least: usize, is_digit: fn(&u8) -> bool| {
+        text.match_indices(form).any(|(at, _)| {
+            let digits = text.as_bytes().get(at + form.len()..).unwrap_or(&[]);
+            least <= digits.iter().take_while(|byte| is_digit(byte)).count()
+        })
+    };
+    has("hex:", HEX_CHARS_MIN, u8::is_ascii_hexdigit)
+        || has("base64:", BASE64_CHARS_MIN, |byte| {
+            byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)
+        })
+}
+
 /// Returns the spans of a file that may contain keys: the values in `[keys]` and `[aws]`, and those
 /// with a URL that has credentials. Goes by lines and does not parse, so that it also works for a file that is not valid TOML.
 pub(crate) fn secrets_in_lines(file: &str) -> Vec<Origin> {
@@ -192,6 +208,21 @@ mod tests {
             ("base64kK8s1QmZ3vTt0uYbW5rNQ", true),
         ] {
             assert_eq!(may_be_key(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_key_is_found() {
+        let (hex, base64) = ("0aF".repeat(22), "aB3+".repeat(11));
+        for (text, expected) in [
+            (format!("hex:{hex}"), true),
+            (format!("out-hex:{hex}/import"), true),
+            (format!("base64:{base64}"), true),
+            (format!("s3://bucket/base64:{base64}="), true),
+            (format!("out/{hex}/"), false),
+            ("out/hex:00/base64:aB3/".to_owned(), false),
+        ] {
+            assert_eq!(has_key_text(&text), expected, "{text}");
         }
     }
 

@@ -141,7 +141,12 @@ impl<'t> Section<'t> {
     ) -> Option<u64> {
         let item = self.item(key)?;
         let Value::Integer(number) = item.value else {
-            push_wrong_type(key, item, "a whole number", diagnostics);
+            if matches!(item.value, Value::Float(_)) {
+                let message = format!("`{key}` is not a whole number");
+                diagnostics.push(item.at, message, "", "write a whole number");
+            } else {
+                push_wrong_type(key, item, "a whole number", diagnostics);
+            }
             return None;
         };
         let found = u64::try_from(number).ok().filter(|number| range.contains(number));
@@ -270,7 +275,12 @@ impl<'t> Section<'t> {
             let key = entry.key.as_str();
             if !self.known.contains(&key) && !self.later.contains(&key) {
                 let message = format!("unknown setting `{}` in {}", escape(key), self.name);
-                diagnostics.push(entry.key_at, message, "", advice(key, &self.known));
+                let near = nearest(key, self.known.iter().copied());
+                let help = match near.filter(|near| self.table.get(near).is_some()) {
+                    Some(near) => format!("remove it: `{near}` is there already"),
+                    None => advice(key, &self.known),
+                };
+                diagnostics.push(entry.key_at, message, "", help);
             }
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct DefinitionText {
     sets: Vec<String>,
     /// Spans that must not be shown. Other text that looks like a key is hidden, too.
     secrets: Vec<Origin>,
+    /// The names of the variables that hold keys.
+    key_variables: Vec<String>,
 }
 
 const BOM: char = '\u{feff}';
@@ -31,6 +33,7 @@ impl DefinitionText {
             file: without_bom.unwrap_or(file).to_owned(),
             sets: sets.to_vec(),
             secrets: Vec::new(),
+            key_variables: Vec::new(),
         }
     }
 
@@ -46,6 +49,16 @@ impl DefinitionText {
     /// Hides these spans from now on, in place of earlier ones.
     pub(crate) fn hide(&mut self, secrets: Vec<Origin>) {
         self.secrets = secrets;
+    }
+
+    /// Notes the variables that hold keys, whose values belong nowhere else.
+    pub(crate) fn set_key_variables(&mut self, names: Vec<String>) {
+        self.key_variables = names;
+    }
+
+    /// Whether a variable holds a key.
+    pub(crate) fn is_key_variable(&self, name: &str) -> bool {
+        self.key_variables.iter().any(|known| known == name)
     }
 
     /// Returns the bytes that the digest of the definition is made of: the file, then each `--set`

@@ -50,6 +50,7 @@ impl BatchEmitter<'_> {
         self.sort_problems();
         self.worker.batch.notes.sort_by_key(|noted| noted.row);
         self.worker.log.failures.sort_by_key(|(row, _)| *row);
+        self.worker.log.dropped.sort_by_key(|(row, _, _)| *row);
         self.worker.log.scrubbed.sort_by_key(|(row, _, _)| *row);
         let mut problems = std::mem::take(&mut self.worker.batch.problems);
         let mut next_problems: &[(u32, Problem)] = &problems;
@@ -277,6 +278,12 @@ impl BatchEmitter<'_> {
         for map in 0..batch.maps_width {
             for entry in batch.map_entries(row, map) {
                 name_tally.add_values(entry.name, record, entry.values.len, is_record);
+            }
+        }
+        for (_, rule, field) in find_row(&log.dropped, row, |(row, _, _)| *row) {
+            match field {
+                Field::Named(name) => name_tally.add_values(*name, record, 1, is_record),
+                Field::Node(_) | Field::Record => block.count_values(Some(*rule), 1),
             }
         }
         block.count_failures(find_row(&log.failures, row, |(row, _)| *row));

@@ -169,8 +169,7 @@ impl ListSpec {
             (Form::Plain, Comparison::As(Normalize::PhoneV1)) => "a phone number in E.164",
             (Form::Plain, Comparison::As(Normalize::None)) => "a value without tabs",
             (Form::Plain, Comparison::Auto) => {
-                "an e-mail address if it contains `@`, and a phone number in E.164 if it consists of \
-                 digits"
+                "the e-mail address or phone number that it looks like"
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Finds the rule that governs each field: the most specific one that covers it.
 
-use super::pattern::Pattern;
+use super::pattern::{self, Pattern};
 use crate::definition::document::Diagnostics;
 use crate::definition::{FieldRule, OpSpec};
 use crate::plan::{MapRules, RuleIx};
@@ -41,7 +41,16 @@ impl Cover {
             let drops = rule.op == Some(OpSpec::Drop);
             match Pattern::of(&rule.path.value, schema) {
                 Ok(pattern) => patterns.push((number, drops, pattern)),
-                Err((what, help)) => diagnostics.push(rule.path.at, what, "", help),
+                Err((what, help)) => {
+                    let near = pattern::near(&rule.path.value, schema);
+                    let is_there =
+                        rules.iter().any(|other| Some(&other.path.value) == near.as_ref());
+                    let help = match near.filter(|_| is_there) {
+                        Some(near) => format!("remove it: `{near}` has a rule already"),
+                        None => help,
+                    };
+                    diagnostics.push(rule.path.at, what, "", help);
+                }
             }
         }
         Cover::of_patterns(&patterns, schema)

@@ -21,6 +21,7 @@ mod repairs;
 mod shaping;
 mod suppress;
 mod together;
+mod unknown_ops;
 
 pub(super) use compulsory::is_compulsory;
 pub use explain::{Explanation, FieldLine, JoinGroup};
@@ -120,6 +121,7 @@ pub(super) fn resolve(
     let mut diagnostics = Diagnostics::new(&definition.source);
     let cover = Cover::of(&definition.rules, schema, &mut diagnostics);
     check::coverage(&cover, definition, schema, &mut diagnostics);
+    unknown_ops::report(&cover, definition, schema, &mut diagnostics);
     fit::operations(&cover, definition, schema, &mut diagnostics);
     fit::maps(&cover, definition, schema, &mut diagnostics);
     fit::redacted(&cover, definition, schema, &mut diagnostics);

@@ -105,19 +105,26 @@ fn export_only(path: &str) -> NoField {
 }
 
 fn no_field(path: &str, name: &str, schema: &Schema) -> NoField {
-    let is_wildcard = path.ends_with('*');
-    let known = schema.nodes.iter().filter(|node| node.shape != Shape::ExportOnly);
-    let help = match nearest(name, known.map(|node| node.path.as_str())) {
-        Some(near) if is_wildcard || contains_fields(near, schema) => {
-            format!("did you mean `{near}.*`?")
-        }
-        Some(near) => format!("did you mean `{near}`?"),
-        None => match near_map(name, schema) {
-            Some(near) => format!("did you mean `{}`?", escape(&near)),
-            None => siblings(name, schema),
-        },
+    let help = match near_path(path, name, schema) {
+        Some(near) => format!("did you mean `{}`?", escape(&near)),
+        None => siblings(path, name, schema),
     };
     (format!("unknown field `{}`", escape(path)), help)
+}
+
+/// The path that was probably meant by one that names nothing.
+pub(super) fn near(path: &str, schema: &Schema) -> Option<String> {
+    near_path(path, path.trim_end_matches(['*', '.']), schema)
+}
+
+fn near_path(path: &str, name: &str, schema: &Schema) -> Option<String> {
+    let is_wildcard = path.ends_with('*');
+    let known = schema.nodes.iter().filter(|node| node.shape != Shape::ExportOnly);
+    // A name in a map is nearer to the map itself than to anything else.
+    let near = near_map(name, schema)
+        .or_else(|| nearest(name, known.map(|node| node.path.as_str())).map(str::to_owned))?;
+    let is_whole = is_wildcard || contains_fields(&near, schema);
+    Some(if is_whole { format!("{near}.*") } else { near })
 }
 
 /// The path that was probably meant if the path of a map is misspelt before a name in it.
@@ -136,11 +143,25 @@ fn contains_fields(path: &str, schema: &Schema) -> bool {
     node.is_some_and(|node| matches!(node.shape, Shape::Object | Shape::Lists | Shape::Numbers))
 }
 
-/// Lists the fields of the object in which the unknown one is.
-fn siblings(name: &str, schema: &Schema) -> String {
+/// Lists the fields of the object in which the unknown one is; outside of any it may be a name in a map.
+fn siblings(path: &str, name: &str, schema: &Schema) -> String {
     let parent = name.rsplit_once('.').and_then(|(parent, _)| schema.node(parent));
     let beside =
         schema.nodes.iter().filter(|node| node.parent == parent && node.shape != Shape::ExportOnly);
-    let paths: Vec<&str> = beside.map(|node| node.path.as_str()).collect();
-    expected_one_of(&paths)
+    let paths: Vec<String> = beside
+        .map(|node| {
+            let below = if contains_fields(&node.path, schema) { ".*" } else { "" };
+            format!("{}{below}", node.path)
+        })
+        .collect();
+    let expected = expected_one_of(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+    let is_below_one = name.split_once('.').is_some_and(|(first, _)| schema.node(first).is_some());
+    if is_below_one || name.is_empty() || name.starts_with('.') {
+        return expected;
+    }
+    let maps = schema.maps.iter().filter_map(|map| schema.nodes.get(*map));
+    let of_texts = maps.filter(|map| map.shape == Shape::Lists);
+    let named: Vec<String> =
+        of_texts.map(|map| format!("`{}.{}`", map.path, escape(path))).collect();
+    format!("for an attribute write {}; else {expected}", named.join(" or "))
 }

@@ -6,12 +6,24 @@
 use super::cover::Cover;
 use super::fit::fits;
 use crate::definition::document::{Diagnostics, escape};
-use crate::definition::{Definition, FieldRule, MapSpec, OpSpec, Origin, Purpose};
+use crate::definition::{Definition, FieldRule, MapSpec, OpKind, OpSpec, Origin, Purpose};
 use crate::schema::{Node, OPTED_OUT, Role, Schema};
 use crate::transform::Other;
 
 /// The fields that say who a record is about.
 const PEOPLE: [Role; 2] = [Role::Id, Role::UserId];
+
+/// Whether the purpose permits an operation on a field, whatever its parameters.
+pub(super) fn suits(op: OpKind, node: &Node, definition: &Definition, schema: &Schema) -> bool {
+    let is_of = |role: Role| node.path == schema.role_path(role);
+    let is_messaging = definition.purpose == Some(Purpose::Messaging);
+    if is_of(Role::Address) {
+        let reveals = matches!(op, OpKind::Keep | OpKind::Round | OpKind::Scrub);
+        return if is_messaging { op == OpKind::Keep } else { !reveals };
+    }
+    let is_of_somebody = PEOPLE.into_iter().any(is_of);
+    !is_messaging || !(is_of_somebody && op.is_lossy() || is_of(Role::OptOut) && op == OpKind::Drop)
+}
 
 /// The rule of a field, with its operation.
 fn rule_of<'d>(

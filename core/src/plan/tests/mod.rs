@@ -52,7 +52,12 @@ fn schema() -> Schema {
 
 fn environment<'a>() -> Environment<'a> {
     Environment {
-        env: &|name| (name == "HOME_DIR").then(|| "/home/somebody".to_owned()),
+        env: &|name| match name {
+            "HOME_DIR" => Some("/home/somebody".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "OTHER_KEY" => Some(format!("hex:{}", "0aF".repeat(22))),
+            _ => None,
+        },
         date: "2026-11-23",
         run: "20261123T020000Z",
         real_path: &Path::to_path_buf,

@@ -54,6 +54,25 @@ fn a_key_in_the_definition_is_rejected_and_not_shown() {
 }
 
 #[test]
+fn a_path_with_a_key_is_rejected_and_not_shown() {
+    for (variable, expected) in
+        [("KEY", "holds a key"), ("OTHER_KEY", "contains a key"), ("EMPTY", "`EMPTY` is empty")]
+    {
+        for (from, to) in [
+            ("to = \"out/import/\"", format!("to = \"out-${{{variable}}}/\"")),
+            ("to = \"out/account/\"", format!("to = \"${{{variable}}}/account/\"")),
+            ("[keys]", format!("[run]\nspill = \"s-${{{variable}}}\"\n[keys]")),
+        ] {
+            let diagnostics = rejected(&with(from, &to), &[]);
+            let text = shown(&diagnostics);
+            assert!(text.contains(expected) && !leaks(&text, &"0aF".repeat(22)), "{text}");
+        }
+    }
+    let exclude = rejected(BASE, &["input.exclude=[\"${OTHER_KEY}*\"]"]);
+    assert!(shown(&exclude).contains("contains a key"), "{}", shown(&exclude));
+}
+
+#[test]
 fn a_text_like_a_key_is_hidden_anywhere() {
     for (kind, secret) in [("hex:", HEX), ("base64:", BASE64), ("", HEX), ("", BASE64)] {
         let key = format!("{kind}{secret}");
