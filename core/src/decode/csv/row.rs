@@ -282,10 +282,15 @@ fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: 
         if memchr2(b',', b'.', text).is_none() {
             continue;
         }
-        let swapped: Vec<u8> = text.iter().map(|byte| swapped_mark(*byte)).collect();
+        let swapped = swapped_marks(text);
         *cell = Slot::new_text(arena.len(), swapped.len(), false);
         arena.extend_from_slice(&swapped);
     }
+}
+
+/// The text with each comma as a point, and each point as a comma.
+pub(in crate::decode) fn swapped_marks(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|byte| swapped_mark(*byte)).collect()
 }
 
 fn swapped_mark(byte: u8) -> u8 {
