@@ -14,9 +14,9 @@ use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
 use crate::record::{
     Code, DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Slot, Text,
-    number_len, setting,
+    number_len, setting, trim_invisible,
 };
-use crate::repair::{PhoneRegionFrom, RepairKind};
+use crate::repair::{PhoneRegionFrom, RepairKind, without_marks};
 use crate::schema::is_national_number;
 
 /// The maximum number of problems with names that are described for one record. It is far more than
@@ -325,6 +325,7 @@ impl BatchEmitter<'_> {
     /// Counts the fields of a record that the schema does not know or that only exports have,
     /// whether or not the record is written.
     fn count_unknown(&mut self, place: Row, unknown: &[(u32, NameId)], block: &mut Block) {
+        block.spaced_quotes += u64::from(place.spaced_quotes);
         if place.broken {
             return;
         }
@@ -332,7 +333,6 @@ impl BatchEmitter<'_> {
             self.count_record_of_unknown(unknown, index(block.read));
         }
         block.export_only += u64::from(place.export_only);
-        block.spaced_quotes += u64::from(place.spaced_quotes);
         let Worker { policies, .. } = &*self.worker;
         // What looks like a field is a problem of the record instead.
         let is_counted = |name: &NameId| !policies.verdicts().of(*name).looks_like_a_field;
@@ -408,7 +408,10 @@ impl BatchEmitter<'_> {
         let on = self.stages.repairs.on();
         let is_look_alike = problem.detail == Detail::LooksLikeAField;
         Cow::Borrowed(match problem.field {
-            _ if problem.detail == Detail::LocalTime => setting::DATES_ZONE,
+            _ if problem.detail == Detail::LocalTime => {
+                // With a zone, only a time is left that the zone has twice or not at all.
+                if self.plan.repairs.date_zone.is_none() { setting::DATES_ZONE } else { "" }
+            }
             Field::Named(name) if is_look_alike && !on.has(RepairKind::Names) => {
                 let (scope, name) = self.worker.decoder.names.get(name);
                 let field = field_looked_like(scope, name, self.plan, self.stages);
@@ -418,18 +421,29 @@ impl BatchEmitter<'_> {
             Field::Node(_) | Field::Named(_) if self.has_decimal_comma(row, problem) => {
                 setting::DECIMAL
             }
-            Field::Node(_) | Field::Named(_) if self.lacks_region(row, problem) => {
-                setting::PHONE_REGION
-            }
-            Field::Node(_) | Field::Named(_) => "",
+            Field::Node(_) | Field::Named(_) => return self.region_for(row, problem),
         })
     }
 
-    /// Whether a value is written like a phone number without the code of its country, and the
-    /// definition does not say which country that is.
-    fn lacks_region(&self, row: usize, problem: &Problem) -> bool {
+    /// The settings that a phone number without the code of its country needs, if the definition does not say
+    /// which country that is: the region, and what frees the number from what is around it.
+    fn region_for(&self, row: usize, problem: &Problem) -> Cow<'static, str> {
         let is_set = !matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere);
-        problem.code == Code::Phone && !is_set && is_national_number(self.value(row, problem))
+        if problem.code != Code::Phone || is_set {
+            return Cow::Borrowed("");
+        }
+        let value = self.value(row, problem);
+        let trimmed = trim_invisible(str::from_utf8(value).unwrap_or_default()).as_bytes();
+        let before = if is_national_number(value) {
+            return Cow::Borrowed(setting::PHONE_REGION);
+        } else if is_national_number(trimmed) {
+            RepairKind::Trim
+        } else if without_marks(value).is_some_and(is_national_number) {
+            RepairKind::Spreadsheet
+        } else {
+            return Cow::Borrowed("");
+        };
+        Cow::Owned(format!("{}, {}", before.setting(), setting::PHONE_REGION))
     }
 
     /// The value that has a problem; of a list, the first one.
