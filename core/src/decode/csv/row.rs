@@ -165,6 +165,11 @@ pub(in crate::decode) fn decode(
 ) {
     let record = Span { source: chunk, start: span.start, len: span.len() };
     let spaced_quotes = scratch.find_cells(record, columns, &mut batch.arena);
+    if spaced_quotes != 0
+        && let Some(place) = batch.rows.get_mut(row)
+    {
+        place.spaced_quotes = spaced_quotes;
+    }
     let has_surplus = columns.width < scratch.cells.len();
     if (scratch.index.has_escapes() || has_surplus)
         && memchr(b'\r', record.bytes()).is_some()
@@ -191,7 +196,6 @@ pub(in crate::decode) fn decode(
     }
     if let Some(place) = batch.rows.get_mut(row) {
         place.export_only = u32::try_from(export_only).expect("a record has few columns");
-        place.spaced_quotes = spaced_quotes;
     }
     if !columns.with_commas.is_empty() {
         convert_decimals(columns, chunk, &mut scratch.cells, &mut batch.arena);
