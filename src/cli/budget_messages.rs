@@ -24,7 +24,7 @@ pub(crate) fn message(manifest: &Manifest) -> String {
 fn describe(over: &Exceeded, manifest: &Manifest) -> String {
     let records = &manifest.records;
     let (rejected, read) = (count(records.rejected), counted(records.read, "record"));
-    let were = if records.rejected == 1 { "was" } else { "were" };
+    let were = if records.read == 1 { "was" } else { "were" };
     let allowed = over.allowed;
     match (over.budget.as_deref(), &over.rule) {
         (Some(budget), Some(rule)) => format!(
@@ -50,7 +50,7 @@ fn describe(over: &Exceeded, manifest: &Manifest) -> String {
             let retry = manifest.retry.as_ref();
             let counts = retry.map(|retry| (retry.still_rejected, retry.read));
             let (number, of) = counts.unwrap_or((records.rejected, records.read));
-            let were = match (number, retry) {
+            let were = match (of, retry) {
                 (1, None) => "was",
                 (_, None) => "were",
                 (1, Some(_)) => "is still",
@@ -157,7 +157,7 @@ mod tests {
             (
                 over(Some("max_rejects"), 0.0, 1.0),
                 1,
-                "1 of 40 records was rejected (2.5%), more than `max_rejects = 0` allows",
+                "1 of 40 records were rejected (2.5%), more than `max_rejects = 0` allows",
             ),
             (
                 over(Some("max_shrink"), 0.5, 0.4),
