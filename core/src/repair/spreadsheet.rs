@@ -25,7 +25,7 @@ pub(super) fn unmarked(
 }
 
 /// The text in a value with such marks; `None` if it has none.
-pub fn without_marks(value: &[u8]) -> Option<&[u8]> {
+pub(super) fn without_marks(value: &[u8]) -> Option<&[u8]> {
     let (from, len) = inner(value)?;
     value.get(from..from + len)
 }

@@ -81,21 +81,10 @@ impl Repairs {
             if fix.problems.iter().any(|(known, _)| known == problem) {
                 continue;
             }
-            let (mut needed, mut remaining) = (all, left.clone());
-            // Without each repair in turn: what it was not needed for is not suggested.
-            for kind in off() {
-                let fewer = needed.without(kind);
-                if let Some((without, _)) = attempt(fewer, batch)
-                    && !without.contains(problem)
-                    && count_new(&without, problems) <= count_new(&remaining, problems)
-                {
-                    (needed, remaining) = (fewer, without);
-                }
-            }
-            let is_new =
-                |other: &&Problem| other.field == problem.field && !problems.contains(other);
-            if !remaining.iter().any(|other| is_new(&other)) {
-                let needed = needed.iter().filter(|kind| !self.on.has(*kind)).collect();
+            let mut try_kinds = |kinds| attempt(kinds, batch).map(|(remaining, _)| remaining);
+            let fewest = fewest(problem, problems, (all, &left), off(), &mut try_kinds);
+            if let Some(kinds) = fewest {
+                let needed = kinds.iter().filter(|kind| !self.on.has(*kind)).collect();
                 fix.problems.push((*problem, needed));
             }
         }
@@ -107,6 +96,30 @@ impl Repairs {
         }
         (!by.is_empty()).then_some(fix)
     }
+}
+
+/// The fewest repairs that fix a problem without a new one of the same field, of `all`, which leave the problems
+/// beside them. `off`: those of them that may be left out. `attempt` returns what some of them leave.
+fn fewest(
+    problem: &Problem,
+    problems: &[Problem],
+    (all, left): (RepairSet, &[Problem]),
+    off: impl Iterator<Item = RepairKind>,
+    attempt: &mut impl FnMut(RepairSet) -> Option<Vec<Problem>>,
+) -> Option<RepairSet> {
+    let (mut needed, mut remaining) = (all, left.to_vec());
+    // Without each repair in turn: what it was not needed for is not suggested.
+    for kind in off {
+        let fewer = needed.without(kind);
+        if let Some(without) = attempt(fewer)
+            && !without.contains(problem)
+            && count_new(&without, problems) <= count_new(&remaining, problems)
+        {
+            (needed, remaining) = (fewer, without);
+        }
+    }
+    let is_new = |other: &Problem| other.field == problem.field && !problems.contains(other);
+    (!remaining.iter().any(is_new)).then_some(needed)
 }
 
 /// How many problems there are that were not there before.

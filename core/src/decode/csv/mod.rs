@@ -10,4 +10,4 @@ pub use columns::{
     COLUMNS_MAX, ColumnField, ColumnRules, ColumnSettings, Columns, EndpointSettings, HeaderError,
     is_column,
 };
-pub(super) use row::{Scratch, decode, swapped_marks};
+pub(super) use row::{Scratch, decode};

@@ -22,7 +22,7 @@ use crate::decode::frame::Dialect;
 use crate::decode::shaping::Nulls;
 use crate::record::{
     Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Note, Slot, Text, Values,
-    number_len, odd_marks,
+    number_len, odd_marks, swapped_marks,
 };
 use crate::simd::Span;
 use crate::simd::divide::CellIndex;
@@ -289,19 +289,6 @@ fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: 
         let swapped = swapped_marks(text);
         *cell = Slot::new_text(arena.len(), swapped.len(), false);
         arena.extend_from_slice(&swapped);
-    }
-}
-
-/// The text with each comma as a point, and each point as a comma.
-pub(in crate::decode) fn swapped_marks(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|byte| swapped_mark(*byte)).collect()
-}
-
-fn swapped_mark(byte: u8) -> u8 {
-    match byte {
-        b',' => b'.',
-        b'.' => b',',
-        other => other,
     }
 }
 

@@ -8,8 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::decode::csv::swapped_marks;
-use crate::record::{JsonType, Slot, SlotKind, Text, number_len};
+use crate::record::{JsonType, Slot, SlotKind, Text, number_len, swapped_marks};
 
 /// The texts that words may become, one after the other. A batch has one copy in its arena.
 #[derive(Debug, Default)]

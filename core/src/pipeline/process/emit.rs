@@ -14,10 +14,9 @@ use crate::pipeline::stages::Stages;
 use crate::plan::Plan;
 use crate::record::{
     Code, DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Slot, Text,
-    number_len, setting, trim_invisible,
+    number_len, setting,
 };
-use crate::repair::{PhoneRegionFrom, RepairKind, without_marks};
-use crate::schema::is_national_number;
+use crate::repair::{PhoneRegionFrom, RepairKind, settings_for_region};
 
 /// The maximum number of problems with names that are described for one record. It is far more than
 /// the number of names that a record may have. Without a maximum, the account could become many
@@ -421,29 +420,14 @@ impl BatchEmitter<'_> {
             Field::Node(_) | Field::Named(_) if self.has_decimal_comma(row, problem) => {
                 setting::DECIMAL
             }
-            Field::Node(_) | Field::Named(_) => return self.region_for(row, problem),
+            Field::Node(_) | Field::Named(_)
+                if problem.code == Code::Phone
+                    && matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere) =>
+            {
+                return settings_for_region(self.value(row, problem));
+            }
+            Field::Node(_) | Field::Named(_) => "",
         })
-    }
-
-    /// The settings that a phone number without the code of its country needs, if the definition does not say
-    /// which country that is: the region, and what frees the number from what is around it.
-    fn region_for(&self, row: usize, problem: &Problem) -> Cow<'static, str> {
-        let is_set = !matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere);
-        if problem.code != Code::Phone || is_set {
-            return Cow::Borrowed("");
-        }
-        let value = self.value(row, problem);
-        let trimmed = trim_invisible(str::from_utf8(value).unwrap_or_default()).as_bytes();
-        let before = if is_national_number(value) {
-            return Cow::Borrowed(setting::PHONE_REGION);
-        } else if is_national_number(trimmed) {
-            RepairKind::Trim
-        } else if without_marks(value).is_some_and(is_national_number) {
-            RepairKind::Spreadsheet
-        } else {
-            return Cow::Borrowed("");
-        };
-        Cow::Owned(format!("{}, {}", before.setting(), setting::PHONE_REGION))
     }
 
     /// The value that has a problem; of a list, the first one.
