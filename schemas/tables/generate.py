@@ -36,6 +36,8 @@ NO_LANGUAGES = {"mis", "mul", "und", "zxx", "sh"}
 ABBREVIATIONS = re.compile(r"[A-Z]{3}([0-9][A-Z]{3})?")
 # `UTC` and `GMT` are no places either, but what they mean is certain.
 UNIVERSAL = {"GMT", "UCT", "UTC"}
+# These three look like abbreviations and are countries: the People's Republic of China, the Republic of China, and that of Korea.
+COUNTRIES = {"PRC", "ROC", "ROK"}
 
 
 def main():
@@ -105,15 +107,11 @@ def forms(name):
 
 
 def fold(name):
-    """As `fold` in `core/src/repair/country.rs`: small letters without accents, digits and single spaces."""
+    """As `fold` in `core/src/repair/country.rs`: small letters without accents, digits and single spaces, no article."""
     plain = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
     plain = re.sub(r"[.'’]", "", plain.lower().replace("&", " and "))
     words = re.sub(r"[^a-z0-9]+", " ", plain).split()
-    if words[:1] == ["the"]:
-        words = words[1:]
-    if words[-1:] == ["the"]:
-        words = words[:-1]
-    return " ".join(words)
+    return " ".join(word for word in words if word != "the")
 
 
 def native_forms(name):
@@ -146,7 +144,7 @@ def timezones(cldr, tz):
     valid = set(tz["zones"]) | set(tz["links"])
 
     def canonical(name):
-        if ABBREVIATIONS.fullmatch(name) and name not in UNIVERSAL:
+        if ABBREVIATIONS.fullmatch(name) and name not in UNIVERSAL | COUNTRIES:
             return name
         if name in group:
             return group[name]

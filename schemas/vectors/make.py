@@ -593,17 +593,26 @@ def email_v1(value):
     return made if sound else None
 
 
-# Numbers with a 0 that is dialled only within the country, and what the numbering plan has.
-TRUNK_ZEROS = {"+44 (0)20 7946 0018": "+442079460018", "0049 (0)30 123456": "+4930123456", "+49 030 123456": "+4930123456"}
+# Numbers with what is dialled only within the country, and what the numbering plan has.
+NATIONAL_PREFIXES = {
+    "+44 (0)20 7946 0018": "+442079460018", "0049 (0)30 123456": "+4930123456", "+49 030 123456": "+4930123456",
+    "+49030123456": "+4930123456", "+48 (0)512 345 880": "+48512345880", "+52 1 222 123 4567": "+522221234567",
+    "+5212221234567": "+522221234567",
+}  # fmt: skip
 SEPARATORS = "[ .\u00a0\u2010-\u2013-]{1,2}"
+
+
+def is_in_front(groups):
+    """Whether a slash may follow these: the first group, or the second if the first is the code of a country."""
+    return len(groups) == 1 or (len(groups) == 2 and groups[0] in ("1", "49"))
 
 
 def phone_v1(value):
     text = trim(value)
+    if text in NATIONAL_PREFIXES:
+        return NATIONAL_PREFIXES[text]
     if re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         return text
-    if text in TRUNK_ZEROS:
-        return TRUNK_ZEROS[text]
     group = r"(\([0-9]+\)|[0-9]+)"
     parts = re.fullmatch(rf"(\+)?{group}(?:(?:{SEPARATORS}|/| ?/ ?)?{group})*", text)
     if not parts or len(text.encode()) > 40 or not re.search("[0-9]{2}$", text):
@@ -620,7 +629,7 @@ def phone_v1(value):
         and not any("(" in one for one in groups[2:] + groups[-1:])
         and "(0)" not in text
         and text.count("/") <= 1
-        and (text.count("/") == 0 or len(re.findall("[0-9]+", text.split("/")[0])) <= 2)
+        and (text.count("/") == 0 or is_in_front(re.findall("[0-9]+", text.split("/")[0])))
     )
     return "+" + digits if sound and re.fullmatch(r"[1-9][0-9]{6,14}", digits) else None
 
@@ -651,12 +660,13 @@ PHONES = [
     "+12025550191", "+1 202 555 0191", "+1 (202) 555-0191", "+1.202.555.0191", "+1-202-555-0191", "+1 202/555-0191",
     " +12025550191 ", "\u00a0+12025550191", "+442079460018", "+44 20 7946 0018", "+390612345678", "+39 (06) 1234 5678",
     "+4930123456", "+1234567", "+123456789012345", "+44 (0)20 7946 0018", "0049 (0)30 123456", "+49 030 123456", "00 49 30 123456",
+    "+49030123456", "+48 (0)512 345 880", "+52 1 222 123 4567", "+5212221234567", "+522221234567",
     "0012025550191", "+1\u00a0202\u00a0555\u00a00191", "\u200e+12025550191\u202c", "\ufeff+1 202 555 0191", "+49 151/23456789",
     # No numbers, or none for certain.
     "", "+", "2025550191", "(202) 555-0191", "12025550191", "01112025550191", "+02025550191",
     "+123456", "+1234567890123456", "+1 202 555 0191 ext 5", "+1 202 555 0191x5", "+1-800-FLOWERS",
     "tel:+12025550191", "++12025550191", "+1+2025550191", "+1 (202 555-0191", "+1 202) 555-0191", "+1 ((202)) 555-0191",
-    "+49 30 123456 (12)", "+49 30 123 (45) 6", "+4930\u200b123456", "+49 30   123456", "+49 30 123456 7", "+49 1/5/1234567", "\uff0b12025550191", "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "+12025550191\u0000",
+    "+49 30 123456 (12)", "+49 30 123 (45) 6", "+4930\u200b123456", "+49 30   123456", "+49 30 123456 7", "+49 1/5/1234567", "+4930 12/3456", "+39 (0)312 345 6777", "\uff0b12025550191", "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "+12025550191\u0000",
     "+1 202 555 0191-", "+12025550191,", "+1_202_555_0191", "+1 202 555\n0191",
 ]  # fmt: skip
 

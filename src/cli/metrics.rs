@@ -84,23 +84,20 @@ fn text(ran: &Ran<'_>) -> String {
 fn records(page: &mut Page<'_>, ran: &Ran<'_>, manifest: Option<&Manifest>) {
     let view = ran.progress.view();
     let none = BTreeMap::new();
-    let (read, outcomes, dropped, codes) = match manifest {
-        Some(manifest) => {
-            let records = &manifest.records;
-            let all_dropped = records.dropped.values().sum();
-            let outcomes = vec![
-                ("written", records.written),
-                ("rejected", records.rejected),
-                ("dropped", all_dropped),
-            ];
-            (records.read, outcomes, &records.dropped, &manifest.rejects.by_code)
-        }
+    let (read, outcomes, dropped, codes) = if let Some(manifest) = manifest {
+        let records = &manifest.records;
+        let all_dropped = records.dropped.values().sum();
+        let outcomes = vec![
+            ("written", records.written),
+            ("rejected", records.rejected),
+            ("dropped", all_dropped),
+        ];
+        (records.read, outcomes, &records.dropped, &manifest.rejects.by_code)
+    } else {
         // A run that failed wrote nothing, and does not know how many it would have dropped.
-        None => {
-            let mut outcomes = vec![("written", 0), ("rejected", view.records_rejected)];
-            outcomes.extend(ran.ended.is_ok().then_some(("dropped", 0)));
-            (view.records_read, outcomes, &none, &none)
-        }
+        let mut outcomes = vec![("written", 0), ("rejected", view.records_rejected)];
+        outcomes.extend(ran.ended.is_ok().then_some(("dropped", 0)));
+        (view.records_read, outcomes, &none, &none)
     };
     page.counter("segprep_records_read_total", "Records that were read.", "", &[("", read)]);
     let about = "Records by what became of them; over budget, written ones are not published.";

@@ -6,7 +6,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::encoding::{UTF8_BOM, is_utf16, undeclared_utf16};
+use super::encoding::{UTF8_BOM, is_utf16, is_utf32, undeclared_utf16, utf32};
 use super::error::BadInput;
 use super::inflate::Compression;
 use crate::decode::frame::{LineEnd, leading_filler};
@@ -32,13 +32,24 @@ pub(super) enum Form {
 }
 
 /// The first bytes of common files that are not text, and what such a file is.
-const BINARY_FORMATS: [(&[u8], &str); 6] = [
+const BINARY_FORMATS: [(&[u8], &str); 7] = [
     (b"PK\x03\x04", "a zip archive or a spreadsheet (such as `.xlsx`)"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\0", "an xz archive"),
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
+    (b"Obj\x01", "an Avro file"),
+];
+/// What a tar archive has in its first header, and where (POSIX.1-1988).
+const TAR: &[u8] = b"ustar";
+const TAR_AT: usize = 257;
+
+/// How pages begin, in small letters: often a server has sent one instead of the file.
+const PAGES: [(&[u8], &str); 3] = [
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "an XML document"),
 ];
 
 /// The first bytes of a text: two lines that are not blank, or more than the longest record, or the
@@ -86,13 +97,25 @@ pub(super) fn detect(
 
 /// Fails if these bytes begin like another file than one of text in UTF-8.
 fn check_is_text(bytes: &[u8]) -> Result<(), BadInput> {
-    if let Some((_, what)) = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
+    let text = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes).trim_ascii_start();
+    let begins =
+        |start: &[u8]| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
+    if let Some((_, what)) = PAGES.iter().find(|(start, _)| begins(start)) {
+        let hint = "open it to see what it says, and fetch the file again; it may be an error in its place";
+        return Err(BadInput::new(format!("the file is {what}"), hint));
+    }
+    let is_tar = bytes.get(TAR_AT..).is_some_and(|header| header.starts_with(TAR));
+    let binary = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start));
+    if let Some(what) = binary.map(|(_, what)| *what).or(is_tar.then_some("a tar archive")) {
         let hint = "save it as CSV or JSON; gzip and zstd archives of these can be read as well";
         return Err(BadInput::new(format!("the file is {what}"), hint));
     }
     if Compression::of(bytes) != Compression::None {
         let hint = "decompress it once";
         return Err(BadInput::new("the archive contains another archive", hint));
+    }
+    if is_utf32(bytes) {
+        return Err(utf32());
     }
     if is_utf16(bytes) {
         return Err(undeclared_utf16());
@@ -132,6 +155,23 @@ mod tests {
         let seen = Seen { bytes, at_end: true, max_record: 40, is_text: false };
         let found = detect(seen, LineEnd::of_text(bytes), None).ok();
         assert_eq!(found.map(|found| (found.bom_len, found.form)), expected);
+    }
+
+    #[test]
+    fn other_files_are_named() {
+        let tar = [&[b'a'; TAR_AT][..], TAR, b"\0"].concat();
+        for (bytes, what) in [
+            (&b"\n<!DOCTYPE html>\n<title>404"[..], "an HTML page"),
+            (b"<HTML lang=en>", "an HTML page"),
+            (b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<Error>", "an XML document"),
+            (b"Obj\x01\x04", "an Avro file"),
+            (&tar, "a tar archive"),
+            (b"I\0\0\0d\0\0\0", "UTF-32"),
+        ] {
+            let error = check_is_text(bytes).expect_err(what);
+            assert!(error.message.contains(what), "{error:?}");
+        }
+        assert!(check_is_text(b"Id,<html>\n").is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the byte order mark of UTF-8 is passed on unchanged, whatever encoding the definition sets: no
 //! text in another encoding begins like that.
 
+use std::cmp::Ordering;
 use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
@@ -39,8 +40,10 @@ pub(super) fn is_utf16(start: &[u8]) -> bool {
 }
 
 fn utf16_byte_order(start: &[u8]) -> Option<ByteOrder> {
-    let start = start.get(..start.len().min(EXAMINED_BYTES)).unwrap_or(&[]);
-    if start.starts_with(UTF16_LE_BOM) {
+    let start = examined(start);
+    if is_utf32(start) {
+        None
+    } else if start.starts_with(UTF16_LE_BOM) {
         Some(ByteOrder::LittleEndian)
     } else if start.starts_with(UTF16_BE_BOM) {
         Some(ByteOrder::BigEndian)
@@ -64,17 +67,55 @@ fn byte_order_of_latin(start: &[u8]) -> Option<ByteOrder> {
 }
 
 /// Recognizes UTF-16 in which not every character is Latin. Line ends, quotes and delimiters still
-/// are, so at least an eighth of either the even or the odd places hold a NUL, and none of the
-/// others: no other encoding looks like that.
+/// are, so at least an eighth of either the even or the odd places hold a NUL, and few of the
+/// others, of characters such as U+4E00 and U+3000: no other encoding looks like that.
 fn byte_order_from_counts(start: &[u8]) -> Option<ByteOrder> {
     const NULS_MIN: usize = 8;
-    let nuls = |first| start.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
-    let are_many = |nuls: usize| NULS_MIN <= nuls && start.len() < nuls * 16;
-    match (nuls(0), nuls(1)) {
-        (0, odd) if are_many(odd) => Some(ByteOrder::LittleEndian),
-        (even, 0) if are_many(even) => Some(ByteOrder::BigEndian),
-        _ => None,
+    let (order, many, few) = more_plausible(start)?;
+    (NULS_MIN <= many && start.len() < many * 16 && few * 4 <= many).then_some(order)
+}
+
+/// The reading with more Latin characters, with how many those are, and how many the other one has. `None`: a
+/// character is U+0000, which is in no text, or neither has more.
+fn more_plausible(start: &[u8]) -> Option<(ByteOrder, usize, usize)> {
+    let (pairs, _) = start.as_chunks::<2>();
+    let (mut even, mut odd) = (0_usize, 0_usize);
+    for pair in pairs {
+        match pair {
+            [0, 0] => return None,
+            [0, _] => even += 1,
+            [_, 0] => odd += 1,
+            [_, _] => {}
+        }
     }
+    match even.cmp(&odd) {
+        Ordering::Less => Some((ByteOrder::LittleEndian, odd, even)),
+        Ordering::Greater => Some((ByteOrder::BigEndian, even, odd)),
+        Ordering::Equal => None,
+    }
+}
+
+/// Whether a text begins like UTF-32: with its byte order mark, or with characters of four bytes, the first or
+/// last of which are NUL.
+pub(super) fn is_utf32(start: &[u8]) -> bool {
+    const PLANES_MAX: u8 = 0x10;
+    let start = examined(start);
+    let (quads, _) = start.as_chunks::<4>();
+    let is_little = |quad: &[u8; 4]| matches!(quad, [a, b, plane, 0] if *plane <= PLANES_MAX && (*a, *b, *plane) != (0, 0, 0));
+    let are_all = |is: &dyn Fn(&[u8; 4]) -> bool| 1 < quads.len() && quads.iter().all(is);
+    start.starts_with(b"\xff\xfe\0\0")
+        || start.starts_with(b"\0\0\xfe\xff")
+        || are_all(&is_little)
+        || are_all(&|[a, b, c, d]| is_little(&[*d, *c, *b, *a]))
+}
+
+pub(super) fn utf32() -> BadInput {
+    BadInput::new("the text is UTF-32, which can't be read", "save the file as UTF-8")
+}
+
+/// The first bytes, as many as are looked at.
+fn examined(start: &[u8]) -> &[u8] {
+    start.get(..start.len().min(EXAMINED_BYTES)).unwrap_or(&[])
 }
 
 /// A reader that converts to UTF-8.
@@ -153,7 +194,14 @@ fn begin(encoding: TextEncoding, raw: &mut Vec<u8>) -> io::Result<Conversion> {
     if raw.starts_with(UTF8_BOM) {
         return Ok(Conversion::None);
     }
-    let order = utf16_byte_order(raw);
+    if is_utf32(raw) {
+        return Err(utf32().into_io());
+    }
+    let mut order = utf16_byte_order(raw);
+    if order.is_none() && encoding == TextEncoding::Utf16 {
+        // The definition says what it is, so a little is enough to tell the order.
+        order = more_plausible(examined(raw)).map(|(order, _, _)| order);
+    }
     let conversion = match (encoding, order) {
         (TextEncoding::Utf16, Some(order)) => {
             if raw.starts_with(UTF16_LE_BOM) || raw.starts_with(UTF16_BE_BOM) {
@@ -308,6 +356,32 @@ mod tests {
             Utf16,
             "Id,名前,住所\n1,漢字,漢字\n".as_bytes(),
         );
+    }
+
+    #[test]
+    fn characters_with_a_nul_in_front_are_no_hindrance() {
+        let text = "Id,Attributes.a\n1,\u{7b2c}\u{4e00}\u{3000}\u{4e2d}\u{5b66}\n";
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            let raw = utf16(text, order);
+            assert!(is_utf16(&raw));
+            check(&raw, TextEncoding::Utf16, text.as_bytes());
+            let few = "\u{4e2d}\u{5b66}\u{4e00}\u{4e2d}\u{5b66},\n";
+            check(&utf16(few, order), TextEncoding::Utf16, few.as_bytes());
+        }
+    }
+
+    #[test]
+    fn utf32_is_recognized() {
+        let text = "Id\n\u{4e00}\u{1f600}";
+        let little: Vec<u8> = text.chars().flat_map(|char| u32::from(char).to_le_bytes()).collect();
+        let big: Vec<u8> = text.chars().flat_map(|char| u32::from(char).to_be_bytes()).collect();
+        for raw in [&little[..], &big, b"\xff\xfe\0\0I", b"\0\0\xfe\xff"] {
+            assert!(is_utf32(raw) && !is_utf16(raw), "{raw:?}");
+            assert!(decoded(raw, TextEncoding::Utf16).is_err());
+        }
+        for raw in [&b"[\0\0\0"[..], b"I\0d\0\n\0", b"\xff\xfeI\0", b"Id\n1\n", b""] {
+            assert!(!is_utf32(raw), "{raw:?}");
+        }
     }
 
     #[test]

@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_enters_no_hidden_folder() {
+        let root = folder(&["in/a.json", "in/_tmp/0/b.json", "in/c/.d/e.json"]);
+        let (files, ignored) = listed(root.path(), &["in/**/*.json"]);
+        assert_eq!(files, ["in/a.json"]);
+        let expected = ["in/_tmp", "in/c/.d"].map(|name| (name.to_owned(), Reason::Name));
+        assert_eq!(ignored, expected);
+        assert_eq!(listed(root.path(), &["in/_tmp/*/b.json"]).0, ["in/_tmp/0/b.json"]);
+    }
+
+    #[test]
     fn standard_input_is_read_once() {
         let listing = list(&["-", "-"], &[]).expect("a listing");
         let [Listed { name, stamp: Stamp::Stream, .. }] = listing.files.as_slice() else {

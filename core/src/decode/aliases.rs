@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
+use crate::record::{is_dash, is_invisible};
+
 const FILE: &str = include_str!("../../schemas/headers.toml");
 
 /// All known aliases.
@@ -117,11 +119,11 @@ impl Aliases {
     }
 }
 
-/// The name in lower case, without `_`, `-`, spaces and dots.
+/// The name in lower case, without `_`, dots, dashes, white space and invisible characters.
 pub fn folded(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     if name.is_ascii() {
-        let shown = name.bytes().filter(|byte| !is_ignored(char::from(*byte)));
+        let shown = name.bytes().filter(|byte| !is_ignored_ascii(*byte));
         folded.extend(shown.map(|byte| char::from(byte.to_ascii_lowercase())));
     } else {
         folded.extend(name.chars().flat_map(folded_char));
@@ -133,8 +135,17 @@ pub(super) fn folded_char(char: char) -> impl Iterator<Item = char> {
     char.to_lowercase().filter(move |_| !is_ignored(char))
 }
 
+/// Whether the character stands between the words of a name and says nothing: what a web page or a word
+/// processor writes there looks like a blank or a hyphen, or like nothing.
 fn is_ignored(char: char) -> bool {
-    matches!(char, '_' | '-' | ' ' | '.')
+    match u8::try_from(char) {
+        Ok(byte) if byte.is_ascii() => is_ignored_ascii(byte),
+        Ok(_) | Err(_) => char.is_whitespace() || is_dash(char) || is_invisible(char),
+    }
+}
+
+fn is_ignored_ascii(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b' ' | b'.' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]
@@ -159,6 +170,7 @@ mod tests {
         check("Posta code", Some("Location.PostalCode"));
         check("Opted out of email: ana@example.com", None);
         check("CLEAN_TIME", Some("OptOut"));
+        check("Email\u{a0}Opt\u{2011}Out\u{200b}", Some("OptOut"));
         check("ana@example.com", None);
         check("Gail", None);
         check("", None);

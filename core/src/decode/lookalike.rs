@@ -1,8 +1,8 @@
 //! Unknown names that look like known fields.
 //!
 //! Dropping an opt-out because of a typo would be the worst kind of silent error. So a name that
-//! differs from a known field only in case, `_`, `-`, spaces or dots is never dropped silently, and
-//! neither is one that the opt-out has in other programs (`Unsubscribed`).
+//! differs from a known field only in case, `_`, dots, dashes, white space or invisible characters is
+//! never dropped silently, and neither is one that the opt-out has in other programs (`Unsubscribed`).
 
 use std::collections::HashMap;
 
@@ -137,6 +137,18 @@ mod tests {
         check("User", "userId", Some("User.UserId"));
         check("Location", "country", Some("Location.Country"));
         check("Location", "Location.City", Some("Location.City"));
+    }
+
+    #[test]
+    fn all_blanks_dashes_and_invisible_characters_are_punctuation() {
+        let unseen = "\t\n\u{85}\u{a0}\u{3000}\u{ad}\u{200b}\u{200d}\u{2060}\u{feff}";
+        for char in format!("{unseen}-\u{2010}\u{2011}\u{2013}\u{2014}\u{2212}\u{ff0d}").chars() {
+            check("", &format!("Opt{char}Out"), Some("OptOut"));
+            check("", &format!("{char}Do{char}Not{char}Call{char}"), Some("OptOut"));
+            check("User", &format!("UserId{char}"), Some("User.UserId"));
+            check("", &format!("Attri{char}butes.Plan"), Some("Attributes.Plan"));
+        }
+        check("", "Opt\u{e9}Out", None);
     }
 
     #[test]

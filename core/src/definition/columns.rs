@@ -3,7 +3,7 @@
 //!
 //! Whether a name is that of a field is checked against the schema (`plan::rules`).
 
-use super::document::{Diagnostics, Origin, Section, Spanned, Table, Value, text};
+use super::document::{Diagnostics, Entry, Origin, Section, Spanned, Table, Value};
 use super::vocabulary::InputFormat;
 use crate::decode::frame::Dialect;
 
@@ -150,11 +150,26 @@ pub(super) fn read_pairs(
         } else if let Value::Table(_) = entry.item.value {
             let help = "put names that contain dots in quotes, such as `\"User.UserId\"`";
             diagnostics.push(entry.key_at, format!("`{}` is a table", entry.key), "", help);
-        } else if let Some(value) = text(&entry.key, &entry.item, diagnostics) {
+        } else if let Some(value) = value_of(entry, diagnostics) {
             pairs.extend(pair(&entry.key, entry.key_at, value, diagnostics));
         }
     }
     pairs
+}
+
+/// The text that stands for a name or word of the data, also where the field is a number.
+fn value_of<'e>(entry: &'e Entry, diagnostics: &mut Diagnostics<'_>) -> Option<Spanned<&'e str>> {
+    let Some(text) = entry.item.value.as_text() else {
+        let message = format!("the value of `{}` is not in quotes", entry.key);
+        diagnostics.push(
+            entry.item.at,
+            message,
+            "",
+            "write it as a string, whatever the field's type is",
+        );
+        return None;
+    };
+    Some(Spanned { value: text, at: entry.item.at })
 }
 
 fn pair(
@@ -177,7 +192,7 @@ fn pair(
 pub(super) fn pairs_of(table: &Table, diagnostics: &mut Diagnostics<'_>) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for entry in &table.entries {
-        if let Some(value) = text(&entry.key, &entry.item, diagnostics) {
+        if let Some(value) = value_of(entry, diagnostics) {
             let key = Spanned { value: entry.key.clone(), at: entry.key_at };
             pairs.push((key, value.into_owned()));
         }

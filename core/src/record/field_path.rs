@@ -48,7 +48,10 @@ pub fn join(within: &str, name: &str) -> String {
 
 /// A name that is not shown: `(name of 8 characters)`.
 pub fn describe_name(name: &str) -> String {
-    format!("(name of {} characters)", name.chars().count())
+    match name.chars().count() {
+        1 => "(name of 1 character)".to_owned(),
+        count => format!("(name of {count} characters)"),
+    }
 }
 
 /// Whether a name matches `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` and has fewer than 7 digits in a row.
@@ -74,7 +77,7 @@ mod tests {
     fn check(name: &str, whole: Option<&str>) {
         let path = FieldPath::if_common("", name);
         assert_eq!(path.whole.as_deref(), whole);
-        assert_eq!(path.shown, format!("(name of {} characters)", name.chars().count()));
+        assert_eq!(path.shown, describe_name(name));
         let inside = FieldPath::if_common("Attributes", name);
         assert_eq!(inside.whole, whole.map(|name| format!("Attributes.{name}")));
         assert_eq!(format!("{inside:?}"), format!("FieldPath(Attributes.{})", path.shown));
@@ -82,6 +85,8 @@ mod tests {
 
     #[test]
     fn names_that_may_identify_somebody_are_not_shown() {
+        assert_eq!(describe_name("é"), "(name of 1 character)");
+        assert_eq!(describe_name("ab"), "(name of 2 characters)");
         check("Plan", Some("Plan"));
         check("_x y.z-1", Some("_x y.z-1"));
         check("Order123456", Some("Order123456"));

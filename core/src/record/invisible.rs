@@ -33,8 +33,42 @@ const INVISIBLE: [RangeInclusive<char>; 21] = [
 
 /// Whether the character is invisible.
 pub fn is_invisible(char: char) -> bool {
-    let after = INVISIBLE.partition_point(|range| *range.end() < char);
-    INVISIBLE.get(after).is_some_and(|range| range.contains(&char))
+    is_in(&INVISIBLE, char)
+}
+
+/// The dashes: the characters of category Pd beyond ASCII, in their order (Unicode 16), and the minus sign.
+const DASHES: [RangeInclusive<char>; 20] = [
+    '\u{58a}'..='\u{58a}',
+    '\u{5be}'..='\u{5be}',
+    '\u{1400}'..='\u{1400}',
+    '\u{1806}'..='\u{1806}',
+    '\u{2010}'..='\u{2015}',
+    '\u{2212}'..='\u{2212}',
+    '\u{2e17}'..='\u{2e17}',
+    '\u{2e1a}'..='\u{2e1a}',
+    '\u{2e3a}'..='\u{2e3b}',
+    '\u{2e40}'..='\u{2e40}',
+    '\u{2e5d}'..='\u{2e5d}',
+    '\u{301c}'..='\u{301c}',
+    '\u{3030}'..='\u{3030}',
+    '\u{30a0}'..='\u{30a0}',
+    '\u{fe31}'..='\u{fe32}',
+    '\u{fe58}'..='\u{fe58}',
+    '\u{fe63}'..='\u{fe63}',
+    '\u{ff0d}'..='\u{ff0d}',
+    '\u{10d6e}'..='\u{10d6e}',
+    '\u{10ead}'..='\u{10ead}',
+];
+
+/// Whether the character is a dash or looks like one.
+pub fn is_dash(char: char) -> bool {
+    char == '-' || is_in(&DASHES, char)
+}
+
+/// Whether the character is in one of these ranges, which are in order.
+fn is_in(ranges: &[RangeInclusive<char>], char: char) -> bool {
+    let after = ranges.partition_point(|range| *range.end() < char);
+    ranges.get(after).is_some_and(|range| range.contains(&char))
 }
 
 /// Whether a terminal or an editor may not show the character but obey it: it hides text, moves the
@@ -61,6 +95,13 @@ mod tests {
         // The number of characters of the category in Unicode 16.
         let count = ('\0'..=char::MAX).filter(|char| is_invisible(*char)).count();
         assert_eq!(count, 170);
+    }
+
+    #[test]
+    fn dashes_are_category_pd_and_the_minus_sign() {
+        let count = ('\0'..=char::MAX).filter(|char| is_dash(*char)).count();
+        assert_eq!(count, 27 + 1);
+        assert!(!"_~\u{ad}\u{2016}\u{203f}\u{2500}".chars().any(is_dash));
     }
 
     #[test]

@@ -31,10 +31,10 @@ mod slot;
 
 pub use batch::{Batch, Entries, Entry, Row, Text, Values};
 pub use field_path::{FieldPath, describe_name, join, looks_like_a_column};
-pub use invisible::{is_hidden, is_invisible, trim_invisible};
+pub use invisible::{is_dash, is_hidden, is_invisible, trim_invisible};
 pub use names::{NameId, Names, Scope};
 pub use note::{Note, Noted};
-pub use number::number_len;
+pub use number::{number_len, swapped_marks};
 pub use odd::{odd_marks, odd_marks_of_cells};
 pub use problem::{Code, DescribedProblem, Detail, Field, Problem, setting};
 pub use slot::{JsonType, Slot, SlotKind, SlotKinds};

@@ -30,3 +30,16 @@ pub fn number_len(text: &[u8]) -> Option<usize> {
     }
     Some(at)
 }
+
+/// The text with each comma as a point, and each point as a comma.
+pub fn swapped_marks(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|byte| swapped_mark(*byte)).collect()
+}
+
+fn swapped_mark(byte: u8) -> u8 {
+    match byte {
+        b',' => b'.',
+        b'.' => b',',
+        other => other,
+    }
+}

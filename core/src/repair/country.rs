@@ -25,7 +25,7 @@ pub(super) fn repair(value: &str) -> Option<String> {
 }
 
 /// Brings a name to the form of the table: lower case letters without accents, digits, single
-/// spaces, no article at either end.
+/// spaces, no article: `Korea (the Republic of)`, as ISO writes it, has one in the middle.
 ///
 /// Returns `None` if it has a letter that is in no English name of a country.
 fn fold(name: &str) -> Option<String> {
@@ -47,14 +47,8 @@ fn fold(name: &str) -> Option<String> {
             _ => folded.push(' '),
         }
     }
-    let mut words: Vec<&str> = folded.split_ascii_whitespace().collect();
-    if words.first() == Some(&"the") {
-        words.remove(0);
-    }
-    if words.last() == Some(&"the") {
-        words.pop();
-    }
-    Some(words.join(" "))
+    let words = folded.split_ascii_whitespace().filter(|word| *word != "the");
+    Some(words.collect::<Vec<&str>>().join(" "))
 }
 
 /// Brings a name in any script to the form of the table: lower case, composed, single spaces.
@@ -106,6 +100,17 @@ mod tests {
         assert_eq!(repair("Ελλάδα").as_deref(), Some("GR"));
         assert_eq!(repair("Wales").as_deref(), Some("GB"));
         assert_eq!(repair("Frankreich"), None);
+        for (name, code) in [
+            ("Korea (the Republic of)", "KR"),
+            ("Congo (the Democratic Republic of the)", "CD"),
+            ("Moldova (the Republic of)", "MD"),
+            ("Tanzania, the United Republic of", "TZ"),
+            ("Falkland Islands (the) [Malvinas]", "FK"),
+            ("Netherlands (the)", "NL"),
+        ] {
+            assert_eq!(repair(name).as_deref(), Some(code), "{name}");
+        }
+        assert_eq!(repair("the"), None);
     }
 
     /// `generate.py` folds the names of the table on its own; both foldings agree.

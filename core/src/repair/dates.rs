@@ -1,6 +1,6 @@
 //! `dates`: converts an instant with an offset to UTC, and a date to midnight of that day in UTC. With a
-//! zone, also a local time, unless the zone has it twice or not at all, and with a blank between
-//! date and time.
+//! zone, also a local time, unless the zone has it twice or not at all. There may be a blank between date
+//! and time.
 
 use crate::schema::{DateZone, parse_date, parse_local_time};
 
@@ -10,7 +10,7 @@ use crate::schema::{DateZone, parse_date, parse_local_time};
 /// an offset, if there is no zone), or whose year in UTC is not 0000 to 9999.
 pub(super) fn repair(value: &str, zone: Option<&DateZone>) -> Option<String> {
     let with_t = match value.as_bytes().get(10) {
-        Some(b' ') if zone.is_some() => format!("{}T{}", value.get(..10)?, value.get(11..)?),
+        Some(b' ') => format!("{}T{}", value.get(..10)?, value.get(11..)?),
         _ if value.ends_with('Z') => return None,
         _ => value.to_owned(),
     };

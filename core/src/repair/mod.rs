@@ -28,6 +28,7 @@ mod words;
 
 pub use kind::{RepairKind, RepairSet};
 pub use odd::OddTexts;
+pub use phone::settings_for_region;
 pub use trial::Fix;
 
 use crate::record::{Batch, Entry, Field, JsonType, NameId, Slot, SlotKind, Text};

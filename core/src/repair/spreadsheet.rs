@@ -24,6 +24,12 @@ pub(super) fn unmarked(
     Some(shortened(slot, from, text, source, is_number))
 }
 
+/// The text in a value with such marks; `None` if it has none.
+pub(super) fn without_marks(value: &[u8]) -> Option<&[u8]> {
+    let (from, len) = inner(value)?;
+    value.get(from..from + len)
+}
+
 /// Where the text is in a value with such marks, and its length in bytes.
 fn inner(value: &[u8]) -> Option<(usize, usize)> {
     match value {

@@ -14,8 +14,8 @@ const PROBLEMS_MAX: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fix {
     pub row: u32,
-    /// The problems that repairs would fix, each with the first such repair, or else with the fewest that
-    /// fix it together.
+    /// The problems that repairs would fix, each with the first repair that does and leads to no other
+    /// problem, or else with the fewest that do so together.
     pub problems: Vec<(Problem, RepairSet)>,
     /// The repairs that together would fix all problems. Empty if there are none.
     pub by: RepairSet,
@@ -67,26 +67,24 @@ impl Repairs {
         let mut fix = Fix { row: u32::try_from(row).ok()?, ..Fix::default() };
         for kind in off() {
             let Some((remaining, _)) = attempt(self.on.with(kind), batch) else { continue };
+            if remaining.iter().any(|problem| !problems.contains(problem)) {
+                // It only shows what else is wrong: something else may have to be repaired as well.
+                continue;
+            }
             for problem in problems.iter().filter(|problem| !remaining.contains(problem)) {
                 if !fix.problems.iter().any(|(known, _)| known == problem) {
                     fix.problems.push((*problem, RepairSet::default().with(kind)));
                 }
             }
         }
-        if fix.problems.len() < problems.len() {
-            for problem in problems.iter().filter(|problem| !left.contains(problem)) {
-                if fix.problems.iter().any(|(known, _)| known == problem) {
-                    continue;
-                }
-                // Without each repair in turn: what it was not needed for is not suggested.
-                let mut needed = all;
-                for kind in off() {
-                    let fewer = needed.without(kind);
-                    let fixes =
-                        attempt(fewer, batch).is_some_and(|(left, _)| !left.contains(problem));
-                    needed = if fixes { fewer } else { needed };
-                }
-                let needed = needed.iter().filter(|kind| !self.on.has(*kind)).collect();
+        for problem in problems.iter().filter(|problem| !left.contains(problem)) {
+            if fix.problems.iter().any(|(known, _)| known == problem) {
+                continue;
+            }
+            let mut try_kinds = |kinds| attempt(kinds, batch).map(|(remaining, _)| remaining);
+            let fewest = fewest(problem, problems, (all, &left), off(), &mut try_kinds);
+            if let Some(kinds) = fewest {
+                let needed = kinds.iter().filter(|kind| !self.on.has(*kind)).collect();
                 fix.problems.push((*problem, needed));
             }
         }
@@ -98,6 +96,35 @@ impl Repairs {
         }
         (!by.is_empty()).then_some(fix)
     }
+}
+
+/// The fewest repairs that fix a problem without a new one of the same field, of `all`, which leave the problems
+/// beside them. `off`: those of them that may be left out. `attempt` returns what some of them leave.
+fn fewest(
+    problem: &Problem,
+    problems: &[Problem],
+    (all, left): (RepairSet, &[Problem]),
+    off: impl Iterator<Item = RepairKind>,
+    attempt: &mut impl FnMut(RepairSet) -> Option<Vec<Problem>>,
+) -> Option<RepairSet> {
+    let (mut needed, mut remaining) = (all, left.to_vec());
+    // Without each repair in turn: what it was not needed for is not suggested.
+    for kind in off {
+        let fewer = needed.without(kind);
+        if let Some(without) = attempt(fewer)
+            && !without.contains(problem)
+            && count_new(&without, problems) <= count_new(&remaining, problems)
+        {
+            (needed, remaining) = (fewer, without);
+        }
+    }
+    let is_new = |other: &Problem| other.field == problem.field && !problems.contains(other);
+    (!remaining.iter().any(is_new)).then_some(needed)
+}
+
+/// How many problems there are that were not there before.
+fn count_new(remaining: &[Problem], before: &[Problem]) -> usize {
+    remaining.iter().filter(|problem| !before.contains(problem)).count()
 }
 
 impl Snapshot {

@@ -30,7 +30,7 @@ pub use merge::merged;
 pub use parse::Files;
 pub use phone::{
     PhoneRegion, international_digits, is_in_numbering_plan, is_national_number,
-    is_written_as_phone, to_e164,
+    is_written_as_phone, may_have_national_prefix, to_e164,
 };
 pub use profiles::{ProfileFiles, ProfileLimits, ProfileTarget, StandardFields};
 pub use role::{NOT_OPTED_OUT, OPTED_OUT, Role};

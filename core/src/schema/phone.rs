@@ -47,7 +47,7 @@ pub fn is_in_numbering_plan(e164: &[u8]) -> bool {
 
 /// Whether a text is written like a phone number (see `phone_form`), in any plan.
 pub fn is_written_as_phone(text: &str) -> bool {
-    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some()
+    text.len() <= LEN_MAX && WrittenNumber::parse(text, is_calling_code).is_some()
 }
 
 /// The fewest digits of a number that may be valid in some country; shorter ones are for emergencies.
@@ -59,7 +59,7 @@ pub fn is_national_number(text: &[u8]) -> bool {
     let is_national = |number: WrittenNumber| {
         !number.is_international && NATIONAL_DIGITS_MIN <= number.digits.len()
     };
-    text.len() <= LEN_MAX && WrittenNumber::parse(text).is_some_and(is_national)
+    text.len() <= LEN_MAX && WrittenNumber::parse(text, is_calling_code).is_some_and(is_national)
 }
 
 /// The digits of a number that begins with `+` or `00`, if it is written as people write numbers.
@@ -67,7 +67,7 @@ pub fn international_digits(written: &str) -> Option<String> {
     if LEN_MAX < written.len() {
         return None;
     }
-    let number = WrittenNumber::parse(written)?;
+    let number = WrittenNumber::parse(written, is_calling_code)?;
     number.is_international.then_some(number.digits)
 }
 
@@ -80,21 +80,87 @@ pub fn to_e164(written: &str, region: Option<PhoneRegion>) -> Option<String> {
     if LEN_MAX < written.len() {
         return None;
     }
-    let number = WrittenNumber::parse(written)?;
-    if number.is_international {
-        let e164 = valid_number(&format!("+{}", number.digits), None);
-        let national = || without_former_prefix(number.digits.strip_prefix(MEXICO)?);
-        return e164.or_else(national);
-    }
-    let region = region?;
+    let is_code = |digits: &str| match region {
+        Some(region) if !is_international(written) => digits == region.country_code().to_string(),
+        Some(_) | None => is_calling_code(digits),
+    };
+    let number = WrittenNumber::parse(written, is_code)?;
+    let e164 = if number.is_international {
+        of_international(&number.digits)?
+    } else {
+        of_national(&number.digits, region?)?
+    };
+    // With a 0 that may be there or not, both may be numbers.
+    let is_certain = !number.has_optional_zero || without_zero(&e164).is_none();
+    is_certain.then_some(e164)
+}
+
+fn is_international(written: &str) -> bool {
+    written.starts_with('+') || written.starts_with("00")
+}
+
+/// The number with these digits, the first of which are the code of a country.
+fn of_international(digits: &str) -> Option<String> {
+    let whole = format!("+{digits}");
+    let national = || without_former_prefix(digits.strip_prefix(MEXICO)?);
+    valid_number(&whole, None).or_else(national).or_else(|| without_zero(&whole))
+}
+
+/// The number with these digits, as they are dialled in the region.
+fn of_national(digits: &str, region: PhoneRegion) -> Option<String> {
     let national = || {
         let is_mexican = PhoneRegion::new("MX") == Some(region);
-        let digits = number.digits.strip_prefix(MEXICO).unwrap_or(&number.digits);
+        let digits = digits.strip_prefix(MEXICO).unwrap_or(digits);
         is_mexican.then(|| without_former_prefix(digits)).flatten()
     };
-    let e164 = valid_number(&number.digits, Some(region)).or_else(national)?;
-    (!has_another_reading(&number.digits, region, &e164)).then_some(e164)
+    let e164 = valid_number(digits, Some(region)).or_else(national)?;
+    (!has_another_reading(digits, region, &e164)).then_some(e164)
 }
+
+/// Whether the digits are the code of a country, or of several.
+fn is_calling_code(digits: &str) -> bool {
+    code_len(digits) == Some(digits.len())
+}
+
+/// How many of the first digits are the code of a country.
+fn code_len(digits: &str) -> Option<usize> {
+    let is_code = |len: &usize| {
+        let code = digits.get(..*len).and_then(|code| code.parse().ok());
+        code.is_some_and(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code).is_some())
+    };
+    (1..=3).find(is_code)
+}
+
+/// The number without the 0 after the code of its country, if the plan has it. Many plans have no such 0,
+/// and people write one all the same.
+fn without_zero(e164: &str) -> Option<String> {
+    let digits = e164.strip_prefix('+')?;
+    let (code, national) = digits.split_at_checked(code_len(digits)?)?;
+    let shorter = format!("+{code}{}", national.strip_prefix('0')?);
+    valid_number(&shorter, None).filter(|valid| *valid == shorter)
+}
+
+/// Whether the digits of a text in E.164 form may begin with what is dialled only within the country.
+///
+/// This takes little time: nearly no text needs [`to_e164`], which removes that.
+pub fn may_have_national_prefix(e164: &str) -> bool {
+    let digits = e164.strip_prefix('+').unwrap_or_default();
+    let Some((code, national)) = code_len(digits).and_then(|len| digits.split_at_checked(len))
+    else {
+        return false;
+    };
+    national.starts_with('0')
+        || (code == "1" && national.starts_with('1'))
+        || (DIALLED_WITH_8.contains(&code) && national.starts_with('8'))
+        || WITH_OTHER_PREFIXES.contains(&code)
+}
+
+/// The codes of countries in which an 8 is or was dialled before a number: the Soviet Union was one of them.
+const DIALLED_WITH_8: [&str; 9] = ["7", "370", "375", "992", "993", "994", "995", "996", "998"];
+
+/// The codes of countries that have several prefixes, or one within numbers: Mexico, Argentina, Brazil, San
+/// Marino.
+const WITH_OTHER_PREFIXES: [&str; 4] = [MEXICO, "54", "55", "378"];
 
 /// The code of Mexico.
 const MEXICO: &str = "52";

@@ -17,6 +17,8 @@ pub(super) struct WrittenNumber {
     pub(super) is_international: bool,
     /// The digits, without a leading `00`.
     pub(super) digits: String,
+    /// Whether it has `(0)`: a 0 that is dialled or not, depending on from where.
+    pub(super) has_optional_zero: bool,
 }
 
 /// One group of digits, and what is written after it.
@@ -27,21 +29,28 @@ struct Group<'a> {
 }
 
 impl WrittenNumber {
-    /// Parses a number without white space around it. `None` if it does not have this form.
-    pub(super) fn parse(text: &str) -> Option<WrittenNumber> {
+    /// Parses a number without white space around it. `None` if it does not have this form. `is_code`:
+    /// whether the first digits, apart from those of `+` and `00`, are the code of the country.
+    pub(super) fn parse(text: &str, is_code: impl Fn(&str) -> bool) -> Option<WrittenNumber> {
         let without_plus = text.strip_prefix('+');
         let groups = groups(without_plus.unwrap_or(text))?;
         let digits: String = groups.iter().map(|group| group.digits).collect();
         let after_zeros = digits.strip_prefix("00").filter(|_| without_plus.is_none());
         let is_international = without_plus.is_some() || after_zeros.is_some();
+        let has_code_first = || {
+            let first = groups.first().map_or("", |group| group.digits);
+            let after_zeros = first.strip_prefix("00").filter(|_| without_plus.is_none());
+            is_code(after_zeros.unwrap_or(first))
+        };
         let is_number = has_brackets_in_front(&groups)
-            && has_slash_in_front(&groups, is_international)
+            && has_slash_in_front(&groups, has_code_first)
             && groups.last().is_some_and(|group| 2 <= group.digits.len())
             && !is_date(&groups)
             && !is_decimal(&groups)
             && !has_thousands(&groups);
+        let has_optional_zero = groups.iter().any(|group| group.in_brackets && group.digits == "0");
         let digits = after_zeros.map(str::to_owned).unwrap_or(digits);
-        is_number.then_some(WrittenNumber { is_international, digits })
+        is_number.then_some(WrittenNumber { is_international, digits, has_optional_zero })
     }
 }
 
@@ -86,21 +95,22 @@ fn has_brackets_in_front(groups: &[Group<'_>]) -> bool {
     bracketed.next().is_none_or(is_in_front) && bracketed.next().is_none()
 }
 
-/// `0151/23456789`, and `+49 151/23456789`.
-fn has_slash_in_front(groups: &[Group<'_>], is_international: bool) -> bool {
+/// `0151/23456789`, and with the code of the country first `+49 151/23456789`.
+fn has_slash_in_front(groups: &[Group<'_>], has_code_first: impl Fn() -> bool) -> bool {
     let slashes = |group: &Group<'_>| group.separator.matches('/').count();
-    let last_index = usize::from(is_international);
-    let count: usize = groups.iter().map(slashes).sum();
-    let in_front: usize = groups.iter().take(last_index + 1).map(slashes).sum();
-    count <= 1 && count == in_front
+    match groups.iter().map(slashes).sum() {
+        0 => true,
+        1 => {
+            let place = groups.iter().position(|group| slashes(group) == 1);
+            place == Some(0) || (place == Some(1) && has_code_first())
+        }
+        _ => false,
+    }
 }
 
-/// `2024-05-06`, `06.05.2024` and the like, of the years 1900 to 2099.
+/// `2024-05-06`, `06.05.2024`, `6. 5. 2024` and the like, of the years 1900 to 2099.
 fn is_date(groups: &[Group<'_>]) -> bool {
     let [one, two, three] = groups else { return false };
-    if one.separator != two.separator || one.separator.chars().count() != 1 {
-        return false;
-    }
     let number = |group: &Group<'_>| group.digits.parse::<u32>().unwrap_or(u32::MAX);
     let is_year =
         |group: &Group<'_>| group.digits.len() == 4 && (1900..2100).contains(&number(group));
@@ -133,7 +143,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<(bool, &str)>) {
-        let found = WrittenNumber::parse(text);
+        let found = WrittenNumber::parse(text, |code| code == "49");
         let found = found.as_ref().map(|number| (number.is_international, &*number.digits));
         assert_eq!(found, expected, "{text}");
     }
@@ -150,6 +160,8 @@ mod tests {
         check("030 -123456", Some((false, "030123456")));
         check("0151/23456789", Some((false, "015123456789")));
         check("+49 151/23456789", Some((true, "4915123456789")));
+        check("0049 151/23456789", Some((true, "4915123456789")));
+        check("49 30/123456", Some((false, "4930123456")));
         check("06.12.34.56.78", Some((false, "0612345678")));
         check("202.555.0191", Some((false, "2025550191")));
         check("070.123.456", Some((false, "070123456")));
@@ -169,6 +181,12 @@ mod tests {
             "2024-05-06",
             "06.05.2024",
             "31/12/1999",
+            "31. 12. 1999",
+            "31- 12- 1999",
+            "31.12 1999",
+            "1999. 12. 31",
+            "+4930 12/3456",
+            "48 30/123456",
             "4930123456.0",
             "52.520008",
             "4.930.123.456",

@@ -145,6 +145,8 @@ mod tests {
         assert_eq!(timezone(b"US/Pacific"), Some(Known::Alias("America/Los_Angeles")));
         assert_eq!(timezone(b"US/Pacific-New"), Some(Known::Former("America/Los_Angeles")));
         assert_eq!(timezone(b"CST"), None);
+        assert_eq!(timezone(b"PRC"), Some(Known::Alias("Asia/Shanghai")));
+        assert_eq!(timezone(b"ROK"), Some(Known::Alias("Asia/Seoul")));
         assert_eq!(timezone_ignoring_case("america/NEW_york"), Some("America/New_York"));
         assert_eq!(timezone_ignoring_case("gb"), None);
     }

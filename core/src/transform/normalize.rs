@@ -11,14 +11,17 @@
 //!   but no quotes.
 //! - `phone.v1`: E.164, which is `+` and 7 to 15 digits, the first of which is not 0. The number must begin
 //!   with `+` or `00` and be written as the repair `phone` reads it, without white space and invisible
-//!   characters around it. A 0 that is dialled only within the country (`+49 (0)30 …`) is left out where
-//!   the numbering plan has the number only without it. Nothing is guessed: a number in national form has
+//!   characters around it. A 0 that is dialled only within the country (`+49 (0)30 …`, also `+49030…`) is
+//!   left out where the numbering plan has the number only without it, and so are Mexico's former prefixes.
+//!   Nothing is guessed: a number in national form has
 //!   no normal form.
+
+use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::record::{is_invisible, trim_invisible};
-use crate::schema::{international_digits, to_e164};
+use crate::schema::{international_digits, may_have_national_prefix, to_e164};
 
 /// A normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,18 +170,18 @@ fn is_in(bytes: &[bool; 256], byte: u8) -> bool {
 
 fn phone(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = trim_invisible(str::from_utf8(value).ok()?);
-    if is_e164(text) {
-        out.extend_from_slice(text.as_bytes());
+    let digits = || Some(format!("+{}", international_digits(text)?));
+    let whole = if is_e164(text) { Cow::Borrowed(text) } else { Cow::Owned(digits()?) };
+    // With a 0 that may be there or not, it is a number only if the plan says which.
+    if text.contains("(0)") {
+        out.extend_from_slice(to_e164(text, None)?.as_bytes());
         return Some(());
     }
-    let digits = international_digits(text)?;
-    // A number of the plan may have a 0 in it that is dialled only within the country.
-    let e164 = to_e164(text, None).or_else(|| {
-        let whole = format!("+{digits}");
-        (is_e164(&whole) && !text.contains("(0)")).then_some(whole)
-    });
-    out.extend_from_slice(e164?.as_bytes());
-    Some(())
+    let may_be_shorter = !is_e164(&whole) || may_have_national_prefix(&whole);
+    let shorter = may_be_shorter.then(|| to_e164(&whole, None)).flatten();
+    let e164 = shorter.map_or(whole, Cow::Owned);
+    out.extend_from_slice(e164.as_bytes());
+    is_e164(&e164).then_some(())
 }
 
 /// Whether the text is `+` and 7 to 15 digits, the first of which is not 0.

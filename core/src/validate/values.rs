@@ -273,9 +273,9 @@ impl ValueChecks {
         let is_begun = |kind: &&KindCheck| kind.required.iter().any(|node| is_present(*node));
         let Some(kind) = self.kinds.iter().find(is_begun).or(self.kinds.first()) else { return };
         let missing = kind.required.iter().find(|node| !is_present(**node));
-        if let Some(node) = missing.or(kind.required.first()) {
-            found.add(Field::Node(narrow(*node)), Code::Missing, kind.rule, when);
-        }
+        // If nothing is missing, it has what is of another kind, which the definition does not accept.
+        let field = missing.map_or(Field::Record, |node| Field::Node(narrow(*node)));
+        found.add(field, Code::Missing, kind.rule, when);
     }
 
     fn check_unknown(

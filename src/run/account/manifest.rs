@@ -446,7 +446,7 @@ fn spaced_quotes(cells: u64) -> Option<String> {
         more => format!("{more} cells"),
     };
     Some(format!(
-        "in {cells} the quotes after blanks were taken for text: if they are around the cells, set \
+        "in {cells} a quote after blanks was taken for text: if quotes are around the cells, set \
          `skip_initial_space = true` under `[input]`"
     ))
 }

@@ -2,10 +2,11 @@
 //!
 //! A pattern is taken component by component, so only folders that can hold a match are read. The
 //! order is that of the names' bytes in each folder. A `**` enters each folder once, so that links
-//! that lead in circles end.
+//! that lead in circles end. A folder whose name begins with `_` or `.` is entered only if the pattern
+//! itself has that name: what a job has not finished is in such a folder.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     ffi::{OsStr, OsString},
     fs, io,
     path::{Path, PathBuf},
@@ -33,12 +34,25 @@ pub(super) fn folder_of(pattern: &Path) -> &Path {
     pattern.ancestors().find(|ancestor| !is_glob(ancestor)).unwrap_or(Path::new(""))
 }
 
+/// What a pattern matches.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Matches {
+    pub(super) found: Vec<PathBuf>,
+    /// The folders with hidden names that a wildcard matched. They are not entered.
+    pub(super) hidden: BTreeSet<PathBuf>,
+}
+
 /// The files and folders that a pattern matches. A folder that does not exist matches nothing.
-pub(super) fn expand(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn expand(pattern: &Path) -> io::Result<Matches> {
     let steps: Vec<Step> = pattern.components().map(|name| step(name.as_ref())).collect();
-    let mut found = Vec::new();
-    expand_below(PathBuf::new(), &steps, &mut found)?;
-    Ok(found)
+    let mut matches = Matches::default();
+    expand_below(PathBuf::new(), &steps, &mut matches)?;
+    Ok(matches)
+}
+
+/// Whether a name begins with `_` or `.`.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.'))
 }
 
 fn step(name: &Path) -> Step {
@@ -51,43 +65,60 @@ fn step(name: &Path) -> Step {
     }
 }
 
-fn expand_below(folder: PathBuf, steps: &[Step], found: &mut Vec<PathBuf>) -> io::Result<()> {
+fn expand_below(folder: PathBuf, steps: &[Step], matches: &mut Matches) -> io::Result<()> {
     let Some((step, rest)) = steps.split_first() else {
         if fs::symlink_metadata(&folder).is_ok() {
-            found.push(folder);
+            matches.found.push(folder);
         }
         return Ok(());
     };
     match step {
-        Step::Name(name) => expand_below(folder.join(name), rest, found),
+        Step::Name(name) => expand_below(folder.join(name), rest, matches),
         Step::AllFolders => {
             let mut folders = Vec::new();
-            add_folders(&folder, &mut HashSet::new(), &mut folders)?;
-            folders.into_iter().try_for_each(|folder| expand_below(folder, rest, found))
+            add_folders(&folder, &mut HashSet::new(), &mut folders, &mut matches.hidden)?;
+            folders.into_iter().try_for_each(|folder| expand_below(folder, rest, matches))
         }
         Step::Matching(glob) => {
             let is_match = |name: &OsStr| {
                 // A name that is not UTF-8 may match too: the listing reports it.
                 glob.as_ref().is_some_and(|glob| glob.is_match(&name.to_string_lossy()))
             };
-            let mut names = names(&folder)?.into_iter().filter(|name| is_match(name));
-            names.try_for_each(|name| expand_below(folder.join(name), rest, found))
+            for name in names(&folder)?.into_iter().filter(|name| is_match(name)) {
+                let path = folder.join(&name);
+                if !rest.is_empty() && is_hidden(&name) && path.is_dir() {
+                    matches.hidden.insert(path);
+                } else {
+                    expand_below(path, rest, matches)?;
+                }
+            }
+            Ok(())
         }
     }
 }
 
-/// Adds a folder and all folders below it, unless they were seen before.
+/// Adds a folder and all folders below it, unless they were seen before. Those with hidden names, which are
+/// below it, go to `hidden` and are not entered.
 fn add_folders(
     folder: &Path,
     seen: &mut HashSet<PathBuf>,
     found: &mut Vec<PathBuf>,
+    hidden: &mut BTreeSet<PathBuf>,
 ) -> io::Result<()> {
     let Ok(real) = fs::canonicalize(or_current(folder)) else { return Ok(()) };
     if !real.is_dir() || !seen.insert(real) {
         return Ok(());
     }
     found.push(folder.to_owned());
-    names(folder)?.iter().try_for_each(|name| add_folders(&folder.join(name), seen, found))
+    for name in names(folder)? {
+        let path = folder.join(&name);
+        if !is_hidden(&name) {
+            add_folders(&path, seen, found, hidden)?;
+        } else if path.is_dir() {
+            hidden.insert(path);
+        }
+    }
+    Ok(())
 }
 
 /// The names in a folder, sorted; none if it is not a folder or does not exist.
@@ -129,7 +160,7 @@ mod tests {
 
     #[track_caller]
     fn check(root: &Path, pattern: &str, expected: &[&str]) {
-        let found = expand(&root.join(pattern)).expect("it can be read");
+        let found = expand(&root.join(pattern)).expect("it can be read").found;
         let below = |path: &PathBuf| path.strip_prefix(root).expect("below").display().to_string();
         assert_eq!(found.iter().map(below).collect::<Vec<_>>(), expected, "{pattern}");
     }
@@ -146,6 +177,19 @@ mod tests {
         check(root, "nowhere/*.json", &[]);
         check(root, "a/1.json/*", &[]);
         check(root, "[ab]/b/3.json", &["a/b/3.json"]);
+    }
+
+    #[test]
+    fn hidden_folders_are_entered_only_by_name() {
+        let root =
+            folder(&["a/_tmp/0/1.json", "a/_tmp/2.json", "a/.x/3.json", "a/4.json", "a/_5.json"]);
+        let root = root.path();
+        check(root, "a/**/*.json", &["a/4.json", "a/_5.json"]);
+        check(root, "a/*/*.json", &[]);
+        check(root, "a/_tmp/*.json", &["a/_tmp/2.json"]);
+        check(root, "a/_tmp/**/*.json", &["a/_tmp/2.json", "a/_tmp/0/1.json"]);
+        let hidden = expand(&root.join("a/**/*.json")).expect("it can be read").hidden;
+        assert_eq!(hidden, [root.join("a/.x"), root.join("a/_tmp")].into());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!   also in a listed folder keeps the name it has there.
 //! - A folder is entered once, so links that lead in circles end.
 //! - Empty files, and names that begin with `_` or `.`, are ignored (a folder that `from` names is
-//!   not, and neither is a list of `[[suppress]]`), and so is what `exclude` matches.
+//!   not, also within a pattern, and neither is a list of `[[suppress]]`), and so is what `exclude` matches.
 //! - What `from` names is an error if it is neither a file nor a folder; in a folder it is ignored.
 
 use std::{
@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::expand::{expand, folder_of, is_glob};
+use super::expand::{Matches, expand, folder_of, is_glob, is_hidden};
 use crate::crypto::sha256;
 use crate::store::error::StoreError;
 use crate::store::exclude::{Exclusions, Hidden};
@@ -97,9 +97,13 @@ impl<'e> FileSearch<'e> {
 
     fn visit_matches(&mut self, pattern: &Path) -> Result<(), StoreError> {
         let name = to_text(pattern)?;
-        let found = expand(pattern).map_err(|source| StoreError::from_io(name, source))?;
-        if found.is_empty() {
+        let matches = expand(pattern).map_err(|source| StoreError::from_io(name, source))?;
+        let Matches { found, hidden } = matches;
+        if found.is_empty() && hidden.is_empty() {
             self.listing.unmatched.push(name.to_owned());
+        }
+        for folder in &hidden {
+            self.ignore(to_text(folder)?, Reason::Name);
         }
         for path in found {
             if let Some(folder) = self.excluded_folder(&path, folder_of(pattern)) {
@@ -221,8 +225,7 @@ pub(in crate::store) fn stamp_of(metadata: &Metadata) -> Stamp {
 
 /// Whether the last name begins with `_` or `.`. The components `.` and `..` are not names.
 fn has_hidden_name(path: &Path) -> bool {
-    let name = path.file_name().map(OsStr::as_encoded_bytes);
-    name.is_some_and(|name| name.starts_with(b"_") || name.starts_with(b"."))
+    path.file_name().is_some_and(is_hidden)
 }
 
 /// The error if `from` names what can't be read as an input.

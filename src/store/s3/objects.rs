@@ -75,7 +75,13 @@ impl<'e> ObjectSearch<'e> {
         for object in self.s3.list(&prefix)? {
             if let Some(start) = start_of_match(&object.url.key, &glob) {
                 has_matched = true;
-                self.add_object(object, start)?;
+                if let Some(end) = hidden_folder(&object.url.key, start, &from.key) {
+                    let key = object.url.key.get(..end).unwrap_or_default().to_owned();
+                    let folder = Url { key, ..object.url };
+                    self.ignored.insert((folder.to_string(), Reason::Name));
+                } else {
+                    self.add_object(object, start)?;
+                }
             }
         }
         if !has_matched {
@@ -125,6 +131,22 @@ fn start_of_match(key: &str, glob: &Glob) -> Option<usize> {
     Some(key.get(..end)?.rfind('/').map_or(0, |slash| slash + 1))
 }
 
+/// Where the first hidden folder ends that a wildcard matched, as a byte of the key; `start` is where the name
+/// begins that the pattern matches. A folder that the pattern has by name is meant.
+fn hidden_folder(key: &str, start: usize, pattern: &str) -> Option<usize> {
+    let by_name: Vec<&str> = pattern.split('/').filter(|name| !is_glob(name.as_bytes())).collect();
+    let folders = key.get(..start)?.match_indices('/').map(|(slash, _)| slash);
+    let mut name_start = 0;
+    for end in folders {
+        let name = key.get(name_start..end)?;
+        if name.starts_with(['_', '.']) && !by_name.contains(&name) {
+            return Some(end);
+        }
+        name_start = end + 1;
+    }
+    None
+}
+
 /// The first folder or object of a path that is not read, as the byte at which its name ends, and
 /// why.
 fn first_ignored(path: &str, start: usize, exclusions: &Exclusions) -> Option<(usize, Reason)> {
@@ -156,6 +178,19 @@ mod tests {
         assert_eq!(start("in/a/b.json", "in/*"), Some(3));
         assert_eq!(start("in/a/b.json", "in/**/*.json"), Some(5));
         assert_eq!(start("in/a/b.json", "out/*"), None);
+    }
+
+    #[test]
+    fn a_wildcard_enters_no_hidden_folder() {
+        let hidden = |key: &str, pattern: &str| {
+            let start = start_of_match(key, &Glob::new(pattern).expect("a pattern"));
+            let end = hidden_folder(key, start.expect("a match"), pattern)?;
+            key.get(..end).map(str::to_owned)
+        };
+        assert_eq!(hidden("in/_tmp/0/a.json", "in/**/*.json").as_deref(), Some("in/_tmp"));
+        assert_eq!(hidden("in/b/.c/a.json", "in/*/*/a.json").as_deref(), Some("in/b/.c"));
+        assert_eq!(hidden("in/_x/a.json", "in/_x/*.json"), None);
+        assert_eq!(hidden("in/b/a.json", "in/**/*.json"), None);
     }
 
     #[test]

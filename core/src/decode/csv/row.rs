@@ -22,7 +22,7 @@ use crate::decode::frame::Dialect;
 use crate::decode::shaping::Nulls;
 use crate::record::{
     Batch, Code, Detail, Entries, Entry, Field, NameId, Names, Note, Slot, Text, Values,
-    number_len, odd_marks,
+    number_len, odd_marks, swapped_marks,
 };
 use crate::simd::Span;
 use crate::simd::divide::CellIndex;
@@ -165,6 +165,11 @@ pub(in crate::decode) fn decode(
 ) {
     let record = Span { source: chunk, start: span.start, len: span.len() };
     let spaced_quotes = scratch.find_cells(record, columns, &mut batch.arena);
+    if spaced_quotes != 0
+        && let Some(place) = batch.rows.get_mut(row)
+    {
+        place.spaced_quotes = spaced_quotes;
+    }
     let has_surplus = columns.width < scratch.cells.len();
     if (scratch.index.has_escapes() || has_surplus)
         && memchr(b'\r', record.bytes()).is_some()
@@ -191,7 +196,6 @@ pub(in crate::decode) fn decode(
     }
     if let Some(place) = batch.rows.get_mut(row) {
         place.export_only = u32::try_from(export_only).expect("a record has few columns");
-        place.spaced_quotes = spaced_quotes;
     }
     if !columns.with_commas.is_empty() {
         convert_decimals(columns, chunk, &mut scratch.cells, &mut batch.arena);
@@ -282,17 +286,9 @@ fn convert_decimals(columns: &Columns, chunk: &[u8], cells: &mut [Slot], arena: 
         if memchr2(b',', b'.', text).is_none() {
             continue;
         }
-        let swapped: Vec<u8> = text.iter().map(|byte| swapped_mark(*byte)).collect();
+        let swapped = swapped_marks(text);
         *cell = Slot::new_text(arena.len(), swapped.len(), false);
         arena.extend_from_slice(&swapped);
-    }
-}
-
-fn swapped_mark(byte: u8) -> u8 {
-    match byte {
-        b',' => b'.',
-        b'.' => b',',
-        other => other,
     }
 }
 

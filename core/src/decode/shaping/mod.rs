@@ -20,7 +20,7 @@ use constants::Constant;
 use moved::MovedName;
 use split::SplitName;
 pub use words::OTHERS;
-use words::{WordText, Words};
+use words::{Held, WordText, Words};
 
 /// What a definition says about values.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub(super) struct Shaping {
     maps: Vec<usize>,
     /// All texts that words may become.
     text: WordText,
+    /// Whether numbers in CSV have a decimal comma.
+    has_decimal_comma: bool,
 }
 
 /// The words of one name in a map.
@@ -91,6 +93,7 @@ impl Shaping {
             nulls: Nulls::new(&settings.null),
             moved: moved.collect(),
             constants: constants.collect(),
+            has_decimal_comma: columns.has_decimal_comma,
             ..Shaping::default()
         };
         let split = settings.split.iter();
@@ -156,17 +159,33 @@ impl Shaping {
             let slots = slots.get_mut(row * *width..).unwrap_or(&mut []);
             for (node, is_number, words) in &self.fields {
                 if let Some(slot) = slots.get_mut(*node) {
-                    words.replace(slot, *is_number, base, text);
+                    words.replace(slot, self.held(*is_number, is_csv), base, text);
                 }
             }
         }
         if !self.names.is_empty() {
             known.learn(names, self);
-            self.replace_in_maps(chunk, base, known, batch);
+            self.replace_in_maps(chunk, is_csv, base, known, batch);
         }
     }
 
-    fn replace_in_maps(&self, chunk: &[u8], base: usize, known: &KnownNames, batch: &mut Batch) {
+    /// What the slots of a field hold.
+    fn held(&self, is_number: bool, is_csv: bool) -> Held {
+        match (is_number, is_csv && self.has_decimal_comma) {
+            (false, _) => Held::Text,
+            (true, false) => Held::Number,
+            (true, true) => Held::SwappedNumber,
+        }
+    }
+
+    fn replace_in_maps(
+        &self,
+        chunk: &[u8],
+        is_csv: bool,
+        base: usize,
+        known: &KnownNames,
+        batch: &mut Batch,
+    ) {
         for row in 0..batch.rows.len() {
             for map in &self.maps {
                 let range = batch.map(row, *map).range();
@@ -175,9 +194,10 @@ impl Shaping {
                 for Entry { name, values: own, .. } in entries.get(range).unwrap_or(&[]) {
                     let named = known.words(*name).and_then(|index| self.names.get(index));
                     let Some(named) = named else { continue };
+                    let held = self.held(named.is_number, is_csv);
                     let own: &mut [Slot] = values.get_mut(own.range()).unwrap_or(&mut []);
                     for value in own {
-                        named.words.replace(value, named.is_number, base, text);
+                        named.words.replace(value, held, base, text);
                     }
                 }
             }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::record::{JsonType, Slot, SlotKind, Text, number_len};
+use crate::record::{JsonType, Slot, SlotKind, Text, number_len, swapped_marks};
 
 /// The texts that words may become, one after the other. A batch has one copy in its arena.
 #[derive(Debug, Default)]
@@ -31,6 +31,15 @@ struct Others {
     meaning: (usize, usize),
     /// The field's own words, which stay in whatever case.
     own: Vec<String>,
+}
+
+/// What the slots of a field with words hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Text,
+    Number,
+    /// A number of which the decoder has swapped commas and points: words are compared as they came in.
+    SwappedNumber,
 }
 
 /// Stands for every other text.
@@ -64,10 +73,9 @@ impl Words {
         words
     }
 
-    /// Replaces a word by its meaning. `base`: where the arena has the texts. `is_number`: whether the
-    /// field is a number.
+    /// Replaces a word by its meaning. `base`: where the arena has the texts.
     #[inline]
-    pub(super) fn replace(&self, slot: &mut Slot, is_number: bool, base: usize, text: Text<'_>) {
+    pub(super) fn replace(&self, slot: &mut Slot, held: Held, base: usize, text: Text<'_>) {
         let word = match slot.kind() {
             SlotKind::Text | SlotKind::Number => {
                 if self.lengths & length_bit(slot.len()) == 0 {
@@ -78,13 +86,16 @@ impl Words {
             SlotKind::Other(JsonType::Boolean) => text.of_boolean(*slot),
             SlotKind::Absent | SlotKind::Other(_) => return,
         };
-        let known = self.meanings.get(word).copied();
+        let known = match held {
+            Held::Text | Held::Number => self.meanings.get(word).copied(),
+            Held::SwappedNumber => self.meanings.get(&*swapped_marks(word)).copied(),
+        };
         let Some((start, len)) = known.or_else(|| self.others.as_ref()?.meaning_of(word)) else {
             return;
         };
         let start = base + start;
         let meaning = text.arena.get(start..start + len).unwrap_or(&[]);
-        let is_json_number = is_number && number_len(meaning) == Some(len);
+        let is_json_number = held != Held::Text && number_len(meaning) == Some(len);
         *slot = if is_json_number {
             Slot::new_number(start, len)
         } else {

@@ -16,8 +16,7 @@ use crate::record::{
     Code, DescribedProblem, Detail, Field, FieldPath, NameId, Note, Problem, Row, Slot, Text,
     number_len, setting,
 };
-use crate::repair::{PhoneRegionFrom, RepairKind};
-use crate::schema::is_national_number;
+use crate::repair::{PhoneRegionFrom, RepairKind, settings_for_region};
 
 /// The maximum number of problems with names that are described for one record. It is far more than
 /// the number of names that a record may have. Without a maximum, the account could become many
@@ -332,6 +331,7 @@ impl BatchEmitter<'_> {
     /// Counts the fields of a record that the schema does not know or that only exports have,
     /// whether or not the record is written.
     fn count_unknown(&mut self, place: Row, unknown: &[(u32, NameId)], block: &mut Block) {
+        block.spaced_quotes += u64::from(place.spaced_quotes);
         if place.broken {
             return;
         }
@@ -339,7 +339,6 @@ impl BatchEmitter<'_> {
             self.count_record_of_unknown(unknown, index(block.read));
         }
         block.export_only += u64::from(place.export_only);
-        block.spaced_quotes += u64::from(place.spaced_quotes);
         let Worker { policies, .. } = &*self.worker;
         // What looks like a field is a problem of the record instead.
         let is_counted = |name: &NameId| !policies.verdicts().of(*name).looks_like_a_field;
@@ -415,7 +414,10 @@ impl BatchEmitter<'_> {
         let on = self.stages.repairs.on();
         let is_look_alike = problem.detail == Detail::LooksLikeAField;
         Cow::Borrowed(match problem.field {
-            _ if problem.detail == Detail::LocalTime => setting::DATES_ZONE,
+            _ if problem.detail == Detail::LocalTime => {
+                // With a zone, only a time is left that the zone has twice or not at all.
+                if self.plan.repairs.date_zone.is_none() { setting::DATES_ZONE } else { "" }
+            }
             Field::Named(name) if is_look_alike && !on.has(RepairKind::Names) => {
                 let (scope, name) = self.worker.decoder.names.get(name);
                 let field = field_looked_like(scope, name, self.plan, self.stages);
@@ -425,18 +427,14 @@ impl BatchEmitter<'_> {
             Field::Node(_) | Field::Named(_) if self.has_decimal_comma(row, problem) => {
                 setting::DECIMAL
             }
-            Field::Node(_) | Field::Named(_) if self.lacks_region(row, problem) => {
-                setting::PHONE_REGION
+            Field::Node(_) | Field::Named(_)
+                if problem.code == Code::Phone
+                    && matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere) =>
+            {
+                return settings_for_region(self.value(row, problem));
             }
             Field::Node(_) | Field::Named(_) => "",
         })
-    }
-
-    /// Whether a value is written like a phone number without the code of its country, and the
-    /// definition does not say which country that is.
-    fn lacks_region(&self, row: usize, problem: &Problem) -> bool {
-        let is_set = !matches!(self.plan.repairs.phone_region, PhoneRegionFrom::Nowhere);
-        problem.code == Code::Phone && !is_set && is_national_number(self.value(row, problem))
     }
 
     /// The value that has a problem; of a list, the first one.

@@ -39,6 +39,16 @@ pub(super) fn check(definition: &Definition, schema: &Schema, diagnostics: &mut 
 fn check_split(definition: &Definition, schema: &Schema, diagnostics: &mut Diagnostics<'_>) {
     for (path, _) in &definition.input.shaping.split {
         let shape = schema.map_and_name(&path.value).map(|(_, _, shape)| shape);
+        if path.value.ends_with(".*") {
+            let what = format!("`split`: `{}` is not one name", escape(&path.value));
+            diagnostics.push(
+                path.at,
+                what,
+                "",
+                "write a line for each name: `*` is not allowed here",
+            );
+            continue;
+        }
         if shape != Some(Shape::Lists) || path.value.ends_with('*') {
             let what = format!("`split`: `{}` can't have several values", escape(&path.value));
             let help = "name one in `Attributes` or `User.UserAttributes`";
