@@ -605,3 +605,46 @@ fn endpoints_exclude_no_file_that_could_be_read() {
     assert!(text.contains("\"Mobile\" has addresses too"), "{text}");
     assert_eq!(program(folder.path(), &["run", "a.toml"]).0, 0);
 }
+
+/// Two columns that say who has opted out: nobody knows which one counts, so nothing is left to `ignore`.
+#[test]
+fn opt_outs_that_a_record_may_have_twice_are_left_open() {
+    let rows = "a@x.example,EMAIL,yes,NONE\n";
+    let json =
+        r#"{"Address":"a@x.example","ChannelType":"EMAIL","OptOut":"NONE","unsubscribed":"yes"}"#;
+    for (name, text) in [
+        ("a.csv", format!("Address,ChannelType,Unsubscribed,OptOut\n{rows}")),
+        ("b.csv", format!("Address,ChannelType,optOut,OptOut\n{rows}")),
+        ("c.json", json.to_owned()),
+    ] {
+        let folder = folder();
+        let text = definition(&file(folder.path(), name, text), &[]);
+        assert!(text.contains("\"OptOut\" = {}"), "{name}: {text}");
+        assert!(text.contains("Several columns say who"), "{name}: {text}");
+        assert!(!text.contains("ignore = ["), "{name}: {text}");
+    }
+}
+
+/// What is called differently in different files is renamed in all of them.
+#[test]
+fn fields_of_different_files_are_all_renamed() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("in")).expect("a folder");
+    file(folder.path(), "in/a.csv", "Email,Unsubscribed\na@x.example,yes\n");
+    file(folder.path(), "in/b.csv", "E-mail,OptOut\nb@x.example,NONE\n");
+    file(folder.path(), "in/c.csv", "Plan,Unsubscribed\npro,no\n");
+    let (exit, printed) = program(folder.path(), &["init", "in/", "--out", "a.toml"]);
+    assert_eq!(exit, 0, "{printed}");
+    let text = fs::read_to_string(folder.path().join("a.toml")).expect("a definition");
+    assert!(text.contains("\"in/c.csv\","), "{text}");
+    let (exit, printed) = program(folder.path(), &["run", "a.toml"]);
+    assert_eq!(exit, 0, "{printed}\n{text}");
+    let parts = files_below(&folder.path().join("out/in/import"));
+    let parts: Vec<String> =
+        parts.iter().map(|part| fs::read_to_string(part).expect("a part")).collect();
+    assert_eq!(
+        parts.concat(),
+        "{\"ChannelType\":\"EMAIL\",\"Address\":\"a@x.example\",\"OptOut\":\"ALL\"}\n\
+         {\"ChannelType\":\"EMAIL\",\"Address\":\"b@x.example\",\"OptOut\":\"NONE\"}\n"
+    );
+}

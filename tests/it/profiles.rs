@@ -585,7 +585,12 @@ fn verify_finds_what_has_changed() {
     };
     verify(&[], 0);
     let changes = [
-        ("profiles/part-00000.csv", "ada@", "ada#", "a value without its format in column 3"),
+        (
+            "profiles/part-00000.csv",
+            "ada@",
+            "ada#",
+            "does not have the format of its field in column 3",
+        ),
         ("profiles/part-00000.csv", "\nbo,", "\n,b,", "more or fewer cells"),
         ("lists/suppress-email.csv", "COMPLAINT", "COMPLAIN_", "is not an entry of this list"),
         ("lists/optout-sms.csv", "+1206", "01206", "is not an entry of this list"),

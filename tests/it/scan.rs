@@ -422,3 +422,25 @@ fn a_sample_without_a_record_is_told_from_inputs_without_one() {
         assert!(sample.contains(words), "{sample}");
     }
 }
+
+/// What values in maps would fail is counted whatever their names, and so are rows without an address.
+#[test]
+fn failures_of_names_from_the_data_are_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = r#"{"Id":"1","Attributes":{"Plan":"pro","Größe":"xl"},"Metrics":{"m":"3"}}"#;
+    let csv =
+        "Address,ChannelType,Metrics.Visits,Attributes.Plan\n,EMAIL,007,x\na@x.example,EMAIL,7,x\n";
+    let fails = |name: &str, text: &str| -> Vec<String> {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        let output = segprep().args(["scan", "--json"]).arg(&path).output().expect("it runs");
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("a report in JSON");
+        let fields = report["fields"].as_array().expect("fields").iter();
+        let told = fields.map(|field| format!("{} {}", field["fails"], field["repairs"]));
+        told.filter(|told| told != "{} {}").collect()
+    };
+    let list = r#"{"type":1} {"repair.lists":1}"#;
+    assert_eq!(fails("a.json", json), [list, list, r#"{"type":1} {}"#]);
+    assert_eq!(fails("b.csv", csv), [r#"{"missing":1} {}"#, r#"{"type":1} {}"#]);
+}

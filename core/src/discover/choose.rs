@@ -110,8 +110,7 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
     let mut fields: Vec<Found<'a>> =
         all.filter(|field| is_best(field)).map(|field| Found::new(field, knowledge)).collect();
     if !bare {
-        let others = others(report, &fields, knowledge);
-        fields.extend(others);
+        fields.extend(others(report, &fields, knowledge));
     }
     let known: HashSet<*const FieldReport> =
         fields.iter().map(|found| std::ptr::from_ref(found.field)).collect();

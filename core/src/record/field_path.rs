@@ -46,12 +46,9 @@ pub fn join(within: &str, name: &str) -> String {
     if within.is_empty() { name.to_owned() } else { format!("{within}.{name}") }
 }
 
-/// A name that is not shown: `(name of 8 characters)`.
+/// A name that is not shown: `(name of 8 characters)`. Programs read this, so it has one form.
 pub fn describe_name(name: &str) -> String {
-    match name.chars().count() {
-        1 => "(name of 1 character)".to_owned(),
-        count => format!("(name of {count} characters)"),
-    }
+    format!("(name of {} characters)", name.chars().count())
 }
 
 /// Whether a name matches `[A-Za-z_][A-Za-z0-9_ .-]{0,49}` and has fewer than 7 digits in a row.
@@ -85,7 +82,7 @@ mod tests {
 
     #[test]
     fn names_that_may_identify_somebody_are_not_shown() {
-        assert_eq!(describe_name("é"), "(name of 1 character)");
+        assert_eq!(describe_name("é"), "(name of 1 characters)");
         assert_eq!(describe_name("ab"), "(name of 2 characters)");
         check("Plan", Some("Plan"));
         check("_x y.z-1", Some("_x y.z-1"));

@@ -11,7 +11,7 @@ use crate::run::error::{ErrorKind, Failure};
 use crate::run::inputs::{self, Inputs};
 use crate::run::job::{foresee, list_specs};
 use crate::run::keys::MissingKey;
-use crate::run::lists::list_files;
+use crate::run::list_files::list_files;
 use crate::run::options::RunOptions;
 use crate::run::places;
 use crate::run::prepare::{self, Prepared, ReadDefinition, Source};
@@ -78,7 +78,7 @@ fn take_steps(
         }
         Inputs::Published(_) | Inputs::None(_) => return Ok(Next::Nothing),
     };
-    let lists = list_files(&list_specs(&prepared, &parts)?, &prepared.remote.store)?;
+    let lists = list_files(&list_specs(&prepared, &parts)?, &prepared.remote.store)?.files;
     assume_keys(&mut prepared)?;
     let fingerprint = fingerprint::of_run(&prepared, None, &listing.files, &lists);
     Ok(match foresee(&prepared, &fingerprint, may_overwrite)? {

@@ -58,7 +58,7 @@ pub(super) fn split<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowled
     let opt_outs = opt_outs(report, knowledge);
     let mut candidates = candidates(report, knowledge);
     let rivals = assign(&mut candidates, &opt_outs);
-    if candidates.len() < 2 {
+    if candidates.len() < 2 || !are_in_one_row(&candidates) {
         return;
     }
     let used = |number: usize| candidates.iter().filter(move |one| one.opt_out == Some(number));
@@ -107,6 +107,12 @@ pub(super) fn split<'a>(report: &'a ScanReport, chosen: &mut Chosen<'a>, knowled
     chosen.rival_opt_outs =
         rivals.iter().filter_map(|number| opt_outs.get(*number)?.origin.name.clone()).collect();
     give_own_ids(chosen, knowledge);
+}
+
+/// Whether a row may have all of these addresses.
+fn are_in_one_row(candidates: &[Candidate<'_>]) -> bool {
+    let all = candidates.iter().map(|one| &one.field.origin.inputs);
+    all.clone().all(|one| all.clone().all(|other| one.may_meet(other)))
 }
 
 /// Takes the opt-out of the channel of the addresses, or one for all channels, if there is one beside that of another
