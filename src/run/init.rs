@@ -86,8 +86,8 @@ pub fn init(
     let schema = Arc::new(Schema::shipped(prepare::TARGET).expect("it is shipped"));
     let knowledge = Knowledge::new(Arc::clone(&schema));
     let mut settings = settings(options, &schema, excluded(&report, broken));
-    let mut text = define(&report, &settings, &knowledge);
-    if let Ok((definition, rules)) = scan::checked(&schema, &text, &[]) {
+    let first = define(&report, &settings, &knowledge);
+    if let Ok((definition, rules)) = scan::checked(&schema, &first, &[]) {
         let mut unread = unusable(&definition, rules, &schema, cancel)?;
         if !unread.is_empty() && !definition.input.endpoints.is_empty() {
             // Each file must have all columns of the endpoints; without them, more files may be read.
@@ -103,9 +103,9 @@ pub fn init(
             }
         }
         settings.exclude.extend(unread);
-        exclude_unidentified(&report, &mut settings, &knowledge);
-        text = define(&report, &settings, &knowledge);
     }
+    exclude_unidentified(&report, &mut settings, &knowledge);
+    let text = define(&report, &settings, &knowledge);
     let checked = scan::checked(&schema, &text, &[]);
     if let [(name, reason), ..] = settings.exclude.as_slice()
         && report.files.len() <= settings.exclude.len()

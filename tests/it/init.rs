@@ -625,6 +625,21 @@ fn opt_outs_that_a_record_may_have_twice_are_left_open() {
     }
 }
 
+/// What says who has opted out in one file is no word about those in another.
+#[test]
+fn an_opt_out_of_another_file_is_left_open() {
+    for (header, cell) in [("UNSUB_TIME", "2026-01-01 10:00:00"), ("Subscribed", "no")] {
+        let folder = folder();
+        fs::create_dir(folder.path().join("in")).expect("a folder");
+        file(folder.path(), "in/a.csv", "Email,Unsubscribed\na@x.example,yes\n");
+        file(folder.path(), "in/b.csv", format!("Email,{header}\nb@x.example,{cell}\n"));
+        let text = definition(&folder.path().join("in"), &[]);
+        assert!(text.contains("\"OptOut\" = {}"), "{header}: {text}");
+        assert!(text.contains(&format!("\"{header}\". An endpoint has one")), "{header}: {text}");
+        assert!(!text.contains("ignore = ["), "{header}: {text}");
+    }
+}
+
 /// What is called differently in different files is renamed in all of them.
 #[test]
 fn fields_of_different_files_are_all_renamed() {

@@ -149,6 +149,18 @@ impl Inputs {
         self.has_more || self.first.iter().any(|first| usize::try_from(*first) == Ok(input))
     }
 
+    /// Whether each of them is one of the others, as far as that is known.
+    pub(super) fn are_among(&self, others: &[&Inputs]) -> bool {
+        let is_one = |input: &u32| {
+            let may_be_later = |other: &&Inputs| {
+                other.has_more && other.first.last().is_some_and(|last| last < input)
+            };
+            others.iter().any(|other| other.first.contains(input) || may_be_later(other))
+        };
+        let are_later = !self.has_more || others.iter().any(|other| other.has_more);
+        are_later && self.first.iter().all(is_one)
+    }
+
     /// Whether an input may have both fields.
     pub(super) fn may_meet(&self, other: &Inputs) -> bool {
         let is_there = |input: &u32| other.first.contains(input);

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use super::{Chosen, Found, address_channel};
 use crate::decode::Sense;
 use crate::discover::meaning::{By, Knowledge};
-use crate::discover::report::{FieldReport, ScanReport};
+use crate::discover::report::{FieldReport, Inputs, ScanReport};
 use crate::schema::Role;
 
 /// The most endpoints that are proposed.
@@ -137,8 +137,8 @@ pub(super) fn prefer_own_opt_out<'a>(
     }
 }
 
-/// Asks about fields that say who has opted out of the same messages, if a record may have two of them. A channel that
-/// records have themselves may be any.
+/// Asks about fields that say who has opted out of the same messages: if a record may have two of them, and if an input
+/// has only one that is not written. A channel that records have themselves may be any.
 pub(super) fn ask_about_rivals(
     report: &ScanReport,
     chosen: &mut Chosen<'_>,
@@ -147,19 +147,29 @@ pub(super) fn ask_about_rivals(
     if !chosen.endpoints.is_empty() {
         return;
     }
-    let all = opt_outs(report, knowledge);
-    let of_messages: Vec<usize> = match &chosen.constant {
-        Some((_, channel, _)) => opt_outs_of(channel, &all),
-        None => (0..all.len()).collect(),
+    let all: Vec<&FieldReport> =
+        report.fields.iter().filter(|field| is_opt_out(field, knowledge)).collect();
+    let of_messages: Vec<&FieldReport> = match &chosen.constant {
+        Some((_, channel, _)) => {
+            let own = opt_outs_of(channel, &all).into_iter();
+            own.filter_map(|number| all.get(number).copied()).collect()
+        }
+        None => all.into_iter().filter(|field| about(field) != About::Other).collect(),
     };
-    let asked = of_messages.into_iter().filter_map(|number| all.get(number).copied());
-    let asked: Vec<&FieldReport> = asked.filter(|field| about(field) != About::Other).collect();
     let is_written =
-        |field: &FieldReport| chosen.fields.iter().any(|f| std::ptr::eq(f.field, field));
-    if asked.len() < 2 || asked.iter().all(|field| is_written(field)) {
+        |field: &FieldReport| chosen.fields.iter().any(|found| std::ptr::eq(found.field, field));
+    let written = of_messages.iter().filter(|field| is_written(field));
+    let inputs: Vec<&Inputs> = written.map(|field| &field.origin.inputs).collect();
+    let sure = opt_outs(report, knowledge);
+    let is_asked = |field: &FieldReport| {
+        let is_sure = sure.iter().any(|one| std::ptr::eq(*one, field));
+        !is_written(field) && (is_sure || !field.origin.inputs.are_among(&inputs))
+    };
+    if inputs.is_empty() || !of_messages.iter().any(|field| is_asked(field)) {
         return;
     }
-    let names = asked.into_iter().map(name_of).map(str::to_owned);
+    let rivals = of_messages.into_iter().filter(|field| is_written(field) || is_asked(field));
+    let names = rivals.map(name_of).map(str::to_owned);
     chosen.rival_opt_outs = names.collect();
     chosen.ignored.retain(|name| !chosen.rival_opt_outs.contains(name));
 }
