@@ -41,7 +41,8 @@ const BINARY_FORMATS: [(&[u8], &str); 7] = [
     (b"\x89PNG", "a PNG image"),
     (b"Obj\x01", "an Avro file"),
 ];
-/// What a tar archive has in its first header, and where (POSIX.1-1988).
+/// What a tar archive has in its first header, and where (POSIX.1-1988). Before that are numbers and a name that end with
+/// NUL, which are in no text.
 const TAR: &[u8] = b"ustar";
 const TAR_AT: usize = 257;
 
@@ -104,7 +105,9 @@ fn check_is_text(bytes: &[u8]) -> Result<(), BadInput> {
         let hint = "open it to see what it says, and fetch the file again; it may be an error in its place";
         return Err(BadInput::new(format!("the file is {what}"), hint));
     }
-    let is_tar = bytes.get(TAR_AT..).is_some_and(|header| header.starts_with(TAR));
+    let is_tar = bytes
+        .split_at_checked(TAR_AT)
+        .is_some_and(|(name, header)| header.starts_with(TAR) && name.contains(&0));
     let binary = BINARY_FORMATS.iter().find(|(start, _)| bytes.starts_with(start));
     if let Some(what) = binary.map(|(_, what)| *what).or(is_tar.then_some("a tar archive")) {
         let hint = "save it as CSV or JSON; gzip and zstd archives of these can be read as well";
@@ -159,7 +162,8 @@ mod tests {
 
     #[test]
     fn other_files_are_named() {
-        let tar = [&[b'a'; TAR_AT][..], TAR, b"\0"].concat();
+        let tar = [&[b'a'; TAR_AT - 1][..], b"\0", TAR, b"\0"].concat();
+        assert!(check_is_text(&[&[b'a'; TAR_AT][..], TAR].concat()).is_ok());
         for (bytes, what) in [
             (&b"\n<!DOCTYPE html>\n<title>404"[..], "an HTML page"),
             (b"<HTML lang=en>", "an HTML page"),
