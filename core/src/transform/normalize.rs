@@ -13,8 +13,7 @@
 //!   with `+` or `00` and be written as the repair `phone` reads it, without white space and invisible
 //!   characters around it. A 0 that is dialled only within the country (`+49 (0)30 …`, also `+49030…`) is
 //!   left out where the numbering plan has the number only without it, and so are Mexico's former prefixes.
-//!   Nothing is guessed: a number in national form has
-//!   no normal form.
+//!   Nothing is guessed: a number in national form has no normal form.
 
 use std::borrow::Cow;
 

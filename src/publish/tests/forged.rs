@@ -178,7 +178,6 @@ fn a_forged_journal_and_lock_remove_only_parts_with_their_size() {
     }
 }
 
-/// A link with the name of a retry leads to somebody else's files.
 /// Without a lock nothing in a working folder is ours, and the journal stays as well.
 #[test]
 fn a_link_in_a_working_folder_without_a_lock_changes_nothing() {
@@ -202,6 +201,7 @@ fn a_link_in_a_working_folder_without_a_lock_changes_nothing() {
     }
 }
 
+/// A link with the name of a retry leads to somebody else's files.
 #[test]
 fn a_link_in_place_of_a_retry_is_foreign() {
     for place in ["out/account", "out/json"] {
