@@ -1,7 +1,11 @@
 //! What the list says about the inputs that are there now, and which of them a run takes.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::error::NotAList;
 use super::list::{InputEntry, List};
+use super::names::PlainNames;
 use crate::store::{Listed, Stamp};
 
 /// What becomes of an input on the list that has changed.
@@ -74,24 +78,81 @@ pub struct Choice {
     pub elsewhere: Few,
 }
 
-/// Compares a list with a listing. Both are sorted by name.
+/// Compares a list with a listing. Both are sorted by name. An input is the same however its path is spelled.
 pub fn compare(list: &List, listed: &[Listed], wanted: &Wanted<'_>) -> Result<Choice, NotAList> {
+    let names = PlainNames::here();
+    let files = Files::new(listed, &names);
     let mut choice = Choice::default();
     let mut at = 0;
     let mut states: Vec<InputEntry<'_>> = Vec::new();
-    for entry in list.inputs() {
+    for entry in entries(list, &names)? {
         let entry = entry?;
         if states.first().is_some_and(|first| first.name != entry.name) {
-            at = choice.settle(&states, listed, at, wanted);
+            at = choice.settle(&states, &files, at, wanted);
             states.clear();
         }
         states.push(entry);
     }
-    at = choice.settle(&states, listed, at, wanted);
-    for index in at..listed.len() {
+    at = choice.settle(&states, &files, at, wanted);
+    while let Some((_, index, _)) = files.get(at) {
         choice.take_new(index);
+        at += 1;
     }
+    choice.take.sort_unstable();
+    choice.skipped.sort_unstable();
     Ok(choice)
+}
+
+/// The entries of a list, sorted by their plain names; those of one name in the order in which runs took them.
+fn entries<'l>(
+    list: &'l List,
+    names: &PlainNames,
+) -> Result<Box<dyn Iterator<Item = Result<InputEntry<'l>, NotAList>> + 'l>, NotAList> {
+    if list.raw_names().all(|name| names.is_plain(name)) {
+        return Ok(Box::new(list.inputs()));
+    }
+    let runs = list.runs().iter().enumerate().map(|(order, run)| (run.run.as_str(), order));
+    let runs: HashMap<&str, usize> = runs.collect();
+    let mut entries = list.inputs().collect::<Result<Vec<_>, _>>()?;
+    for entry in &mut entries {
+        let plain = names.plain(&entry.name).into_owned();
+        entry.name = Cow::Owned(plain);
+    }
+    entries.sort_by(|one, other| {
+        let order = |entry: &InputEntry<'_>| runs.get(&*entry.run).copied();
+        one.name.cmp(&other.name).then_with(|| order(one).cmp(&order(other)))
+    });
+    Ok(Box::new(entries.into_iter().map(Ok)))
+}
+
+/// The files of a listing, sorted by their plain names.
+struct Files<'l> {
+    listed: &'l [Listed],
+    /// The plain names and the indices. `None`: all names are plain.
+    sorted: Option<Vec<(Cow<'l, str>, usize)>>,
+}
+
+impl<'l> Files<'l> {
+    fn new(listed: &'l [Listed], names: &PlainNames) -> Files<'l> {
+        if listed.iter().all(|file| names.is_plain(&file.name)) {
+            return Files { listed, sorted: None };
+        }
+        let plain = listed.iter().enumerate().map(|(index, file)| (names.plain(&file.name), index));
+        let mut sorted: Vec<_> = plain.collect();
+        sorted.sort_unstable();
+        Files { listed, sorted: Some(sorted) }
+    }
+
+    /// The plain name of the file at a place of this order, its index in the listing, and the file.
+    fn get(&self, at: usize) -> Option<(&str, usize, &'l Listed)> {
+        match &self.sorted {
+            None => self.listed.get(at).map(|file| (file.name.as_str(), at, file)),
+            Some(sorted) => {
+                let (name, index) = sorted.get(at)?;
+                Some((name, *index, self.listed.get(*index)?))
+            }
+        }
+    }
 }
 
 impl Choice {
@@ -105,19 +166,19 @@ impl Choice {
     fn settle(
         &mut self,
         states: &[InputEntry<'_>],
-        listed: &[Listed],
+        files: &Files<'_>,
         mut at: usize,
         wanted: &Wanted<'_>,
     ) -> usize {
         let Some(last) = states.last() else { return at };
-        while let Some(file) = listed.get(at)
-            && file.name.as_bytes() < last.name.as_bytes()
+        while let Some((name, index, _)) = files.get(at)
+            && name.as_bytes() < last.name.as_bytes()
         {
-            self.take_new(at);
+            self.take_new(index);
             at += 1;
         }
         let of_replaced = states.iter().find(|state| Some(&*state.run) == wanted.replaced);
-        match listed.get(at).filter(|file| file.name == last.name) {
+        match files.get(at).filter(|(name, ..)| *name == last.name) {
             None => {
                 self.gone.add(&last.name);
                 if of_replaced.is_some() {
@@ -125,8 +186,8 @@ impl Choice {
                 }
                 at
             }
-            Some(file) => {
-                self.decide(states, of_replaced, file, at, wanted);
+            Some((_, index, file)) => {
+                self.decide(states, of_replaced, file, index, wanted);
                 at + 1
             }
         }
@@ -256,7 +317,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> (Listed, bool) {
-        let (name, state) = text.trim_end_matches('!').split_once('/').expect("a state");
+        let (name, state) = text.trim_end_matches('!').rsplit_once('/').expect("a state");
         (file(name, state.parse().expect("a number")), text.ends_with('!'))
     }
 
@@ -305,6 +366,30 @@ mod tests {
         let found = choice(now, Skip, "", None);
         check(&found, now, "f/1", [1, 1, 2, 2]);
         assert_eq!(names(now, &found.skipped), "a/2 d/3");
+    }
+
+    #[test]
+    fn an_input_is_known_however_its_path_is_spelled() {
+        use OnChange::Fail;
+        let list = took(&List::empty("list"), "1", "in.csv/1");
+        let list = took(&list, "2", "./b.csv/1 ./in.csv/2 z.csv/1");
+        let here = std::env::current_dir().expect("a folder");
+        let inside = |name: &str| format!("{}/{name}", here.display());
+        let is_again = |_: &str| false;
+        for prefix in ["", "./", "././", &inside("")] {
+            let mut listed: Vec<Listed> = [("a.csv", 1), ("b.csv", 1), ("in.csv", 2), ("z.csv", 1)]
+                .map(|(name, state)| file(&format!("{prefix}{name}"), state))
+                .into();
+            listed.push(file("~.csv", 1));
+            listed.sort_by(|one, other| one.name.cmp(&other.name));
+            let wanted = Wanted { on_change: Fail, is_again: &is_again, replaced: None };
+            let choice = compare(&list, &listed, &wanted).expect("a list");
+            assert_eq!((choice.new, choice.taken), (2, 3), "{prefix}");
+            assert_eq!((choice.changed.count, choice.gone.count), (0, 0), "{prefix}");
+            let taken: Vec<&str> =
+                choice.take.iter().map(|index| listed[*index].name.as_str()).collect();
+            assert_eq!(taken, [format!("{prefix}a.csv"), "~.csv".to_owned()], "{prefix}");
+        }
     }
 
     #[test]

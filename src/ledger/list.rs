@@ -171,6 +171,17 @@ impl List {
         Inputs { text: &self.text, at, line, last: &[], last_name: Cow::Borrowed("") }
     }
 
+    /// The names of the inputs as the text has them, with JSON's escapes. Of a line that no list has, nothing.
+    pub(super) fn raw_names(&self) -> impl Iterator<Item = &str> {
+        let mut at = self.inputs_at.0;
+        let lines = std::iter::from_fn(move || next_line(&self.text, &mut at));
+        lines.filter_map(|line| {
+            let name = line.strip_prefix(b"{\"input\":\"")?;
+            let end = memchr::memchr(b'"', name)?;
+            str::from_utf8(name.get(..end)?).ok()
+        })
+    }
+
     /// This list and what another one adds: its runs and their inputs, in place of those of the run that it
     /// replaces. Adding the same again changes nothing.
     pub fn with(&self, addition: &List) -> Result<List, NotAList> {

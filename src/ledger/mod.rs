@@ -20,6 +20,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `list.rs` | the text of the list: reading, merging |
+//! | `names.rs` | spellings of one path |
 //! | `compare.rs` | what the list says about the inputs that are there now |
 //! | `place.rs` | the trait of a state that a run holds; `disk.rs` and `bucket.rs` implement it |
 
@@ -28,6 +29,7 @@ mod compare;
 mod disk;
 mod error;
 mod list;
+mod names;
 mod place;
 
 use std::path::{Path, PathBuf};

@@ -126,6 +126,21 @@ fn an_input_is_taken_once_more_if_the_command_line_says_so() {
 }
 
 #[test]
+fn another_spelling_of_a_path_is_no_new_input() {
+    let nights = two_nights();
+    let folder = nights.folder.path().to_owned();
+    for from in ["in/", "./in/", "in//", &format!("{}/./in/", folder.display())] {
+        let mut run = night(&nights, "3");
+        run.current_dir(&folder).args(["--set", &format!("input.from=[\"{from}\"]")]);
+        assert_exit_saying(&mut run, 66, &["nothing is new"]);
+    }
+    nights.put("in/c.ndjson", &records("c", 1));
+    let mut run = night(&nights, "3");
+    assert_exit(run.current_dir(&folder).args(["--set", "input.from=[\"./in/\"]"]), 0);
+    nights.check_once(&once(&[("a", 3), ("b", 2), ("c", 1)]));
+}
+
+#[test]
 fn a_result_that_is_replaced_has_its_inputs_again() {
     let nights = two_nights();
     nights.put("in/c.ndjson", &records("c", 1));
