@@ -96,6 +96,7 @@ fn file_lines(file: &FileReport, width: usize) -> String {
         Some(delimiter) => form.push(format!("`{}`", escape(delimiter))),
         None => {}
     }
+    form.extend(file.records_in.as_ref().map(|path| format!("records in `{path}`")));
     if file.header == Some(false) {
         form.push("no header".to_owned());
     }

@@ -264,6 +264,25 @@ impl<'a> InputReader<'a> {
         Ok(unusable)
     }
 
+    /// Starts each input, and calls `see` with the text that each of JSON begins with. No record is read. Inputs that
+    /// cannot be started are left out.
+    pub(crate) fn each_beginning(&mut self, mut see: impl FnMut(&[u8])) -> Result<(), InputError> {
+        while self.next_input < self.listed.len() {
+            self.cancel.check()?;
+            match self.start_next() {
+                Ok(Started::Reading(reader)) => {
+                    if !matches!(reader.format, Format::Csv(_)) {
+                        see(reader.held.bytes());
+                    }
+                    self.spare.give(reader.into_buffer());
+                }
+                Ok(Started::Skipped(_) | Started::NoMore) | Err(InputError::Bad { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Starts each input, and says which of them are lines of JSON as they are stored: these can be read in
     /// ranges. No record is read.
     pub(crate) fn plain_lines(&mut self) -> Result<Vec<bool>, InputError> {

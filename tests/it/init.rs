@@ -213,10 +213,11 @@ fn words_for_an_opt_out_that_nobody_knows_are_left_open() {
 /// A file with a column of a general name whose words say who has opted out, under a header of which more
 /// than half is known, or less.
 fn with_status(folder: &Path, is_header_known: bool) -> PathBuf {
-    let (others, cells) = if is_header_known { ("", "") } else { (",Foo,Bar,Baz", ",a,b,c") };
+    let (name, others, cells) =
+        if is_header_known { ("Status", "", "") } else { ("Zettel", ",Foo,Bar,Baz", ",a,b,c") };
     let row = |status| format!("ada@example.com,Ada,{status}{cells}\n").repeat(20);
     let rows =
-        format!("Email,First Name,Status{others}\n{}{}", row("Unsubscribed"), row("subscribed"));
+        format!("Email,First Name,{name}{others}\n{}{}", row("Unsubscribed"), row("subscribed"));
     file(folder, "a.csv", rows)
 }
 
@@ -372,10 +373,34 @@ fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     let rows = fs::read_to_string(&path).expect("rows");
     let rows =
         rows.replace("Ada,Unsubscribed", "Ada,inactive").replace("Ada,subscribed", "Ada,active");
+    let rows = rows.replace("Zettel", "Zettel permission");
     let text = definition(&file(folder.path(), "c.csv", rows), &[]);
     assert!(
         text.contains("\"Unsubscribed\" = \"OptOut\"") && !text.contains("# Column 3"),
         "{text}"
+    );
+}
+
+#[test]
+fn replies_of_an_api_are_read_where_they_have_their_records() {
+    let folder = folder();
+    let members = r#"{"members":[{"email_address":"ada@example.com","status":"unsubscribed"},{"email_address":"bob@example.com","status":"subscribed"}],"list_id":"7","total_items":2}"#;
+    let path = file(folder.path(), "members.json", members);
+    let text = definition(&path, &[]);
+    assert!(text.contains("records = \"members\""), "{text}");
+    check(&path);
+    assert!(text.contains("\"status\" = \"OptOut\""), "{text}");
+    // Of a status nobody knows what it means for messages.
+    let words = r#""OptOut" = { "unsubscribed" = "ALL", "subscribed" = "NONE" }"#;
+    file(folder.path(), "a.toml", text.replace("\"OptOut\" = {}", words));
+    let (code, printed) = program(folder.path(), &["run", "a.toml"]);
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(
+        opted_out(folder.path(), "members"),
+        [
+            ("EMAIL".to_owned(), Some("ALL".to_owned())),
+            ("EMAIL".to_owned(), Some("NONE".to_owned()))
+        ]
     );
 }
 

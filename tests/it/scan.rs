@@ -188,8 +188,9 @@ fn faults_are_counted_by_field_and_code() {
 #[test]
 fn columns_of_other_programs_are_recognised() {
     let folder = folder();
-    let rows = "Kunden-Nr;E-Mail;Handy;Vorname;Land;Bemerkung\n".to_owned()
-        + &"K-1;Ada@example.com;(202) 555-0142;Ada;Germany;call ada@example.org\n".repeat(20);
+    let rows = "Kunden-Nr;E-Mail;Handy;Vorname;Land;Bemerkung;Wohin\n".to_owned()
+        + &"K-1;Ada@example.com;(202) 555-0142;Ada;Germany;call ada@example.org;ada@example.net\n"
+            .repeat(20);
     let report = scanned(&[&file(folder.path(), "in.csv", rows)], &[]);
     for (name, own, op) in [
         ("E-Mail", "Address", "keep"),
@@ -207,8 +208,50 @@ fn columns_of_other_programs_are_recognised() {
     let remark = field(&report, "Bemerkung");
     let email = json!([{"name": "email", "hits": 20, "likelihood": "likely"}]);
     assert_eq!(remark["detectors"], email);
+    // A text with an address in it is none; a column of addresses may be the address whatever it is called.
+    assert_eq!((&remark["field"], &remark["op"]), (&Value::Null, &json!("hmac")));
+    let other = field(&report, "Wohin");
+    let found = (&other["field"], &other["by"], &other["op"]);
+    assert_eq!(found, (&json!("Address"), &json!("values"), &json!("keep")));
     let file = &report["files"][0];
     assert_eq!((&file["delimiter"], &file["header"]), (&json!(";"), &json!(true)));
+}
+
+#[test]
+fn records_without_an_address_are_counted_however_the_text_is_cut() {
+    let folder = folder();
+    let mut text = String::new();
+    for number in 0..40 {
+        let address = if number < 3 { "\"Address\":\"ada@example.com\"," } else { "" };
+        writeln!(
+            text,
+            "{{{address}\"ChannelType\":\"EMAIL\",\"Location\":{{\"City\":\"X{number}\"}}}}"
+        )
+        .expect("text");
+    }
+    let path = file(folder.path(), "in.ndjson", text);
+    for chunk in ["1", "100", "1000000"] {
+        let report = scanned(&[&path], &["--chunk-bytes", chunk]);
+        assert_eq!(field(&report, "Address")["fails"], json!({"missing": 37}), "{chunk}");
+    }
+}
+
+#[test]
+fn the_records_of_replies_are_found() {
+    let folder = folder();
+    let reply = r#"{"EndpointsResponse":{"Item":[{"Address":"ada@example.com","ChannelType":"EMAIL"},{"Address":"bob@example.com","ChannelType":"EMAIL"}]}}"#;
+    for text in [reply.to_owned(), format!("{reply}\n{reply}\n"), format!("[{reply},{reply}]")] {
+        let report = scanned(&[&file(folder.path(), "in.json", &text)], &[]);
+        assert_eq!(report["files"][0]["records_in"], json!("EndpointsResponse.Item"));
+        let replies = text.matches("EndpointsResponse").count();
+        assert_eq!(report["records"], json!(2 * replies), "{text}");
+        assert_eq!(field(&report, "Address")["field"], json!("Address"));
+    }
+    // Not if another input has records at once: one definition reads them in one way.
+    let replies = file(folder.path(), "in.json", reply);
+    let lines = file(folder.path(), "lines.json", r#"{"Address":"ada@example.com"}"#);
+    let report = scanned(&[&replies, &lines], &[]);
+    assert_eq!(report["files"][0].get("records_in"), None);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Aliases {
     by_start: Vec<(String, usize)>,
     /// The same for those that also begin with `*`: parts of names.
     by_part: Vec<(String, usize)>,
+    /// Names under which APIs return records.
+    wrappers: Vec<String>,
 }
 
 /// How names of links end, such as `unsubscribe_url`: they are no answer to what a part of them says.
@@ -54,6 +56,7 @@ pub enum Sense {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AliasFile {
+    wrappers: Vec<String>,
     alias: Vec<Alias>,
 }
 
@@ -65,7 +68,7 @@ const CHARS_MAX: usize = 64;
 
 impl Aliases {
     pub fn shipped() -> Aliases {
-        let AliasFile { alias: aliases } =
+        let AliasFile { wrappers, alias: aliases } =
             toml::from_str(FILE).expect("a test reads the shipped file");
         let (mut by_name, mut by_start, mut by_part) = (HashMap::new(), Vec::new(), Vec::new());
         for (index, alias) in aliases.iter().enumerate() {
@@ -79,12 +82,17 @@ impl Aliases {
                 }
             }
         }
-        Aliases { all: aliases, by_name, by_start, by_part }
+        Aliases { all: aliases, by_name, by_start, by_part, wrappers }
     }
 
     /// Whether names of other programs stand for this field.
     pub fn has_field(&self, path: &str) -> bool {
         self.all.iter().any(|alias| alias.field == path)
+    }
+
+    /// Whether APIs return records under this name, in upper or lower case.
+    pub fn is_wrapper(&self, name: &str) -> bool {
+        self.wrappers.iter().any(|wrapper| wrapper.eq_ignore_ascii_case(name))
     }
 
     /// The alias with this name, except for case and punctuation.
@@ -179,7 +187,7 @@ mod tests {
     #[test]
     fn every_alias_names_a_column_and_no_name_names_two() {
         let schema = Schema::shipped("pinpoint").expect("it is shipped");
-        let Aliases { all: aliases, by_name, by_start, by_part } = Aliases::shipped();
+        let Aliases { all: aliases, by_name, by_start, by_part, .. } = Aliases::shipped();
         let mut field_of: HashMap<String, &str> = HashMap::new();
         for alias in &aliases {
             assert!(is_column(&schema, &alias.field), "{}", alias.field);

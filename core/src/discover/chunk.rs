@@ -34,6 +34,8 @@ pub struct ChunkFindings {
     pub(super) line_ends: [u64; 3],
     /// The fields in the order of their first appearance.
     pub(super) fields: Vec<FieldFindings>,
+    /// Records that lack a field which no record of the chunk has.
+    pub(super) missing: BTreeMap<String, u64>,
     /// Values under names that are too long to be told apart.
     pub(super) left_out: u64,
 }
@@ -266,8 +268,11 @@ impl<'c> Reading<'c> {
         for reject in &rejects {
             for problem in reject.problems.iter().filter(|problem| undecodable(problem).is_none()) {
                 let index = self.place_of(problem, &mut described);
-                if let Some(field) = index.and_then(|index| self.findings.fields.get_mut(index)) {
+                let field = index.and_then(|index| self.findings.fields.get_mut(index));
+                if let Some(field) = field {
                     field.add_problem(problem, 1);
+                } else if problem.code == Code::Missing.as_str() {
+                    *self.findings.missing.entry(problem.field.clone()).or_default() += 1;
                 }
             }
         }

@@ -126,6 +126,10 @@ impl Page {
                 "found out by the first 64 KiB",
             );
         }
+        if let Some(path) = report.files.iter().find_map(|file| file.records_in.as_deref()) {
+            let line = format!("records = {}", quoted(path));
+            self.line_because(&line, "values are replies of an API, and have their records there");
+        }
         if let Some(columns) = &chosen.columns {
             let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
             self.line_because("header = false", "the first row is data");

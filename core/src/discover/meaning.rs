@@ -64,7 +64,7 @@ pub struct Knowledge {
     pub detectors: Detectors,
     pub(super) opt_out_words: OptOutWords,
     lookalikes: Lookalikes,
-    aliases: Aliases,
+    pub(super) aliases: Aliases,
 }
 
 impl fmt::Debug for Knowledge {
@@ -113,7 +113,7 @@ impl Knowledge {
             (field, By::Near, Vec::new())
         } else {
             let is_object = self.lookalikes.is_field("", name);
-            let is_known = is_object;
+            let is_known = is_object || self.opt_out_words.has_status(name);
             return Meaning { evidence, is_object, is_status, is_known, ..Meaning::default() };
         };
         let node = self.schema.node(&field);

@@ -20,6 +20,7 @@ mod tally;
 mod tree;
 mod value;
 mod walk;
+mod wrapper;
 
 pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
 pub use define::{
@@ -31,3 +32,4 @@ pub use report::{DetectorReport, FieldReport, FileReport, SampleNote, ScanReport
 pub use scan::Scan;
 pub(crate) use value::{Kind, Value};
 pub(crate) use walk::{NamePath, walk_names};
+pub use wrapper::wrapped_in;

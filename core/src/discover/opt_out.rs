@@ -97,6 +97,11 @@ impl OptOutWords {
         self.statuses.contains(&name) || self.status_parts.iter().any(|part| name.contains(part))
     }
 
+    /// Whether this is one of the names of a status that are listed whole.
+    pub(super) fn has_status(&self, name: &str) -> bool {
+        self.statuses.contains(&folded(name))
+    }
+
     /// Whether a word of a status may say that somebody has opted out. `None`: it is no such word.
     pub(super) fn status(&self, word: &str) -> Option<bool> {
         match self.of(word)? {

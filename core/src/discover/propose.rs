@@ -72,12 +72,12 @@ fn because(verdict: &Verdict<'_>) -> String {
 /// Fields whose use decides.
 fn by_role(evidence: &Evidence<'_>, knowledge: &Knowledge) -> Option<(&'static str, String)> {
     let field = evidence.field?;
-    if evidence.by == Some(By::Values) {
-        return None;
-    }
+    let is_guess = evidence.by == Some(By::Values);
     let is = |role| field == knowledge.role_path(role);
     let (op, reason) = if knowledge.is_export_only(field) {
         ("drop", "only exports have it, and a run leaves it out")
+    } else if is(Role::Address) && is_guess {
+        ("keep", "messages go to it, if it is the address")
     } else if is(Role::Address) {
         ("keep", "messages go to it")
     } else if is(Role::Id) {

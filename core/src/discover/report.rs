@@ -42,6 +42,9 @@ pub struct FileReport {
     pub bytes: u64,
     /// `json` or `csv`.
     pub format: Option<&'static str>,
+    /// The path at which each value has its records, if values are replies of an API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_in: Option<String>,
     pub encoding: &'static str,
     pub compression: &'static str,
     /// Of CSV.

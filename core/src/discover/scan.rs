@@ -20,7 +20,7 @@ use super::tally::{Counts, Statuses};
 use super::value::{KINDS, Kind};
 use crate::decode::Sense;
 use crate::detect::{ColumnFindings, Likelihood, Verdict};
-use crate::record::looks_like_a_column;
+use crate::record::{Code, looks_like_a_column};
 use crate::schema::Role;
 
 /// The most fields in a report: all columns that a CSV file may have, and some.
@@ -51,6 +51,8 @@ pub struct Scan<'a> {
     line_ends: [u64; 3],
     fields: Vec<FieldScan>,
     places: HashMap<String, usize>,
+    /// Records that lack a field of the schema, as far as no record of their chunks has it.
+    missing: BTreeMap<String, u64>,
     shapes: usize,
     sketches: usize,
     left_out: u64,
@@ -99,6 +101,7 @@ impl<'a> Scan<'a> {
             line_ends: [0; 3],
             fields: Vec::new(),
             places: HashMap::new(),
+            missing: BTreeMap::new(),
             shapes: 0,
             sketches: 0,
             left_out: 0,
@@ -126,6 +129,7 @@ impl<'a> Scan<'a> {
             add_all(&mut file.bad, &chunk.bad);
         }
         self.left_out += chunk.left_out;
+        add_all(&mut self.missing, &chunk.missing);
         self.line_ends.iter_mut().zip(chunk.line_ends).for_each(|(all, more)| *all += more);
         for field in chunk.fields {
             self.add_field(field, form);
@@ -227,8 +231,14 @@ impl<'a> Scan<'a> {
     }
 
     /// The report.
-    pub fn report(self) -> ScanReport {
+    pub fn report(mut self) -> ScanReport {
         let knowledge = self.knowledge;
+        for (field, count) in std::mem::take(&mut self.missing) {
+            let place = self.places.get(&field);
+            if let Some(field) = place.and_then(|place| self.fields.get_mut(*place)) {
+                *field.fails.entry(Code::Missing.as_str()).or_default() += count;
+            }
+        }
         ScanReport {
             segprep_scan: 1,
             records: self.files.iter().map(|file| file.records).sum(),
@@ -354,7 +364,9 @@ impl FieldScan {
         }
         let is_address = |verdict: &Verdict<'_>| {
             let is_likely = verdict.likelihood == Likelihood::Likely;
-            is_likely && matches!(verdict.detector, "email" | "phone")
+            is_likely
+                && matches!(verdict.detector, "email" | "phone")
+                && self.are_addresses(verdict.detector)
         };
         let role = if verdicts.iter().any(is_address) {
             Role::Address
@@ -365,6 +377,17 @@ impl FieldScan {
             return (None, None);
         };
         (Some(knowledge.role_path(role).to_owned()), Some(By::Values))
+    }
+
+    /// Whether most values are addresses, and not texts that have some inside of them.
+    fn are_addresses(&self, detector: &str) -> bool {
+        let is_text = |shape: &str| match detector {
+            "email" => shape.trim().contains(' '),
+            _ => shape.contains(['a', 'A']),
+        };
+        let shapes = self.shapes.all.iter();
+        let texts = shapes.clone().filter(|(shape, _)| is_text(shape)).map(|(_, count)| count);
+        2 * texts.sum::<u64>() < shapes.map(|(_, count)| count).sum()
     }
 
     /// Whether its words say who has opted out, though its name is one that other programs give to another field:

@@ -352,7 +352,22 @@ fn unused(facts: &Facts<'_>, assembled: &Assembler<'_>) -> Vec<String> {
         return Vec::new();
     }
     let columns = unused_columns(plan, assembled);
-    columns.into_iter().chain(unused_rules(plan, total)).collect()
+    let words = unused_words(plan, total);
+    columns.into_iter().chain(words).chain(unused_rules(plan, total)).collect()
+}
+
+/// Warnings about fields whose words the definition translates, and which no record has: a renaming may be missing.
+fn unused_words(plan: &Plan, total: &Tally) -> Vec<String> {
+    let words = plan.input.shapes.values.iter();
+    let unused = words.filter(|(path, _)| {
+        let node = plan.schema.node(path);
+        node.is_some_and(|node| total.nodes.get(node) == Some(&0))
+    });
+    unused
+        .map(|(path, _)| {
+            format!("no record has `{path}`, whose words `[input.values]` translates: rename the field that has them")
+        })
+        .collect()
 }
 
 /// Warnings about rules that matched no value of a written record, unless the definition needs them anyway. A rule that no field has is one

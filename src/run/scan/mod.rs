@@ -30,7 +30,7 @@ use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
 use crate::definition::{Definition, Environment, InputFormat, TextEncoding};
 use crate::discover::{
     ChunkFindings, FileReport, InputForm, Knowledge, Lens, SampleNote, Scan, ScanReport,
-    ScanWorker, look_at,
+    ScanWorker, look_at, wrapped_in,
 };
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, InputStart, Work};
@@ -39,7 +39,7 @@ use crate::plan::{self, Plan};
 use crate::report::quantities::{bytes, count, counted};
 use crate::schema::Schema;
 use crate::store::s3::Reach;
-use crate::store::{Listed, Listing, Store, StoreError};
+use crate::store::{Listed, Listing, Stamp, Store, StoreError};
 use reader::{ScanInput, ScanUnit};
 
 /// What to scan.
@@ -126,7 +126,15 @@ fn scan_steps(
         ColumnSettings { any_header: true, drop_unknown: true, ..ColumnSettings::default() };
     let rules = ColumnRules::new(schema, any_header);
     let names = named_columns(&definition);
-    let records = definition.input.shaping.records.as_deref().map(RecordsPath::alone);
+    let path = match definition.input.shaping.records.clone() {
+        None if !is_described(options) => {
+            let settings = settings(&definition, names.as_deref(), None, &rules);
+            wrapper(&listing.files, settings, &remote.store, &limits, &knowledge, cancel)?
+        }
+        path => path,
+    };
+    let records_in = path.as_ref().map(|path| path.join("."));
+    let records = path.as_deref().map(RecordsPath::alone);
     let settings = settings(&definition, names.as_deref(), records.as_ref(), &rules);
     let skips_bad_files = skips_bad_files || settings.skips_bad_files;
     let settings = input::Settings { skips_bad_files, ..settings };
@@ -150,8 +158,14 @@ fn scan_steps(
         form: Arc::default(),
         records_left: 0,
     };
-    let scanning =
-        Scanning { lens, spare: &spare, workers: Mutex::default(), files: &files, progress };
+    let scanning = Scanning {
+        lens,
+        spare: &spare,
+        workers: Mutex::default(),
+        files: &files,
+        records_in,
+        progress,
+    };
     let mut scanned = scanning.run(&pool(limits.threads)?, &limits, source)?;
     scanned.report.sample = sample;
     if scanned.report.records == 0 && scanned.broken.is_empty() {
@@ -208,9 +222,7 @@ fn definition(
     schema: &Schema,
     cancel: &Cancel,
 ) -> Result<Definition, Failure> {
-    if let [file] = options.from.as_slice()
-        && is_definition(file)
-    {
+    if is_described(options) {
         let ReadDefinition { definition, .. } = prepare::read(&run_options(options), cancel)?;
         return Ok(definition);
     }
@@ -218,6 +230,36 @@ fn definition(
     let from = options.from.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
     sets.push(format!("input.from=[{}]", from.join(",")));
     Ok(checked(schema, KEEPS_EVERYTHING, &sets)?.0)
+}
+
+/// Whether a definition says what to scan.
+fn is_described(options: &ScanOptions) -> bool {
+    matches!(options.from.as_slice(), [file] if is_definition(file))
+}
+
+/// Where the values of inputs have their records, if they are replies of an API: at the same path in the first inputs of
+/// JSON. Standard input can be read only once, and is not looked at.
+fn wrapper(
+    files: &[Listed],
+    settings: input::Settings<'_>,
+    store: &Store,
+    limits: &Limits,
+    knowledge: &Knowledge,
+    cancel: &Cancel,
+) -> Result<Option<Vec<String>>, RunError> {
+    const INPUTS_MAX: usize = 16;
+    let files = files.iter().filter(|file| file.stamp != Stamp::Stream).take(INPUTS_MAX);
+    let files: Vec<Listed> = files.cloned().collect();
+    let heads = store.inputs(&files, Reach::Heads)?;
+    let spare = BufferPool::default();
+    let mut reader = InputReader::new(settings, limits.input(), cancel, &heads, &spare);
+    let mut paths = Vec::new();
+    reader.each_beginning(|text: &[u8]| {
+        let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        paths.push(wrapped_in(valid, knowledge));
+    })?;
+    paths.dedup();
+    Ok(if let [path] = paths.as_mut_slice() { path.take() } else { None })
 }
 
 /// Whether a path that stands alone is that of a definition.
@@ -363,6 +405,8 @@ struct Scanning<'a> {
     spare: &'a BufferPool,
     workers: Mutex<Vec<ScanWorker>>,
     files: &'a [Listed],
+    /// Where the values of JSON have their records.
+    records_in: Option<String>,
     progress: &'a Progress,
 }
 
@@ -420,7 +464,7 @@ impl Scanning<'_> {
         let Looked { unit: ScanUnit { unit, form, csv, is_cut, .. }, findings } = looked;
         let listed = self.files.get(unit.input);
         if let Some(start) = unit.start.as_ref().filter(|_| !self.is_continued(unit.input)) {
-            scan.begin(Self::file(listed, start));
+            scan.begin(self.file(listed, start));
         }
         if let Some((delimiter, has_header)) = csv {
             scan.is_csv(char::from(delimiter), has_header);
@@ -460,10 +504,11 @@ impl Scanning<'_> {
         own.zip(before).is_some_and(|(own, before)| own.name == before.name)
     }
 
-    fn file(listed: Option<&Listed>, start: &InputStart) -> FileReport {
+    fn file(&self, listed: Option<&Listed>, start: &InputStart) -> FileReport {
         FileReport {
             name: listed.map_or_else(String::new, |listed| listed.name.clone()),
             format: start.format,
+            records_in: self.records_in.clone().filter(|_| start.format == Some("json")),
             encoding: encoding_name(start.encoding),
             compression: start.compression.name(),
             line_ends: "none",

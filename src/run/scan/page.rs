@@ -79,7 +79,10 @@ fn files(report: &ScanReport) -> Vec<Block> {
 fn form_of(file: &FileReport) -> String {
     let format = file.format.unwrap_or("unknown");
     let mut form = vec![match file.delimiter.as_deref() {
-        None => format.to_owned(),
+        None => match &file.records_in {
+            Some(path) => format!("{format} with records in {path}"),
+            None => format.to_owned(),
+        },
         Some(",") => format!("{format} with commas"),
         Some(";") => format!("{format} with semicolons"),
         Some("\t") => format!("{format} with tabs"),
