@@ -118,12 +118,14 @@ impl Knowledge {
         self.aliases.is_wrapper(name)
     }
 
-    /// Whether only a record has a member of this name: an identifier or an object of the schema.
+    /// Whether only a record has a member of this name: an identifier or an object of the schema, or an opt-out, which a
+    /// run does not leave beside records.
     fn is_of_record(&self, name: &str) -> bool {
         let meaning = self.meaning(name);
         let is_identifier = |field: &str| self.class(field) == Class::Identifier;
         let is_named = meaning.by == Some(By::Name);
-        is_named && meaning.field.as_deref().is_some_and(is_identifier)
+        meaning.opt_out.is_some()
+            || is_named && meaning.field.as_deref().is_some_and(is_identifier)
             || self.schema.nodes.iter().any(|node| {
                 let rest = node.path.strip_prefix(name);
                 rest.is_some_and(|rest| rest.starts_with('.'))
@@ -155,6 +157,7 @@ mod tests {
             (r#"{"User":{"UserId":"x"},"Item":[{"a":1}]}"#, ""),
             (r#"{"email":"x","tags":[{"name":"y"}]}"#, ""),
             (r#"{"user":{"email":"x"}}"#, ""),
+            (r#"{"unsubscribed":true,"contacts":[{"email":"x"}]}"#, ""),
             // Nothing is in it that is an object, or its name may be that of a person.
             (r#"{"Item":["a",{"b":1}]}"#, ""),
             (r#"{"Item":[]}"#, ""),
