@@ -60,7 +60,7 @@ pub(crate) fn summary(run: Finished<'_>, width: usize) -> String {
 fn headline(sheet: &mut Sheet, run: Finished<'_>) {
     let (style, word, meaning) = match (run.dry_run, run.manifest.is_over_budget()) {
         (false, false) => (GOOD, "published", ""),
-        (false, true) if writes_to_standard_output(run.manifest) => {
+        (false, true) if run.manifest.writes_to_standard_output() => {
             (BAD, "over budget", ": do not use the records that went to standard output")
         }
         (false, true) => (BAD, "over budget", ": nothing was published"),
@@ -77,11 +77,6 @@ fn headline(sheet: &mut Sheet, run: Finished<'_>) {
         return;
     }
     sheet.heading(style, word, &format!(" `{name}` for {purpose}{meaning}"));
-}
-
-/// Whether the records go to standard output as they are made.
-fn writes_to_standard_output(manifest: &Manifest) -> bool {
-    manifest.outputs.iter().any(|output| output.to == STANDARD_OUTPUT)
 }
 
 /// `shard 3/7`, if it is one.
@@ -345,7 +340,7 @@ fn next(run: Finished<'_>) -> String {
 
 /// What to do with the written files.
 fn use_of(manifest: &Manifest) -> String {
-    if writes_to_standard_output(manifest) {
+    if manifest.writes_to_standard_output() {
         return "the records went to standard output".to_owned();
     }
     let places = |ready| {

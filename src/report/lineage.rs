@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::json::json_line;
-use super::manifest::{Exceeded, Manifest, Status};
+use super::manifest::{Manifest, Status};
 use crate::definition::OpSpec;
 
 /// Where the specification has its schemas.
@@ -92,7 +92,7 @@ pub fn lineage_lines(run: &LineageRun, columns: &LineageColumns, manifest: &Mani
     let is_published = manifest.status == Status::Published;
     let mut facets = run.facets();
     if !is_published {
-        let message = over_budget(&manifest.exceeded);
+        let message = over_budget(manifest);
         let message = json!({ "message": message, "programmingLanguage": "RUST" });
         facets.insert("errorMessage".to_owned(), facet("1-0-1/ErrorMessageRunFacet", message));
     }
@@ -119,16 +119,19 @@ pub fn failure_lines(run: &LineageRun, is_interrupted: bool, time: &str) -> Stri
 }
 
 /// Which budgets a run exceeded.
-fn over_budget(exceeded: &[Exceeded]) -> String {
-    let named = exceeded.iter().map(|exceeded| match (&exceeded.budget, &exceeded.rule) {
+fn over_budget(manifest: &Manifest) -> String {
+    let named = manifest.exceeded.iter().map(|exceeded| match (&exceeded.budget, &exceeded.rule) {
         (Some(budget), Some(rule)) => format!("`{budget}` for the rule of `{}`", rule.path),
         (Some(budget), None) => format!("`{budget}`"),
         (None, _) => "no record would be written".to_owned(),
     });
-    format!(
-        "nothing was published, because a budget was exceeded: {}",
-        named.collect::<Vec<_>>().join(", ")
-    )
+    let what = if manifest.writes_to_standard_output() {
+        "the records that went to standard output must not be used"
+    } else {
+        "nothing was published"
+    };
+    let named = named.collect::<Vec<_>>().join(", ");
+    format!("{what}, because a budget was exceeded: {named}")
 }
 
 impl LineageRun {

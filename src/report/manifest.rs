@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::definition::STANDARD_OUTPUT;
+
 /// The manifest of one run. The order of the fields is their order in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -80,6 +82,11 @@ impl Manifest {
     pub fn parse(text: &[u8]) -> Option<Manifest> {
         let manifest = serde_json::from_slice::<Manifest>(text).ok()?;
         (manifest.segprep_manifest == 1).then_some(manifest)
+    }
+
+    /// Whether the records went to standard output as they were made.
+    pub fn writes_to_standard_output(&self) -> bool {
+        self.outputs.iter().any(|output| output.to == STANDARD_OUTPUT)
     }
 
     /// Whether the run exceeded a budget.

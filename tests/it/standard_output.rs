@@ -97,6 +97,10 @@ fn a_run_over_budget_has_no_part_in_its_manifest() {
     let manifest = place.manifest();
     assert_eq!(manifest["status"], "over_budget");
     assert_eq!(manifest["outputs"][0]["files"].as_array().map(Vec::len), Some(0));
+    let page = fs::read_to_string(place.folder.path().join("account/report.html"));
+    let page = page.expect("a report").to_lowercase();
+    assert!(page.contains("went to standard output must not be used"), "{page}");
+    assert!(!page.contains("nothing was published"), "{page}");
 }
 
 #[test]

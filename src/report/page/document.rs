@@ -49,6 +49,8 @@ pub(crate) struct Document {
 pub(crate) enum Verdict {
     Published,
     OverBudget,
+    /// Over budget, and the records went to standard output before that was known.
+    OverBudgetAfterwards,
     DryRun,
 }
 
@@ -57,6 +59,9 @@ impl Verdict {
         match self {
             Verdict::Published => "published",
             Verdict::OverBudget => "over budget: nothing was published",
+            Verdict::OverBudgetAfterwards => {
+                "over budget: the records that went to standard output must not be used"
+            }
             Verdict::DryRun => "dry run: nothing was written",
         }
     }

@@ -8,6 +8,7 @@ use super::document::{
 };
 use super::operations::{self, field_words};
 use super::personal;
+use crate::definition::STANDARD_OUTPUT;
 use crate::report::advice::advice;
 use crate::report::quantities::{bytes, count, counted, duration, percent, whole};
 use crate::report::{Exceeded, KeyNote, Manifest, OutputNote, PartNote, ProfilesNote, Status};
@@ -18,6 +19,7 @@ const LISTED_MAX: usize = 250;
 pub(super) fn document(manifest: &Manifest) -> Document {
     let verdict = match manifest.status {
         Status::Published => Verdict::Published,
+        Status::OverBudget if manifest.writes_to_standard_output() => Verdict::OverBudgetAfterwards,
         Status::OverBudget => Verdict::OverBudget,
         Status::DryRun => Verdict::DryRun,
     };
@@ -286,7 +288,7 @@ fn unknown(manifest: &Manifest) -> Vec<Block> {
 
 fn files(manifest: &Manifest) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if manifest.is_over_budget() {
+    if manifest.is_over_budget() && !manifest.writes_to_standard_output() {
         let what = "Nothing was published. If an earlier run had published its result there, that stays, and its manifest \
                     is manifest.earlier.json beside this page.";
         blocks.push(Block::Text(vec![plain(what)]));
@@ -294,6 +296,12 @@ fn files(manifest: &Manifest) -> Vec<Block> {
     for output in &manifest.outputs {
         let files = counted(u64::try_from(output.files.len()).unwrap_or(u64::MAX), "file");
         let what = match (manifest.status, output.import_ready) {
+            (Status::OverBudget, _) if output.to == STANDARD_OUTPUT => {
+                format!(
+                    " (standard output): {}. Records that went there must not be used.",
+                    output.format
+                )
+            }
             (Status::OverBudget, _) => format!(": {}. No file of this run.", output.format),
             (Status::DryRun, _) => format!(": {}. Nothing is written in a trial.", output.format),
             (Status::Published, true) => format!(": {}, {files}. Ready for import.", output.format),

@@ -38,7 +38,7 @@ fn body(html: &mut Html, document: &Document) {
         if let Some(verdict) = document.verdict {
             let class = match verdict {
                 Verdict::Published => "badge good",
-                Verdict::OverBudget => "badge bad",
+                Verdict::OverBudget | Verdict::OverBudgetAfterwards => "badge bad",
                 Verdict::DryRun => "badge",
             };
             html.tag("p", &[], |html| html.leaf("strong", &[("class", class)], verdict.words()));
