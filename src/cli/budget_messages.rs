@@ -102,6 +102,18 @@ pub(crate) fn file_about(manifest: &Manifest) -> &'static str {
     if is_of_rejects { "rejects.ndjson" } else { "manifest.json" }
 }
 
+/// How a setting is written that is no mere switch.
+fn form_of(setting: &str) -> Option<&'static str> {
+    match setting {
+        "input.ragged" => Some("`ragged = \"pad\"` under `[input]`"),
+        "repair.dates.zone" => Some("`dates = { zone = \"Europe/Berlin\" }` under `[repair]`"),
+        "repair.phone" | "repair.phone.region" => {
+            Some("`phone = { region = \"US\" }` under `[repair]`, with the region of the numbers")
+        }
+        _ => None,
+    }
+}
+
 /// What to do next. A larger budget is only advised where nothing better is known.
 pub(crate) fn next(manifest: &Manifest) -> String {
     if manifest.exceeded.iter().any(|over| over.budget.as_deref() == Some(SHRINK)) {
@@ -122,7 +134,8 @@ pub(crate) fn next(manifest: &Manifest) -> String {
     for (settings, verb) in [(&rejects.by_repair, "would"), (&rejects.by_setting, "may")] {
         if let Some((setting, number)) = main_setting(settings, manifest.records.rejected) {
             let records = counted(number, "record");
-            return format!("set {}, which {verb} fix {records}", escape(setting));
+            let form = form_of(setting).map(|form| format!(" ({form})")).unwrap_or_default();
+            return format!("set {}{form}, which {verb} fix {records}", escape(setting));
         }
     }
     if let Some((code, field)) = only_cause(&manifest.rejects) {
@@ -268,10 +281,19 @@ mod tests {
         over.rejects.by_field = counts(&[("Address", 7), ("Attributes.x", 3)]);
         assert_eq!(next(&over), "fix what all rejects have in common: `phone`");
         over.rejects.by_repair = counts(&[("repair.trim", 1), ("repair.phone", 5)]);
-        assert_eq!(next(&over), "set repair.phone, which would fix 5 records");
+        assert_eq!(
+            next(&over),
+            "set repair.phone (`phone = { region = \"US\" }` under `[repair]`, with the region of the numbers), which \
+             would fix 5 records"
+        );
+        over.rejects.by_repair = counts(&[("repair.trim", 5)]);
+        assert_eq!(next(&over), "set repair.trim, which would fix 5 records");
         over.rejects.by_repair = counts(&[("repair.phone", 4)]);
         assert_eq!(next(&over), "fix what all rejects have in common: `phone`");
         over.rejects.by_setting = counts(&[("input.ragged", 6)]);
-        assert_eq!(next(&over), "set input.ragged, which may fix 6 records");
+        assert_eq!(
+            next(&over),
+            "set input.ragged (`ragged = \"pad\"` under `[input]`), which may fix 6 records"
+        );
     }
 }

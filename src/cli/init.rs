@@ -44,13 +44,22 @@ pub(crate) fn notes(proposed: &Proposed) -> Vec<String> {
         ));
     }
     if proposed.is_open {
-        let tests = if proposed.lacks_tests { "; tests are not written before that" } else { "" };
-        notes
-            .push(format!("somebody has to decide who has opted out: see `[input.values]`{tests}"));
+        notes.push("somebody has to decide who has opted out: see `[input.values]`".to_owned());
     }
     if proposed.has_no_opt_out {
         let what = "no field was found that says who has opted out: see the list under `unknown`";
         notes.push(what.to_owned());
+    }
+    let silent = proposed.without_opt_out.as_slice();
+    if let [first, others @ ..] = silent {
+        let more = match u64::try_from(others.len()).unwrap_or(u64::MAX) {
+            0 => String::new(),
+            more => format!(" and {}", counted(more, "other input")),
+        };
+        let name = escape(first);
+        notes.push(format!(
+            "nothing in `{name}`{more} says who has opted out, and other inputs have a field for it"
+        ));
     }
     notes
 }

@@ -20,7 +20,7 @@ use super::text::{escape, escape_path};
 use crate::definition::{Definition, Purpose};
 use crate::discover::{
     DefinitionOptions, Knowledge, ScanReport, define, has_open_opt_out, lacks_opt_out, made_up,
-    unidentified,
+    silent_about_opt_outs, unidentified, without_words,
 };
 use crate::engine::Cancel;
 use crate::group::decide_about;
@@ -55,10 +55,10 @@ pub struct Proposed {
     pub excluded: Vec<(String, String)>,
     /// Whether somebody has to decide something before the definition is valid.
     pub is_open: bool,
-    /// Whether tests were wanted, and not written for that reason.
-    pub lacks_tests: bool,
     /// Whether messages are sent by it, and no field was found that says who has opted out.
     pub has_no_opt_out: bool,
+    /// The inputs in which no field says who has opted out, though one does in others.
+    pub without_opt_out: Vec<String>,
 }
 
 /// Proposes a definition.
@@ -124,6 +124,11 @@ pub fn init(
         write_new(out, &text)?;
         written.push(out.clone());
     }
+    // Before somebody has decided who has opted out, tests leave that out.
+    let checked = match checked {
+        Err(_) => scan::checked(&schema, &without_words(&text), &[]),
+        Ok(checked) => Ok(checked),
+    };
     if let (Some(path), Ok((definition, rules))) = (&test_path, checked) {
         let records = made_up(&report, &settings, &knowledge);
         let tests = test_text(&definition, rules, &schema, &records)?;
@@ -131,10 +136,10 @@ pub fn init(
         written.push(path.clone());
     }
     let has_no_opt_out = lacks_opt_out(&report, &settings, &knowledge);
-    let lacks_tests = test_path.is_some() && is_open;
+    let without_opt_out = silent_about_opt_outs(&report, &settings, &knowledge);
     let excluded = settings.exclude;
     let definition = text;
-    Ok(Proposed { definition, written, excluded, is_open, lacks_tests, has_no_opt_out })
+    Ok(Proposed { definition, written, excluded, is_open, has_no_opt_out, without_opt_out })
 }
 
 /// What a definition begins with.

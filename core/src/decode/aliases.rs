@@ -100,6 +100,11 @@ impl Aliases {
         self.by_name.get(&folded(name)).and_then(|index| self.all.get(*index))
     }
 
+    /// Whether other programs call a field so.
+    pub(super) fn is_of(&self, name: &str, field: &str) -> bool {
+        self.of(name).or_else(|| self.part(name)).is_some_and(|alias| alias.field == field)
+    }
+
     /// The alias of which the name has the beginning, or a part. The rest may be data, so such a name is not known.
     pub(super) fn part(&self, name: &str) -> Option<&Alias> {
         let name = folded(name);

@@ -8,7 +8,7 @@ use super::shaping::{ShapeSettings, Shaping};
 use super::spellings::Spellings;
 use super::target::{Move, RestMap};
 use crate::record::{Field, Scope};
-use crate::schema::{NodeIx, Schema, Shape};
+use crate::schema::{NodeIx, Role, Schema, Shape};
 
 /// The objects that a record consists of.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Layout {
     pub maps: usize,
     /// The other spellings of names that are repaired; `None`: they are not.
     pub(super) spellings: Option<Spellings>,
+    /// The path of the opt-out, whose name is looked for inside of unknown objects.
+    pub(super) opt_out: String,
     /// What is done to values once they are decoded.
     pub(super) shaping: Shaping,
 }
@@ -130,6 +132,7 @@ impl Layout {
             spellings: columns.repair_names.then(|| Spellings::new(schema, &columns.ignore)),
             width: schema.nodes.len(),
             maps: schema.maps.len(),
+            opt_out: schema.role_path(Role::OptOut).to_owned(),
             shaping: Shaping::new(schema, columns, shapes),
         };
         layout.add_renames(schema, &columns.rename);

@@ -5,6 +5,7 @@
 //! never dropped silently, and neither is one that the opt-out has in other programs (`Unsubscribed`).
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::aliases::{Aliases, folded, folded_char};
 use crate::record::join;
@@ -27,6 +28,18 @@ pub struct Lookalikes {
 
 /// The largest edit distance at which one name is near another.
 const NEAR_CHANGES_MAX: usize = 2;
+
+/// The aliases, for those who ask about few names.
+static ALIASES: LazyLock<Aliases> = LazyLock::new(Aliases::shipped);
+
+/// Whether a name is that of the opt-out, here or in another program, except for case and punctuation.
+pub(super) fn is_of_opt_out(name: &str, opt_out: &str) -> bool {
+    says_opt_out(&ALIASES, name, opt_out)
+}
+
+fn says_opt_out(aliases: &Aliases, name: &str, opt_out: &str) -> bool {
+    folded(name) == folded(opt_out) || aliases.is_of(name, opt_out)
+}
 
 impl Lookalikes {
     pub fn new(schema: &Schema) -> Self {
@@ -69,10 +82,12 @@ impl Lookalikes {
         self.known.iter().any(|(known, _)| *known == alone || *known == whole)
     }
 
-    /// Whether other programs call the opt-out so.
+    /// Whether other programs call the opt-out so. Of a path to a name inside of an object that nobody knows, its last
+    /// name decides.
     pub fn is_opt_out(&self, name: &str) -> bool {
-        let alias = self.aliases.of(name).or_else(|| self.aliases.part(name));
-        alias.is_some_and(|alias| alias.field == self.opt_out)
+        let last = name.rsplit_once('.').map(|(_, last)| last);
+        let inside = || last.is_some_and(|last| says_opt_out(&self.aliases, last, &self.opt_out));
+        self.aliases.is_of(name, &self.opt_out) || inside()
     }
 
     fn of_path(&self, path: &str, folded_path: &str) -> Option<String> {

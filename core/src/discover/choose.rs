@@ -4,11 +4,12 @@ mod endpoints;
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::define::may_repair;
 use super::meaning::{By, Knowledge};
 use super::report::{FieldReport, ScanReport};
 use crate::decode::Sense;
 use crate::detect::Likelihood;
-use crate::schema::{Role, Shape};
+use crate::schema::{Class, Role, Shape};
 use endpoints::Endpoint;
 
 /// The fields of a definition.
@@ -34,6 +35,10 @@ pub(super) struct Chosen<'a> {
     pub(super) endpoints: Vec<Endpoint>,
     /// The columns that say who has opted out, if an endpoint has several of them.
     pub(super) rival_opt_outs: Vec<String>,
+    /// Whether one of them says the opposite of another.
+    pub(super) rivals_disagree: bool,
+    /// Names of fields whose values would mostly be rejected, whatever is repaired.
+    pub(super) unfit: Vec<String>,
     /// Columns that say when or why somebody opted out of messages of which no column says whether.
     pub(super) opt_out_details: Vec<String>,
     /// Whether the id is left out, since the endpoints of a row would share it.
@@ -95,7 +100,9 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
     let has_header = |known| report.files.iter().any(|file| file.header == Some(known));
     let bare = has_header(false) && !has_header(true);
     let mut best: BTreeMap<&str, &FieldReport> = BTreeMap::new();
-    for field in report.fields.iter().filter(|field| is_candidate(field, bare && is_bare(field))) {
+    for field in
+        report.fields.iter().filter(|field| is_candidate(field, bare && is_bare(field), knowledge))
+    {
         let path = field.field.as_deref().unwrap_or_default();
         let known = best.entry(path).or_insert(field);
         if rank(field, knowledge) < rank(known, knowledge) {
@@ -141,7 +148,13 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
     });
     let other_addresses = others.filter_map(|field| field.origin.name.clone()).collect();
     let away = street(report, &fields, address).into_iter().chain(objects(report)).collect();
-    let ignored = ignored.collect();
+    // A header with such a name would be taken for data.
+    let words = report.fields.iter().filter(|field| field.column.is_some() && !is_chosen(field));
+    let words = words.filter_map(|field| field.origin.name.clone());
+    let words = words.filter(|name| knowledge.is_any_word(name) && !knowledge.is_column(name));
+    let ignored = ignored.chain(words).collect();
+    let unfit = report.fields.iter().filter(|field| is_unfit(field, knowledge));
+    let unfit = unfit.filter_map(|field| field.origin.name.clone()).collect();
     Chosen {
         fields,
         away,
@@ -154,6 +167,8 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         is_users_only,
         endpoints: Vec::new(),
         rival_opt_outs: Vec::new(),
+        rivals_disagree: false,
+        unfit,
         opt_out_details: Vec::new(),
         drops_id: false,
     }
@@ -171,7 +186,10 @@ fn others<'a>(
     }
     let is_known = |field: &FieldReport| !matches!(field.by, None | Some(By::Values));
     let mut others = Vec::new();
-    for field in report.fields.iter().filter(|field| is_candidate(field, false) && is_known(field))
+    for field in report
+        .fields
+        .iter()
+        .filter(|field| is_candidate(field, false, knowledge) && is_known(field))
     {
         let Some(path) = field.field.as_deref() else { continue };
         let Some(same) = by_path.get_mut(path) else { continue };
@@ -222,9 +240,25 @@ fn objects(report: &ScanReport) -> impl Iterator<Item = (String, String, &'stati
 }
 
 /// Whether a definition can name the field. `is_bare`: it is a column without a name.
-fn is_candidate(field: &FieldReport, is_bare: bool) -> bool {
+fn is_candidate(field: &FieldReport, is_bare: bool, knowledge: &Knowledge) -> bool {
     let has_name = field.origin.name.is_some() || is_bare;
-    field.field.is_some() && has_name && 0 < field.values_met()
+    let may_be_one = field.field.is_some() && has_name && 0 < field.values_met();
+    may_be_one && !is_unfit(field, knowledge)
+}
+
+/// Whether most values of a field of another name would be rejected, whatever is repaired. What a record is about, and
+/// who has opted out, is never left out for that.
+fn is_unfit(field: &FieldReport, knowledge: &Knowledge) -> bool {
+    let Some(path) = field.field.as_deref().filter(|_| field.by != Some(By::Name)) else {
+        return false;
+    };
+    let is_needed = [Role::OptOut, Role::Channel].map(|role| knowledge.role_path(role));
+    let repaired = field.repairs.iter().filter(|(settings, _)| may_repair(settings));
+    let repaired: u64 = repaired.map(|(_, count)| count).sum();
+    let fails: u64 = field.fails.values().sum();
+    knowledge.class(path) != Class::Identifier
+        && !is_needed.contains(&path)
+        && field.values_met() < fails.saturating_sub(repaired).saturating_mul(2)
 }
 
 /// Which of two fields is rather the schema's; the least is.

@@ -149,7 +149,7 @@ impl Page {
             let names: Vec<String> = chosen.ignored.iter().map(|name| quoted(name)).collect();
             self.line_because(
                 &format!("ignore = [{}]", names.join(", ")),
-                "another one stands for the same field",
+                "another one stands for the same field, or the name is a word of the schema",
             );
         }
         for name in &chosen.other_addresses {
@@ -191,6 +191,13 @@ impl Page {
         let list: Vec<String> = names.into_iter().chain(more).collect();
         if !list.is_empty() {
             self.comment(&format!("Left out: {}.", list.join(", ")));
+        }
+        if !chosen.unfit.is_empty() {
+            let names: Vec<String> = chosen.unfit.iter().map(|name| quoted(name)).collect();
+            self.comment(&format!(
+                "Not read, since most of their values would be rejected (`segprep scan` says why): {}.",
+                names.join(", ")
+            ));
         }
         if lacks(options, chosen, knowledge) {
             self.comment(
@@ -283,7 +290,7 @@ impl Page {
             self.line(&format!(
                 "# Write below what each word means, such as {{ \"WORD\" = \"ALL\", \"OTHER WORD\" = \"NONE\" }}. Until then the\n\
                  # definition is not valid.{}",
-                if pairs.is_empty() { String::new() } else { format!(" Known are {{ {} }}.", pairs.join(", ")) },
+                if pairs.is_empty() || chosen.rivals_disagree { String::new() } else { format!(" Known are {{ {} }}.", pairs.join(", ")) },
             ));
             self.line(&format!("{} = {{}}\n", quoted(path)));
         } else if !pairs.is_empty() {
@@ -409,22 +416,30 @@ fn pattern_of(name: &str) -> String {
     name.chars().map(|c| if special(c) { '?' } else { c }).collect()
 }
 
+/// Repairs that need no more than to be named.
+const SWITCHES: [&str; 12] = [
+    "names",
+    "scalars",
+    "trim",
+    "spreadsheet",
+    "lists",
+    "channel",
+    "optout",
+    "country",
+    "locale",
+    "timezone",
+    "dates",
+    "email",
+];
+
+/// Whether a definition may have the repairs that a report names together: `repair.country, repair.phone.region`.
+pub(super) fn may_repair(settings: &str) -> bool {
+    let names = settings.split(", ").map(|setting| setting.strip_prefix("repair."));
+    names.flatten().all(|name| name.starts_with("phone") || SWITCHES.contains(&name))
+}
+
 /// The line of a repair. `None`: it has to be decided by somebody.
 fn repair_line(name: &str, chosen: &Chosen<'_>) -> Option<String> {
-    const SWITCHES: [&str; 12] = [
-        "names",
-        "scalars",
-        "trim",
-        "spreadsheet",
-        "lists",
-        "channel",
-        "optout",
-        "country",
-        "locale",
-        "timezone",
-        "dates",
-        "email",
-    ];
     let has_country = chosen.fields.iter().any(|found| found.path == "Location.Country");
     match name {
         // Where numbers are from is known only if the record says so.
@@ -463,6 +478,27 @@ pub fn unidentified(
     files.filter_map(|file| report.files.get(file)).map(|file| file.name.clone()).collect()
 }
 
+/// Inputs in which no field says who has opted out, though one does in others.
+pub fn silent_about_opt_outs(
+    report: &ScanReport,
+    options: &DefinitionOptions,
+    knowledge: &Knowledge,
+) -> Vec<String> {
+    let opt_out = knowledge.role_path(Role::OptOut);
+    let told = report.fields.iter().filter(|field| field.field.as_deref() == Some(opt_out));
+    let told: Vec<_> = told.map(|field| &field.origin.inputs).collect();
+    let is_silent = |file: usize| !told.iter().any(|inputs| inputs.may_have(file));
+    let is_excluded = |name: &str| options.exclude.iter().any(|(out, _)| out == name);
+    let files = report.files.iter().enumerate();
+    let silent = files.filter(|(number, file)| {
+        is_silent(*number) && 0 < file.records && !is_excluded(&file.name)
+    });
+    if options.purpose != Purpose::Messaging || told.is_empty() {
+        return Vec::new();
+    }
+    silent.map(|(_, file)| file.name.clone()).collect()
+}
+
 fn lacks(options: &DefinitionOptions, chosen: &Chosen<'_>, knowledge: &Knowledge) -> bool {
     let opt_out = knowledge.role_path(Role::OptOut);
     let is_found = chosen.fields.iter().any(|found| found.path == opt_out)
@@ -471,10 +507,18 @@ fn lacks(options: &DefinitionOptions, chosen: &Chosen<'_>, knowledge: &Knowledge
     options.purpose == Purpose::Messaging && !chosen.is_users_only && !is_found
 }
 
-/// A test of the definition: records of the same shape that were made up. Returns their text.
+/// A test of the definition: records of the same shape that were made up. Returns their text. While it is open who has
+/// opted out, nobody of them says so.
 pub fn made_up(report: &ScanReport, options: &DefinitionOptions, knowledge: &Knowledge) -> String {
     let chosen = choose(report, knowledge, options.has_endpoints);
-    super::made_up::records(report, &chosen, knowledge)
+    let is_open = !Meanings::of(&chosen, knowledge).open(&chosen).is_empty();
+    super::made_up::records(report, &chosen, is_open, knowledge)
+}
+
+/// A proposed definition in which it is open who has opted out, as it is before somebody has decided: without words.
+pub fn without_words(definition: &str) -> String {
+    let lines = definition.lines().filter(|line| *line != "\"OptOut\" = {}");
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 impl FieldReport {

@@ -60,25 +60,30 @@ impl InputForm {
         InputForm { columns: columns.collect(), is_trusted, ..InputForm::default() }
     }
 
-    /// Whether the first row of a CSV file has names and not data: no cell is data for certain, and one is
-    /// the name of a field, or all are different words.
+    /// Whether the first row of a CSV file has names and not data: most cells are names of fields; or no cell is data for
+    /// certain, and one is the name of a field, or all are different words. `SMS` may be both.
     pub fn is_header(cells: &[String], knowledge: &Knowledge) -> bool {
         let is_number = |cell: &String| {
             let is_part = |c: char| c.is_ascii_digit() || " +-.,/()".contains(c);
             !cell.is_empty() && cell.chars().all(is_part)
         };
         let is_data = |cell: &String| {
+            if knowledge.is_column(cell) {
+                return false;
+            }
             let digits = cell.chars().filter(char::is_ascii_digit).count();
             let findings = knowledge.detectors.judge(cell, Evidence::default());
             7 <= digits && is_number(cell) || !findings.is_empty() || knowledge.is_any_word(cell)
         };
+        let known = cells.iter().filter(|cell| knowledge.is_column(cell)).count();
         let mut names: Vec<&String> = cells.iter().filter(|cell| !cell.is_empty()).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
         let are_words = names.len() == count && cells.len() <= 2 * count;
-        let is_known = cells.iter().any(|cell| knowledge.is_column(cell));
-        !cells.iter().any(is_data) && (is_known || are_words && !cells.iter().any(is_number))
+        count < 2 * known
+            || !cells.iter().any(is_data)
+                && (0 < known || are_words && !cells.iter().any(is_number))
     }
 }
 
@@ -99,7 +104,11 @@ mod tests {
             ("shoe size,colour", true),
             ("shoe size,shoe size", false),
             ("E-Mail,ada@example.com", false),
-            ("Address,EMAIL", false),
+            ("Address,EMAIL", true),
+            ("EMAIL,FIRSTNAME,SMS,OPT_OUT", true),
+            ("Email,First Name,Foo,Active,Baz", true),
+            ("Email,First Name,ACTIVE", true),
+            ("Foo,EMAIL,ACTIVE,Bar", false),
             ("name,+1 (202) 555-0142", false),
             ("Zoe,Malmö,42", false),
             (",,x", false),

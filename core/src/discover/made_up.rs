@@ -9,11 +9,20 @@ use super::report::ScanReport;
 use crate::schema::Role;
 
 /// Two records: one as they should be, and one whose address is not valid, if there are addresses. CSV if an input is CSV.
-pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Knowledge) -> String {
+/// `is_open`: nobody knows what the words of the opt-out mean, so it has none.
+pub(super) fn records(
+    report: &ScanReport,
+    chosen: &Chosen<'_>,
+    is_open: bool,
+    knowledge: &Knowledge,
+) -> String {
+    let is_silent = |found: &Found<'_>| is_open && found.path == knowledge.role_path(Role::OptOut);
     let is_address = |found: &Found<'_>| found.path == knowledge.role_path(Role::Address);
     let channel = channel(chosen, knowledge);
     let value = |found: &Found<'_>, is_valid: bool| {
-        if is_address(found) && !is_valid {
+        if is_silent(found) {
+            Value::Null
+        } else if is_address(found) && !is_valid {
             json!("no address")
         } else {
             let own = found.endpoint.and_then(|number| chosen.endpoints.get(number));
@@ -26,17 +35,21 @@ pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Know
     let Some(csv) = csv else {
         let records = kinds.iter().map(|is_valid| {
             let mut record = Map::new();
-            for found in chosen.fields.iter().filter(|found| !found.is_other) {
+            for found in chosen.fields.iter().filter(|f| !f.is_other && !is_silent(f)) {
                 insert(&mut record, &found.name, value(found, *is_valid));
             }
-            Value::Object(record).to_string() + "\n"
+            wrapped(record, report).to_string() + "\n"
         });
         return records.collect();
     };
     let delimiter = csv.delimiter.as_deref().unwrap_or(",");
     let row = |cells: Vec<String>| cells.join(delimiter) + "\n";
     let cell = |text: &str| cell(text, delimiter);
-    let text_of = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text_of = |value: Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
     if let Some(columns) = &chosen.columns {
         let rows = kinds.iter().map(|is_valid| {
             row(columns
@@ -58,6 +71,13 @@ pub(super) fn records(report: &ScanReport, chosen: &Chosen<'_>, knowledge: &Know
         row(of_csv().map(|found| cell(&text_of(value(found, *is_valid)))).collect())
     });
     header + &rows.collect::<String>()
+}
+
+/// A record where the values of the inputs have theirs.
+fn wrapped(record: Map<String, Value>, report: &ScanReport) -> Value {
+    let path = report.files.iter().find_map(|file| file.records_in.as_deref());
+    let names = path.into_iter().flat_map(|path| path.rsplit('.'));
+    names.fold(Value::Object(record), |inner, name| json!({ name: inner }))
 }
 
 /// The channel that the records have.

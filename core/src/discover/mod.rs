@@ -24,7 +24,8 @@ mod wrapper;
 
 pub use chunk::{ChunkFindings, Lens, ScanWorker, look_at};
 pub use define::{
-    DefinitionOptions, define, has_open_opt_out, lacks_opt_out, made_up, unidentified,
+    DefinitionOptions, define, has_open_opt_out, lacks_opt_out, made_up, silent_about_opt_outs,
+    unidentified, without_words,
 };
 pub use form::{Column, InputForm};
 pub use meaning::{By, Knowledge};

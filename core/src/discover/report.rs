@@ -118,6 +118,8 @@ pub(super) struct Origin {
     /// Words for an opt-out whose meaning is known, and the number of values that are none.
     pub(super) opt_out_words: Vec<String>,
     pub(super) opt_out_others: u64,
+    /// Records without a value, in the inputs that have the field.
+    pub(super) absent: u64,
     /// Whether it is called like an object of the schema.
     pub(super) is_object: bool,
     /// Whether it only may say who has opted out: it is called like a status, and has words of one.
@@ -150,6 +152,12 @@ impl Inputs {
     /// Whether an input may be one of them.
     pub(super) fn may_have(&self, input: usize) -> bool {
         self.has_more || self.first.iter().any(|first| usize::try_from(*first) == Ok(input))
+    }
+
+    /// The number of records of these inputs.
+    pub(super) fn records(&self, files: &[FileReport]) -> u64 {
+        let own = files.iter().enumerate().filter(|(input, _)| self.may_have(*input));
+        own.map(|(_, file)| file.records).sum()
     }
 
     /// Whether each of them is one of the others, as far as that is known.

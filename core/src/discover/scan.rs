@@ -243,8 +243,12 @@ impl<'a> Scan<'a> {
             segprep_scan: 1,
             records: self.files.iter().map(|file| file.records).sum(),
             sample: None,
+            fields: self
+                .fields
+                .into_iter()
+                .map(|field| field.report(&self.files, knowledge))
+                .collect(),
             files: self.files,
-            fields: self.fields.into_iter().map(|field| field.report(knowledge)).collect(),
             left_out: self.left_out,
         }
     }
@@ -293,7 +297,7 @@ impl Distinct {
 }
 
 impl FieldScan {
-    fn report(self, knowledge: &Knowledge) -> FieldReport {
+    fn report(self, files: &[FileReport], knowledge: &Knowledge) -> FieldReport {
         let verdicts = self.findings.verdicts(&knowledge.detectors);
         let (field, by) = self.field(&verdicts, knowledge);
         let distinct = self.distinct.count();
@@ -328,6 +332,7 @@ impl FieldScan {
             sense: self.meaning.opt_out.unwrap_or(Sense::Words),
             opt_out_words: self.opt_out_words.into_keys().collect(),
             opt_out_others: self.opt_out_others,
+            absent: self.inputs.records(files).saturating_sub(self.present),
             is_object: self.meaning.is_object,
             is_status: is_status && self.statuses.may_say_who_is_out(),
             inputs: self.inputs,
@@ -396,7 +401,8 @@ impl FieldScan {
         let is_own = self.meaning.by == Some(By::Name) || self.meaning.opt_out.is_some();
         let are_most = self.opt_out_others <= self.opt_out_words.values().sum();
         let may_say = self.statuses.may_say_who_is_out();
-        !is_own && (may_say || are_most && self.says_who_is_out(knowledge))
+        let may_be_one = are_most || self.meaning.is_status;
+        !is_own && (may_say || may_be_one && self.says_who_is_out(knowledge))
     }
 
     /// Whether a word says that somebody has opted out, whatever the field is called.

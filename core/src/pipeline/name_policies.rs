@@ -148,7 +148,16 @@ impl NamePolicies {
         let (scope, text) = places.names.get(name);
         let within = scope_path(scope, places.plan);
         let shown = self.shown.get(name.index()).copied().unwrap_or(Shown::Never);
-        shown_path(shown, within, text, places.header_is_shown)
+        let path = shown_path(shown, within, text, places.header_is_shown);
+        let looks_like_a_field = self.verdicts().of(name).looks_like_a_field;
+        let is_described = looks_like_a_field && path.shown != join(within, text);
+        match known_end(text, places.plan).filter(|_| is_described) {
+            Some((before, end)) => {
+                let described = format!("{}.{end}", describe_name(before));
+                FieldPath { shown: join(within, &described), ..path }
+            }
+            None => path,
+        }
     }
 
     /// The rule of a name; `None` for names outside maps.
@@ -170,6 +179,12 @@ impl NameOps for OpLookup<'_> {
         let (rule, op) = self.policies.policies.get(name.index())?.applied.as_ref()?;
         op.makes_new_values().then(|| self.stages.applied(self.plan, *rule, op))
     }
+}
+
+/// The last name of a path inside of an object that nobody knows, such as that of an opt-out, if it may be shown; and
+/// what is before it.
+fn known_end<'n>(name: &'n str, plan: &Plan) -> Option<(&'n str, &'n str)> {
+    name.rsplit_once('.').filter(|(_, end)| plan.knows_name("", end))
 }
 
 /// The path of a name in an object, whose path is empty for the record. `header_is_shown`: for CSV, whether
@@ -226,7 +241,11 @@ pub(super) fn field_looked_like(
 /// Whether the definition drops a name on purpose.
 fn is_ignored(scope: Scope, name: &str, plan: &Plan) -> bool {
     let ignore = &plan.input.column_settings.ignore;
-    !scope.is_unknown()
-        && !ignore.is_empty()
-        && ignore.contains(&join(scope_path(scope, plan), name))
+    if scope.is_unknown() || ignore.is_empty() {
+        return false;
+    }
+    // What is inside of an object is dropped with it.
+    let whole = join(scope_path(scope, plan), name);
+    let ends = whole.match_indices('.').map(|(at, _)| at).chain([whole.len()]);
+    ends.filter_map(|end| whole.get(..end)).any(|path| ignore.iter().any(|one| one == path))
 }

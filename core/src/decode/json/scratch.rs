@@ -18,6 +18,10 @@ pub(in crate::decode) struct Scratch {
     pub(super) members: ShortNames<usize>,
     /// Short names in maps.
     pub(super) names: ShortNames<NameId>,
+    /// Whether each interned name is that of an opt-out, as far as it was asked.
+    opt_outs: Vec<Option<bool>>,
+    /// The way to what is read inside of an unknown object.
+    pub(super) unknown: UnknownPath,
     /// What the record has of renamed names.
     pub(super) renamed: Renamed,
     /// What the decoder did with the record that is to be learned.
@@ -28,7 +32,17 @@ impl Scratch {
     /// Removes what refers to interned names. Members stay, since the schema does not change.
     pub(in crate::decode) fn forget_names(&mut self) {
         self.last_seen_in.clear();
+        self.opt_outs.clear();
         self.names = ShortNames::default();
+    }
+
+    /// Whether a name is that of an opt-out, which `ask` says the first time.
+    pub(super) fn is_opt_out(&mut self, name: NameId, ask: impl FnOnce() -> bool) -> bool {
+        if self.opt_outs.len() <= name.index() {
+            self.opt_outs.resize(name.index() + 1, None);
+        }
+        let known = self.opt_outs.get_mut(name.index());
+        known.is_some_and(|known| *known.get_or_insert_with(ask))
     }
 
     /// Notes that the name is in an object. Returns whether it was there before.
@@ -41,6 +55,14 @@ impl Scratch {
             None => false,
         }
     }
+}
+
+/// The names on the way to what is read inside of an unknown object, with dots between; empty outside of one.
+#[derive(Default)]
+pub(super) struct UnknownPath {
+    pub(super) path: String,
+    /// The scope of the first of them.
+    pub(super) scope: Option<Scope>,
 }
 
 /// The memory of both caches of short names, in bytes.

@@ -5,7 +5,8 @@
 
 use super::shape_cache::{DecodeStep, Destination, Recorder, TraceEvent, ValueKind};
 use super::{JsonError, JsonResult, RawText, Reader};
-use crate::record::{Detail, Field, Scope};
+use crate::decode::lookalike::is_of_opt_out;
+use crate::record::{Detail, Field, NameId, Scope};
 use crate::schema::NodeIx;
 
 impl<R: Recorder> Reader<'_, R> {
@@ -50,7 +51,16 @@ impl<R: Recorder> Reader<'_, R> {
         } else if !self.is_at_null() && !self.is_at_null_text() {
             self.batch.add_unknown(self.row, id);
         }
-        self.skip_value(depth + 1)
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return self.skip_value(depth + 1);
+        }
+        let unknown = &mut self.scratch.unknown;
+        unknown.scope = Some(scope);
+        unknown.path.clear();
+        unknown.path.push_str(self.names.get(id).1);
+        let skipped = self.skip_value(depth + 1);
+        self.scratch.unknown.scope = None;
+        skipped
     }
 
     /// Whether the next value is a text that means null.
@@ -115,9 +125,27 @@ impl<R: Recorder> Reader<'_, R> {
             if self.scratch.is_repeated(id, object) {
                 self.add_repeated_name(self.field);
             }
+            let length = self.scratch.unknown.path.len();
+            self.enter_unknown(id);
             self.skip_value(depth + 1)?;
+            self.scratch.unknown.path.truncate(length);
             is_closed = self.skip_separator(b'}')?;
         }
         Ok(())
+    }
+
+    /// Goes on to the value of a name inside of an unknown object. If it is the opt-out that would be lost with the
+    /// object, it is an unknown field itself.
+    fn enter_unknown(&mut self, id: NameId) {
+        let Some(scope) = self.scratch.unknown.scope else { return };
+        let name = self.names.get(id).1;
+        self.scratch.unknown.path.push('.');
+        self.scratch.unknown.path.push_str(name);
+        let opt_out = &self.layout.opt_out;
+        let is_opt_out = self.scratch.is_opt_out(id, || is_of_opt_out(name, opt_out));
+        if is_opt_out && !self.is_at_null() {
+            let whole = self.names.intern(scope, &self.scratch.unknown.path);
+            self.batch.add_unknown(self.row, whole);
+        }
     }
 }

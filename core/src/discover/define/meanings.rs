@@ -1,7 +1,7 @@
 //! What columns of opt-outs say, and what of it somebody has to decide.
 
 use super::quoted;
-use crate::decode::OTHERS;
+use crate::decode::{OTHERS, Sense};
 use crate::discover::choose::{Chosen, Found};
 use crate::discover::meaning::Knowledge;
 use crate::schema::Role;
@@ -43,6 +43,13 @@ impl<'a> Meanings<'a> {
         meanings
     }
 
+    /// Whether nothing in a column says that somebody has not agreed, except that there may be no value.
+    fn is_silent(&self, found: &Found<'_>) -> bool {
+        let origin = &found.field.origin;
+        let has_out = self.pairs.iter().any(|(_, is_out)| *is_out);
+        origin.sense == Sense::Opposite && 0 < origin.absent && !has_out && !found.is_open()
+    }
+
     /// What somebody has to decide before the definition is valid, as comments.
     pub(super) fn open(&self, chosen: &Chosen<'_>) -> Vec<String> {
         let unknown = self.columns.iter().filter(|found| found.is_open()).map(|found| {
@@ -55,12 +62,24 @@ impl<'a> Meanings<'a> {
             }
             format!("# Who has opted out is open: {count} values of {name} are words that segprep does not know.")
         });
+        let silent = self.columns.iter().filter(|found| self.is_silent(found)).map(|found| {
+            let (count, name) = (found.field.origin.absent, quoted(&found.name));
+            format!(
+                "# {name} says who has agreed, and {count} records have no value there: they may not have. If so, give them a\n\
+                 # word before; if not, write below what the others mean."
+            )
+        });
         let rivals: Vec<String> = chosen.rival_opt_outs.iter().map(|name| quoted(name)).collect();
         let several = (!rivals.is_empty()).then(|| {
             format!(
                 "# Several columns say who has opted out of the same messages: {}. An endpoint has one opt-out.\n\
-                 # Make one of them before; or rename the one that counts below, and list the others in `ignore`.",
-                rivals.join(", ")
+                 # Make one of them before; or rename the one that counts below, and list the others in `ignore`.{}",
+                rivals.join(", "),
+                if chosen.rivals_disagree {
+                    "\n# Some say who has opted out and others who has agreed, so the same word means the opposite in them."
+                } else {
+                    ""
+                }
             )
         });
         let contradict = self.contradict.then(|| {
@@ -83,6 +102,12 @@ impl<'a> Meanings<'a> {
                  # {{ \"NAME\" = \"OptOut\" }} as [input.rename], or decide that it does not count."
             )
         });
-        unknown.chain(several).chain(details).chain(contradict).chain(unnamed).collect()
+        unknown
+            .chain(silent)
+            .chain(several)
+            .chain(details)
+            .chain(contradict)
+            .chain(unnamed)
+            .collect()
     }
 }

@@ -35,7 +35,8 @@ impl ColumnRules {
         }
         let message = "the first row is not a header: no column in it is a field";
         let hint = "set `header = false` and name the `columns` under `[input]`; if it is a header, \
-                    say what its columns are in `[input.rename]`, and check `delimiter`";
+                    say what its columns are in `[input.rename]`, and check `delimiter`; if lines come before it, \
+                    `skip_lines = N` skips them";
         Err(HeaderError::new(message, hint))
     }
 

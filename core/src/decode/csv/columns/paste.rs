@@ -155,6 +155,12 @@ impl Lines<'_> {
                 "its words may mean either: rename it only together with them in `[input.values]`",
             ),
             Sense::Details => Some("when or why somebody opted out: see `OptOut` below"),
+            Sense::Same | Sense::Opposite if is_of_opt_out && self.contradicts(meant.sense) => {
+                Some(
+                    "it says the opposite of another column: rename it only if the words in \
+                     `[input.values]` are meant for it",
+                )
+            }
             Sense::Same | Sense::Opposite => {
                 let is_field = is_column(&self.rules.schema, &meant.field);
                 if self.taken.contains(&meant.field) || !is_field {
@@ -174,6 +180,20 @@ impl Lines<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a column of opt-outs with this sense may have words that mean the opposite in `[input.values]`.
+    fn contradicts(&self, sense: Sense) -> bool {
+        let opt_out = self.rules.schema.role_path(Role::OptOut);
+        let settings = &self.rules.settings;
+        let renamed = settings.rename.iter().filter(|(_, field)| field == opt_out);
+        let senses = renamed.filter_map(|(name, _)| self.rules.suggestion(name));
+        let mut senses = senses.map(|meant| meant.sense).peekable();
+        settings.has_opt_out_words
+            && match senses.peek() {
+                None => sense == Sense::Opposite,
+                Some(_) => senses.any(|other| other != sense),
+            }
     }
 
     fn finish(self) -> Option<String> {
