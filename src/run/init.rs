@@ -86,24 +86,7 @@ pub fn init(
     let schema = Arc::new(Schema::shipped(prepare::TARGET).expect("it is shipped"));
     let knowledge = Knowledge::new(Arc::clone(&schema));
     let mut settings = settings(options, &schema, excluded(&report, broken));
-    let first = define(&report, &settings, &knowledge);
-    if let Ok((definition, rules)) = scan::checked(&schema, &first, &[]) {
-        let mut unread = unusable(&definition, rules, &schema, cancel)?;
-        if !unread.is_empty() && !definition.input.endpoints.is_empty() {
-            // Each file must have all columns of the endpoints; without them, more files may be read.
-            settings.has_endpoints = false;
-            let other = scan::checked(&schema, &define(&report, &settings, &knowledge), &[]);
-            let others = match other {
-                Ok((definition, rules)) => Some(unusable(&definition, rules, &schema, cancel)?),
-                Err(_) => None,
-            };
-            match others.filter(|others| others.len() < unread.len()) {
-                Some(others) => unread = others,
-                None => settings.has_endpoints = true,
-            }
-        }
-        settings.exclude.extend(unread);
-    }
+    exclude_unusable(&report, &mut settings, &knowledge, &schema, cancel)?;
     exclude_unidentified(&report, &mut settings, &knowledge);
     let text = define(&report, &settings, &knowledge);
     let checked = scan::checked(&schema, &text, &[]);
@@ -246,6 +229,34 @@ fn excluded(report: &ScanReport, broken: Vec<(String, String)>) -> Vec<(String, 
         }
     }
     excluded
+}
+
+/// Leaves out inputs that a run could not start to read.
+fn exclude_unusable(
+    report: &ScanReport,
+    settings: &mut DefinitionOptions,
+    knowledge: &Knowledge,
+    schema: &Arc<Schema>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let first = define(report, settings, knowledge);
+    let Ok((definition, rules)) = scan::checked(schema, &first, &[]) else { return Ok(()) };
+    let mut unread = unusable(&definition, rules, schema, cancel)?;
+    if !unread.is_empty() && !definition.input.endpoints.is_empty() {
+        // Each file must have all columns of the endpoints; without them, more files may be read.
+        settings.has_endpoints = false;
+        let other = scan::checked(schema, &define(report, settings, knowledge), &[]);
+        let others = match other {
+            Ok((definition, rules)) => Some(unusable(&definition, rules, schema, cancel)?),
+            Err(_) => None,
+        };
+        match others.filter(|others| others.len() < unread.len()) {
+            Some(others) => unread = others,
+            None => settings.has_endpoints = true,
+        }
+    }
+    settings.exclude.extend(unread);
+    Ok(())
 }
 
 /// Leaves out inputs of which the definition would reject every record.

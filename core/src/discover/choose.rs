@@ -4,8 +4,8 @@ mod endpoints;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::define::may_repair;
 use super::meaning::{By, Knowledge};
+use super::repairs::may_repair;
 use super::report::{FieldReport, ScanReport};
 use crate::decode::Sense;
 use crate::detect::Likelihood;
@@ -13,6 +13,7 @@ use crate::schema::{Class, Role, Shape};
 use endpoints::Endpoint;
 
 /// The fields of a definition.
+#[derive(Default)]
 pub(super) struct Chosen<'a> {
     pub(super) fields: Vec<Found<'a>>,
     /// Known names that stand for something else: each with the name that it gets, and why.
@@ -94,21 +95,9 @@ pub(super) fn without_identity(
 }
 
 fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a> {
-    let is_bare = |field: &FieldReport| {
-        field.column.is_some() && field.name_length.is_none() && field.name.is_none()
-    };
     let has_header = |known| report.files.iter().any(|file| file.header == Some(known));
     let bare = has_header(false) && !has_header(true);
-    let mut best: BTreeMap<&str, &FieldReport> = BTreeMap::new();
-    for field in
-        report.fields.iter().filter(|field| is_candidate(field, bare && is_bare(field), knowledge))
-    {
-        let path = field.field.as_deref().unwrap_or_default();
-        let known = best.entry(path).or_insert(field);
-        if rank(field, knowledge) < rank(known, knowledge) {
-            *known = field;
-        }
-    }
+    let best = best_fields(report, bare, knowledge);
     let is_best = |field: &FieldReport| {
         let path = field.field.as_deref().unwrap_or_default();
         best.get(path).is_some_and(|known| std::ptr::eq(*known, field))
@@ -133,9 +122,7 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         .clone()
         .filter(|field| 0 < field.values_met() && !(is_said && field.origin.is_status))
         .find_map(|field| Some((field.column, field.name_length?)));
-    let ignored = lost
-        .filter(|field| field.by != Some(By::Name))
-        .filter_map(|field| field.origin.name.clone());
+    let ignored = lost.filter(|field| field.by != Some(By::Name)).filter_map(own_name);
     let has = |role| fields.iter().any(|found| found.path == knowledge.role_path(role));
     let constant = if has(Role::Channel) { None } else { channel(&fields, knowledge) };
     let columns = bare.then(|| columns_of(report, &fields));
@@ -146,15 +133,13 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         let is_address = field.field.as_deref() == Some(address) && !is_chosen(field);
         is_address && !matches!(field.by, Some(By::Name))
     });
-    let other_addresses = others.filter_map(|field| field.origin.name.clone()).collect();
+    let other_addresses = others.filter_map(own_name).collect();
     let away = street(report, &fields, address).into_iter().chain(objects(report)).collect();
-    // A header with such a name would be taken for data.
-    let words = report.fields.iter().filter(|field| field.column.is_some() && !is_chosen(field));
-    let words = words.filter_map(|field| field.origin.name.clone());
-    let words = words.filter(|name| knowledge.is_any_word(name) && !knowledge.is_column(name));
-    let ignored = ignored.chain(words).collect();
+    let words = columns_called_like_words(report, knowledge);
+    let ignored = ignored.chain(words.filter(|field| !is_chosen(field)).filter_map(own_name));
+    let ignored = ignored.collect();
     let unfit = report.fields.iter().filter(|field| is_unfit(field, knowledge));
-    let unfit = unfit.filter_map(|field| field.origin.name.clone()).collect();
+    let unfit = unfit.filter_map(own_name).collect();
     Chosen {
         fields,
         away,
@@ -165,13 +150,46 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         constant,
         columns,
         is_users_only,
-        endpoints: Vec::new(),
-        rival_opt_outs: Vec::new(),
-        rivals_disagree: false,
         unfit,
-        opt_out_details: Vec::new(),
-        drops_id: false,
+        ..Chosen::default()
     }
+}
+
+/// For each field of the schema, the one that stands for it most likely. `bare`: columns have no names.
+fn best_fields<'a>(
+    report: &'a ScanReport,
+    bare: bool,
+    knowledge: &Knowledge,
+) -> BTreeMap<&'a str, &'a FieldReport> {
+    let is_bare = |field: &FieldReport| {
+        bare && field.column.is_some() && field.name_length.is_none() && field.name.is_none()
+    };
+    let mut best: BTreeMap<&str, &FieldReport> = BTreeMap::new();
+    for field in report.fields.iter().filter(|field| is_candidate(field, is_bare(field), knowledge))
+    {
+        let path = field.field.as_deref().unwrap_or_default();
+        let known = best.entry(path).or_insert(field);
+        if rank(field, knowledge) < rank(known, knowledge) {
+            *known = field;
+        }
+    }
+    best
+}
+
+fn own_name(field: &FieldReport) -> Option<String> {
+    field.origin.name.clone()
+}
+
+/// Columns that are called like a value of the schema: a header with such a name would be taken for data.
+fn columns_called_like_words<'a>(
+    report: &'a ScanReport,
+    knowledge: &'a Knowledge,
+) -> impl Iterator<Item = &'a FieldReport> {
+    let columns = report.fields.iter().filter(|field| field.column.is_some());
+    columns.filter(|field| {
+        let name = field.origin.name.as_deref();
+        name.is_some_and(|name| knowledge.is_any_word(name) && !knowledge.is_column(name))
+    })
 }
 
 /// Fields that stand for the same ones as those that were chosen, in inputs that have none of these.

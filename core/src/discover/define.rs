@@ -5,17 +5,24 @@
 //! somebody decides.
 
 mod meanings;
+mod told;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use self::meanings::Meanings;
-use super::choose::{Chosen, Found, choose, without_identity};
+use self::told::lacks;
+use super::choose::{Chosen, Found, choose};
 use super::meaning::{By, Knowledge};
+use super::repairs::is_switch;
 use super::report::{FieldReport, ScanReport};
 use crate::decode::OTHERS;
 use crate::definition::Purpose;
 use crate::schema::{Class, Role};
+
+pub use self::told::{
+    has_open_opt_out, lacks_opt_out, made_up, silent_about_opt_outs, unidentified, without_words,
+};
 
 /// What a definition begins with.
 #[derive(Clone, Debug)]
@@ -126,15 +133,7 @@ impl Page {
                 "found out by the first 64 KiB",
             );
         }
-        if let Some(path) = report.files.iter().find_map(|file| file.records_in.as_deref()) {
-            let line = format!("records = {}", quoted(path));
-            self.line_because(&line, "values are replies of an API, and have their records there");
-        }
-        if let Some(columns) = &chosen.columns {
-            let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
-            self.line_because("header = false", "the first row is data");
-            self.line(&format!("columns = [{}]", names.join(", ")));
-        }
+        self.form(report, chosen);
         if chosen.is_users_only {
             let kinds = "kinds = [\"endpoint\", \"update\", \"user\"]";
             self.line_because(kinds, "no field has an address or an id");
@@ -166,6 +165,19 @@ impl Page {
         self.renamings(chosen);
         self.constants(chosen);
         self.opt_out(chosen, knowledge);
+    }
+
+    /// Where records are in the inputs, and where their names are, if not as usual.
+    fn form(&mut self, report: &ScanReport, chosen: &Chosen<'_>) {
+        if let Some(path) = report.files.iter().find_map(|file| file.records_in.as_deref()) {
+            let line = format!("records = {}", quoted(path));
+            self.line_because(&line, "values are replies of an API, and have their records there");
+        }
+        if let Some(columns) = &chosen.columns {
+            let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+            self.line_because("header = false", "the first row is data");
+            self.line(&format!("columns = [{}]", names.join(", ")));
+        }
     }
 
     /// The fields that `unknown` leaves out, as far as their names may be shown.
@@ -416,109 +428,14 @@ fn pattern_of(name: &str) -> String {
     name.chars().map(|c| if special(c) { '?' } else { c }).collect()
 }
 
-/// Repairs that need no more than to be named.
-const SWITCHES: [&str; 12] = [
-    "names",
-    "scalars",
-    "trim",
-    "spreadsheet",
-    "lists",
-    "channel",
-    "optout",
-    "country",
-    "locale",
-    "timezone",
-    "dates",
-    "email",
-];
-
-/// Whether a definition may have the repairs that a report names together: `repair.country, repair.phone.region`.
-pub(super) fn may_repair(settings: &str) -> bool {
-    let names = settings.split(", ").map(|setting| setting.strip_prefix("repair."));
-    names.flatten().all(|name| name.starts_with("phone") || SWITCHES.contains(&name))
-}
-
 /// The line of a repair. `None`: it has to be decided by somebody.
 fn repair_line(name: &str, chosen: &Chosen<'_>) -> Option<String> {
     let has_country = chosen.fields.iter().any(|found| found.path == "Location.Country");
     match name {
         // Where numbers are from is known only if the record says so.
         "phone" => has_country.then(|| "phone = { region_from = \"Location.Country\" }".to_owned()),
-        _ => SWITCHES.contains(&name).then(|| format!("{name} = true")),
+        _ => is_switch(name).then(|| format!("{name} = true")),
     }
-}
-
-/// Whether the definition has an opt-out whose words somebody has to explain before it is valid.
-pub fn has_open_opt_out(
-    report: &ScanReport,
-    options: &DefinitionOptions,
-    knowledge: &Knowledge,
-) -> bool {
-    let chosen = choose(report, knowledge, options.has_endpoints);
-    !Meanings::of(&chosen, knowledge).open(&chosen).is_empty()
-}
-
-/// Whether messages are sent by the definition, and no field was found that says who has opted out.
-pub fn lacks_opt_out(
-    report: &ScanReport,
-    options: &DefinitionOptions,
-    knowledge: &Knowledge,
-) -> bool {
-    lacks(options, &choose(report, knowledge, options.has_endpoints), knowledge)
-}
-
-/// Inputs of which the definition would reject every record: they have neither its address nor its id.
-pub fn unidentified(
-    report: &ScanReport,
-    options: &DefinitionOptions,
-    knowledge: &Knowledge,
-) -> Vec<String> {
-    let chosen = choose(report, knowledge, options.has_endpoints);
-    let files = without_identity(report, &chosen, knowledge).into_iter();
-    files.filter_map(|file| report.files.get(file)).map(|file| file.name.clone()).collect()
-}
-
-/// Inputs in which no field says who has opted out, though one does in others.
-pub fn silent_about_opt_outs(
-    report: &ScanReport,
-    options: &DefinitionOptions,
-    knowledge: &Knowledge,
-) -> Vec<String> {
-    let opt_out = knowledge.role_path(Role::OptOut);
-    let told = report.fields.iter().filter(|field| field.field.as_deref() == Some(opt_out));
-    let told: Vec<_> = told.map(|field| &field.origin.inputs).collect();
-    let is_silent = |file: usize| !told.iter().any(|inputs| inputs.may_have(file));
-    let is_excluded = |name: &str| options.exclude.iter().any(|(out, _)| out == name);
-    let files = report.files.iter().enumerate();
-    let silent = files.filter(|(number, file)| {
-        is_silent(*number) && 0 < file.records && !is_excluded(&file.name)
-    });
-    if options.purpose != Purpose::Messaging || told.is_empty() {
-        return Vec::new();
-    }
-    silent.map(|(_, file)| file.name.clone()).collect()
-}
-
-fn lacks(options: &DefinitionOptions, chosen: &Chosen<'_>, knowledge: &Knowledge) -> bool {
-    let opt_out = knowledge.role_path(Role::OptOut);
-    let is_found = chosen.fields.iter().any(|found| found.path == opt_out)
-        || chosen.unnamed_opt_out.is_some()
-        || !chosen.opt_out_details.is_empty();
-    options.purpose == Purpose::Messaging && !chosen.is_users_only && !is_found
-}
-
-/// A test of the definition: records of the same shape that were made up. Returns their text. While it is open who has
-/// opted out, nobody of them says so.
-pub fn made_up(report: &ScanReport, options: &DefinitionOptions, knowledge: &Knowledge) -> String {
-    let chosen = choose(report, knowledge, options.has_endpoints);
-    let is_open = !Meanings::of(&chosen, knowledge).open(&chosen).is_empty();
-    super::made_up::records(report, &chosen, is_open, knowledge)
-}
-
-/// A proposed definition in which it is open who has opted out, as it is before somebody has decided: without words.
-pub fn without_words(definition: &str) -> String {
-    let lines = definition.lines().filter(|line| *line != "\"OptOut\" = {}");
-    lines.map(|line| format!("{line}\n")).collect()
 }
 
 impl FieldReport {

@@ -12,6 +12,7 @@ mod made_up;
 mod meaning;
 mod opt_out;
 mod propose;
+mod repairs;
 mod report;
 mod samples;
 mod scan;

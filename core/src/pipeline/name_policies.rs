@@ -89,13 +89,13 @@ impl NamePolicies {
     fn learn_map_name(&mut self, map: usize, name: &str, plan: &Plan, stages: &Stages) {
         let (rule, op) = plan.op_of_name(map, name);
         let dropped = matches!(*op, Op::Drop);
-        let problem = stages.limits.check_name(name).filter(|_| !dropped);
+        let problems = if dropped { [None; 2] } else { stages.limits.check_name(name) };
         let removable = plan.removable.has_name(map, name);
         let is_kept = matches!(*op, Op::Keep);
         let personal = if dropped { 0 } else { personal_in_name(name) };
         let verdict = NameVerdict {
             dropped,
-            problem,
+            problems,
             removable,
             is_kept,
             personal,

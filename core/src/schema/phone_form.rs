@@ -108,7 +108,7 @@ fn has_slash_in_front(groups: &[Group<'_>], has_code_first: impl Fn() -> bool) -
     }
 }
 
-/// `2024-05-06`, `06.05.2024`, `6. 5. 2024` and the like, of the years 1900 to 2099.
+/// `2024-05-06`, `06.05.2024`, `6. 5. 2024` and the like, of the years 1900 to 2099; and `31.12.99`.
 fn is_date(groups: &[Group<'_>]) -> bool {
     let [one, two, three] = groups else { return false };
     let number = |group: &Group<'_>| group.digits.parse::<u32>().unwrap_or(u32::MAX);
@@ -118,6 +118,11 @@ fn is_date(groups: &[Group<'_>]) -> bool {
         |group: &Group<'_>, most| group.digits.len() <= 2 && (1..=most).contains(&number(group));
     let is_day_of_year =
         |a, b| (is_part(a, 12) && is_part(b, 31)) || (is_part(a, 31) && is_part(b, 12));
+    let is_short_year = |group: &Group<'_>| group.digits.len() == 2;
+    let is_year = |group: &Group<'_>| {
+        let are_marked = [one, two].iter().all(|group| group.separator.contains(['.', '-', '/']));
+        is_year(group) || is_short_year(group) && are_marked
+    };
     (is_year(one) && is_day_of_year(two, three)) || (is_year(three) && is_day_of_year(one, two))
 }
 
@@ -163,6 +168,7 @@ mod tests {
         check("0049 151/23456789", Some((true, "4915123456789")));
         check("49 30/123456", Some((false, "4930123456")));
         check("06.12.34.56.78", Some((false, "0612345678")));
+        check("31 12 99", Some((false, "311299")));
         check("202.555.0191", Some((false, "2025550191")));
         check("070.123.456", Some((false, "070123456")));
     }
@@ -185,6 +191,10 @@ mod tests {
             "31- 12- 1999",
             "31.12 1999",
             "1999. 12. 31",
+            "31.12.99",
+            "31-12-99",
+            "24-05-06",
+            "6. 5. 24",
             "+4930 12/3456",
             "48 30/123456",
             "4930123456.0",

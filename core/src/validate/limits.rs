@@ -5,7 +5,7 @@
 //! are checked once for each name, by `pipeline/name_policies.rs`. The numbers are in
 //! `schemas/targets/`.
 
-use super::{NameVerdicts, RuleNames};
+use super::{NameProblems, NameVerdicts, RuleNames};
 use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape};
 
@@ -81,18 +81,15 @@ impl LimitChecks {
         LimitChecks { max_endpoint_size: bytes, size_rule: rule, ..self }
     }
 
-    /// The problem of the name of an attribute or metric, if it has one.
-    pub fn check_name(&self, name: &str) -> Option<(Code, Detail)> {
-        let length = name.chars().count();
-        if length == 0 {
-            Some((Code::NameLength, Detail::TooShort))
-        } else if self.max_name_length < length {
-            Some((Code::NameLength, Detail::TooLong))
-        } else if name.chars().any(|c| self.name_chars.contains(c)) {
-            Some((Code::NameChars, Detail::None))
-        } else {
-            None
-        }
+    /// The problems of the name of an attribute or metric.
+    pub fn check_name(&self, name: &str) -> NameProblems {
+        let count = name.chars().count();
+        let length = match count {
+            0 => Some((Code::NameLength, Detail::TooShort)),
+            _ => (self.max_name_length < count).then_some((Code::NameLength, Detail::TooLong)),
+        };
+        let has_bad = name.chars().any(|c| self.name_chars.contains(c));
+        [length, has_bad.then_some((Code::NameChars, Detail::None))]
     }
 
     /// The longest value of a list, in code points.

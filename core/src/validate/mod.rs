@@ -42,6 +42,9 @@ impl RuleNames {
     }
 }
 
+/// What is wrong with the length of a name, and with its characters.
+pub type NameProblems = [Option<(Code, Detail)>; 2];
+
 /// What is known about a name from the data; decided once for each name.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is decided on its own")]
@@ -49,7 +52,7 @@ pub struct NameVerdict {
     /// The rules drop its value.
     pub dropped: bool,
     /// What is wrong with the name itself.
-    pub problem: Option<(Code, Detail)>,
+    pub problems: NameProblems,
     /// The name is not a field, but looks like one.
     pub looks_like_a_field: bool,
     /// The definition drops the name on purpose.

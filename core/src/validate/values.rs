@@ -316,7 +316,10 @@ impl MapChecks {
     /// one by one.
     #[inline]
     fn are_clearly_valid(&self, entries: &[Entry], batch: &Batch, names: NameVerdicts<'_>) -> bool {
-        let is_valid = |entry: &Entry| entry.is_list & names.of(entry.name).problem.is_none();
+        let is_valid = |entry: &Entry| {
+            let [length, chars] = names.of(entry.name).problems;
+            entry.is_list & length.is_none() & chars.is_none()
+        };
         let values = batch.covering_values(entries).iter();
         let are_lists_of_text = || {
             entries.iter().fold(true, |all, entry| all & is_valid(entry))
@@ -339,7 +342,7 @@ fn check_entry(
         return;
     }
     let field = Field::Named(entry.name);
-    if let Some((code, detail)) = verdict.problem {
+    for (code, detail) in verdict.problems.into_iter().flatten() {
         let is_length = code == Code::NameLength;
         let rule = if is_length { map.name_length_rule } else { map.name_chars_rule };
         found_in.add(field, code, rule, detail);

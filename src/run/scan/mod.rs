@@ -7,6 +7,7 @@
 pub(super) mod page;
 pub(super) mod reader;
 pub(super) mod sampled;
+mod wrapper;
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,7 @@ use crate::decode::{ColumnRules, ColumnSettings, RecordsPath};
 use crate::definition::{Definition, Environment, InputFormat, TextEncoding};
 use crate::discover::{
     ChunkFindings, FileReport, InputForm, Knowledge, Lens, SampleNote, Scan, ScanReport,
-    ScanWorker, look_at, wrapped_in,
+    ScanWorker, look_at,
 };
 use crate::engine::{Cancel, map_ordered};
 use crate::input::{self, BufferPool, InputReader, InputStart, Work};
@@ -39,8 +40,9 @@ use crate::plan::{self, Plan};
 use crate::report::quantities::{bytes, count, counted};
 use crate::schema::Schema;
 use crate::store::s3::Reach;
-use crate::store::{Listed, Listing, Stamp, Store, StoreError};
+use crate::store::{Listed, Listing, Store, StoreError};
 use reader::{ScanInput, ScanUnit};
+use wrapper::wrapper;
 
 /// What to scan.
 #[derive(Clone, Debug, Default)]
@@ -126,13 +128,11 @@ fn scan_steps(
         ColumnSettings { any_header: true, drop_unknown: true, ..ColumnSettings::default() };
     let rules = ColumnRules::new(schema, any_header);
     let names = named_columns(&definition);
-    let path = match definition.input.shaping.records.clone() {
-        None if !is_described(options) => {
-            let settings = settings(&definition, names.as_deref(), None, &rules);
-            wrapper(&listing.files, settings, &remote.store, &limits, &knowledge, cancel)?
-        }
-        path => path,
-    };
+    let mut path = definition.input.shaping.records.clone();
+    if path.is_none() && !is_described(options) {
+        let settings = settings(&definition, names.as_deref(), None, &rules);
+        path = wrapper(&listing.files, settings, &remote.store, &limits, &knowledge, cancel)?;
+    }
     let records_in = path.as_ref().map(|path| path.join("."));
     let records = path.as_deref().map(RecordsPath::alone);
     let settings = settings(&definition, names.as_deref(), records.as_ref(), &rules);
@@ -235,31 +235,6 @@ fn definition(
 /// Whether a definition says what to scan.
 fn is_described(options: &ScanOptions) -> bool {
     matches!(options.from.as_slice(), [file] if is_definition(file))
-}
-
-/// Where the values of inputs have their records, if they are replies of an API: at the same path in the first inputs of
-/// JSON. Standard input can be read only once, and is not looked at.
-fn wrapper(
-    files: &[Listed],
-    settings: input::Settings<'_>,
-    store: &Store,
-    limits: &Limits,
-    knowledge: &Knowledge,
-    cancel: &Cancel,
-) -> Result<Option<Vec<String>>, RunError> {
-    const INPUTS_MAX: usize = 16;
-    let files = files.iter().filter(|file| file.stamp != Stamp::Stream).take(INPUTS_MAX);
-    let files: Vec<Listed> = files.cloned().collect();
-    let heads = store.inputs(&files, Reach::Heads)?;
-    let spare = BufferPool::default();
-    let mut reader = InputReader::new(settings, limits.input(), cancel, &heads, &spare);
-    let mut paths = Vec::new();
-    reader.each_beginning(|text: &[u8]| {
-        let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        paths.push(wrapped_in(valid, knowledge));
-    })?;
-    paths.dedup();
-    Ok(if let [path] = paths.as_mut_slice() { path.take() } else { None })
 }
 
 /// Whether a path that stands alone is that of a definition.

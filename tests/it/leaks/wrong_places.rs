@@ -65,44 +65,35 @@ const FILES_OF_A_RESULT: [&str; 7] = [
     "begun.json",
 ];
 
+/// A command with a key.
+fn command(site: &CanarySite, arguments: &[&str]) -> Command {
+    let mut command = segprep();
+    command.args(arguments).env("SEGPREP_KEY_K1", format!("hex:{}", "5f6a".repeat(16)));
+    command.env("TMPDIR", site.place.folder.path());
+    command
+}
+
+/// A command for the definition, with a file of one record and with these settings.
+fn with(site: &CanarySite, arguments: &[&str], sets: &[String]) -> Command {
+    let mut command = command(site, arguments);
+    let records = site.place.folder.path().join("input/plain.ndjson");
+    command.arg("--set").arg(format!("input.from=[{}]", toml_text(&records.to_string_lossy())));
+    site.place.set_paths(&mut command);
+    for set in sets {
+        command.arg("--set").arg(set);
+    }
+    command
+}
+
 /// The commands that a file is given to, in each of its places.
 fn commands(site: &CanarySite, file: &Path) -> Vec<Command> {
     let path = file.to_string_lossy();
     let text = toml_text(&path);
-    let command = |arguments: &[&str]| {
-        let mut command = segprep();
-        command.args(arguments).env("SEGPREP_KEY_K1", format!("hex:{}", "5f6a".repeat(16)));
-        command.env("TMPDIR", site.place.folder.path());
-        command
-    };
-    let with = |arguments: &[&str], sets: &[String]| {
-        let mut command = command(arguments);
-        let records =
-            toml_text(&site.place.folder.path().join("input/plain.ndjson").to_string_lossy());
-        command.arg("--set").arg(format!("input.from=[{records}]"));
-        site.place.set_paths(&mut command);
-        for set in sets {
-            command.arg("--set").arg(set);
-        }
-        command
-    };
+    let command = |arguments: &[&str]| command(site, arguments);
+    let with = |arguments: &[&str], sets: &[String]| with(site, arguments, sets);
     let list = |settings: &str| {
         format!("suppress=[{{ from = [{text}], field = \"Address\", {settings} }}]")
     };
-    // An account whose files are this one.
-    let forged = file.with_file_name("account");
-    let account = forged.to_string_lossy().into_owned();
-    let of_run = |setting: &str, name: &str| {
-        let path = site.place.folder.path().join(name).join("{run}");
-        format!("{setting}.to={}", toml_text(&path.to_string_lossy()))
-    };
-    let state = [
-        format!("state.to={}", toml_text(&account)),
-        of_run("account", "accounts"),
-        of_run("output.0", "imports"),
-    ];
-    let to = [format!("account.to={}", toml_text(&account))];
-    let from = format!("input.from=[{text}]");
     let key = format!("keys={{ current = \"k1\", k1 = {} }}", toml_text(&format!("file:{path}")));
     vec![
         command(&["check", &path]),
@@ -131,6 +122,30 @@ fn commands(site: &CanarySite, file: &Path) -> Vec<Command> {
         with(&["run", DEFINITION, "--overwrite"], &[list("column = \"mail\", form = \"sha256\"")]),
         with(&["run", DEFINITION, "--overwrite"], std::slice::from_ref(&key)),
         with(&["check", DEFINITION], std::slice::from_ref(&key)),
+    ]
+}
+
+/// The commands that read what others have made: definitions, plans, accounts and states.
+fn commands_of_results(site: &CanarySite, file: &Path) -> Vec<Command> {
+    let path = file.to_string_lossy();
+    let text = toml_text(&path);
+    let command = |arguments: &[&str]| command(site, arguments);
+    let with = |arguments: &[&str], sets: &[String]| with(site, arguments, sets);
+    // An account whose files are this one.
+    let forged = file.with_file_name("account");
+    let account = forged.to_string_lossy().into_owned();
+    let of_run = |setting: &str, name: &str| {
+        let path = site.place.folder.path().join(name).join("{run}");
+        format!("{setting}.to={}", toml_text(&path.to_string_lossy()))
+    };
+    let state = [
+        format!("state.to={}", toml_text(&account)),
+        of_run("account", "accounts"),
+        of_run("output.0", "imports"),
+    ];
+    let to = [format!("account.to={}", toml_text(&account))];
+    let from = format!("input.from=[{text}]");
+    vec![
         command(&["scan", &path]),
         command(&["scan", &path, "--html"]),
         command(&["init", &path]),
@@ -176,7 +191,8 @@ fn no_file_in_a_wrong_place_is_quoted() {
         for part in FILES_OF_A_RESULT {
             fs::write(input.join("account").join(part), content).expect("a file");
         }
-        for (at, mut command) in commands(&site, &file).into_iter().enumerate() {
+        let all = commands(&site, &file).into_iter().chain(commands_of_results(&site, &file));
+        for (at, mut command) in all.enumerate() {
             // Each place sees JSON lines for half of the files.
             if (number + at) % 2 == 0 {
                 command.arg("--json");
