@@ -82,6 +82,5 @@ pub fn made_up(report: &ScanReport, options: &DefinitionOptions, knowledge: &Kno
 
 /// A proposed definition in which it is open who has opted out, as it is before somebody has decided: without words.
 pub fn without_words(definition: &str) -> String {
-    let lines = definition.lines().filter(|line| *line != "\"OptOut\" = {}");
-    lines.map(|line| format!("{line}\n")).collect()
+    definition.replace("\"OptOut\" = {}\n", "")
 }
