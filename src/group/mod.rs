@@ -129,6 +129,7 @@ impl Grouping {
             let stays = |entry: &Entry| !marks.duplicates.has(entry.record);
             spill.choose(&mut disk, cancel, &mut users, &stays)?;
             (marks.over_limit, marks.many_names) = (users.over_limit, users.many_names);
+            optout_merged -= marks.opted_out.common(&marks.over_limit);
         }
         Ok(Decided { marks, optout_merged })
     }

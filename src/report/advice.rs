@@ -55,7 +55,9 @@ fn for_code(code: Code) -> &'static str {
         Code::UserEndpointLimit => {
             "the user has too many records; `[users] over = \"newest\"` drops the old ones"
         }
-        Code::PiiFound => "personal data in a kept field; use `scrub` in its rule, or drop it",
+        Code::PiiFound => {
+            "personal data is kept; use `scrub` in the rule, or drop the field or name"
+        }
     }
 }
 

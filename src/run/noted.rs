@@ -57,8 +57,8 @@ fn personal_warning(counts: &[PiiCount]) -> Option<String> {
     }
     let (hits, fields) = counted(&fields, "hit", "hits")?;
     Some(format!(
-        "what is kept looks like personal data ({hits}), in {fields}: `scrub` in their rules takes it out; if it is \
-         meant, set `pii = \"off\"` under `[validate]`"
+        "what is kept looks like personal data ({hits}), in {fields}: `scrub` in their rules takes it out of values, \
+         and a name can be dropped or renamed; if it is meant, set `pii = \"off\"` under `[validate]`"
     ))
 }
 

@@ -38,6 +38,14 @@ impl RecordSet {
         page.and_then(|words| words.get(word)).is_some_and(|word| *word & bit != 0)
     }
 
+    /// How many numbers are in both.
+    pub fn common(&self, other: &RecordSet) -> u64 {
+        let pages = self.pages.iter().zip(&other.pages);
+        let both = pages.filter_map(|(one, other)| one.as_ref().zip(other.as_ref()));
+        let words = both.flat_map(|(one, other)| one.iter().zip(other.iter()));
+        words.map(|(one, other)| u64::from((one & other).count_ones())).sum()
+    }
+
     /// How many numbers there are.
     pub fn len(&self) -> u64 {
         self.len

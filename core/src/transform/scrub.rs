@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_address_is_found() {
+        let scrub = Scrub::new(finder(None), Replacement::Redact(Redact::default()), '*');
+        for (text, expected) in [
+            ("mary.o'neil@x.example", "[redacted]"),
+            ("x{y}@x.example", "[redacted]"),
+            ("'ada@x.example' and {ada@x.example}", "'[redacted]' and {[redacted]}"),
+            ("it's ada@x.example's", "it's [redacted]'s"),
+            ("?mail=ada@x.example&b=1", "?mail=[redacted]&b=1"),
+        ] {
+            assert_eq!(scrub.scrub(text.as_bytes()).unwrap().unwrap().text, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_mask_that_shows_what_it_hides_hides_all() {
         let mask = Mask::new(15, 0, '*', "");
         let scrub = Scrub::new(finder(None), Replacement::Mask(mask), '*');

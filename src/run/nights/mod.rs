@@ -47,6 +47,8 @@ pub(super) struct Night {
     replaces: Option<String>,
     /// Whether this run's result is in its place already, as a run of this id has published it.
     is_there: bool,
+    /// Whether it is asked for a plan, which never has what was taken.
+    is_of_plan: bool,
 }
 
 impl Night {
@@ -81,6 +83,7 @@ impl Night {
             replaced: None,
             replaces: None,
             is_there: false,
+            is_of_plan: false,
         };
         night.clean_up_after_kill(source, definition, !options.dry_run)?;
         Ok(Some(night))
@@ -218,7 +221,7 @@ impl Night {
         let choice = ledger::compare(self.ledger.list(), &listing.files, &wanted);
         let choice = choice.map_err(|fault| fault.in_file(&path))?;
         if 0 < choice.failing.count {
-            return Err(changed(&choice.failing).into());
+            return Err(changed(&choice.failing, self.is_of_plan).into());
         }
         let id = &prepared.moment.run;
         if !choice.take.is_empty() && self.has_taken(id) && self.replaced.as_ref() != Some(id) {
@@ -240,10 +243,18 @@ impl Night {
     pub(super) fn nothing_new(&self, from: &str) -> RunError {
         let list = escape_path(&self.to);
         let message = format!("nothing is new in {from}: its inputs are on the list in `{list}`");
-        RunError::new(ErrorKind::NoInput, message).hint(
+        let hint = if self.is_of_plan {
+            "a plan has only what is new; `segprep run` with `--again` takes inputs on the list once more"
+        } else {
             "`--again` takes inputs on the list once more; with `on_empty = \"ok\"` under `[input]`, \
-             such a run is done",
-        )
+             such a run is done"
+        };
+        RunError::new(ErrorKind::NoInput, message).hint(hint)
+    }
+
+    /// It is asked for a plan.
+    pub(super) fn plans(&mut self) {
+        self.is_of_plan = true;
     }
 
     /// Notes that this run is about to write to its places.
@@ -452,14 +463,15 @@ fn listed(few: &Few) -> String {
     }
 }
 
-fn changed(few: &Few) -> RunError {
+fn changed(few: &Few, is_of_plan: bool) -> RunError {
     let (names, have) = (listed(few), if few.count == 1 { "has" } else { "have" });
     let message = format!("{names} {have} changed since a run took it");
     let message = if few.count == 1 { message } else { message.replace(" took it", " took them") };
-    RunError::new(ErrorKind::BadInput, message).hint(
+    let again = if is_of_plan { "" } else { ", or take an input once more with `--again`" };
+    RunError::new(ErrorKind::BadInput, message).hint(format!(
         "records that were written may be written again: decide with `changed = \"take\"` or `\"skip\"` \
-         under `[state]`, or take an input once more with `--again`",
-    )
+         under `[state]`{again}"
+    ))
 }
 
 fn used_id(id: &str, list: &Path) -> RunError {

@@ -59,7 +59,10 @@ pub fn shards(
     let first = source.parse(&source.moment)?;
     check_definition(&first.definition, true)?;
     let remote = Remote::new(&first.definition, cancel)?;
-    let night = Night::open(&source, &first.definition, &remote, &looking)?;
+    let mut night = Night::open(&source, &first.definition, &remote, &looking)?;
+    if let Some(night) = &mut night {
+        night.plans();
+    }
     let is_chosen = looking.run.is_some();
     let chosen = places::choose(&source, first, &remote, is_chosen, night.as_ref())?;
     let missing = MissingKey::IsDemo;
