@@ -111,7 +111,7 @@ def counts(
     if comparing.is_off:
         return told | {"dropped": dropped}
     frame = _decided(df, comparing, file, columns, has_clean=False)
-    frame = frame.withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate"))
+    frame = frame.withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate") & ~F.col("is_over"))
     found = sums(frame, ("is_duplicate", "is_over", "opts_out"))
     told["written"] -= found["is_duplicate"] + found["is_over"]
     if comparing.unique is not None:

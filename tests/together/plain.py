@@ -113,7 +113,8 @@ def decide(case):
             lines.append(json.dumps(shown, separators=(",", ":"), ensure_ascii=False) + "\n")
     rejects = [[number + 1, how] for number, how in enumerate(fates) if how in ("enum", "user_endpoint_limit")]
     dropped = {reason: fates.count(reason) for reason in ("inactive", "duplicate", "user_limit")}
-    return {"part": "".join(lines), "rejects": rejects, "dropped": dropped, "optout_merged": len(opted_out)}
+    merged = sum(fates[one] == "written" for one in opted_out)
+    return {"part": "".join(lines), "rejects": rejects, "dropped": dropped, "optout_merged": merged}
 
 
 if __name__ == "__main__":
