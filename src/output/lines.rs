@@ -34,7 +34,9 @@ pub(super) struct LinesWriter {
     /// The open part, with the number of its records.
     open: Option<(LinePart, u64)>,
     /// What was done with each block that is not settled yet, the oldest first.
-    unsettled: VecDeque<Vec<Step>>,
+    unsettled: VecDeque<VecDeque<Step>>,
+    /// The parts that end in them. Each has files open.
+    ended: usize,
     /// The settled spans of the first part that has others.
     settled: SettledSpans,
     /// The parts that are being made durable, in their order.
@@ -50,6 +52,9 @@ pub(super) struct LinesWriter {
 
 /// How many parts are made durable beside the ordered side, which then waits for the first.
 const FINISHING_MAX: usize = 16;
+
+/// How many parts may have ended in blocks that are not settled yet: a block may have thousands of small ones.
+const ENDED_MAX: usize = 64;
 
 /// A step in writing parts.
 enum Step {
@@ -86,6 +91,7 @@ impl LinesWriter {
             counts: LineCounts::default(),
             open: None,
             unsettled: VecDeque::new(),
+            ended: 0,
             settled: SettledSpans::default(),
             finishing: VecDeque::new(),
             parts: Vec::new(),
@@ -173,7 +179,7 @@ impl LinesWriter {
     /// Notes a step of the current block.
     fn note(&mut self, step: Step) {
         if let Some(steps) = self.unsettled.back_mut() {
-            steps.push(step);
+            steps.push_back(step);
         }
     }
 
@@ -194,8 +200,24 @@ impl LinesWriter {
         if let Some((mut part, records)) = self.open.take() {
             part.end()?;
             self.note(Step::End(part, records));
+            self.ended += 1;
+        }
+        while ENDED_MAX < self.ended {
+            let oldest = self.unsettled.iter_mut().find_map(VecDeque::pop_front);
+            oldest.map_or(Ok(()), |step| self.settle_step(step))?;
         }
         Ok(())
+    }
+
+    fn settle_step(&mut self, step: Step) -> Result<(), PublishError> {
+        match step {
+            Step::Add(span) => span.settle(&mut self.settled),
+            Step::End(part, records) => {
+                self.ended -= 1;
+                self.finishing.push_back(part.finish(records, mem::take(&mut self.settled)));
+                self.collect(FINISHING_MAX)
+            }
+        }
     }
 
     /// Waits until parts are durable, but for the last `rest`.
@@ -214,27 +236,19 @@ impl OutputWriter for LinesWriter {
         block: &Arc<Block>,
         place: Option<&Publication>,
     ) -> Result<(), PublishError> {
-        self.unsettled.push_back(Vec::new());
+        self.unsettled.push_back(VecDeque::new());
         let Some(lines) = block.lines_of(self.encoded) else { return Ok(()) };
         self.counts.add(lines.counts);
         self.write_lines(block, lines, place)
     }
 
     fn settle(&mut self) -> Result<(), PublishError> {
-        for step in self.unsettled.pop_front().unwrap_or_default() {
-            match step {
-                Step::Add(span) => span.settle(&mut self.settled)?,
-                Step::End(part, records) => {
-                    self.finishing.push_back(part.finish(records, mem::take(&mut self.settled)));
-                    self.collect(FINISHING_MAX)?;
-                }
-            }
-        }
-        Ok(())
+        let mut steps = self.unsettled.pop_front().unwrap_or_default().into_iter();
+        steps.try_for_each(|step| self.settle_step(step))
     }
 
     fn finish(&mut self, _place: Option<&Publication>) -> Result<(), PublishError> {
-        self.unsettled.push_back(Vec::new());
+        self.unsettled.push_back(VecDeque::new());
         self.end_part()?;
         self.settle()?;
         self.collect(0)

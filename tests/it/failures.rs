@@ -78,6 +78,23 @@ fn a_limit_on_file_length_ends_the_run() {
     recovers(&site);
 }
 
+/// A block may have thousands of small parts: they are not all open at once.
+#[test]
+fn small_parts_need_few_descriptors() {
+    for digest in ["sha256", "crc64nvme"] {
+        let site = Site::with(&endpoints(3_000));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""]);
+        shell.arg(env!("CARGO_BIN_EXE_segprep"));
+        let mut run = site.run_by(shell);
+        run.args(["--set", "output.0.max_bytes=400", "--threads", "5"]);
+        run.args(["--set", &format!("output.0.digest=\"{digest}\"")]);
+        assert_exit(&mut run, 0);
+        let parts = fs::read_dir(site.folder().join("import/job-000")).expect("a folder").count();
+        assert!(500 < parts, "{parts}");
+    }
+}
+
 /// A command that is subject to permissions: if the tests run as root, it runs as another user.
 fn unprivileged(site: &Site) -> Command {
     const NOBODY: u32 = 65_534;
