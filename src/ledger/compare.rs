@@ -80,7 +80,7 @@ pub struct Choice {
 
 /// Compares a list with a listing. Both are sorted by name. An input is the same however its path is spelled.
 pub fn compare(list: &List, listed: &[Listed], wanted: &Wanted<'_>) -> Result<Choice, NotAList> {
-    let names = PlainNames::here();
+    let names = PlainNames::here(list.raw_names().next());
     let files = Files::new(listed, &names);
     let mut choice = Choice::default();
     let mut at = 0;
