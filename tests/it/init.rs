@@ -373,7 +373,7 @@ fn an_opt_out_whose_name_may_not_be_shown_is_left_open() {
     let rows = fs::read_to_string(&path).expect("rows").replace("Foo", "Unsubscribed");
     let path = file(folder.path(), "b.csv", rows.replace(",a,", ",no,"));
     let text = definition(&path, &[]);
-    assert!(text.contains("# Column 3 (name of 6 characters) says who has opted out"), "{text}");
+    assert!(text.contains("# Column 3 (name of 6 characters) says it as well"), "{text}");
     // One that only may say so is not asked about beside it.
     let rows = fs::read_to_string(&path).expect("rows");
     let rows =
@@ -391,6 +391,18 @@ fn of_rows(header: &str, rows: &[&str]) -> String {
     let folder = folder();
     let rows: String = rows.iter().map(|row| format!("{row}\n").repeat(20)).collect();
     definition(&file(folder.path(), "a.csv", format!("{header}\n{rows}")), &[])
+}
+
+/// HubSpot has a column for each kind of mail, with the name of that kind in its own.
+#[test]
+fn each_opt_out_without_a_name_is_said() {
+    let text = of_rows(
+        "Email,First Name,Unsubscribed,Opted out of email: ab,Opted out of email: cd",
+        &["ada@example.com,Ada,true,false,true"],
+    );
+    for place in ["Column 4 (name of 22 characters)", "Column 5 (name of 22 characters)"] {
+        assert!(text.contains(&format!("# {place} says it as well")), "{text}");
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@ pub(super) struct Chosen<'a> {
     pub(super) other_addresses: Vec<String>,
     /// Names that must not be lost in silence, though another one stands for their field.
     pub(super) ignored: Vec<String>,
-    /// The opt-out, if its name may not be written: its column, and the length of its name.
-    pub(super) unnamed_opt_out: Option<(Option<u64>, u64)>,
+    /// The opt-outs whose names may not be written: their columns, and the lengths of their names.
+    pub(super) unnamed_opt_outs: Vec<(Option<u64>, u64)>,
     /// How many fields are none of the schema's.
     pub(super) unknown: usize,
     /// The channel if no field has it: path, word and reason.
@@ -118,10 +118,11 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         .filter(|field| field.field.as_deref() == Some(opt_out) && !is_chosen(field));
     // One that only may say so is not asked about beside one that does.
     let is_said = best.get(opt_out).is_some_and(|field| !field.origin.is_status);
-    let unnamed_opt_out = lost
+    let unnamed_opt_outs = lost
         .clone()
         .filter(|field| 0 < field.values_met() && !(is_said && field.origin.is_status))
-        .find_map(|field| Some((field.column, field.name_length?)));
+        .filter_map(|field| Some((field.column, field.name_length?)))
+        .collect();
     let ignored = lost.filter(|field| field.by != Some(By::Name)).filter_map(own_name);
     let has = |role| fields.iter().any(|found| found.path == knowledge.role_path(role));
     let constant = if has(Role::Channel) { None } else { channel(&fields, knowledge) };
@@ -145,7 +146,7 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         away,
         other_addresses,
         ignored,
-        unnamed_opt_out,
+        unnamed_opt_outs,
         unknown,
         constant,
         columns,

@@ -94,13 +94,19 @@ impl<'a> Meanings<'a> {
                  # [input.rename] and {{ \"*\" = \"ALL\" }} below, or list it in `ignore`."
             )
         });
-        let unnamed = chosen.unnamed_opt_out.map(|(column, length)| {
+        let has_others = !self.columns.is_empty() || 1 < chosen.unnamed_opt_outs.len();
+        let what = if has_others {
+            "says it as well, and its name is not shown. An\n\
+             # endpoint has one opt-out: if this is the one that counts, rename it in place of the other. If not, list it in\n\
+             # `ignore`: whoever has opted out only there is then written without an opt-out."
+        } else {
+            "says who has opted out, and its name is not shown. Write\n\
+             # { \"NAME\" = \"OptOut\" } as [input.rename], or decide that it does not count."
+        };
+        let unnamed = chosen.unnamed_opt_outs.iter().map(|(column, length)| {
             let place =
                 column.map_or_else(|| "A field".to_owned(), |column| format!("Column {column}"));
-            format!(
-                "# {place} (name of {length} characters) says who has opted out, and its name is not shown. Write\n\
-                 # {{ \"NAME\" = \"OptOut\" }} as [input.rename], or decide that it does not count."
-            )
+            format!("# {place} (name of {length} characters) {what}")
         });
         unknown
             .chain(silent)

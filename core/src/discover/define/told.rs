@@ -67,7 +67,7 @@ pub(super) fn lacks(
 ) -> bool {
     let opt_out = knowledge.role_path(Role::OptOut);
     let is_found = chosen.fields.iter().any(|found| found.path == opt_out)
-        || chosen.unnamed_opt_out.is_some()
+        || !chosen.unnamed_opt_outs.is_empty()
         || !chosen.opt_out_details.is_empty();
     options.purpose == Purpose::Messaging && !chosen.is_users_only && !is_found
 }
