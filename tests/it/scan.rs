@@ -188,8 +188,8 @@ fn faults_are_counted_by_field_and_code() {
 #[test]
 fn columns_of_other_programs_are_recognised() {
     let folder = folder();
-    let rows = "Kunden-Nr;E-Mail;Handy;Vorname;Land;Bemerkung;Wohin\n".to_owned()
-        + &"K-1;Ada@example.com;(202) 555-0142;Ada;Germany;call ada@example.org;ada@example.net\n"
+    let rows = "Kunden-Nr;E-Mail;Handy;Vorname;Land;Bemerkung;Wohin;Default Address City\n".to_owned()
+        + &"K-1;Ada@example.com;(202) 555-0142;Ada;Germany;call ada@example.org;ada@example.net;Bonn\n"
             .repeat(20);
     let report = scanned(&[&file(folder.path(), "in.csv", rows)], &[]);
     for (name, own, op) in [
@@ -197,6 +197,7 @@ fn columns_of_other_programs_are_recognised() {
         ("Handy", "Address", "keep"),
         ("Kunden-Nr", "User.UserId", "hmac"),
         ("Vorname", "User.UserAttributes.FirstName", "mask"),
+        ("Default Address City", "Location.City", "keep"),
     ] {
         let field = field(&report, name);
         let found = (&field["field"], &field["by"], &field["op"]);

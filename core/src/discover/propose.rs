@@ -46,6 +46,9 @@ pub(super) fn propose(evidence: &Evidence<'_>, knowledge: &Knowledge) -> (&'stat
         ("geo", &["coordinates"]),
         ("drop", &["street", "ip"]),
     ];
+    // `Default Address Country Code` is called like a street, and is none.
+    let is_place = evidence.field.is_some_and(|field| field.starts_with("Location."));
+    let hit = |names: &[&str]| hit(names).filter(|found| !(is_place && found.detector == "street"));
     let is_degrees = evidence.field.is_some_and(|field| field.ends_with("itude"));
     for (op, names) in by_detector {
         if let Some(verdict) = hit(names) {
