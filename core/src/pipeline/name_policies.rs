@@ -91,7 +91,7 @@ impl NamePolicies {
         let dropped = matches!(*op, Op::Drop);
         let problems = if dropped { [None; 2] } else { stages.limits.check_name(name) };
         let removable = plan.removable.has_name(map, name);
-        let is_kept = matches!(*op, Op::Keep);
+        let is_kept = op.writes_through();
         let personal = if dropped { 0 } else { personal_in_name(name) };
         let verdict = NameVerdict {
             dropped,

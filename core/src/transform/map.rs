@@ -63,6 +63,11 @@ impl Map {
         Span { start, len: text.len(), is_plain: super::is_plain(text.as_bytes()) }
     }
 
+    /// Whether values that are not in the table stay as they are.
+    pub(super) fn keeps_others(&self) -> bool {
+        matches!(self.other, Mapped::Keep)
+    }
+
     /// All replacements, one after the other.
     pub(super) fn texts(&self) -> &[u8] {
         &self.texts

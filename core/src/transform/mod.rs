@@ -68,6 +68,14 @@ impl Op {
         !matches!(self, Op::Keep | Op::Drop)
     }
 
+    /// Whether values may be written as they came in.
+    pub fn writes_through(&self) -> bool {
+        match self {
+            Op::Map(map) => map.keeps_others(),
+            other => matches!(other, Op::Keep),
+        }
+    }
+
     /// Whether the operation applies to numbers. Its results are then numbers too.
     pub fn takes_numbers(&self) -> bool {
         matches!(self, Op::Round(_) | Op::Geo(_))
