@@ -393,7 +393,7 @@ fn of_rows(header: &str, rows: &[&str]) -> String {
     definition(&file(folder.path(), "a.csv", format!("{header}\n{rows}")), &[])
 }
 
-/// HubSpot has a column for each kind of mail, with the name of that kind in its own.
+/// Some programs have a column for each kind of mail, with the name of that kind in its own.
 #[test]
 fn each_opt_out_without_a_name_is_said() {
     let text = of_rows(

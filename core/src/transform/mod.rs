@@ -70,10 +70,7 @@ impl Op {
 
     /// Whether values may be written as they came in.
     pub fn writes_through(&self) -> bool {
-        match self {
-            Op::Map(map) => map.keeps_others(),
-            other => matches!(other, Op::Keep),
-        }
+        matches!(self, Op::Keep) || matches!(self, Op::Map(map) if map.keeps_others())
     }
 
     /// Whether the operation applies to numbers. Its results are then numbers too.
