@@ -47,7 +47,7 @@ pub(crate) const CPU: &str = "SEGPREP_CPU";
     name = "segprep",
     version = VERSION.as_str(),
     max_term_width = 100,
-    after_help = "Start with `segprep check FILE`. It shows what would happen to each field and writes nothing."
+    after_help = "Start with `segprep scan` and a data file, or with `segprep check` and a definition. Neither writes anything."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
