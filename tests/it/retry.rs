@@ -224,13 +224,22 @@ fn some_definitions_cannot_be_retried() {
     ];
     for (definition, sets, words) in cases {
         let place = Place::new();
-        let mut command = segprep();
-        command.args(["retry", definition]);
-        place.set_paths(&mut command);
-        command.args(sets.iter().flat_map(|set| ["--set", *set]));
-        let output = command.output().expect("it runs");
+        let run = |name: &str, more: &[&str]| {
+            let mut command = segprep();
+            command.args([name, definition]);
+            place.set_paths(&mut command);
+            let sets = sets.iter().chain(more);
+            command.args(sets.flat_map(|set| ["--set", *set])).output().expect("it runs")
+        };
+        let output = run("retry", &[]);
         assert_eq!(code(&output), 78, "{}", stderr(&output));
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        // Whoever keeps rejected records for that is told before.
+        let told = |more: &[&str]| {
+            let printed = run("check", more).stdout;
+            String::from_utf8_lossy(&printed).contains("`retry` cannot take them")
+        };
+        assert!(told(&["account.keep_rejected=true"]) && !told(&[]), "{words}");
     }
 }
 

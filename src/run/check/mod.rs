@@ -17,6 +17,7 @@ use super::memory::{self, Comparison, Folds, Limits};
 use super::options::RunOptions;
 use super::prepare::{self, ReadDefinition, Source, read};
 use super::profiles;
+use super::retry;
 use super::text::escape_path;
 use crate::columnar::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::definition::{
@@ -83,6 +84,7 @@ pub fn check(options: &RunOptions) -> Result<Checked, Failure> {
     let mut warnings = rules.warnings.clone();
     warnings.extend(aws::check(&definition)?);
     warnings.extend(missing_inputs(&definition));
+    warnings.extend(kept_in_vain(&definition));
     warnings.extend(keys::exposed(&definition));
     warnings.extend(keys::check_local(&definition)?);
     let purpose = match definition.purpose() {
@@ -134,6 +136,12 @@ fn list_bytes(definition: &Definition) -> usize {
     let state = definition.state.as_ref().filter(|state| Url::parse(&state.to.path).is_none());
     let bytes = state.map_or(0, |state| ledger::bytes_on_disk(&state.to.path));
     usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX)
+}
+
+/// The warning about rejected records that are kept for a retry which this definition cannot have.
+fn kept_in_vain(definition: &Definition) -> Option<String> {
+    let why = retry::why_not(definition).filter(|_| definition.account.keep_rejected)?;
+    Some(format!("rejected records are kept, and `retry` cannot take them: {why}"))
 }
 
 /// Warnings about inputs and folders that do not exist. Patterns, buckets and standard input are not looked at.

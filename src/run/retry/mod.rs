@@ -122,7 +122,12 @@ fn retry_steps(
 
 /// Refuses definitions whose results cannot be put together from two runs.
 fn refuse(definition: &Definition) -> Result<(), RunError> {
-    let why = if !definition.input.endpoints.is_empty() {
+    why_not(definition).map_or(Ok(()), |why| Err(refused(why)))
+}
+
+/// Why no retry can take the rejected records of a definition; `None` if one can.
+pub(super) fn why_not(definition: &Definition) -> Option<&'static str> {
+    Some(if !definition.input.endpoints.is_empty() {
         "`[[input.endpoint]]` makes several records of a row, and those of a rejected one may have been written"
     } else if definition.outputs.iter().any(|output| output.to.is_standard_output()) {
         "records went to standard output (`to = \"-\"`), so there is no result that they belong to"
@@ -133,9 +138,8 @@ fn refuse(definition: &Definition) -> Result<(), RunError> {
     } else if definition.outputs.iter().any(|output| output.profiles.is_some()) {
         "a profile is made of all records of its user, and those of a retry would not be among them"
     } else {
-        return Ok(());
-    };
-    Err(refused(why))
+        return None;
+    })
 }
 
 fn refused(why: &str) -> RunError {
