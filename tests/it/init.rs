@@ -458,6 +458,15 @@ fn columns_that_say_the_opposite_are_never_renamed_together() {
 }
 
 #[test]
+fn words_are_not_proposed_for_rivals_of_which_one_says_the_opposite() {
+    for other in ["EMAIL_BLOCKLISTED", "Unsubscribed"] {
+        let rows = ["ada@example.com,Ada,true,false", "bob@example.com,Bob,false,true"];
+        let text = of_rows(&format!("Email,First Name,OPT_IN,{other}"), &rows);
+        assert!(text.contains("\"OptOut\" = {}") && !text.contains("Known are"), "{text}");
+    }
+}
+
+#[test]
 fn an_input_that_says_nothing_of_opt_outs_is_named() {
     let folder = folder();
     file(folder.path(), "a.csv", "Email,First Name,Unsubscribed\nada@example.com,Ada,yes\n");

@@ -170,8 +170,8 @@ pub(super) fn ask_about_rivals(
     }
     let rivals = of_messages.into_iter().filter(|field| is_written(field) || is_asked(field));
     let rivals: Vec<&FieldReport> = rivals.collect();
-    let has = |sense| rivals.iter().any(|field| field.origin.sense == sense);
-    chosen.rivals_disagree = has(Sense::Same) && has(Sense::Opposite);
+    let is_opposite = |field: &&FieldReport| field.origin.sense == Sense::Opposite;
+    chosen.rivals_disagree = rivals.iter().any(is_opposite) && !rivals.iter().all(is_opposite);
     let names = rivals.into_iter().map(name_of).map(str::to_owned);
     chosen.rival_opt_outs = names.collect();
     chosen.ignored.retain(|name| !chosen.rival_opt_outs.contains(name));
