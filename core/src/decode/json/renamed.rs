@@ -87,12 +87,11 @@ impl<R: Recorder> Reader<'_, R> {
     /// Skips the value of an object on a path that is no object: an unknown field.
     pub(super) fn skip_non_container(&mut self, depth: usize) -> JsonResult<()> {
         self.recorder.record(TraceEvent::Irregular);
-        if let Field::Named(id) = self.field
-            && !self.is_at_null()
-        {
+        let Field::Named(id) = self.field else { return self.skip_value(depth) };
+        if !self.is_at_null() {
             self.batch.add_unknown(self.row, id);
         }
-        self.skip_value(depth)
+        self.skip_unknown_value(id, depth)
     }
 
     /// Reads the value of a name that leads elsewhere, or to where others lead.

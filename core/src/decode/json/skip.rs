@@ -51,14 +51,20 @@ impl<R: Recorder> Reader<'_, R> {
         } else if !self.is_at_null() && !self.is_at_null_text() {
             self.batch.add_unknown(self.row, id);
         }
+        self.skip_unknown_value(id, depth + 1)
+    }
+
+    /// Skips the value of a name that is not in the schema. `depth` is that of the value.
+    pub(super) fn skip_unknown_value(&mut self, id: NameId, depth: usize) -> JsonResult<()> {
         if !matches!(self.peek(), Some(b'{' | b'[')) {
-            return self.skip_value(depth + 1);
+            return self.skip_value(depth);
         }
+        let (scope, name) = self.names.get(id);
         let unknown = &mut self.scratch.unknown;
         unknown.scope = Some(scope);
         unknown.path.clear();
-        unknown.path.push_str(self.names.get(id).1);
-        let skipped = self.skip_value(depth + 1);
+        unknown.path.push_str(name);
+        let skipped = self.skip_value(depth);
         self.scratch.unknown.scope = None;
         skipped
     }
