@@ -9,7 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::profile::{Bounds, Bytes, LostField, Profile, Source, put_number, put_text};
+use super::bytes::{Bytes, put_number, put_text};
+use super::parts::{Bounds, Source};
+use super::profile::Profile;
 use crate::plan::ProfilePlan;
 use crate::schema::{NOT_OPTED_OUT, OPTED_OUT, Role, Shape};
 
@@ -26,7 +28,7 @@ pub(super) enum ColumnId<'a> {
     Email(u16),
     Field(u8),
     /// A name of a map; of several values, the one with this number.
-    Name(u8, &'a str, Option<u16>),
+    Name(u8, &'a [u8], Option<u16>),
 }
 
 const KEY: u8 = 0;
@@ -63,13 +65,13 @@ impl<'a> ColumnId<'a> {
     }
 
     /// As what its values are counted if it is not written.
-    pub(super) fn lost_field(self, bounds: &Bounds) -> LostField {
+    pub(super) fn counted(self, bounds: &Bounds) -> Source<'a> {
         match self {
-            ColumnId::Phone(_) | ColumnId::Email(_) => LostField::Field(bounds.address),
-            ColumnId::Field(node) => LostField::Field(node),
-            ColumnId::Name(map, name, _) => LostField::Name(map, name.into()),
+            ColumnId::Phone(_) | ColumnId::Email(_) => Source::Field(bounds.address),
+            ColumnId::Field(node) => Source::Field(node),
+            ColumnId::Name(map, name, _) => Source::Name(map, name),
             ColumnId::Key | ColumnId::OptOut | ColumnId::OptOutOf(_) => {
-                LostField::Field(bounds.opt_out)
+                Source::Field(bounds.opt_out)
             }
         }
     }
@@ -96,28 +98,29 @@ impl<'a> ColumnId<'a> {
 
 /// Hands over each value of a profile with its column, in the order in which columns are looked for, and with
 /// how many values of records it stands for; none, if nothing is lost without its column.
-pub(super) fn each_cell<'p>(
-    profile: &'p Profile,
-    mut each: impl FnMut(ColumnId<'p>, &'p str, u64),
+pub(super) fn each_cell<'b>(
+    profile: &Profile<'b>,
+    mut each: impl FnMut(ColumnId<'b>, &'b [u8], u64),
 ) {
-    each(ColumnId::Key, &profile.key, 0);
+    each(ColumnId::Key, profile.key, 0);
     let consent = profile.consent;
     if consent.is_known {
-        each(ColumnId::OptOut, if consent.is_opted_out { OPTED_OUT } else { NOT_OPTED_OUT }, 1);
+        let word = if consent.is_opted_out { OPTED_OUT } else { NOT_OPTED_OUT };
+        each(ColumnId::OptOut, word.as_bytes(), 1);
     }
     for channel in (0..32_u8).filter(|channel| consent.channels & 1 << channel != 0) {
-        each(ColumnId::OptOutOf(channel), OPTED_OUT, 0);
+        each(ColumnId::OptOutOf(channel), OPTED_OUT.as_bytes(), 0);
     }
     for item in &profile.items {
-        let single = item.values.len() == 1;
-        for (value, number) in item.values.iter().zip(0_u16..) {
-            let column = match &item.source {
+        let single = item.len() == 1;
+        for (value, number) in item.values().zip(0_u16..) {
+            let column = match item.source {
                 Source::Phone => ColumnId::Phone(number),
                 Source::Email => ColumnId::Email(number),
-                Source::Field(node) => ColumnId::Field(*node),
-                Source::Name(map, name) => ColumnId::Name(*map, name, (!single).then_some(number)),
+                Source::Field(node) => ColumnId::Field(node),
+                Source::Name(map, name) => ColumnId::Name(map, name, (!single).then_some(number)),
             };
-            each(column, &value.text, value.times);
+            each(column, value.text, value.times);
         }
     }
 }
@@ -155,7 +158,7 @@ impl Ranks {
     }
 
     /// Notes the columns of a profile.
-    pub(super) fn note(&mut self, profile: &Profile, plan: &ProfilePlan) {
+    pub(super) fn note(&mut self, profile: &Profile<'_>, plan: &ProfilePlan) {
         let mut number = 0;
         each_cell(profile, |column, _, _| {
             number += 1;
@@ -216,8 +219,7 @@ impl Ranks {
             Class::Key | Class::Standard | Class::Named | Class::Technical => (class, 0),
         };
         first.sort_by_key(|(_, (class, at, number), _)| (place(*class), *at, *number));
-        let mut layout =
-            Layout { names: Vec::new(), places: HashMap::default(), fields: Vec::new() };
+        let mut layout = Layout::default();
         for (place, (id, _, name)) in first.into_iter().enumerate() {
             if let Some(column) = ColumnId::read(&id) {
                 layout.fields.push(field_of(column, &name, plan));
@@ -296,7 +298,7 @@ fn name_of(column: ColumnId<'_>, plan: &ProfilePlan) -> Option<String> {
         ColumnId::Name(map, name, number) => {
             let map = plan.schema.nodes.get(usize::from(map))?;
             let number = number.map(|number| format!("_{number}")).unwrap_or_default();
-            format!("{}{}{number}", prefix(&map.path), plain(name)?)
+            format!("{}{}{number}", prefix(&map.path), plain(std::str::from_utf8(name).ok()?)?)
         }
     };
     (name.len() <= plan.target.limits.field_length).then_some(name)
@@ -352,6 +354,7 @@ fn field_of(column: ColumnId<'_>, name: &str, plan: &ProfilePlan) -> ColumnField
 }
 
 /// The columns of the parts of an output, in their order.
+#[derive(Default)]
 pub(super) struct Layout {
     pub(super) names: Vec<String>,
     places: HashMap<Vec<u8>, usize, RandomState>,
@@ -395,9 +398,9 @@ mod tests {
             ColumnId::Phone(300),
             ColumnId::Email(0),
             ColumnId::Field(20),
-            ColumnId::Name(7, "Plan", None),
-            ColumnId::Name(7, "Plan", Some(0)),
-            ColumnId::Name(7, "", Some(49)),
+            ColumnId::Name(7, b"Plan", None),
+            ColumnId::Name(7, b"Plan", Some(0)),
+            ColumnId::Name(7, b"", Some(49)),
         ] {
             column.write(&mut bytes);
             assert!(ColumnId::read(&bytes) == Some(column), "{bytes:?}");

@@ -1,20 +1,20 @@
 //! Folds the records of each user.
 //!
-//! All records of a user are in one partition, in the order of the input. A partition is taken record by record
-//! into a table of profiles. If that becomes too large, its profiles and the rest of the partition are
-//! partitioned once more by the next byte of the hash; a profile is a record like any other there, and comes
-//! first. So memory has a bound, also where all records belong to one user. The profiles go to other partitions,
-//! by the place of their first records.
+//! All records of a user are in one partition, in the order of the input. A partition is read into memory and
+//! folded. If it is too large, what is there is folded first; if that leaves too many profiles, they and the rest
+//! of the partition are partitioned once more by the next byte of the hash. A profile is a record like any other
+//! there, and comes first. So memory has a bound, also where all records belong to one user. The profiles go to
+//! other partitions, by the place of their first records.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::columns::Ranks;
 use super::heap::{Heap, Partition};
-use super::profile::{Bounds, Profile};
+use super::held::Held;
+use super::parts::Bounds;
+use super::profile::Profile;
 use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile};
 use crate::plan::ProfilePlan;
@@ -23,6 +23,8 @@ use crate::plan::ProfilePlan;
 const LEVELS: usize = 16;
 /// How often a fold looks whether the run is cancelled, in records.
 const CANCEL_EVERY: u64 = 1 << 12;
+/// How many bytes of profiles are handed over at once.
+const ENDED_MAX: usize = 1 << 20;
 
 /// What it takes to fold.
 pub(super) struct Folding<'a> {
@@ -70,9 +72,9 @@ impl Folding<'_> {
     }
 
     fn fold(&self, partition: Partition, level: usize) -> Result<(), GroupError> {
-        let mut profiles: HashMap<u128, Profile, RandomState> = HashMap::default();
-        let (mut held, mut taken, bytes) = (0, 0_u64, partition.bytes);
-        let mut next: Option<Heap> = None;
+        let bytes = partition.bytes;
+        let room = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.held_max / 2);
+        let (mut held, mut next, mut taken) = (Held::with_capacity(room), None::<Heap>, 0_u64);
         partition.each(self.file, |entry| {
             taken += 1;
             if taken.is_multiple_of(CANCEL_EVERY) {
@@ -84,22 +86,18 @@ impl Folding<'_> {
             if let Some(next) = &mut next {
                 return add(next, level + 1, key, profile, self.file);
             }
-            if let Some(earlier) = profiles.get_mut(&key) {
-                held -= earlier.memory();
-                earlier.fold(profile, &self.bounds).ok_or_else(|| self.file.damaged())?;
-                held += earlier.memory();
-            } else {
-                let first = Profile::read(profile).ok_or_else(|| self.file.damaged())?;
-                held += first.memory();
-                profiles.insert(key, first);
-            }
-            if self.held_max < held && 1 < profiles.len() && level + 1 < LEVELS {
-                next = Some(self.divide(&mut profiles, level + 1)?);
+            held.add(key, |bytes| bytes.extend_from_slice(profile));
+            if self.held_max / 2 < held.memory() {
+                held = self.settle(&mut held)?;
+                let is_large = self.held_max / 8 * 3 < held.memory();
+                if is_large && 1 < held.len() && level + 1 < LEVELS {
+                    next = Some(self.divide(&mut held, level + 1)?);
+                }
             }
             Ok(())
         })?;
         let end = match next {
-            None => self.end(profiles.into_values()),
+            None => self.end(&mut held),
             Some(next) => {
                 let parts = next.into_partitions();
                 self.advance.expect(parts.iter().map(|part| part.bytes).sum());
@@ -110,40 +108,57 @@ impl Folding<'_> {
         end
     }
 
-    /// Partitions profiles by a byte of their hashes.
-    fn divide(
-        &self,
-        profiles: &mut HashMap<u128, Profile, RandomState>,
-        level: usize,
-    ) -> Result<Heap, GroupError> {
-        let mut heap = Heap::new(self.piece_bytes);
-        let mut bytes = Vec::new();
-        for (key, profile) in profiles.drain() {
-            bytes.clear();
-            profile.write(&mut bytes);
-            add(&mut heap, level, key, &bytes, self.file)?;
+    /// Folds what is held, so that there is one profile for each user.
+    fn settle(&self, held: &mut Held<u128>) -> Result<Held<u128>, GroupError> {
+        held.sort();
+        // What is folded is no longer than its records.
+        let (mut settled, mut profile) = (Held::with_capacity(held.bytes()), Profile::default());
+        for (key, records) in held.groups() {
+            let folded = profile.fold_all(records, &self.bounds);
+            folded.ok_or_else(|| self.file.damaged())?;
+            settled.add(key, |bytes| profile.write(bytes));
         }
-        profiles.shrink_to_fit();
+        Ok(settled)
+    }
+
+    /// Partitions profiles by a byte of their hashes.
+    fn divide(&self, held: &mut Held<u128>, level: usize) -> Result<Heap, GroupError> {
+        let mut heap = Heap::new(self.piece_bytes);
+        for (key, profile) in held.iter() {
+            add(&mut heap, level, key, profile, self.file)?;
+        }
+        *held = Held::with_capacity(0);
         Ok(heap)
     }
 
-    /// Takes profiles to which no more records belong.
-    fn end(&self, profiles: impl Iterator<Item = Profile>) -> Result<(), GroupError> {
-        let (mut ranks, mut bytes, mut ends) = (Ranks::default(), Vec::new(), Vec::new());
-        for profile in profiles {
+    /// Folds records of users to whom no others belong.
+    fn end(&self, held: &mut Held<u128>) -> Result<(), GroupError> {
+        held.sort();
+        let (mut ranks, mut profile) = (Ranks::default(), Profile::default());
+        let mut ended = Held::with_capacity(ENDED_MAX);
+        for (_, records) in held.groups() {
+            let folded = profile.fold_all(records, &self.bounds);
+            folded.ok_or_else(|| self.file.damaged())?;
             ranks.note(&profile, self.plan);
-            profile.write(&mut bytes);
-            ends.push((profile.place, bytes.len()));
+            ended.add(profile.place, |bytes| profile.write(bytes));
+            if ENDED_MAX < ended.memory() {
+                self.hand_over(&ended)?;
+                ended.clear();
+            }
         }
+        self.hand_over(&ended)?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.ranks.add(ranks, self.plan);
-        let mut from = 0;
-        for (place, to) in ends {
-            let profile = bytes.get(from..to).unwrap_or(&[]);
+        Ok(())
+    }
+
+    /// Adds profiles to the partitions by place.
+    fn hand_over(&self, ended: &Held<u64>) -> Result<(), GroupError> {
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, profile) in ended.iter() {
             let partition = usize::try_from(place >> self.shift).unwrap_or(usize::MAX);
             results.profiles += 1;
             results.rows.add(partition, [&place.to_le_bytes(), profile], self.file)?;
-            from = to;
         }
         Ok(())
     }

@@ -20,7 +20,8 @@ pub(super) struct Partition {
     buffer: Vec<u8>,
     /// Where the pieces are on disk, and their lengths.
     pieces: Vec<(u64, u32)>,
-    /// The bytes of all entries.
+    /// How many entries there are, and the bytes of all of them.
+    pub(super) entries: u64,
     pub(super) bytes: u64,
 }
 
@@ -65,6 +66,7 @@ impl Partition {
         for part in parts {
             self.buffer.extend_from_slice(part);
         }
+        self.entries += 1;
         self.bytes += u64::from(length) + 4;
         if piece_bytes <= self.buffer.len() {
             let bytes = u32::try_from(self.buffer.len()).expect("a buffer is shorter than 4 GiB");

@@ -16,14 +16,17 @@ impl<'a> Reader<'a> {
         Reader { text, at: 0 }
     }
 
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn eat(&mut self, byte: u8) -> Option<()> {
         self.skip(byte).then_some(())
     }
 
+    #[inline]
     fn skip(&mut self, byte: u8) -> bool {
         let is_there = self.peek() == Some(byte);
         self.at += usize::from(is_there);
@@ -31,6 +34,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object: `each` reads the value of each member.
+    #[inline]
     pub(super) fn members(
         &mut self,
         mut each: impl FnMut(&mut Reader<'a>, Cow<'a, str>) -> Option<()>,
@@ -51,6 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a list: `each` reads each item.
+    #[inline]
     pub(super) fn items(
         &mut self,
         mut each: impl FnMut(&mut Reader<'a>) -> Option<()>,
@@ -69,10 +74,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a text or a number, as text.
+    #[inline]
     pub(super) fn value(&mut self) -> Option<Cow<'a, str>> {
         if self.peek() == Some(b'"') { self.string() } else { self.number().map(Cow::Borrowed) }
     }
 
+    #[inline]
     fn number(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at..)?;
         let end = rest.find([',', '}', ']']).unwrap_or(rest.len());
@@ -80,6 +87,7 @@ impl<'a> Reader<'a> {
         rest.get(..end).filter(|number| !number.is_empty())
     }
 
+    #[inline]
     fn string(&mut self) -> Option<Cow<'a, str>> {
         self.eat(b'"')?;
         let plain = self.plain()?;
@@ -94,6 +102,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads up to the next escape, or to the end of a text.
+    #[inline]
     fn plain(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at..)?;
         let end = memchr2(b'"', b'\\', rest.as_bytes())?;

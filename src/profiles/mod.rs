@@ -8,25 +8,32 @@
 //! | file | contents |
 //! |---|---|
 //! | `line.rs`, `record.rs` | a written record as a profile of its own |
-//! | `profile.rs` | what becomes of a later record of the same user, and the form on disk |
+//! | `parts.rs` | values by field or name, and what is lost |
+//! | `profile.rs` | what becomes of a later record of the same user |
+//! | `bytes.rs` | the form of a profile on disk |
 //! | `fold.rs` | partition after partition in bounded memory |
 //! | `columns.rs` | which columns there are, once all profiles are known |
 //! | `rows.rs` | profiles as rows, in the order of their first records |
 //! | `lists.rs`, `object_type.rs` | the files beside them |
-//! | `heap.rs` | partitions of entries |
+//! | `unplaced.rs` | what has no place, by field |
+//! | `heap.rs`, `held.rs` | entries in partitions, and in memory |
 //!
 //! A row is at the place of the first record of its user, and columns are in the order in which the rows have
 //! them. So nothing depends on threads, on the size of chunks, or on hashes, whose key is random.
 
+mod bytes;
 mod columns;
 mod fold;
 mod heap;
+mod held;
 mod line;
 mod lists;
 mod object_type;
+mod parts;
 mod profile;
 mod record;
 mod rows;
+mod unplaced;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -34,8 +41,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use columns::ColumnField;
 pub use object_type::object_type;
-pub use profile::LostField;
-pub use rows::{Rows, Unplaced};
+pub use rows::Rows;
+pub use unplaced::{LostField, Unplaced};
 
 use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile, Sizes, new_hash};
@@ -45,7 +52,7 @@ use columns::{Layout, Ranks};
 use fold::{Folding, Results};
 use heap::{Heap, PARTITIONS};
 use lists::{Decided, Listed, Lists};
-use profile::Bounds;
+use parts::Bounds;
 use record::{Fields, ListKind, bounds};
 
 /// Where profiles wait until they are written, and how much of them is in memory.
@@ -250,7 +257,7 @@ impl Folded {
             file: &self.file,
             cancel: &self.spill.cancel,
             advance: &self.spill.advance,
-            held_max: u64::try_from(self.spill.held_max() / 4).unwrap_or(u64::MAX),
+            held_max: u64::try_from(self.spill.held_max()).unwrap_or(u64::MAX),
             piece_bytes: self.spill.piece_bytes(SMALL_PIECE_BYTES),
             threads: self.spill.threads.max(1),
         };

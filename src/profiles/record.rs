@@ -1,10 +1,13 @@
 //! A record as a profile of its own, and the address that goes to a list of opt-outs.
 
 use std::borrow::Cow;
+use std::iter;
 use std::ops::Range;
 
+use super::bytes::{Head, put_item};
 use super::line::Reader;
-use super::profile::{Bounds, Consent, Lost, Parts, Profile, SourceRef, takes_all, write_item};
+use super::parts::{Bounds, Consent, Lost, Source, Value};
+use super::profile::{Profile, takes_all};
 use crate::plan::{FieldUse, ProfilePlan};
 use crate::schema::{Node, NodeIx, OPTED_OUT, Role};
 
@@ -31,16 +34,17 @@ pub(super) fn narrow(node: NodeIx) -> u8 {
 }
 
 /// Where values of a record go, unless they are its address.
+#[derive(Clone)]
 enum Field<'a> {
     Once(u8),
     Name(u8, Cow<'a, str>),
 }
 
 impl Field<'_> {
-    fn source(&self) -> SourceRef<'_> {
+    fn source(&self) -> Source<'_> {
         match self {
-            Field::Once(node) => SourceRef::Field(*node),
-            Field::Name(map, name) => SourceRef::Name(*map, name),
+            Field::Once(node) => Source::Field(*node),
+            Field::Name(map, name) => Source::Name(*map, name.as_bytes()),
         }
     }
 }
@@ -57,7 +61,7 @@ pub(super) struct Fields<'a> {
     values: Vec<(Cow<'a, str>, u64)>,
     consent: Consent,
     /// Values that no profile can hold.
-    lost: Lost,
+    lost: Vec<Field<'a>>,
     emptied: u64,
 }
 
@@ -96,49 +100,38 @@ impl<'a> Fields<'a> {
         let is_kept =
             |node: &NodeIx| plan.uses.get(*node) == Some(&FieldUse::Key { is_kept: true });
         let kept = self.keys.iter().find(|(other, _)| *other != node && is_kept(other));
-        let kept = kept.map(|(node, text)| (SourceRef::Field(narrow(*node)), &**text));
-        let single = address.and_then(|source| Some((source, self.address.as_deref()?)));
+        let kept = kept.map(|(node, text)| (Source::Field(narrow(*node)), text.as_bytes()));
+        let single = address.and_then(|source| Some((source, self.address.as_deref()?.as_bytes())));
         let first = || single.into_iter().chain(kept);
-        let parts =
-            Parts { place, key, consent: self.consent, emptied: self.emptied, lost: &self.lost };
+        let mut lost = Lost::default();
+        self.lost.iter().for_each(|field| lost.add(field.source(), 1));
+        let (consent, emptied) = (self.consent, self.emptied);
+        let key_bytes = key.as_bytes();
+        let head = Head { place, key: key_bytes, consent, emptied, lost: &lost };
         let number = first().count() + self.items.len();
         let all = self.items.iter().flat_map(|(field, range)| {
-            self.texts(range).iter().map(|(text, _)| (field.source(), &**text))
+            self.texts(range).iter().map(|(text, _)| (field.source(), text.as_bytes()))
         });
-        if self.repeats_names() || !takes_all(first().chain(all), number, key, bounds) {
-            self.folded(first(), &parts, bounds).write(out);
-        } else {
-            parts.write(number, out);
-            for (source, text) in first() {
-                write_item(source, [(text, 1)].into_iter(), out);
-            }
-            for (field, range) in &self.items {
-                let values = self.texts(range).iter().map(|(text, times)| (&**text, *times));
-                write_item(field.source(), values, out);
-            }
+        let is_whole =
+            !self.repeats_names() && takes_all(first().chain(all), number, key_bytes, bounds);
+        let start = out.len();
+        head.write(number, out);
+        for (source, text) in first() {
+            put_item(source, 1, iter::once(Value { text, times: 1 }), 0, out);
+        }
+        for (field, range) in &self.items {
+            let values = self.texts(range).iter();
+            let values = values.map(|(text, times)| Value { text: text.as_bytes(), times: *times });
+            put_item(field.source(), range.len(), values, 0, out);
+        }
+        if !is_whole {
+            let record = out.split_off(start);
+            let mut profile = Profile::default();
+            profile.read_record(&record, bounds)?;
+            profile.write(out);
         }
         let listed = kind.filter(|_| is_listed).zip(self.address.as_deref());
         Some((key, listed))
-    }
-
-    /// The same for a record that has a name twice, or more than a profile may have.
-    fn folded<'f>(
-        &'f self,
-        first: impl Iterator<Item = (SourceRef<'f>, &'f str)>,
-        parts: &Parts<'_>,
-        bounds: &Bounds,
-    ) -> Profile {
-        let mut profile = Profile::new(parts.place, parts.key);
-        (profile.consent, profile.emptied) = (parts.consent, parts.emptied);
-        profile.lost = parts.lost.clone();
-        for (source, text) in first {
-            profile.take(source, &[(text, 1)], 0, bounds);
-        }
-        for (field, range) in &self.items {
-            let values = self.texts(range).iter().map(|(text, times)| (&**text, *times));
-            profile.take(field.source(), &values.collect::<Vec<_>>(), 0, bounds);
-        }
-        profile
     }
 
     fn texts(&self, range: &Range<usize>) -> &[(Cow<'a, str>, u64)] {
@@ -162,10 +155,10 @@ impl<'a> Fields<'a> {
         // Members are in the order of the schema.
         let mut from = 0;
         reader.members(|reader, name| {
-            let nodes = plan.schema.nodes.iter().enumerate();
+            let (before, after) = plan.schema.nodes.split_at(from);
             let is_it = |node: &Node| node.parent == parent && node.name == name;
-            let mut nodes = nodes.clone().skip(from).chain(nodes.take(from));
-            let (node, _) = nodes.find(|(_, node)| is_it(node))?;
+            let node = after.iter().position(is_it).map(|node| node + from);
+            let node = node.or_else(|| before.iter().position(is_it))?;
             from = node + 1;
             match plan.uses.get(node)? {
                 FieldUse::None if reader.peek() == Some(b'{') => {
@@ -192,7 +185,7 @@ impl<'a> Fields<'a> {
                 FieldUse::Once => {
                     let (text, from) = (reader.value()?, self.values.len());
                     let field = Field::Once(narrow(node));
-                    self.value(plan, text, field.source(), from);
+                    self.value(plan, text, &field, from);
                     self.item(field, from);
                     Some(())
                 }
@@ -208,7 +201,7 @@ impl<'a> Fields<'a> {
             let add = |fields: &mut Fields<'a>, reader: &mut Reader<'a>| {
                 let text = reader.value()?;
                 if has_it {
-                    fields.value(plan, text, field.source(), from);
+                    fields.value(plan, text, &field, from);
                 }
                 Some(())
             };
@@ -236,18 +229,12 @@ impl<'a> Fields<'a> {
 
     /// Adds a value of an item whose values begin at number `from`, unless a profile cannot hold it. A list has each
     /// value once.
-    fn value(
-        &mut self,
-        plan: &ProfilePlan,
-        text: Cow<'a, str>,
-        source: SourceRef<'_>,
-        from: usize,
-    ) {
+    fn value(&mut self, plan: &ProfilePlan, text: Cow<'a, str>, field: &Field<'a>, from: usize) {
         let most = plan.target.limits.value_length;
         if text.is_empty() {
             self.emptied += 1;
         } else if most < text.len() && most < text.chars().count() {
-            self.lost.add(source, 1);
+            self.lost.push(field.clone());
         } else {
             let mut own = self.values.iter_mut().skip(from);
             match own.find(|(known, _)| *known == text) {
@@ -276,15 +263,15 @@ impl<'a> Fields<'a> {
         plan: &ProfilePlan,
         bounds: &Bounds,
         kind: Option<ListKind>,
-    ) -> Option<SourceRef<'static>> {
+    ) -> Option<Source<'static>> {
         let address = self.address.as_deref().filter(|_| plan.has_addresses)?;
         let is_short = address.chars().count() <= plan.target.limits.value_length;
         let source = kind.map(|kind| match kind {
-            ListKind::Phones => SourceRef::Phone,
-            ListKind::Emails => SourceRef::Email,
+            ListKind::Phones => Source::Phone,
+            ListKind::Emails => Source::Email,
         });
         if source.is_none() || !is_short {
-            self.lost.add(SourceRef::Field(bounds.address), 1);
+            self.lost.push(Field::Once(bounds.address));
         }
         source.filter(|_| is_short)
     }
@@ -308,7 +295,7 @@ impl<'a> Fields<'a> {
         }
         let is_listed = kind.is_some() && self.address.is_some();
         if !is_listed && (channel.is_none() || !plan.has_opt_outs) {
-            self.lost.add(SourceRef::Field(bounds.opt_out), 1);
+            self.lost.push(Field::Once(bounds.opt_out));
         }
         is_listed
     }

@@ -1,13 +1,13 @@
 //! Profiles as rows of CSV, in the order of their first records.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::columns::{Layout, each_cell};
 use super::heap::{Heap, Partition};
-use super::profile::{Bounds, LostField, Profile};
+use super::held::Held;
+use super::parts::Bounds;
+use super::profile::Profile;
+use super::unplaced::{Counts, Unplaced};
 use crate::encode::push_text_cell;
 use crate::engine::{Advance, Cancel};
 use crate::group::{GroupError, SealedFile};
@@ -18,63 +18,7 @@ pub struct Rows {
     pub bytes: Vec<u8>,
     /// Where each row ends in `bytes`.
     pub ends: Vec<usize>,
-    counts: Counts,
-}
-
-/// What has no place in some rows, by field in the order in which the rows have them.
-#[derive(Default)]
-struct Counts {
-    fields: Vec<(LostField, u64)>,
-    places: HashMap<LostField, usize, RandomState>,
-    other: u64,
-    emptied: u64,
-}
-
-/// What has no place in the rows of an output.
-#[derive(Clone, Debug, Default)]
-pub struct Unplaced {
-    /// By field, in the order in which the rows have them; only the first ones.
-    pub fields: Vec<(LostField, u64)>,
-    pub other: u64,
-    /// Empty texts and lists.
-    pub emptied: u64,
-}
-
-/// The most fields that are told apart; the account has no more.
-const FIELDS_MAX: usize = 250;
-
-impl Counts {
-    fn add(&mut self, field: &LostField, times: u64) {
-        if let Some(place) = self.places.get(field) {
-            if let Some((_, known)) = self.fields.get_mut(*place) {
-                *known += times;
-            }
-            return;
-        }
-        self.places.insert(field.clone(), self.fields.len());
-        self.fields.push((field.clone(), times));
-    }
-}
-
-impl Unplaced {
-    fn add(&mut self, counts: &Counts) {
-        for (field, times) in &counts.fields {
-            if let Some((_, known)) = self.fields.iter_mut().find(|(known, _)| known == field) {
-                *known += times;
-            } else if self.fields.len() < FIELDS_MAX {
-                self.fields.push((field.clone(), *times));
-            } else {
-                self.other += times;
-            }
-        }
-        self.other += counts.other;
-        self.emptied += counts.emptied;
-    }
-
-    /// The number of all values.
-    pub fn total(&self) -> u64 {
-        self.other + self.fields.iter().map(|(_, times)| times).sum::<u64>()
-    }
+    unplaced: Unplaced,
 }
 
 /// What it takes to write rows.
@@ -84,10 +28,21 @@ pub(super) struct Writing<'a> {
     pub(super) file: &'a SealedFile,
     pub(super) cancel: &'a Cancel,
     pub(super) advance: &'a Advance,
-    /// The most bytes of profiles that are sorted at once.
+    /// The most bytes of profiles and their rows that one thread holds.
     pub(super) held_max: u64,
     pub(super) piece_bytes: usize,
     pub(super) threads: usize,
+}
+
+/// What is held of a profile besides its bytes: where it is, and where its row ends.
+const ENTRY_BYTES: u64 = 32;
+
+/// Memory for reuse.
+#[derive(Default)]
+struct Scratch<'b> {
+    id: Vec<u8>,
+    /// The texts of a row by column; empty where there is none.
+    cells: Vec<&'b [u8]>,
 }
 
 impl Writing<'_> {
@@ -102,7 +57,7 @@ impl Writing<'_> {
     ) -> Result<(), E> {
         let mut some = Vec::new();
         for partition in partitions.into_iter().filter(|partition| !partition.is_empty()) {
-            if self.held_max < partition.bytes && 0 < shift {
+            if self.held_max < self.cost(&partition) && 0 < shift {
                 self.write_some(std::mem::take(&mut some), unplaced, each)?;
                 let less = shift.saturating_sub(8);
                 let parts = self.divide(partition, less)?;
@@ -117,6 +72,14 @@ impl Writing<'_> {
         self.write_some(some, unplaced, each)
     }
 
+    /// The bytes of a partition in memory: its profiles, where they are, and their rows. A row has a comma for each
+    /// column, and every byte of a text may be a quote, which is written twice.
+    fn cost(&self, partition: &Partition) -> u64 {
+        let columns = u64::try_from(self.layout.names.len()).unwrap_or(u64::MAX);
+        let of_each = columns.saturating_add(ENTRY_BYTES);
+        partition.entries.saturating_mul(of_each).saturating_add(partition.bytes.saturating_mul(3))
+    }
+
     fn write_some<E: From<GroupError>>(
         &self,
         partitions: Vec<Partition>,
@@ -126,8 +89,8 @@ impl Writing<'_> {
         let rows: Vec<Result<Rows, GroupError>> =
             partitions.into_par_iter().map(|partition| self.rows(partition)).collect();
         for rows in rows {
-            let rows = rows?;
-            unplaced.add(&rows.counts);
+            let mut rows = rows?;
+            unplaced.add(std::mem::take(&mut rows.unplaced));
             each(&rows)?;
         }
         Ok(())
@@ -148,67 +111,111 @@ impl Writing<'_> {
 
     fn rows(&self, partition: Partition) -> Result<Rows, GroupError> {
         self.cancel.check()?;
-        let (mut profiles, bytes) = (Vec::new(), partition.bytes);
+        let bytes = partition.bytes;
+        let mut held = Held::with_capacity(usize::try_from(bytes).unwrap_or(0));
         partition.each(self.file, |entry| {
-            let profile = entry.get(8..).and_then(Profile::read);
-            profiles.push(profile.ok_or_else(|| self.file.damaged())?);
+            let (place, profile) =
+                entry.split_first_chunk::<8>().ok_or_else(|| self.file.damaged())?;
+            held.add(u64::from_le_bytes(*place), |bytes| bytes.extend_from_slice(profile));
             Ok::<(), GroupError>(())
         })?;
-        profiles.sort_unstable_by_key(|profile| profile.place);
-        let mut rows = Rows::default();
-        let mut id = Vec::new();
-        for profile in &profiles {
-            self.row(profile, &mut id, &mut rows);
+        held.sort();
+        let (mut rows, mut counts, mut profile) =
+            (Rows::default(), Counts::default(), Profile::default());
+        let mut scratch = Scratch::default();
+        rows.bytes.reserve(held.memory());
+        for (_, entry) in held.iter() {
+            profile.read(entry).ok_or_else(|| self.file.damaged())?;
+            self.count(&profile, &mut counts);
+            self.row(&profile, &mut scratch, &mut counts, &mut rows.bytes);
+            rows.ends.push(rows.bytes.len());
         }
+        rows.unplaced = counts.owned();
         self.advance.add(bytes);
         Ok(rows)
     }
 
-    fn row(&self, profile: &Profile, id: &mut Vec<u8>, rows: &mut Rows) {
-        let Rows { bytes, ends, counts } = rows;
-        let mut cells: Vec<Option<&str>> = vec![None; self.layout.names.len()];
+    /// Counts what the profile does not have.
+    fn count<'b>(&self, profile: &Profile<'b>, counts: &mut Counts<'b>) {
         for (field, times) in &profile.lost.fields {
-            counts.add(field, *times);
+            counts.add(*field, *times);
+        }
+        for item in profile.items.iter().filter(|item| 0 < item.lost) {
+            counts.add(item.source.counted(&self.bounds), item.lost);
         }
         counts.other += profile.lost.other;
         counts.emptied += profile.emptied;
+    }
+
+    /// Appends the row of a profile, and counts what has no column.
+    fn row<'b>(
+        &self,
+        profile: &Profile<'b>,
+        scratch: &mut Scratch<'b>,
+        counts: &mut Counts<'b>,
+        out: &mut Vec<u8>,
+    ) {
+        let Scratch { id, cells } = scratch;
+        cells.clear();
+        cells.resize(self.layout.names.len(), b"".as_slice());
         each_cell(profile, |column, text, times| {
             match self.layout.place(column, id).and_then(|place| cells.get_mut(place)) {
-                Some(cell) => *cell = Some(text),
+                Some(cell) => *cell = text,
                 None if times == 0 => {}
-                None => counts.add(&column.lost_field(&self.bounds), times),
+                None => counts.add(column.counted(&self.bounds), times),
             }
         });
-        for (number, cell) in cells.into_iter().enumerate() {
+        for (number, cell) in cells.iter().enumerate() {
             if 0 < number {
-                bytes.push(b',');
+                out.push(b',');
             }
-            push_text_cell(cell.unwrap_or_default(), bytes);
+            push_text_cell(cell, out);
         }
-        bytes.push(b'\n');
-        ends.push(bytes.len());
+        out.push(b'\n');
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profiles::bytes::{Head, put_item};
+    use crate::profiles::parts::{Consent, Lost, Source, Value};
+
+    const HELD: u64 = 100_000;
 
     #[test]
-    fn the_first_fields_are_counted_by_name_however_rows_are_cut() {
-        let field = |number: usize| LostField::Name(1, number.to_string().into());
-        let count = |cuts: &[usize]| {
-            let mut unplaced = Unplaced::default();
-            for cut in cuts.windows(2) {
-                let mut counts = Counts::default();
-                (cut[0]..cut[1]).for_each(|number| counts.add(&field(number % 300), 2));
-                unplaced.add(&counts);
-            }
-            unplaced
+    fn rows_are_made_of_few_profiles_where_there_are_many_columns() {
+        let (folder, cancel, advance) =
+            (tempfile::tempdir().unwrap(), Cancel::new(), Advance::default());
+        let (file, mut layout) = (SealedFile::new(folder.path()), Layout::default());
+        layout.names = (0..500).map(|number| number.to_string()).collect();
+        let mut heap = Heap::new(1 << 10);
+        for place in 0..2_000_u64 {
+            let (mut bytes, lost) = (Vec::new(), Lost::default());
+            let consent = Consent::default();
+            Head { place, key: b"ada", consent, emptied: 0, lost: &lost }.write(1, &mut bytes);
+            let value = Value { text: b"pro", times: 1 };
+            put_item(Source::Name(7, b"Plan"), 1, [value].into_iter(), 0, &mut bytes);
+            heap.add(0, [&place.to_le_bytes(), &bytes], &file).unwrap();
+        }
+        let writing = Writing {
+            layout: &layout,
+            bounds: Bounds { address: 2, opt_out: 3, addresses: 2, size: 200 },
+            file: &file,
+            cancel: &cancel,
+            advance: &advance,
+            held_max: HELD,
+            piece_bytes: 1 << 10,
+            threads: 1,
         };
-        let whole = count(&[0, 900]);
-        assert_eq!((whole.fields.len(), whole.other, whole.total()), (250, 300, 1800));
-        let cut = count(&[0, 251, 290, 600, 900]);
-        assert_eq!((cut.fields, cut.other), (whole.fields, whole.other));
+        let (mut unplaced, mut rows, mut most) = (Unplaced::default(), 0, 0);
+        let mut each = |some: &Rows| {
+            rows += some.ends.len();
+            most = most.max(some.bytes.len());
+            Ok::<(), GroupError>(())
+        };
+        writing.write(heap.into_partitions(), 11, &mut unplaced, &mut each).unwrap();
+        assert_eq!((rows, unplaced.total()), (2_000, 2_000), "the layout has no such columns");
+        assert!(most < 100_000, "{most} bytes of rows");
     }
 }

@@ -381,8 +381,8 @@ fn code_points(text: &[u8]) -> usize {
 }
 
 /// Appends a text as a cell, in quotes if it needs them.
-pub fn push_text_cell(text: &str, out: &mut Vec<u8>) {
-    push_cell(Span::whole(text.as_bytes()), out);
+pub fn push_text_cell(text: &[u8], out: &mut Vec<u8>) {
+    push_cell(Span::whole(text), out);
 }
 
 /// Appends a cell, in quotes if it needs them. Blank text needs them too: a line with nothing else
