@@ -36,6 +36,7 @@ mod rows;
 mod unplaced;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -247,25 +248,26 @@ impl Folded {
     /// # Errors
     ///
     /// That of `each`, or one of the temporary file.
-    pub fn rows<E: From<GroupError>>(
+    pub fn rows<E: From<GroupError> + Send>(
         &mut self,
-        each: &mut dyn FnMut(&Rows) -> Result<(), E>,
+        each: &mut (dyn FnMut(&Rows) -> Result<(), E> + Send),
     ) -> Result<Unplaced, E> {
+        // So that all threads have work while the oldest rows are written.
+        let in_flight = 2 * self.spill.threads.max(1);
+        let held_max = self.spill.held_max() / 2;
         let writing = rows::Writing {
             layout: &self.layout,
             bounds: self.bounds,
             file: &self.file,
             cancel: &self.spill.cancel,
             advance: &self.spill.advance,
-            held_max: u64::try_from(self.spill.held_max()).unwrap_or(u64::MAX),
+            held_max: u64::try_from(held_max).unwrap_or(u64::MAX),
             piece_bytes: self.spill.piece_bytes(SMALL_PIECE_BYTES),
-            threads: self.spill.threads.max(1),
+            in_flight: NonZeroUsize::new(in_flight).expect("there is a thread"),
         };
         let partitions = std::mem::replace(&mut self.rows, Heap::new(0)).into_partitions();
         self.spill.advance.expect(partitions.iter().map(|partition| partition.bytes).sum());
-        let mut unplaced = Unplaced::default();
-        writing.write(partitions, self.shift, &mut unplaced, each)?;
-        Ok(unplaced)
+        writing.write(partitions, self.shift, each)
     }
 
     /// Hands over each phone number that has opted out, once, in order.

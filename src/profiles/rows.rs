@@ -1,6 +1,6 @@
 //! Profiles as rows of CSV, in the order of their first records.
 
-use rayon::prelude::*;
+use std::num::NonZeroUsize;
 
 use super::columns::{Layout, each_cell};
 use super::heap::{Heap, Partition};
@@ -9,7 +9,7 @@ use super::parts::Bounds;
 use super::profile::Profile;
 use super::unplaced::{Counts, Unplaced};
 use crate::encode::push_text_cell;
-use crate::engine::{Advance, Cancel};
+use crate::engine::{Advance, Cancel, map_ordered_here};
 use crate::group::{GroupError, SealedFile};
 
 /// Rows, one after the other.
@@ -28,10 +28,11 @@ pub(super) struct Writing<'a> {
     pub(super) file: &'a SealedFile,
     pub(super) cancel: &'a Cancel,
     pub(super) advance: &'a Advance,
-    /// The most bytes of profiles and their rows that one thread holds.
+    /// The most bytes of the profiles of one partition and their rows.
     pub(super) held_max: u64,
     pub(super) piece_bytes: usize,
-    pub(super) threads: usize,
+    /// How many partitions are held at once.
+    pub(super) in_flight: NonZeroUsize,
 }
 
 /// What is held of a profile besides its bytes: where it is, and where its row ends.
@@ -45,31 +46,57 @@ struct Scratch<'b> {
     cells: Vec<&'b [u8]>,
 }
 
+/// Yields partitions that are small enough, in order.
+struct Small<'w, 'a> {
+    writing: &'w Writing<'a>,
+    /// Those that are left, the next one last, and by how many bits a place was shifted to give it.
+    left: Vec<(Partition, u32)>,
+}
+
+impl Iterator for Small<'_, '_> {
+    type Item = Result<Partition, GroupError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (partition, shift) = self.left.pop()?;
+            if partition.is_empty() {
+                continue;
+            }
+            if shift == 0 || self.writing.cost(&partition) <= self.writing.held_max {
+                return Some(Ok(partition));
+            }
+            let shift = shift.saturating_sub(8);
+            match self.writing.divide(partition, shift) {
+                Ok(parts) => self.left.extend(parts.into_iter().rev().map(|part| (part, shift))),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
 impl Writing<'_> {
-    /// Hands over the rows of these partitions in order. Some partitions are made rows of side by side; one that is
-    /// too large is divided first. `shift`: by how many bits a place was shifted to give its partition.
-    pub(super) fn write<E: From<GroupError>>(
+    /// Hands over the rows of these partitions in order. They are made side by side; a partition that is too
+    /// large is divided first. `shift`: by how many bits a place was shifted to give its partition.
+    pub(super) fn write<E: From<GroupError> + Send>(
         &self,
         partitions: Vec<Partition>,
         shift: u32,
-        unplaced: &mut Unplaced,
-        each: &mut dyn FnMut(&Rows) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut some = Vec::new();
-        for partition in partitions.into_iter().filter(|partition| !partition.is_empty()) {
-            if self.held_max < self.cost(&partition) && 0 < shift {
-                self.write_some(std::mem::take(&mut some), unplaced, each)?;
-                let less = shift.saturating_sub(8);
-                let parts = self.divide(partition, less)?;
-                self.write(parts, less, unplaced, each)?;
-                continue;
-            }
-            some.push(partition);
-            if some.len() == self.threads {
-                self.write_some(std::mem::take(&mut some), unplaced, each)?;
-            }
-        }
-        self.write_some(some, unplaced, each)
+        each: &mut (dyn FnMut(&Rows) -> Result<(), E> + Send),
+    ) -> Result<Unplaced, E> {
+        let mut unplaced = Unplaced::default();
+        let partitions = partitions.into_iter().rev().map(|partition| (partition, shift));
+        let small = Small { writing: self, left: partitions.collect() };
+        map_ordered_here(
+            self.in_flight,
+            small.map(|partition| partition.map_err(E::from)),
+            |partition| self.rows(partition),
+            |rows| {
+                let mut rows = rows?;
+                unplaced.add(std::mem::take(&mut rows.unplaced));
+                each(&rows)
+            },
+        )?;
+        Ok(unplaced)
     }
 
     /// The bytes of a partition in memory: its profiles, where they are, and their rows. A row has a comma for each
@@ -78,22 +105,6 @@ impl Writing<'_> {
         let columns = u64::try_from(self.layout.names.len()).unwrap_or(u64::MAX);
         let of_each = columns.saturating_add(ENTRY_BYTES);
         partition.entries.saturating_mul(of_each).saturating_add(partition.bytes.saturating_mul(3))
-    }
-
-    fn write_some<E: From<GroupError>>(
-        &self,
-        partitions: Vec<Partition>,
-        unplaced: &mut Unplaced,
-        each: &mut dyn FnMut(&Rows) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let rows: Vec<Result<Rows, GroupError>> =
-            partitions.into_par_iter().map(|partition| self.rows(partition)).collect();
-        for rows in rows {
-            let mut rows = rows?;
-            unplaced.add(std::mem::take(&mut rows.unplaced));
-            each(&rows)?;
-        }
-        Ok(())
     }
 
     /// Divides a partition by the next bits of the places.
@@ -206,15 +217,15 @@ mod tests {
             advance: &advance,
             held_max: HELD,
             piece_bytes: 1 << 10,
-            threads: 1,
+            in_flight: NonZeroUsize::new(3).unwrap(),
         };
-        let (mut unplaced, mut rows, mut most) = (Unplaced::default(), 0, 0);
+        let (mut rows, mut most) = (0, 0);
         let mut each = |some: &Rows| {
             rows += some.ends.len();
             most = most.max(some.bytes.len());
             Ok::<(), GroupError>(())
         };
-        writing.write(heap.into_partitions(), 11, &mut unplaced, &mut each).unwrap();
+        let unplaced = writing.write(heap.into_partitions(), 11, &mut each).unwrap();
         assert_eq!((rows, unplaced.total()), (2_000, 2_000), "the layout has no such columns");
         assert!(most < 100_000, "{most} bytes of rows");
     }

@@ -82,7 +82,27 @@ where
     E: Send,
 {
     let work = &work;
-    pool.scope_fifo(move |scope| {
+    pool.install(move || map_ordered_here(in_flight_max, inputs, work, emit))
+}
+
+/// The same on the pool of the current thread.
+///
+/// # Errors
+///
+/// Those of [`map_ordered`], and it panics as that does.
+pub fn map_ordered_here<I, O, E>(
+    in_flight_max: NonZeroUsize,
+    inputs: impl Iterator<Item = Result<I, E>> + Send,
+    work: impl Fn(I) -> O + Sync,
+    emit: impl FnMut(O) -> Result<(), E> + Send,
+) -> Result<(), E>
+where
+    I: Send,
+    O: Send,
+    E: Send,
+{
+    let work = &work;
+    rayon::scope_fifo(move |scope| {
         let (mut inputs, mut emit) = (inputs, emit);
         let mut pending = VecDeque::with_capacity(in_flight_max.get());
         loop {
