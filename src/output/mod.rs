@@ -90,7 +90,8 @@ pub(crate) fn writers(
             }
             OutputFormat::ProfilesCsv => {
                 let profiles = output.profiles.as_ref().expect("an output of profiles has a plan");
-                Box::new(ProfilesWriter::new(number, &plan.name, output, profiles, spill)?)
+                let place = (number, stages.encoded_as(number));
+                Box::new(ProfilesWriter::new(place, &plan.name, output, profiles, spill)?)
             }
         });
     }

@@ -1,6 +1,6 @@
 //! Writes an output of profiles: rows in parts, the lists of opt-outs, and the field map.
 //!
-//! Lines are read beside the ordered side, on any thread, and added in their order. Once all records are
+//! Records are read beside the ordered side, on any thread, and added in their order. Once all records are
 //! there, `src/profiles` folds them, and everything is written.
 
 use std::collections::VecDeque;
@@ -47,8 +47,9 @@ pub(super) struct ProfilesWriter {
     digest: DigestKind,
     /// `None`: folded.
     profiles: Option<Profiles>,
-    /// The number of lines so far.
-    lines: u64,
+    /// Where blocks have their records, and the number of these so far.
+    encoded: Encoded,
+    records: u64,
     /// What is read of the blocks that are not settled yet, the oldest first.
     reading: VecDeque<Deferred<Option<Read>>>,
     parts: Vec<PartNote>,
@@ -88,8 +89,9 @@ fn of_spill(error: GroupError) -> PublishError {
 }
 
 impl ProfilesWriter {
+    /// `encoded`: where blocks have the records of the output with this number.
     pub(super) fn new(
-        number: usize,
+        (number, encoded): (usize, Encoded),
         name: &str,
         output: &OutputPlan,
         plan: &Arc<ProfilePlan>,
@@ -102,7 +104,8 @@ impl ProfilesWriter {
             part_max: output.max_bytes,
             digest: output.digest,
             profiles: Some(Profiles::new(plan, spill.clone()).map_err(of_spill)?),
-            lines: 0,
+            encoded,
+            records: 0,
             reading: VecDeque::new(),
             parts: Vec::new(),
             counts: None,
@@ -264,11 +267,13 @@ impl OutputWriter for ProfilesWriter {
         _place: Option<&Publication>,
     ) -> Result<(), PublishError> {
         let Some(profiles) = &self.profiles else { return Ok(()) };
-        let (reader, block, first) = (profiles.reader(), Arc::clone(block), self.lines);
-        self.lines += block.lines_of(Encoded::Json).map_or(0, |lines| count(lines.ends.len()));
+        let (reader, block, first) = (profiles.reader(), Arc::clone(block), self.records);
+        let encoded = self.encoded;
+        self.records += block.lines_of(encoded).map_or(0, |records| count(records.ends.len()));
         self.reading.push_back(defer(move || {
-            let lines = block.lines_of(Encoded::Json)?;
-            reader.read(&lines.bytes, &lines.ends, first)
+            // A block without records has none of any output.
+            let Some(records) = block.lines_of(encoded) else { return Some(Read::default()) };
+            reader.read(&records.bytes, &records.ends, first)
         }));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The form of profiles on disk: numbers of seven bits a byte, and texts after their lengths.
+//! The form of profiles on disk, with numbers and texts as in `encode/values.rs`.
 //!
 //! ```text
 //! profile   place, key, consent (a byte, channels), emptied, lost, items
@@ -10,6 +10,7 @@
 //! sealed by the same process.
 
 use super::parts::{Consent, Lost, Source, Value};
+use crate::encode::{Bytes, put_number, put_text};
 
 const PHONE: u8 = 0;
 const EMAIL: u8 = 1;
@@ -75,92 +76,40 @@ fn put_source(source: Source<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a number, seven bits a byte, the lowest first.
-#[inline]
-pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
-    loop {
-        let low = u8::try_from(number & 0x7f).expect("seven bits");
-        number >>= 7;
-        if number == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
+/// Reads what [`Head::write`] says of opt-outs.
+pub(super) fn consent(bytes: &mut Bytes<'_>) -> Option<Consent> {
+    let known = bytes.byte()?;
+    Some(Consent {
+        is_known: known & 1 != 0,
+        is_opted_out: known & 2 != 0,
+        channels: u32::try_from(bytes.number()?).ok()?,
+    })
 }
 
-/// Appends a text and, before it, its length.
-#[inline]
-pub(super) fn put_text(text: &[u8], out: &mut Vec<u8>) {
-    put_number(count(text.len()), out);
-    out.extend_from_slice(text);
+/// Adds what a profile has lost.
+pub(super) fn add_lost<'b>(bytes: &mut Bytes<'b>, lost: &mut Lost<'b>) -> Option<()> {
+    lost.other += bytes.number()?;
+    for _ in 0..bytes.number()? {
+        let field = source(bytes)?;
+        lost.add(field, bytes.number()?);
+    }
+    Some(())
 }
 
-/// Bytes that are read from their start.
-pub(super) struct Bytes<'b>(pub(super) &'b [u8]);
+#[inline]
+pub(super) fn source<'b>(bytes: &mut Bytes<'b>) -> Option<Source<'b>> {
+    Some(match bytes.byte()? {
+        PHONE => Source::Phone,
+        EMAIL => Source::Email,
+        FIELD => Source::Field(bytes.byte()?),
+        NAME => Source::Name(bytes.byte()?, bytes.text()?),
+        _ => return None,
+    })
+}
 
-impl<'b> Bytes<'b> {
-    #[inline]
-    pub(super) fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    #[inline]
-    pub(super) fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    #[inline]
-    pub(super) fn text(&mut self) -> Option<&'b [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(text)
-    }
-
-    pub(super) fn consent(&mut self) -> Option<Consent> {
-        let known = self.byte()?;
-        Some(Consent {
-            is_known: known & 1 != 0,
-            is_opted_out: known & 2 != 0,
-            channels: u32::try_from(self.number()?).ok()?,
-        })
-    }
-
-    #[inline]
-    pub(super) fn source(&mut self) -> Option<Source<'b>> {
-        Some(match self.byte()? {
-            PHONE => Source::Phone,
-            EMAIL => Source::Email,
-            FIELD => Source::Field(self.byte()?),
-            NAME => Source::Name(self.byte()?, self.text()?),
-            _ => return None,
-        })
-    }
-
-    /// Adds those of a profile.
-    pub(super) fn lost(&mut self, lost: &mut Lost<'b>) -> Option<()> {
-        lost.other += self.number()?;
-        for _ in 0..self.number()? {
-            let field = self.source()?;
-            lost.add(field, self.number()?);
-        }
-        Some(())
-    }
-
-    #[inline]
-    pub(super) fn value(&mut self) -> Option<Value<'b>> {
-        Some(Value { text: self.text()?, times: self.number()? })
-    }
+#[inline]
+pub(super) fn value<'b>(bytes: &mut Bytes<'b>) -> Option<Value<'b>> {
+    Some(Value { text: bytes.text()?, times: bytes.number()? })
 }
 
 #[inline]

@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::bytes::{Bytes, put_number, put_text};
 use super::parts::{Bounds, Source};
 use super::profile::Profile;
+use crate::encode::{Bytes, put_number, put_text};
 use crate::plan::ProfilePlan;
 use crate::schema::{NOT_OPTED_OUT, OPTED_OUT, Role, Shape};
 

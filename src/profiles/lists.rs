@@ -14,7 +14,7 @@ use crate::transform::Normalize;
 /// An address that goes to a list.
 pub(super) struct Listed {
     pub(super) kind: ListKind,
-    pub(super) address: Box<str>,
+    pub(super) address: Box<[u8]>,
     /// Its hash.
     pub(super) key: u128,
     /// The number of the record that it comes from.
@@ -59,7 +59,7 @@ impl Lists {
             ListKind::Phones => &mut self.phones,
             ListKind::Emails => &mut self.emails,
         };
-        let parts = [&listed.place.to_le_bytes()[..], listed.address.as_bytes()];
+        let parts = [&listed.place.to_le_bytes()[..], &listed.address];
         list.add(parts, piece_bytes, file)?;
         let candidate = Candidate {
             record: listed.place,

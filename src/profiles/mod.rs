@@ -1,13 +1,13 @@
 //! Folds records into profiles: one row for each user, and lists of the addresses that have opted out.
 //!
 //! ```text
-//! lines ─▶ LineReader ─▶ Profiles::add ─▶ partitions by user ─▶ Profiles::fold ─▶ partitions by place ─▶ Folded::rows
-//!          (any thread)   (in order)       (on disk)             (all threads)     (on disk)              (in order)
+//! values ─▶ RecordReader ─▶ Profiles::add ─▶ partitions by user ─▶ Profiles::fold ─▶ partitions by place ─▶ Folded::rows
+//!           (any thread)    (in order)       (on disk)             (all threads)     (on disk)              (in order)
 //! ```
 //!
 //! | file | contents |
 //! |---|---|
-//! | `line.rs`, `record.rs` | a written record as a profile of its own |
+//! | `record.rs` | a written record as a profile of its own |
 //! | `parts.rs` | values by field or name, and what is lost |
 //! | `profile.rs` | what becomes of a later record of the same user |
 //! | `bytes.rs` | the form of a profile on disk |
@@ -26,7 +26,6 @@ mod columns;
 mod fold;
 mod heap;
 mod held;
-mod line;
 mod lists;
 mod object_type;
 mod parts;
@@ -105,14 +104,14 @@ pub const fn place_bytes(spilled: u64) -> u64 {
     spilled / 4096
 }
 
-/// Reads lines; any thread may use it.
-pub struct LineReader {
+/// Reads records; any thread may use it.
+pub struct RecordReader {
     plan: Arc<ProfilePlan>,
     bounds: Bounds,
     hash: Arc<KeyedHash>,
 }
 
-/// What was read of some lines.
+/// What was read of some records.
 #[derive(Default)]
 pub struct Read {
     /// The hash, the length and the bytes of each profile.
@@ -121,24 +120,22 @@ pub struct Read {
     listed: Vec<Listed>,
 }
 
-impl LineReader {
-    /// Reads lines of compact JSON, each of which ends at one of `ends`. `first`: the number of the first one.
-    /// `None`: they are something else.
-    pub fn read(&self, lines: &[u8], ends: &[usize], first: u64) -> Option<Read> {
-        let mut read = Read::default();
-        let lines = simdutf8::basic::from_utf8(lines).ok()?;
+impl RecordReader {
+    /// Reads records as `encode/values.rs` writes them, each of which ends at one of `ends`. `first`: the number of the
+    /// first one. `None`: they are something else.
+    pub fn read(&self, records: &[u8], ends: &[usize], first: u64) -> Option<Read> {
+        let mut read = Read { bytes: Vec::with_capacity(records.len()), ..Read::default() };
         let (mut from, mut text, mut fields) = (0, Vec::new(), Fields::default());
         for (end, place) in ends.iter().zip(first..) {
-            let line = lines.get(from..*end)?;
+            fields.read(&self.plan, records.get(from..*end)?)?;
             from = *end;
-            fields.read(&self.plan, line.trim_end_matches('\n'))?;
             let start = read.bytes.len();
-            let (key, listed) = fields.write(&self.plan, &self.bounds, place, &mut read.bytes)?;
-            read.profiles.push((self.hash.hash(key.as_bytes()), read.bytes.len() - start));
-            if let Some((kind, address)) = listed {
+            let written = fields.write(&self.plan, &self.bounds, place, &mut read.bytes)?;
+            read.profiles.push((self.hash.hash(written.key), read.bytes.len() - start));
+            if let Some((kind, address)) = written.listed {
                 text.clear();
                 text.push(u8::from(kind == ListKind::Emails));
-                text.extend_from_slice(address.as_bytes());
+                text.extend_from_slice(address);
                 let (address, key) = (address.into(), self.hash.hash(&text));
                 read.listed.push(Listed { kind, address, key, place });
             }
@@ -151,7 +148,7 @@ impl LineReader {
 pub struct Profiles {
     plan: Arc<ProfilePlan>,
     spill: Spill,
-    reader: Arc<LineReader>,
+    reader: Arc<RecordReader>,
     file: SealedFile,
     heap: Heap,
     lists: Lists,
@@ -162,7 +159,7 @@ impl Profiles {
     pub fn new(plan: &Arc<ProfilePlan>, spill: Spill) -> Result<Profiles, GroupError> {
         let bounds = bounds(plan);
         let hash = Arc::new(new_hash()?);
-        let reader = Arc::new(LineReader { plan: Arc::clone(plan), bounds, hash });
+        let reader = Arc::new(RecordReader { plan: Arc::clone(plan), bounds, hash });
         Ok(Profiles {
             plan: Arc::clone(plan),
             reader,
@@ -174,11 +171,11 @@ impl Profiles {
         })
     }
 
-    pub fn reader(&self) -> Arc<LineReader> {
+    pub fn reader(&self) -> Arc<RecordReader> {
         Arc::clone(&self.reader)
     }
 
-    /// Adds lines, in their order.
+    /// Adds records, in their order.
     pub fn add(&mut self, read: &Read) -> Result<(), GroupError> {
         let mut from = 0;
         for (key, length) in &read.profiles {
@@ -297,4 +294,4 @@ macro_rules! without_values {
     )*};
 }
 
-without_values!(LineReader, Read, Profiles, Folded, Rows);
+without_values!(RecordReader, Read, Profiles, Folded, Rows);

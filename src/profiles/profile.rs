@@ -8,8 +8,9 @@
 //! Its texts are those of the bytes that it was read from (`bytes.rs`), and one profile after the other takes its
 //! place, so hardly anything is allocated for a record.
 
-use super::bytes::{Bytes, Head, put_item};
+use super::bytes::{self, Head, put_item};
 use super::parts::{Bounds, Consent, Item, Lost, Source};
+use crate::encode::Bytes;
 
 /// The most fields and names of a profile. An output has no more columns.
 const ITEMS_MAX: usize = 1_000;
@@ -65,7 +66,7 @@ impl<'b> Profile<'b> {
     pub(super) fn read(&mut self, bytes: &'b [u8]) -> Option<()> {
         let (mut bytes, items) = self.begin_with(bytes)?;
         for _ in 0..items {
-            let source = bytes.source()?;
+            let source = bytes::source(&mut bytes)?;
             self.push(source, &mut bytes)?;
         }
         bytes.0.is_empty().then_some(())
@@ -98,12 +99,12 @@ impl<'b> Profile<'b> {
 
     /// Adds what is before the items, and returns their number.
     fn head(&mut self, bytes: &mut Bytes<'b>) -> Option<u64> {
-        let Consent { is_known, is_opted_out, channels } = bytes.consent()?;
+        let Consent { is_known, is_opted_out, channels } = bytes::consent(bytes)?;
         self.consent.is_known |= is_known;
         self.consent.is_opted_out |= is_opted_out;
         self.consent.channels |= channels;
         self.emptied += bytes.number()?;
-        bytes.lost(&mut self.lost)?;
+        bytes::add_lost(bytes, &mut self.lost)?;
         bytes.number()
     }
 
@@ -111,7 +112,7 @@ impl<'b> Profile<'b> {
     fn take_items(&mut self, items: u64, bytes: &mut Bytes<'b>, bounds: &Bounds) -> Option<()> {
         let mut next = 0;
         for _ in 0..items {
-            let source = bytes.source()?;
+            let source = bytes::source(bytes)?;
             let (before, after) = self.items.split_at(next.min(self.items.len()));
             let is_it = |item: &Item<'_>| item.source == source;
             let place = after.iter().position(is_it).map(|place| place + before.len());
@@ -143,10 +144,10 @@ impl<'b> Profile<'b> {
     #[inline]
     fn push(&mut self, source: Source<'b>, bytes: &mut Bytes<'b>) -> Option<()> {
         let more = bytes.number()?.checked_sub(1)?;
-        let first = bytes.value()?;
+        let first = bytes::value(bytes)?;
         let mut item = Item { source, first, more: Vec::new(), lost: 0 };
         for _ in 0..more {
-            item.more.push(bytes.value()?);
+            item.more.push(bytes::value(bytes)?);
         }
         item.lost = bytes.number()?;
         self.size += item.values().map(|value| source.room(value.text)).sum::<usize>();
@@ -159,7 +160,7 @@ impl<'b> Profile<'b> {
     fn merge(&mut self, place: usize, bytes: &mut Bytes<'b>, bounds: &Bounds) -> Option<()> {
         let own = self.items.get_mut(place)?;
         for _ in 0..bytes.number()? {
-            let value = bytes.value()?;
+            let value = bytes::value(bytes)?;
             let room = own.source.room(value.text);
             if let Some(same) = own.find(value.text) {
                 same.times += value.times;

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 
 use super::json::push_name_key;
 use super::lines::{Cells, CellsOfNames, EncodedLine, LineCounts, LineEncoder, NameCells};
-use crate::record::{Batch, Code, Detail, Entry, Field, Problem, Slot, Text};
+use crate::record::{Batch, Code, Detail, Entry, Field, Names, Problem, Slot, Text};
 use crate::schema::{NodeIx, Schema, Shape, Target};
 use crate::simd::Span;
 use crate::simd::cells::{Cell, append_plain_cells};
@@ -303,7 +303,7 @@ impl LineEncoder for CsvEncoder {
         batch: &Batch,
         row: usize,
         text: Text<'_>,
-        names: CellsOfNames<'_>,
+        (_, names): (&Names, CellsOfNames<'_>),
         cells: &mut Vec<Slot>,
         out: &mut Vec<u8>,
     ) -> EncodedLine {

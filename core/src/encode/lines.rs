@@ -9,7 +9,7 @@
 
 use std::{fmt::Debug, ops::Range};
 
-use crate::record::{Batch, NameId, Problem, Slot, Text, Values};
+use crate::record::{Batch, NameId, Names, Problem, Slot, Text, Values};
 
 /// Encodes the records of one output as lines.
 pub trait LineEncoder: Debug + Send + Sync {
@@ -22,14 +22,15 @@ pub trait LineEncoder: Debug + Send + Sync {
     /// Adds the problems that the live rows of a batch have in this format.
     fn check(&self, chunk: &[u8], batch: &mut Batch, names: CellsOfNames<'_>);
 
-    /// Appends a row without problems as one line, with its line end. `cells` is scratch memory.
+    /// Appends a row without problems as one line, with its line end. `names`: those of the worker, and their cells.
+    /// `scratch` is memory for reuse.
     fn encode(
         &self,
         batch: &Batch,
         row: usize,
         text: Text<'_>,
-        names: CellsOfNames<'_>,
-        cells: &mut Vec<Slot>,
+        names: (&Names, CellsOfNames<'_>),
+        scratch: &mut Vec<Slot>,
         out: &mut Vec<u8>,
     ) -> EncodedLine;
 

@@ -9,6 +9,7 @@ mod json;
 mod lines;
 mod opt_out;
 mod table;
+mod values;
 
 pub use csv::{CsvColumn, CsvEncoder, CsvRules, push_text_cell};
 pub use json::{JsonEncoder, NameKeys, push_name_key};
@@ -17,3 +18,4 @@ pub use opt_out::OptOutLines;
 pub use table::{
     Column, Lists, NO_TEXT, Numbers, PARQUET_PART_MIN, Piece, Table, TableEncoder, Texts,
 };
+pub use values::{Bytes, Member, Members, ValuesEncoder, put_number, put_text};

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::block::Encoded;
 use crate::decode::{Layout, Lookalikes};
 use crate::definition::{OnError, OpSpec, OutputFormat, Unknown};
-use crate::encode::{CsvColumn, CsvEncoder, CsvRules, JsonEncoder, LineEncoder, TableEncoder};
-use crate::plan::{OutputPlan, Plan, RuleIx};
+use crate::encode::{
+    CsvColumn, CsvEncoder, CsvRules, JsonEncoder, LineEncoder, TableEncoder, ValuesEncoder,
+};
+use crate::plan::{FieldUse, OutputPlan, Plan, RuleIx};
 use crate::record::{Batch, Code, Detail, Problem, Text};
 use crate::repair::{OddTexts, PhoneRegionFrom, RepairKind, Repairs};
-use crate::schema::{NodeIx, Role, Schema, Shape};
+use crate::schema::{Node, NodeIx, Role, Schema, Shape};
 use crate::transform::{Applied, Op};
 use crate::validate::{LimitChecks, PiiCheck, ProfileChecks, RuleNames, Strictness, ValueChecks};
 
@@ -319,8 +321,18 @@ impl Encoders {
                 self.add_lines(encoder, output.max_bytes.min(schema.target.job.bytes))
             }
             OutputFormat::ProfilesCsv => {
-                self.writes_json = true;
-                Encoded::Json
+                let profiles = output.profiles.as_ref().expect("the format has a plan of profiles");
+                let is_used = |node| profiles.uses.get(node) != Some(&FieldUse::None);
+                let is_object = |node: &Node| node.shape == Shape::Object;
+                let nodes = schema.nodes.iter().zip(written).enumerate();
+                let used = nodes.map(|(node, (description, is_written))| {
+                    *is_written && (is_used(node) || is_object(description))
+                });
+                let (used, plan) = (used.collect::<Vec<bool>>(), Arc::clone(profiles));
+                let has_name = move |map: usize, name: &str| {
+                    plan.schema.maps.get(map).is_some_and(|node| plan.has_name(*node, name))
+                };
+                self.add_lines(ValuesEncoder::new(schema, &used, has_name), u64::MAX)
             }
             OutputFormat::Parquet => {
                 self.table.get_or_insert_with(|| TableEncoder::new(schema, written));

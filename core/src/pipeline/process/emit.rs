@@ -205,9 +205,10 @@ impl BatchEmitter<'_> {
         block.line_outputs.resize_with(outputs.len(), Lines::default);
         let (mut size, mut problem) = (size, None);
         for ((index, output), lines) in outputs.iter().enumerate().zip(&mut block.line_outputs) {
-            let Worker { batch, policies, cells, .. } = &mut *self.worker;
+            let Worker { batch, policies, cells, decoder, .. } = &mut *self.worker;
             let text = Text { chunk: self.chunk, arena: &batch.arena };
-            let (start, names) = (lines.bytes.len(), policies.cells_in(index));
+            let start = lines.bytes.len();
+            let names = (&decoder.names, policies.cells_in(index));
             let encoder = &output.encoder;
             let line = encoder.encode(batch, row, text, names, cells, &mut lines.bytes);
             lines.counts.add(line.counts);
