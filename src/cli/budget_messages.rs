@@ -105,6 +105,7 @@ pub(crate) fn file_about(manifest: &Manifest) -> &'static str {
 /// How a setting is written that is no mere switch.
 fn form_of(setting: &str) -> Option<&'static str> {
     match setting {
+        "input.ignore" => Some("`ignore = [\"\"]` under `[input]`, which drops what has no name"),
         "input.ragged" => Some("`ragged = \"pad\"` under `[input]`"),
         "repair.dates.zone" => Some("`dates = { zone = \"Europe/Berlin\" }` under `[repair]`"),
         "repair.phone" | "repair.phone.region" => {

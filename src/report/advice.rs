@@ -10,7 +10,9 @@ pub fn advice(code: &str) -> Option<&'static str> {
 fn for_code(code: Code) -> &'static str {
     match code {
         Code::JsonSyntax => "not a valid JSON object; see its place in `rejects.ndjson`",
-        Code::CsvSyntax => "count the row's cells, and look for a quote that does not close",
+        Code::CsvSyntax => {
+            "count the row's cells, and look for a quote that does not close, or a column without a name"
+        }
         Code::Utf8 => "save the file as UTF-8, or set `encoding` under `[input]`",
         Code::DuplicateKey => "a name occurs twice in one object; remove one of them",
         Code::TooDeep => "nested deeper than any field; look for an extra bracket",

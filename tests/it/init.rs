@@ -406,6 +406,18 @@ fn each_opt_out_without_a_name_is_said() {
 }
 
 #[test]
+fn an_index_without_a_name_is_left_out() {
+    let folder = folder();
+    let csv = ",Email,Opt Out\n0,ada@example.com,No\n1,bob@example.com,Yes\n";
+    let text = definition(&file(folder.path(), "pandas.csv", csv), &[]);
+    assert!(text.contains("ignore = [\"\"] "), "{text}");
+    file(folder.path(), "pandas.toml", text);
+    let (exit, said) = program(folder.path(), &["run", "pandas.toml"]);
+    assert_eq!(exit, 0, "{said}");
+    assert!(said.contains("fields dropped: (no name) 2"), "{said}");
+}
+
+#[test]
 fn names_in_capitals_are_names() {
     for (header, row) in [
         ("EMAIL,FIRSTNAME,PHONE,OPT_OUT", "ada@example.com,Ada,+12025550101,0"),

@@ -144,13 +144,7 @@ impl Page {
             &format!("fields that are none of the schema's: {others}"),
         );
         self.left_out(report, options, chosen, knowledge);
-        if !chosen.ignored.is_empty() {
-            let names: Vec<String> = chosen.ignored.iter().map(|name| quoted(name)).collect();
-            self.line_because(
-                &format!("ignore = [{}]", names.join(", ")),
-                "another one stands for the same field, or the name is a word of the schema",
-            );
-        }
+        self.ignored(chosen);
         for name in &chosen.other_addresses {
             let name = quoted(name);
             let why = if chosen.endpoints.is_empty() {
@@ -165,6 +159,21 @@ impl Page {
         self.renamings(chosen);
         self.constants(chosen);
         self.opt_out(chosen, knowledge);
+    }
+
+    /// What is left out on purpose.
+    fn ignored(&mut self, chosen: &Chosen<'_>) {
+        let unnamed = chosen.has_unnamed.then(String::new);
+        let names: Vec<String> =
+            unnamed.iter().chain(&chosen.ignored).map(|name| quoted(name)).collect();
+        let why = match (chosen.has_unnamed, chosen.ignored.is_empty()) {
+            (false, true) => return,
+            (true, true) => "a column has no name, as an index has none",
+            (_, false) => {
+                "another one stands for the same field, or the name is a word of the schema"
+            }
+        };
+        self.line_because(&format!("ignore = [{}]", names.join(", ")), why);
     }
 
     /// Where records are in the inputs, and where their names are, if not as usual.

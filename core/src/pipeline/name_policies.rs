@@ -199,6 +199,9 @@ pub fn path_of_name(
 }
 
 fn shown_path(shown: Shown, within: &str, name: &str, header_is_shown: Option<bool>) -> FieldPath {
+    if name.is_empty() {
+        return FieldPath::known(join(within, "(no name)"));
+    }
     match (shown, header_is_shown) {
         (Shown::Always, _) | (Shown::IfCommon, Some(true)) => FieldPath::known(join(within, name)),
         (Shown::IfCommon, None) => FieldPath::if_common(within, name),

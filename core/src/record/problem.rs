@@ -33,11 +33,12 @@ pub struct Problem {
 pub mod setting {
     pub const DATES_ZONE: &str = "repair.dates.zone";
     pub const DECIMAL: &str = "input.decimal";
+    pub const IGNORE: &str = "input.ignore";
     pub const NAMES: &str = "repair.names";
     pub const PHONE_REGION: &str = "repair.phone.region or repair.phone.region_from";
     pub const RAGGED: &str = "input.ragged";
 
-    pub const ALL: [&str; 5] = [DATES_ZONE, DECIMAL, NAMES, PHONE_REGION, RAGGED];
+    pub const ALL: [&str; 6] = [DATES_ZONE, DECIMAL, IGNORE, NAMES, PHONE_REGION, RAGGED];
 }
 
 /// A problem in words, as `rejects.ndjson` lists it.

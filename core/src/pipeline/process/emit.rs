@@ -495,5 +495,6 @@ fn index(record: u64) -> u32 {
 /// The setting with which a row that has this problem could be read; empty if there is none.
 fn reading(detail: Detail) -> &'static str {
     let is_ragged = matches!(detail, Detail::TooFewCells | Detail::TooManyEmptyCells);
-    if is_ragged { setting::RAGGED } else { "" }
+    let otherwise = if detail == Detail::UnnamedColumn { setting::IGNORE } else { "" };
+    if is_ragged { setting::RAGGED } else { otherwise }
 }

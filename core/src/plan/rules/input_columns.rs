@@ -88,8 +88,10 @@ fn check_ignored(definition: &Definition, schema: &Schema, diagnostics: &mut Dia
     for name in &definition.input.ignore {
         let path = name.value.trim();
         if path.is_empty() {
-            diagnostics.push(name.at, "a name in `ignore` is empty", "", "remove it");
-        } else if is_column(schema, path) || schema.node(path).is_some() {
+            // A column without a name.
+            continue;
+        }
+        if is_column(schema, path) || schema.node(path).is_some() {
             let what = format!("`ignore` can't drop the field `{}`", escape(path));
             diagnostics.push(name.at, what, "", "use a rule under `[fields]` to drop a field");
         } else if definition.input.columns.rename.iter().any(|(from, _)| from.value == path) {

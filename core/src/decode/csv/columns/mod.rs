@@ -417,14 +417,14 @@ impl Columns {
         is_first: bool,
     ) -> Result<bool, ColumnErrorKind> {
         let schema = &rules.schema;
-        if name.is_empty() {
-            self.unnamed.extend(is_first.then_some(column));
-            return Ok(true);
-        }
         let unknown = || is_first.then(|| (column, Scope::ROOT, name.to_owned()));
         if rules.ignores(name) {
             self.unknown.extend(unknown());
-            return Ok(false);
+            return Ok(name.is_empty());
+        }
+        if name.is_empty() {
+            self.unnamed.extend(is_first.then_some(column));
+            return Ok(true);
         }
         if let Some((map, below, shape)) = schema.map_and_name(name) {
             let is_lists = shape == Shape::Lists;
