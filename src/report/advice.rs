@@ -11,7 +11,7 @@ fn for_code(code: Code) -> &'static str {
     match code {
         Code::JsonSyntax => "not a valid JSON object; see its place in `rejects.ndjson`",
         Code::CsvSyntax => {
-            "count the row's cells, and look for a quote that does not close, or a column without a name"
+            "count the row's cells; look for an open quote, or a column without a name"
         }
         Code::Utf8 => "save the file as UTF-8, or set `encoding` under `[input]`",
         Code::DuplicateKey => "a name occurs twice in one object; remove one of them",

@@ -20,10 +20,9 @@ pub(super) struct Chosen<'a> {
     pub(super) away: Vec<(String, String, &'static str)>,
     /// Names of further fields with addresses: a record has one.
     pub(super) other_addresses: Vec<String>,
-    /// Names that must not be lost in silence, though another one stands for their field.
+    /// Names that must not be lost in silence, though another one stands for their field; and first an empty one, if a
+    /// column without a name has values.
     pub(super) ignored: Vec<String>,
-    /// Whether a column without a name has values.
-    pub(super) has_unnamed: bool,
     /// The opt-outs whose names may not be written: their columns, and the lengths of their names.
     pub(super) unnamed_opt_outs: Vec<(Option<u64>, u64)>,
     /// How many fields are none of the schema's.
@@ -75,7 +74,16 @@ pub(super) fn choose<'a>(
     }
     endpoints::ask_about_rivals(report, &mut chosen, knowledge);
     endpoints::ask_about_details(report, &mut chosen, knowledge);
+    if chosen.columns.is_none() && report.fields.iter().any(is_unnamed) {
+        chosen.ignored.insert(0, String::new());
+    }
     chosen
+}
+
+/// Whether a column without a name has values.
+fn is_unnamed(field: &FieldReport) -> bool {
+    let has_no_name = field.name.is_none() && field.name_length.unwrap_or(0) == 0;
+    field.column.is_some() && has_no_name && 0 < field.present
 }
 
 /// The inputs, by their places in the report, that have neither the address nor the id that a definition reads, though it
@@ -141,12 +149,6 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
     let words = columns_called_like_words(report, knowledge);
     let ignored = ignored.chain(words.filter(|field| !is_chosen(field)).filter_map(own_name));
     let ignored = ignored.collect();
-    let is_unnamed = |field: &FieldReport| {
-        field.column.is_some() && field.name.is_none() && field.name_length.unwrap_or(0) == 0
-    };
-    let has_values = |field: &FieldReport| 0 < field.present;
-    let has_unnamed =
-        !bare && report.fields.iter().any(|field| is_unnamed(field) && has_values(field));
     let unfit = report.fields.iter().filter(|field| is_unfit(field, knowledge));
     let unfit = unfit.filter_map(own_name).collect();
     Chosen {
@@ -154,7 +156,6 @@ fn choose_fields<'a>(report: &'a ScanReport, knowledge: &Knowledge) -> Chosen<'a
         away,
         other_addresses,
         ignored,
-        has_unnamed,
         unnamed_opt_outs,
         unknown,
         constant,

@@ -163,16 +163,12 @@ impl Page {
 
     /// What is left out on purpose.
     fn ignored(&mut self, chosen: &Chosen<'_>) {
-        let unnamed = chosen.has_unnamed.then(String::new);
-        let names: Vec<String> =
-            unnamed.iter().chain(&chosen.ignored).map(|name| quoted(name)).collect();
-        let why = match (chosen.has_unnamed, chosen.ignored.is_empty()) {
-            (false, true) => return,
-            (true, true) => "a column has no name, as an index has none",
-            (_, false) => {
-                "another one stands for the same field, or the name is a word of the schema"
-            }
+        let why = match chosen.ignored.as_slice() {
+            [] => return,
+            [name] if name.is_empty() => "a column has no name, as an index has none",
+            [..] => "another one stands for the same field, or the name is a word of the schema",
         };
+        let names: Vec<String> = chosen.ignored.iter().map(|name| quoted(name)).collect();
         self.line_because(&format!("ignore = [{}]", names.join(", ")), why);
     }
 
