@@ -1,7 +1,7 @@
 //! The form of profiles on disk, with numbers and texts as in `encode/values.rs`.
 //!
 //! ```text
-//! profile   place, key, consent (a byte, channels), emptied, lost, items
+//! profile   place, key, consent (a byte, channels, those on no list), emptied, lost, items
 //! lost      of other fields, fields (source, times)
 //! item      source, values (text, times), lost
 //! ```
@@ -31,9 +31,10 @@ impl Head<'_, '_> {
     pub(super) fn write(&self, items: usize, out: &mut Vec<u8>) {
         put_number(self.place, out);
         put_text(self.key, out);
-        let Consent { is_known, is_opted_out, channels } = self.consent;
+        let Consent { is_known, is_opted_out, channels, unlisted } = self.consent;
         out.push(u8::from(is_known) | u8::from(is_opted_out) << 1);
         put_number(u64::from(channels), out);
+        put_number(u64::from(unlisted), out);
         put_number(self.emptied, out);
         put_number(self.lost.other, out);
         put_number(count(self.lost.fields.len()), out);
@@ -83,6 +84,7 @@ pub(super) fn consent(bytes: &mut Bytes<'_>) -> Option<Consent> {
         is_known: known & 1 != 0,
         is_opted_out: known & 2 != 0,
         channels: u32::try_from(bytes.number()?).ok()?,
+        unlisted: u32::try_from(bytes.number()?).ok()?,
     })
 }
 

@@ -109,7 +109,8 @@ pub(super) fn each_cell<'b>(
         each(ColumnId::OptOut, word.as_bytes(), 1);
     }
     for channel in (0..32_u8).filter(|channel| consent.channels & 1 << channel != 0) {
-        each(ColumnId::OptOutOf(channel), OPTED_OUT.as_bytes(), 0);
+        let times = u64::from(consent.unlisted >> channel & 1);
+        each(ColumnId::OptOutOf(channel), OPTED_OUT.as_bytes(), times);
     }
     for item in &profile.items {
         let single = item.len() == 1;

@@ -61,14 +61,30 @@ pub(super) struct Consent {
     /// Whether a record has the field, and whether one is opted out.
     pub(super) is_known: bool,
     pub(super) is_opted_out: bool,
-    /// The channels for which one is, as bits.
+    /// The channels for which one is, as bits, and those of them for which an opt-out is on no list.
     pub(super) channels: u32,
+    pub(super) unlisted: u32,
+}
+
+impl Consent {
+    /// Adds that of a later record.
+    pub(super) fn add(&mut self, later: Consent) {
+        self.is_known |= later.is_known;
+        self.is_opted_out |= later.is_opted_out;
+        self.channels |= later.channels;
+        self.unlisted |= later.unlisted;
+    }
 }
 
 impl<'b> Source<'b> {
     #[inline]
     pub(super) fn is_address(self) -> bool {
         matches!(self, Source::Phone | Source::Email)
+    }
+
+    #[inline]
+    pub(super) fn is_name(self) -> bool {
+        matches!(self, Source::Name(..))
     }
 
     /// About how many bytes a value of this source adds to a profile.

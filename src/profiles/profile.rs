@@ -12,8 +12,8 @@ use super::bytes::{self, Head, put_item};
 use super::parts::{Bounds, Consent, Item, Lost, Source};
 use crate::encode::Bytes;
 
-/// The most fields and names of a profile. An output has no more columns.
-const ITEMS_MAX: usize = 1_000;
+/// The most names of a profile. An output has no more columns.
+const NAMES_MAX: usize = 1_000;
 
 /// The records of one user.
 #[derive(Default)]
@@ -29,17 +29,19 @@ pub(super) struct Profile<'b> {
     /// Empty texts and lists, which a profile cannot have.
     pub(super) emptied: u64,
     size: usize,
+    /// How many items are names of maps.
+    names: usize,
 }
 
-/// Whether a profile takes items of this number and these values as they are.
+/// Whether a profile takes so many names, and these values, as they are.
 pub(super) fn takes_all<'v>(
     values: impl Iterator<Item = (Source<'v>, &'v [u8])>,
-    number: usize,
+    names: usize,
     key: &[u8],
     bounds: &Bounds,
 ) -> bool {
     let size: usize = values.map(|(source, text)| source.room(text)).sum();
-    number <= ITEMS_MAX && key.len() + size <= bounds.size
+    names <= NAMES_MAX && key.len() + size <= bounds.size
 }
 
 impl<'b> Profile<'b> {
@@ -47,7 +49,7 @@ impl<'b> Profile<'b> {
     fn begin(&mut self, place: u64, key: &'b [u8]) {
         self.items.clear();
         self.lost.clear();
-        (self.place, self.key, self.size) = (place, key, key.len());
+        (self.place, self.key, self.size, self.names) = (place, key, key.len(), 0);
         (self.consent, self.emptied) = (Consent::default(), 0);
     }
 
@@ -99,10 +101,7 @@ impl<'b> Profile<'b> {
 
     /// Adds what is before the items, and returns their number.
     fn head(&mut self, bytes: &mut Bytes<'b>) -> Option<u64> {
-        let Consent { is_known, is_opted_out, channels } = bytes::consent(bytes)?;
-        self.consent.is_known |= is_known;
-        self.consent.is_opted_out |= is_opted_out;
-        self.consent.channels |= channels;
+        self.consent.add(bytes::consent(bytes)?);
         self.emptied += bytes.number()?;
         bytes::add_lost(bytes, &mut self.lost)?;
         bytes.number()
@@ -129,10 +128,10 @@ impl<'b> Profile<'b> {
 
     /// Adds the first values of a field or a name, if there is room.
     fn add(&mut self, source: Source<'b>, bytes: &mut Bytes<'b>, bounds: &Bounds) -> Option<()> {
-        let size = self.size;
+        let (size, names) = (self.size, self.names);
         self.push(source, bytes)?;
-        if ITEMS_MAX < self.items.len() || bounds.size < self.size {
-            self.size = size;
+        if NAMES_MAX < self.names && source.is_name() || bounds.size < self.size {
+            (self.size, self.names) = (size, names);
             let without = self.items.pop()?;
             let values: u64 = without.values().map(|value| value.times).sum();
             self.lost.add(source.counted(bounds), values + without.lost);
@@ -151,6 +150,7 @@ impl<'b> Profile<'b> {
         }
         item.lost = bytes.number()?;
         self.size += item.values().map(|value| source.room(value.text)).sum::<usize>();
+        self.names += usize::from(source.is_name());
         self.items.push(item);
         Some(())
     }
@@ -284,7 +284,8 @@ mod tests {
         let record = record(1 << 40, &items);
         let mut profile = Profile::default();
         profile.read(&record).unwrap();
-        profile.consent = Consent { is_known: true, is_opted_out: true, channels: 1 << 12 };
+        profile.consent =
+            Consent { is_known: true, is_opted_out: true, channels: 5 << 12, unlisted: 1 << 12 };
         profile.emptied = 300;
         profile.items[1].lost = 1 << 20;
         profile.lost.add(Source::Field(3), 5);

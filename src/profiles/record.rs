@@ -135,7 +135,8 @@ impl<'a> Fields<'a> {
         let values = self.items.iter().flat_map(|(source, range)| {
             self.texts(range).iter().map(|value| (*source, value.text))
         });
-        if self.repeats_names() || !takes_all(first().chain(values), number, key, bounds) {
+        let names = self.items.iter().filter(|(source, _)| source.is_name()).count();
+        if self.repeats_names() || !takes_all(first().chain(values), names, key, bounds) {
             let record = out.split_off(start);
             let mut profile = Profile::default();
             profile.read_record(&record, bounds)?;
@@ -151,7 +152,7 @@ impl<'a> Fields<'a> {
     fn repeats_names(&self) -> bool {
         self.items.iter().enumerate().any(|(number, (source, _))| {
             let is_same = |(other, _): &(Source<'_>, Range<usize>)| other == source;
-            matches!(source, Source::Name(..)) && self.items.iter().take(number).any(is_same)
+            source.is_name() && self.items.iter().take(number).any(is_same)
         })
     }
 
@@ -228,8 +229,11 @@ impl<'a> Fields<'a> {
             return false;
         }
         let is_listed = kind.is_some() && self.address.is_some();
-        if !is_listed && (channel.is_none() || !plan.has_opt_outs) {
-            self.lost.add(Source::Field(bounds.opt_out), 1);
+        match channel.filter(|_| plan.has_opt_outs) {
+            _ if is_listed => {}
+            // Lost, too, if the channel gets no column.
+            Some(channel) => self.consent.unlisted |= 1 << channel,
+            None => self.lost.add(Source::Field(bounds.opt_out), 1),
         }
         is_listed
     }

@@ -394,6 +394,40 @@ fn values_without_a_place_are_counted() {
     }
 }
 
+/// An opt-out is counted if its channel has neither a list nor a column.
+#[test]
+fn an_opt_out_without_a_column_is_counted() {
+    let push = json!({ "Id": "k", "ChannelType": "GCM", "Address": "token", "OptOut": "ALL" });
+    let fields = "output.0.fields=[\"Id\", \"OptOut\"]";
+    let narrow = [fields, "output.0.max_columns=2", "output.0.unplaced=\"fail\""];
+    let (place, code, messages) = run_over(std::slice::from_ref(&push), &narrow);
+    assert_eq!(code, 3, "{messages}");
+    assert_eq!(place.manifest()["outputs"][0]["profiles"]["unplaced"], json!({ "OptOut": 1 }));
+    let wide = [fields, "output.0.max_columns=3", "output.0.unplaced=\"fail\""];
+    let (_, code, messages) = run_over(&[push], &wide);
+    assert_eq!(code, 0, "{messages}");
+}
+
+/// However many names a user has, there is a place for the address and for fields of the schema.
+#[test]
+fn names_take_no_place_of_addresses() {
+    let names = |from: usize| -> Value {
+        let names = (from..from + 200).map(|name| (format!("w{name}"), json!(["p"])));
+        json!({ "Id": "a", "Attributes": names.collect::<Map<String, Value>>() })
+    };
+    let mut records: Vec<Value> = (0..6).map(|part| names(200 * part)).collect();
+    records.push(json!({ "Id": "a", "ChannelType": "EMAIL", "Address": "a@example.com",
+                         "Location": { "City": "Bern" } }));
+    let (place, code, messages) = run_over(&records, &["output.0.max_columns=8"]);
+    assert_eq!(code, 0, "{messages}");
+    let row = rows(&place).remove(0);
+    assert_eq!((&*row["EmailAddress"], &*row["City"]), ("a@example.com", "Bern"));
+    let attributes = row.keys().filter(|name| name.starts_with("Attributes_w")).count();
+    let unplaced = &place.manifest()["outputs"][0]["profiles"]["unplaced"];
+    let lost: u64 = unplaced.as_object().expect("a map").values().filter_map(Value::as_u64).sum();
+    assert_eq!(attributes + usize::try_from(lost).unwrap(), 1_200);
+}
+
 /// Everything that is written is within the limits of the target's file.
 #[test]
 fn no_file_exceeds_a_limit_of_the_target() {
@@ -607,6 +641,10 @@ fn verify_finds_what_has_changed() {
         fs::write(&file, before).expect("a file");
     }
     verify(&[], 0);
+    // The field map is no part that is cut.
+    let (place, code, messages) = run_over(&[json!({ "Id": "k" })], &["output.0.max_bytes=100"]);
+    assert_eq!(code, 0, "{messages}");
+    assert_exit(segprep().arg("verify").arg(place.account()), 0);
 }
 
 /// What the rules drop is in no file, and what they replace is replaced: also what tells profiles apart.

@@ -195,6 +195,13 @@ def fold(case):
         row = {"AccountNumber": key} | {name: text for name, text in consents[key].items() if name in owners}
         if "Attributes_OptOut" in consents[key] and "Attributes_OptOut" not in owners:
             unplaced["OptOut"] = unplaced.get("OptOut", 0) + 1
+        for name in consents[key]:
+            # Nothing says it if it is on no list either.
+            if name not in owners and any(
+                    name == "Attributes_OptOut_" + record.get("ChannelType", "") and record.get("OptOut") == "ALL"
+                    and not (record["ChannelType"] in ("SMS", "VOICE", "EMAIL") and "Address" in record)
+                    for record in users[key]):
+                unplaced["OptOut"] = unplaced.get("OptOut", 0) + 1
         placed = set()
         for identity, text, source in identities(held, order):
             name = name_of(identity)
