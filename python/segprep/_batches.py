@@ -61,6 +61,11 @@ class Definition:
         return clean, compared
 
     @property
+    def _unlisted(self) -> int:
+        """If profiles are made: how many records so far are opted out and not written."""
+        return self._cleaner.unlisted()
+
+    @property
     def counts(self) -> dict[str, Any]:
         """What became of the records so far: `read`, `written`, `rejected`, and `dropped` by reason."""
         counts: dict[str, Any] = json.loads(self._cleaner.counts())

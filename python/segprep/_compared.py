@@ -37,6 +37,7 @@ class Comparing:
         unique: `keep` of `[unique]`, if there is such a section.
         users: `max` and `over` of `[users]`.
         profiles: Whether profiles are made of records.
+        lists_lack_duplicates: Whether a duplicate that is opted out may be on no list.
         user_problem: The field, code and rule of the problem of a record that its user has too many of.
         opt_out: The column by which people opt out, and its value.
     """
@@ -44,12 +45,19 @@ class Comparing:
     unique: str | None
     users: dict[str, Any] | None
     profiles: bool
+    lists_lack_duplicates: bool
     user_problem: list[str]
     opt_out: list[str]
 
     @property
     def is_off(self) -> bool:
-        return self.unique is None and self.users is None
+        """Whether each record is alone."""
+        return not self.compares and not self.profiles
+
+    @property
+    def compares(self) -> bool:
+        """Whether a record may be left out because of others."""
+        return self.unique is not None or self.users is not None
 
     @property
     def merges_opt_outs(self) -> bool:

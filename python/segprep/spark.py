@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from segprep import _segprep
 from segprep import _run as runs
-from segprep import _compared
+from segprep import _compared, _profiles
 from segprep._batches import Definition, copied
 from segprep._compared import Comparing
 from segprep._errors import DefinitionError, OverBudget, PlaceTaken, SegprepError, StorageError, made
@@ -31,7 +31,7 @@ from segprep._settings import Settings, StrPath, texts
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["clean", "counts", "rejects", "run"]
+__all__ = ["Profiles", "clean", "counts", "profiles", "rejects", "run"]
 
 _INSTANT = pa.timestamp("us", tz="UTC")  # the only one that Spark has
 _WAIT_SECONDS = 180
@@ -48,6 +48,7 @@ def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None, or
     the result. Any other has the columns of the Parquet output, and so has the result.
 
     `[unique]` and `[users]` are decided by Spark's shuffle, as one machine decides if it reads the records in this order.
+    A definition that makes profiles gives their rows, as `profiles` does.
 
     Args:
         df: The records.
@@ -57,16 +58,17 @@ def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None, or
             should differ in any two records. They are no part of the records, unless they are fields of them.
 
     Raises:
-        DefinitionError: If the definition is wrong, compares records with each other without `order` or without a key
-            where it hides what is compared, or makes profiles (which `run` does).
+        DefinitionError: If the definition is wrong, or brings records together without `order`, or without a key
+            where it hides what is compared; or if it writes both records and profiles.
     """
     comparing, file, columns = _ready(df, definition, set, order)
     if comparing.is_off:
         return df.mapInArrow(_Clean(*file, rejects=False, records=columns.records), columns.schema)
+    if comparing.profiles:
+        return profiles(df, definition, set=set, order=order).rows
     from pyspark.sql import functions as F
 
-    frame = _decided(df, comparing, file, columns, has_clean=True)
-    frame = frame.filter(~(F.col("is_duplicate") | F.col("is_over")))
+    frame = _kept(_decided(df, comparing, file, columns, has_clean=True))
     if not comparing.merges_opt_outs:
         return frame.select("clean.*")
     if columns.are_lines:
@@ -74,6 +76,44 @@ def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None, or
     name, value = comparing.opt_out
     opt_out = F.when(F.col("opts_out"), F.lit(value)).otherwise(F.col("clean")[name])
     return frame.select(F.col("clean").withField(name, opt_out).alias("clean")).select("clean.*")
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The profiles of a DataFrame, and what is beside them.
+
+    Attributes:
+        rows: A row for each user, with the columns that the parts of one machine have, as text.
+        opt_outs: The addresses of those who have opted out, each once: `list` (`phone` or `email`) and `address`.
+        object_type: What the columns are in Customer Profiles: the text of `object-type.json`.
+    """
+
+    rows: DataFrame
+    opt_outs: DataFrame
+    object_type: str
+
+
+def profiles(df: DataFrame, definition: StrPath, *, order: _Order, set: Settings | None = None) -> Profiles:
+    """The profiles of a DataFrame, by a definition whose output is `profiles-csv`.
+
+    Which columns there are depends on all records, so this is a pass over the data. The rows are another one, and the
+    opt-outs a third.
+
+    Args:
+        df: The records, as for `clean`.
+        definition: The definition, on this machine. Its inputs and outputs are not used, and no budget is checked.
+        order: The columns that say in which order the records came: the first value of a field stays.
+        set: Settings that replace those of the definition.
+
+    Raises:
+        DefinitionError: As with `clean`, or if the definition makes no profiles.
+    """
+    comparing, file, columns = _ready(df, definition, set, order)
+    if not comparing.profiles:
+        raise _refused("the definition makes no profiles", 'use `format = "profiles-csv"`, or `segprep.spark.clean`')
+    made = _made(df, comparing, file, columns, runs.options(definition, set))
+    opt_outs = made.records.filter("list IS NOT NULL").select("list", "address").distinct()
+    return Profiles(_profiles.rows(made.folded, made.open, made.columns, made.names), opt_outs, made.object_type)
 
 
 def rejects(df: DataFrame, definition: StrPath, *, set: Settings | None = None, order: _Order = ()) -> DataFrame:
@@ -97,7 +137,11 @@ def counts(
     df: DataFrame, definition: StrPath, *, set: Settings | None = None, order: _Order = ()
 ) -> dict[str, Any]:
     """How many records there are by what becomes of them: `read`, `written`, `rejected`, and `dropped` by reason. With
-    `[unique]` also `optout_merged`: how often the record that stays got the opt-out of a duplicate."""
+    `[unique]` also `optout_merged`: how often the record that stays got the opt-out of a duplicate.
+
+    With profiles also `profiles`: their `rows`, `columns`, the addresses of `lists`, values without a place in `unplaced`
+    (by field, or map), and `unlisted`: how many records that are opted out were not written, and so are on no list.
+    """
     comparing, file, columns = _ready(df, definition, set, order)
     from pyspark.sql import functions as F
 
@@ -107,21 +151,85 @@ def counts(
 
     work = _Count(*file, records=columns.records, compared=not comparing.is_off)
     told = sums(df.mapInArrow(work, ", ".join(f"{name} long" for name in _COUNTED)), _COUNTED)
+    unlisted = told.pop("unlisted")
     dropped = {name: told.pop(name) for name in ("inactive", "suppressed")}
-    if comparing.is_off:
-        return told | {"dropped": dropped}
-    frame = _decided(df, comparing, file, columns, has_clean=False)
-    frame = frame.withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate") & ~F.col("is_over"))
-    found = sums(frame, ("is_duplicate", "is_over", "opts_out"))
-    told["written"] -= found["is_duplicate"] + found["is_over"]
-    if comparing.unique is not None:
-        dropped["duplicate"] = found["is_duplicate"]
-        told["optout_merged"] = found["opts_out"]
-    if comparing.rejects_users:
-        told["rejected"] += found["is_over"]
-    elif comparing.users is not None:
-        dropped["user_limit"] = found["is_over"]
-    return told | {"dropped": dropped}
+    if comparing.compares:
+        frame = _decided(df, comparing, file, columns, has_clean=False)
+        frame = frame.withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate") & ~F.col("is_over"))
+        found = sums(frame, ("is_duplicate", "is_over", "opts_out"))
+        told["written"] -= found["is_duplicate"] + found["is_over"]
+        if comparing.unique is not None:
+            dropped["duplicate"] = found["is_duplicate"]
+            told["optout_merged"] = found["opts_out"]
+        if comparing.rejects_users:
+            told["rejected"] += found["is_over"]
+        elif comparing.users is not None:
+            dropped["user_limit"] = found["is_over"]
+    every: dict[str, Any] = told | {"dropped": dropped}
+    if comparing.profiles:
+        unlisted += _unlisted(df, comparing, file, columns)
+        every["profiles"] = _profile_counts(df, comparing, file, columns, runs.options(definition, set), unlisted)
+    return every
+
+
+def _profile_counts(
+    df: DataFrame, comparing: Comparing, file: _File, columns: _Columns, what: dict[str, Any], unlisted: int
+) -> dict[str, Any]:
+    made = _made(df, comparing, file, columns, what)
+    told = _profiles.row_counts(made.folded, made.open, made.columns)
+    listed = made.records.filter("list IS NOT NULL").select("list", "address").distinct().groupBy("list").count()
+    lists = {"phone": 0, "email": 0} | {row["list"]: row["count"] for row in listed.collect()}
+    unplaced = {name.removeprefix("unplaced."): number for name, number in told.items() if name.startswith("unplaced.")}
+    return {
+        "rows": told.get("profiles", 0),
+        "columns": len(made.names),
+        "lists": lists,
+        "unplaced": {name: unplaced[name] for name in sorted(unplaced) if unplaced[name]},
+        "emptied": told.get("emptied", 0),
+        "unlisted": unlisted,
+    }
+
+
+def _unlisted(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns) -> int:
+    """How many records are opted out and dropped because of others."""
+    if not comparing.compares:
+        return 0
+    from pyspark.sql import functions as F
+
+    frame = _decided(df, comparing, file, columns, has_clean=True)
+    lacks = F.col("is_over")
+    if comparing.lists_lack_duplicates:
+        lacks = lacks | F.col("is_duplicate")
+    # A duplicate has no opt-out but its own.
+    frame = frame.filter(lacks).withColumn("opts_out", F.col("opts_out") & ~F.col("is_duplicate"))
+    return int(_profiles.records(frame, _Opener(*file)).filter("is_opted_out").count())
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Profiles of a DataFrame, with the columns of their rows."""
+
+    open: _profiles.Open
+    records: DataFrame
+    folded: DataFrame
+    columns: list[bytes]
+    names: list[str]
+    object_type: str
+
+
+def _made(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns, what: dict[str, Any]) -> _Made:
+    opener = _Opener(*file)
+    records = _profiles.records(_kept(_decided(df, comparing, file, columns, has_clean=True)), opener)
+    folded = _profiles.folded(records, opener)
+    found = _profiles.columns(folded, opener)
+    chosen = json.loads(_segprep.profile_columns(what, found))
+    return _Made(opener, records, folded, found, chosen["names"], chosen["object_type"])
+
+
+def _kept(frame: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return frame.filter(~(F.col("is_duplicate") | F.col("is_over")))
 
 
 def run(
@@ -138,7 +246,7 @@ def run(
 
     A shard of a lost executor is done again, and writes the same bytes. If `run` fails, call it again with the same
     `date` and `run`: shards that are done say so. A definition that compares records with each other (`[unique]`,
-    `[users]`, profiles) is not divided: one task does all of it.
+    `[users]`, profiles) is not divided: one task does all of it. `clean` and `profiles` divide it.
 
     Args:
         spark: The session. A task has as many threads as `spark.task.cpus` says.
@@ -201,15 +309,15 @@ def _read(definition: StrPath, settings: Settings | None, order: _Order = ()) ->
 def _comparing(definition: StrPath, settings: Settings | None, order: _Order) -> Comparing:
     """How the definition compares records with each other. Fails if it is wrong, or Spark cannot do that."""
     comparing = Comparing(**json.loads(_segprep.comparing(runs.options(definition, settings))))
-    if comparing.profiles:
-        message = "a profile is made of several records, and Spark has them in different partitions"
-        hint = "use `segprep.spark.run` or `segprep.run` for it"
-    elif not comparing.is_off and not order:
-        message = "the definition compares records with each other, and a DataFrame does not say in which order they came"
-        hint = "name the columns that say so, as in `order=[\"number\"]`"
-    else:
+    if comparing.is_off or order:
         return comparing
-    raise DefinitionError({"exit_code": 78, "kind": "definition", "message": message, "hint": hint})
+    does = "makes profiles of records" if comparing.profiles else "compares records with each other"
+    message = f"the definition {does}, and a DataFrame does not say in which order they came"
+    raise _refused(message, "name the columns that say so, as in `order=[\"number\"]`")
+
+
+def _refused(message: str, hint: str) -> DefinitionError:
+    return DefinitionError({"exit_code": 78, "kind": "definition", "message": message, "hint": hint})
 
 
 @dataclass(frozen=True)
@@ -249,7 +357,7 @@ def _ready(
 
 def _decided(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns, has_clean: bool) -> DataFrame:
     """What would be written if records were not compared, and what becomes of it because they are."""
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql.types import BinaryType, StructField, StructType
 
     came = [
         StructField(_compared.place_name(place), df.schema.fields[column].dataType)
@@ -257,7 +365,8 @@ def _decided(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns
     ]
     members = {"order": StructType(came), "compared": _schema_for_spark(_compared.COLUMNS)}
     if has_clean:
-        members["clean"] = columns.schema
+        values = StructType([StructField("values", BinaryType())])
+        members["clean"] = values if comparing.profiles else columns.schema
     work = _Compare(*file, columns.records, columns.order, has_clean)
     frame = df.mapInArrow(work, StructType([StructField(name, kind) for name, kind in members.items()]))
     return _compared.decided(frame, comparing, len(came))
@@ -267,6 +376,18 @@ def _decided(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns
 def _opened(name: str, text: bytes, sets: tuple[str, ...], compared: bool = False) -> Definition:
     """A definition in this worker, which Spark uses for one partition after the other."""
     return copied(name, text, [*sets, "run.threads=1"], compared)
+
+
+@dataclass(frozen=True)
+class _Opener:
+    """Opens a definition that brings records together."""
+
+    name: str
+    text: bytes
+    sets: list[str]
+
+    def __call__(self) -> _segprep.Cleaner:
+        return _opened(self.name, self.text, tuple(self.sets), True)._cleaner
 
 
 @dataclass(frozen=True)
@@ -284,7 +405,7 @@ class _Clean:
             yield _for_spark(definition.clean(_records(batch, self.records))[self.rejects])
 
 
-_COUNTED = ("read", "written", "rejected", "inactive", "suppressed")
+_COUNTED = ("read", "written", "rejected", "inactive", "suppressed", "unlisted")
 
 
 @dataclass(frozen=True)
@@ -308,7 +429,8 @@ class _Count:
 
 def _numbers(definition: Definition) -> list[int]:
     counts = definition.counts
-    return [(counts | counts["dropped"])[name] for name in _COUNTED]
+    counts |= counts["dropped"] | {"unlisted": definition._unlisted}
+    return [counts[name] for name in _COUNTED]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ use crate::running::attended;
 /// Cleans batches by a definition.
 #[pyclass(frozen, module = "segprep._segprep")]
 #[derive(Debug)]
-pub struct Cleaner(run::Cleaner);
+pub struct Cleaner(pub(crate) run::Cleaner);
 
 #[pymethods]
 impl Cleaner {
@@ -59,10 +59,15 @@ impl Cleaner {
 
     /// What became of all records so far, as JSON.
     fn counts(&self) -> String {
-        let CleanCounts { read, written, rejected, inactive, suppressed } = self.0.counts();
+        let CleanCounts { read, written, rejected, inactive, suppressed, .. } = self.0.counts();
         let dropped = json!({ "inactive": inactive, "suppressed": suppressed });
         json!({ "read": read, "written": written, "rejected": rejected, "dropped": dropped })
             .to_string()
+    }
+
+    /// If profiles are made: how many of these records are opted out and not written.
+    fn unlisted(&self) -> u64 {
+        self.0.counts().unlisted.values().sum()
     }
 
     /// What is to be known about the definition.

@@ -38,7 +38,7 @@ pub struct Job {
 }
 
 impl Job {
-    fn options(self) -> RunOptions {
+    pub(crate) fn options(self) -> RunOptions {
         let Job { definition, sets, date, run, threads, overwrite, again, dry_run, shard } = self;
         let shard = shard.map(|(number, count, plan)| ShardOptions { number, count, plan });
         let chunk_bytes = None;
@@ -144,7 +144,8 @@ pub fn comparing(py: Python<'_>, what: Job) -> PyResult<String> {
     let options = what.options();
     let comparing = attended(py, None, move |_, _| library::comparing(&options))?;
     let comparing = comparing.map_err(|failure| failure::exception(py, &failure))?;
-    let Comparing { together, makes_profiles, user_problem, opt_out } = comparing;
+    let Comparing { together, makes_profiles, lists_lack_duplicates, user_problem, opt_out } =
+        comparing;
     let users = together
         .users
         .map(|users| json!({ "max": users.max_endpoints, "over": users.over.name() }));
@@ -152,6 +153,7 @@ pub fn comparing(py: Python<'_>, what: Job) -> PyResult<String> {
         "unique": together.unique.map(|unique| unique.keep.name()),
         "users": users,
         "profiles": makes_profiles,
+        "lists_lack_duplicates": lists_lack_duplicates,
         "user_problem": user_problem,
         "opt_out": opt_out,
     })

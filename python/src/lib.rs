@@ -15,6 +15,7 @@ mod cli;
 mod commands;
 mod failure;
 mod process;
+mod profiles;
 mod running;
 
 use pyo3::prelude::*;
@@ -25,6 +26,10 @@ mod _segprep {
     use super::batches::{Cleaner, opted_out_lines, record_schema};
     #[pymodule_export]
     use super::commands::{account_file, check, command, comparing, gather, run, scan, shards};
+    #[pymodule_export]
+    use super::profiles::{
+        ColumnFinder, ProfileFolder, ProfileRows, profile_columns, profile_records,
+    };
     use super::{Bound, PyModule, PyModuleMethods, PyResult, process};
 
     #[pymodule_init]

@@ -127,11 +127,11 @@ pub(super) fn each_cell<'b>(
 }
 
 /// How early a column comes: what it is for, the first profile that has it, and where.
-type Rank = (Class, u64, u32);
+pub(super) type Rank = (Class, u64, u32);
 
 /// What a column is for. The first ones get places first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub(super) enum Class {
     Key,
     /// An opt-out must not get lost.
     Consent,
@@ -139,6 +139,24 @@ enum Class {
     Named,
     /// Fields that say something about a record rather than about a person.
     Technical,
+}
+
+impl Class {
+    /// Its place among the classes.
+    pub(super) fn number(self) -> i32 {
+        match self {
+            Class::Key => 0,
+            Class::Consent => 1,
+            Class::Standard => 2,
+            Class::Named => 3,
+            Class::Technical => 4,
+        }
+    }
+
+    /// Whether its columns are ranked by the first profile that has them.
+    pub(super) fn is_placed(self) -> bool {
+        matches!(self, Class::Named | Class::Technical)
+    }
 }
 
 /// The columns that profiles have, as far as they may be written.
@@ -156,6 +174,15 @@ impl Ranks {
         ColumnId::Key.write(&mut ranks.id);
         ranks.ranks.insert(ranks.id.clone(), rank(ColumnId::Key, (0, 0), plan));
         ranks
+    }
+
+    /// Notes a column, given bytes of [`ColumnId::write`] and the place of the first profile that has it. Other bytes
+    /// are no column.
+    pub(super) fn found(&mut self, id: Vec<u8>, place: u64, plan: &ProfilePlan) {
+        let rank = ColumnId::read(&id).map(|column| rank(column, (place, 0), plan));
+        if let Some(rank) = rank {
+            self.ranks.entry(id).or_insert(rank);
+        }
     }
 
     /// Notes the columns of a profile.
@@ -235,7 +262,7 @@ impl Ranks {
 /// How many ranks are held besides those that are needed.
 const RANKS_MAX: usize = 1_000;
 
-fn rank(column: ColumnId<'_>, (place, number): (u64, u32), plan: &ProfilePlan) -> Rank {
+pub(super) fn rank(column: ColumnId<'_>, (place, number): (u64, u32), plan: &ProfilePlan) -> Rank {
     let standard = &plan.target.standard;
     let phones = u64::try_from(standard.phones.len()).unwrap_or(u64::MAX);
     let emails = u64::try_from(standard.emails.len()).unwrap_or(u64::MAX);
@@ -271,7 +298,7 @@ fn is_technical(node: u8, plan: &ProfilePlan) -> bool {
 }
 
 /// The name of a column; `None` if it can have none.
-fn name_of(column: ColumnId<'_>, plan: &ProfilePlan) -> Option<String> {
+pub(super) fn name_of(column: ColumnId<'_>, plan: &ProfilePlan) -> Option<String> {
     let (standard, prefix) = (&plan.target.standard, |path: &str| plan.target.prefix(path));
     let opt_out = plan.schema.role_path(Role::OptOut);
     let numbered = |names: &[String], number: u16| {

@@ -16,6 +16,7 @@
 //! | `rows.rs` | profiles as rows, in the order of their first records |
 //! | `lists.rs`, `object_type.rs` | the files beside them |
 //! | `unplaced.rs` | what has no place, by field |
+//! | `shuffled.rs` | the same where another program brings the records of a user together |
 //! | `heap.rs`, `held.rs` | entries in partitions, and in memory |
 //!
 //! A row is at the place of the first record of its user, and columns are in the order in which the rows have
@@ -32,6 +33,7 @@ mod parts;
 mod profile;
 mod record;
 mod rows;
+pub mod shuffled;
 mod unplaced;
 
 use std::fmt;
@@ -294,4 +296,19 @@ macro_rules! without_values {
     )*};
 }
 
+use shuffled::{FirstColumns, RowMaker, Shuffled, ShuffledLayout, UserFold};
+
 without_values!(RecordReader, Read, Profiles, Folded, Rows);
+without_values!(Shuffled, UserFold, FirstColumns, ShuffledLayout, RowMaker);
+
+impl fmt::Debug for shuffled::ShuffledRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShuffledRecord")
+    }
+}
+
+impl fmt::Debug for shuffled::FoundColumn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FoundColumn")
+    }
+}

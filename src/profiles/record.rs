@@ -83,6 +83,15 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
+    /// Opts the record out, as one that stays for a duplicate that is.
+    pub(super) fn opt_out(&mut self) {
+        self.opt_out = Some(OPTED_OUT.as_bytes());
+    }
+
+    pub(super) fn is_opted_out(&self) -> bool {
+        self.opt_out == Some(OPTED_OUT.as_bytes())
+    }
+
     fn field(&mut self, plan: &ProfilePlan, node: NodeIx, text: &'a [u8]) -> Option<()> {
         match plan.uses.get(node)? {
             FieldUse::Key { .. } => self.keys.push((node, text)),
@@ -214,8 +223,10 @@ impl<'a> Fields<'a> {
     /// Notes the opt-out. Returns whether the address goes to a list. An opt-out that neither a list nor an
     /// attribute of its channel has is counted as lost.
     fn consent(&mut self, plan: &ProfilePlan, bounds: &Bounds, kind: Option<ListKind>) -> bool {
-        let Some(opt_out) = self.opt_out else { return false };
-        let is_opted_out = opt_out == OPTED_OUT.as_bytes();
+        if self.opt_out.is_none() {
+            return false;
+        }
+        let is_opted_out = self.is_opted_out();
         let is_it = |word: &String| Some(word.as_bytes()) == self.channel;
         let channel = plan.channels.iter().position(is_it);
         if plan.has_opt_outs {

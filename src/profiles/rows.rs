@@ -137,25 +137,12 @@ impl Writing<'_> {
         rows.bytes.reserve(held.memory());
         for (_, entry) in held.iter() {
             profile.read(entry).ok_or_else(|| self.file.damaged())?;
-            self.count(&profile, &mut counts);
             self.row(&profile, &mut scratch, &mut counts, &mut rows.bytes);
             rows.ends.push(rows.bytes.len());
         }
         rows.unplaced = counts.owned();
         self.advance.add(bytes);
         Ok(rows)
-    }
-
-    /// Counts what the profile does not have.
-    fn count<'b>(&self, profile: &Profile<'b>, counts: &mut Counts<'b>) {
-        for (field, times) in &profile.lost.fields {
-            counts.add(*field, *times);
-        }
-        for item in profile.items.iter().filter(|item| 0 < item.lost) {
-            counts.add(item.source.counted(&self.bounds), item.lost);
-        }
-        counts.other += profile.lost.other;
-        counts.emptied += profile.emptied;
     }
 
     /// Appends the row of a profile, and counts what has no column.
@@ -166,23 +153,56 @@ impl Writing<'_> {
         counts: &mut Counts<'b>,
         out: &mut Vec<u8>,
     ) {
-        let Scratch { id, cells } = scratch;
-        cells.clear();
-        cells.resize(self.layout.names.len(), b"".as_slice());
-        each_cell(profile, |column, text, times| {
-            match self.layout.place(column, id).and_then(|place| cells.get_mut(place)) {
-                Some(cell) => *cell = text,
-                None if times == 0 => {}
-                None => counts.add(column.counted(&self.bounds), times),
-            }
-        });
-        for (number, cell) in cells.iter().enumerate() {
+        let cells = Cells { layout: self.layout, bounds: self.bounds };
+        cells.count(profile, counts);
+        cells.fill(profile, &mut scratch.id, &mut scratch.cells, counts);
+        for (number, cell) in scratch.cells.iter().enumerate() {
             if 0 < number {
                 out.push(b',');
             }
             push_text_cell(cell, out);
         }
         out.push(b'\n');
+    }
+}
+
+/// Takes profiles apart into the columns of a layout.
+pub(super) struct Cells<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) bounds: Bounds,
+}
+
+impl Cells<'_> {
+    /// Counts what the profile does not have.
+    pub(super) fn count<'b>(&self, profile: &Profile<'b>, counts: &mut Counts<'b>) {
+        for (field, times) in &profile.lost.fields {
+            counts.add(*field, *times);
+        }
+        for item in profile.items.iter().filter(|item| 0 < item.lost) {
+            counts.add(item.source.counted(&self.bounds), item.lost);
+        }
+        counts.other += profile.lost.other;
+        counts.emptied += profile.emptied;
+    }
+
+    /// Puts the texts of a profile in place of those in `row`, by column, and counts what has no column. `id` is scratch
+    /// memory.
+    pub(super) fn fill<'b>(
+        &self,
+        profile: &Profile<'b>,
+        id: &mut Vec<u8>,
+        row: &mut Vec<&'b [u8]>,
+        counts: &mut Counts<'b>,
+    ) {
+        row.clear();
+        row.resize(self.layout.names.len(), b"".as_slice());
+        each_cell(profile, |column, text, times| {
+            match self.layout.place(column, id).and_then(|place| row.get_mut(place)) {
+                Some(cell) => *cell = text,
+                None if times == 0 => {}
+                None => counts.add(column.counted(&self.bounds), times),
+            }
+        });
     }
 }
 

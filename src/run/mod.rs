@@ -80,6 +80,9 @@ pub use account::report::{account_file, account_manifest};
 pub use check::state::{CheckedList, CheckedState, NextInputs};
 pub use check::{Checked, CheckedOutput, check, check_keys};
 pub use clean::compared::{Comparing, comparing, opted_out_lines};
+pub use clean::profiles::{
+    ColumnFinder, ProfileColumns, ProfileFolder, ProfileRowCounts, ProfileRows, profile_columns,
+};
 pub use clean::{Apart, CleanCounts, Cleaned, Cleaner, record_schema};
 pub use error::{ErrorKind, Failure, RunError};
 pub use gather::{GatherOptions, gather};

@@ -1,4 +1,4 @@
-"""`[unique]` and `[users]` by Spark's shuffle, compared with one machine: records, rejects and counts, as multisets.
+"""`[unique]`, `[users]` and profiles by Spark's shuffle, compared with one machine: records, rejects and counts, as multisets.
 
     python3 python/tests/spark/together.py [--records N]
 
@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import random
@@ -56,6 +57,14 @@ CASES: dict[str, dict[str, Any]] = {
     "as written": {"unique": {"by": ["Address"], "on": "output"}},
     "newest of users": {"users": {"max_endpoints": 2, "over": "newest"}},
 }
+KEPT: dict[str, Any] = {"purpose": "messaging", "fields": {"*": "keep"}}
+OF_PROFILES: dict[str, dict[str, Any]] = {
+    "profiles": KEPT,
+    "profiles of unique endpoints": KEPT | {"unique": {"by": BY}},
+    "profiles of ids": KEPT | {"fields": {"*": "keep", "User.UserId": "drop"}, "unique": {"by": ["Id"], "keep": "newest"}},
+    "profiles of few endpoints": KEPT | {"unique": {"by": BY, "keep": "last"}, "users": {"max_endpoints": 2, "over": "newest"}},
+    "profiles of users": KEPT | {"users": {"max_endpoints": 2}, "input.inactive": "keep"},
+}
 
 
 def check(spark: Any, segprep: Any, at: Path, records: int, killer: Callable[[Any], Any] | None = None) -> None:
@@ -72,9 +81,13 @@ def check(spark: Any, segprep: Any, at: Path, records: int, killer: Callable[[An
     for name, settings in CASES.items():
         of_lines(spark, segprep, name, definition, settings, frame)
     of_columns(spark, segprep, definition, here)
+    for name, settings in OF_PROFILES.items():
+        of_profiles(spark, segprep, name, definition, settings, frame, here)
     if killer:
         killing = killer(spark)
         of_lines(spark, segprep, "last, of users", definition, CASES["last, of users"], frame)
+        name = "profiles of unique endpoints"
+        of_profiles(spark, segprep, name, definition, OF_PROFILES[name], frame, here)
         killing.join()
         assert killing.killed, "no executor was killed"
 
@@ -96,6 +109,43 @@ def of_lines(spark: Any, segprep: Any, name: str, definition: Path, settings: di
     same(f"counts, {name}", counts, one.counts | {"dropped": expected})
     same(f"opt-outs, {name}", merged, one.manifest.get("optout_merged") or 0)
     assert dropped.get("duplicate") or dropped.get("user_limit"), f"{name}: nothing was dropped"
+
+
+def of_profiles(
+    spark: Any, segprep: Any, name: str, definition: Path, settings: dict[str, Any], frame: Any, here: Path
+) -> None:
+    import segprep.spark as on_spark
+
+    to = here / "profiles"
+    settings = settings | {"output": [{"to": f"{to}/", "format": "profiles-csv", "max_columns": 30}]}
+    one = segprep.run(definition, set=settings, overwrite=True)
+    parts = [list(csv.reader(part.open(newline=""))) for part in sorted(to.rglob("part-*.csv"))]
+    arguments = {"set": settings, "order": ["number"]}
+    made = on_spark.profiles(frame, definition, **arguments)
+    same(f"columns, {name}", made.rows.columns, parts[0][0])
+    expected = Counter(tuple(row) for part in parts for row in part[1:])
+    found = [Counter(tuple(value or "" for value in row) for row in each.collect()) for each in (made.rows, on_spark.clean(frame, definition, **arguments))]
+    same(f"rows, {name}", found, [expected, expected])
+    same(f"field map, {name}", made.object_type, (to / "object-type.json").read_text())
+    rejects = on_spark.rejects(frame, definition, **arguments).collect()
+    same(f"rejects, {name}", Counter(problems(row["problems"]) for row in rejects), Counter(problems_of(one)))
+    lists = {"phone": set(listed(to, "optout-sms")[1:]), "email": {line.partition(",")[0] for line in listed(to, "suppress-email")}}
+    opt_outs = [(row["list"], row["address"]) for row in made.opt_outs.collect()]
+    same(f"lists, {name}", Counter(opt_outs), Counter((kind, address) for kind in lists for address in lists[kind]))
+    counts = on_spark.counts(frame, definition, **arguments)
+    told, [note] = counts.pop("profiles"), [output["profiles"] for output in one.manifest["outputs"]]
+    merged = counts.pop("optout_merged", 0)
+    same(f"opt-outs, {name}", merged, one.manifest.get("optout_merged") or 0)
+    dropped = {reason: one.counts["dropped"].get(reason, 0) for reason in counts["dropped"]}
+    same(f"counts, {name}", counts, one.counts | {"dropped": dropped})
+    numbers = {"rows": note["rows"], "columns": note["columns"], "lists": dict(zip(told["lists"], note["lists"].values(), strict=True))}
+    numbers |= {"unlisted": sum(note["unlisted"].values()), "unplaced": sum(note["unplaced"].values())}
+    same(f"counts of {name}", {key: told[key] for key in numbers} | {"unplaced": sum(told["unplaced"].values())}, numbers)
+    assert note["unlisted"] and note["unplaced"], f"{name}: nothing was left out"
+
+
+def listed(to: Path, name: str) -> list[str]:
+    return [line for file in sorted(to.rglob(f"{name}*.csv")) for line in file.read_text().splitlines()]
 
 
 def of_columns(spark: Any, segprep: Any, definition: Path, here: Path) -> None:

@@ -13,12 +13,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema as ArrowSchema};
 
+use super::profiles::check_outputs;
 use crate::crypto::MacKey;
 use crate::definition::{Compared, Definition};
 use crate::encode::OptOutLines;
 use crate::engine::Cancel;
 use crate::pipeline::{Candidate, KeyedHash};
-use crate::plan::{Plan, Together};
+use crate::plan::{Plan, Together, UniquePlan};
 use crate::record::Code;
 use crate::run::aws::Remote;
 use crate::run::clock;
@@ -53,6 +54,8 @@ pub struct Comparing {
     pub together: Together,
     /// Whether there are profiles, which are made of several records.
     pub makes_profiles: bool,
+    /// Whether a duplicate that is opted out and not written is counted as on no list.
+    pub lists_lack_duplicates: bool,
     /// The problem of a record that its user has too many of: field, code and rule.
     pub user_problem: [String; 3],
     /// The column by which people opt out, and its value.
@@ -70,7 +73,10 @@ pub fn comparing(options: &RunOptions) -> Result<Comparing, Failure> {
     let read = source.parse(&source.moment)?;
     let definition = &read.definition;
     let together = Together::new(definition, &read.schema);
-    let makes_profiles = definition.outputs.iter().any(|output| output.profiles.is_some());
+    let makes_profiles = check_outputs(definition)?;
+    let by_address = |unique: &UniquePlan| unique.by.contains(&unique.address);
+    let has_addresses = together.unique.as_ref().is_some_and(by_address);
+    let lists_lack_duplicates = !(has_addresses && together.merges_opt_outs());
     let user_problem = [
         read.schema.role_path(Role::UserId).to_owned(),
         Code::UserEndpointLimit.as_str().to_owned(),
@@ -83,7 +89,7 @@ pub fn comparing(options: &RunOptions) -> Result<Comparing, Failure> {
         let (prepared, parts) = prepare::complete(options, run, remote, MissingKey::Fails, cancel)?;
         hash_of(&without_lists(&prepared, parts)?, None)?;
     }
-    Ok(Comparing { together, makes_profiles, user_problem, opt_out })
+    Ok(Comparing { together, makes_profiles, lists_lack_duplicates, user_problem, opt_out })
 }
 
 /// The key of hashes that all machines with the definition's keys can make.

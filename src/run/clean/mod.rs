@@ -6,7 +6,9 @@
 //! batch alone: not on threads, and not on batches before.
 
 pub(super) mod compared;
+pub(super) mod profiles;
 
+use std::collections::BTreeMap;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,6 +47,7 @@ use crate::plan::Plan;
 use crate::record::DescribedProblem;
 use crate::schema::Schema;
 use compared::ComparedRecord;
+use profiles::ProfileOutput;
 
 /// Cleans batches by a definition.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct Cleaner {
     threads: usize,
     /// What hashes the values by which records of different batches are compared; `None`: none are.
     hash: Option<KeyedHash>,
+    /// `None`: records stay records.
+    profiles: Option<ProfileOutput>,
     /// What is to be known about the definition.
     warnings: Vec<String>,
     /// The pool, and the process that its threads are in.
@@ -75,10 +80,15 @@ impl Compiled {
     fn new(plan: &Plan, by_columns: bool) -> Compiled {
         Compiled { stages: Stages::for_batches(plan, by_columns), workers: Mutex::default() }
     }
+
+    /// The stages of a run, whatever the batch.
+    fn for_profiles(plan: &Plan) -> Compiled {
+        Compiled { stages: Stages::new(plan, &[]), workers: Mutex::default() }
+    }
 }
 
 /// What became of the records so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CleanCounts {
     pub read: u64,
     pub written: u64,
@@ -87,6 +97,8 @@ pub struct CleanCounts {
     pub inactive: u64,
     /// Dropped because a list has them.
     pub suppressed: u64,
+    /// If profiles are made: the records that are opted out and not written, by reason.
+    pub unlisted: BTreeMap<&'static str, u64>,
 }
 
 impl CleanCounts {
@@ -96,13 +108,16 @@ impl CleanCounts {
         self.rejected += block.rejected();
         self.inactive += block.inactive;
         self.suppressed += block.suppressed;
+        for (reason, records) in &block.unlisted {
+            *self.unlisted.entry(reason).or_default() += records;
+        }
     }
 }
 
 /// What became of a batch.
 #[derive(Clone, Debug)]
 pub struct Cleaned {
-    /// The records that are written.
+    /// The records that are written; if profiles are made of them, what [`Cleaner::profile_records`] takes.
     pub clean: RecordBatch,
     /// The others that are not dropped: `record`, from 1, and `problems`.
     pub rejects: RecordBatch,
@@ -148,7 +163,8 @@ impl Cleaner {
         let (lists, _) = lists::read_lists(specs, store, &files, &pool, cancel)?;
         let key = compared::key_of(&prepared.definition, &parts.keys);
         let plan = prepared.plan(parts, lists)?;
-        let is_compared = apart == Apart::Compared && !plan.together.is_off();
+        let is_together = !plan.together.is_off() || profiles::check_outputs(&prepared.definition)?;
+        let is_compared = apart == Apart::Compared && is_together;
         let hash = is_compared.then(|| compared::hash_of(&plan, key)).transpose()?;
         if let Some(key) = column_setting(&input_settings(&plan)) {
             let message = format!("`{key}` is for CSV, and a batch has records");
@@ -156,11 +172,18 @@ impl Cleaner {
                 .hint("use a definition without it for batches")
                 .into());
         }
-        let (lines, columns) = (Compiled::new(&plan, false), Compiled::new(&plan, true));
+        let of_profiles = || Compiled::for_profiles(&plan);
+        let profiles = ProfileOutput::of(&plan, || of_profiles().stages.encoded_as(0));
+        let (lines, columns) = match &profiles {
+            Some(_) => (of_profiles(), of_profiles()),
+            None => (Compiled::new(&plan, false), Compiled::new(&plan, true)),
+        };
         headers::check_sizes(&plan, &lines.stages)?;
-        let encoder = columns.stages.table().expect("batches of columns have tables");
+        let no_table = TableEncoder::new(&plan.schema, &[]);
+        let encoder = columns.stages.table().unwrap_or(&no_table);
         Ok(Cleaner {
             record_columns: RecordColumns::new(&plan.schema, encoder),
+            profiles,
             plan,
             lines,
             columns,
@@ -180,7 +203,7 @@ impl Cleaner {
 
     /// What became of the records of all batches so far.
     pub fn counts(&self) -> CleanCounts {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Cleans a batch.
@@ -292,12 +315,13 @@ impl Cleaner {
         blocks: &[Block],
         compared: &[ComparedRecord],
     ) -> Result<Cleaned, ArrowError> {
-        let clean = match text {
-            BatchText::Lines(lines) => {
+        let clean = match (&self.profiles, text) {
+            (Some(profiles), _) => profiles.batch(blocks)?,
+            (None, BatchText::Lines(lines)) => {
                 let all: Vec<EndedLines<'_>> = blocks.iter().map(ended_lines).collect();
                 lines_batch(lines.field(), &all)?
             }
-            BatchText::Rows(_) => {
+            (None, BatchText::Rows(_)) => {
                 let tables = blocks.iter().filter_map(|block| block.table.as_ref());
                 let pieces = tables
                     .map(|table| Piece { rows: 0..table.rows(), table: Arc::clone(table) })
