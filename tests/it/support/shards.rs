@@ -118,12 +118,14 @@ impl World {
         Some(serde_json::from_slice(&text).expect("a manifest is JSON"))
     }
 
-    /// The records that are published, in the order of the parts in the manifest; none without a manifest.
+    /// The records that are published, in the order of the parts in the manifest; none without a manifest. A lock may be
+    /// beside the parts if whoever held it was killed.
     pub(crate) fn published(&self) -> Vec<u8> {
         let Some(manifest) = self.manifest().filter(|it| it["status"] == "published") else {
             return Vec::new();
         };
-        let files = self.files("out/import/");
+        let mut files = self.files("out/import/");
+        files.retain(|name, _| !name.starts_with(".segprep/"));
         let parts = manifest["outputs"][0]["files"].as_array().expect("a list");
         let listed: Vec<&str> = parts.iter().filter_map(|part| part["path"].as_str()).collect();
         assert_eq!(
