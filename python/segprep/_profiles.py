@@ -6,13 +6,13 @@ records that stay ─▶ by user, in order ─▶ profiles ─▶ in order ─�
 ```
 
 The steps are those of the library (`src/profiles/shuffled.rs`); the order is Spark's work. What is shuffled is what the
-rules leave of the records. A profile is held at a time, however many records its user has.
+rules leave of the records. From batch to batch one profile is held, however many records its user has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from segprep import _segprep
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import StructType
 
 Open: TypeAlias = Callable[[], _segprep.Cleaner]
 """Opens a definition in a worker of Spark."""
@@ -84,7 +85,7 @@ class Rows:
     """The rows of profiles."""
 
     open: Open
-    columns: list[bytes]
+    columns: list[bytes] = field(repr=False)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         maker = _segprep.ProfileRows(self.open(), self.columns)
@@ -97,7 +98,7 @@ class RowCounts:
     """What becomes of profiles: `name` and `number`."""
 
     open: Open
-    columns: list[bytes]
+    columns: list[bytes] = field(repr=False)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         maker = _segprep.ProfileRows(self.open(), self.columns)
@@ -108,33 +109,33 @@ class RowCounts:
 
 
 def records(frame: DataFrame, open: Open) -> DataFrame:
-    """Those that stay, as profiles of their own.
+    """The records that stay, as profiles of their own.
 
     Args:
         frame: With `order`, `compared`, `clean` and `opts_out`.
         open: Opens the definition.
     """
-    order = frame.schema["order"].dataType.simpleString()
     frame = frame.select("order", "compared.record", "clean.values", "opts_out")
-    made = "user binary, profile binary, is_opted_out boolean, list string, address string"
-    return frame.mapInArrow(Records(open), f"order {order}, record long, {made}")
+    made = {"user": "binary", "profile": "binary", "is_opted_out": "boolean", "list": "string", "address": "string"}
+    return frame.mapInArrow(Records(open), _placed(frame, made))
 
 
 def folded(frame: DataFrame, open: Open) -> DataFrame:
     """The profiles of `records`: `order`, `record` and `profile`."""
-    order = frame.schema["order"].dataType.simpleString()
     frame = frame.select("order", "record", "user", "profile").repartition("user")
     frame = frame.sortWithinPartitions("user", *_by_order(frame))
-    return frame.mapInArrow(Fold(open), f"order {order}, record long, profile binary")
+    return frame.mapInArrow(Fold(open), _placed(frame, {"profile": "binary"}))
 
 
 def columns(frame: DataFrame, open: Open) -> list[bytes]:
     """The columns of the profiles of `folded`, the first ones first. Computes them now."""
-    order = frame.schema["order"].dataType.simpleString()
-    found = frame.sortWithinPartitions(*_by_order(frame)).mapInArrow(
-        Columns(open), f"order {order}, record long, id binary, class int, major long, minor long"
-    )
-    found = found.orderBy("class", "major", *_by_order(found), "minor").select("id")
+    from pyspark.sql import functions as F
+
+    members = {"id": "binary", "class": "int", "major": "long", "minor": "long"}
+    found = frame.sortWithinPartitions(*_by_order(frame)).mapInArrow(Columns(open), _placed(frame, members))
+    first = F.struct("class", "major", "order", "record", "minor")
+    found = found.groupBy("id").agg(F.min(first).alias("first"))
+    found = found.coalesce(1).sortWithinPartitions("first", "id").select("id")
     return [bytes(row["id"]) for row in found.collect()]
 
 
@@ -153,6 +154,17 @@ def row_counts(frame: DataFrame, open: Open, columns: list[bytes]) -> dict[str, 
 
     told = frame.select("profile").mapInArrow(RowCounts(open, columns), "name string, number long")
     return {row["name"]: row["number"] for row in told.groupBy("name").agg(F.sum("number").alias("number")).collect()}
+
+
+def _placed(frame: DataFrame, members: dict[str, str]) -> StructType:
+    """The schema of rows with the place of a record and more."""
+    from pyspark.sql.types import BinaryType, BooleanType, IntegerType, LongType, StringType, StructType
+
+    kinds = {"binary": BinaryType, "boolean": BooleanType, "int": IntegerType, "long": LongType, "string": StringType}
+    schema = StructType().add("order", frame.schema["order"].dataType)
+    for name, kind in ({"record": "long"} | members).items():
+        schema = schema.add(name, kinds[kind]())
+    return schema
 
 
 def _by_order(frame: DataFrame) -> list[Column]:

@@ -59,7 +59,7 @@ def clean(df: DataFrame, definition: StrPath, *, set: Settings | None = None, or
 
     Raises:
         DefinitionError: If the definition is wrong, or brings records together without `order`, or without a key
-            where it hides what is compared; or if it writes both records and profiles.
+            where it hides what is compared; or if it makes profiles and has other outputs.
     """
     comparing, file, columns = _ready(df, definition, set, order)
     if comparing.is_off:
@@ -97,7 +97,7 @@ def profiles(df: DataFrame, definition: StrPath, *, order: _Order, set: Settings
     """The profiles of a DataFrame, by a definition whose output is `profiles-csv`.
 
     Which columns there are depends on all records, so this is a pass over the data. The rows are another one, and the
-    opt-outs a third.
+    opt-outs a third. They belong together only if the DataFrame has the same records each time.
 
     Args:
         df: The records, as for `clean`.
@@ -106,12 +106,19 @@ def profiles(df: DataFrame, definition: StrPath, *, order: _Order, set: Settings
         set: Settings that replace those of the definition.
 
     Raises:
-        DefinitionError: As with `clean`, or if the definition makes no profiles.
+        DefinitionError: As with `clean`, or if the definition makes no profiles, or if two columns have names that
+            differ only in case while Spark compares names without it.
     """
     comparing, file, columns = _ready(df, definition, set, order)
     if not comparing.profiles:
         raise _refused("the definition makes no profiles", 'use `format = "profiles-csv"`, or `segprep.spark.clean`')
     made = _made(df, comparing, file, columns, runs.options(definition, set))
+    is_exact = df.sparkSession.conf.get("spark.sql.caseSensitive", "false") == "true"
+    if not is_exact and len({name.casefold() for name in made.names}) < len(made.names):
+        raise _refused(
+            "two columns have names that differ only in case, which Spark takes for one",
+            "set `spark.sql.caseSensitive` to `true`, or drop or rename one of the attributes",
+        )
     opt_outs = made.records.filter("list IS NOT NULL").select("list", "address").distinct()
     return Profiles(_profiles.rows(made.folded, made.open, made.columns, made.names), opt_outs, made.object_type)
 
@@ -140,7 +147,8 @@ def counts(
     `[unique]` also `optout_merged`: how often the record that stays got the opt-out of a duplicate.
 
     With profiles also `profiles`: their `rows`, `columns`, the addresses of `lists`, values without a place in `unplaced`
-    (by field, or map), and `unlisted`: how many records that are opted out were not written, and so are on no list.
+    (by field, or map), empty ones in `emptied`, and `unlisted`: how many records that are opted out were not written, so
+    that their addresses are on a list only if another record has them.
     """
     comparing, file, columns = _ready(df, definition, set, order)
     from pyspark.sql import functions as F
@@ -221,9 +229,8 @@ def _made(df: DataFrame, comparing: Comparing, file: _File, columns: _Columns, w
     opener = _Opener(*file)
     records = _profiles.records(_kept(_decided(df, comparing, file, columns, has_clean=True)), opener)
     folded = _profiles.folded(records, opener)
-    found = _profiles.columns(folded, opener)
-    chosen = json.loads(_segprep.profile_columns(what, found))
-    return _Made(opener, records, folded, found, chosen["names"], chosen["object_type"])
+    names, ids, object_type = _segprep.profile_columns(what, _profiles.columns(folded, opener))
+    return _Made(opener, records, folded, ids, names, object_type)
 
 
 def _kept(frame: DataFrame) -> DataFrame:

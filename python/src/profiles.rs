@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use segprep::run::{self, ProfileRowCounts, RunError};
-use serde_json::json;
 
 use crate::batches::Cleaner;
 use crate::commands::Job;
@@ -108,11 +108,16 @@ fn held<T>(one: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     one.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The columns of the rows, and what they are in the target, as JSON.
+/// The columns of the rows: their names, what the steps know them by, and what they are in the target, as JSON.
 #[pyfunction]
-pub fn profile_columns(py: Python<'_>, what: Job, columns: Vec<Vec<u8>>) -> PyResult<String> {
+pub fn profile_columns<'py>(
+    py: Python<'py>,
+    what: Job,
+    columns: Vec<Vec<u8>>,
+) -> PyResult<(Vec<String>, Vec<Bound<'py, PyBytes>>, String)> {
     let options = what.options();
     let chosen = attended(py, None, move |_, _| run::profile_columns(&options, columns))?;
     let chosen = chosen.map_err(|failure| failure::exception(py, &failure))?;
-    Ok(json!({ "names": chosen.names, "object_type": chosen.object_type }).to_string())
+    let ids = chosen.ids.iter().map(|id| PyBytes::new(py, id)).collect();
+    Ok((chosen.names, ids, chosen.object_type))
 }

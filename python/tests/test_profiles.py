@@ -92,7 +92,8 @@ def shuffled(definition: Path, settings: dict[str, Any], lines: list[str], seed:
         + (found.column("minor")[row].as_py(),),
     )
     ids = found.column("id").take(best).to_pylist()
-    chosen_columns = json.loads(_segprep.profile_columns(runs.options(definition, settings), ids))
+    names, ids, object_type = _segprep.profile_columns(runs.options(definition, settings), ids)
+    chosen_columns = {"names": names, "object_type": object_type}
     made = done(_profiles.Rows(opener, ids), pieces(folded.select(["profile"]), chosen))
     assert made.schema.names == chosen_columns["names"]
     counts = done(_profiles.RowCounts(opener, ids), pieces(folded.select(["profile"]), chosen)).to_pylist()
@@ -147,5 +148,6 @@ def test_profiles_need_an_order_and_are_the_only_output(definition: Path) -> Non
 
 
 def test_no_columns_are_those_of_no_profiles(definition: Path) -> None:
-    chosen = json.loads(_segprep.profile_columns(runs.options(definition, {"output": [PROFILES]}), [b"", b"\xff", b"\x06\x01"]))
-    assert chosen["names"] == ["AccountNumber"]
+    options = runs.options(definition, {"output": [PROFILES]})
+    names, ids, _ = _segprep.profile_columns(options, [b"", b"\xff", b"\x06\x01"])
+    assert names == ["AccountNumber"] and len(ids) == 1

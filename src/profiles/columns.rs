@@ -390,6 +390,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// The bytes of each column, in order.
+    pub(super) fn ids(&self) -> Vec<Vec<u8>> {
+        let mut ids: Vec<(usize, &Vec<u8>)> =
+            self.places.iter().map(|(id, place)| (*place, id)).collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+
     /// The place of a column; `None`: it is not written. `id` is scratch memory.
     pub(super) fn place(&self, column: ColumnId<'_>, id: &mut Vec<u8>) -> Option<usize> {
         column.write(id);

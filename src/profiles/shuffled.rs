@@ -84,7 +84,7 @@ pub struct UserFold {
 }
 
 impl UserFold {
-    /// Adds records: whose each is, and its profile. `each` gets the profiles that have ended, with the number of the
+    /// Adds records: the user of each, and its profile. `each` gets the profiles that have ended, with the number of the
     /// row of their first record; that of the first row is 1, and 0 stands for one of an earlier call.
     ///
     /// Returns the row of the first record of the profile that has not ended. `None`: the bytes are something else.
@@ -217,6 +217,11 @@ impl ShuffledLayout {
         &self.0.names
     }
 
+    /// The columns that were chosen, as bytes.
+    pub fn ids(&self) -> Vec<Vec<u8>> {
+        self.0.ids()
+    }
+
     /// The text of `object-type.json`. `name`: that of the definition.
     pub fn object_type(&self, name: &str) -> String {
         object_type(name, &self.0.fields)
@@ -239,7 +244,7 @@ impl RowMaker {
         self.layout.names()
     }
 
-    /// What has no place in the rows so far.
+    /// What has no place in the rows so far, by node.
     pub fn unplaced(&self) -> &Unplaced {
         &self.unplaced
     }
@@ -260,7 +265,7 @@ impl RowMaker {
             cells.fill(&profile, &mut id, &mut row, &mut counts);
             each(&row);
         }
-        unplaced.add(counts.owned());
+        unplaced.add(counts.owned().by_node());
         Some(())
     }
 }

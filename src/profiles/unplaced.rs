@@ -64,17 +64,30 @@ impl<'b> Counts<'b> {
 }
 
 impl Unplaced {
+    /// The same by node: names of a map are counted as the map.
+    pub(super) fn by_node(self) -> Unplaced {
+        let mut by_node = Unplaced { other: self.other, emptied: self.emptied, fields: Vec::new() };
+        let node_of = |field| match field {
+            LostField::Field(node) | LostField::Name(node, _) => LostField::Field(node),
+        };
+        let fields = self.fields.into_iter().map(|(field, times)| (node_of(field), times));
+        fields.for_each(|(field, times)| by_node.count(field, times));
+        by_node
+    }
+
+    fn count(&mut self, field: LostField, times: u64) {
+        if let Some((_, known)) = self.fields.iter_mut().find(|(known, _)| *known == field) {
+            *known += times;
+        } else if self.fields.len() < FIELDS_MAX {
+            self.fields.push((field, times));
+        } else {
+            self.other += times;
+        }
+    }
+
     /// Adds that of later rows.
     pub(super) fn add(&mut self, later: Unplaced) {
-        for (field, times) in later.fields {
-            if let Some((_, known)) = self.fields.iter_mut().find(|(known, _)| *known == field) {
-                *known += times;
-            } else if self.fields.len() < FIELDS_MAX {
-                self.fields.push((field, times));
-            } else {
-                self.other += times;
-            }
-        }
+        later.fields.into_iter().for_each(|(field, times)| self.count(field, times));
         self.other += later.other;
         self.emptied += later.emptied;
     }

@@ -83,6 +83,7 @@ def check(spark: Any, segprep: Any, at: Path, records: int, killer: Callable[[An
     of_columns(spark, segprep, definition, here)
     for name, settings in OF_PROFILES.items():
         of_profiles(spark, segprep, name, definition, settings, frame, here)
+    of_names(spark, segprep, definition, here)
     if killer:
         killing = killer(spark)
         of_lines(spark, segprep, "last, of users", definition, CASES["last, of users"], frame)
@@ -142,6 +143,34 @@ def of_profiles(
     numbers |= {"unlisted": sum(note["unlisted"].values()), "unplaced": sum(note["unplaced"].values())}
     same(f"counts of {name}", {key: told[key] for key in numbers} | {"unplaced": sum(told["unplaced"].values())}, numbers)
     assert note["unlisted"] and note["unplaced"], f"{name}: nothing was left out"
+
+
+CSV = {"header": True, "escape": '"', "ignoreLeadingWhiteSpace": False, "ignoreTrailingWhiteSpace": False}
+
+
+def of_names(spark: Any, segprep: Any, definition: Path, here: Path) -> None:
+    """Names that differ only in case, and the files that Spark writes of values with quotes and blanks."""
+    import segprep.spark as on_spark
+
+    record = '{"ChannelType":"EMAIL","Address":"%s@example.com","Attributes":{"%s":[" 5\\" pipe, "]},"User":{"UserId":"%s"}}'
+    lines = [(number, record % (name, word, name)) for number, (name, word) in enumerate([("ada", "Plan"), ("bo", "plan")])]
+    frame = spark.createDataFrame(lines, "number long, line string")
+    settings = KEPT | {"output": [{"to": f"{here}/names/", "format": "profiles-csv"}], "repair": {"trim": False}}
+    try:
+        on_spark.profiles(frame, definition, set=settings, order="number")
+    except segprep.DefinitionError as error:
+        same("the exit code of two names", error.exit_code, 78)
+    else:
+        sys.exit("two columns have one name")
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    (here / "named").mkdir()
+    (here / "named" / "in.ndjson").write_text("".join(f"{line}\n" for _, line in lines))
+    segprep.run(definition, set=settings | {"input.from": [f"{here}/named/"]}, overwrite=True)
+    made = on_spark.profiles(frame, definition, set=settings, order="number").rows
+    made.coalesce(1).write.csv(f"{here}/written", **CSV)
+    spark.conf.unset("spark.sql.caseSensitive")
+    [file], [part] = Path(here, "written").glob("*.csv"), Path(here, "names").rglob("part-*.csv")
+    same("written rows", sorted(csv.reader(file.open(newline=""))), sorted(csv.reader(part.open(newline=""))))
 
 
 def listed(to: Path, name: str) -> list[str]:

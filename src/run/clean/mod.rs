@@ -397,5 +397,5 @@ fn too_large(error: &ArrowError) -> RunError {
     let is_size = matches!(error, ArrowError::OffsetOverflowError(_));
     let kind = if is_size { ErrorKind::BadInput } else { ErrorKind::Internal };
     RunError::new(kind, "the result of a batch exceeds what a column of Arrow can hold")
-        .hint("clean smaller batches")
+        .hint("clean smaller batches; in Spark, set `spark.sql.execution.arrow.maxRecordsPerBatch`")
 }

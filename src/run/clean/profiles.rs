@@ -35,10 +35,9 @@ pub(super) fn check_outputs(definition: &Definition) -> Result<bool, RunError> {
     let is_of_profiles = |format: OutputFormat| format == OutputFormat::ProfilesCsv;
     let has_profiles = definition.outputs.iter().any(|output| is_of_profiles(output.format));
     if has_profiles && 1 < definition.outputs.len() {
-        let message =
-            "a DataFrame has either records or profiles, and the definition has outputs of both";
+        let message = "profiles of a DataFrame need a definition with one output";
         return Err(RunError::new(ErrorKind::Definition, message)
-            .hint("use a definition with one output, or `segprep.spark.run`"));
+            .hint("keep one output, or use `segprep.spark.run`"));
     }
     Ok(has_profiles)
 }
@@ -51,6 +50,8 @@ fn only_profiles(plan: &Plan) -> Option<&Arc<ProfilePlan>> {
 #[derive(Clone, Debug)]
 pub struct ProfileColumns {
     pub names: Vec<String>,
+    /// What the steps know them by.
+    pub ids: Vec<Vec<u8>>,
     /// The text of `object-type.json`.
     pub object_type: String,
 }
@@ -74,7 +75,11 @@ pub fn profile_columns(options: &RunOptions, ids: Vec<Vec<u8>>) -> Result<Profil
     let plan = without_lists(&prepared, parts)?;
     let rules = Shuffled::new(only_profiles(&plan).ok_or_else(no_profiles)?);
     let layout = ShuffledLayout::new(&rules, ids);
-    Ok(ProfileColumns { names: layout.names().to_vec(), object_type: layout.object_type(&name) })
+    Ok(ProfileColumns {
+        names: layout.names().to_vec(),
+        ids: layout.ids(),
+        object_type: layout.object_type(&name),
+    })
 }
 
 impl ProfileOutput {
@@ -175,7 +180,7 @@ impl Cleaner {
     ///
     /// # Errors
     ///
-    /// If the definition makes no profiles; so do the other functions.
+    /// If the definition makes no profiles. The functions below fail likewise.
     pub fn profile_folder(&self) -> Result<ProfileFolder, RunError> {
         Ok(ProfileFolder { rules: self.rules()?.clone(), fold: UserFold::default() })
     }
@@ -360,11 +365,8 @@ impl ProfileRows {
         };
         for (field, values) in &unplaced.fields {
             let (LostField::Field(node) | LostField::Name(node, _)) = field;
-            let path = self.paths.get(usize::from(*node)).cloned().unwrap_or_default();
-            match counts.unplaced.iter_mut().find(|(known, _)| *known == path) {
-                Some((_, known)) => *known += values,
-                None => counts.unplaced.push((path, *values)),
-            }
+            let path = self.paths.get(usize::from(*node)).cloned();
+            counts.unplaced.push((path.unwrap_or_default(), *values));
         }
         counts
     }
@@ -380,7 +382,7 @@ fn batch_of<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<RecordBatc
 }
 
 fn damaged() -> RunError {
-    RunError::new(ErrorKind::Internal, "a batch has not the profiles that were made")
+    RunError::new(ErrorKind::Internal, "a batch does not hold the profiles that were made")
 }
 
 fn no_profiles() -> RunError {
