@@ -110,11 +110,11 @@ fn held<T>(one: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// The columns of the rows: their names, what the steps know them by, and what they are in the target, as JSON.
 #[pyfunction]
-pub fn profile_columns<'py>(
-    py: Python<'py>,
+pub fn profile_columns(
+    py: Python<'_>,
     what: Job,
     columns: Vec<Vec<u8>>,
-) -> PyResult<(Vec<String>, Vec<Bound<'py, PyBytes>>, String)> {
+) -> PyResult<(Vec<String>, Vec<Bound<'_, PyBytes>>, String)> {
     let options = what.options();
     let chosen = attended(py, None, move |_, _| run::profile_columns(&options, columns))?;
     let chosen = chosen.map_err(|failure| failure::exception(py, &failure))?;
