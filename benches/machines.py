@@ -107,7 +107,7 @@ def spark(options):
     generate([sys.executable, "-m", "segprep._command"], options.records)
     gigabytes = sum(file.stat().st_size for file in Path("input").iterdir()) / 1e9
     builder = SparkSession.builder.master("local-cluster[2,1,2048]").appName("machines")
-    settings = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.executor.memory": "2g"}
+    settings = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.driver.host": "127.0.0.1", "spark.executor.memory": "2g"}
     for name, value in settings.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
