@@ -177,14 +177,21 @@ fn needed(hir: &Hir) -> Vec<Bytes> {
         HirKind::Capture(capture) => needed(&capture.sub),
         HirKind::Concat(parts) => parts.iter().flat_map(needed).collect(),
         HirKind::Alternation(parts) => {
-            let rarest = |part| needed(part).into_iter().min_by_key(|bytes| bytes.len());
-            let of_each: Option<Vec<Bytes>> = parts.iter().map(rarest).collect();
-            of_each
-                .into_iter()
-                .map(|all| all.into_iter().fold(Bytes::default(), Bytes::with))
-                .collect()
+            let of_each: Vec<Vec<Bytes>> = parts.iter().map(needed).collect();
+            of_any(&of_each)
         }
     }
+}
+
+/// What any of several patterns needs, given what each does: the sets that all need, and one of the rarest of each.
+fn of_any(of_each: &[Vec<Bytes>]) -> Vec<Bytes> {
+    let Some((first, others)) = of_each.split_first() else { return Vec::new() };
+    let by_all = |set: &&Bytes| others.iter().all(|sets| sets.contains(set));
+    let mut needed: Vec<Bytes> = first.iter().filter(by_all).copied().collect();
+    let rarest = |sets: &Vec<Bytes>| sets.iter().min_by_key(|bytes| bytes.len()).copied();
+    let rarest: Option<Vec<Bytes>> = of_each.iter().map(rarest).collect();
+    needed.extend(rarest.map(|all| all.into_iter().fold(Bytes::default(), Bytes::with)));
+    needed
 }
 
 /// The fewest bytes of a set in a match. The set is one of ASCII.
@@ -271,6 +278,8 @@ mod tests {
             (r"[0-9]{4}", "123", false),
             (r"(?i)senha|contraseña", "CONTRASEÑA", true),
             (r"(?:a|b?)x", "x", true),
+            (r"(?:a_b|c_d)", "acbd", false),
+            (r"(?:a_b|c_d)", "a_x", true),
             (r"^(?:[0-9]{2}|)$", "", true),
             (r"[0-9](?:-?[0-9]){2,}x", "1-2x-", false),
             (r"(?:[0-9]{3}|[a-z]1){2}", "a1b1", true),
