@@ -118,7 +118,7 @@ def of_profiles(
     import segprep.spark as on_spark
 
     to = here / "profiles"
-    settings = settings | {"output": [{"to": f"{to}/", "format": "profiles-csv", "max_columns": 30}]}
+    settings = settings | {"output": [{"to": f"{to}/", "format": "profiles-csv", "max_columns": 30}], "account.to": f"{to}-account/"}
     one = segprep.run(definition, set=settings, overwrite=True)
     parts = [list(csv.reader(part.open(newline=""))) for part in sorted(to.rglob("part-*.csv"))]
     arguments = {"set": settings, "order": ["number"]}
@@ -156,6 +156,7 @@ def of_names(spark: Any, segprep: Any, definition: Path, here: Path) -> None:
     lines = [(number, record % (name, word, name)) for number, (name, word) in enumerate([("ada", "Plan"), ("bo", "plan")])]
     frame = spark.createDataFrame(lines, "number long, line string")
     settings = KEPT | {"output": [{"to": f"{here}/names/", "format": "profiles-csv"}], "repair": {"trim": False}}
+    settings |= {"account.to": f"{here}/names-account/"}
     try:
         on_spark.profiles(frame, definition, set=settings, order="number")
     except segprep.DefinitionError as error:
