@@ -113,7 +113,7 @@ def profiles(df: DataFrame, definition: StrPath, *, order: _Order, set: Settings
     if not comparing.profiles:
         raise _refused("the definition makes no profiles", 'use `format = "profiles-csv"`, or `segprep.spark.clean`')
     made = _made(df, comparing, file, columns, runs.options(definition, set))
-    is_exact = df.sparkSession.conf.get("spark.sql.caseSensitive", "false") == "true"
+    is_exact = df.sparkSession.conf.get("spark.sql.caseSensitive", "false").lower() == "true"
     if not is_exact and len({name.casefold() for name in made.names}) < len(made.names):
         raise _refused(
             "two columns have names that differ only in case, which Spark takes for one",

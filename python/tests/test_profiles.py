@@ -151,3 +151,22 @@ def test_no_columns_are_those_of_no_profiles(definition: Path) -> None:
     options = runs.options(definition, {"output": [PROFILES]})
     names, ids, _ = _segprep.profile_columns(options, [b"", b"\xff", b"\x06\x01"])
     assert names == ["AccountNumber"] and len(ids) == 1
+
+
+def test_a_record_that_stays_for_one_that_is_opted_out_goes_to_the_list(definition: Path) -> None:
+    name, text, sets = spark._file(definition, {"output": [PROFILES]})
+    opener = spark._Opener(name, text, sets)
+    line = '{"ChannelType":"EMAIL","Address":"ada@example.com","OptOut":"NONE","User":{"UserId":"u1"}}'
+    compared = done(spark._Compare(name, text, sets, (0,), (1,), has_clean=True), [pa.record_batch({"line": [line], "n": [1]})])
+    for opts_out, listed in [(False, None), (True, "email")]:
+        columns = [compared.column("order"), pa.array([1]), compared.flatten().column("clean.values"), pa.array([opts_out])]
+        table = pa.table(dict(zip(["order", "record", "values", "opts_out"], columns, strict=True)))
+        [row] = done(_profiles.Records(opener), table.combine_chunks().to_batches()).to_pylist()
+        assert (row["is_opted_out"], row["list"]) == (opts_out, listed)
+        assert row["address"] == (opts_out and "ada@example.com" or None)
+
+
+def test_the_driver_needs_no_key(definition: Path) -> None:
+    settings = {"output": [PROFILES], "keys.k1": "env:SEGPREP_NOT_SET"}
+    assert spark._comparing(definition, settings, ["n"]).profiles
+    assert _segprep.profile_columns(runs.options(definition, settings), [])[0] == ["AccountNumber"]

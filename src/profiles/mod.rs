@@ -296,10 +296,10 @@ macro_rules! without_values {
     )*};
 }
 
-use shuffled::{FirstColumns, RowMaker, Shuffled, ShuffledLayout, UserFold};
+use shuffled::{FirstColumns, ProfileLayout, ProfileRules, RowMaker, UserFold};
 
 without_values!(RecordReader, Read, Profiles, Folded, Rows);
-without_values!(Shuffled, UserFold, FirstColumns, ShuffledLayout, RowMaker);
+without_values!(ProfileRules, UserFold, FirstColumns, ProfileLayout, RowMaker);
 
 impl fmt::Debug for shuffled::ShuffledRecord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

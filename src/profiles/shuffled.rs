@@ -23,7 +23,7 @@ use crate::plan::ProfilePlan;
 
 /// What says how profiles are made of records.
 #[derive(Clone)]
-pub struct Shuffled {
+pub struct ProfileRules {
     plan: Arc<ProfilePlan>,
     bounds: Bounds,
 }
@@ -38,9 +38,9 @@ pub struct ShuffledRecord<'a> {
     pub listed: Option<(bool, &'a [u8])>,
 }
 
-impl Shuffled {
-    pub fn new(plan: &Arc<ProfilePlan>) -> Shuffled {
-        Shuffled { plan: Arc::clone(plan), bounds: bounds(plan) }
+impl ProfileRules {
+    pub fn new(plan: &Arc<ProfilePlan>) -> ProfileRules {
+        ProfileRules { plan: Arc::clone(plan), bounds: bounds(plan) }
     }
 
     pub fn plan(&self) -> &ProfilePlan {
@@ -90,7 +90,7 @@ impl UserFold {
     /// Returns the row of the first record of the profile that has not ended. `None`: the bytes are something else.
     pub fn add<'a>(
         &mut self,
-        rules: &Shuffled,
+        rules: &ProfileRules,
         records: &[(&'a [u8], &'a [u8])],
         mut each: impl FnMut(usize, &[u8]),
     ) -> Option<usize> {
@@ -125,7 +125,7 @@ impl UserFold {
 
     fn fold<'b>(
         &mut self,
-        rules: &Shuffled,
+        rules: &ProfileRules,
         records: impl Iterator<Item = &'b [u8]>,
     ) -> Option<()> {
         let mut profile = Profile::default();
@@ -160,7 +160,7 @@ impl FirstColumns {
     /// Hands over the columns of a profile that no earlier one has. `None`: the bytes are something else.
     pub fn note(
         &mut self,
-        rules: &Shuffled,
+        rules: &ProfileRules,
         profile: &[u8],
         mut each: impl FnMut(FoundColumn<'_>),
     ) -> Option<()> {
@@ -178,11 +178,11 @@ impl FirstColumns {
 
     fn find(
         &mut self,
-        rules: &Shuffled,
+        rules: &ProfileRules,
         column: ColumnId<'_>,
         number: u32,
     ) -> Option<FoundColumn<'_>> {
-        let Shuffled { plan, .. } = rules;
+        let ProfileRules { plan, .. } = rules;
         column.write(&mut self.id);
         if self.ids.contains(&self.id) {
             return None;
@@ -203,14 +203,14 @@ impl FirstColumns {
 }
 
 /// The columns of rows.
-pub struct ShuffledLayout(Layout);
+pub struct ProfileLayout(Layout);
 
-impl ShuffledLayout {
+impl ProfileLayout {
     /// Chooses among columns that were found, the first ones first.
-    pub fn new(rules: &Shuffled, ids: Vec<Vec<u8>>) -> ShuffledLayout {
+    pub fn new(rules: &ProfileRules, ids: Vec<Vec<u8>>) -> ProfileLayout {
         let mut ranks = Ranks::new(&rules.plan);
         ids.into_iter().zip(0..).for_each(|(id, place)| ranks.found(id, place, &rules.plan));
-        ShuffledLayout(ranks.layout(&rules.plan))
+        ProfileLayout(ranks.layout(&rules.plan))
     }
 
     pub fn names(&self) -> &[String] {
@@ -230,13 +230,13 @@ impl ShuffledLayout {
 
 /// Makes rows of profiles.
 pub struct RowMaker {
-    rules: Shuffled,
-    layout: ShuffledLayout,
+    rules: ProfileRules,
+    layout: ProfileLayout,
     unplaced: Unplaced,
 }
 
 impl RowMaker {
-    pub fn new(rules: Shuffled, layout: ShuffledLayout) -> RowMaker {
+    pub fn new(rules: ProfileRules, layout: ProfileLayout) -> RowMaker {
         RowMaker { rules, layout, unplaced: Unplaced::default() }
     }
 
@@ -255,7 +255,7 @@ impl RowMaker {
         profiles: impl Iterator<Item = &'a [u8]>,
         mut each: impl FnMut(&[&'a [u8]]),
     ) -> Option<()> {
-        let RowMaker { rules, layout: ShuffledLayout(layout), unplaced } = self;
+        let RowMaker { rules, layout: ProfileLayout(layout), unplaced } = self;
         let (mut profile, mut counts) = (Profile::default(), Counts::default());
         let (mut id, mut row) = (Vec::new(), Vec::new());
         let cells = Cells { layout, bounds: rules.bounds };

@@ -14,7 +14,7 @@ use crate::engine::Cancel;
 use crate::pipeline::{Block, Encoded};
 use crate::plan::{Plan, ProfilePlan};
 use crate::profiles::LostField;
-use crate::profiles::shuffled::{FirstColumns, RowMaker, Shuffled, ShuffledLayout, UserFold};
+use crate::profiles::shuffled::{FirstColumns, ProfileLayout, ProfileRules, RowMaker, UserFold};
 use crate::run::aws::Remote;
 use crate::run::clock;
 use crate::run::error::{ErrorKind, Failure, RunError};
@@ -27,7 +27,7 @@ use crate::run::shards::without_lists;
 #[derive(Debug)]
 pub(super) struct ProfileOutput {
     pub(super) encoded: Encoded,
-    pub(super) rules: Shuffled,
+    pub(super) rules: ProfileRules,
 }
 
 /// Fails if records are to become profiles and something else as well.
@@ -73,8 +73,8 @@ pub fn profile_columns(options: &RunOptions, ids: Vec<Vec<u8>>) -> Result<Profil
     let missing = MissingKey::IsNotRead;
     let (prepared, parts) = prepare::complete(options, run, remote, missing, cancel)?;
     let plan = without_lists(&prepared, parts)?;
-    let rules = Shuffled::new(only_profiles(&plan).ok_or_else(no_profiles)?);
-    let layout = ShuffledLayout::new(&rules, ids);
+    let rules = ProfileRules::new(only_profiles(&plan).ok_or_else(no_profiles)?);
+    let layout = ProfileLayout::new(&rules, ids);
     Ok(ProfileColumns {
         names: layout.names().to_vec(),
         ids: layout.ids(),
@@ -86,7 +86,7 @@ impl ProfileOutput {
     /// `None`: the definition has other outputs. `encoded`: where blocks have the records of the first one.
     pub(super) fn of(plan: &Plan, encoded: impl FnOnce() -> Encoded) -> Option<ProfileOutput> {
         let profiles = only_profiles(plan)?;
-        Some(ProfileOutput { encoded: encoded(), rules: Shuffled::new(profiles) })
+        Some(ProfileOutput { encoded: encoded(), rules: ProfileRules::new(profiles) })
     }
 
     /// A batch with the written records, as [`profile_records`] takes them.
@@ -95,46 +95,42 @@ impl ProfileOutput {
         for lines in blocks.iter().filter_map(|block| block.lines_of(self.encoded)) {
             let mut from = 0;
             for end in &lines.ends {
-                values.push(lines.bytes.get(from..*end).unwrap_or(&[]))?;
+                values.push(lines.bytes.get(from..*end).unwrap_or(&[]));
                 from = *end;
             }
         }
-        RecordBatch::try_from_iter([("values", values.finish())])
+        RecordBatch::try_from_iter([("values", values.finish()?)])
     }
 }
 
-/// Bytes of a column, which has at most 2 GiB.
+/// Bytes of a column, which has at most 2 GiB. What exceeds that is an error at the end.
 #[derive(Default)]
-struct Bytes(BinaryBuilder, usize);
+struct Bytes {
+    column: BinaryBuilder,
+    size: usize,
+}
 
 impl Bytes {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ArrowError> {
-        self.1 += bytes.len();
-        if usize::try_from(i32::MAX).is_ok_and(|most| most < self.1) {
-            return Err(ArrowError::OffsetOverflowError(self.1));
+    fn push(&mut self, bytes: &[u8]) {
+        self.size += bytes.len();
+        if self.fits() {
+            self.column.append_value(bytes);
         }
-        self.0.append_value(bytes);
-        Ok(())
     }
 
-    fn finish(mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
+    fn fits(&self) -> bool {
+        i32::try_from(self.size).is_ok()
     }
-}
 
-/// Columns while they are made; the first error stays.
-struct Made(Result<(), ArrowError>);
-
-impl Made {
-    fn then(&mut self, step: impl FnOnce() -> Result<(), ArrowError>) {
-        if self.0.is_ok() {
-            self.0 = step();
-        }
+    fn finish(mut self) -> Result<ArrayRef, ArrowError> {
+        let exceeds = || ArrowError::OffsetOverflowError(self.size);
+        self.fits().then_some(()).ok_or_else(exceeds)?;
+        Ok(Arc::new(self.column.finish()))
     }
 }
 
 impl Cleaner {
-    fn rules(&self) -> Result<&Shuffled, RunError> {
+    fn rules(&self) -> Result<&ProfileRules, RunError> {
         self.profiles.as_ref().map(|profiles| &profiles.rules).ok_or_else(no_profiles)
     }
 
@@ -152,12 +148,12 @@ impl Cleaner {
         let opts_out = opts_out.ok_or_else(damaged)?;
         let (mut users, mut profiles) = (Bytes::default(), Bytes::default());
         let (mut lists, mut addresses) = (StringBuilder::new(), StringBuilder::new());
-        let (mut flags, mut made) = (Vec::new(), Made(Ok(())));
+        let mut flags = Vec::new();
         let records = values.iter().map(Option::unwrap_or_default).zip(opts_out.iter());
         let records = records.map(|(values, opts_out)| (values, opts_out == Some(true)));
         let read = rules.records(records, |record| {
-            made.then(|| users.push(record.user));
-            made.then(|| profiles.push(record.profile));
+            users.push(record.user);
+            profiles.push(record.profile);
             flags.push(record.is_opted_out);
             let listed = record.listed;
             lists.append_option(listed.map(|(emails, _)| if emails { "email" } else { "phone" }));
@@ -165,10 +161,9 @@ impl Cleaner {
             addresses.append_option(listed.and_then(|(_, address)| text(address)));
         });
         read.ok_or_else(damaged)?;
-        made.0.map_err(|error| too_large(&error))?;
         let columns: [(&str, ArrayRef); 5] = [
-            ("user", users.finish()),
-            ("profile", profiles.finish()),
+            ("user", finished(users)?),
+            ("profile", finished(profiles)?),
             ("is_opted_out", Arc::new(BooleanArray::from(flags))),
             ("list", Arc::new(lists.finish())),
             ("address", Arc::new(addresses.finish())),
@@ -193,9 +188,8 @@ impl Cleaner {
     /// What makes rows of profiles, given the columns that were found, the first ones first.
     pub fn row_maker(&self, ids: Vec<Vec<u8>>) -> Result<ProfileRows, RunError> {
         let rules = self.rules()?.clone();
-        let layout = ShuffledLayout::new(&rules, ids);
-        let plan = &rules.plan().schema;
-        let paths = plan.nodes.iter().map(|node| node.path.clone()).collect();
+        let layout = ProfileLayout::new(&rules, ids);
+        let paths = rules.plan().schema.nodes.iter().map(|node| node.path.clone()).collect();
         Ok(ProfileRows { rows: 0, paths, maker: RowMaker::new(rules, layout) })
     }
 }
@@ -203,7 +197,7 @@ impl Cleaner {
 /// Folds the profiles of each user, batch after batch.
 #[derive(Debug)]
 pub struct ProfileFolder {
-    rules: Shuffled,
+    rules: ProfileRules,
     fold: UserFold,
 }
 
@@ -238,29 +232,22 @@ impl ProfileFolder {
 }
 
 /// Profiles that have ended.
+#[derive(Default)]
 struct Ended {
     firsts: Vec<i64>,
     profiles: Bytes,
-    made: Made,
-}
-
-impl Default for Ended {
-    fn default() -> Ended {
-        Ended { firsts: Vec::new(), profiles: Bytes::default(), made: Made(Ok(())) }
-    }
 }
 
 impl Ended {
     fn push(&mut self, first: usize, profile: &[u8]) {
         self.firsts.push(i64::try_from(first).unwrap_or(i64::MAX));
-        self.made.then(|| self.profiles.push(profile));
+        self.profiles.push(profile);
     }
 
     fn batch(self) -> Result<RecordBatch, RunError> {
-        self.made.0.map_err(|error| too_large(&error))?;
         let columns: [(&str, ArrayRef); 2] = [
             ("first", Arc::new(Int64Array::from(self.firsts))),
-            ("profile", self.profiles.finish()),
+            ("profile", finished(self.profiles)?),
         ];
         batch_of(columns)
     }
@@ -269,7 +256,7 @@ impl Ended {
 /// Finds the columns that may be written, batch after batch.
 #[derive(Debug)]
 pub struct ColumnFinder {
-    rules: Shuffled,
+    rules: ProfileRules,
     first: FirstColumns,
 }
 
@@ -281,23 +268,22 @@ impl ColumnFinder {
     ///
     /// If the batch has something else, or the result is too large for one.
     pub fn find(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RunError> {
-        let (mut rows, mut ids, mut made) = (Vec::new(), Bytes::default(), Made(Ok(())));
+        let (mut rows, mut ids) = (Vec::new(), Bytes::default());
         let (mut classes, mut majors, mut minors) = (Vec::new(), Vec::new(), Vec::new());
         let profiles = binary(batch, 0)?.iter().map(Option::unwrap_or_default);
         for (profile, row) in profiles.zip(0_i64..) {
             let noted = self.first.note(&self.rules, profile, |found| {
                 rows.push(found.is_placed.then_some(row));
-                made.then(|| ids.push(found.id));
+                ids.push(found.id);
                 classes.push(found.class);
                 majors.push(i64::try_from(found.major).unwrap_or(i64::MAX));
                 minors.push(i64::from(found.minor));
             });
             noted.ok_or_else(damaged)?;
         }
-        made.0.map_err(|error| too_large(&error))?;
         let columns: [(&str, ArrayRef); 5] = [
             ("row", Arc::new(Int64Array::from(rows))),
-            ("id", ids.finish()),
+            ("id", finished(ids)?),
             ("class", Arc::new(Int32Array::from(classes))),
             ("major", Arc::new(Int64Array::from(majors))),
             ("minor", Arc::new(Int64Array::from(minors))),
@@ -334,9 +320,7 @@ impl ProfileRows {
     /// If the batch has something else, or the result is too large for one.
     pub fn rows(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RunError> {
         let profiles = binary(batch, 0)?;
-        if usize::try_from(i32::MAX).is_ok_and(|most| most < profiles.value_data().len()) {
-            return Err(too_large(&ArrowError::OffsetOverflowError(profiles.value_data().len())));
-        }
+        // A column has no more bytes than the profiles.
         let mut columns: Vec<StringBuilder> =
             self.maker.names().iter().map(|_| StringBuilder::new()).collect();
         let each = |row: &[&[u8]]| {
@@ -370,6 +354,10 @@ impl ProfileRows {
         }
         counts
     }
+}
+
+fn finished(bytes: Bytes) -> Result<ArrayRef, RunError> {
+    bytes.finish().map_err(|error| too_large(&error))
 }
 
 fn binary(batch: &RecordBatch, column: usize) -> Result<&BinaryArray, RunError> {

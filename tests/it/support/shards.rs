@@ -125,7 +125,7 @@ impl World {
             return Vec::new();
         };
         let mut files = self.files("out/import/");
-        files.retain(|name, _| !name.starts_with(".segprep/"));
+        files.retain(|name, _| !name.starts_with(".segprep/lock-"));
         let parts = manifest["outputs"][0]["files"].as_array().expect("a list");
         let listed: Vec<&str> = parts.iter().filter_map(|part| part["path"].as_str()).collect();
         assert_eq!(
