@@ -41,11 +41,11 @@ def records_of_users(records: list[str]) -> list[str]:
     return made
 
 
-def pieces(table: pa.Table, chosen: random.Random) -> list[pa.RecordBatch]:
+def pieces(table: pa.Table, chosen: random.Random, sizes: tuple[int, ...] = (1, 2, 7, 300)) -> list[pa.RecordBatch]:
     """A table cut somewhere."""
     cut, at = [], 0
     while at < table.num_rows:
-        size = chosen.choice([1, 2, 7, 300])
+        size = chosen.choice(sizes)
         cut += table.slice(at, size).combine_chunks().to_batches()
         at += size
     return cut
@@ -66,6 +66,11 @@ def place(table: pa.Table, row: int) -> tuple[Any, ...]:
     return (-1, -1) if order is None else (order["_0"], record)
 
 
+def named(found: pa.Table) -> int:
+    """How many columns have their names from the data."""
+    return sum(1 for number in found.column("class").to_pylist() if number == 3)
+
+
 def shuffled(definition: Path, settings: dict[str, Any], lines: list[str], seed: int) -> tuple[list[Any], dict[str, Any]]:
     """The rows of profiles, and all else, as one value."""
     chosen = random.Random(seed)
@@ -82,9 +87,13 @@ def shuffled(definition: Path, settings: dict[str, Any], lines: list[str], seed:
         "opts_out": pa.array([False] * compared.num_rows),
     }
     records = done(_profiles.Records(opener), pieces(pa.table(columns), chosen))
-    folded = done(_profiles.Fold(opener), pieces(by_order(records, "user"), chosen))
+    # So that most profiles end in a later batch than they begin in.
+    folded = done(_profiles.Fold(opener), pieces(by_order(records, "user"), chosen, (1, 2)))
     parts = [by_order(folded.take(list(range(start, folded.num_rows, 3)))) for start in range(3)]
-    found = pa.concat_tables([done(_profiles.Columns(opener), pieces(part, chosen)) for part in parts])
+    tables = [done(_profiles.Columns(opener), pieces(part, chosen)) for part in parts]
+    most = settings["output"][0].get("max_columns")
+    assert most is None or max(named(table) for table in tables) <= most
+    found = pa.concat_tables(tables)
     best = sorted(
         range(found.num_rows),
         key=lambda row: tuple(found.column(name)[row].as_py() for name in ("class", "major"))
