@@ -43,7 +43,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Fold:
-    """Profiles with the `order` and `record` of their first records, which are sorted by `user` and these."""
+    """Profiles with the `order` and `record` of their first records. The records are sorted by `user`, `order` and `record`."""
 
     open: Open
 
@@ -66,7 +66,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that profiles have, which are sorted by their order."""
+    """The columns that profiles have. The profiles are sorted by their order."""
 
     open: Open
 
@@ -180,7 +180,7 @@ def _joined(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _profiles(places: pa.RecordBatch, ended: pa.RecordBatch) -> pa.RecordBatch:
-    """Profiles with the places of their first records, of which they say the row."""
+    """Profiles with the places of their first records, which `first` gives as rows of `places`."""
     first = ended.column("first")
     found = [column.take(first) for column in places.columns]
     return pa.RecordBatch.from_arrays([*found, ended.column("profile")], [*places.schema.names, "profile"])

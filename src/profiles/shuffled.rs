@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What is in brackets is the other program's work. It knows the order, so the place of a profile is not in here.
-//! One profile is held at a time, and the first columns.
+//! Only one profile and the first columns are held at a time.
 
 use std::collections::HashSet;
 use std::iter;
@@ -73,7 +73,7 @@ impl ProfileRules {
     }
 }
 
-/// Folds records that are sorted by user, and those of one user by their order.
+/// Folds records that are sorted by user and, for each user, by their order.
 #[derive(Default)]
 pub struct UserFold {
     user: Vec<u8>,
@@ -249,7 +249,8 @@ impl RowMaker {
         &self.unplaced
     }
 
-    /// Hands over the cells of each profile, by column; an empty one is none. `None`: they are something else.
+    /// Hands over the cells of each profile, by column; an empty cell stands for no value. `None`: the bytes are something
+    /// else.
     pub fn rows<'a>(
         &mut self,
         profiles: impl Iterator<Item = &'a [u8]>,
